@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -21,15 +22,15 @@ from stainbridge.types import Field, Matrix, Points
 class Transform(ABC):
     """A map of the plane from one physical space to another."""
 
-    @property
-    @abstractmethod
-    def from_frame(self) -> Frame:
-        """The frame whose points go in."""
+    if TYPE_CHECKING:  # at run time a property here would keep dataclass fields from taking its place
 
-    @property
-    @abstractmethod
-    def to_frame(self) -> Frame:
-        """The frame whose points come out."""
+        @property
+        def from_frame(self) -> Frame:
+            """The frame whose points go in."""
+
+        @property
+        def to_frame(self) -> Frame:
+            """The frame whose points come out."""
 
     @abstractmethod
     def __call__(self, points_um: Points) -> Points:
