@@ -1,0 +1,212 @@
+"""Warping pixels: sample a source grid on an output frame, through a transform that pulls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.lattice import SourceMap, source_map
+from stainbridge.geometry.transform import Transform
+from stainbridge.types import Mask, Pixels
+
+Interpolation = Literal["linear", "cubic", "nearest"]
+Crop = Literal["fixed", "overlap", "moving"]
+Interleaved: TypeAlias = npt.NDArray[np.generic]  # (H, W, C)
+
+#: Output is computed in squares of this many pixels, on an absolute grid, so that tiled reads equal whole reads.
+PATCH_PX = 512
+#: A source box larger than this (folds, tears, perspective) is reached by splitting the output, not by reading it.
+LARGEST_BOX_PX = 2048 * 2048
+
+_FLAGS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
+_REMAPPED = ("uint8", "uint16", "int16", "float32", "float64")  # what cv2.remap takes
+
+
+@dataclass(frozen=True)
+class Box:
+    """Pixel columns x0 ≤ x < x1 and rows y0 ≤ y < y1 of a grid."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+
+#: Reads a box that lies inside the grid: (H, W, C) pixels, and which are valid, (H, W), or None when all are.
+Region: TypeAlias = Callable[[Box], tuple[Interleaved, Mask | None]]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` fills (C values)."""
+
+    grid: Frame
+    region: Region
+    background: tuple[float, ...]
+    dtype: npt.DTypeLike
+
+
+def warp(
+    source: Source, transform: Transform, frame: Frame, interpolation: Interpolation = "linear"
+) -> tuple[Interleaved, Mask]:
+    """`source` seen on `frame` through `transform` (µm of `frame`'s space to µm of the source's).
+
+    Returns (H, W, C) pixels and (H, W) valid. A pixel is valid where its centre falls inside the extent of the source
+    grid and on valid source pixels; elsewhere it is background. Within half a pixel of the source's edge the edge
+    pixel is continued. The source is not filtered: choose a grid about as coarse as the output. Raises `InputError`
+    for other pixels than integers and floats; cubic takes 8- and 16-bit integers and 32-bit floats only.
+    """
+    dtype = np.dtype(source.dtype)
+    # cv2.remap's cubic interpolation of 64-bit floats, which stand in for 32-bit integers, drops the border.
+    fits = dtype.name in _REMAPPED[:4] or (interpolation != "cubic" and (dtype.name in _REMAPPED or dtype.kind in "iu"))
+    if not fits:
+        raise InputError(f"{dtype.name} pixels cannot be warped with {interpolation} interpolation")
+    out = np.empty((frame.height, frame.width, len(source.background)), source.dtype)
+    valid = np.empty((frame.height, frame.width), bool)
+    for patch, part, window in _patches(frame):
+        origin, coords = source_map(transform, patch, source.grid)
+        _fill(source, origin, coords[:, part[0], part[1]], interpolation, out[window], valid[window])
+    return out, valid
+
+
+def warp_array(
+    pixels: Pixels,
+    grid: Frame,
+    transform: Transform,
+    frame: Frame,
+    *,
+    interpolation: Interpolation = "linear",
+    background: float = 0,
+) -> tuple[Pixels, Mask]:
+    """`pixels` (C, H, W) lying on `grid`, seen on `frame` through `transform`: (C, H', W') pixels and (H', W') valid.
+
+    Raises `InputError` when `pixels` does not have the size of `grid`.
+    """
+    if pixels.ndim != 3 or pixels.shape[1:] != (grid.height, grid.width):
+        raise InputError("pixels do not match their grid", expected=(grid.height, grid.width), got=pixels.shape)
+    interleaved = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
+
+    def region(box: Box) -> tuple[Interleaved, None]:
+        return interleaved[box.y0 : box.y1, box.x0 : box.x1], None
+
+    source = Source(grid, region, (background,) * len(pixels), pixels.dtype)
+    out, valid = warp(source, transform, frame, interpolation)
+    return np.moveaxis(out, -1, 0), valid
+
+
+def output_frame(moving_from_fixed: Transform, fixed: Frame, moving: Frame, crop: Crop = "fixed") -> Frame:
+    """The part of the fixed pixel grid that a warped moving slide is written on.
+
+    "fixed": all of the fixed slide; "moving": the box around all of the moving slide, which may reach beyond the
+    fixed one; "overlap": what those two share. Raises `InputError` when there is no overlap, or the moving slide's
+    outline has no finite place on the fixed one.
+    """
+    if crop == "fixed":
+        return fixed
+    corners = np.vstack([moving.corners_um, moving.corners_um[:1]])
+    steps = np.linspace(0, 1, 65)[:, None, None]
+    outline = (corners[:-1] * (1 - steps) + corners[1:] * steps).reshape(-1, 2)
+    placed = fixed.to_px(moving_from_fixed.inverse()(outline))
+    if not np.isfinite(placed).all():
+        raise InputError("the moving slide's outline has no finite place on the fixed slide", where=moving.name)
+    low, high = np.floor(placed.min(axis=0) + 1e-6), np.ceil(placed.max(axis=0) - 1e-6)
+    if crop == "overlap":
+        low, high = np.maximum(low, 0), np.minimum(high, (fixed.width, fixed.height))
+    if (high <= low).any():
+        raise InputError("the warped moving slide does not overlap the fixed slide", where=moving.name)
+    (x, y), (width, height) = low.astype(int), (high - low).astype(int)
+    return fixed.crop(int(x), int(y), int(width), int(height))
+
+
+Window: TypeAlias = tuple[slice, slice]  # rows, columns
+
+
+def _patches(frame: Frame) -> Iterator[tuple[Frame, Window, Window]]:
+    """The patches that touch `frame`: the patch's own frame, its part inside `frame`, and that part's place in it."""
+    # Counted from the origin of the physical space; the fraction of a pixel left over is the frame's own.
+    x, y = (int(np.floor(o / mpp + 1e-6)) for o, mpp in zip(frame.origin_um, frame.mpp, strict=True))
+    for top in range(y // PATCH_PX * PATCH_PX - y, frame.height, PATCH_PX):
+        for left in range(x // PATCH_PX * PATCH_PX - x, frame.width, PATCH_PX):
+            rows = slice(max(top, 0), min(top + PATCH_PX, frame.height))
+            columns = slice(max(left, 0), min(left + PATCH_PX, frame.width))
+            part = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+            yield frame.crop(left, top, PATCH_PX, PATCH_PX), part, (rows, columns)
+
+
+def _fill(
+    source: Source,
+    origin: tuple[int, int],
+    coords: SourceMap,
+    interpolation: Interpolation,
+    out: Interleaved,
+    valid: Mask,
+) -> None:
+    """Sample `source` at `coords` (from `origin`) into `out` and `valid`, splitting where the box is too large."""
+    low, high = coords.min(axis=(1, 2)), coords.max(axis=(1, 2))
+    size = np.array([source.grid.width, source.grid.height])
+    if (high + origin < -0.5).any() or (low + origin > size - 0.5).any():
+        out[:], valid[:] = source.background, False
+        return
+    box = _box(low + origin, high + origin, size, margin=1 if interpolation == "cubic" else 0)
+    if (box.x1 - box.x0) * (box.y1 - box.y0) > LARGEST_BOX_PX and valid.size > 1:
+        for window in _quarters(valid.shape):
+            _fill(source, origin, coords[:, window[0], window[1]], interpolation, out[window], valid[window])
+        return
+    pixels, mask = source.region(box)
+    # Exact: both are multiples of the coordinate's last bit, and the difference is the smaller number.
+    x, y = coords[0] - np.float32(box.x0 - origin[0]), coords[1] - np.float32(box.y0 - origin[1])
+    _remap(pixels, x, y, interpolation, out)
+    valid[:] = True
+    if (low + origin < -0.5).any() or (high + origin > size - 0.5).any():
+        right, bottom = size - 0.5 - (box.x0, box.y0)
+        valid &= (x >= -0.5 - box.x0) & (x <= right) & (y >= -0.5 - box.y0) & (y <= bottom)
+    if mask is not None:
+        valid &= cv2.remap(mask.view(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(bool)
+    if not valid.all():
+        out[~valid] = source.background
+
+
+def _box(low: npt.NDArray[np.floating], high: npt.NDArray[np.floating], size: npt.NDArray[np.int_], margin: int) -> Box:
+    """The pixels that samples between `low` and `high` are made of, inside the grid, at least one."""
+    first = np.clip(np.floor(low).astype(int) - margin, 0, size - 1)
+    last = np.clip(np.floor(high).astype(int) + 1 + margin, first, size - 1)
+    return Box(int(first[0]), int(first[1]), int(last[0]) + 1, int(last[1]) + 1)
+
+
+def _quarters(shape: tuple[int, ...]) -> Iterator[Window]:
+    """Up to four windows that cover `shape`, none empty."""
+    halves = [[slice(0, n // 2), slice(n // 2, n)] if n > 1 else [slice(0, n)] for n in shape]
+    return ((rows, columns) for rows in halves[0] for columns in halves[1])
+
+
+def _remap(
+    pixels: Interleaved, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32], how: Interpolation, out: Interleaved
+) -> None:
+    """cv2.remap for any channel count and integer type; `pixels` may have padding channels beyond those of `out`."""
+    channels = out.shape[2]
+    if pixels.dtype.name not in _REMAPPED:
+        wide = np.empty(out.shape, np.float64)
+        _remap(pixels.astype(np.float64), x, y, how, wide)
+        limits = np.iinfo(out.dtype.name)
+        out[:] = np.clip(np.rint(wide), limits.min, limits.max)
+        return
+    if channels == 3 and pixels.shape[2] == 4:  # four channels are remapped faster than three
+        cv2.cvtColor(_sampled(pixels, x, y, how), cv2.COLOR_RGBA2RGB, dst=out)
+        return
+    for start in range(0, channels, 4):
+        group = np.ascontiguousarray(pixels[..., start : min(start + 4, channels)])
+        sampled = _sampled(group, x, y, how)
+        out[..., start : start + 4] = sampled if sampled.ndim == 3 else sampled[..., None]
+
+
+def _sampled(
+    pixels: Interleaved, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32], how: Interpolation
+) -> Interleaved:
+    return np.asarray(cv2.remap(pixels, x, y, _FLAGS[how], borderMode=cv2.BORDER_REPLICATE))

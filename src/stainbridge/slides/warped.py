@@ -1,0 +1,133 @@
+"""A warped slide is a slide: pixels of the moving slide, seen in the fixed slide's space, computed as they are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Transform
+from stainbridge.geometry.warp import Box, Interleaved, Interpolation, Source, warp
+from stainbridge.imaging.image import Image
+from stainbridge.slides.blocks import BlockCache
+from stainbridge.slides.slide import Slide, SlideInfo
+from stainbridge.types import Mask
+
+CACHE_BYTES = 160 * 2**20
+
+
+class WarpedSlide:
+    """`slide` (the moving one) pulled through `transform` (`moving_from_fixed`) onto `frame`.
+
+    `frame` lies in the fixed slide's space and defaults to the fixed slide's own; for the other crops see
+    `stainbridge.geometry.warp.output_frame` (the frame's origin then is the crop's corner in the fixed space, so that
+    the same transform and annotations hold). Use "nearest" for label images. Reads are thread-safe and hold a bounded
+    amount of the source; reads of parts equal the parts of a whole read. Closing it closes `slide`.
+
+    Raises `InputError` when the transform turns the whole frame into nothing finite.
+    """
+
+    def __init__(
+        self,
+        slide: Slide,
+        transform: Transform,
+        frame: Frame | None = None,
+        *,
+        interpolation: Interpolation = "linear",
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self._slide, self._transform, self._interpolation = slide, transform, interpolation
+        self._frame = frame or transform.from_frame
+        self._scale = typical_scale(transform, self._frame)
+        self._cache = BlockCache(slide, cache_bytes)
+
+    @property
+    def info(self) -> SlideInfo:
+        """The moving slide's, read through a warp."""
+        return replace(self._slide.info, reader=f"warped {self._slide.info.reader}", bounds_px=(0, 0))
+
+    @property
+    def frame(self) -> Frame:
+        """Where the output's full-resolution pixels are, in the fixed slide's space."""
+        return self._frame
+
+    @cached_property
+    def levels(self) -> tuple[Frame, ...]:
+        """The output frame, and coarser ones that the moving slide's stored levels serve without resampling."""
+        wanted = (level.mpp[0] / self._scale for level in self._slide.levels)
+        coarser = (self._frame.at_mpp(mpp) for mpp in wanted if mpp > 1.5 * self._frame.mpp[0])
+        return (self._frame, *(level for level in coarser if min(level.width, level.height) > 1))
+
+    @property
+    def stain(self) -> str | None:
+        """The moving slide's stain."""
+        return self._slide.stain
+
+    def read(self, frame: Frame) -> Image:
+        """The warped slide sampled on `frame`, a frame in the fixed slide's space at any pixel size."""
+        grid = self.source_grid(frame.mpp)
+
+        def region(box: Box) -> tuple[Interleaved, Mask | None]:
+            return self._cache.region(grid, box)
+
+        info = self._slide.info
+        background = (255.0,) * 3 if info.is_rgb else (0.0,) * len(info.channels)
+        pixels, valid = warp(Source(grid, region, background, info.dtype), self._transform, frame, self._interpolation)
+        return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
+
+    def source_grid(self, mpp: tuple[float, float]) -> Frame:
+        """The grid of the moving slide to sample for output pixels of `mpp`: at most twice as fine.
+
+        A stored level where one fits; else the next finer stored level reduced by a power of two, which the slide
+        averages as it reads (labels are never averaged: they keep the stored level).
+        """
+        wanted = float(np.sqrt(mpp[0] * mpp[1])) * self._scale
+        levels = self._slide.levels
+        fine_enough = [level for level in levels if _mpp(level) <= wanted * 1.01]
+        level = max(fine_enough, key=_mpp, default=levels[0])
+        reduction = 2 ** max(0, int(np.floor(np.log2(wanted * 1.01 / _mpp(level)))))
+        if reduction == 1 or self._interpolation == "nearest":
+            return level
+        return level.at_mpp((level.mpp[0] * reduction, level.mpp[1] * reduction))
+
+    def close(self) -> None:
+        """Release the moving slide's file."""
+        self._slide.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def typical_scale(transform: Transform, frame: Frame) -> float:
+    """Micrometres out per micrometre in: the median over `frame` of the square root of the transform's area factor.
+
+    One number for the whole frame, so that what level is read does not depend on how the reads are cut. Raises
+    `InputError` when it is not a positive finite number.
+    """
+    grid = frame.fit(16)
+    centres = grid.centres_um()
+    step_um = 0.25 * np.array(grid.mpp)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        along_x = transform(centres + (step_um[0], 0)) - transform(centres - (step_um[0], 0))
+        along_y = transform(centres + (0, step_um[1])) - transform(centres - (0, step_um[1]))
+        areas = np.abs(along_x[:, 0] * along_y[:, 1] - along_x[:, 1] * along_y[:, 0]) / (4 * step_um.prod())
+        scale = float(np.sqrt(np.median(areas[np.isfinite(areas)]))) if np.isfinite(areas).any() else 0.0
+    if not scale > 0:
+        raise InputError(
+            "the transform maps the output frame to nothing", where=frame.name, expected="an area", got=scale
+        )
+    return scale
+
+
+def _mpp(frame: Frame) -> float:
+    return float(np.sqrt(frame.mpp[0] * frame.mpp[1]))
