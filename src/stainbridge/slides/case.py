@@ -1,0 +1,68 @@
+"""Case: a pair of slides to align, and what is known of the right answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from stainbridge.errors import InputError
+from stainbridge.slides.open import open_slide
+from stainbridge.slides.slide import Slide
+from stainbridge.types import Points
+
+OpenSlideFunction = Callable[[], Slide]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A fixed and a moving slide, opened only when wanted; the caller closes what it opened.
+
+    `landmarks` are (fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of its slide. A mask is
+    a slide of one channel, non-zero where its slide is to be used. Raises `InputError` when landmarks don't correspond.
+    """
+
+    id: str
+    open_fixed: OpenSlideFunction
+    open_moving: OpenSlideFunction
+    landmarks: tuple[Points, Points] | None = None
+    open_fixed_mask: OpenSlideFunction | None = None
+    open_moving_mask: OpenSlideFunction | None = None
+
+    def __post_init__(self) -> None:
+        if self.landmarks is None:
+            return
+        fixed, moving = self.landmarks
+        if fixed.shape != moving.shape or fixed.ndim != 2 or fixed.shape[1] != 2:
+            raise InputError(
+                "landmarks do not correspond",
+                where=self.id,
+                expected="two (N, 2)",
+                got=f"{fixed.shape}, {moving.shape}",
+            )
+
+    @classmethod
+    def from_files(
+        cls,
+        id: str,
+        fixed: Path,
+        moving: Path,
+        landmarks: tuple[Points, Points] | None = None,
+        fixed_mask: Path | None = None,
+        moving_mask: Path | None = None,
+    ) -> Self:
+        """A case of files; they are not touched until opened."""
+        return cls(
+            id,
+            partial(open_slide, fixed),
+            partial(open_slide, moving),
+            landmarks,
+            _later(fixed_mask),
+            _later(moving_mask),
+        )
+
+
+def _later(path: Path | None) -> OpenSlideFunction | None:
+    return None if path is None else partial(open_slide, path)
