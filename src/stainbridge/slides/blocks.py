@@ -47,6 +47,11 @@ class BlockCache:
         self._blocks: OrderedDict[Key, Future[Block]] = OrderedDict()
         self._held = 0
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory held by decoded blocks."""
+        return self._held
+
     def region(self, grid: Frame, box: Box) -> tuple[Interleaved, Mask | None]:
         """The box of `grid`: (H, W, C) pixels, RGB padded to four channels, and valid, None where all are."""
         columns = range(box.x0 // BLOCK_PX, (box.x1 - 1) // BLOCK_PX + 1)

@@ -23,16 +23,17 @@ _NUMBER_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32
 
 @dataclass(frozen=True)
 class Codec:
-    """How tiles of `samples` interleaved channels (1, or 3 for RGB) of type `dtype` become bytes.
+    """How tiles of `samples` interleaved channels of type `dtype` become bytes.
 
-    `quality` is JPEG's, 1 to 100; chroma is halved below 90. Raises `InputError` for a combination that no TIFF reader
-    would understand.
+    `quality` is JPEG's, 1 to 100; chroma of RGB is halved below 90. Raises `InputError` for a combination that no
+    TIFF reader would understand.
     """
 
     compression: Compression
     quality: int
     dtype: np.dtype[np.generic]
     samples: int
+    rgb: bool
 
     def __post_init__(self) -> None:
         if self.compression not in get_args(Compression):
@@ -42,6 +43,12 @@ class Codec:
         if self.compression == "jpeg" and self.dtype != np.uint8:
             raise InputError(
                 "JPEG holds 8-bit pixels only", expected="uint8", got=self.dtype.name, remedy="use deflate or zstd"
+            )
+        if self.compression == "jpeg" and self.samples > 1 and not self.rgb:
+            raise InputError(
+                "a plain TIFF holds RGB or one channel as JPEG",
+                got=f"{self.samples} channels",
+                remedy="use deflate or zstd, or the format ome-tiff",
             )
         if not 1 <= self.quality <= 100:
             raise InputError("no such JPEG quality", expected="1 to 100", got=self.quality)
@@ -56,24 +63,24 @@ class Codec:
         """Whether differences of neighbours are stored, which integers compress better as."""
         return self.compression in ("deflate", "zstd") and self.dtype.kind in "iu"
 
-    def tags(self, samples: int, *, planar: bool) -> tuple[Tag, ...]:
-        """The TIFF tags that say how to decode an image of `samples` channels, in separate planes if `planar`."""
-        colour = self.samples == 3
-        photometric = 1 if not colour else 6 if self.compression == "jpeg" else 2
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """The TIFF tags that say how to decode an image."""
+        photometric = 1 if not self.rgb else 6 if self.compression == "jpeg" else 2
         tags = [
-            Tag(258, "short", [self.dtype.itemsize * 8] * samples),
+            Tag(258, "short", [self.dtype.itemsize * 8] * self.samples),
             Tag(259, "short", [_SCHEMES[self.compression]]),
             Tag(262, "short", [photometric]),
-            Tag(277, "short", [samples]),
-            Tag(284, "short", [2 if planar else 1]),
-            Tag(339, "short", [_SAMPLE_FORMATS[self.dtype.kind]] * samples),
+            Tag(277, "short", [self.samples]),
+            Tag(284, "short", [1]),
+            Tag(339, "short", [_SAMPLE_FORMATS[self.dtype.kind]] * self.samples),
         ]
         if self.predictor:
             tags.append(Tag(317, "short", [2]))
         if photometric == 6:
             tags.append(Tag(530, "short", [2, 2] if self.chroma == "420" else [1, 1]))
-        if not colour and samples > 1:
-            tags.append(Tag(338, "short", [0] * (samples - 1)))
+        if not self.rgb and self.samples > 1:
+            tags.append(Tag(338, "short", [0] * (self.samples - 1)))
         return tuple(tags)
 
     def encode(self, tile: Interleaved) -> tuple[bytes, bool]:
@@ -83,8 +90,7 @@ class Codec:
         return self._encode(tile), False
 
     def _encode(self, tile: Interleaved) -> bytes:
-        array = tile[..., 0] if self.samples == 1 else tile
-        array = np.ascontiguousarray(array)
+        array = np.ascontiguousarray(tile[..., 0] if self.samples == 1 else tile)
         if self.predictor:
             array = imagecodecs.delta_encode(array, axis=1)
         if self.compression == "jpeg":

@@ -130,4 +130,4 @@ def halve(pixels: Interleaved, shape: _Shape, how: Reduction = "mean") -> Interl
         reduced = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
         return reduced.reshape(height, width, even.shape[2])
     means = even.reshape(height, 2, width, 2, -1).mean(axis=(1, 3), dtype=np.float64)
-    return np.asarray(np.rint(means) if even.dtype.kind in "iu" else means, even.dtype)
+    return np.asarray(np.floor(means + 0.5) if even.dtype.kind in "iu" else means, even.dtype)

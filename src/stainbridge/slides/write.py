@@ -28,6 +28,9 @@ from stainbridge.whole import whole_file
 SlideFormat = Literal["ome-tiff", "tiff"]
 Progress = Callable[[int, int], None]  # full-resolution tiles done, and of how many
 
+#: How many tiles are handed to the threads before the first of them is waited for.
+TILES_AHEAD = 32
+
 
 def write_slide(
     slide: Slide,
@@ -46,9 +49,9 @@ def write_slide(
 
     "ome-tiff" keeps pixel size, channel names and colours and stores its levels as SubIFDs, one plane a channel;
     "tiff" stores them as further directories, which OpenSlide needs to see more than the first, and has no channel
-    names. `compression` defaults to JPEG for RGB and deflate otherwise (zstd is faster; fewer readers know it). Use `reduction` "nearest" for labels. Each
-    full-resolution tile is read once, in `threads` threads (default: one a core); memory does not grow with the
-    slide. `progress` is called in the calling thread.
+    names. `compression` defaults to JPEG for RGB and deflate otherwise (zstd is faster; fewer readers know it). Use
+    `reduction` "nearest" for labels. Each full-resolution tile is read once, in `threads` threads (default: one a
+    core); memory does not grow with the slide. `progress` is called in the calling thread.
 
     Raises `InputError` for an impossible combination, an existing file without `overwrite`, a folder that is missing or
     cannot be written, and a full disk.
@@ -56,11 +59,11 @@ def write_slide(
     path = Path(path)
     _check(path, format, tile, threads, overwrite)
     info = slide.info
-    codec = Codec(
-        compression or ("jpeg" if info.is_rgb else "deflate"), quality, np.dtype(info.dtype), 3 if info.is_rgb else 1
-    )
-    pyramid = Pyramid(slide.frame.height, slide.frame.width, tile)
-    job = _Job(slide, pyramid, codec, 1 if info.is_rgb else len(info.channels), reduction)
+    planar = format == "ome-tiff" and not info.is_rgb
+    samples = 1 if planar else len(info.channels)
+    compression = compression or ("jpeg" if info.is_rgb else "deflate")
+    codec = Codec(compression, quality, np.dtype(info.dtype), samples, info.is_rgb)
+    job = _Job(slide, Pyramid(slide.frame.height, slide.frame.width, tile), codec, reduction)
     with whole_file(path) as temporary, temporary.open("wb", buffering=2**20) as file:
         container = TiffContainer(file)
         segments = _write_tiles(job, container, threads or _cores(), progress)
@@ -87,7 +90,6 @@ class _Job:
     slide: Slide
     pyramid: Pyramid
     codec: Codec
-    planes: int
     reduction: Reduction
 
     def read(self, key: TileKey) -> _Tile:
@@ -128,8 +130,8 @@ def _write_tiles(job: _Job, container: TiffContainer, threads: int, progress: Pr
     done = 0
     keys = job.pyramid.order()
     with _pool(threads) as pool:
-        # Results are taken in the order of submission, so that the same slide gives the same file.
-        pending = deque(pool.submit(job.read, key) for key in islice(keys, 3 * threads))
+        # Results are taken in the order of submission, so that the same slide gives the same file on any machine.
+        pending = deque(pool.submit(job.read, key) for key in islice(keys, TILES_AHEAD))
         while pending:
             tile = pending.popleft().result()
             segments[tile.key] = [
@@ -165,29 +167,24 @@ def _directories(job: _Job, segments: Segments, format: SlideFormat, name: str) 
     """One directory a channel with its levels below it (OME-TIFF), or one directory a level (plain)."""
     levels = range(len(job.pyramid.sizes))
     if format == "tiff":
-        planes = range(job.planes)
-        return [Directory(_tags(job, segments, level, planes, b"stainbridge\0")) for level in levels]
+        return [Directory(_tags(job, segments, level, 0, b"")) for level in levels]
     description = ome_xml(job.slide.frame, job.slide.info, job.slide.stain or name) + b"\0"
     directories = []
-    for plane in range(job.planes):
-        first, *below = (
-            _tags(job, segments, level, range(plane, plane + 1), b"" if level or plane else description)
-            for level in levels
-        )
+    for plane in range(len(job.slide.info.channels) // job.codec.samples):
+        first, *below = (_tags(job, segments, level, plane, b"" if level or plane else description) for level in levels)
         directories.append(Directory(first, tuple(Directory(tags) for tags in below)))
     return directories
 
 
-def _tags(job: _Job, segments: Segments, level: int, planes: range, description: bytes) -> tuple[Tag, ...]:
+def _tags(job: _Job, segments: Segments, level: int, plane: int, description: bytes) -> tuple[Tag, ...]:
     height, width = job.pyramid.sizes[level]
     rows, columns = job.pyramid.counts(level)
-    placed = [segments[TileKey(level, row, column)] for row in range(rows) for column in range(columns)]
-    ordered = [segment[plane] for plane in planes for segment in placed]
+    ordered = [segments[TileKey(level, row, column)][plane] for row in range(rows) for column in range(columns)]
     tags = [
         Tag(254, "long", [1 if level else 0]),
         Tag(256, "long", [width]),
         Tag(257, "long", [height]),
-        *job.codec.tags(job.codec.samples * len(planes), planar=len(planes) > 1),
+        *job.codec.tags,
         Tag(305, "ascii", b"stainbridge\0"),
         Tag(322, "short", [job.pyramid.tile]),
         Tag(323, "short", [job.pyramid.tile]),
