@@ -81,12 +81,7 @@ def _pixel_size(properties: dict[str, str], size: tuple[int, int], mpp: float | 
     if x is not None and y is not None:
         return believed(Claim((x, y), "openslide.mpp"), size, mpp)
     power = _number(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
-    claim = None if power is None else from_objective(power, "objective power")
-    pixel = believed(claim, size, mpp)
-    if mpp is None and pixel.calibrated:
-        doubt = f"no pixel size in the file: {pixel.mpp[0]:g} µm taken from its {power:g}x objective"
-        return PixelSize(pixel.mpp, True, (doubt,))
-    return pixel
+    return believed(None if power is None else from_objective(power), size, mpp)
 
 
 def _number(text: str | None) -> float | None:

@@ -30,11 +30,15 @@ UM_PER_UNIT = {
 
 @dataclass(frozen=True)
 class Claim:
-    """A pixel size (x, y) in µm found in a file, and where; `dpi` when it came as a resolution, as printers' do."""
+    """A pixel size (x, y) in µm found in a file, and where.
+
+    `dpi` when it came as a resolution, as printers' do; `guess` when it follows from something else.
+    """
 
     mpp: tuple[float, float]
     source: str
     dpi: bool = False
+    guess: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ def believed(claim: Claim | None, size_px: tuple[int, int], mpp: float | None = 
         return PixelSize()
     doubt = doubt_about(claim, size_px)
     if doubt is None:
-        return PixelSize(claim.mpp, True)
+        guess = (
+            (f"no pixel size in the file: {claim.mpp[0]:g} µm taken from the {claim.source}",) if claim.guess else ()
+        )
+        return PixelSize(claim.mpp, True, guess)
     said = " x ".join(f"{value:.6g}" for value in dict.fromkeys(claim.mpp))
     return PixelSize(
         warnings=(
@@ -99,6 +106,8 @@ def from_resolution(x_per_unit: float, y_per_unit: float, unit_um: float, source
     return Claim((unit_um / x_per_unit, unit_um / y_per_unit), source, dpi=True)
 
 
-def from_objective(power: float, source: str) -> Claim | None:
+def from_objective(power: float) -> Claim | None:
     """The usual pixel size of a scanner's objective: 10 µm ÷ magnification (0.25 µm at 40x)."""
-    return Claim((10.0 / power, 10.0 / power), source) if math.isfinite(power) and power > 0 else None
+    if not (math.isfinite(power) and power > 0):
+        return None
+    return Claim((10.0 / power, 10.0 / power), f"{power:g}x objective", guess=True)

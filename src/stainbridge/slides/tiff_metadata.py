@@ -68,7 +68,7 @@ def _aperio_claim(description: str) -> Claim | None:
     found = dict(re.findall(r"\b(MPP|AppMag)\s*=\s*([0-9.]+)", description))
     if "MPP" in found:
         return Claim((float(found["MPP"]), float(found["MPP"])), "Aperio MPP")
-    return from_objective(float(found["AppMag"]), "Aperio AppMag") if "AppMag" in found else None
+    return from_objective(float(found["AppMag"])) if "AppMag" in found else None
 
 
 def _ratio(page: Any, tag: str) -> float:

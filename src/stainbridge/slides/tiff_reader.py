@@ -70,17 +70,18 @@ class TiffSlide(PyramidSlide):
         self._cache.clear()
 
 
-def open_tiff(path: Path, *, mpp: float | None = None, stain: str | None = None) -> TiffSlide:
+def open_tiff(path: Path, *, mpp: float | None = None, stain: str | None = None, sparse: bool = True) -> TiffSlide:
     """Open a TIFF: the largest image in it, its levels in SubIFDs or in further pages.
 
     Channels: the samples and channels of the largest image; of a z-stack the middle plane, of a time series the
-    first. Alpha is shown over white, palettes are expanded, inverted greys (WhiteIsZero) turned. Raises `InputError`
-    for a file that is damaged, truncated or of a kind that is not read.
+    first. Alpha is shown over white, palettes are expanded, inverted greys (WhiteIsZero) turned. Tiles left out of the
+    file are background, unless `sparse` is False. Raises `InputError` for a file that is damaged, truncated, lacks
+    tiles it should not lack or is of a kind that is not read.
     """
     files = _OpenFiles()
     try:
         with _complaints() as complaints, tifffile.TiffFile(path) as tif:
-            return _slide(tif, path, files, complaints, mpp, stain)
+            return _slide(tif, path, files, complaints, mpp, stain, sparse)
     except InputError:
         files.close()
         raise
@@ -91,11 +92,19 @@ def open_tiff(path: Path, *, mpp: float | None = None, stain: str | None = None)
 
 
 def _slide(
-    tif: tifffile.TiffFile, path: Path, files: _OpenFiles, complaints: list[str], mpp: float | None, stain: str | None
+    tif: tifffile.TiffFile,
+    path: Path,
+    files: _OpenFiles,
+    complaints: list[str],
+    mpp: float | None,
+    stain: str | None,
+    sparse: bool,
 ) -> TiffSlide:
     layout = layout_of(tif)
     cache = TileCache(CACHE_BYTES)
     read = [stored_level(pages, level, files.of, cache) for level, pages in enumerate(layout.levels)]
+    if not sparse and not all(0 not in of.page.databytecounts for pages in layout.levels for of in pages):
+        raise InputError("tiles are missing", where=path)
     stored, rule = tuple(level for level, _ in read), read[0][1]
     page = layout.levels[0][0].page.keyframe
     pixel = believed(claimed_pixel_size(tif, page), stored[0].size, mpp)
