@@ -6,11 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from stainbridge.errors import RegistrationError
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.geojson import warp_geojson
+from stainbridge.geometry.geojson_lines import Json
 from stainbridge.geometry.transform import Transform
+from stainbridge.geometry.warp import Crop, output_frame
+from stainbridge.slides.slide import Slide
+from stainbridge.slides.warped import WarpedSlide
+from stainbridge.types import Points
 
+Side = Literal["fixed", "moving"]
 Status = Literal["ok", "fallback", "failed"]
 
 
@@ -62,3 +70,21 @@ class Registration:
     def predicted_um(self) -> float:
         """The predicted error in µm of the fixed slide."""
         return self.predicted_rtre * self.fixed.diagonal_um if np.isfinite(self.predicted_rtre) else float("nan")
+
+    def towards(self, side: Side) -> Transform:
+        """The transform whose points come out on `side`: "fixed" or "moving"."""
+        return self.transform if side == "moving" else self.transform.inverse()
+
+    def warp_points(self, points_px: npt.ArrayLike, to: Side = "fixed") -> Points:
+        """Carry (N, 2) points, x and y in full-resolution pixels, to the slide `to` from the other one."""
+        points = np.asarray(points_px, float).reshape(-1, 2)
+        transform = self.towards(to)
+        return transform.to_frame.to_px(transform(transform.from_frame.to_um(points)))
+
+    def warp_geojson(self, data: Json, to: Side = "fixed") -> Json:
+        """Carry GeoJSON in full-resolution pixels to the slide `to` from the other one; see `geometry.geojson`."""
+        return warp_geojson(data, self.towards(to))
+
+    def warp_slide(self, moving: Slide, crop: Crop = "fixed") -> WarpedSlide:
+        """The moving slide as a `Slide` in the fixed one's space, warped as it is read; closing it closes `moving`."""
+        return WarpedSlide(moving, self.transform, output_frame(self.transform, self.fixed, self.moving, crop))
