@@ -17,7 +17,7 @@ FLOORS = {
     3: ("slides", "metrics", "nn", "learn"),
     4: ("phantom", "register", "translate"),
     5: ("joint", "pairs", "stack", "datasets", "evaluate", "report", "viewer"),
-    6: ("cohort", "api"),
+    6: ("cohort",),
     7: ("cli",),
     8: ("__init__", "__main__"),
 }

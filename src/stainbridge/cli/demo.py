@@ -1,0 +1,7 @@
+"""`stainbridge demo`."""
+
+from __future__ import annotations
+
+
+def demo() -> None:
+    """x."""

@@ -1,0 +1,94 @@
+"""The command `stainbridge`: its verbs, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+
+from stainbridge.cli import demo, evaluate, info, register, warp
+from stainbridge.cli.output import say
+from stainbridge.errors import StainbridgeError
+
+OK, OUR_BUG, INTERRUPTED = 0, 1, 130
+
+app = typer.Typer(
+    name="stainbridge",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("info")(info.info)
+app.command("register")(register.register)
+app.add_typer(warp.app, name="warp")
+app.add_typer(evaluate.app, name="evaluate")
+app.command("demo")(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import stainbridge
+
+        typer.echo(f"stainbridge {stainbridge.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def stainbridge(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Align differently stained whole-slide images and use the result.
+
+    Exit codes: 0 done; 1 a bug of ours; 2 your input; 3 the registration failed; 130 interrupted.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code. Errors are one line on standard error."""
+    try:
+        # A command returns its exit code or nothing; an interruption comes back as 130.
+        code = app(arguments, prog_name="stainbridge", standalone_mode=False) or OK
+    except StainbridgeError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except typer.TyperException as error:
+        return _usage_error(error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:
+        say(f"error: unexpected {type(error).__name__}; please report it with the traceback in {_keep_traceback()}")
+        return OUR_BUG
+    if code == INTERRUPTED:
+        say("interrupted; nothing half-written was left")
+    return int(code)
+
+
+def _usage_error(error: typer.TyperException) -> int:
+    """One line for a wrong command line; the help, which is the message then, for one without a verb."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        say(message)
+    else:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "stainbridge"
+        say(f"error: {' '.join(message.split()).rstrip('.')}; see: {command} --help")
+    return error.exit_code
+
+
+def _keep_traceback() -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="stainbridge-", suffix=".traceback.txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(f"{' '.join(sys.argv)}\n{traceback.format_exc()}")
+    return file.name

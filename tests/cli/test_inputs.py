@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from stainbridge.cli.inputs import read_landmark_pair, read_mask, start_from_landmarks
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.landmarks import write_points_csv
+
+SLIDE = Frame("slide", height=301, width=399, mpp=(0.5, 0.5))
+MOVING = Frame("moving", height=200, width=200, mpp=(2.0, 2.0))
+
+
+def write_mask(path: Path, inside: np.ndarray) -> Path:
+    PIL.Image.fromarray(inside.astype(np.uint8) * 255).save(path)
+    return path
+
+
+def write_points(path: Path, points: list[tuple[float, float]]) -> Path:
+    write_points_csv(path, np.array(points, float), tuple(map(str, range(len(points)))))
+    return path
+
+
+@pytest.mark.parametrize("size", [(301, 399), (30, 40), (76, 100), (602, 798)])
+def test_a_mask_covers_the_whole_slide_at_any_resolution(tmp_path: Path, size: tuple[int, int]) -> None:
+    inside = np.zeros(size, bool)
+    inside[: size[0] // 2] = True
+    mask = read_mask(write_mask(tmp_path / "m.png", inside), SLIDE)
+    assert mask.frame.size_um == pytest.approx(SLIDE.size_um)
+    assert mask.frame.name == SLIDE.name
+    assert mask.pixels.shape == (1, *size)
+    assert (mask.pixels[0] == inside).all()
+
+
+@pytest.mark.parametrize("size", [(399, 301), (301, 301), (30, 30)])
+def test_a_mask_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = write_mask(tmp_path / "m.png", np.ones(size, bool))
+    with pytest.raises(InputError, match=rf"m\.png: .*shape; expected 399 x 301 .*got {size[1]} x {size[0]}"):
+        read_mask(path, SLIDE)
+
+
+def test_an_empty_a_missing_and_a_broken_mask_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="empty"):
+        read_mask(write_mask(tmp_path / "m.png", np.zeros((301, 399), bool)), SLIDE)
+    with pytest.raises(InputError, match="no such mask"):
+        read_mask(tmp_path / "none.png", SLIDE)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_mask(tmp_path / "text.png", SLIDE)
+
+
+def test_landmark_pairs_start_at_the_map_that_fits_them(tmp_path: Path) -> None:
+    fixed = write_points(tmp_path / "f.csv", [(0, 0), (100, 0), (0, 100)])
+    moving = write_points(tmp_path / "m.csv", [(10, 20), (10, 45), (-15, 20)])  # a quarter turn, in other pixels
+    start = start_from_landmarks(fixed, moving, SLIDE, MOVING)
+    assert start(np.array([[0.0, 0], [50, 0]])) == pytest.approx(np.array([[20.0, 40], [20, 90]]))
+    assert (start.from_frame, start.to_frame) == (SLIDE, MOVING)
+
+
+def test_landmark_counts_must_match(tmp_path: Path) -> None:
+    fixed = write_points(tmp_path / "f.csv", [(0, 0), (1, 1)])
+    moving = write_points(tmp_path / "m.csv", [(0, 0), (1, 1), (2, 0)])
+    with pytest.raises(InputError, match=r"m\.csv: .*expected 2 as in .*f\.csv; got 3"):
+        read_landmark_pair(fixed, moving, SLIDE, MOVING)
+
+
+def test_one_landmark_is_too_few_to_start_from(tmp_path: Path) -> None:
+    one = write_points(tmp_path / "f.csv", [(0, 0)])
+    with pytest.raises(InputError, match=r"f\.csv: too few landmarks; expected at least 2; got 1"):
+        start_from_landmarks(one, one, SLIDE, MOVING)

@@ -1,0 +1,110 @@
+"""How errors become exit codes and one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stainbridge.cli import main
+from stainbridge.errors import InputError, RegistrationError
+
+VERBS = [
+    ["info"],
+    ["register"],
+    ["warp", "slide"],
+    ["warp", "points"],
+    ["warp", "geojson"],
+    ["evaluate", "landmarks"],
+    ["demo"],
+]
+
+
+def raising(error: BaseException) -> object:
+    def command(*arguments: object, **options: object) -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("too small", where="a.svs", expected=2, got=1), 2, "error: a.svs: too small; expected 2; got 1"),
+        (RegistrationError("the registration failed: blank"), 3, "error: the registration failed: blank"),
+        (KeyboardInterrupt(), 130, "interrupted; nothing half-written was left"),
+    ],
+)
+def test_an_error_is_one_line_and_its_exit_code(
+    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(main, "app", raising(error))
+    assert main.run(["info", "a.svs"]) == code
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", line + "\n")
+
+
+def test_a_bug_of_ours_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(main.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(main, "app", raising(ZeroDivisionError("a bug")))
+    assert main.run(["info", "a.svs"]) == 1
+    (kept,) = tmp_path.iterdir()
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert str(kept) in output.err
+    assert "ZeroDivisionError: a bug" in kept.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "nonsense"),
+        (["info"], "SLIDE"),
+        (["info", "a.svs", "--colour"], "--colour"),
+        (["register", "--fixed", "a.svs", "--out", "b"], "--moving"),
+        (["register", "--fixed", "a", "--moving", "b", "--out", "c", "--preset", "best"], "best"),
+        (["register", "--fixed", "a", "--moving", "b", "--out", "c", "--threads", "0"], "--threads"),
+        (["register", "--fixed", "a", "--moving", "b", "--out", "c", "--max-rotation", "200"], "--max-rotation"),
+        (["warp", "points", "a", "b", "--out", "c", "--to", "source"], "source"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert said in output.err
+    assert "--help" in output.err
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_has_help_with_an_example(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([*verb, "--help"]) == 0
+    help_text = capsys.readouterr().out
+    (example,) = [line for line in help_text.splitlines() if line.strip().startswith("Example")]
+    after = help_text.split(example, 1)[1].splitlines()[1].split()
+    assert after[: 1 + len(verb)] == ["stainbridge", *verb]
+
+
+def test_without_a_verb_the_verbs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([]) == 2
+    output = capsys.readouterr()
+    assert all(verb[0] in output.out + output.err for verb in VERBS)
+
+
+def test_a_group_without_a_verb_shows_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["warp"]) == 2
+    output = capsys.readouterr()
+    assert "geojson" in output.out + output.err
+
+
+def test_a_terminal_width_does_not_change_the_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(os.environ, "COLUMNS", "20")
+    assert main.run(["info", "no/such/slide/with/a/rather/long/name.svs"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
