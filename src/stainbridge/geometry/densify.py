@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stainbridge.types import Points
 
-SHORTEST_PX = 4.0  # an edge this short cannot sag by half a pixel in tissue
+SHORTEST_PX = 12.0  # an edge this short, as those of cells are, does not sag by half a pixel in tissue
 SAMPLE_PX = 16.0  # an edge is looked at this often along its length,
 MOST_SAMPLES = 1024  # and at most so often
 POINTS_AT_ONCE = 1_000_000

@@ -6,9 +6,11 @@ file are gathered into one array, mapped once, and put back.
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -51,10 +53,11 @@ def warp_geojson(
         um = transform.from_frame.to_um(px + np.asarray(from_offset_px, float))
         return np.asarray(transform.to_frame.to_px(transform(um)) - to_offset_px)
 
-    document = Document(data)
-    if document.lines:
-        _warp(document.lines, mapping, tolerance_px)
-        document.renew_boxes()
+    with _many_small_objects():
+        document = Document(data)
+        if document.lines:
+            _warp(document.lines, mapping, tolerance_px)
+            document.renew_boxes()
     return document.content
 
 
@@ -64,7 +67,8 @@ def read_geojson(path: Path) -> Json:
         raise InputError("no such annotation file", where=path)
     try:
         raw = path.read_bytes()
-        return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+        with _many_small_objects():
+            return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
     except json.JSONDecodeError as error:
         raise InputError("not JSON", where=f"{path} line {error.lineno}", expected="GeoJSON", got=error.msg) from error
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
@@ -76,6 +80,18 @@ def write_geojson(path: Path, data: Json) -> None:
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
     with whole_file(path) as temporary:
         temporary.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+
+@contextmanager
+def _many_small_objects() -> Iterator[None]:
+    """Rest the cyclic garbage collector: it would look through millions of living lists over and over."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _warp(lines: list[Line], mapping: PixelMap, tolerance_px: float) -> None:
