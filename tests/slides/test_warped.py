@@ -110,6 +110,16 @@ def test_the_level_follows_the_local_scale(mpp: float, scale: float, expected: f
     assert warped.source_grid((mpp, mpp)).mpp[0] == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_warped_slide_can_be_warped() -> None:
+    slide = MemorySlide(smooth_texture(3, 700, 700), mpp=(0.25, 0.25))
+    there = similarity(slide.frame, 20)
+    twice = WarpedSlide(WarpedSlide(slide, there), there.inverse(), slide.frame)
+    window = slide.frame.crop(250, 250, 200, 200)
+    # Two linear interpolations blur a little; anything misplaced would differ by far more.
+    difference = np.abs(twice.read(window).pixels.astype(int) - slide.pixels[:, 250:450, 250:450])
+    assert difference.mean() < 2 and difference.max() < 25
+
+
 def test_labels_come_from_stored_pixels_only() -> None:
     labels = np.random.default_rng(0).choice([0, 7, 4_000_000_000], (1, 300, 300)).astype(np.uint32)
     slide = MemorySlide(labels, mpp=(0.25, 0.25), channels=(Channel("labels"),))

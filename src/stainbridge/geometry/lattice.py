@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.geometry.field_map import field_map
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 
 #: (2, H, W) float32: x and y in pixels of the source grid, 0 = the centre of the pixel at the map's origin.
@@ -20,37 +22,46 @@ FAR_PX = 1e6  # coordinates are held to ± this: still far outside any slide, an
 
 
 def source_map(
-    transform: Transform, patch: Frame, grid: Frame, tolerance_px: float = 0.05
+    transform: Transform, patch: Frame, grid: Frame, tolerance_px: float = 0.05, scratch: Scratch | None = None
 ) -> tuple[tuple[int, int], SourceMap]:
     """The pixels of `grid` that the pixel centres of `patch` fall on, as an integer origin (x, y) and a map from it.
 
-    The transform is evaluated every 16 pixels of `patch`, more densely where the lattice one step coarser mispredicts
-    it by more than half the tolerance, down to every pixel; interpolation errs by at most about `tolerance_px` source
-    pixels. The origin keeps float32 coordinates small. Where the transform is not finite the map points far outside.
+    The transform is evaluated every 16 pixels of `patch`. Where the lattice one step coarser mispredicts that by more
+    than half the tolerance, it is evaluated at every pixel, if that is cheap (`field_map`), or on ever denser lattices;
+    interpolation errs by at most about `tolerance_px` source pixels. The origin keeps float32 coordinates small. Where
+    the transform is not finite the map points far outside. The map lies in `scratch`.
     """
-    nodes, step = _sufficient_nodes(transform, patch, grid, tolerance_px)
-    origin = tuple(
-        int(np.clip(np.floor(plane.min()), -1, size))
-        for plane, size in zip(nodes, (grid.width, grid.height), strict=True)
-    )
-    local = np.clip(nodes - np.reshape(origin, (2, 1, 1)), -FAR_PX, FAR_PX).astype(np.float32)
-    dense = np.stack([_upsample(plane, step) for plane in local])
-    return (origin[0], origin[1]), dense[:, step : step + patch.height, step : step + patch.width]
-
-
-def _sufficient_nodes(transform: Transform, patch: Frame, grid: Frame, tolerance_px: float) -> tuple[Nodes, int]:
-    """The coarsest lattice that its own coarser neighbour already predicts, and its step in pixels."""
+    scratch = scratch or Scratch()
     step = COARSEST_STEP_PX
     nodes = _nodes(transform, patch, grid, step)
+    origin = _origin(nodes, grid)
     while step > 1:
         step //= 2
         coarse, nodes = nodes, _nodes(transform, patch, grid, step)
-        predicted = np.stack([_upsample(plane, 2) for plane in coarse])
-        predicted = predicted[:, 1 : 1 + nodes.shape[1], 1 : 1 + nodes.shape[2]]
-        # A kink of the field close to a node costs up to twice what is seen at the midpoints.
-        if np.abs(predicted - nodes).max() <= tolerance_px / 2:
+        # A kink of the field close to a node costs up to twice what is seen at the nodes between.
+        if _misprediction(coarse, nodes) <= tolerance_px / 2:
             break
-    return nodes, step
+        exact = field_map(transform, patch, grid, origin, scratch)
+        if exact is not None:
+            return origin, exact
+    local = np.clip(nodes - np.reshape(origin, (2, 1, 1)), -FAR_PX, FAR_PX).astype(np.float32)
+    shape = (2, local.shape[1] * step, local.shape[2] * step)
+    dense = scratch.array("coords", shape, np.float32)
+    for plane, sparse in zip(dense, local, strict=True):
+        _upsample(sparse, step, plane)
+    return origin, dense[:, step : step + patch.height, step : step + patch.width]
+
+
+def _origin(nodes: Nodes, grid: Frame) -> tuple[int, int]:
+    """The least pixel the map points to, or the closest one inside the grid."""
+    low = np.clip(np.floor(nodes.min(axis=(1, 2))), -1, (grid.width, grid.height))
+    return int(low[0]), int(low[1])
+
+
+def _misprediction(coarse: Nodes, fine: Nodes) -> float:
+    """The largest difference, in pixels, of the lattice of half the step from what the coarser one says there."""
+    predicted = np.stack([_upsample(plane, 2) for plane in coarse])
+    return float(np.abs(predicted[:, 1 : 1 + fine.shape[1], 1 : 1 + fine.shape[2]] - fine).max())
 
 
 def _nodes(transform: Transform, patch: Frame, grid: Frame, step: int) -> Nodes:
@@ -64,10 +75,10 @@ def _nodes(transform: Transform, patch: Frame, grid: Frame, step: int) -> Nodes:
     return np.ascontiguousarray(px.T.reshape(2, len(y), len(x)))
 
 
-def _upsample(plane: npt.NDArray[np.floating], factor: int) -> npt.NDArray[np.floating]:
+def _upsample(
+    plane: npt.NDArray[np.floating], factor: int, out: npt.NDArray[np.floating] | None = None
+) -> npt.NDArray[np.floating]:
     """Bilinear interpolation from cell centres to the centres of `factor` x `factor` sub-cells."""
-    if factor == 1:
-        return plane
     # cv2.resize puts samples at cell centres, which is what the nodes are; it computes in the array's own precision.
     size = (plane.shape[1] * factor, plane.shape[0] * factor)
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(plane, size, dst=out, interpolation=cv2.INTER_LINEAR))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import cv2
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.lattice import SourceMap, source_map
+from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Mask, Pixels
 
@@ -39,18 +40,23 @@ class Box:
     y1: int
 
 
-#: Reads a box that lies inside the grid: (H, W, C) pixels, and which are valid, (H, W), or None when all are.
+#: Reads a box that lies inside the grid: (H, W, C) pixels, and which are valid, (H, W), or None when all are. The
+#: arrays are used before the same thread reads again, and not changed.
 Region: TypeAlias = Callable[[Box], tuple[Interleaved, Mask | None]]
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` fills (C values)."""
+    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` fills (C values).
+
+    One `scratch` may serve all warps of one slide, in any number of threads.
+    """
 
     grid: Frame
     region: Region
     background: tuple[float, ...]
     dtype: npt.DTypeLike
+    scratch: Scratch = field(default_factory=Scratch)
 
 
 def warp(
@@ -71,7 +77,7 @@ def warp(
     out = np.empty((frame.height, frame.width, len(source.background)), source.dtype)
     valid = np.empty((frame.height, frame.width), bool)
     for patch, part, window in _patches(frame):
-        origin, coords = source_map(transform, patch, source.grid)
+        origin, coords = source_map(transform, patch, source.grid, scratch=source.scratch)
         _fill(source, origin, coords[:, part[0], part[1]], interpolation, out[window], valid[window])
     return out, valid
 
@@ -160,9 +166,10 @@ def _fill(
             _fill(source, origin, coords[:, window[0], window[1]], interpolation, out[window], valid[window])
         return
     pixels, mask = source.region(box)
-    # Exact: both are multiples of the coordinate's last bit, and the difference is the smaller number.
-    x, y = coords[0] - np.float32(box.x0 - origin[0]), coords[1] - np.float32(box.y0 - origin[1])
-    _remap(pixels, x, y, interpolation, out)
+    x, y = coords  # counted from the box from here on; exact, since the difference has no more bits than the coordinate
+    x -= np.float32(box.x0 - origin[0])
+    y -= np.float32(box.y0 - origin[1])
+    _remap(pixels, x, y, interpolation, out, source.scratch)
     valid[:] = True
     if (low + origin < -0.5).any() or (high + origin > size - 0.5).any():
         right, bottom = size - 0.5 - (box.x0, box.y0)
@@ -187,26 +194,27 @@ def _quarters(shape: tuple[int, ...]) -> Iterator[Window]:
 
 
 def _remap(
-    pixels: Interleaved, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32], how: Interpolation, out: Interleaved
+    pixels: Interleaved,
+    x: npt.NDArray[np.float32],
+    y: npt.NDArray[np.float32],
+    how: Interpolation,
+    out: Interleaved,
+    scratch: Scratch,
 ) -> None:
     """cv2.remap for any channel count and integer type; `pixels` may have padding channels beyond those of `out`."""
     channels = out.shape[2]
     if pixels.dtype.name not in _REMAPPED:
         wide = np.empty(out.shape, np.float64)
-        _remap(pixels.astype(np.float64), x, y, how, wide)
+        _remap(pixels.astype(np.float64), x, y, how, wide, scratch)
         limits = np.iinfo(out.dtype.name)
         out[:] = np.clip(np.rint(wide), limits.min, limits.max)
         return
     if channels == 3 and pixels.shape[2] == 4:  # four channels are remapped faster than three
-        cv2.cvtColor(_sampled(pixels, x, y, how), cv2.COLOR_RGBA2RGB, dst=out)
+        padded = scratch.array("padded", (*x.shape, 4), pixels.dtype)
+        cv2.remap(pixels, x, y, _FLAGS[how], dst=padded, borderMode=cv2.BORDER_REPLICATE)
+        cv2.cvtColor(padded, cv2.COLOR_RGBA2RGB, dst=out)
         return
     for start in range(0, channels, 4):
         group = np.ascontiguousarray(pixels[..., start : min(start + 4, channels)])
-        sampled = _sampled(group, x, y, how)
+        sampled = np.asarray(cv2.remap(group, x, y, _FLAGS[how], borderMode=cv2.BORDER_REPLICATE))
         out[..., start : start + 4] = sampled if sampled.ndim == 3 else sampled[..., None]
-
-
-def _sampled(
-    pixels: Interleaved, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32], how: Interpolation
-) -> Interleaved:
-    return np.asarray(cv2.remap(pixels, x, y, _FLAGS[how], borderMode=cv2.BORDER_REPLICATE))

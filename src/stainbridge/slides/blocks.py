@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.warp import Box, Interleaved
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Mask
@@ -46,6 +47,7 @@ class BlockCache:
         self._lock = Lock()
         self._blocks: OrderedDict[Key, Future[Block]] = OrderedDict()
         self._held = 0
+        self._scratch = Scratch()
 
     @property
     def held_bytes(self) -> int:
@@ -53,7 +55,10 @@ class BlockCache:
         return self._held
 
     def region(self, grid: Frame, box: Box) -> tuple[Interleaved, Mask | None]:
-        """The box of `grid`: (H, W, C) pixels, RGB padded to four channels, and valid, None where all are."""
+        """The box of `grid`: (H, W, C) pixels, RGB padded to four channels, and valid, None where all are.
+
+        The pixels are overwritten by the next call from the same thread.
+        """
         columns = range(box.x0 // BLOCK_PX, (box.x1 - 1) // BLOCK_PX + 1)
         rows = range(box.y0 // BLOCK_PX, (box.y1 - 1) // BLOCK_PX + 1)
         blocks = {(row, column): self._block((grid, row, column)) for row, column in product(rows, columns)}
@@ -62,7 +67,7 @@ class BlockCache:
             rows_in, columns_in = _inside(box, rows[0], columns[0])
             return first.pixels[rows_in, columns_in], None if first.valid is None else first.valid[rows_in, columns_in]
         size = (box.y1 - box.y0, box.x1 - box.x0)
-        pixels = np.empty((*size, first.pixels.shape[2]), first.pixels.dtype)
+        pixels = self._scratch.array("pixels", (*size, first.pixels.shape[2]), first.pixels.dtype)
         valid = None if all(block.valid is None for block in blocks.values()) else np.ones(size, bool)
         for (row, column), block in blocks.items():
             inside = _inside(box, row, column)

@@ -11,6 +11,7 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Box, Interleaved, Interpolation, Source, warp
 from stainbridge.imaging.image import Image
@@ -45,6 +46,7 @@ class WarpedSlide:
         self._frame = frame or transform.from_frame
         self._scale = typical_scale(transform, self._frame)
         self._cache = BlockCache(slide, cache_bytes)
+        self._scratch = Scratch()
 
     @property
     def info(self) -> SlideInfo:
@@ -77,7 +79,9 @@ class WarpedSlide:
 
         info = self._slide.info
         background = (255.0,) * 3 if info.is_rgb else (0.0,) * len(info.channels)
-        pixels, valid = warp(Source(grid, region, background, info.dtype), self._transform, frame, self._interpolation)
+        pixels, valid = warp(
+            Source(grid, region, background, info.dtype, self._scratch), self._transform, frame, self._interpolation
+        )
         return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
 
     def source_grid(self, mpp: tuple[float, float]) -> Frame:
