@@ -69,7 +69,8 @@ def resample(source: Interleaved, x: Sampling, y: Sampling) -> Pixels:
     """`source` (H, W, C) sampled at `x` × `y`, (C, y.count, x.count) in the same dtype; the edge is repeated outside.
 
     A Catmull-Rom cubic (a = -0.5), widened by the step where that is more than a pixel: Keys 1981, "Cubic convolution
-    interpolation for digital image processing", doi:10.1109/TASSP.1981.1163711. A constant stays constant.
+    interpolation for digital image processing", doi:10.1109/TASSP.1981.1163711. Constants and
+    linear ramps are kept.
     """
     height, width, channels = source.shape
     out = np.empty((channels, y.count, x.count), source.dtype)
@@ -91,8 +92,7 @@ def _weights(axis: Sampling, length: int) -> Iterator[tuple[int, int, int, int, 
     scale = max(axis.step, 1.0)
     centres = axis.start + np.arange(axis.count) * axis.step
     taps = np.floor(centres - axis.support).astype(int)[:, None] + np.arange(int(np.ceil(2 * axis.support)) + 2)
-    weight = _cubic((taps + 0.5 - centres[:, None]) / scale)
-    weight /= weight.sum(axis=1, keepdims=True)
+    weight = _centred((taps + 0.5 - centres[:, None]) / scale)
     taps = taps.clip(0, length - 1)
     for begin in range(0, axis.count, BLOCK):
         of = taps[begin : begin + BLOCK]
@@ -100,6 +100,23 @@ def _weights(axis: Sampling, length: int) -> Iterator[tuple[int, int, int, int, 
         dense = np.zeros((len(of), high - low))
         np.add.at(dense, (np.arange(len(of))[:, None], of - low), weight[begin : begin + BLOCK])
         yield begin, begin + len(of), low, high, dense.astype(np.float32)
+
+
+def _centred(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weights of taps at `distance` (N, taps) that sum to 1 and whose mean position is the centre.
+
+    A widened kernel sampled at whole pixels misses both a little, the second by up to a sixth of a pixel; a tent
+    times a line makes up for it, so that a linear ramp is reproduced.
+    """
+    weight, tent = _cubic(distance), np.maximum(0.0, 1 - np.abs(distance) / 2)
+    weight /= weight.sum(axis=1, keepdims=True)
+    tent /= tent.sum(axis=1, keepdims=True)
+    missing_sum, missing_shift = 1 - weight.sum(axis=1), -(weight * distance).sum(axis=1)
+    h0, h1, h2 = ((tent * distance**power).sum(axis=1) for power in (0, 1, 2))
+    determinant = h0 * h2 - h1 * h1
+    level = (missing_sum * h2 - missing_shift * h1) / determinant
+    slope = (missing_shift * h0 - missing_sum * h1) / determinant
+    return weight + (level[:, None] + slope[:, None] * distance) * tent
 
 
 def _cubic(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -40,8 +40,11 @@ def layout_of(tif: Any) -> Layout:
         raise InputError("no image in this TIFF", where=tif.filename)
     chosen, warnings = _channel_indices(series)
     levels = [_pages(level, chosen) for level in series.levels]
-    if len(levels) == 1 and len(levels[0]) == 1 and series.kind != "svs":
-        levels += [(PageOf(page),) for page in _reduced_pages(tif, levels[0][0].page.keyframe)]
+    if len(levels[0]) == 1:
+        widths = {level[0].page.keyframe.imagewidth for level in levels}
+        further = _reduced_pages(tif, levels[0][0].page.keyframe)
+        levels += [(PageOf(page),) for page in further if page.imagewidth not in widths]
+        levels.sort(key=lambda level: -int(level[0].page.keyframe.imagewidth))
     return Layout(tuple(levels), warnings)
 
 
@@ -95,11 +98,9 @@ def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PageOf, ...]:
 
 
 def _reduced_pages(tif: Any, base: Any) -> list[Any]:
-    """Further top-level pages that show the same picture smaller, finest first (a pyramid without SubIFDs)."""
+    """Top-level pages that show the same picture smaller: levels that tifffile's rules for the flavour overlook."""
     pages = [page for page in map(tif.pages.get, range(len(tif.pages))) if page.keyframe is page]
-    found = [page for page in pages if _is_reduction(page, base)]
-    found.sort(key=lambda page: -int(page.imagewidth))
-    return found
+    return [page for page in pages if _is_reduction(page, base)]
 
 
 def _is_reduction(page: Any, base: Any) -> bool:
