@@ -35,6 +35,7 @@ PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "BMP": BmpImagePlugin.BmpImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
 }
+GREY_MODES = ("1", "L", "LA")
 EXIF_ORIENTATION = 0x0112
 
 
@@ -108,7 +109,9 @@ class RasterFile:
         with path.open("rb") as file:
             magic = file.read(32)
         self.format = raster_format(magic) or ""
+        # a PNG's header is at a fixed place: bit depth, then colour type (0 and 4 are grey)
         self._is_16_bit_png = self.format == "PNG" and magic[24:25] == b"\x10"
+        self._is_grey_png = magic[25:26] in (b"\x00", b"\x04")
 
     def header(self) -> ImageFile.ImageFile:
         """The file opened by Pillow, pixels not read. Raises `InputError` for a damaged header."""
@@ -119,8 +122,9 @@ class RasterFile:
 
     def pixel_type(self, header: ImageFile.ImageFile) -> tuple[np.dtype[Any], int]:
         """Sample type and number of channels that `decode` gives."""
-        grey = header.mode in ("1", "L", "LA", "I", "I;16", "F")
-        return np.dtype(np.uint16 if self._is_16_bit_png else np.uint8), 1 if grey else 3
+        if self._is_16_bit_png:
+            return np.dtype(np.uint16), 1 if self._is_grey_png else 3
+        return np.dtype(np.uint8), 1 if header.mode in GREY_MODES else 3
 
     def decode(self, level: int) -> Interleaved:
         """(H, W, C), 2^`level` times smaller (a JPEG only: its decoder then does a fraction of the work)."""
@@ -150,13 +154,13 @@ class RasterFile:
 
 def _pixels(picture: Image.Image) -> Interleaved:
     """(H, W, C) of a loaded picture."""
-    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
-        grey = picture.mode in ("L", "LA", "La", "1")
+    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
+        grey = picture.mode in GREY_MODES
         picture = picture.convert("RGBA")
         rgb = over_white(np.asarray(picture))
         return rgb[..., :1] if grey else rgb
     if picture.mode != "RGB":
-        picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        picture = picture.convert("L" if picture.mode in GREY_MODES else "RGB")
     return np.atleast_3d(np.asarray(picture))
 
 

@@ -116,7 +116,7 @@ def _centred(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     determinant = h0 * h2 - h1 * h1
     level = (missing_sum * h2 - missing_shift * h1) / determinant
     slope = (missing_shift * h0 - missing_sum * h1) / determinant
-    return weight + (level[:, None] + slope[:, None] * distance) * tent
+    return np.asarray(weight + (level[:, None] + slope[:, None] * distance) * tent)
 
 
 def _cubic(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -38,6 +38,8 @@ def layout_of(tif: Any) -> Layout:
     series = max((s for s in tif.series if "X" in s.axes and "Y" in s.axes), key=_area, default=None)
     if series is None:
         raise InputError("no image in this TIFF", where=tif.filename)
+    if int(series.keyframe.imagedepth) != 1:
+        raise InputError("this TIFF's layout is not read", where=tif.filename, expected="flat pages", got="volumes")
     chosen, warnings = _channel_indices(series)
     levels = [_pages(level, chosen) for level in series.levels]
     if len(levels[0]) == 1:

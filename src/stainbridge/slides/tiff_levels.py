@@ -116,8 +116,6 @@ def stored_level(
     path = files(pages[0].page).path
     rule = pixel_rule(first, path)
     planes = int(first.samplesperpixel) if int(first.planarconfig) == 2 else 1
-    if int(first.imagedepth) != 1:
-        raise InputError("this TIFF's layout is not read", where=path, expected="flat pages", got="volumes")
     if is_raw(pages[0].page) and all(is_raw(page.page) for page in pages):
         return _raw_level(pages, size, files, rule, planes), rule
     _check_segment_size(first, path)
