@@ -114,13 +114,22 @@ def spiky(frame: Frame) -> DisplacementField:
     return DisplacementField(rng.normal(0, 2, (2, grid.height, grid.width)).astype(np.float32), grid, frame, frame)
 
 
-@pytest.mark.parametrize("kind", ["affine", "smooth", "spiky", "projective"])
+def kinked(frame: Frame) -> DisplacementField:
+    """Steep, with sharp kinks, on a coarse grid that ends inside the frame."""
+    grid = frame.crop(50, 70, 380, 330).fit(12)
+    rng = np.random.default_rng(6)
+    return DisplacementField(rng.normal(0, 3, (2, grid.height, grid.width)).astype(np.float32), grid, frame, frame)
+
+
+@pytest.mark.parametrize("kind", ["affine", "smooth", "spiky", "kinked", "kinked after an affine", "projective"])
 def test_the_lattice_errs_by_less_than_a_twentieth_of_a_pixel(kind: str) -> None:
     frame = Frame("f", 512, 512, (0.5, 0.5))
     transforms: dict[str, Transform] = {
         "affine": rotation(33, frame, frame, 1.2),
         "smooth": wobble(frame, 10.0, 40),
         "spiky": spiky(frame),
+        "kinked": Chain((kinked(frame), rotation(33, frame, frame))),
+        "kinked after an affine": Chain((rotation(33, frame, frame), kinked(frame))),
         "projective": Projective(np.array([[1, 0, 0], [0, 1, 0], [1e-3, -5e-4, 1]]), frame, frame),
     }
     transform = transforms[kind]
@@ -165,9 +174,7 @@ def test_invalid_source_pixels_give_background() -> None:
     pixels = np.full((60, 60, 1), 100, np.uint8)
     mask = np.ones((60, 60), bool)
     mask[20:30, 20:30] = False
-    source = Source(
-        frame, lambda b: (pixels[b.y0 : b.y1, b.x0 : b.x1], mask[b.y0 : b.y1, b.x0 : b.x1]), (7.0,), "uint8"
-    )
+    source = Source(frame, lambda b: (pixels[b.y0 : b.y1, b.x0 : b.x1], mask[b.y0 : b.y1, b.x0 : b.x1]), 1, 7, "uint8")
     out, valid = warp(source, identity(frame), frame)
     np.testing.assert_array_equal(valid, mask)
     np.testing.assert_array_equal(out[..., 0], np.where(mask, 100, 7))
@@ -180,7 +187,7 @@ def test_a_transform_that_leaves_the_source_reads_nothing() -> None:
     def region(box: Box) -> tuple[np.ndarray, None]:
         raise AssertionError(f"read {box}")
 
-    out, valid = warp(Source(frame, region, (255.0,) * 3, np.uint8), away, frame)
+    out, valid = warp(Source(frame, region, 3, 255, np.uint8), away, frame)
     assert (out == 255).all() and not valid.any()
 
 
@@ -199,7 +206,7 @@ def test_a_torn_transform_reads_small_boxes_only() -> None:
         return np.add.outer(np.arange(box.y0, box.y1), np.zeros(box.x1 - box.x0))[..., None].astype(np.float32), None
 
     torn = Torn(np.eye(3), fixed, moving)
-    out, valid = warp(Source(moving, region, (0.0,), np.float32), torn, fixed)
+    out, valid = warp(Source(moving, region, 1, 0, np.float32), torn, fixed)
     assert max((b.x1 - b.x0) * (b.y1 - b.y0) for b in boxes) <= warp_module.LARGEST_BOX_PX
     assert valid.all()
     expected = torn(fixed.centres_um())[:, 1].reshape(256, 256) - 0.5

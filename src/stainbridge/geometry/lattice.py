@@ -26,24 +26,18 @@ def source_map(
 ) -> tuple[tuple[int, int], SourceMap]:
     """The pixels of `grid` that the pixel centres of `patch` fall on, as an integer origin (x, y) and a map from it.
 
-    The transform is evaluated every 16 pixels of `patch`. Where the lattice one step coarser mispredicts that by more
-    than half the tolerance, it is evaluated at every pixel, if that is cheap (`field_map`), or on ever denser lattices;
-    interpolation errs by at most about `tolerance_px` source pixels. The origin keeps float32 coordinates small. Where
-    the transform is not finite the map points far outside. The map lies in `scratch`.
+    Exact for a displacement field and affine maps after it (`field_map`). Any other transform is evaluated every 16
+    pixels of `patch`, and more densely where the lattice one step coarser mispredicts that by more than half the
+    tolerance, down to every pixel; interpolation errs by at most about `tolerance_px` source pixels. The origin keeps
+    float32 coordinates small. Where the transform is not finite the map points far outside. The map lies in `scratch`.
     """
     scratch = scratch or Scratch()
-    step = COARSEST_STEP_PX
-    nodes = _nodes(transform, patch, grid, step)
-    origin = _origin(nodes, grid)
-    while step > 1:
-        step //= 2
-        coarse, nodes = nodes, _nodes(transform, patch, grid, step)
-        # A kink of the field close to a node costs up to twice what is seen at the nodes between.
-        if _misprediction(coarse, nodes) <= tolerance_px / 2:
-            break
-        exact = field_map(transform, patch, grid, origin, scratch)
-        if exact is not None:
-            return origin, exact
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        origin = _origin(grid.to_px(transform(patch.corners_um)).T, grid)
+    exact = field_map(transform, patch, grid, origin, scratch)
+    if exact is not None:
+        return origin, exact
+    nodes, step = _sufficient_nodes(transform, patch, grid, tolerance_px)
     local = np.clip(nodes - np.reshape(origin, (2, 1, 1)), -FAR_PX, FAR_PX).astype(np.float32)
     shape = (2, local.shape[1] * step, local.shape[2] * step)
     dense = scratch.array("coords", shape, np.float32)
@@ -52,10 +46,23 @@ def source_map(
     return origin, dense[:, step : step + patch.height, step : step + patch.width]
 
 
-def _origin(nodes: Nodes, grid: Frame) -> tuple[int, int]:
-    """The least pixel the map points to, or the closest one inside the grid."""
-    low = np.clip(np.floor(nodes.min(axis=(1, 2))), -1, (grid.width, grid.height))
+def _origin(px: npt.NDArray[np.float64], grid: Frame) -> tuple[int, int]:
+    """The least of the pixels (2, N) that the map points to, or the closest one inside the grid."""
+    low = np.clip(np.floor(np.nan_to_num(px).min(axis=1)), -1, (grid.width, grid.height))
     return int(low[0]), int(low[1])
+
+
+def _sufficient_nodes(transform: Transform, patch: Frame, grid: Frame, tolerance_px: float) -> tuple[Nodes, int]:
+    """The coarsest lattice that its own coarser neighbour predicts, and its step in pixels."""
+    step = COARSEST_STEP_PX
+    nodes = _nodes(transform, patch, grid, step)
+    while step > 1:
+        step //= 2
+        coarse, nodes = nodes, _nodes(transform, patch, grid, step)
+        # A kink close to a node costs up to twice what is seen at the nodes between.
+        if _misprediction(coarse, nodes) <= tolerance_px / 2:
+            break
+    return nodes, step
 
 
 def _misprediction(coarse: Nodes, fine: Nodes) -> float:

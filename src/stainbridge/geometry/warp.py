@@ -47,14 +47,15 @@ Region: TypeAlias = Callable[[Box], tuple[Interleaved, Mask | None]]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` fills (C values).
+    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` is what lies around them.
 
     One `scratch` may serve all warps of one slide, in any number of threads.
     """
 
     grid: Frame
     region: Region
-    background: tuple[float, ...]
+    channels: int
+    background: float
     dtype: npt.DTypeLike
     scratch: Scratch = field(default_factory=Scratch)
 
@@ -74,7 +75,7 @@ def warp(
     fits = dtype.name in _REMAPPED[:4] or (interpolation != "cubic" and (dtype.name in _REMAPPED or dtype.kind in "iu"))
     if not fits:
         raise InputError(f"{dtype.name} pixels cannot be warped with {interpolation} interpolation")
-    out = np.empty((frame.height, frame.width, len(source.background)), source.dtype)
+    out = np.empty((frame.height, frame.width, source.channels), source.dtype)
     valid = np.empty((frame.height, frame.width), bool)
     for patch, part, window in _patches(frame):
         origin, coords = source_map(transform, patch, source.grid, scratch=source.scratch)
@@ -102,7 +103,7 @@ def warp_array(
     def region(box: Box) -> tuple[Interleaved, None]:
         return interleaved[box.y0 : box.y1, box.x0 : box.x1], None
 
-    source = Source(grid, region, (background,) * len(pixels), pixels.dtype)
+    source = Source(grid, region, len(pixels), background, pixels.dtype)
     out, valid = warp(source, transform, frame, interpolation)
     return np.moveaxis(out, -1, 0), valid
 

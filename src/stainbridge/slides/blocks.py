@@ -108,10 +108,12 @@ class BlockCache:
             self._evict()
 
     def _evict(self) -> None:
+        if self._held <= self._budget:
+            return
         for key in [key for key, future in self._blocks.items() if future.done()]:
-            if self._held <= self._budget:
-                return
             self._held -= self._blocks.pop(key).result().nbytes
+            if self._held <= self._budget * 7 // 8:  # some room, so that this is not done for every block
+                return
 
     def _decoded(self, grid: Frame, row: int, column: int) -> Block:
         x, y = column * BLOCK_PX, row * BLOCK_PX

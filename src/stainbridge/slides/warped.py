@@ -78,9 +78,12 @@ class WarpedSlide:
             return self._cache.region(grid, box)
 
         info = self._slide.info
-        background = (255.0,) * 3 if info.is_rgb else (0.0,) * len(info.channels)
+        background = 255 if info.is_rgb else 0
         pixels, valid = warp(
-            Source(grid, region, background, info.dtype, self._scratch), self._transform, frame, self._interpolation
+            Source(grid, region, len(info.channels), background, info.dtype, self._scratch),
+            self._transform,
+            frame,
+            self._interpolation,
         )
         return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
 
