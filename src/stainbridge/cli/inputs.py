@@ -15,39 +15,40 @@ if TYPE_CHECKING:
     from stainbridge.imaging.image import Image
 
 
+#: Masks are read at no more than this: a mask says where to look, not where an edge is.
+LONGEST_MASK_PX = 4096
+
+
 def read_mask(path: Path, slide: Frame) -> Image:
     """A mask picture of a whole slide, at any resolution, as an `Image` (1, H, W) of 0 and 1; not 0 is inside.
 
     Raises `InputError` for a file that is no picture, a shape that is not the slide's, or an empty mask.
     """
     import numpy as np
-    import PIL.Image
 
     from stainbridge.imaging.image import Image
+    from stainbridge.slides.open import open_slide
 
-    if not path.is_file():
-        raise InputError("no such mask file", where=path)
-    try:
-        with PIL.Image.open(path) as picture:
-            inside = np.asarray(picture.convert("RGB")).any(axis=-1)
-    except (OSError, PIL.Image.DecompressionBombError) as error:
-        raise InputError(
-            "the mask cannot be read", where=path, expected="a PNG", got=" ".join(str(error).split())
-        ) from error
+    with open_slide(path) as picture:
+        _check_shape(path, picture.frame, slide)
+        image = picture.read(picture.frame.fit(LONGEST_MASK_PX))
+    inside = np.asarray(image.pixels.any(axis=0))
+    if not inside.any():
+        raise InputError("the mask is empty", where=path, expected="pixels that are not 0 where the tissue is")
     height, width = inside.shape
-    # A mask made at a lower resolution has a side rounded by up to a pixel.
-    if abs(width * slide.height - height * slide.width) > max(slide.height, slide.width):
+    frame = replace(slide, height=height, width=width, mpp=(slide.size_um[0] / width, slide.size_um[1] / height))
+    return Image(inside[None].astype(np.uint8), frame, image.valid)
+
+
+def _check_shape(path: Path, mask: Frame, slide: Frame) -> None:
+    # A side of a mask made at a lower resolution is rounded by up to a pixel.
+    if abs(mask.width * slide.height - mask.height * slide.width) > max(slide.height, slide.width):
         raise InputError(
             "the mask does not have the slide's shape",
             where=path,
-            expected=f"{slide.width} x {slide.height} or the same at a lower resolution",
-            got=f"{width} x {height}",
+            expected=f"{slide.width} x {slide.height} or the same at another resolution",
+            got=f"{mask.width} x {mask.height}",
         )
-    if not inside.any():
-        raise InputError("the mask is empty", where=path, expected="pixels that are not 0 where the tissue is")
-    mpp = (slide.size_um[0] / width, slide.size_um[1] / height)
-    frame = replace(slide, height=height, width=width, mpp=mpp)
-    return Image(inside[None].astype(np.uint8), frame, np.ones_like(inside))
 
 
 def read_landmark_pair(fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame) -> tuple[Landmarks, Landmarks]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,17 +18,9 @@ def say(message: str) -> None:
 
 def print_json(result: Mapping[str, Any]) -> None:
     """One JSON object on standard output; numbers that are not finite become null, which JSON has a word for."""
-    print(json.dumps(_finite(result), indent=2, allow_nan=False))
+    from stainbridge.register.store import plain
 
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    print(json.dumps(plain(dict(result)), indent=2, allow_nan=False))
 
 
 @contextmanager

@@ -11,12 +11,14 @@ from stainbridge.cli.output import progress_bar
 from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from stainbridge.register.result import Registration
+    from stainbridge.register.store import StoredRegistration
+    from stainbridge.slides.slide import Slide
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Carry a slide, points or annotations over.")
 
 Result = Annotated[Path, typer.Argument(help="The folder that `stainbridge register` wrote.", metavar="DIR")]
 Side = Literal["fixed", "moving"]
+SIDES: tuple[Side, ...] = ("fixed", "moving")
 To = Annotated[Side, typer.Option("--to", help="The slide to carry them to, from the other one.")]
 
 
@@ -48,13 +50,13 @@ def slide(
         stainbridge warp slide result --out ki67-on-he.ome.tiff
         stainbridge warp slide result --out ki67-on-he.tiff --format tiff --crop overlap
     """
-    from stainbridge.register.store import load
+    from stainbridge.register.store import load_stored
     from stainbridge.slides.write import write_slide
 
-    registration = load(result)
+    stored = load_stored(result)
     with (
-        open_moving(result, registration, moving) as source,
-        registration.warp_slide(source, crop=crop) as warped,
+        _open_moving(stored, moving) as source,
+        stored.registration.warp_slide(source, crop=crop) as warped,
         progress_bar() as progress,
     ):
         _refuse_same(out, Path(source.info.path))
@@ -108,11 +110,46 @@ def geojson(
         stainbridge warp geojson result he.geojson --out on-ki67.geojson --to moving
     """
     from stainbridge.geometry.geojson import read_geojson, write_geojson
-    from stainbridge.register.store import load
+    from stainbridge.register.store import load_stored
 
     _refuse_same(out, source)
-    registration = load(result)
-    write_geojson(out, registration.warp_geojson(read_geojson(source), to=to))
+    stored = load_stored(result)
+    offsets = {side: _offset_px(stored, side) for side in SIDES}
+    moved = stored.registration.warp_geojson(
+        read_geojson(source),
+        to=to,
+        from_offset_px=offsets["fixed" if to == "moving" else "moving"],
+        to_offset_px=offsets[to],
+    )
+    write_geojson(out, moved)
+
+
+def _offset_px(stored: StoredRegistration, side: Side) -> tuple[float, float]:
+    """The corner that QuPath counts from on this slide."""
+    x, y = stored.record[side].get("bounds_px", (0, 0))
+    return float(x), float(y)
+
+
+def _open_moving(stored: StoredRegistration, path: Path | None) -> Slide:
+    """The registered moving slide, with the pixel size it was registered with; `path` says where it is now.
+
+    Raises `InputError` when it is not found or is not the slide that was registered.
+    """
+    from stainbridge.slides.open import open_slide
+
+    registered = stored.registration.moving
+    path = path or stored.moving_path
+    if path is None:
+        raise InputError("the record does not say where the moving slide is", remedy="add --moving SLIDE")
+    if not path.exists():
+        raise InputError("the moving slide is not there", where=path, remedy="say where it is with --moving SLIDE")
+    square = registered.calibrated and registered.mpp[0] == registered.mpp[1]
+    slide = open_slide(path, mpp=registered.mpp[0] if square else None)
+    size, expected = (slide.frame.width, slide.frame.height), (registered.width, registered.height)
+    if size != expected:
+        slide.close()
+        raise InputError("not the slide that was registered", where=path, expected=f"{expected} px", got=size)
+    return slide
 
 
 def _refuse_same(out: Path, source: Path) -> None:

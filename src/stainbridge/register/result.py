@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -81,10 +82,35 @@ class Registration:
         transform = self.towards(to)
         return transform.to_frame.to_px(transform(transform.from_frame.to_um(points)))
 
-    def warp_geojson(self, data: Json, to: Side = "fixed") -> Json:
-        """Carry GeoJSON in full-resolution pixels to the slide `to` from the other one; see `geometry.geojson`."""
-        return warp_geojson(data, self.towards(to))
+    def warp_geojson(
+        self,
+        data: Json,
+        to: Side = "fixed",
+        *,
+        from_offset_px: tuple[float, float] = (0, 0),
+        to_offset_px: tuple[float, float] = (0, 0),
+    ) -> Json:
+        """Carry GeoJSON in full-resolution pixels to the slide `to` from the other one.
+
+        The offsets are the corners that QuPath counts from on slides that it crops, their `info.bounds_px`. Raises
+        `InputError` for what is no GeoJSON; see `stainbridge.geometry.geojson.warp_geojson`.
+        """
+        return warp_geojson(data, self.towards(to), from_offset_px=from_offset_px, to_offset_px=to_offset_px)
 
     def warp_slide(self, moving: Slide, crop: Crop = "fixed") -> WarpedSlide:
         """The moving slide as a `Slide` in the fixed one's space, warped as it is read; closing it closes `moving`."""
         return WarpedSlide(moving, self.transform, output_frame(self.transform, self.fixed, self.moving, crop))
+
+    def save(
+        self,
+        directory: Path | str,
+        fixed: Slide | Path | str | None = None,
+        moving: Slide | Path | str | None = None,
+    ) -> None:
+        """Write `registration.json` and `transform.h5` into `directory`; `fixed`, `moving` say where the slides are.
+
+        Raises `InputError` when the folder cannot be written.
+        """
+        from stainbridge.register.store import save
+
+        save(self, Path(directory), fixed, moving)

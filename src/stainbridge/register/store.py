@@ -159,6 +159,7 @@ def _slide_entry(frame: Frame, slide: Slide | Path | str | None) -> dict[str, An
         "height": frame.height,
         "mpp": list(frame.mpp),
         "calibrated": frame.calibrated,
+        "bounds_px": list(slide.info.bounds_px) if isinstance(slide, Slide) else [0, 0],
         "itk_spacing": list(itk_spacing(frame)),
     }
 

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine
+from stainbridge.register.result import Registration
+
+
+@dataclass(frozen=True)
+class KnownResult:
+    """A result folder made by hand: the moving slide is the fixed one turned a quarter and twice as large."""
+
+    folder: Path
+    fixed: Path
+    moving: Path
+    registration: Registration
+
+    def moving_from_fixed_px(self, points_px: np.ndarray) -> np.ndarray:
+        return np.column_stack([200 - 2 * points_px[:, 1], 2 * points_px[:, 0]])
+
+
+FIXED_PIXELS = np.random.default_rng(0).integers(0, 255, (100, 140, 3), np.uint8)
+
+
+def quarter_turn_registration(fixed: Frame, moving: Frame) -> Registration:
+    matrix = np.array([[0, -2, 200], [2, 0, 0], [0, 0, 1.0]])
+    return Registration(
+        fixed=fixed,
+        moving=moving,
+        status="ok",
+        reason="",
+        stages=(),
+        seconds=0.0,
+        predicted_rtre=0.0,
+        seed=0,
+        config={},
+        solution=Affine(matrix, fixed, moving),
+    )
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> KnownResult:
+    fixed, moving, folder = tmp_path / "he.png", tmp_path / "ki67.png", tmp_path / "result"
+    PIL.Image.fromarray(FIXED_PIXELS).save(fixed)
+    PIL.Image.fromarray(np.rot90(FIXED_PIXELS, -1).repeat(2, axis=0).repeat(2, axis=1)).save(moving)
+    registration = quarter_turn_registration(
+        Frame(fixed.name, 100, 140, calibrated=False), Frame(moving.name, 280, 200, calibrated=False)
+    )
+    registration.save(folder, fixed, moving)
+    return KnownResult(folder, fixed, moving, registration)
