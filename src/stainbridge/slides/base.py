@@ -20,8 +20,8 @@ from stainbridge.types import Mask, Pixels
 
 #: A read whose result would be larger than this is refused.
 MAX_READ_BYTES = 4 * 2**30
-#: How much of a level is held at once while it is reduced.
-BLOCK_BYTES = 48 * 2**20
+#: How much of a level is held at once while it is reduced; larger blocks were slower, for the memory they touch.
+BLOCK_BYTES = 8 * 2**20
 #: Positions closer than this to whole pixels are whole pixels.
 EXACT_PX = 1e-3
 

@@ -140,5 +140,6 @@ def _as_dtype(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]
         return array
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        return np.asarray(np.rint(array).clip(limits.min, limits.max).astype(dtype))
+        rounded = np.rint(array)
+        return np.asarray(np.clip(rounded, limits.min, limits.max, out=rounded).astype(dtype))
     return np.asarray(array.astype(dtype))
