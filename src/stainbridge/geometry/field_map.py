@@ -28,42 +28,46 @@ def field_map(
     field, *rest = parts(transform)
     if not isinstance(field, DisplacementField) or not all(isinstance(member, Affine) for member in rest):
         return None
-    close = min(np.divide(field.grid.mpp, patch.mpp)) < CLOSEST_NODES_PX
-    if close or min(field.grid.height, field.grid.width) < 2:
+    if min(np.divide(field.grid.mpp, patch.mpp)) < CLOSEST_NODES_PX:
         return None
     after = np.linalg.inv(_um_from_index(grid)) @ _product(rest)
-    left, column_part = _between_nodes(patch, field.grid, 0)
-    upper, row_part = _between_nodes(patch, field.grid, 1)
-    affine = after @ _um_from_index(patch)
+    affine = after @ _um_from_index(patch) - [[0, 0, origin[0]], [0, 0, origin[1]], [0, 0, 0]]
+    left, right, across = _between_nodes(patch, field.grid, 0)
+    upper, lower, down = _between_nodes(patch, field.grid, 1)
     out = scratch.array("coords", (2, patch.height, patch.width), np.float32)
-    starts = [0, *(np.flatnonzero(np.diff(upper)) + 1).tolist(), patch.height]
-    for first, stop in pairwise(starts):
-        # (2, 2, W): dx, dy in the node rows above and below, at the columns of the patch
-        nodes = field.displacement[:, upper[first] : upper[first] + 2].astype(float)
-        rows_um = nodes[..., left] * (1 - column_part) + nodes[..., left + 1] * column_part
-        above, below = np.tensordot(after[:2, :2], rows_um, axes=1).swapaxes(0, 1)
-        for axis in (0, 1):
-            a, b, c = affine[axis]
-            level = above[axis] + a * np.arange(patch.width) + (c - origin[axis])
-            slope = (below[axis] - above[axis]).astype(np.float32)
-            part = out[axis, first:stop]
-            np.multiply(row_part[first:stop, None].astype(np.float32), slope, out=part)
-            part += level.astype(np.float32)
-            part += (b * np.arange(first, stop))[:, None].astype(np.float32)
+    columns = np.arange(patch.width)
+
+    def along(row: int) -> npt.NDArray[np.float64]:
+        """The map, (2, W), along one row of the patch."""
+        nodes = field.displacement[:, upper[row]] * (1 - down[row]) + field.displacement[:, lower[row]] * down[row]
+        moved = nodes[:, left] * (1 - across) + nodes[:, right] * across
+        return np.asarray(
+            after[:2, :2] @ moved + affine[:2, :2] @ [columns, np.full_like(columns, row)] + affine[:2, 2:]
+        )
+
+    breaks = np.flatnonzero(np.diff(upper) | np.diff(lower)) + 1
+    for first, stop in pairwise([0, *breaks.tolist(), patch.height]):
+        begin, end = along(first), along(stop - 1)
+        fraction = np.linspace(0, 1, stop - first, dtype=np.float32)[:, None]
+        for plane, level, rise in zip(out[:, first:stop], begin, end - begin, strict=True):
+            np.multiply(fraction, rise.astype(np.float32), out=plane)
+            plane += level.astype(np.float32)
     return out
 
 
-def _between_nodes(patch: Frame, nodes: Frame, axis: int) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.float64]]:
-    """Of each column (axis 0) or row (axis 1) of `patch`: the node before it, and how far it is to the next, 0 to 1.
+def _between_nodes(
+    patch: Frame, nodes: Frame, axis: int
+) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_], npt.NDArray[np.float64]]:
+    """Of each column (axis 0) or row (axis 1) of `patch`: the nodes before and after it, and how far between, 0 to 1.
 
-    Outside the nodes it is on the outermost one.
+    Beyond the nodes both are the outermost one.
     """
-    count = (nodes.width, nodes.height)[axis]
+    last = (nodes.width, nodes.height)[axis] - 1
     pixels = np.arange((patch.width, patch.height)[axis])
     um = patch.origin_um[axis] + (pixels + 0.5) * patch.mpp[axis]
-    index = np.clip((um - nodes.origin_um[axis]) / nodes.mpp[axis] - 0.5, 0, count - 1)
-    before = np.minimum(index.astype(int), count - 2)
-    return before, index - before
+    index = (um - nodes.origin_um[axis]) / nodes.mpp[axis] - 0.5
+    before = np.floor(index).astype(int)
+    return np.clip(before, 0, last), np.clip(before + 1, 0, last), index - before
 
 
 def _product(members: list[Transform]) -> Matrix:

@@ -21,6 +21,7 @@ from stainbridge.geometry.warp import Interleaved
 from stainbridge.slides.container import Directory, Segment, Tag, TiffContainer
 from stainbridge.slides.encode import Codec, Compression
 from stainbridge.slides.ome import ome_xml
+from stainbridge.slides.opencv_threads import single_threaded_opencv
 from stainbridge.slides.pyramid import Mosaic, Pyramid, Reduction, TileKey, halve
 from stainbridge.slides.slide import Slide
 from stainbridge.whole import whole_file
@@ -153,7 +154,8 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that drop what is not yet begun when an exception (Ctrl-C, a full disk) ends the work."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="write_slide")
     try:
-        yield pool
+        with single_threaded_opencv():
+            yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
