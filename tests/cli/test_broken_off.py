@@ -34,9 +34,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(*arguments: object, limit_bytes: int | None = None) -> subprocess.Popen[str]:
     """The command in a process of its own that can write files of `limit_bytes` at most, as on a full disk."""
-    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}));"
-    script = f"{limit if limit_bytes else ''} from stainbridge.cli.main import main; main()"
-    command = [sys.executable, "-c", script, *map(str, arguments)]
+    lines = [
+        "import resource, signal",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",  # a shell's background jobs ignore Ctrl-C
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))" if limit_bytes else "",
+        "from stainbridge.cli.main import main",
+        "main()",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
