@@ -34,24 +34,24 @@ def field_map(
     affine = after @ _um_from_index(patch) - [[0, 0, origin[0]], [0, 0, origin[1]], [0, 0, 0]]
     left, right, across = _between_nodes(patch, field.grid, 0)
     upper, lower, down = _between_nodes(patch, field.grid, 1)
+
+    breaks = (np.flatnonzero(np.diff(upper) | np.diff(lower)) + 1).tolist()
+    runs = list(pairwise([0, *breaks, patch.height]))
+    rows = np.array([row for first, stop in runs for row in (first, stop - 1)])
+    near = field.displacement[:, :, left[0] : right[-1] + 1]
+    nodes = near[:, upper[rows]] * (1 - down[rows, None]) + near[:, lower[rows]] * down[rows, None]
+    moved = nodes[..., left - left[0]] * (1 - across) + nodes[..., right - left[0]] * across
+    known = np.tensordot(after[:2, :2], moved, axes=1)  # (2, rows, W)
+    for plane, (a, b, c) in zip(known, affine[:2], strict=True):
+        plane += a * np.arange(patch.width) + (b * rows[:, None] + c)
+
     out = scratch.array("coords", (2, patch.height, patch.width), np.float32)
-    columns = np.arange(patch.width)
-
-    def along(row: int) -> npt.NDArray[np.float64]:
-        """The map, (2, W), along one row of the patch."""
-        nodes = field.displacement[:, upper[row]] * (1 - down[row]) + field.displacement[:, lower[row]] * down[row]
-        moved = nodes[:, left] * (1 - across) + nodes[:, right] * across
-        return np.asarray(
-            after[:2, :2] @ moved + affine[:2, :2] @ [columns, np.full_like(columns, row)] + affine[:2, 2:]
-        )
-
-    breaks = np.flatnonzero(np.diff(upper) | np.diff(lower)) + 1
-    for first, stop in pairwise([0, *breaks.tolist(), patch.height]):
-        begin, end = along(first), along(stop - 1)
-        fraction = np.linspace(0, 1, stop - first, dtype=np.float32)[:, None]
-        for plane, level, rise in zip(out[:, first:stop], begin, end - begin, strict=True):
-            np.multiply(fraction, rise.astype(np.float32), out=plane)
-            plane += level.astype(np.float32)
+    for index, (first, stop) in enumerate(runs):
+        fraction = (np.arange(stop - first, dtype=np.float32) / max(1, stop - first - 1))[:, None]
+        for plane, known_plane in zip(out[:, first:stop], known, strict=True):
+            begin, end = known_plane[2 * index], known_plane[2 * index + 1]
+            np.multiply(fraction, (end - begin).astype(np.float32), out=plane)
+            plane += begin.astype(np.float32)
     return out
 
 

@@ -18,6 +18,7 @@ SourceMap: TypeAlias = npt.NDArray[np.float32]
 Nodes: TypeAlias = npt.NDArray[np.float64]  # (2, rows, columns): x and y in pixels of the source grid
 
 COARSEST_STEP_PX = 32
+ORIGIN_MARGIN_PX = 8
 FAR_PX = 1e6  # coordinates are held to ± this: still far outside any slide, and exact enough in float32
 
 
@@ -47,8 +48,8 @@ def source_map(
 
 
 def _origin(px: npt.NDArray[np.float64], grid: Frame) -> tuple[int, int]:
-    """The least of the pixels (2, N) that the map points to, or the closest one inside the grid."""
-    low = np.clip(np.floor(np.nan_to_num(px).min(axis=1)), -1, (grid.width, grid.height))
+    """A little less than the least of the pixels (2, N) that the map points to, or the closest one inside the grid."""
+    low = np.clip(np.floor(np.nan_to_num(px).min(axis=1)) - ORIGIN_MARGIN_PX, 0, (grid.width, grid.height))
     return int(low[0]), int(low[1])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import cv2
@@ -25,6 +25,8 @@ Interleaved: TypeAlias = npt.NDArray[np.generic]  # (H, W, C)
 PATCH_PX = 512
 #: A source box larger than this (folds, tears, perspective) is reached by splitting the output, not by reading it.
 LARGEST_BOX_PX = 2048 * 2048
+#: A source box may begin this much earlier where that saves moving the map.
+SLACK_PX = 32
 
 _FLAGS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
 _REMAPPED = ("uint8", "uint16", "int16", "float32", "float64")  # what cv2.remap takes
@@ -166,10 +168,13 @@ def _fill(
         for window in _quarters(valid.shape):
             _fill(source, origin, coords[:, window[0], window[1]], interpolation, out[window], valid[window])
         return
+    if 0 <= box.x0 - origin[0] <= SLACK_PX and 0 <= box.y0 - origin[1] <= SLACK_PX:
+        box = replace(box, x0=origin[0], y0=origin[1])
     pixels, mask = source.region(box)
-    x, y = coords  # counted from the box from here on; exact, since the difference has no more bits than the coordinate
-    x -= np.float32(box.x0 - origin[0])
-    y -= np.float32(box.y0 - origin[1])
+    x, y = coords
+    if (box.x0, box.y0) != origin:  # exact: the difference has no more bits than the coordinate
+        x -= np.float32(box.x0 - origin[0])
+        y -= np.float32(box.y0 - origin[1])
     _remap(pixels, x, y, interpolation, out, source.scratch)
     valid[:] = True
     if (low + origin < -0.5).any() or (high + origin > size - 0.5).any():
