@@ -190,3 +190,27 @@ def test_a_tag_of_1000_um_on_real_slides_is_not_believed(real_data: Path) -> Non
             assert not slide.frame.calibrated
             assert len(slide.levels) == 6
             assert "1000 µm" in slide.info.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["plain pyramid", "ome rgb", "ome fluorescence", "aperio", "raw strips", "png", "jpeg"]
+)
+def test_damaged_bytes_are_refused_or_read_and_never_raise_anything_else(
+    samples: dict[str, Sample], tmp_path: Path, name: str
+) -> None:
+    whole = samples[name].path.read_bytes()
+    generator = np.random.default_rng(4)
+    refused = 0
+    for i in range(40):
+        damaged = bytearray(whole)
+        for place in generator.integers(0, (600, len(whole))[i % 2], 6):
+            damaged[-place if i % 4 > 1 else place] = generator.integers(256)
+        path = tmp_path / f"{i}{''.join(samples[name].path.suffixes)}"
+        path.write_bytes(damaged)
+        try:
+            with open_slide(path) as slide:
+                slide.read(slide.frame.fit(200))
+                slide.read(slide.frame.crop(0, 0, 300, 300))
+        except InputError:
+            refused += 1
+    assert refused > 0

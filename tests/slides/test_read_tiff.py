@@ -252,3 +252,25 @@ def test_memory_stays_flat_while_a_large_file_is_shrunk(path: Path, monkeypatch:
         small = slide.read(slide.frame.fit(100)).pixels
     assert largest < 2 * 2**20 < side * side
     assert abs(small.mean() - GREY.mean()) < 2
+
+
+def test_an_image_in_several_files(tmp_path: Path) -> None:
+    names = ["a.ome.tif", "b.ome.tif"]
+    parts = "".join(
+        f'<TiffData FirstC="{c}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{c}</UUID></TiffData>'
+        for c, name in enumerate(names)
+    )
+    for c, name in enumerate(names):
+        xml = (
+            '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:{c}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" SizeC="2" SizeT="1" '
+            'SizeX="230" SizeY="150" SizeZ="1" Type="uint16"><Channel ID="Channel:0:0" Name="x"/>'
+            f'<Channel ID="Channel:0:1" Name="y"/>{parts}</Pixels></Image></OME>'
+        )
+        written(tmp_path / name, DEEP // (c + 1), photometric="minisblack", description=xml, tile=(64, 64))
+    with open_slide(tmp_path / names[0]) as slide:
+        assert [channel.name for channel in slide.info.channels] == ["x", "y"]
+        np.testing.assert_array_equal(whole(slide), np.dstack([DEEP, DEEP // 2]))
+    (tmp_path / names[1]).unlink()
+    with pytest.raises(InputError, match=r"a\.ome\.tif: planes are missing"):
+        open_slide(tmp_path / names[0])

@@ -61,10 +61,14 @@ def open_zarr(path: Path, *, mpp: float | None = None, stain: str | None = None)
     """
     store, root = _root(path)
     try:
-        return _slide(_node(store, root, path), path, store, mpp, stain)
-    except BaseException:
+        return _slide(zarr.open(store, path=root, mode="r"), path, store, mpp, stain)
+    except InputError:
         store.close()
         raise
+    # metadata that is not what it should be raises whatever zarr met first
+    except Exception as error:
+        store.close()
+        raise InputError("not a readable Zarr", where=path, got=str(error) or type(error).__name__) from error
 
 
 def _root(path: Path) -> tuple[LocalStore | ZipStore, str]:
@@ -74,19 +78,11 @@ def _root(path: Path) -> tuple[LocalStore | ZipStore, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             nodes = [name for name in archive.namelist() if name.rpartition("/")[2] in NODE_FILES]
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise InputError("the zip is damaged or truncated", where=path, got=error) from error
     if not nodes:
         raise InputError("a zip that holds no Zarr", where=path, expected="a zipped OME-Zarr")
     return ZipStore(path, mode="r", read_only=True), min(nodes, key=lambda name: name.count("/")).rpartition("/")[0]
-
-
-def _node(store: LocalStore | ZipStore, root: str, path: Path) -> Any:
-    try:
-        return zarr.open(store, path=root, mode="r")
-    # metadata that is not what it should be raises whatever zarr met first
-    except Exception as error:
-        raise InputError("not a readable Zarr", where=path, got=str(error) or type(error).__name__) from error
 
 
 def _slide(node: Any, path: Path, store: LocalStore | ZipStore, mpp: float | None, stain: str | None) -> ZarrSlide:
