@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective
+from stainbridge.report.maps import FOLD, area_map, area_picture, moving_grid, svg_path
+
+FIXED = Frame("fixed", 300, 400, (0.5, 0.5))
+MOVING = Frame("moving", 350, 390, (0.25, 0.25))
+
+
+def affine(*, flip: bool = False) -> Affine:
+    linear = np.array([[0.0, -0.5], [0.5, 0.0]]) @ np.diag([-1.0 if flip else 1.0, 1.0])
+    return Affine(np.array([[*linear[0], 90.0], [*linear[1], 10.0], [0, 0, 1]]), FIXED, MOVING)
+
+
+def field(u: np.ndarray) -> DisplacementField:
+    return DisplacementField(u.astype(np.float32), FIXED.fit(u.shape[2]), FIXED, FIXED)
+
+
+def stretched(factor: float) -> DisplacementField:
+    """x grows by `factor` over the right half."""
+    grid = FIXED.fit(100)
+    x = grid.centres_um()[:, 0].reshape(grid.height, grid.width)
+    u = np.maximum(x - 100, 0) * (factor - 1)
+    return field(np.stack([u, 0 * u]))
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_area_factors_are_those_beyond_the_affine_part(flip: bool) -> None:
+    areas = area_map(Chain((stretched(1.4), affine(flip=flip))))
+    assert areas.folded_share == 0
+    assert np.allclose(areas.factor[:, :45], 1, atol=1e-3)
+    assert np.allclose(areas.factor[:, 55:], 1.4, atol=1e-3)
+    assert areas.limit == 1.5
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_folds_are_seen_and_painted(flip: bool) -> None:
+    areas = area_map(Chain((stretched(-0.5), affine(flip=flip))))
+    assert areas.folded_share == pytest.approx(0.5, abs=0.02)
+    picture = area_picture(areas, np.zeros((75, 100), np.float32))
+    assert picture.shape == (75, 100, 3)
+    assert tuple(picture[30, 80]) == FOLD
+    assert tuple(picture[30, 20]) == (247, 247, 247)
+
+
+def test_red_is_what_was_shrunk_and_blue_what_was_stretched() -> None:
+    still = np.zeros((75, 100), np.float32)
+    red, blue = (
+        area_picture(area_map(Chain((stretched(f), affine()))), still)[30, 80].astype(int) for f in (1.9, 0.55)
+    )
+    assert red[0] > red[2] + 50
+    assert blue[2] > blue[0] + 50
+
+
+def test_an_affine_map_has_factor_one_everywhere() -> None:
+    areas = area_map(affine(flip=True))
+    assert np.allclose(areas.factor, 1, atol=1e-3)
+    assert areas.limit == 1.1
+
+
+def test_the_grid_lies_where_the_moving_slide_does() -> None:
+    transform, view = Chain((stretched(1.2), affine())), FIXED.fit(200)
+    lines = moving_grid(transform, view, across=10)
+    on_moving = [transform(view.to_um(line)) for line in lines]
+    width, height = MOVING.size_um
+    step = width / 10
+    edges = [(0, 0.0), (0, width), (1, 0.0), (1, height)]
+    for (axis, place), line in zip(edges, on_moving, strict=False):
+        assert np.allclose(line[:, axis], place, atol=0.02)
+    for line in on_moving[4:]:
+        steps = line / step
+        assert min(np.abs(steps[:, axis] - np.rint(steps[:, axis])).max() for axis in (0, 1)) < 0.01
+    assert len(lines) == 4 + 9 + 8
+
+
+def test_points_beyond_the_horizon_are_left_out() -> None:
+    horizon = Projective(np.array([[1.0, 0, 0], [0, 1, 0], [0, 1 / 50.0, 1.0]]), FIXED, MOVING)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lines = moving_grid(horizon, FIXED)
+    assert all(np.isfinite(line).all() for line in lines)
+
+
+def test_svg_paths() -> None:
+    assert svg_path(np.array([[1.0, 2.0], [3.25, -4.0]])) == "M1.0 2.0L3.2 -4.0"
+    assert svg_path(np.empty((0, 2))) == ""
