@@ -1,0 +1,102 @@
+"""How a section lies on its slide: turned, mirrored, scaled, sheared, shifted, stretched, torn; exact both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform
+from stainbridge.phantom.randomness import key, noise
+from stainbridge.phantom.tear import Cut, Tear
+from stainbridge.types import Matrix, Points
+
+#: Bound on the norm of the elastic displacement's derivative: below 1 the map is one to one everywhere.
+STEEPEST = 0.45
+
+
+@dataclass(frozen=True)
+class DeformationConfig:
+    """Placement of a section. `shift` and `elastic_scale` are shares of the tissue's shorter side.
+
+    `elastic_um` is the root mean square elastic displacement, reduced where it would be too steep for its length
+    (`elastic_scale`). Raises `InputError` for a scale that is not positive or negative elastic values.
+    """
+
+    rotation_deg: float = 0.0
+    flip: bool = False
+    scale: float = 1.0
+    shear: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    elastic_um: float = 0.0
+    elastic_scale: float = 0.25
+    tear: Cut | None = None
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise InputError("scale must be positive", got=self.scale)
+        if self.elastic_um < 0 or not 0.05 <= self.elastic_scale <= 2:
+            raise InputError(
+                "elastic deformation out of range",
+                expected="elastic_um >= 0, elastic_scale 0.05 to 2",
+                got=(self.elastic_um, self.elastic_scale),
+            )
+
+
+def tissue_from_slide(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
+    """The map that pulls tissue onto the slide: close the tear, undo the placement, then displace elastically."""
+    members: list[Transform] = []
+    if config.tear is not None:
+        members.append(Tear(config.tear, slide, opens=False))
+    placed = Affine(placement(config, tissue, slide), tissue, slide)
+    members.append(placed.inverse())
+    if config.elastic_um > 0:
+        members.append(elastic(config, tissue, seed))
+    return Chain(tuple(members))
+
+
+def placement(config: DeformationConfig, tissue: Frame, slide: Frame) -> Matrix:
+    """The affine part, tissue µm to slide µm, (3, 3): about the tissue's middle, to the slide's middle plus the shift."""
+    angle = np.deg2rad(config.rotation_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    mirror = np.diag([-1.0 if config.flip else 1.0, 1.0])
+    linear = config.scale * turn @ np.array([[1.0, config.shear], [0.0, 1.0]]) @ mirror
+    middle = np.array(slide.centre_um) + np.array(config.shift) * min(tissue.size_um)
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = middle - linear @ np.array(tissue.centre_um)
+    return matrix
+
+
+def elastic(config: DeformationConfig, tissue: Frame, seed: int) -> DisplacementField:
+    """A smooth random displacement of tissue space, one to one everywhere by the bound on its steepness."""
+    scale_um = config.elastic_scale * min(tissue.size_um)
+    # Ten nodes a wavelength, half a tissue beyond the edges so that the constant continuation lies outside the slide.
+    nodes = int(np.ceil(10 * 2 * max(tissue.size_um) / scale_um))
+    margin = np.array(tissue.size_um) / 2
+    origin = np.array(tissue.origin_um) - margin
+    spacing = 2 * max(tissue.size_um) / nodes
+    rows, columns = (int(np.ceil(2 * size / spacing)) for size in tissue.size_um[::-1])
+    grid = Frame(tissue.name, rows, columns, (spacing, spacing), (float(origin[0]), float(origin[1])))
+    waves = [
+        noise(grid, scale_um, key(seed, "elastic", axis))
+        + 0.35 * noise(grid, scale_um / 2.3, key(seed, "ripple", axis))
+        for axis in "xy"
+    ]
+    displacement = np.stack(waves) * (config.elastic_um / np.sqrt(2))
+    displacement *= min(1.0, STEEPEST / max(steepness(displacement, spacing), 1e-9))
+    return DisplacementField(np.asarray(displacement, np.float32), grid, tissue, tissue)
+
+
+def steepness(displacement: np.typing.NDArray[np.floating], spacing: float) -> float:
+    """An upper bound of the derivative's norm of a bilinearly interpolated (2, H, W) displacement."""
+    dx = np.abs(np.diff(displacement, axis=2)).max(initial=0) / spacing
+    dy = np.abs(np.diff(displacement, axis=1)).max(initial=0) / spacing
+    return float(np.sqrt(2 * (dx**2 + dy**2)))
+
+
+def gap_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
+    """Signed distance of slide points (N, 2) to the tear's gap, negative where tissue is missing; infinite without one."""
+    return np.full(len(points_um), np.inf) if config.tear is None else config.tear.gap_um(points_um)

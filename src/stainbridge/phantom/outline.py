@@ -1,0 +1,96 @@
+"""The tissue's outer shape and its zones: parenchyma, muscle coat, fat, lesion, necrosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.phantom.randomness import centres, key, noise
+from stainbridge.types import Plane
+
+
+@dataclass(frozen=True)
+class TissueConfig:
+    """A block of tissue: `width_um` x `height_um` is the area the section lies in, filled to about `fill`.
+
+    Raises `InputError` when a size is under 200 µm or `fill` is outside 0.3..0.98.
+    """
+
+    seed: int = 0
+    width_um: float = 4000.0
+    height_um: float = 4000.0
+    fill: float = 0.8
+    lesion: bool = True
+
+    def __post_init__(self) -> None:
+        if not min(self.width_um, self.height_um) >= 200:
+            raise InputError("tissue is too small", expected="at least 200 µm", got=(self.width_um, self.height_um))
+        if not 0.3 <= self.fill <= 0.98:
+            raise InputError("tissue must fill a sensible part of the slide", expected="0.3 to 0.98", got=self.fill)
+
+    @property
+    def size_um(self) -> float:
+        """The shorter side."""
+        return min(self.width_um, self.height_um)
+
+    @property
+    def zone_um(self) -> float:
+        """Length over which zones of the tissue alternate."""
+        return float(np.clip(0.16 * self.size_um, 120, 1500))
+
+
+@dataclass(frozen=True, eq=False)
+class Zones:
+    """Signed depths in µm, (H, W), positive inside: tissue, muscle coat, fat, lesion, and the glandular lobules."""
+
+    tissue_um: Plane
+    muscle_um: Plane
+    fat_um: Plane
+    lesion_um: Plane
+    lobule_um: Plane
+    inflamed: Plane
+
+
+def zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
+    """The zones at the pixel centres of `frame`, a frame in tissue space, in the plane `z_um`."""
+    scale = config.zone_um
+
+    def waves(name: str, scale_um: float) -> Plane:
+        return noise(frame, scale_um, key(config.seed, "zone", name), z_um)
+
+    x, y = (c.astype(np.float32) for c in centres(frame))
+    dx, dy = (x - config.width_um / 2)[None, :], (y - config.height_um / 2)[:, None]
+    rng = np.random.default_rng(key(config.seed, "outline"))
+    tissue = _outline(config, dx, dy, rng)
+    tissue += 0.10 * scale * waves("coast", 0.5 * scale) + 5 * waves("ragged", 45) + 2.0 * waves("frayed", 14)
+    angle = rng.uniform(0, 2 * np.pi)
+    radius = config.fill * config.size_um / 2
+    # The muscle coat lines one side of the section, fat clings to the other.
+    side = (dx * np.cos(angle) + dy * np.sin(angle)) / np.maximum(np.hypot(dx, dy), 1)
+    coat = np.clip(side - 0.1, 0, 1) * 0.42 * radius
+    muscle = np.minimum(coat - tissue, tissue - 4) + 0.05 * scale * waves("coat", 0.6 * scale)
+    fat = np.clip(-side - 0.25, 0, 1) * 0.34 * radius - tissue + 0.22 * scale * waves("fat", 0.7 * scale)
+    place = angle + rng.uniform(0.6, 1.2) * rng.choice([-1, 1]) + np.pi / 2
+    away = np.hypot(dx - 0.42 * radius * np.cos(place), dy - 0.42 * radius * np.sin(place))
+    lesion = 0.40 * radius - away + 0.22 * scale * waves("lesion", 0.55 * scale) + 12 * waves("front", 60)
+    if not config.lesion:
+        lesion = np.full_like(tissue, -scale)
+    lobule = 0.22 * scale * (waves("lobule", 0.6 * scale) + 1.15)
+    return Zones(tissue, muscle, fat, np.asarray(lesion, np.float32), lobule, waves("inflamed", 0.5 * scale))
+
+
+def _outline(config: TissueConfig, dx: Plane, dy: Plane, rng: np.random.Generator) -> Plane:
+    """Depth under a rounded, lobed outline: an ellipse whose radius varies with the angle."""
+    half = np.array([config.width_um, config.height_um]) / 2 * config.fill
+    unit = (dx / half[0] + 1j * dy / half[1]).astype(np.complex64)
+    length = np.maximum(np.abs(unit), 1e-6)
+    turn, power = unit / length, np.ones_like(unit)
+    radius = np.full(length.shape, 0.92, np.float32)
+    for order, size in enumerate((0.05, 0.10, 0.06, 0.04, 0.03), start=1):
+        power = power * turn
+        phase = rng.uniform(0, 2 * np.pi)
+        radius += size * rng.uniform(0.5, 1.0) * (power * np.complex64(np.exp(1j * phase))).real
+    return np.asarray((radius - length) * np.float32(half.min()), np.float32)

@@ -1,0 +1,127 @@
+"""A stained section of a block of tissue: dye amounts anywhere, at any resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.phantom.compartments import Compartments, compartments
+from stainbridge.phantom.draw import painted
+from stainbridge.phantom.nuclei import CLASSES, nuclei
+from stainbridge.phantom.outline import TissueConfig
+from stainbridge.phantom.randomness import key, noise
+from stainbridge.phantom.stain import STAINS, Stain, stained
+from stainbridge.phantom.tissue import anatomy
+
+Amounts = npt.NDArray[np.float32]  # (H, W, 3): dyes of the stain
+
+#: Structures are computed on pixels of at most this size, and interpolated where the picture is finer.
+STRUCTURE_UM = 2.6
+#: Nuclei are drawn one by one on pixels up to this size, and averaged beyond it.
+NUCLEI_UM = 2.4
+#: Structures are averaged from pixels of at most this size.
+COARSEST_UM = 6.0
+
+_MARGIN_UM = 48.0
+
+
+@dataclass(frozen=True)
+class Section:
+    """The section cut `distance_um` below the block's reference plane, stained.
+
+    Sections share the structure, which changes slowly with depth; nuclei are drawn anew for each whole micrometre.
+    """
+
+    tissue: TissueConfig
+    stain: Stain = STAINS["HE"]
+    distance_um: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.distance_um):
+            raise InputError("the section's distance must be finite", expected="µm", got=self.distance_um)
+
+    def amounts(self, frame: Frame) -> Amounts:
+        """Dye amounts (H, W, 3) on `frame`, a frame in tissue space with square pixels; 0 is bare glass."""
+        mpp = frame.mpp[0]
+        reduce = int(np.ceil(mpp / COARSEST_UM))
+        if reduce > 1:
+            fine = Frame(frame.name, frame.height * reduce, frame.width * reduce, (mpp / reduce,) * 2, frame.origin_um)
+            # Light is averaged, not dye: a coarse pixel that is half nucleus, half glass is brighter than its mean dye.
+            light = cv2.resize(np.exp(-self._drawn(fine)), (frame.width, frame.height), interpolation=cv2.INTER_AREA)
+            return np.asarray(-np.log(light))
+        return self._drawn(frame)
+
+    def _drawn(self, frame: Frame) -> Amounts:
+        coarse_frame = _surrounding(frame)
+        if _misses_tissue(self.tissue, coarse_frame, self.distance_um):
+            return np.zeros((frame.height, frame.width, 3), np.float32)
+        coarse = anatomy(self.tissue, coarse_frame, self.distance_um)
+        materials = compartments(self.tissue, coarse, frame, self.distance_um)
+        amounts = stained(self.stain, materials)
+        if frame.mpp[0] > NUCLEI_UM:
+            return _with_mean_nuclei(amounts, materials, self.stain)
+        number = round(self.distance_um)
+        cells = nuclei(self.tissue, coarse, frame, number)
+        chance = np.array([self.stain.positive.get(c.name, 0.0) for c in CLASSES])[cells.kind]
+        chromatin = painted(cells, frame)
+        if frame.mpp[0] < 0.8:
+            grain = noise(frame, 0.8, key(self.tissue.seed, "chromatin", number)) * 0.09
+            chromatin *= 1 + grain + 0.12 * noise(frame, 1.7, key(self.tissue.seed, "clumps", number))
+        cover = np.clip(chromatin * 3, 0, 1)[..., None]
+        amounts *= 1 - 0.7 * cover
+        amounts[..., 0] += self.stain.nuclei * chromatin
+        positive = cells.lot < chance
+        if positive.any():
+            brown = painted(cells, frame, positive)
+            amounts[..., 0] -= (self.stain.nuclei - self.stain.positive_nuclei[0]) * np.minimum(brown, chromatin)
+            amounts[..., 1] += self.stain.positive_nuclei[1] * brown
+            amounts[..., 2] += self.stain.positive_nuclei[2] * brown
+        return np.asarray(np.maximum(amounts, 0))
+
+
+#: Share of the area that nuclei take, by compartment, and the class they are of.
+_NUCLEAR = {
+    "stroma": (0.055, "spindle"),
+    "muscle": (0.05, "muscle"),
+    "epithelium": (0.42, "epithelium"),
+    "tumour": (0.42, "tumour"),
+    "wall": (0.08, "spindle"),
+    "endothelium": (0.3, "endothelium"),
+    "lymphoid": (0.62, "lymphocyte"),
+}
+
+
+def _with_mean_nuclei(amounts: Amounts, materials: Compartments, stain: Stain) -> Amounts:
+    """Dyes when nuclei are too small to be seen: light averaged between nuclei and what lies around them."""
+    density = {c.name: c.density * (1 - 0.4 * c.vesicular) for c in CLASSES}
+    light = np.exp(-amounts)
+    for name, (share, kind) in _NUCLEAR.items():
+        plane = np.clip(getattr(materials, name), 0, 1)[..., None] * np.float32(share)
+        positive = stain.positive.get(kind, 0.0)
+        negative = np.exp(-np.array([stain.nuclei * density[kind], 0, 0], np.float32))
+        marked = np.exp(-np.array(stain.positive_nuclei, np.float32) * density[kind])
+        light += plane * ((1 - positive) * negative + positive * marked - light)
+    return np.asarray(-np.log(light), np.float32)
+
+
+def _surrounding(frame: Frame) -> Frame:
+    """The frame for structures: pixels a whole multiple of `frame`'s, on a grid fixed in space, with a margin."""
+    mpp = frame.mpp[0]
+    factor = 2 ** max(0, int(np.floor(np.log2(STRUCTURE_UM / mpp))))
+    step = mpp * factor
+    low = np.floor((np.array(frame.origin_um) - _MARGIN_UM) / step + 1e-6).astype(int)
+    high = np.ceil((np.array(frame.origin_um) + frame.size_um + _MARGIN_UM) / step - 1e-6).astype(int)
+    width, height = (high - low).tolist()
+    return Frame(frame.name, height, width, (step, step), (float(low[0] * step), float(low[1] * step)))
+
+
+def _misses_tissue(tissue: TissueConfig, frame: Frame, z_um: float) -> bool:
+    """Whether no tissue reaches `frame`, judged on a coarse raster."""
+    from stainbridge.phantom.outline import zones
+
+    return bool(zones(tissue, frame.fit(48), z_um).tissue_um.max() < -1.5 * max(frame.fit(48).mpp) - 20)

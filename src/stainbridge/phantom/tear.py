@@ -1,0 +1,123 @@
+"""A tear: tissue pulled apart along a crooked cut that opens towards the section's edge. Exact both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Transform
+from stainbridge.types import Points
+
+Numbers = npt.NDArray[np.floating]
+
+#: Wavelengths (relative to the tear's length) and heights (relative to its width) of the cut's bends.
+_BENDS = ((0.9, 0.9), (0.35, 0.5), (0.13, 0.22))
+#: How far beside the cut the pull reaches, in widths; more than 2 keeps the map one to one.
+_REACH_WIDTHS = 6.0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut from `tip_um` in the direction `angle_rad`, which gapes `width_um` on either side after `length_um`.
+
+    Raises `InputError` for lengths or widths that are not positive.
+    """
+
+    tip_um: tuple[float, float]
+    angle_rad: float
+    length_um: float
+    width_um: float
+    phase_rad: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.length_um > 0 and self.width_um > 0):
+            raise InputError("a tear needs a length and a width", got=(self.length_um, self.width_um))
+
+    @property
+    def reach_um(self) -> float:
+        """How far beside the cut tissue is moved."""
+        return _REACH_WIDTHS * self.width_um
+
+    def local(self, points_um: Points) -> tuple[Numbers, Numbers]:
+        """Distance along the cut from its tip, and signed distance across it, (N,) each."""
+        cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
+        dx, dy = points_um[:, 0] - self.tip_um[0], points_um[:, 1] - self.tip_um[1]
+        along = dx * cos + dy * sin
+        return along, dy * cos - dx * sin - self._course(along)
+
+    def place(self, along: Numbers, across: Numbers) -> Points:
+        """The inverse of `local`: (N, 2) µm."""
+        cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
+        n = across + self._course(along)
+        return np.stack([self.tip_um[0] + along * cos - n * sin, self.tip_um[1] + along * sin + n * cos], axis=1)
+
+    def half_width(self, along: Numbers) -> Numbers:
+        """Half the gap's width in µm, (N,): nothing before the tip, then smoothly more."""
+        u = np.clip(along / self.length_um, 0, 1)
+        return np.asarray(self.width_um * u * u * (3 - 2 * u))
+
+    def gap_um(self, points_um: Points) -> Numbers:
+        """Signed distance across to the gap's ragged rim, (N,), negative where tissue is missing; large before the tip."""
+        along, across = self.local(points_um)
+        half = self.half_width(along)
+        wave = along * 2 * np.pi + np.where(across > 0, 2.0, 0.0)
+        ragged = np.sin(wave / 61) + np.sin(wave / 23 + 1.3) * 0.7 + np.sin(wave / 9.7) * 0.4
+        rim = half + np.minimum(0.15 * half, 5.0) * ragged
+        return np.where(along > 0, np.abs(across) - rim, self.reach_um)
+
+    def _course(self, along: Numbers) -> Numbers:
+        waves = (
+            height * self.width_um * np.sin(2 * np.pi * along / (length * self.length_um) + self.phase_rad * (1 + n))
+            for n, (length, height) in enumerate(_BENDS)
+        )
+        return np.asarray(sum(waves))
+
+
+@dataclass(frozen=True, eq=False)
+class Tear(Transform):
+    """The map of a cut: `opens` takes whole tissue to torn tissue; otherwise back, the gap collapsing onto the cut.
+
+    Along each line across the cut, tissue at distance t moves to t + w (1 - t/R)² for t < R: one to one since R > 2 w.
+    """
+
+    cut: Cut
+    frame: Frame
+    opens: bool
+
+    @property
+    def from_frame(self) -> Frame:
+        """The slide's frame: tearing moves points within it."""
+        return self.frame
+
+    @property
+    def to_frame(self) -> Frame:
+        """The slide's frame."""
+        return self.frame
+
+    def __call__(self, points_um: Points) -> Points:
+        """Map (N, 2) points, µm in, µm out."""
+        moved = np.array(points_um, float)
+        along, across = self.cut.local(moved)
+        near = (along > 0) & (np.abs(across) < self.cut.reach_um)
+        along, across = along[near], across[near]
+        half, distance = self.cut.half_width(along), np.abs(across)
+        pulled = self._opened(half, distance) if self.opens else self._closed(half, distance)
+        moved[near] = self.cut.place(along, np.where(across < 0, -pulled, pulled))
+        return moved
+
+    def _opened(self, half: Numbers, distance: Numbers) -> Numbers:
+        return np.asarray(distance + half * (1 - distance / self.cut.reach_um) ** 2)
+
+    def _closed(self, half: Numbers, distance: Numbers) -> Numbers:
+        a = half / self.cut.reach_um**2
+        b = 1 - 2 * half / self.cut.reach_um
+        c = np.maximum(distance - half, 0)
+        return np.asarray(2 * c / (b + np.sqrt(b * b + 4 * a * c)))
+
+    def inverse(self) -> Tear:
+        """The map the other way."""
+        return Tear(self.cut, self.frame, not self.opens)

@@ -1,0 +1,118 @@
+"""Anatomy: where glands, ducts, vessels, follicles, fat cells and fibres lie, as signed distances on a raster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.phantom.bodies import MOST_SHIFT_UM, Bodies, Kind, Nearest, lattice_frame, nearest, scatter
+from stainbridge.phantom.outline import TissueConfig, Zones, zones
+from stainbridge.phantom.randomness import centres, key, noise
+from stainbridge.types import Plane
+
+GLAND = Kind("gland", 104.0, (24.0, 46.0), (1.0, 2.2), jitter=0.5)
+DENSE = Kind("dense gland", 84.0, (30.0, 50.0), (1.0, 1.6), jitter=0.6)
+DUCT = Kind("duct", 640.0, (55.0, 120.0), (1.0, 1.7), drift_period_um=400.0)
+VESSEL = Kind("vessel", 270.0, (14.0, 46.0), (1.0, 2.0), drift_period_um=300.0)
+CAPILLARY = Kind("capillary", 58.0, (3.2, 6.0), (1.0, 2.6))
+FOLLICLE = Kind("follicle", 720.0, (90.0, 170.0), (1.0, 1.3), jitter=0.5, drift_period_um=600.0)
+FAT_CELL = Kind("fat cell", 62.0, (31.0, 31.0), jitter=0.75, far_um=45.0, drift_period_um=200.0)
+
+FIBRE_UM = 5.5  # between collagen fibres
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """Planes (H, W) on `frame`; names in µm are signed distances, negative inside the structure named.
+
+    `lining_um` is the local thickness of the epithelium, `fibre` the phase of the fibre pattern in periods,
+    `mark` the nearest gland's own random number.
+    """
+
+    frame: Frame
+    zones: Zones
+    gland_um: Plane
+    lining_um: Plane
+    mark: Plane
+    sieve: Plane
+    duct_um: Plane
+    vessel_um: Plane
+    vessel_wall_um: Plane
+    vessel_mark: Plane
+    capillary_um: Plane
+    follicle_um: Plane
+    fat_border_um: Plane
+    fibre: Plane
+    weave: Plane
+
+
+def anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
+    """The structures at the pixel centres of `frame` (tissue space, µm) in the plane `z_um`."""
+
+    def waves(name: str, scale_um: float) -> Plane:
+        return noise(frame, scale_um, key(config.seed, "anatomy", name), z_um)
+
+    zone = zones(config, frame, z_um)
+    warp = (9 * waves(f"warp {axis}", 46) + 2.5 * waves(f"crinkle {axis}", 15) for axis in "xy")
+    shift = [np.clip(plane, -MOST_SHIFT_UM, MOST_SHIFT_UM) for plane in warp]
+
+    def find(kind: Kind) -> Nearest:
+        first, lattice = lattice_frame(kind, frame)
+        bodies = scatter(kind, first, lattice, config.seed, z_um)
+        return nearest(settled(config, bodies, lattice, z_um), frame, shift[0], shift[1])
+
+    normal, dense, duct, vessel = find(GLAND), find(DENSE), find(DUCT), find(VESSEL)
+    follicle, fat, capillary = find(FOLLICLE), find(FAT_CELL), find(CAPILLARY)
+    large = np.minimum(np.minimum(vessel.first_um, duct.first_um), follicle.first_um - 6)
+    gland = np.minimum(_apart(normal, 7.0), _apart(dense, 3.5))
+    gland = np.maximum(gland, 12 - large)
+    lesion = zone.lesion_um > 0
+    lining = np.where(lesion, 19, 13.5) + 1.6 * waves("lining", 24) + np.where(lesion, 3.5, 1.2) * waves("infold", 11)
+    x, y = centres(frame)
+    course = 2 * np.pi * key(config.seed, "fibres") / 2**32
+    # Waves gentler than the mean slope: the fibres sway but their stripes stay about evenly spaced.
+    phase = (x * np.cos(course))[None, :] + (y * np.sin(course))[:, None] + 34 * waves("bundles", 70)
+    phase = phase + 8 * waves("fibres", 24) + 0.3 * config.zone_um * waves("course", config.zone_um)
+    return Anatomy(
+        frame,
+        zone,
+        gland,
+        np.asarray(np.maximum(lining, 5), np.float32),
+        np.where(dense.first_um < normal.first_um, dense.mark, normal.mark),
+        waves("sieve", 21),
+        duct.first_um,
+        vessel.first_um,
+        np.asarray(3.0 + 8.0 * vessel.mark + 0.8 * waves("wall", 20), np.float32),
+        vessel.mark,
+        np.maximum(capillary.first_um, 6 - np.minimum(gland, large)),
+        follicle.first_um + 5 * waves("follicle", 30),
+        np.asarray((fat.first_um - fat.second_um) / 2, np.float32),
+        np.asarray(phase / FIBRE_UM, np.float32),
+        waves("weave", 38),
+    )
+
+
+def _apart(found: Nearest, gap_um: float) -> Plane:
+    """Distance to the nearest body, where neighbours that would touch keep a gap between them."""
+    return np.maximum(found.first_um, (found.first_um - found.second_um) / 2 + gap_um / 2)
+
+
+def settled(config: TissueConfig, bodies: Bodies, lattice: Frame, z_um: float) -> Bodies:
+    """Remove the candidates that do not belong in the zone they fell into, by the zone at their square's middle."""
+    here = zones(config, lattice, z_um)
+    radius, mark = bodies.radius_um, bodies.mark
+    inside = here.tissue_um - radius * 1.3
+    parenchyma = (here.muscle_um < -30) & (here.fat_um < -30)
+    name = bodies.kind.name
+    present = {
+        "gland": (inside > 8) & parenchyma & (here.lesion_um < -20) & (here.lobule_um > 0) & (mark < 0.93),
+        "dense gland": (inside > 8) & parenchyma & (here.lesion_um >= -20) & (mark < 0.97),
+        "duct": (inside > 30) & parenchyma & (here.lesion_um < -60) & (mark < 0.5),
+        "vessel": (inside > 15) & (here.fat_um < -10) & (mark < np.where(here.lesion_um > 0, 0.3, 0.62)),
+        "capillary": (inside > 5) & (mark < 0.6),
+        "follicle": (inside > 30) & (here.muscle_um < 0) & (here.lesion_um < 40) & (mark < 0.33),
+        "fat cell": (here.fat_um > -120) & (inside > -120),
+    }[name]
+    return replace(bodies, radius_um=np.where(present, radius, np.float32(0)))
