@@ -174,10 +174,27 @@ def test_invalid_source_pixels_give_background() -> None:
     pixels = np.full((60, 60, 1), 100, np.uint8)
     mask = np.ones((60, 60), bool)
     mask[20:30, 20:30] = False
-    source = Source(frame, lambda b: (pixels[b.y0 : b.y1, b.x0 : b.x1], mask[b.y0 : b.y1, b.x0 : b.x1]), 1, 7, "uint8")
+    source = Source(
+        frame,
+        lambda b: (pixels[b.y0 : b.y1, b.x0 : b.x1], mask[b.y0 : b.y1, b.x0 : b.x1]),
+        frame.size_um,
+        1,
+        7,
+        "uint8",
+    )
     out, valid = warp(source, identity(frame), frame)
     np.testing.assert_array_equal(valid, mask)
     np.testing.assert_array_equal(out[..., 0], np.where(mask, 100, 7))
+
+
+def test_a_level_shorter_than_its_slide_is_continued_to_the_slides_edge() -> None:
+    """A pyramid's levels drop odd last columns: 4 pixels of 2 µm of a slide 9 µm wide."""
+    level = Frame("f", 4, 4, (2.0, 2.0))
+    pixels = np.arange(4, dtype=np.uint8)[None, :, None].repeat(4, axis=0)
+    source = Source(level, lambda b: (pixels[b.y0 : b.y1, b.x0 : b.x1], None), (9.0, 9.0), 1, 99, np.uint8)
+    out, valid = warp(source, identity(level), Frame("f", 1, 10), "nearest")
+    np.testing.assert_array_equal(valid[0], [True] * 9 + [False])
+    np.testing.assert_array_equal(out[0, :, 0], [0, 0, 1, 1, 2, 2, 3, 3, 3, 99])
 
 
 def test_a_transform_that_leaves_the_source_reads_nothing() -> None:
@@ -187,7 +204,7 @@ def test_a_transform_that_leaves_the_source_reads_nothing() -> None:
     def region(box: Box) -> tuple[np.ndarray, None]:
         raise AssertionError(f"read {box}")
 
-    out, valid = warp(Source(frame, region, 3, 255, np.uint8), away, frame)
+    out, valid = warp(Source(frame, region, frame.size_um, 3, 255, np.uint8), away, frame)
     assert (out == 255).all() and not valid.any()
 
 
@@ -206,7 +223,7 @@ def test_a_torn_transform_reads_small_boxes_only() -> None:
         return np.add.outer(np.arange(box.y0, box.y1), np.zeros(box.x1 - box.x0))[..., None].astype(np.float32), None
 
     torn = Torn(np.eye(3), fixed, moving)
-    out, valid = warp(Source(moving, region, 1, 0, np.float32), torn, fixed)
+    out, valid = warp(Source(moving, region, moving.size_um, 1, 0, np.float32), torn, fixed)
     assert max((b.x1 - b.x0) * (b.y1 - b.y0) for b in boxes) <= warp_module.LARGEST_BOX_PX
     assert valid.all()
     expected = torn(fixed.centres_um())[:, 1].reshape(256, 256) - 0.5

@@ -19,6 +19,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
 from stainbridge.slides.container import Directory, Tag, TiffContainer
+from stainbridge.slides.open import open_slide
 from stainbridge.slides.pyramid import Pyramid, halve
 from stainbridge.slides.slide import Channel
 from stainbridge.slides.write import write_slide
@@ -180,6 +181,24 @@ def test_one_channel_of_any_number_type(tmp_path: Path, dtype: str, format: Any)
     np.testing.assert_array_equal(stored[0], slide.pixels[0])
     tolerance = 1e-6 if slide.pixels.dtype.kind == "f" else 1
     np.testing.assert_allclose(stored[1], expected_levels(slide, 32)[1][..., 0], atol=tolerance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
+@pytest.mark.parametrize("kind", ["rgb", "fluorescence"])
+def test_our_own_reader_gets_back_what_was_written(tmp_path: Path, format: Any, kind: str) -> None:
+    slide = rgb_slide()
+    if kind == "fluorescence":
+        slide = MemorySlide(smooth_texture(5, 200, 333, np.uint16), mpp=(0.325, 0.325), channels=FLUORESCENCE)
+    path = tmp_path / ("a.ome.tiff" if format == "ome-tiff" else "a.tiff")
+    write_slide(slide, path, format=format, compression="deflate", tile=64)
+    with open_slide(path) as opened:
+        assert opened.frame.calibrated
+        assert opened.frame.mpp == pytest.approx(slide.mpp, rel=1e-6)
+        assert len(opened.levels) == len(expected_levels(slide, 64))
+        assert opened.info.is_rgb == slide.info.is_rgb and not opened.info.warnings
+        if format == "ome-tiff":
+            assert opened.info.channels == slide.channels
+        np.testing.assert_array_equal(opened.read(opened.frame).pixels, slide.pixels)
 
 
 def test_grey_jpeg(tmp_path: Path) -> None:

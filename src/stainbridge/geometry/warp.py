@@ -51,11 +51,14 @@ Region: TypeAlias = Callable[[Box], tuple[Interleaved, Mask | None]]
 class Source:
     """What is sampled: `grid` says where its pixels are, `region` reads them, `background` is what lies around them.
 
+    `extent_um` (x, y) is how far the source reaches: a level of a pyramid may be a pixel shorter or longer than that.
+
     One `scratch` may serve all warps of one slide, in any number of threads.
     """
 
     grid: Frame
     region: Region
+    extent_um: tuple[float, float]
     channels: int
     background: float
     dtype: npt.DTypeLike
@@ -68,9 +71,9 @@ def warp(
     """`source` seen on `frame` through `transform` (µm of `frame`'s space to µm of the source's).
 
     Returns (H, W, C) pixels and (H, W) valid. A pixel is valid where its centre falls inside the extent of the source
-    grid and on valid source pixels; elsewhere it is background. Within half a pixel of the source's edge the edge
-    pixel is continued. The source is not filtered: choose a grid about as coarse as the output. Raises `InputError`
-    for other pixels than integers and floats; cubic takes 8- and 16-bit integers and 32-bit floats only.
+    and on valid source pixels; elsewhere it is background. Beyond the last pixel centre the last pixel is continued.
+    The source is not filtered: choose a grid about as coarse as the output. Raises `InputError` for other pixels than
+    integers and floats; cubic takes 8- and 16-bit integers and 32-bit floats only.
     """
     dtype = np.dtype(source.dtype)
     # cv2.remap's cubic interpolation of 64-bit floats, which stand in for 32-bit integers, drops the border.
@@ -105,7 +108,7 @@ def warp_array(
     def region(box: Box) -> tuple[Interleaved, None]:
         return interleaved[box.y0 : box.y1, box.x0 : box.x1], None
 
-    source = Source(grid, region, len(pixels), background, pixels.dtype)
+    source = Source(grid, region, grid.size_um, len(pixels), background, pixels.dtype)
     out, valid = warp(source, transform, frame, interpolation)
     return np.moveaxis(out, -1, 0), valid
 
@@ -159,10 +162,11 @@ def _fill(
 ) -> None:
     """Sample `source` at `coords` (from `origin`) into `out` and `valid`, splitting where the box is too large."""
     low, high = coords.min(axis=(1, 2)), coords.max(axis=(1, 2))
-    size = np.array([source.grid.width, source.grid.height])
-    if (high + origin < -0.5).any() or (low + origin > size - 0.5).any():
+    last = np.divide(source.extent_um, source.grid.mpp) - 0.5
+    if (high + origin < -0.5).any() or (low + origin > last).any():
         out[:], valid[:] = source.background, False
         return
+    size = np.array([source.grid.width, source.grid.height])
     box = _box(low + origin, high + origin, size, margin=1 if interpolation == "cubic" else 0)
     if (box.x1 - box.x0) * (box.y1 - box.y0) > LARGEST_BOX_PX and valid.size > 1:
         for window in _quarters(valid.shape):
@@ -177,8 +181,8 @@ def _fill(
         y -= np.float32(box.y0 - origin[1])
     _remap(pixels, x, y, interpolation, out, source.scratch)
     valid[:] = True
-    if (low + origin < -0.5).any() or (high + origin > size - 0.5).any():
-        right, bottom = size - 0.5 - (box.x0, box.y0)
+    if (low + origin < -0.5).any() or (high + origin > last).any():
+        right, bottom = last - (box.x0, box.y0)
         valid &= (x >= -0.5 - box.x0) & (x <= right) & (y >= -0.5 - box.y0) & (y <= bottom)
     if mask is not None:
         valid &= cv2.remap(mask.view(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(bool)

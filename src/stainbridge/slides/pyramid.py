@@ -85,7 +85,7 @@ class _Waiting:
 
 
 @dataclass
-class Mosaic:
+class ParentTiles:
     """Collects reduced tiles into their parents; holds only parents that still wait for a child."""
 
     pyramid: Pyramid

@@ -80,7 +80,7 @@ class WarpedSlide:
         info = self._slide.info
         background = 255 if info.is_rgb else 0
         pixels, valid = warp(
-            Source(grid, region, len(info.channels), background, info.dtype, self._scratch),
+            Source(grid, region, self._slide.frame.size_um, len(info.channels), background, info.dtype, self._scratch),
             self._transform,
             frame,
             self._interpolation,

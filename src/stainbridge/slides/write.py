@@ -22,7 +22,7 @@ from stainbridge.slides.container import Directory, Segment, Tag, TiffContainer
 from stainbridge.slides.encode import Codec, Compression
 from stainbridge.slides.ome import ome_xml
 from stainbridge.slides.opencv_threads import single_threaded_opencv
-from stainbridge.slides.pyramid import Mosaic, Pyramid, Reduction, TileKey, halve
+from stainbridge.slides.pyramid import ParentTiles, Pyramid, Reduction, TileKey, halve
 from stainbridge.slides.slide import Slide
 from stainbridge.whole import whole_file
 
@@ -126,7 +126,7 @@ Segments = dict[TileKey, list[Segment]]  # one segment a plane
 def _write_tiles(job: _Job, container: TiffContainer, threads: int, progress: Progress | None) -> Segments:
     """All tiles of all levels into the container, each parent as soon as its children are there."""
     segments: Segments = {}
-    mosaic = Mosaic(job.pyramid)
+    parents = ParentTiles(job.pyramid)
     rows, columns = job.pyramid.counts(0)
     done = 0
     keys = job.pyramid.order()
@@ -138,7 +138,7 @@ def _write_tiles(job: _Job, container: TiffContainer, threads: int, progress: Pr
             segments[tile.key] = [
                 (container.append_once if flat else container.append)(data) for data, flat in tile.planes
             ]
-            parent = mosaic.add(tile.key, tile.quarter) if tile.quarter is not None else None
+            parent = parents.add(tile.key, tile.quarter) if tile.quarter is not None else None
             if parent is not None:
                 pending.append(pool.submit(job.encode, *parent))
             if tile.key.level == 0:
