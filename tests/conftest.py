@@ -15,6 +15,9 @@ import pytest
 import tifffile
 import zarr
 from PIL import Image
+from tests.tissue import tissue, workplace
+
+__all__ = ["tissue", "workplace"]  # fixtures for all tests
 
 Array = npt.NDArray[Any]
 
