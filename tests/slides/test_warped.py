@@ -14,9 +14,8 @@ from tests.slides.memory_slide import MemorySlide, smooth_texture
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
-from stainbridge.geometry.warp import Box, output_frame, warp_array
+from stainbridge.geometry.warp import output_frame, warp_array
 from stainbridge.imaging.image import Image
-from stainbridge.slides.blocks import BLOCK_PX, BlockCache
 from stainbridge.slides.slide import Channel, Slide
 from stainbridge.slides.warped import WarpedSlide, typical_scale
 from stainbridge.slides.write import write_slide
@@ -70,7 +69,7 @@ def test_the_identity_changes_nothing_through_writing_and_back(tmp_path: Path) -
 
 def test_tiled_reads_equal_a_whole_read_whatever_the_threads() -> None:
     slide = MemorySlide(smooth_texture(3, 800, 700), mpp=(0.3, 0.3))
-    warped = WarpedSlide(slide, bent(slide.frame, -65), cache_bytes=3 * BLOCK_PX**2 * 4)
+    warped = WarpedSlide(slide, bent(slide.frame, -65))
     whole = warped.read(FIXED)
     places = list(product(range(0, 700, 70), range(0, 900, 90)))
     barrier = Barrier(4)
@@ -154,7 +153,7 @@ def test_tiles_outside_the_moving_slide_read_nothing(tmp_path: Path) -> None:
     slide = MemorySlide(smooth_texture(3, 100, 100), mpp=(0.25, 0.25))
     shift = Affine(np.eye(3), FIXED, slide.frame)
     write_slide(WarpedSlide(slide, shift), tmp_path / "a.tiff", format="tiff", tile=64)
-    assert len(slide.reads) == 1  # 165 tiles, and one block of the source
+    assert len(slide.reads) == 4  # of 165 tiles
     with tifffile.TiffFile(tmp_path / "a.tiff") as file:
         assert len(set(file.pages.first.dataoffsets)) == 5
 
@@ -181,18 +180,6 @@ def test_a_failed_read_is_raised_and_tried_again() -> None:
     with pytest.raises(InputError, match="unreadable tile"):
         warped.read(slide.frame)
     np.testing.assert_array_equal(warped.read(slide.frame).pixels, slide.pixels)
-
-
-def test_the_cache_holds_no_more_than_its_budget_and_reads_each_block_once() -> None:
-    slide = MemorySlide(smooth_texture(1, 2000, 1500), channels=(Channel("grey"),))
-    cache = BlockCache(slide, 4 * BLOCK_PX**2)
-    for box in (Box(0, 0, 1000, 1000), Box(1, 1, 2, 2), Box(400, 300, 900, 1024)):
-        pixels, valid = cache.region(slide.frame, box)
-        assert valid is None
-        np.testing.assert_array_equal(pixels[..., 0], slide.pixels[0, box.y0 : box.y1, box.x0 : box.x1])
-    assert len(slide.reads) == 4
-    cache.region(slide.frame, Box(0, 1500, 1500, 2000))
-    assert cache.held_bytes <= 4 * BLOCK_PX**2
 
 
 def test_the_typical_scale_is_that_of_the_map() -> None:

@@ -77,7 +77,8 @@ def warp(
     """
     dtype = np.dtype(source.dtype)
     # cv2.remap's cubic interpolation of 64-bit floats, which stand in for 32-bit integers, drops the border.
-    fits = dtype.name in _REMAPPED[:4] or (interpolation != "cubic" and (dtype.name in _REMAPPED or dtype.kind in "iu"))
+    narrow = dtype.kind in "iu" and dtype.itemsize <= 4
+    fits = dtype.name in _REMAPPED[:4] or (interpolation != "cubic" and (dtype.name in _REMAPPED or narrow))
     if not fits:
         raise InputError(f"{dtype.name} pixels cannot be warped with {interpolation} interpolation")
     out = np.empty((frame.height, frame.width, source.channels), source.dtype)

@@ -7,6 +7,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
 
 from stainbridge.errors import InputError
@@ -15,11 +16,8 @@ from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Box, Interleaved, Interpolation, Source, warp
 from stainbridge.imaging.image import Image
-from stainbridge.slides.blocks import BlockCache
 from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.types import Mask
-
-CACHE_BYTES = 160 * 2**20
 
 
 class WarpedSlide:
@@ -28,7 +26,8 @@ class WarpedSlide:
     `frame` lies in the fixed slide's space and defaults to the fixed slide's own; for the other crops see
     `stainbridge.geometry.warp.output_frame` (the frame's origin then is the crop's corner in the fixed space, so that
     the same transform and annotations hold). Use "nearest" for label images. Reads are thread-safe and hold a bounded
-    amount of the source; reads of parts equal the parts of a whole read. Closing it closes `slide`.
+    amount of the source, whose reader keeps what neighbouring reads share; reads of parts equal the parts of a whole
+    read. Closing it closes `slide`.
 
     Raises `InputError` when the transform turns the whole frame into nothing finite.
     """
@@ -40,12 +39,10 @@ class WarpedSlide:
         frame: Frame | None = None,
         *,
         interpolation: Interpolation = "linear",
-        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._slide, self._transform, self._interpolation = slide, transform, interpolation
         self._frame = frame or transform.from_frame
         self._scale = typical_scale(transform, self._frame)
-        self._cache = BlockCache(slide, cache_bytes)
         self._scratch = Scratch()
 
     @property
@@ -75,17 +72,22 @@ class WarpedSlide:
         grid = self.source_grid(frame.mpp)
 
         def region(box: Box) -> tuple[Interleaved, Mask | None]:
-            return self._cache.region(grid, box)
+            return self._region(grid.crop(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0))
 
-        info = self._slide.info
+        info, extent_um = self._slide.info, self._slide.frame.size_um
         background = 255 if info.is_rgb else 0
-        pixels, valid = warp(
-            Source(grid, region, self._slide.frame.size_um, len(info.channels), background, info.dtype, self._scratch),
-            self._transform,
-            frame,
-            self._interpolation,
-        )
+        source = Source(grid, region, extent_um, len(info.channels), background, info.dtype, self._scratch)
+        pixels, valid = warp(source, self._transform, frame, self._interpolation)
         return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
+
+    def _region(self, frame: Frame) -> tuple[Interleaved, Mask | None]:
+        """Source pixels (H, W, C), RGB padded to four channels, which OpenCV samples faster; valid, None where all."""
+        image = self._slide.read(frame)
+        pixels = np.moveaxis(image.pixels, 0, -1)
+        if self._slide.info.is_rgb:
+            padded = self._scratch.array("source", (frame.height, frame.width, 4), np.uint8)
+            pixels = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2RGBA, dst=padded))
+        return pixels, None if image.valid.all() else image.valid
 
     def source_grid(self, mpp: tuple[float, float]) -> Frame:
         """The grid of the moving slide to sample for output pixels of `mpp`: at most twice as fine.
