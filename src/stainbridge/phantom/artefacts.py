@@ -28,7 +28,7 @@ class Artefact(Protocol):
 
 @dataclass(frozen=True)
 class PenMark:
-    """A stroke of a felt pen along `path`, (x, y) in shares of the slide's size; `width` in shares of its shorter side."""
+    """A stroke of a felt pen along `path`: (x, y) and `width` in shares of the slide's size and shorter side."""
 
     path: tuple[tuple[float, float], ...]
     width: float = 0.02
@@ -131,4 +131,4 @@ class UnevenLight:
 
 def _fixed(frame: Frame, points_um: Points) -> npt.NDArray[np.int32]:
     """Points in OpenCV's fixed-point pixels, whose zero is a pixel's centre."""
-    return np.rint((frame.to_px(points_um) - 0.5) * 2**_BITS).astype(np.int32)
+    return np.asarray(np.rint((frame.to_px(points_um) - 0.5) * 2**_BITS), np.int32)

@@ -19,7 +19,8 @@ MOST_SHIFT_UM = 24.0
 class Kind:
     """How one kind of body is laid out: one candidate per square of `cell_um`, with radii and elongation ranges.
 
-    Distances beyond `far_um` are not told apart. `drift_um` is how far a centre wanders with depth, over about `drift_period_um`.
+    Distances beyond `far_um` are not told apart. `drift_um` is how far a centre wanders with depth, over about
+    `drift_period_um`.
     """
 
     name: str
@@ -36,8 +37,8 @@ class Kind:
 class Bodies:
     """Candidates of a lattice window, all (rows, columns) float32; absent bodies have a radius ≤ 0.
 
-    `first` is the lattice index (column, row) of the first element, positions are in µm, `along` is the direction of the
-    long axis in radians, and `mark` is a uniform random number for the user's own purposes.
+    `first` is the lattice index (column, row) of the first element, `along` the direction of the long axis in radians,
+    `mark` a uniform random number for the user's own purposes.
     """
 
     kind: Kind

@@ -45,6 +45,10 @@ class DeformationConfig:
             )
 
 
+#: The section lies as it was cut.
+PLAIN = DeformationConfig()
+
+
 def tissue_from_slide(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
     """The map that pulls tissue onto the slide: close the tear, undo the placement, then displace elastically."""
     members: list[Transform] = []
@@ -58,7 +62,7 @@ def tissue_from_slide(config: DeformationConfig, tissue: Frame, slide: Frame, se
 
 
 def placement(config: DeformationConfig, tissue: Frame, slide: Frame) -> Matrix:
-    """The affine part, tissue µm to slide µm, (3, 3): about the tissue's middle, to the slide's middle plus the shift."""
+    """The affine part, tissue µm to slide µm, (3, 3): middle onto middle, plus the shift."""
     angle = np.deg2rad(config.rotation_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([-1.0 if config.flip else 1.0, 1.0])
@@ -73,8 +77,9 @@ def placement(config: DeformationConfig, tissue: Frame, slide: Frame) -> Matrix:
 def elastic(config: DeformationConfig, tissue: Frame, seed: int) -> DisplacementField:
     """A smooth random displacement of tissue space, one to one everywhere by the bound on its steepness."""
     scale_um = config.elastic_scale * min(tissue.size_um)
-    # Ten nodes a wavelength, half a tissue beyond the edges so that the constant continuation lies outside the slide.
-    nodes = int(np.ceil(10 * 2 * max(tissue.size_um) / scale_um))
+    # Many nodes a wave, so that kinks between them are slight; half a tissue beyond the edges, so that the constant
+    # continuation lies outside the slide.
+    nodes = int(np.ceil(48 * 2 * max(tissue.size_um) / scale_um))
     margin = np.array(tissue.size_um) / 2
     origin = np.array(tissue.origin_um) - margin
     spacing = 2 * max(tissue.size_um) / nodes
@@ -98,5 +103,5 @@ def steepness(displacement: np.typing.NDArray[np.floating], spacing: float) -> f
 
 
 def gap_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
-    """Signed distance of slide points (N, 2) to the tear's gap, negative where tissue is missing; infinite without one."""
+    """Signed distance of slide points (N, 2) to the tear's gap, negative inside; infinite without a tear."""
     return np.full(len(points_um), np.inf) if config.tear is None else config.tear.gap_um(points_um)

@@ -1,4 +1,4 @@
-"""Nuclei on a raster: drawn as smooth polygons with membrane and chromatin, or, seen from afar, as what they average to."""
+"""Nuclei on a raster, drawn as smooth polygons with a membrane and chromatin."""
 
 from __future__ import annotations
 

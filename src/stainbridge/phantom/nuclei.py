@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.outline import TissueConfig
+from stainbridge.phantom.outline import TissueConfig, sampled
 from stainbridge.phantom.randomness import Integers, key, uniform
 from stainbridge.phantom.tissue import Anatomy
 from stainbridge.types import Mask, Plane, Points
@@ -34,13 +33,13 @@ class NucleusClass:
 
 
 CLASSES = (
-    NucleusClass("epithelium", 4.4, 2.7, 0.12, 0.80, 4.9, 0.35),
-    NucleusClass("tumour", 5.0, 3.7, 0.28, 0.88, 6.4, 0.55),
+    NucleusClass("epithelium", 4.4, 2.7, 0.12, 0.80, 4.9, 0.28),
+    NucleusClass("tumour", 4.9, 3.6, 0.26, 0.86, 6.2, 0.34),
     NucleusClass("duct", 3.9, 2.9, 0.12, 0.82, 5.4, 0.3),
     NucleusClass("spindle", 5.2, 1.2, 0.28, 0.72, 6.5, 0.1),
     NucleusClass("muscle", 8.0, 1.3, 0.25, 0.66, 9.0, 0.1),
     NucleusClass("lymphocyte", 2.9, 2.7, 0.10, 1.0, 5.0, 0.1),
-    NucleusClass("centre", 3.9, 3.5, 0.15, 0.72, 6.8, 0.5),
+    NucleusClass("centre", 3.9, 3.5, 0.15, 0.72, 6.8, 0.4),
     NucleusClass("endothelium", 4.6, 1.1, 0.2, 0.85, 7.0, 0.1),
     NucleusClass("fat", 4.2, 1.1, 0.2, 0.9, 8.0, 0.1),
 )
@@ -97,23 +96,22 @@ class _Probe:
 
     def __init__(self, coarse: Anatomy, place: npt.NDArray[np.float64]) -> None:
         self.coarse = coarse
-        points = np.stack([place[0].ravel(), place[1].ravel()], axis=1)
-        self._index = (coarse.frame.to_px(points) - 0.5).T[::-1]
-        self._shape = place.shape[1:]
+        (left, top), (width, height) = coarse.frame.origin_um, coarse.frame.mpp
+        self._x = np.asarray((place[0] - left) / width - 0.5, np.float32)
+        self._y = np.asarray((place[1] - top) / height - 0.5, np.float32)
 
     def __call__(self, plane: Plane) -> Plane:
-        sampled = map_coordinates(plane, self._index, np.float32, order=1, mode="nearest")
-        return np.asarray(sampled.reshape(self._shape))
+        return sampled(plane, self._x, self._y)
 
     def slope(self, planes: tuple[Plane, ...], choice: Integers) -> npt.NDArray[np.float32]:
         """Unit gradient, (2, rows, columns), of the plane that `choice` picks at each place."""
-        gradient = np.zeros((2, *self._shape), np.float32)
-        spacing = self.coarse.frame.mpp[0]
+        gradient = np.zeros((2, *self._x.shape), np.float32)
         for number, plane in enumerate(planes):
             here = choice == number
             if here.any():
-                dy, dx = np.gradient(plane, spacing)
-                gradient = np.where(here, np.stack([self(dx), self(dy)]), gradient)
+                around = [sampled(plane, self._x + dx, self._y + dy) for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+                gradient[0][here] = (around[0] - around[1])[here]
+                gradient[1][here] = (around[2] - around[3])[here]
         return np.asarray(gradient / np.maximum(np.hypot(gradient[0], gradient[1]), 1e-6))
 
 
@@ -138,11 +136,11 @@ def _classes(probe: _Probe, draw: Callable[[str], Plane]) -> tuple[Integers, Pla
         choice[where] = plane
         target[where] = np.broadcast_to(np.asarray(step, np.float32), gland.shape)[where]
 
-    infiltrate = 0.035 + 0.10 * np.clip(inflamed - 0.3, 0, 1.5) + 0.12 * (np.abs(lesion) < 40) * (inflamed > -0.5)
-    assign(chance < 0.075, SPINDLE)
+    infiltrate = 0.012 + 0.07 * np.clip(inflamed - 0.3, 0, 1.5) + 0.06 * (np.abs(lesion) < 40) * (inflamed > -0.5)
+    assign(chance < 0.045, SPINDLE)
     assign(chance > 1 - infiltrate, LYMPHOCYTE)
     assign(muscle > 0, NONE)
-    assign((muscle > 0) & (chance < 0.16), MUSCLE)
+    assign((muscle > 0) & (chance < 0.05), MUSCLE)
     assign(follicle < 0, NONE)
     middle = follicle < -45
     assign((follicle < 0) & ~middle, LYMPHOCYTE, 6)
@@ -157,7 +155,7 @@ def _classes(probe: _Probe, draw: Callable[[str], Plane]) -> tuple[Integers, Pla
     assign(first_layer, DUCT, 2, -4.2 - 1.2 * depth - duct)
     assign((duct <= -9) & (duct > -16), DUCT, 2, -12.5 - 2 * depth - duct)
     assign(fat > 0, NONE)
-    assign((fat > 0) & (np.abs(border) < 3) & (chance < 0.09), FAT, 5, -border)
+    assign((fat > 0) & (np.abs(border) < 3) & (chance < 0.03), FAT, 5, -border)
     assign((np.abs(capillary) < 2.4) & (chance < 0.35) & (fat < 0) & (muscle < 0), ENDOTHELIUM, 4, -capillary)
     assign(vessel < 2, NONE)
     assign((vessel < 0) & (lumen > 0) & (chance < 0.28), SPINDLE, 3)
@@ -171,12 +169,13 @@ def _spaced(place: npt.NDArray[np.float64], kind: Integers, rank: Plane) -> Mask
 
     The second round brings back those that lost only to losers.
     """
-    apart = np.array([*(c.apart_um for c in CLASSES), 0.0], np.float32)[kind]
+    apart: Plane = np.array([*(c.apart_um for c in CLASSES), 0.0], np.float32)[kind]
     alive = kind != NONE
-    kept = np.zeros_like(alive)
+    kept: Mask = np.zeros(alive.shape, bool)
     for _ in range(2):
         winners = alive & ~_challenged(place, apart, rank, alive)
-        kept |= winners
+        kept = kept | winners
+        # Those kept outrank all others now.
         alive = alive & ~winners & ~_challenged(place, apart, rank - 2 * alive, kept)
     return kept
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from stainbridge.errors import InputError
@@ -79,7 +81,29 @@ def zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
     if not config.lesion:
         lesion = np.full_like(tissue, -scale)
     lobule = 0.22 * scale * (waves("lobule", 0.6 * scale) + 1.15)
-    return Zones(tissue, muscle, fat, np.asarray(lesion, np.float32), lobule, waves("inflamed", 0.5 * scale))
+    planes = (tissue, muscle, fat, lesion, lobule, waves("inflamed", 0.5 * scale))
+    return Zones(*(np.asarray(plane, np.float32) for plane in planes))
+
+
+@lru_cache(maxsize=8)
+def zone_map(config: TissueConfig, z_um: float) -> tuple[Frame, Zones]:
+    """The zones of a whole plane on about 400 x 400 pixels, and their frame."""
+    area = Frame("tissue", 1, 1, (config.width_um, config.height_um))
+    grid = area.at_mpp(config.size_um / 400)
+    return grid, zones(config, grid, z_um)
+
+
+def zones_at(config: TissueConfig, x_um: Plane, y_um: Plane, z_um: float) -> Zones:
+    """The zones at places of tissue space, planes of one shape, to about 1 % of the tissue's size."""
+    grid, planes = zone_map(config, z_um)
+    x = np.asarray(x_um / grid.mpp[0] - 0.5, np.float32)
+    y = np.asarray(y_um / grid.mpp[1] - 0.5, np.float32)
+    return Zones(**{f.name: sampled(getattr(planes, f.name), x, y) for f in fields(Zones)})
+
+
+def sampled(plane: Plane, x: Plane, y: Plane) -> Plane:
+    """`plane` at columns `x` and rows `y`, (H, W), counted from pixel centres; bilinear, the border continued."""
+    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _outline(config: TissueConfig, dx: Plane, dy: Plane, rng: np.random.Generator) -> Plane:
@@ -89,7 +113,7 @@ def _outline(config: TissueConfig, dx: Plane, dy: Plane, rng: np.random.Generato
     length = np.maximum(np.abs(unit), 1e-6)
     turn, power = unit / length, np.ones_like(unit)
     radius = np.full(length.shape, 0.92, np.float32)
-    for order, size in enumerate((0.05, 0.10, 0.06, 0.04, 0.03), start=1):
+    for size in (0.05, 0.10, 0.06, 0.04, 0.03):  # of the first harmonics
         power = power * turn
         phase = rng.uniform(0, 2 * np.pi)
         radius += size * rng.uniform(0.5, 1.0) * (power * np.complex64(np.exp(1j * phase))).real

@@ -183,20 +183,23 @@ def _drawn_deformation(config: PairConfig, span: _Range, rng: np.random.Generato
 def _drawn_cut(moving: PhantomSlide, tissue: TissueConfig, rng: np.random.Generator) -> Cut:
     """A cut from inside the section outwards, long enough to reach its edge."""
     push = moving.pull.inverse()
-    angle = rng.uniform(0, 2 * np.pi)
-    outward = np.array([np.cos(angle), np.sin(angle)])
     steps = np.linspace(0, 1, 200)[:, None] * 0.5 * tissue.size_um
-    ray = push(np.array([[tissue.width_um / 2, tissue.height_um / 2]]) + steps * outward)
+    rays = [
+        np.array([[tissue.width_um / 2, tissue.height_um / 2]]) + steps * (np.cos(angle), np.sin(angle))
+        for angle in rng.uniform(0, 2 * np.pi, 8)
+    ]
+    # A tear through fat is hardly seen: of eight directions, the one with the least fat.
+    ray = push(min(rays, key=lambda ray: float((moving.section.fat_um(ray) > 0).sum())))
     edge = ray[np.flatnonzero(moving.tissue_um(ray) > 0)[-1]]
     inward = ray[0] - edge
-    length_um = 0.38 * float(np.hypot(*inward)) * rng.uniform(0.85, 1.3)
+    length_um = 0.5 * float(np.hypot(*inward)) * rng.uniform(0.85, 1.3)
     away = -inward / np.hypot(*inward)
     tip = edge - away * length_um
     return Cut(
         (float(tip[0]), float(tip[1])),
         float(np.arctan2(away[1], away[0])),
         length_um,
-        0.009 * tissue.size_um * rng.uniform(0.8, 1.3),
+        0.013 * tissue.size_um * rng.uniform(0.8, 1.3),
         float(rng.uniform(0, 2 * np.pi)),
     )
 

@@ -21,7 +21,7 @@ def structures(config: TissueConfig, z_um: float) -> tuple[tuple[str, ...], Poin
     places: list[Points] = []
     for kind in (GLAND, DENSE, DUCT, VESSEL, FOLLICLE):
         first, lattice = lattice_frame(kind, area)
-        bodies = settled(config, scatter(kind, first, lattice, config.seed, z_um), lattice, z_um)
+        bodies = settled(config, scatter(kind, first, lattice, config.seed, z_um), z_um)
         present = bodies.radius_um > 0
         names += [kind.name] * int(present.sum())
         places.append(np.stack([bodies.x_um[present], bodies.y_um[present]], axis=1).astype(float))

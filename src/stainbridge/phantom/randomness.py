@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -13,8 +14,8 @@ from stainbridge.types import Plane
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 
-#: Standard deviation of a cubic B-spline in three dimensions whose coefficients are uniform in ±1.
-_SPLINE_STD = float(np.sqrt((151 / 315) ** 3 / 3))
+#: Mean of the sum of squared cubic B-spline weights: what interpolation leaves of variance in one dimension.
+_SPLINE_VARIANCE = 151 / 315
 
 
 def key(seed: int, *names: object) -> int:
@@ -39,38 +40,43 @@ def _mix(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
 
 def centres(frame: Frame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Pixel centres of a frame along x (W,) and y (H,), in µm."""
-    x = frame.origin_um[0] + (np.arange(frame.width) + 0.5) * frame.mpp[0]
-    y = frame.origin_um[1] + (np.arange(frame.height) + 0.5) * frame.mpp[1]
-    return x, y
+    x = np.arange(0.5, frame.width) * frame.mpp[0] + frame.origin_um[0]
+    y = np.arange(0.5, frame.height) * frame.mpp[1] + frame.origin_um[1]
+    return np.asarray(x, float), np.asarray(y, float)
 
 
-def noise(frame: Frame, scale_um: float, key: int, z_um: float = 0.0) -> Plane:
+def noise(frame: Frame, scale_um: float, key: int, z_um: float | None = None) -> Plane:
     """Smooth noise of mean 0 and standard deviation 1, (H, W), at the pixel centres of `frame` in the plane `z_um`.
 
-    A cubic B-spline through random coefficients on a cubic lattice `scale_um` apart: it varies over about that length in
-    all three directions and is twice continuously differentiable.
+    A cubic B-spline through random coefficients on a lattice `scale_um` apart: it varies over about that length in all
+    three directions and is twice continuously differentiable. Without `z_um` it is a noise of the plane only.
     """
-    x, y = centres(frame)
-    weight_x, first_x = _spline_weights(x / scale_um)
-    weight_y, first_y = _spline_weights(y / scale_um)
-    weight_z, first_z = _spline_weights(np.array([z_um / scale_um]))
-    columns = first_x + np.arange(weight_x.shape[1])
-    rows = first_y + np.arange(weight_y.shape[1])
-    coefficients = np.zeros((len(rows), len(columns)), np.float32)
-    for layer, weight in enumerate(weight_z[0]):
-        layer_key = (key + 0x9E3779B1 * (first_z + layer)) % 2**32
-        coefficients += weight * (2 * uniform(columns[None, :], rows[:, None], layer_key) - 1)
-    return np.asarray(weight_y @ coefficients @ weight_x.T / np.float32(_SPLINE_STD))
+    (left, top), (width, height) = frame.origin_um, frame.mpp
+    weight_x, first_x = _spline_weights(left / scale_um, width / scale_um, frame.width)
+    weight_y, first_y = _spline_weights(top / scale_um, height / scale_um, frame.height)
+    columns: Integers = (first_x + np.arange(weight_x.shape[1]))[None, :]
+    rows: Integers = (first_y + np.arange(weight_y.shape[1]))[:, None]
+    if z_um is None:
+        coefficients, dimensions = 2 * uniform(columns, rows, key) - 1, 2
+    else:
+        weight_z, first_z = _spline_weights(z_um / scale_um - 0.5, 1.0, 1)
+        layers = ((key + 0x9E3779B1 * (first_z + layer)) % 2**32 for layer in range(4))
+        stack = [2 * uniform(columns, rows, layer) - 1 for layer in layers]
+        coefficients, dimensions = np.tensordot(weight_z[0], np.stack(stack), 1), 3
+    normal = np.float32(1 / np.sqrt(_SPLINE_VARIANCE**dimensions / 3))
+    return np.asarray(weight_y @ (coefficients * normal) @ weight_x.T, np.float32)
 
 
-def _spline_weights(position: npt.NDArray[np.float64]) -> tuple[Plane, int]:
-    """Cubic B-spline weights, (N, K), of the K lattice nodes from the returned first one, for N positions."""
+@lru_cache(maxsize=256)
+def _spline_weights(start: float, step: float, count: int) -> tuple[Plane, int]:
+    """Cubic B-spline weights, (count, K), at `start + (i + 0.5) step`, of the K lattice nodes from the returned one."""
+    position = start + (np.arange(count) + 0.5) * step
     base = np.floor(position).astype(int)
     t = position - base
     taps = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
-    first = int(base.min()) - 1
-    weights = np.zeros((len(position), int(base.max()) - first + 3), np.float32)
-    rows = np.arange(len(position))
+    first = int(base[0]) - 1
+    weights = np.zeros((count, int(base[-1]) - first + 3), np.float32)
+    rows = np.arange(count)
     for tap in range(4):
         weights[rows, base - 1 + tap - first] = taps[:, tap]
     return weights, first

@@ -10,24 +10,26 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.compartments import Compartments, compartments
+from stainbridge.phantom.compartments import materials
 from stainbridge.phantom.draw import painted
+from stainbridge.phantom.materials import Materials
 from stainbridge.phantom.nuclei import CLASSES, nuclei
-from stainbridge.phantom.outline import TissueConfig
+from stainbridge.phantom.outline import TissueConfig, Zones, zones, zones_at
 from stainbridge.phantom.randomness import key, noise
 from stainbridge.phantom.stain import STAINS, Stain, stained
 from stainbridge.phantom.tissue import anatomy
+from stainbridge.types import Plane, Points
 
 Amounts = npt.NDArray[np.float32]  # (H, W, 3): dyes of the stain
 
-#: Structures are computed on pixels of at most this size, and interpolated where the picture is finer.
-STRUCTURE_UM = 2.6
+#: Structures are computed on pixels of about 5 of the picture's, within these sizes in µm, and interpolated.
+STRUCTURE_UM = (2.0, 4.5)
 #: Nuclei are drawn one by one on pixels up to this size, and averaged beyond it.
 NUCLEI_UM = 2.4
 #: Structures are averaged from pixels of at most this size.
-COARSEST_UM = 6.0
+COARSEST_UM = 10.5
 
-_MARGIN_UM = 48.0
+_MARGIN_UM = 32.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,18 @@ class Section:
         if not np.isfinite(self.distance_um):
             raise InputError("the section's distance must be finite", expected="µm", got=self.distance_um)
 
+    def depth_um(self, tissue_points_um: Points) -> Plane:
+        """Depth below the outline at points (N, 2) of tissue space, in µm, to about 1 % of the tissue's size."""
+        return np.asarray(self._zones_at(tissue_points_um).tissue_um[0])
+
+    def fat_um(self, tissue_points_um: Points) -> Plane:
+        """Depth into fat at points (N, 2) of tissue space, likewise."""
+        return np.asarray(self._zones_at(tissue_points_um).fat_um[0])
+
+    def _zones_at(self, points_um: Points) -> Zones:
+        x, y = np.asarray(points_um, np.float32).T
+        return zones_at(self.tissue, x[None], y[None], self.distance_um)
+
     def amounts(self, frame: Frame) -> Amounts:
         """Dye amounts (H, W, 3) on `frame`, a frame in tissue space with square pixels; 0 is bare glass."""
         mpp = frame.mpp[0]
@@ -61,11 +75,13 @@ class Section:
         if _misses_tissue(self.tissue, coarse_frame, self.distance_um):
             return np.zeros((frame.height, frame.width, 3), np.float32)
         coarse = anatomy(self.tissue, coarse_frame, self.distance_um)
-        materials = compartments(self.tissue, coarse, frame, self.distance_um)
-        amounts = stained(self.stain, materials)
-        if frame.mpp[0] > NUCLEI_UM:
-            return _with_mean_nuclei(amounts, materials, self.stain)
         number = round(self.distance_um)
+        shares = materials(coarse, frame, self.tissue.seed, number)
+        amounts = stained(self.stain, shares)
+        # Sections are not cut evenly: thicker tissue holds more of every dye.
+        amounts *= 1 + 0.06 * noise(frame, 160, key(self.tissue.seed, "thickness", number))[..., None]
+        if frame.mpp[0] > NUCLEI_UM:
+            return _with_mean_nuclei(amounts, shares, self.stain)
         cells = nuclei(self.tissue, coarse, frame, number)
         chance = np.array([self.stain.positive.get(c.name, 0.0) for c in CLASSES])[cells.kind]
         chromatin = painted(cells, frame)
@@ -96,12 +112,12 @@ _NUCLEAR = {
 }
 
 
-def _with_mean_nuclei(amounts: Amounts, materials: Compartments, stain: Stain) -> Amounts:
+def _with_mean_nuclei(amounts: Amounts, shares: Materials, stain: Stain) -> Amounts:
     """Dyes when nuclei are too small to be seen: light averaged between nuclei and what lies around them."""
     density = {c.name: c.density * (1 - 0.4 * c.vesicular) for c in CLASSES}
     light = np.exp(-amounts)
     for name, (share, kind) in _NUCLEAR.items():
-        plane = np.clip(getattr(materials, name), 0, 1)[..., None] * np.float32(share)
+        plane = np.clip(getattr(shares, name), 0, 1)[..., None] * np.float32(share)
         positive = stain.positive.get(kind, 0.0)
         negative = np.exp(-np.array([stain.nuclei * density[kind], 0, 0], np.float32))
         marked = np.exp(-np.array(stain.positive_nuclei, np.float32) * density[kind])
@@ -112,7 +128,8 @@ def _with_mean_nuclei(amounts: Amounts, materials: Compartments, stain: Stain) -
 def _surrounding(frame: Frame) -> Frame:
     """The frame for structures: pixels a whole multiple of `frame`'s, on a grid fixed in space, with a margin."""
     mpp = frame.mpp[0]
-    factor = 2 ** max(0, int(np.floor(np.log2(STRUCTURE_UM / mpp))))
+    step_um = np.clip(5 * mpp, *STRUCTURE_UM)
+    factor = 2 ** max(0, int(np.floor(np.log2(step_um / mpp))))
     step = mpp * factor
     low = np.floor((np.array(frame.origin_um) - _MARGIN_UM) / step + 1e-6).astype(int)
     high = np.ceil((np.array(frame.origin_um) + frame.size_um + _MARGIN_UM) / step - 1e-6).astype(int)
@@ -122,6 +139,4 @@ def _surrounding(frame: Frame) -> Frame:
 
 def _misses_tissue(tissue: TissueConfig, frame: Frame, z_um: float) -> bool:
     """Whether no tissue reaches `frame`, judged on a coarse raster."""
-    from stainbridge.phantom.outline import zones
-
     return bool(zones(tissue, frame.fit(48), z_um).tissue_um.max() < -1.5 * max(frame.fit(48).mpp) - 20)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
-from stainbridge.geometry.warp import Box, Interleaved, Source, warp
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.artefacts import Artefact
-from stainbridge.phantom.deformation import DeformationConfig, gap_um, tissue_from_slide
-from stainbridge.phantom.outline import zones
+from stainbridge.phantom.deformation import PLAIN, DeformationConfig, gap_um, tissue_from_slide
+from stainbridge.phantom.dye_slide import DyeSlide
 from stainbridge.phantom.randomness import key
 from stainbridge.phantom.section import Amounts, Section
-from stainbridge.phantom.stain import Laboratory, colours, transmit
+from stainbridge.phantom.stain import REFERENCE, Laboratory, colours, transmit
 from stainbridge.slides.slide import Channel, SlideInfo
+from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Mask, Points
 
-_BLOCK_PX = 512
-_BLOCKS_KEPT = 48  # 1.5 MB each
 _GRAIN_PX = 509
 
 
@@ -43,22 +40,27 @@ class PhantomSlide:
 
     section: Section
     frame: Frame
-    deformation: DeformationConfig = DeformationConfig()
-    laboratory: Laboratory = Laboratory()
+    deformation: DeformationConfig = PLAIN
+    laboratory: Laboratory = REFERENCE
     artefacts: tuple[Artefact, ...] = ()
     seed: int = 0
-    pull: Transform = field(init=False)
-    tissue_frame: Frame = field(init=False)
 
     def __post_init__(self) -> None:
         if self.frame.origin_um != (0.0, 0.0):
             raise InputError("a slide starts at (0, 0)", where=self.frame.name, got=self.frame.origin_um)
-        tissue = self.section.tissue
-        size_um = (tissue.width_um, tissue.height_um)
-        area = Frame(f"tissue {tissue.seed}", 1, 1, size_um)
-        object.__setattr__(self, "tissue_frame", area)
-        object.__setattr__(self, "pull", tissue_from_slide(self.deformation, area, self.frame, self.seed))
-        object.__setattr__(self, "_block", lru_cache(_BLOCKS_KEPT)(self._drawn_block))
+
+    @cached_property
+    def pull(self) -> Transform:
+        """Slide points to the tissue points seen there, in µm; its inverse is exact beside the tear."""
+        return tissue_from_slide(self.deformation, self._dyes.frame, self.frame, self.seed)
+
+    @cached_property
+    def _dyes(self) -> DyeSlide:
+        return DyeSlide(self.section)
+
+    @cached_property
+    def _on_glass(self) -> WarpedSlide:
+        return WarpedSlide(self._dyes, self.pull, self.frame)
 
     @property
     def info(self) -> SlideInfo:
@@ -100,14 +102,11 @@ class PhantomSlide:
 
         Negative on glass, also in the tear's gap.
         """
-        grid = self.tissue_frame.at_mpp(min(self.tissue_frame.size_um) / 400)
-        plane = zones(self.section.tissue, grid, self.section.distance_um).tissue_um
-        index = (grid.to_px(self.pull(points_um)) - 0.5).T[::-1]
-        depth = map_coordinates(plane, index, np.float64, order=1, mode="nearest")
-        return np.minimum(depth, gap_um(self.deformation, points_um))
+        depth = self.section.depth_um(self.pull(points_um))
+        return np.asarray(np.minimum(depth, self.gap_um(points_um)))
 
     def gap_um(self, points_um: Points) -> npt.NDArray[np.floating]:
-        """Signed distance of slide points (N, 2) to the tear's rim in µm, negative in the gap; infinite without a tear."""
+        """Signed distance of slide points (N, 2) to the tear's rim in µm, negative in its gap."""
         return gap_um(self.deformation, points_um)
 
     def close(self) -> None:
@@ -123,37 +122,9 @@ class PhantomSlide:
 
     def _amounts(self, frame: Frame) -> Amounts:
         """Dye amounts (H, W, 3) on a frame of the slide."""
-        mpp = float(np.sqrt(frame.mpp[0] * frame.mpp[1])) / self.deformation.scale
-        area = self.tissue_frame
-        # The grid reaches beyond the tissue area: an elastic pull may look there, and finds glass.
-        size = [int(np.ceil(length / mpp)) + 1 for length in area.size_um]
-        grid = Frame(area.name, size[1], size[0], (mpp, mpp))
-
-        def region(box: Box) -> tuple[Interleaved, None]:
-            return self._region(mpp, box), None
-
-        amounts, _ = warp(Source(grid, region, 3, 0.0, np.float32), self.pull, frame)
+        amounts = np.array(np.moveaxis(self._on_glass.read(frame).pixels, 0, -1), np.float32)
         self._cut_gap(amounts, frame)
-        return np.asarray(amounts, np.float32)
-
-    def _region(self, mpp: float, box: Box) -> Amounts:
-        out = np.empty((box.y1 - box.y0, box.x1 - box.x0, 3), np.float32)
-        for row in range(box.y0 // _BLOCK_PX, (box.y1 - 1) // _BLOCK_PX + 1):
-            for column in range(box.x0 // _BLOCK_PX, (box.x1 - 1) // _BLOCK_PX + 1):
-                left, top = column * _BLOCK_PX, row * _BLOCK_PX
-                x0, x1 = max(left, box.x0), min(left + _BLOCK_PX, box.x1)
-                y0, y1 = max(top, box.y0), min(top + _BLOCK_PX, box.y1)
-                block = self._block(mpp, column, row)  # type: ignore[attr-defined]
-                out[y0 - box.y0 : y1 - box.y0, x0 - box.x0 : x1 - box.x0] = block[
-                    y0 - top : y1 - top, x0 - left : x1 - left
-                ]
-        return out
-
-    def _drawn_block(self, mpp: float, column: int, row: int) -> npt.NDArray[np.float16]:
-        grid = Frame(self.tissue_frame.name, _BLOCK_PX, _BLOCK_PX, (mpp, mpp))
-        return self.section.amounts(grid.crop(column * _BLOCK_PX, row * _BLOCK_PX, _BLOCK_PX, _BLOCK_PX)).astype(
-            np.float16
-        )
+        return amounts
 
     def _cut_gap(self, amounts: Amounts, frame: Frame) -> None:
         """Remove the dye in the tear's gap."""

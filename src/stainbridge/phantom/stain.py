@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.phantom.compartments import Compartments
+from stainbridge.phantom.materials import Materials
 from stainbridge.types import Plane
 
 #: Optical density (r, g, b) of one unit of dye. Directions after Ruifrok and Johnston 2001, "Quantification of
@@ -28,8 +28,8 @@ Uptake = tuple[float, float, float]
 class Stain:
     """A stain of three dyes.
 
-    `uptake` gives how much of each dye a compartment takes up (absent: none). Nuclei take up `nuclei` of the first dye, or,
-    when positive, `positive_nuclei` of the three; `positive` is the share of positive nuclei by nucleus class.
+    `uptake` gives how much of each dye a material takes up (absent: none). Nuclei take up `nuclei` of the first dye,
+    or, when positive, `positive_nuclei` of the three; `positive` is the share of positive nuclei by nucleus class.
     """
 
     name: str
@@ -110,23 +110,25 @@ def stain_named(name: str) -> Stain:
     return STAINS[known[name.lower()]]
 
 
-def stained(stain: Stain, materials: Compartments) -> npt.NDArray[np.float32]:
+def stained(stain: Stain, materials: Materials) -> npt.NDArray[np.float32]:
     """Dye amounts outside nuclei, (H, W, 3)."""
-    amounts = np.zeros((*materials.stroma.shape, 3), np.float32)
+    planes = [np.zeros(materials.stroma.shape, np.float32) for _ in range(3)]
     for name, uptake in stain.uptake.items():
         plane: Plane = getattr(materials, name)
+        if not plane.any():
+            continue
         for dye, share in enumerate(uptake):
             if share:
-                amounts[..., dye] += np.float32(share) * plane
-    return amounts
+                planes[dye] += np.float32(share) * plane
+    return np.stack(planes, axis=-1)
 
 
 @dataclass(frozen=True)
 class Laboratory:
     """How one laboratory and scanner render a stain.
 
-    `strength` scales the dyes, `hue` (3,) tilts each dye's red and blue density, `glass` is the colour (r, g, b) of bare
-    glass in 0..1, `noise` the sensor noise in grey levels.
+    `strength` scales the dyes, `hue` (3,) tilts each dye's red and blue density, `glass` is the colour (r, g, b) of
+    bare glass in 0..1, `noise` the sensor noise in grey levels.
     """
 
     strength: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -151,6 +153,10 @@ class Laboratory:
         tint = 0.008 * variation * rng.standard_normal(3)
         glass = np.clip(base + tint, 0.86, 0.99)
         return cls(tuple(strength.tolist()), tuple(hue.tolist()), tuple(glass.tolist()))
+
+
+#: The laboratory the dyes' colours were chosen for.
+REFERENCE = Laboratory()
 
 
 def colours(stain: Stain, laboratory: Laboratory) -> npt.NDArray[np.float32]:

@@ -42,6 +42,13 @@ class Cut:
         """How far beside the cut tissue is moved."""
         return _REACH_WIDTHS * self.width_um
 
+    def may_move(self, points_um: Points) -> npt.NDArray[np.bool_]:
+        """A quick test, (N,), that leaves out most points the tear does not reach."""
+        cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
+        dx, dy = points_um[:, 0] - self.tip_um[0], points_um[:, 1] - self.tip_um[1]
+        beyond = self.reach_um + self.width_um * sum(height for _, height in _BENDS)
+        return np.asarray((dx * cos + dy * sin > 0) & (np.abs(dy * cos - dx * sin) < beyond))
+
     def local(self, points_um: Points) -> tuple[Numbers, Numbers]:
         """Distance along the cut from its tip, and signed distance across it, (N,) each."""
         cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
@@ -61,7 +68,7 @@ class Cut:
         return np.asarray(self.width_um * u * u * (3 - 2 * u))
 
     def gap_um(self, points_um: Points) -> Numbers:
-        """Signed distance across to the gap's ragged rim, (N,), negative where tissue is missing; large before the tip."""
+        """Signed distance across to the gap's ragged rim, (N,), negative inside it; large before the tip."""
         along, across = self.local(points_um)
         half = self.half_width(along)
         wave = along * 2 * np.pi + np.where(across > 0, 2.0, 0.0)
@@ -101,12 +108,15 @@ class Tear(Transform):
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
         moved = np.array(points_um, float)
-        along, across = self.cut.local(moved)
+        candidates = np.flatnonzero(self.cut.may_move(moved))
+        if not len(candidates):
+            return moved
+        along, across = self.cut.local(moved[candidates])
         near = (along > 0) & (np.abs(across) < self.cut.reach_um)
         along, across = along[near], across[near]
         half, distance = self.cut.half_width(along), np.abs(across)
         pulled = self._opened(half, distance) if self.opens else self._closed(half, distance)
-        moved[near] = self.cut.place(along, np.where(across < 0, -pulled, pulled))
+        moved[candidates[near]] = self.cut.place(along, np.where(across < 0, -pulled, pulled))
         return moved
 
     def _opened(self, half: Numbers, distance: Numbers) -> Numbers:

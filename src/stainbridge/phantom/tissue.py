@@ -8,7 +8,7 @@ import numpy as np
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.bodies import MOST_SHIFT_UM, Bodies, Kind, Nearest, lattice_frame, nearest, scatter
-from stainbridge.phantom.outline import TissueConfig, Zones, zones
+from stainbridge.phantom.outline import TissueConfig, Zones, zones, zones_at
 from stainbridge.phantom.randomness import centres, key, noise
 from stainbridge.types import Plane
 
@@ -20,7 +20,7 @@ CAPILLARY = Kind("capillary", 58.0, (3.2, 6.0), (1.0, 2.6))
 FOLLICLE = Kind("follicle", 720.0, (90.0, 170.0), (1.0, 1.3), jitter=0.5, drift_period_um=600.0)
 FAT_CELL = Kind("fat cell", 62.0, (31.0, 31.0), jitter=0.75, far_um=45.0, drift_period_um=200.0)
 
-FIBRE_UM = 5.5  # between collagen fibres
+FIBRE_UM = 4.2  # between collagen fibres
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +60,14 @@ def anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
 
     def find(kind: Kind) -> Nearest:
         first, lattice = lattice_frame(kind, frame)
-        bodies = scatter(kind, first, lattice, config.seed, z_um)
-        return nearest(settled(config, bodies, lattice, z_um), frame, shift[0], shift[1])
+        bodies = settled(config, scatter(kind, first, lattice, config.seed, z_um), z_um)
+        return nearest(bodies, frame, shift[0], shift[1])
 
     normal, dense, duct, vessel = find(GLAND), find(DENSE), find(DUCT), find(VESSEL)
     follicle, fat, capillary = find(FOLLICLE), find(FAT_CELL), find(CAPILLARY)
     large = np.minimum(np.minimum(vessel.first_um, duct.first_um), follicle.first_um - 6)
     gland = np.minimum(_apart(normal, 7.0), _apart(dense, 3.5))
-    gland = np.maximum(gland, 12 - large)
+    gland = np.maximum(gland, 4 * (12 - large))  # steep: distances end at `far_um`
     lesion = zone.lesion_um > 0
     lining = np.where(lesion, 19, 13.5) + 1.6 * waves("lining", 24) + np.where(lesion, 3.5, 1.2) * waves("infold", 11)
     x, y = centres(frame)
@@ -99,9 +99,9 @@ def _apart(found: Nearest, gap_um: float) -> Plane:
     return np.maximum(found.first_um, (found.first_um - found.second_um) / 2 + gap_um / 2)
 
 
-def settled(config: TissueConfig, bodies: Bodies, lattice: Frame, z_um: float) -> Bodies:
-    """Remove the candidates that do not belong in the zone they fell into, by the zone at their square's middle."""
-    here = zones(config, lattice, z_um)
+def settled(config: TissueConfig, bodies: Bodies, z_um: float) -> Bodies:
+    """Remove the candidates that do not belong in the zone they fell into."""
+    here = zones_at(config, bodies.x_um, bodies.y_um, z_um)
     radius, mark = bodies.radius_um, bodies.mark
     inside = here.tissue_um - radius * 1.3
     parenchyma = (here.muscle_um < -30) & (here.fat_um < -30)
