@@ -18,7 +18,7 @@ Reduction = Literal["mean", "nearest"]
 STRIPE_TILES = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TileKey:
     """Which tile: level (0 = full resolution), row, column."""
 

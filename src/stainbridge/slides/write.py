@@ -30,7 +30,7 @@ SlideFormat = Literal["ome-tiff", "tiff"]
 Progress = Callable[[int, int], None]  # full-resolution tiles done, and of how many
 
 #: How many tiles are handed to the threads before the first of them is waited for.
-TILES_AHEAD = 32
+TILES_AHEAD = 24
 
 
 def write_slide(
