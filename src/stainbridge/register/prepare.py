@@ -1,0 +1,84 @@
+"""From a slide to what the stages look at: tissue density, tissue region, on a small frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.imaging.colour import tissue_density
+from stainbridge.imaging.image import Image
+from stainbridge.imaging.tissue import tissue_region
+from stainbridge.slides.slide import Slide
+from stainbridge.types import Mask, Plane
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One side of a registration at working resolution.
+
+    `density` and `region` are (H, W) on `frame`; `outline` is the region grown by a margin, so that the border of the
+    tissue is inside; `centre_um` and `radius_um` are of the smallest circle about the region's centroid.
+    """
+
+    frame: Frame
+    density: Plane
+    region: Mask
+    outline: Mask
+    centre_um: tuple[float, float]
+    radius_um: float
+
+    @property
+    def area_um2(self) -> float:
+        """Area of the tissue region."""
+        return float(self.region.sum()) * self.frame.mpp[0] * self.frame.mpp[1]
+
+    def normalised(self, points_um: Tensor) -> Tensor:
+        """Points (..., 2) in µm to `grid_sample` coordinates of this frame: −1 and 1 are its outer edges."""
+        origin = points_um.new_tensor(self.frame.origin_um)
+        size = points_um.new_tensor(self.frame.size_um)
+        return (points_um - origin) / size * 2 - 1
+
+    def at(self, longest_px: int) -> tuple[Frame, Tensor, Tensor]:
+        """Density and outline, each (1, 1, h, w) float32, on a coarser frame of the same extent."""
+        return _shrunk(self, longest_px)
+
+
+@lru_cache(maxsize=32)
+def _shrunk(section: Section, longest_px: int) -> tuple[Frame, Tensor, Tensor]:
+    frame = section.frame.fit(longest_px)
+    size = (frame.width, frame.height)
+    planes = (
+        torch.from_numpy(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA))[None, None]
+        for plane in (section.density, section.outline)
+    )
+    density, outline = planes
+    return frame, density, outline
+
+
+def section_of(slide: Slide, longest_px: int, mask: Image | None = None) -> Section | None:
+    """Read a slide at working resolution; None when no tissue is found on it."""
+    return section_of_image(slide.read(slide.frame.fit(longest_px)), mask)
+
+
+def section_of_image(image: Image, mask: Image | None = None) -> Section | None:
+    """Density and region of an overview; `mask` (1, h, w), not 0 where tissue may be used, is stretched over it."""
+    density = tissue_density(image)
+    if mask is not None:
+        size = (image.frame.width, image.frame.height)
+        allowed = cv2.resize((mask.pixels[0] != 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        density = density * allowed
+    region = tissue_region(density)
+    if not region.any():
+        return None
+    inside = image.frame.centres_um()[region.ravel()]
+    centre = inside.mean(axis=0)
+    radius = float(np.hypot(*(inside - centre).T).max())
+    margin = max(2, int(0.08 * np.sqrt(region.sum())))
+    outline = cv2.dilate(region.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)).astype(bool)
+    return Section(image.frame, density, region, outline, (float(centre[0]), float(centre[1])), radius)

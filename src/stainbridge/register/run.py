@@ -1,0 +1,178 @@
+"""The pipeline: prepare, search, refine, deform; each step accepted only when it verifiably improves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+
+from stainbridge.geometry.transform import Affine, Chain, Transform
+from stainbridge.imaging.image import Image
+from stainbridge.register.affine import refine
+from stainbridge.register.config import RegisterConfig
+from stainbridge.register.deformable import deform
+from stainbridge.register.prepare import Section, section_of
+from stainbridge.register.result import Registration, StageRecord, Status
+from stainbridge.register.search import Hypothesis, search
+from stainbridge.register.verify import Verification, folded_share, similarity, verify
+from stainbridge.slides.slide import Slide
+
+Progress = Callable[[str, float], None]
+
+#: Below these the result cannot be told from chance; fitted on pairs that do not belong together (docs/register.md).
+MIN_SHARPNESS = 3.0
+MIN_OVERLAP = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    fixed: Slide
+    moving: Slide
+    config: RegisterConfig
+    began: float
+
+    def failed(self, reason: str, stages: tuple[StageRecord, ...]) -> Registration:
+        return self.outcome("failed", reason, stages, float("nan"), None)
+
+    def outcome(
+        self, status: Status, reason: str, stages: tuple[StageRecord, ...], rtre: float, solution: Transform | None
+    ) -> Registration:
+        return Registration(
+            fixed=self.fixed.frame,
+            moving=self.moving.frame,
+            status=status,
+            reason=reason,
+            stages=stages,
+            seconds=time.perf_counter() - self.began,
+            predicted_rtre=rtre,
+            seed=self.config.seed,
+            config=self.config.to_dict(),
+            solution=solution,
+        )
+
+
+def register_slides(
+    fixed: Slide,
+    moving: Slide,
+    config: RegisterConfig,
+    *,
+    start: Transform | None = None,
+    fixed_mask: Image | None = None,
+    moving_mask: Image | None = None,
+    progress: Progress | None = None,
+) -> Registration:
+    """Find `moving_from_fixed`. A failure is returned with its reason, never raised and never an identity.
+
+    `start` replaces the global search (its affine part is refined). Masks are (1, h, w), not 0 where tissue may be used.
+    """
+    run = _Run(fixed, moving, config, time.perf_counter())
+    tell = progress or (lambda _stage, _share: None)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    tell("prepare", 0.0)
+    sides = []
+    for name, slide, mask in (("fixed", fixed, fixed_mask), ("moving", moving, moving_mask)):
+        section = section_of(slide, config.working_px, mask)
+        if section is None:
+            return run.failed(f"no tissue found on the {name} slide", ())
+        sides.append(section)
+    stages = [StageRecord("prepare", True, time.perf_counter() - run.began, 0.0, 0.0)]
+    return _pipeline(run, sides[0], sides[1], start, stages, tell)
+
+
+def _pipeline(
+    run: _Run, fixed: Section, moving: Section, start: Transform | None, stages: list[StageRecord], tell: Progress
+) -> Registration:
+    config = run.config
+    tell("search", 0.1)
+    began = time.perf_counter()
+    if start is None:
+        flips = (False, True) if config.allow_flip else (False,)
+        starts = search(fixed, moving, config.search, flips=flips, max_rotation_deg=config.max_rotation_deg)
+    else:
+        starts = [Hypothesis(_affine_part(start, fixed), 0.0)]
+    if not starts:
+        return run.failed("no placement with enough overlap was found", tuple(stages))
+    best = _affine(run, starts[0])
+    score = similarity(fixed, moving, best)
+    stages.append(StageRecord("search", True, time.perf_counter() - began, 0.0, score, config=asdict(config.search)))
+
+    tell("affine", 0.3)
+    began = time.perf_counter()
+    refined = _affine(run, refine(fixed, moving, starts, config.affine)[0])
+    checked = verify(fixed, moving, refined)
+    accepted = checked.score > score
+    stages.append(
+        StageRecord(
+            "affine",
+            accepted,
+            time.perf_counter() - began,
+            score,
+            checked.score,
+            "" if accepted else "no better than the search's own placement",
+            asdict(config.affine),
+        )
+    )
+    if accepted:
+        best, score = refined, checked.score
+    else:
+        checked = verify(fixed, moving, best)
+    doubt = _doubt(checked)
+    if doubt:
+        return run.failed(doubt, tuple(stages))
+    if config.deformable is None:
+        return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked), best)
+
+    tell("deformable", 0.5)
+    began = time.perf_counter()
+    field = deform(fixed, moving, best, config.deformable, lambda share: tell("deformable", 0.5 + share / 2))
+    bent = Chain((replace(field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), best))
+    after = similarity(fixed, moving, bent)
+    folded = folded_share(bent, fixed.frame.fit(512))
+    accepted = after > score and folded == 0
+    note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than the affine")
+    stages.append(
+        StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(config.deformable))
+    )
+    tell("done", 1.0)
+    if not accepted:
+        return run.outcome(
+            "fallback", f"deformable stage rejected: {note}", tuple(stages), predicted_rtre(checked), best
+        )
+    return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked), bent)
+
+
+def _affine(run: _Run, found: Hypothesis) -> Affine:
+    return Affine(found.matrix, run.fixed.frame, run.moving.frame)
+
+
+def _affine_part(start: Transform, fixed: Section) -> np.ndarray:
+    """The affine that fits a transform best over the fixed section."""
+    points = fixed.frame.fit(32).centres_um()
+    inside = np.c_[points, np.ones(len(points))]
+    rows = np.linalg.lstsq(inside, start(points), rcond=None)[0].T
+    return np.vstack([rows, [0, 0, 1]])
+
+
+def _doubt(checked: Verification) -> str:
+    """Why a placement cannot be told from chance, or nothing."""
+    if checked.overlap < MIN_OVERLAP:
+        return f"the sections overlap by {checked.overlap:.0%} only"
+    if checked.sharpness < MIN_SHARPNESS:
+        return (
+            f"the best placement is no better than chance (sharpness {checked.sharpness:.1f}, needed {MIN_SHARPNESS:g}): "
+            "the slides may not belong together"
+        )
+    return ""
+
+
+def predicted_rtre(checked: Verification) -> float:
+    """Expected median rTRE from how sharply the placement stands out; fitted in docs/register.md."""
+    return float(np.clip(0.03 / max(checked.sharpness, 1.0), 0.001, 0.05))
+
+
+def _words(checked: Verification) -> str:
+    return f"structures agree (sharpness {checked.sharpness:.1f}), overlap {checked.overlap:.0%}"
