@@ -16,6 +16,7 @@ from stainbridge.types import Points
 
 Light: TypeAlias = npt.NDArray[np.float32]  # (H, W, 3) r, g, b in 0..1
 _BITS = 4
+_RIM = 8
 
 
 class Artefact(Protocol):
@@ -41,11 +42,11 @@ class PenMark:
 
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
         """Draw the stroke."""
-        cover = np.zeros(light.shape[:2], np.uint8)
+        cover, around = _canvas(frame)
         points = np.array(self.path) * slide.size_um
         width_px = max(1, round(self.width * min(slide.size_um) / frame.mpp[0]))
-        cv2.polylines(cover, [_fixed(frame, points)], False, 255, width_px, cv2.LINE_AA, _BITS)
-        ink = self.opacity * cover[..., None].astype(np.float32) / 255
+        cv2.polylines(cover, [_fixed(around, points)], False, 255, width_px, cv2.LINE_AA, _BITS)
+        ink = self.opacity * _cropped(cover)
         light *= 1 - ink * (1 - np.array(self.colour, np.float32))
 
 
@@ -60,14 +61,14 @@ class Dust:
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
         """Draw the specks."""
         rng = np.random.default_rng(key(self.seed, "dust"))
-        cover = np.zeros(light.shape[:2], np.uint8)
+        cover, around = _canvas(frame)
         turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
         for _ in range(self.count):
             middle = rng.uniform(size=2) * slide.size_um
             radius = self.radius_um * rng.uniform(0.3, 1.6) * rng.uniform(0.5, 1.3, len(turn))
             outline = middle + np.stack([np.cos(turn), rng.uniform(0.4, 1) * np.sin(turn)], axis=1) * radius[:, None]
-            cv2.fillPoly(cover, [_fixed(frame, outline)], int(rng.integers(120, 230)), cv2.LINE_AA, _BITS)
-        light *= 1 - cover[..., None].astype(np.float32) / 255
+            cv2.fillPoly(cover, [_fixed(around, outline)], int(rng.integers(120, 230)), cv2.LINE_AA, _BITS)
+        light *= 1 - _cropped(cover)
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,12 @@ class ScaleBar:
         for corners, level in ((box, 1.0), (bar, 0.0)):
             low, high = (np.rint(frame.to_px(corner[None])[0]).astype(int) for corner in corners)
             light[max(low[1], 0) : max(high[1], 0), max(low[0], 0) : max(high[0], 0)] = level
+        cover, around = _canvas(frame)
         text = f"{self.length_um:g} um"
-        anchor = np.rint(frame.to_px(np.array([[4 * unit, height_um - 5 * unit]]))[0]).astype(int)
+        anchor = np.rint(around.to_px(np.array([[4 * unit, height_um - 5 * unit]]))[0]).astype(int)
         size = max(unit / frame.mpp[0] / 8, 0.15)
-        cv2.putText(light, text, anchor.tolist(), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), max(1, round(size * 2)))
+        cv2.putText(cover, text, anchor.tolist(), cv2.FONT_HERSHEY_SIMPLEX, size, 255, max(1, round(size * 2)))
+        light *= 1 - _cropped(cover)
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,17 @@ class UnevenLight:
         x, _ = centres(frame)
         stripe = np.abs((x / self.stripe_um) % 1 - 0.5).astype(np.float32)
         light *= (1 + self.amount * (0.6 * np.clip(broad, -2, 1) - 1.2 * stripe[None, :] ** 2 - 0.2))[..., None]
+
+
+def _canvas(frame: Frame) -> tuple[npt.NDArray[np.uint8], Frame]:
+    """A blank plane to draw on, a little larger than `frame` because OpenCV draws edges differently at the rim."""
+    around = frame.crop(-_RIM, -_RIM, frame.width + 2 * _RIM, frame.height + 2 * _RIM)
+    return np.zeros((around.height, around.width), np.uint8), around
+
+
+def _cropped(cover: npt.NDArray[np.uint8]) -> Light:
+    """What was drawn on the frame itself, (H, W, 1) in 0..1."""
+    return np.asarray(cover[_RIM:-_RIM, _RIM:-_RIM, None] / np.float32(255), np.float32)
 
 
 def _fixed(frame: Frame, points_um: Points) -> npt.NDArray[np.int32]:

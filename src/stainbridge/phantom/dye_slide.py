@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import TracebackType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
@@ -17,6 +19,8 @@ from stainbridge.slides.slide import Channel, SlideInfo
 FINEST_MPP = 0.1
 #: Resolutions offered, each this much coarser than the one before: the reader picks the next finer one.
 STEP = 1.12
+BLOCK_PX = 512
+BLOCKS_KEPT = 48  # 1.5 MB each
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,30 @@ class DyeSlide:
         return self.section.stain.name
 
     def read(self, frame: Frame) -> Image:
-        """Dye amounts, (3, H, W) float32, on a frame with square pixels; valid everywhere."""
-        amounts = self.section.amounts(frame)
-        return Image(np.moveaxis(amounts, -1, 0), frame, np.ones(amounts.shape[:2], bool), self.stain)
+        """Dye amounts, (3, H, W) float32, on a frame with square pixels on the grid of the area; valid everywhere.
+
+        They are put together from blocks that are always the same, and some of which are kept.
+        """
+        mpp = frame.mpp[0]
+        x, y = (round(origin / mpp) for origin in frame.origin_um)
+        out = np.empty((frame.height, frame.width, 3), np.float32)
+        for row in range(y // BLOCK_PX, (y + frame.height - 1) // BLOCK_PX + 1):
+            for column in range(x // BLOCK_PX, (x + frame.width - 1) // BLOCK_PX + 1):
+                left, top = column * BLOCK_PX - x, row * BLOCK_PX - y
+                x0, x1 = max(left, 0), min(left + BLOCK_PX, frame.width)
+                y0, y1 = max(top, 0), min(top + BLOCK_PX, frame.height)
+                block = self._block(mpp, column, row)
+                out[y0:y1, x0:x1] = block[y0 - top : y1 - top, x0 - left : x1 - left]
+        return Image(np.moveaxis(out, -1, 0), frame, np.ones(out.shape[:2], bool), self.stain)
+
+    @cached_property
+    def _block(self) -> Callable[[float, int, int], npt.NDArray[np.float16]]:
+        return lru_cache(BLOCKS_KEPT)(self._drawn)
+
+    def _drawn(self, mpp: float, column: int, row: int) -> npt.NDArray[np.float16]:
+        grid = Frame(self.frame.name, BLOCK_PX, BLOCK_PX, (mpp, mpp))
+        place = grid.crop(column * BLOCK_PX, row * BLOCK_PX, BLOCK_PX, BLOCK_PX)
+        return self.section.amounts(place).astype(np.float16)
 
     def close(self) -> None:
         """Nothing to release."""

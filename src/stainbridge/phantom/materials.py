@@ -69,7 +69,7 @@ class Raster:
         return np.asarray(np.clip(distance * slope + np.float32(0.5), 0, 1))
 
     def line(self, distance: npt.NDArray[np.floating], half_width_um: float) -> Plane:
-        """The share of each pixel within `half_width_um` of where the distance is 0, also of lines finer than a pixel."""
+        """The share of each pixel within `half_width_um` of distance 0, also of lines finer than a pixel."""
         most = np.float32(min(1.0, 2 * half_width_um / self._soft))
         return np.minimum(self.inside(np.abs(distance) - half_width_um), most)
 

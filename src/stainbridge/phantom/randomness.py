@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.types import Plane
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 
+#: Lattices with more nodes than this a side are interpolated by sparse products.
+SPARSE_FROM = 48
 #: Mean of the sum of squared cubic B-spline weights: what interpolation leaves of variance in one dimension.
 _SPLINE_VARIANCE = 151 / 315
 
@@ -64,11 +67,11 @@ def noise(frame: Frame, scale_um: float, key: int, z_um: float | None = None) ->
         stack = [2 * uniform(columns, rows, layer) - 1 for layer in layers]
         coefficients, dimensions = np.tensordot(weight_z[0], np.stack(stack), 1), 3
     normal = np.float32(1 / np.sqrt(_SPLINE_VARIANCE**dimensions / 3))
-    return np.asarray(weight_y @ (coefficients * normal) @ weight_x.T, np.float32)
+    return np.ascontiguousarray((weight_x @ (weight_y @ (coefficients * normal)).T).T, np.float32)
 
 
 @lru_cache(maxsize=256)
-def _spline_weights(start: float, step: float, count: int) -> tuple[Plane, int]:
+def _spline_weights(start: float, step: float, count: int) -> tuple[Any, int]:
     """Cubic B-spline weights, (count, K), at `start + (i + 0.5) step`, of the K lattice nodes from the returned one."""
     position = start + (np.arange(count) + 0.5) * step
     base = np.floor(position).astype(int)
@@ -79,7 +82,7 @@ def _spline_weights(start: float, step: float, count: int) -> tuple[Plane, int]:
     rows = np.arange(count)
     for tap in range(4):
         weights[rows, base - 1 + tap - first] = taps[:, tap]
-    return weights, first
+    return weights if weights.shape[1] < SPARSE_FROM else csr_array(weights), first
 
 
 def bands(phase: Plane, key: int) -> Plane:

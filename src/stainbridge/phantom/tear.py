@@ -73,7 +73,7 @@ class Cut:
         half = self.half_width(along)
         wave = along * 2 * np.pi + np.where(across > 0, 2.0, 0.0)
         ragged = np.sin(wave / 61) + np.sin(wave / 23 + 1.3) * 0.7 + np.sin(wave / 9.7) * 0.4
-        rim = half + np.minimum(0.15 * half, 5.0) * ragged
+        rim = half + np.minimum(0.12 * half, 4.0) * (2.1 + ragged)  # never less than the gap itself
         return np.where(along > 0, np.abs(across) - rim, self.reach_um)
 
     def _course(self, along: Numbers) -> Numbers:

@@ -1,0 +1,185 @@
+"""A generated pair: deterministic, readable in parts, with a truth that is exact and that the pictures obey."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.field import jacobian_determinant
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine
+from stainbridge.phantom.pair import PairConfig, PhantomPair, generate_pair
+from stainbridge.phantom.slide import PhantomSlide
+from stainbridge.slides.slide import Slide
+from stainbridge.slides.warped import WarpedSlide
+
+SMALL = PairConfig(seed=5, size_px=512, mpp=4.0, moving_stain="Ki67")
+
+
+@pytest.fixture(scope="module")
+def pair() -> PhantomPair:
+    return generate_pair(SMALL)
+
+
+def pixels(slide: Slide, frame: Frame | None = None) -> npt.NDArray[np.uint8]:
+    return np.asarray(slide.read(frame or slide.frame).pixels)
+
+
+def density(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Optical density, mean over channels, (H, W)."""
+    return -np.log((rgb.astype(float) + 1) / 256).mean(axis=0)
+
+
+def tissue(rgb: npt.NDArray[np.uint8], glass: tuple[float, ...]) -> npt.NDArray[np.bool_]:
+    """Where stained tissue is, holes and fat's empty cells closed."""
+    stained = (density(rgb) > -np.log(glass).mean() + 0.025) & (rgb < 255).any(axis=0)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (31, 31))
+    return np.asarray(cv2.morphologyEx(stained.astype(np.uint8), cv2.MORPH_CLOSE, disc)) > 0
+
+
+def test_the_same_seed_gives_the_same_pixels_and_landmarks(pair: PhantomPair) -> None:
+    again = generate_pair(SMALL)
+    np.testing.assert_array_equal(pixels(pair.moving), pixels(again.moving))
+    np.testing.assert_array_equal(pair.moving_landmarks.points_px, again.moving_landmarks.points_px)
+
+
+def test_another_seed_gives_other_tissue(pair: PhantomPair) -> None:
+    other = generate_pair(replace(SMALL, seed=6))
+    assert np.abs(pixels(pair.fixed).astype(float) - pixels(other.fixed)).mean() > 5
+
+
+@pytest.mark.parametrize("side", ["fixed", "moving"])
+@pytest.mark.parametrize("mpp", [4.0, 1.0])
+def test_a_tile_is_the_crop_of_the_whole(pair: PhantomPair, side: str, mpp: float) -> None:
+    slide: PhantomSlide = getattr(pair, side)
+    whole = slide.frame.at_mpp(mpp).crop(int(700 / mpp), int(800 / mpp), 500, 430)
+    tile = whole.crop(133, 71, 190, 140)
+    np.testing.assert_array_equal(pixels(slide, whole)[:, 71:211, 133:323], pixels(slide, tile))
+
+
+def test_sections_are_slides(pair: PhantomPair) -> None:
+    assert isinstance(pair.fixed, Slide)
+    assert pair.fixed.levels[0] == pair.fixed.frame
+    assert pair.fixed.info.is_rgb
+    assert (pair.fixed.stain, pair.moving.stain) == ("HE", "Ki67")
+
+
+def test_outside_the_slide_is_white_and_not_valid(pair: PhantomPair) -> None:
+    image = pair.moving.read(pair.moving.frame.crop(-10, -6, 30, 20))
+    assert not image.valid[:6].any() and not image.valid[:, :10].any() and image.valid[6:, 10:].all()
+    assert (image.pixels[:, ~image.valid] == 255).all()
+
+
+def test_the_truth_goes_there_and_back(pair: PhantomPair) -> None:
+    points = pair.fixed.frame.fit(40).centres_um()
+    points = points[pair.valid(points)]
+    assert len(points) > 200
+    back = pair.truth.inverse()(pair.truth(points))
+    assert np.abs(back - points).max() < 0.05 * pair.fixed.frame.mpp[0]
+    forth = pair.truth(pair.truth.inverse()(pair.moving_landmarks.points_um))
+    assert np.abs(forth - pair.moving_landmarks.points_um).max() < 0.05 * pair.fixed.frame.mpp[0]
+
+
+def test_the_truth_has_no_folds_where_it_is_valid(pair: PhantomPair) -> None:
+    grid = pair.fixed.frame.fit(128)
+    determinant = jacobian_determinant(pair.truth.to_field(grid).displacement, grid.mpp)
+    # Differences reach a pixel of the grid to either side.
+    apart = cv2.erode(pair.valid_mask(grid).astype(np.uint8), np.ones((3, 3))) > 0
+    sign = -1 if pair.moving.deformation.flip else 1
+    assert apart.sum() > 2000
+    assert (sign * determinant[apart]).min() > 0.2
+
+
+def test_landmarks_correspond_by_the_truth_and_lie_in_the_tissue(pair: PhantomPair) -> None:
+    assert len(pair.fixed_landmarks.points_px) == SMALL.landmarks
+    assert pair.fixed_landmarks.labels == pair.moving_landmarks.labels
+    np.testing.assert_allclose(pair.moving_landmarks.points_um, pair.truth(pair.fixed_landmarks.points_um), atol=0.01)
+    assert pair.valid(pair.fixed_landmarks.points_um).all()
+
+
+def test_the_pictures_obey_the_truth_but_show_other_nuclei(pair: PhantomPair) -> None:
+    frame = pair.fixed.frame
+    moved = pixels(WarpedSlide(pair.moving, pair.truth), frame)
+    ours = tissue(pixels(pair.fixed), pair.fixed.laboratory.glass)
+    theirs = tissue(moved, pair.moving.laboratory.glass)
+    assert 2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()) > 0.9
+    zoomed = generate_pair(replace(SMALL, moving_stain="HE", rotation_deg=0, flip=False, elastic_um=0, tear=False))
+    part = zoomed.fixed.frame.at_mpp(1.0).crop(800, 800, 400, 400)
+    first, second = (density(pixels(slide, part)) for slide in (zoomed.fixed, WarpedSlide(zoomed.moving, zoomed.truth)))
+    assert _correlation(*(cv2.GaussianBlur(d, (0, 0), 12) for d in (first, second))) > 0.6
+    assert _correlation(*(d - cv2.GaussianBlur(d, (0, 0), 4) for d in (first, second))) < 0.5
+
+
+def _correlation(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]) -> float:
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+def test_the_tear_is_bare_glass_and_not_valid(pair: PhantomPair) -> None:
+    frame = pair.moving.frame
+    gap = (pair.moving.gap_um(frame.centres_um()) < -2 * frame.mpp[0]).reshape(frame.height, frame.width)
+    assert gap.sum() > 100
+    glass = density(pixels(pair.moving))[:8, :8].mean()
+    assert np.abs(density(pixels(pair.moving))[gap] - glass).max() < 0.05
+    whole = generate_pair(replace(SMALL, tear=False))
+    assert np.isinf(whole.moving.gap_um(frame.centres_um())).all()
+    at_gap = pair.truth.inverse()(frame.centres_um()[gap.ravel()])
+    assert not pair.valid(at_gap).any()
+
+
+def test_settings_are_obeyed() -> None:
+    wanted = generate_pair(
+        SMALL, rotation_deg=30.0, flip=True, scale=1.1, elastic_um=0.0, tear=False, difficulty="easy"
+    )
+    affine = [member for member in wanted.moving.pull.inverse().members if isinstance(member, Affine)]
+    assert len(affine) == 1
+    assert affine[0].flip and affine[0].scale == pytest.approx(1.1)
+    assert affine[0].rotation_deg == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("difficulty", ["easy", "real", "hard"])
+def test_every_difficulty_makes_a_pair_whose_tissue_stays_on_the_slide(difficulty: str) -> None:
+    made = generate_pair(PairConfig(seed=11, size_px=256, mpp=8.0, difficulty=difficulty))  # type: ignore[arg-type]
+    inside = made.fixed.tissue_um(made.fixed.frame.fit(64).centres_um()) > 0
+    seen = made.valid_mask(made.fixed.frame.fit(64)).ravel()
+    assert seen.sum() > 0.8 * inside.sum()
+
+
+def test_any_size_is_read_in_parts() -> None:
+    huge = generate_pair(size_px=40_000, mpp=0.25, seed=2)
+    middle = huge.moving.frame.crop(20_000, 20_000, 200, 200)
+    assert pixels(huge.moving, middle).std() > 5
+    assert pixels(huge.moving, huge.moving.frame.fit(100)).shape == (3, 100, 100)
+
+
+@pytest.mark.parametrize("stain", ["HE", "Ki67", "PanCK", "CD31"])
+def test_a_coarse_read_is_the_average_of_a_fine_one(stain: str) -> None:
+    slide = generate_pair(replace(SMALL, fixed_stain=stain)).fixed
+    part = slide.frame.crop(150, 150, 192, 192)
+    coarse = cv2.blur(np.moveaxis(pixels(slide, part), 0, -1).astype(np.float32), (9, 9))
+    fine = np.moveaxis(pixels(slide, part.at_mpp(1.0)), 0, -1).astype(np.float32)
+    fine = cv2.blur(cv2.resize(fine, (192, 192), interpolation=cv2.INTER_AREA), (9, 9))
+    assert np.abs(coarse - fine).mean() < 8
+    assert np.abs(coarse.mean(axis=(0, 1)) - fine.mean(axis=(0, 1))).max() < 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size_px": 10},
+        {"mpp": 0.0},
+        {"fixed_stain": "Giemsa"},
+        {"scale": 9.0},
+        {"elastic_um": -1.0},
+        {"landmarks": -1},
+        {"difficulty": "absurd"},
+        {"colour": "red"},
+    ],
+)
+def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        generate_pair(**wrong)
