@@ -93,7 +93,7 @@ class ScaleBar:
         cover, around = _canvas(frame)
         text = f"{self.length_um:g} um"
         anchor = np.rint(around.to_px(np.array([[4 * unit, height_um - 5 * unit]]))[0]).astype(int)
-        size = max(unit / frame.mpp[0] / 8, 0.15)
+        size = max(unit / frame.mpp[0] / 13, 0.15)
         cv2.putText(cover, text, anchor.tolist(), cv2.FONT_HERSHEY_SIMPLEX, size, 255, max(1, round(size * 2)))
         light *= 1 - _cropped(cover)
 

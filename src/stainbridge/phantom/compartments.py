@@ -18,7 +18,7 @@ def materials(coarse: Anatomy, frame: Frame, seed: int, section: int) -> Materia
     raster = Raster(coarse, frame, seed, section)
     stripes = _stripes(raster, seed)
     grain = 1 + 0.14 * raster.texture("grain", 2.2) + 0.10 * raster.texture("fine grain", 0.9)
-    tumour = raster.inside(-raster.fine(coarse.zones.lesion_um), 8)
+    tumour = raster.fine(coarse.tumour)
     parts = dict.fromkeys(Materials.__dataclass_fields__, raster.nothing)
     parts |= _vessels(raster, stripes)
     parts |= _fat(raster)
@@ -57,7 +57,7 @@ def _vessels(raster: Raster, stripes: Plane) -> Parts:
     in_capillary = raster.take(raster.inside(capillary) * (1 - in_vessel))
     wall = raster.take(in_vessel)
     cells = np.clip(0.55 + 0.5 * raster.texture("blood", 4.5), 0, 1)
-    filled = np.clip((raster.fine(a.vessel_mark) - 0.45) * 40 + 0.5, 0, 1)
+    filled = np.clip((raster.fine(a.vessel_mark) - 0.30) * 40 + 0.5, 0, 1)
     return {
         "endothelium": endothelium,
         "blood": opening * filled * cells + 0.8 * in_capillary,
@@ -78,7 +78,7 @@ def _duct(raster: Raster) -> tuple[Plane, Plane]:
     if raster.absent(raster.coarse.duct_um):
         return raster.nothing, raster.nothing
     duct = raster.fine(raster.coarse.duct_um)
-    cuff = raster.take(raster.inside(np.abs(duct - 7) - 7))
+    cuff = raster.take(raster.inside(np.abs(duct - 7) - 7, 7))
     in_duct = raster.take(raster.inside(duct))
     return cuff, in_duct * (1 - raster.inside(duct + 20 + 2.5 * raster.texture("duct edge", 12)))
 

@@ -123,7 +123,7 @@ def _classes(probe: _Probe, draw: Callable[[str], Plane]) -> tuple[Integers, Pla
     duct, vessel, follicle = probe(a.duct_um), probe(a.vessel_um), probe(a.follicle_um)
     lumen = vessel + probe(a.vessel_wall_um)
     capillary, border = probe(a.capillary_um), probe(a.fat_border_um)
-    sieve, inflamed = probe(a.sieve), probe(a.zones.inflamed)
+    sieve, inflamed, tumour = probe(a.sieve), probe(a.zones.inflamed), probe(a.tumour) > 0.5
     chance, depth = draw("chance"), draw("depth")
     planes = (a.fibre, a.gland_um, a.duct_um, a.vessel_um, a.capillary_um, a.fat_border_um, a.follicle_um)
 
@@ -147,9 +147,9 @@ def _classes(probe: _Probe, draw: Callable[[str], Plane]) -> tuple[Integers, Pla
     assign(middle & (chance < 0.8), CENTRE, 6)
     assign(gland < 1.5, NONE)
     in_ring = (gland < 0) & (gland > -10.5)
-    assign(in_ring & (lesion <= 0), EPITHELIUM, 1, -5.0 - 1.6 * depth - gland)
-    open_space = (gland < -lining + 3.5) | ((sieve > 0.75) & (gland < -8))
-    assign((gland < -2.5) & (lesion > 0) & ~open_space & (chance < 0.9), TUMOUR, 1)
+    assign(in_ring & ~tumour, EPITHELIUM, 1, -5.0 - 1.6 * depth - gland)
+    open_space = (gland < -lining + 3.5) | (tumour & (sieve > 0.75) & (gland < -8))
+    assign((gland < -2.5) & tumour & ~open_space & (chance < 0.9), TUMOUR, 1)
     assign((duct < 1.5), NONE)
     first_layer = (duct < -1) & (duct > -9)
     assign(first_layer, DUCT, 2, -4.2 - 1.2 * depth - duct)

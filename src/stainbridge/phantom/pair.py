@@ -207,7 +207,8 @@ def _drawn_cut(moving: PhantomSlide, tissue: TissueConfig, rng: np.random.Genera
 def _artefacts(config: PairConfig, rng: np.random.Generator) -> tuple[Artefact, ...]:
     """A hard slide's: pen beside the tissue, dust, a scale bar, a black border, uneven light."""
     x = float(rng.uniform(0.04, 0.10))
-    pen = PenMark(((x, 0.15), (x + 0.03, 0.3), (x - 0.01, 0.45)), 0.012)
+    down = np.linspace(0.12, 0.5, 24)
+    pen = PenMark(tuple((x + 0.02 * float(np.sin(9 * y)) + 0.05 * y, float(y)) for y in down), 0.012)
     bar_um = float(10 ** np.floor(np.log10(0.25 * config.size_px * config.mpp)))
     return pen, Dust(seed=config.seed + 1), UnevenLight(0.06, seed=config.seed + 1), ScaleBar(bar_um), BlackBorder()
 

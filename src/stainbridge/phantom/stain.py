@@ -150,7 +150,7 @@ class Laboratory:
         strength = np.exp(0.22 * variation * rng.standard_normal(3).clip(-2, 2))
         hue = 0.10 * variation * rng.standard_normal(3).clip(-2, 2)
         base = 0.955 + 0.012 * variation * rng.standard_normal()
-        tint = 0.008 * variation * rng.standard_normal(3)
+        tint = 0.004 * variation * rng.standard_normal(3)
         glass = np.clip(base + tint, 0.86, 0.99)
         return cls(tuple(strength.tolist()), tuple(hue.tolist()), tuple(glass.tolist()))
 

@@ -28,7 +28,7 @@ class Anatomy:
     """Planes (H, W) on `frame`; names in µm are signed distances, negative inside the structure named.
 
     `lining_um` is the local thickness of the epithelium, `fibre` the phase of the fibre pattern in periods,
-    `mark` the nearest gland's own random number.
+    `mark` the nearest gland's own random number, `tumour` 1 where the nearest gland is one of the lesion's.
     """
 
     frame: Frame
@@ -36,6 +36,7 @@ class Anatomy:
     gland_um: Plane
     lining_um: Plane
     mark: Plane
+    tumour: Plane
     sieve: Plane
     duct_um: Plane
     vessel_um: Plane
@@ -56,7 +57,7 @@ def anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
 
     zone = zones(config, frame, z_um)
     warp = (9 * waves(f"warp {axis}", 46) + 2.5 * waves(f"crinkle {axis}", 15) for axis in "xy")
-    shift = [np.clip(plane, -MOST_SHIFT_UM, MOST_SHIFT_UM) for plane in warp]
+    shift = [np.asarray(MOST_SHIFT_UM * np.tanh(plane / MOST_SHIFT_UM), np.float32) for plane in warp]
 
     def find(kind: Kind) -> Nearest:
         first, lattice = lattice_frame(kind, frame)
@@ -68,8 +69,8 @@ def anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
     large = np.minimum(np.minimum(vessel.first_um, duct.first_um), follicle.first_um - 6)
     gland = np.minimum(_apart(normal, 7.0), _apart(dense, 3.5))
     gland = np.maximum(gland, 4 * (12 - large))  # steep: distances end at `far_um`
-    lesion = zone.lesion_um > 0
-    lining = np.where(lesion, 19, 13.5) + 1.6 * waves("lining", 24) + np.where(lesion, 3.5, 1.2) * waves("infold", 11)
+    tumour = dense.first_um < normal.first_um
+    lining = np.where(tumour, 19, 13.5) + 1.6 * waves("lining", 24) + np.where(tumour, 3.5, 1.2) * waves("infold", 11)
     x, y = centres(frame)
     course = 2 * np.pi * key(config.seed, "fibres") / 2**32
     # Waves gentler than the mean slope: the fibres sway but their stripes stay about evenly spaced.
@@ -80,7 +81,8 @@ def anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
         zone,
         gland,
         np.asarray(np.maximum(lining, 5), np.float32),
-        np.where(dense.first_um < normal.first_um, dense.mark, normal.mark),
+        np.where(tumour, dense.mark, normal.mark),
+        tumour.astype(np.float32),
         waves("sieve", 21),
         duct.first_um,
         vessel.first_um,
