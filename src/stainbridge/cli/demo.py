@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from stainbridge.slides.slide import Slide
     from stainbridge.types import Points
 
-VIEW_PX = 640
+VIEW_PX, GAP_PX = 640, 12
+STAINED = 0.25  # of the strongest stain
 PICTURE = "demo.jpg"
 FIXED, MOVING = "fixed-he.ome.tiff", "moving-ki67.ome.tiff"
 ANNOTATIONS, MOVED_ANNOTATIONS = "moving.geojson", "moving-on-fixed.geojson"
@@ -114,19 +115,42 @@ def ring(centre_um: Points, number: int, frame: Frame) -> dict[str, Any]:
 
 
 def three_views(registration: Registration, fixed: Slide, moving: Slide) -> Picture:
-    """The fixed slide, the moving slide, and a checkerboard of the fixed and the warped moving one: (H, W, 3) RGB."""
+    """The fixed slide, the moving slide, and both aligned in a checkerboard, cut to their tissue: (H, W, 3) RGB."""
     import numpy as np
 
     from stainbridge.report.pictures import checkerboard, viewable
 
-    on_fixed = fixed.frame.fit(VIEW_PX)
+    on_fixed = around_tissue(fixed)
     first = viewable(fixed.read(on_fixed))
-    second = viewable(moving.read(moving.frame.fit(VIEW_PX)))
-    both = checkerboard(first, viewable(registration.warp_slide(moving).read(on_fixed)), across=8)
+    second = viewable(moving.read(around_tissue(moving)))
+    both = checkerboard(first, viewable(registration.warp_slide(moving).read(on_fixed)), across=6)
     height = max(len(first), len(second))
-    gap = 12
-    views = [np.pad(v, ((0, height - len(v)), (0, gap), (0, 0)), constant_values=255) for v in (first, second, both)]
-    return np.concatenate(views, axis=1)[:, :-gap]
+    views = [_framed(view, height) for view in (first, second, both)]
+    return np.concatenate(views, axis=1)[:, :-GAP_PX]
+
+
+def _framed(view: Picture, height: int) -> Picture:
+    """The view in the middle of `height` rows, with a gap on its right, on white."""
+    import numpy as np
+
+    above = (height - len(view)) // 2
+    below = height - len(view) - above
+    return np.pad(view, ((above, below), (0, GAP_PX), (0, 0)), constant_values=255)
+
+
+def around_tissue(slide: Slide) -> Frame:
+    """The box around what is stained, with a small margin, at `VIEW_PX` pixels at most."""
+    import numpy as np
+
+    from stainbridge.report.pictures import density
+
+    overview = slide.frame.fit(VIEW_PX)
+    stained = density(slide.read(overview)) > STAINED
+    rows, columns = np.flatnonzero(stained.any(axis=1)), np.flatnonzero(stained.any(axis=0))
+    margin = VIEW_PX // 40
+    top, left = int(rows[0]) - margin, int(columns[0]) - margin
+    box = overview.crop(left, top, int(columns[-1]) + margin - left, int(rows[-1]) + margin - top)
+    return box.at_mpp(max(box.size_um) / VIEW_PX)
 
 
 def _told(registration: Registration, scores: LandmarkScores, out: Path) -> str:

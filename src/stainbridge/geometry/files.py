@@ -19,6 +19,7 @@ COMPOSITES = (".h5", ".hdf5")
 TEXTS = (".tfm", ".txt")
 MATRICES = (".mat", ".xfm")  # read only: ANTs' and others' linear transforms
 FIELDS = (".mha",)
+BYTES_PER_NUMBER, HEADER_BYTES = 8, 32768
 FIELDS_READ = (".mha", ".mhd", ".nrrd", ".nii", ".nii.gz")
 
 
@@ -46,7 +47,9 @@ def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> 
                     SimpleITK.Cast(field_image(transform), SimpleITK.sitkVectorFloat32), str(temporary), True
                 )
             else:
-                SimpleITK.WriteTransform(to_itk(transform, dimension), str(temporary))
+                written = to_itk(transform, dimension)
+                _claim_room(temporary, written)
+                SimpleITK.WriteTransform(written, str(temporary))
         except RuntimeError as error:
             raise InputError("could not write", where=path, got=_last_line(error)) from error
 
@@ -69,6 +72,13 @@ def read_transform(path: Path, from_frame: Frame, to_frame: Frame) -> Transform:
     except InputError as error:
         raise InputError(error.what, where=path, expected=error.expected, got=error.got, remedy=error.remedy) from error
     raise InputError("unknown kind of transform file", where=path, expected=".h5, .tfm, .txt, .mat or a field image")
+
+
+def _claim_room(path: Path, transform: SimpleITK.CompositeTransform) -> None:
+    """Write as many bytes to `path` as the transform will take: on a full disk Python fails cleanly, HDF5 crashes."""
+    members = (transform.GetNthTransform(n) for n in range(transform.GetNumberOfTransforms()))
+    numbers = sum(member.GetNumberOfParameters() for member in members)
+    path.write_bytes(bytes(BYTES_PER_NUMBER * numbers + HEADER_BYTES))
 
 
 def _read_image(path: Path) -> SimpleITK.Image:
