@@ -13,11 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stainbridge.register.call import register as register
     from stainbridge.errors import InputError as InputError
     from stainbridge.errors import MissingExtraError as MissingExtraError
     from stainbridge.errors import RegistrationError as RegistrationError
     from stainbridge.errors import StainbridgeError as StainbridgeError
+    from stainbridge.register.call import register as register
     from stainbridge.register.result import Registration as Registration
     from stainbridge.register.store import load as load
     from stainbridge.slides.open import open_slide as open_slide
