@@ -34,7 +34,17 @@ _HOMES = {
     "open_slide": "stainbridge.slides.open",
 }
 
-__all__ = [*_HOMES, "__version__", "register"]
+__all__ = [  # noqa: RUF022 - what users call comes first
+    "register",
+    "load",
+    "open_slide",
+    "Registration",
+    "StainbridgeError",
+    "InputError",
+    "MissingExtraError",
+    "RegistrationError",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,11 +13,12 @@ from stainbridge.errors import InputError
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """The global search: chart size in pixels, number of angles over 360°, and of hypotheses kept."""
+    """The global search: chart size in pixels; how many angles over 360°, scales over 0.5 to 2, and hypotheses to keep."""
 
     chart_px: int = 64
     angles: int = 48
-    hypotheses: int = 8
+    scales: int = 11
+    hypotheses: int = 12
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class AffineConfig:
 
     sizes_px: tuple[int, ...] = (128, 256, 512)
     steps: tuple[int, ...] = (40, 40, 30)
-    keep: tuple[int, ...] = (3, 1, 1)
-    radius: int = 4
+    keep: tuple[int, ...] = (4, 2, 1)
+    radius: int = 12
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ class RegisterConfig:
             raise InputError(f"cannot be read as YAML: {error}", where=path) from error
         if not isinstance(data, dict):
             raise InputError("not a configuration", where=path, expected="keys and values", got=type(data).__name__)
-        return _build(cls, data, str(path))
+        config: RegisterConfig = _build(cls, data, str(path))
+        return config
 
 
 def _plain(value: Any) -> Any:
@@ -151,7 +153,7 @@ PRESETS: dict[str, RegisterConfig] = {
     "fast": RegisterConfig(
         name="fast",
         working_px=512,
-        search=SearchConfig(angles=36, hypotheses=4),
+        search=SearchConfig(angles=36, scales=9, hypotheses=8),
         affine=AffineConfig(sizes_px=(128, 256), steps=(30, 30), keep=(2, 1)),
         deformable=DeformableConfig(sizes_px=(256, 448), steps=(30, 20)),
     ),
@@ -159,7 +161,7 @@ PRESETS: dict[str, RegisterConfig] = {
     "accurate": RegisterConfig(
         name="accurate",
         working_px=2048,
-        search=SearchConfig(angles=60, hypotheses=12),
+        search=SearchConfig(angles=60, scales=13, hypotheses=16),
         affine=AffineConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(40, 40, 30, 20, 10), keep=(4, 2, 1, 1, 1)),
         deformable=DeformableConfig(sizes_px=(256, 512, 1024, 2048), steps=(60, 60, 60, 30)),
     ),

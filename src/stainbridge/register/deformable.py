@@ -1,6 +1,6 @@
 """Diffeomorphic instance optimisation: a stationary velocity field climbs local NCC, coarse to fine.
 
-Arsigny et al. 2006, doi:10.1007/11866565_113 (scaling and squaring); the optimisation per pair follows Siebert et al. 2021,
+Scaling and squaring: Arsigny et al. 2006, doi:10.1007/11866565_113. Per-pair optimisation: Siebert et al. 2021,
 "Fast 3D registration with accurate optimisation and little learning" (arXiv:2112.03053), in two dimensions.
 """
 
@@ -25,8 +25,8 @@ SQUARINGS = 5
 def exponentiate(velocity: Tensor) -> Tensor:
     """Displacement (1, 2, h, w) of the flow of a stationary velocity field, both in `grid_sample` units."""
     height, width = velocity.shape[-2:]
-    identity = F.affine_grid(torch.eye(2, 3)[None].to(velocity), (1, 1, height, width), align_corners=False)
-    step = velocity / 2**SQUARINGS
+    identity = F.affine_grid(torch.eye(2, 3)[None].to(velocity), [1, 1, height, width], align_corners=False)
+    step: Tensor = velocity / 2**SQUARINGS
     for _ in range(SQUARINGS):
         step = step + F.grid_sample(
             step, identity + step.permute(0, 2, 3, 1), padding_mode="border", align_corners=False
@@ -85,11 +85,13 @@ def _nodes(frame: Frame, spacing_px: float) -> tuple[int, int]:
 
 def _diffusion(u: Tensor) -> Tensor:
     """Mean squared difference of neighbouring nodes, u in node spacings."""
-    return (u[:, :, 1:] - u[:, :, :-1]).square().mean() + (u[..., 1:] - u[..., :-1]).square().mean()
+    down, across = u[:, :, 1:] - u[:, :, :-1], u[..., 1:] - u[..., :-1]
+    energy: Tensor = down.square().mean() + across.square().mean()
+    return energy
 
 
 def _sampling_of(start: Affine, moving: Section, frame: Frame) -> tuple[Tensor, Tensor]:
-    """The (2, 3) matrix from `frame`'s normalised coordinates to the moving section's, and the pixel centres in them."""
+    """The (2, 3) matrix from `frame`'s normalised coordinates to the moving section's, and the pixel centres."""
     half, centre = np.array(frame.size_um) / 2, np.array(frame.centre_um)
     moving_half, moving_centre = np.array(moving.frame.size_um) / 2, np.array(moving.frame.centre_um)
     linear = start.matrix[:2, :2] * half / moving_half[:, None]

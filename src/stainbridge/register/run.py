@@ -66,7 +66,8 @@ def register_slides(
 ) -> Registration:
     """Find `moving_from_fixed`. A failure is returned with its reason, never raised and never an identity.
 
-    `start` replaces the global search (its affine part is refined). Masks are (1, h, w), not 0 where tissue may be used.
+    `start` replaces the global search (its affine part is refined). Masks are (1, h, w), not 0 where tissue may
+    be used.
     """
     run = _Run(fixed, moving, config, time.perf_counter())
     tell = progress or (lambda _stage, _share: None)
@@ -163,8 +164,8 @@ def _doubt(checked: Verification) -> str:
         return f"the sections overlap by {checked.overlap:.0%} only"
     if checked.sharpness < MIN_SHARPNESS:
         return (
-            f"the best placement is no better than chance (sharpness {checked.sharpness:.1f}, needed {MIN_SHARPNESS:g}): "
-            "the slides may not belong together"
+            f"the best placement is no better than chance (sharpness {checked.sharpness:.1f}, "
+            f"needed {MIN_SHARPNESS:g}): the slides may not belong together"
         )
     return ""
 

@@ -1,9 +1,9 @@
 """Global search: where the sections lie on each other, over all angles, flips, shifts and, where needed, scales.
 
 Every candidate rotation of the moving section is correlated with the fixed one at every shift at once, by masked
-normalised cross-correlation in the Fourier domain (Padfield 2012, doi:10.1109/TIP.2011.2181402). The mask is the tissue with
-a margin, so the outline counts and the canvas does not. Two planes are correlated: density, which survives partial
-overlap, and gradient magnitude, which survives stains that invert the contrast.
+normalised cross-correlation in the Fourier domain (Padfield 2012, doi:10.1109/TIP.2011.2181402). The mask is the
+tissue with a margin, so the outline counts and the canvas does not. Two planes are correlated: density, which survives
+partial overlap, and gradient magnitude, which survives stains that invert the contrast.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def search(
     turns = _turns(config.angles, flips, max_rotation_deg)
     pitch_um = 2 * MARGIN * fixed.radius_um / config.chart_px
     chart = _planes(*_chart(fixed, torch.eye(2)[None], pitch_um, config.chart_px))
-    for scale in candidate_scales(fixed, moving):
+    for scale in candidate_scales(fixed, moving, config.scales):
         pitch = pitch_um * scale
         size = int(np.clip(2 * MARGIN * moving.radius_um / pitch, 16, 2 * config.chart_px))
         turned = _planes(*_chart(moving, torch.tensor(turns, dtype=torch.float32), pitch, size))
@@ -58,11 +58,11 @@ def search(
     return _distinct(sorted(found, key=lambda item: -item.score), fixed, config.hypotheses)
 
 
-def candidate_scales(fixed: Section, moving: Section) -> list[float]:
+def candidate_scales(fixed: Section, moving: Section, count: int) -> list[float]:
     """Moving µm per fixed µm to try: about 1 where both pixel sizes are known, else 0.5 to 2 and what the areas say."""
     if fixed.frame.calibrated and moving.frame.calibrated:
         return [0.9, 1.0, 1.11]
-    scales = list(2.0 ** np.linspace(-1, 1, 9))
+    scales = list(2.0 ** np.linspace(-1, 1, count))
     by_area = float(np.sqrt(moving.area_um2 / fixed.area_um2))
     if not 0.45 < by_area < 2.2:
         scales += [by_area * factor for factor in (0.71, 0.84, 1.0, 1.19, 1.41)]
@@ -132,7 +132,8 @@ def _scores(a: Tensor, b: Tensor, size: int, mask_a: Tensor, mask_b: Tensor) -> 
     """(B, size, size) scores of all shifts from the spectra (5, ...) and (B, 5, ...): planes, squares, mask."""
 
     def correlation(i: int, j: int) -> Tensor:
-        return torch.fft.irfft2(a[i] * b[:, j], (size, size))
+        shifts: Tensor = torch.fft.irfft2(a[i] * b[:, j], (size, size))
+        return shifts
 
     overlap = correlation(4, 4)
     count = overlap.clamp_min(1)

@@ -55,7 +55,7 @@ def folded_share(transform: Transform, frame: Frame) -> float:
 
 
 def _displacements(fixed: Section) -> np.ndarray:
-    """(24, 3, 3) moves of the fixed plane about the section's centre: shifts and turns far beyond any residual error."""
+    """(24, 3, 3) moves of the fixed plane: shifts and turns far beyond any residual error."""
     moves = []
     for k in range(8):
         angle = 2 * np.pi * k / 8

@@ -1,6 +1,7 @@
 """Local normalised cross-correlation, with its exact gradient written out.
 
-Avants et al. 2008, "Symmetric diffeomorphic image registration with cross-correlation", doi:10.1016/j.media.2007.06.004.
+Avants et al. 2008, "Symmetric diffeomorphic image registration with cross-correlation",
+doi:10.1016/j.media.2007.06.004.
 Autograd through five box filters costs three times what the closed form below does.
 """
 

@@ -1,0 +1,35 @@
+"""Local NCC: the closed-form gradient is the true one, and the windows are the windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.ndimage import uniform_filter
+
+from stainbridge.imaging.similarity.lncc import LocalNCC, box_sum
+
+
+def test_box_sums_are_window_sums_with_zeros_outside() -> None:
+    x = torch.rand(2, 1, 13, 17, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    expected = np.stack([uniform_filter(plane, 5, mode="constant") * 25 for plane in x[:, 0].numpy()])
+    np.testing.assert_allclose(box_sum(x, 2)[:, 0].numpy(), expected, atol=1e-12)
+
+
+def test_the_gradient_is_the_numerical_one() -> None:
+    generator = torch.Generator().manual_seed(2)
+    fixed, moving, weight = (torch.rand(n, 1, 9, 8, dtype=torch.float64, generator=generator) for n in (1, 3, 3))
+    similarity = LocalNCC.of(fixed, radius=2, noise=1e-2)
+    assert torch.autograd.gradcheck(lambda m: similarity(m, weight), moving.requires_grad_(True))
+
+
+def test_an_image_correlates_with_itself_whatever_its_gain_and_offset() -> None:
+    fixed = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(3))
+    ones = torch.ones_like(fixed)
+    scores = LocalNCC.of(fixed, 4, noise=1e-6)(torch.cat([fixed, 0.5 * fixed + 0.2, 1 - fixed]), ones) / ones.sum()
+    torch.testing.assert_close(scores, torch.tensor([1.0, 1.0, -1.0]), atol=2e-2, rtol=0)
+
+
+def test_flat_windows_say_nothing() -> None:
+    fixed = torch.rand(1, 1, 30, 30, generator=torch.Generator().manual_seed(4))
+    flat = torch.full_like(fixed, 0.5)
+    assert abs(float(LocalNCC.of(fixed, 4)(flat, torch.ones_like(fixed)))) < 1.0  # of 900 windows

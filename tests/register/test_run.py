@@ -1,0 +1,75 @@
+"""The whole pipeline: right on pairs with a known answer, honest where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stainbridge.errors import RegistrationError
+from stainbridge.geometry.transform import Affine
+from stainbridge.phantom.pair import PhantomPair, generate_pair
+from stainbridge.register.config import RegisterConfig
+from stainbridge.register.run import register_slides
+from stainbridge.register.verify import folded_share
+from stainbridge.slides.memory import ArraySlide
+
+
+@pytest.fixture(scope="module")
+def pair() -> PhantomPair:
+    return generate_pair(seed=3, size_px=768, mpp=6.0, moving_stain="Ki67", rotation_deg=140.0, flip=True)
+
+
+def median_rtre(pair: PhantomPair, found: object) -> float:
+    assert callable(found)
+    miss = np.linalg.norm(found(pair.fixed_landmarks.points_um) - pair.moving_landmarks.points_um, axis=1)
+    return float(np.median(miss) / pair.moving.frame.diagonal_um)
+
+
+def test_turned_mirrored_torn_tissue_in_another_stain_is_found(pair: PhantomPair) -> None:
+    told: list[tuple[str, float]] = []
+    result = register_slides(
+        pair.fixed, pair.moving, RegisterConfig.preset("fast"), progress=lambda *news: told.append(news)
+    )
+    assert result.status in ("ok", "fallback"), result.reason
+    assert median_rtre(pair, result.transform) < 0.01
+    assert folded_share(result.transform, pair.fixed.frame.fit(256)) == 0
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert [stage.name for stage in result.stages] == ["prepare", "search", "affine", "deformable"]
+
+
+def test_the_same_seed_gives_the_same_answer(pair: PhantomPair) -> None:
+    points = pair.fixed_landmarks.points_um
+    first, second = (register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast")) for _ in range(2))
+    np.testing.assert_allclose(first.transform(points), second.transform(points), atol=1e-3)
+
+
+def test_a_given_start_replaces_the_search(pair: PhantomPair) -> None:
+    points = pair.fixed_landmarks.points_um
+    rows = np.linalg.lstsq(np.c_[points, np.ones(len(points))], pair.moving_landmarks.points_um, rcond=None)[0].T
+    start = Affine(np.vstack([rows, [0, 0, 1]]), pair.fixed.frame, pair.moving.frame)
+    result = register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast"), start=start)
+    assert median_rtre(pair, result.transform) < 0.01
+
+
+def test_a_blank_slide_fails_with_its_name() -> None:
+    tissue = generate_pair(seed=1, size_px=256, mpp=16.0).fixed
+    blank = ArraySlide(np.full((3, 300, 300), 244, np.uint8))
+    result = register_slides(tissue, blank, RegisterConfig.preset("fast"))
+    assert result.status == "failed"
+    assert "moving" in result.reason
+    with pytest.raises(RegistrationError, match="no tissue"):
+        _ = result.transform
+
+
+def test_slides_of_different_tissues_fail() -> None:
+    one = generate_pair(seed=11, size_px=512, mpp=8.0, tear=False).fixed
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:500, :420] / 400 - 0.5
+    stripes = 120 + 80 * np.sin(25 * x + 9 * np.sin(4 * y)) + rng.normal(0, 10, y.shape)
+    other = np.where(np.maximum(abs(x), abs(y)) < 0.45, stripes, 240)
+    result = register_slides(
+        one, ArraySlide(np.repeat(other[None].astype(np.uint8), 3, 0)), RegisterConfig.preset("fast")
+    )
+    assert result.status == "failed"
+    assert result.solution is None

@@ -1,0 +1,138 @@
+"""Each stage recovers a known transform."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine
+from stainbridge.imaging.image import Image
+from stainbridge.register.affine import refine
+from stainbridge.register.config import AffineConfig, DeformableConfig, SearchConfig
+from stainbridge.register.deformable import deform, exponentiate
+from stainbridge.register.prepare import Section, section_of_image
+from stainbridge.register.search import Hypothesis, search
+from stainbridge.register.verify import folded_share, verify
+from stainbridge.types import Matrix
+
+SIZE = 384
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    """A blob of tissue with structure at several scales and no symmetry, (3, H, W) uint8 on white."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
+    angle = np.arctan2(y, x)
+    outline = np.hypot(x, y) < 0.3 + 0.05 * np.cos(angle) + 0.04 * np.sin(2 * angle + 1) + 0.03 * np.cos(3 * angle)
+    texture = sum(s * gaussian_filter(rng.normal(size=(SIZE, SIZE)), s) for s in (2.0, 5.0, 14.0))
+    texture = 0.5 + 0.22 * texture / texture.std()
+    density = np.clip(texture, 0.08, 1.2) * gaussian_filter(outline.astype(float), 1)
+    absorb = np.array([0.6, 1.0, 0.5])[:, None, None]
+    return np.asarray(np.clip(245 * np.exp(-absorb * density), 0, 255), np.uint8)
+
+
+def section(pixels: np.ndarray, name: str, calibrated: bool = False) -> Section:
+    frame = Frame(name, pixels.shape[1], pixels.shape[2], calibrated=calibrated)
+    made = section_of_image(Image(pixels, frame, np.ones(pixels.shape[1:], bool)))
+    assert made is not None
+    return made
+
+
+def warped(pixels: np.ndarray, matrix: Matrix, size: int) -> np.ndarray:
+    """The picture at `matrix` (moving from fixed), on white, (3, size, size)."""
+    centred = matrix.copy()
+    centred[:2, 2] += matrix[:2, :2] @ [0.5, 0.5] - 0.5
+    planes = [cv2.warpAffine(p, centred[:2], (size, size), borderValue=245.0) for p in pixels]
+    return np.stack(planes)
+
+
+def motion(degrees: float, flip: bool, scale: float, size: int) -> Matrix:
+    """A similarity that keeps the middle of the picture in the middle of a canvas of `size`."""
+    cos, sin = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if flip else 1.0, 1.0])
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = np.array([size / 2 + 9, size / 2 - 14]) - linear @ [SIZE / 2, SIZE / 2]
+    return matrix
+
+
+def error_px(found: Matrix, true: Matrix) -> float:
+    points = np.array([[100, 120, 1], [280, 130, 1], [270, 280, 1], [110, 270, 1.0]]).T
+    return float(np.abs((found @ points - true @ points)[:2]).max())
+
+
+@pytest.mark.parametrize(
+    ("degrees", "flip", "scale"), [(140, True, 1.0), (-75, False, 0.62), (33, False, 1.6), (180, True, 1.3)]
+)
+def test_search_finds_any_rotation_flip_and_scale_and_refinement_sharpens_it(
+    degrees: float, flip: bool, scale: float
+) -> None:
+    size = int(SIZE * max(1.0, scale))
+    true = motion(degrees, flip, scale, size)
+    fixed, moving = section(picture(), "fixed"), section(warped(picture(), true, size), "moving")
+    starts = search(fixed, moving, SearchConfig())
+    assert min(error_px(start.matrix, true) for start in starts) < 0.08 * size
+    best = refine(fixed, moving, starts, AffineConfig(sizes_px=(128, 256), keep=(4, 1), steps=(40, 40)))[0]
+    assert error_px(best.matrix, true) < 1.0
+
+
+def test_search_obeys_its_limits() -> None:
+    fixed, moving = section(picture(), "fixed"), section(warped(picture(), motion(140, True, 1, SIZE), SIZE), "moving")
+    for start in search(fixed, moving, SearchConfig(), flips=(False,), max_rotation_deg=30):
+        found = Affine(start.matrix, fixed.frame, moving.frame)
+        assert not found.flip
+        assert abs(found.rotation_deg) <= 30 + 1e-6
+
+
+def test_known_pixel_sizes_limit_the_scales_tried() -> None:
+    fixed, moving = (section(picture(), name, calibrated=True) for name in ("fixed", "moving"))
+    scales = [Affine(s.matrix, fixed.frame, moving.frame).scale for s in search(fixed, moving, SearchConfig())]
+    assert 0.85 < min(scales) <= max(scales) < 1.2
+
+
+def test_a_known_bend_is_recovered_without_folds() -> None:
+    y, x = np.mgrid[:SIZE, :SIZE].astype(float)
+    bend = np.stack([5 * np.sin(y / 55), 6 * np.cos(x / 70)])
+    pixels = picture()
+    moving_pixels = np.stack([map_coordinates(p, [y - bend[1], x - bend[0]], order=1, cval=245) for p in pixels])
+    fixed, moving = section(pixels, "fixed"), section(moving_pixels, "moving")
+    start = Affine(np.eye(3), fixed.frame, moving.frame)
+    field = deform(fixed, moving, start, DeformableConfig(sizes_px=(128, 256, 384)))
+    points = fixed.frame.centres_um()[fixed.region.ravel()][::97]
+    # moving(q) = fixed(q - bend(q)): a fixed point p is seen where q - bend(q) = p.
+    q = points.copy()
+    for _ in range(20):
+        q = points + np.stack([5 * np.sin((q[:, 1] - 0.5) / 55), 6 * np.cos((q[:, 0] - 0.5) / 70)], 1)
+    before, after = np.linalg.norm(points - q, axis=1), np.linalg.norm(field(points) - q, axis=1)
+    assert np.median(after) < 0.5 < 3 < np.median(before)
+    assert folded_share(field, fixed.frame) == 0
+
+
+def test_the_flow_of_a_velocity_is_undone_by_its_negative() -> None:
+    velocity = torch.from_numpy(gaussian_filter(np.random.default_rng(5).normal(size=(1, 2, 48, 64)), (0, 0, 6, 6)))
+    velocity = (velocity / velocity.abs().max() * 0.08).float()
+    identity = torch.nn.functional.affine_grid(torch.eye(2, 3)[None], [1, 1, 48, 64], align_corners=False)
+    forward, back = exponentiate(velocity), exponentiate(-velocity)
+    there = torch.nn.functional.grid_sample(back, identity + forward.permute(0, 2, 3, 1), align_corners=False)
+    inner = (forward + there)[..., 8:-8, 8:-8]
+    assert float(inner.abs().max()) < 0.02 * float(forward.abs().max())
+
+
+def test_verification_tells_the_right_place_from_a_wrong_one() -> None:
+    fixed, moving = section(picture(), "fixed"), section(picture(), "moving")
+    right = verify(fixed, moving, Affine(np.eye(3), fixed.frame, moving.frame))
+    wrong = verify(fixed, moving, Affine(motion(70, False, 1, SIZE), fixed.frame, moving.frame))
+    assert right.sharpness > 8 > 3 > wrong.sharpness
+    assert right.score > wrong.score
+    assert right.overlap > 0.99
+
+
+def test_refinement_returns_its_survivors_best_first() -> None:
+    fixed = section(picture(), "fixed")
+    starts = [Hypothesis(motion(angle, False, 1, SIZE), 0.0) for angle in (0.0, 90.0)]
+    ranked = refine(fixed, fixed, starts, AffineConfig(sizes_px=(96,), steps=(5,), keep=(2,)))
+    assert [len(ranked), ranked[0].score > ranked[1].score] == [2, True]
