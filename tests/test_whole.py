@@ -1,0 +1,72 @@
+"""Files appear whole or not at all, whatever goes wrong while they are written."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from stainbridge.errors import InputError
+from stainbridge.whole import whole_file
+
+
+def test_the_file_appears_when_it_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "result.ome.tiff"
+    with whole_file(path) as temporary:
+        temporary.write_text("done")
+        assert not path.exists()
+        assert temporary.parent == path.parent
+        assert temporary.name.endswith(path.name)
+    assert path.read_text() == "done"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), OSError("no number")])
+def test_whatever_breaks_off_leaves_nothing_and_is_passed_on(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught, whole_file(tmp_path / "result.h5") as temporary:
+        temporary.write_text("half")
+        raise error
+    assert caught.value is error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "result.h5"
+    says = pytest.raises(InputError, match=r"result\.h5: could not write: No space left")
+    with says as caught, whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert isinstance(caught.value.__cause__, OSError)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_what_was_there_before_stays_until_the_new_is_whole(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    with pytest.raises((type(error), InputError)), whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert path.read_text() == "old"
+    with whole_file(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"absent: no such folder; create it first"),
+        whole_file(tmp_path / "absent" / "a"),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_a_folder_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    (path / "inner").mkdir(parents=True)
+    with pytest.raises(InputError, match="result: could not write"), whole_file(path) as temporary:
+        temporary.write_text("new")
+    assert list(tmp_path.iterdir()) == [path]
+    assert (path / "inner").is_dir()
