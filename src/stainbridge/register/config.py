@@ -13,7 +13,7 @@ from stainbridge.errors import InputError
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """The global search: chart size in pixels; how many angles over 360°, scales over 0.5 to 2, and hypotheses to keep."""
+    """The global search: chart size in pixels; how many angles over 360°, scales over 0.5 to 2, hypotheses to keep."""
 
     chart_px: int = 64
     angles: int = 48
@@ -36,15 +36,17 @@ class DeformableConfig:
     """Diffeomorphic instance optimisation, coarse to fine.
 
     `sizes_px` is the longest side at each level, `spacing_px` that between nodes of the velocity field at that level,
-    `radius` of the local NCC's window, `smoothness` the weight of the diffusion regulariser.
+    `radius` of the local NCC's window, `smoothness` the weight of the diffusion regulariser. `symmetric` registers both
+    ways and takes the mean of the one and the inverse of the other.
     """
 
-    sizes_px: tuple[int, ...] = (256, 512, 768)
+    sizes_px: tuple[int, ...] = (128, 256, 512)
     steps: tuple[int, ...] = (40, 40, 40)
     spacing_px: float = 4.0
     radius: int = 7
     smoothness: float = 2.0
     rate: float = 0.01
+    symmetric: bool = True
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ PRESETS: dict[str, RegisterConfig] = {
         working_px=512,
         search=SearchConfig(angles=36, scales=9, hypotheses=8),
         affine=AffineConfig(sizes_px=(128, 256), steps=(30, 30), keep=(2, 1)),
-        deformable=DeformableConfig(sizes_px=(256, 448), steps=(30, 20)),
+        deformable=DeformableConfig(sizes_px=(128, 256, 384), steps=(30, 30, 20), symmetric=False),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(
@@ -163,6 +165,6 @@ PRESETS: dict[str, RegisterConfig] = {
         working_px=2048,
         search=SearchConfig(angles=60, scales=13, hypotheses=16),
         affine=AffineConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(40, 40, 30, 20, 10), keep=(4, 2, 1, 1, 1)),
-        deformable=DeformableConfig(sizes_px=(256, 512, 1024, 2048), steps=(60, 60, 60, 30)),
+        deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(60, 60, 60, 40, 20)),
     ),
 }

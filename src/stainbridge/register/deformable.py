@@ -7,8 +7,11 @@ Scaling and squaring: Arsigny et al. 2006, doi:10.1007/11866565_113. Per-pair op
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,14 +37,55 @@ def exponentiate(velocity: Tensor) -> Tensor:
     return step
 
 
+@dataclass(frozen=True, eq=False)
+class Deformation:
+    """`field`: the displacement, in the fixed space, to apply before the start; `disagreement_um`: the median distance,
+    over the fixed tissue, between what the two directions say, nan where only one was run."""
+
+    field: DisplacementField
+    disagreement_um: float
+
+
 def deform(
     fixed: Section,
     moving: Section,
     start: Affine,
     config: DeformableConfig,
     progress: Callable[[float], None] = lambda _: None,
+) -> Deformation:
+    """Bend what `start` left.
+
+    Symmetric: what one direction reads into noise the other does not repeat, so the mean of the field found forward and
+    of the inverse of the one found backward is nearer the truth than either, and their distance says how sure it is.
+    """
+    if not config.symmetric:
+        return Deformation(climb(fixed, moving, start, config, progress), float("nan"))
+    forward = climb(fixed, moving, start, config, lambda share: progress(share / 2))
+    back = start.inverse()
+    swapped = Affine(back.matrix, moving.frame, fixed.frame)
+    backward = climb(moving, fixed, swapped, config, lambda share: progress(0.5 + share / 2)).inverse()
+    points = forward.grid.centres_um()
+    ahead, behind = forward(points), back(backward(start(points)))
+    moved = (ahead + behind) / 2 - points
+    field = replace(forward, displacement=moved.T.reshape(forward.displacement.shape).astype(np.float32))
+    return Deformation(field, _on_tissue(np.hypot(*(ahead - behind).T), fixed, forward.grid))
+
+
+def _on_tissue(values: npt.NDArray[np.float64], fixed: Section, grid: Frame) -> float:
+    """Median of values at the nodes of `grid` over the fixed tissue."""
+    size = (grid.width, grid.height)
+    tissue = cv2.resize(fixed.region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).ravel() > 0
+    return float(np.median(values[tissue] if tissue.any() else values))
+
+
+def climb(
+    fixed: Section,
+    moving: Section,
+    start: Affine,
+    config: DeformableConfig,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> DisplacementField:
-    """The displacement, in the fixed space, to apply before `start`; nodes every `spacing_px` of the last level."""
+    """One direction: a field in the fixed space, nodes every `spacing_px` of the last level."""
     sizes = [size for size in config.sizes_px if size < max(fixed.frame.width, fixed.frame.height)]
     sizes = [*sizes, *config.sizes_px[len(sizes) : len(sizes) + 1]] or [config.sizes_px[0]]
     velocity = torch.zeros(1, 2, 4, 4)

@@ -129,8 +129,8 @@ def _pipeline(
 
     tell("deformable", 0.5)
     began = time.perf_counter()
-    field = deform(fixed, moving, best, config.deformable, lambda share: tell("deformable", 0.5 + share / 2))
-    bent = Chain((replace(field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), best))
+    found = deform(fixed, moving, best, config.deformable, lambda share: tell("deformable", 0.5 + share / 2))
+    bent = Chain((replace(found.field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), best))
     after = similarity(fixed, moving, bent)
     folded = folded_share(bent, fixed.frame.fit(512))
     accepted = after > score and folded == 0

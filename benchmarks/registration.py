@@ -1,0 +1,186 @@
+"""Landmark accuracy and time of `register` on real pairs: as given (both directions), hard starts, whole slides.
+
+    STAINBRIDGE_DATA=../shared/data python benchmarks/registration.py given --preset default
+    STAINBRIDGE_DATA=../shared/data python benchmarks/registration.py hard --preset fast --every 1
+    STAINBRIDGE_DATA=../shared/data python benchmarks/registration.py cytology --preset accurate
+
+rTRE is the landmark error ÷ the diagonal of the moving image (ANHIR's target). A hard start is the moving image
+cropped to 70-100 % of its area, scaled by 0.7-1.4, turned (12 angles spread over 360°), mirrored or not, shifted by up
+to 25 %, on a white canvas. A failed registration counts as rTRE 1 and robustness 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stainbridge.geometry.landmarks import read_points_csv
+from stainbridge.register.config import RegisterConfig
+from stainbridge.register.run import register_slides
+from stainbridge.register.verify import folded_share
+from stainbridge.slides.memory import ArraySlide
+from stainbridge.slides.open import open_slide
+from stainbridge.slides.slide import Slide
+
+SECTIONS = ("rat_kidney", "lung_lesion_1", "lung_lesion_3")
+ROTATIONS = 12
+#: Best peer's median rTRE per pair, as measured on these data with each peer's own configuration.
+BEST_PEER = {
+    "rat_kidney_HE_PanCK": 0.0019,
+    "lesion1_HE_proSPC": 0.0037,
+    "lesion3_He_CD31": 0.0040,
+    "lesion3_He_Ki67": 0.0086,
+    "lesion3_CD31_Ki67": 0.0043,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    name: str
+    fixed: Slide
+    moving: Slide
+    fixed_px: npt.NDArray[np.float64]
+    moving_px: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    status: str
+    rtre: float
+    error_px: float
+    robustness: float
+    folded: float
+    seconds: float
+
+
+def pairs(sets: tuple[str, ...], both: bool) -> Iterator[Pair]:
+    root = Path(os.environ["STAINBRIDGE_DATA"])
+    for name in sets:
+        for row in csv.DictReader((root / name / "pairs.csv").open()):
+            fixed, moving = (open_slide(root / name / row[side]) for side in ("fixed", "moving"))
+            a, b = (read_points_csv(root / name / row[f"{side}_landmarks"])[0] for side in ("fixed", "moving"))
+            count = min(len(a), len(b))
+            yield Pair(row["case"], fixed, moving, a[:count], b[:count])
+            if both:
+                yield Pair(row["case"] + " reversed", moving, fixed, b[:count], a[:count])
+
+
+def hard_starts(pair: Pair, first: int, seed: int) -> Iterator[Pair]:
+    pixels = np.moveaxis(pair.moving.read(pair.moving.frame).pixels, 0, -1)
+    for index in range(2 * ROTATIONS):
+        rng = np.random.default_rng([seed, first + index])
+        degrees = (index // 2 + rng.uniform(0, 1)) * 360 / ROTATIONS
+        canvas, points, kept = _hard(pixels, pair.moving_px, degrees, bool(index % 2), rng)
+        slide = ArraySlide(np.ascontiguousarray(np.moveaxis(canvas, -1, 0)), name="hard start")
+        yield Pair(
+            f"{pair.name} {degrees:.0f}°{' flip' if index % 2 else ''}",
+            pair.fixed,
+            slide,
+            pair.fixed_px[kept],
+            points[kept],
+        )
+
+
+def _hard(
+    pixels: npt.NDArray[np.uint8], points: npt.NDArray[np.float64], degrees: float, flip: bool, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    height, width = pixels.shape[:2]
+    side = np.sqrt(rng.uniform(0.7, 1.0))
+    size = np.array([int(width * side), int(height * side)])
+    corner = np.array([rng.integers(0, width - size[0] + 1), rng.integers(0, height - size[1] + 1)])
+    crop = pixels[corner[1] : corner[1] + size[1], corner[0] : corner[0] + size[0]]
+    kept = ((points >= corner) & (points < corner + size)).all(1)
+    scale, angle = rng.uniform(0.7, 1.4), np.radians(degrees)
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = linear @ np.diag([-1 if flip else 1, 1])
+    extent = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * size @ linear.T
+    span = np.ceil(np.ptp(extent, axis=0))
+    pad = rng.uniform(0, 0.25, 2) * span
+    shift = 5 - extent.min(0) + np.where(rng.random(2) < 0.5, pad, 0)
+    canvas = np.ceil(span + pad + 10).astype(int)
+    source = cv2.GaussianBlur(crop, (0, 0), 0.5 * (1 / scale - 1) + 0.01) if scale < 1 else crop
+    matrix = np.c_[linear, shift + linear @ [0.5, 0.5] - 0.5]
+    image = cv2.warpAffine(source, matrix, tuple(int(v) for v in canvas), borderValue=(255, 255, 255))
+    return image, (points - corner) @ linear.T + shift, kept
+
+
+def measure(pair: Pair, config: RegisterConfig) -> Row:
+    began = time.perf_counter()
+    result = register_slides(pair.fixed, pair.moving, config)
+    seconds = time.perf_counter() - began
+    moving = pair.moving.frame
+    if result.solution is None:
+        return Row(pair.name, result.status, 1.0, float("nan"), 0.0, 0.0, seconds)
+    before = np.linalg.norm(pair.fixed_px - pair.moving_px, axis=1)
+    after = np.linalg.norm(result.warp_points(pair.fixed_px, to="moving") - pair.moving_px, axis=1)
+    folded = folded_share(result.transform, pair.fixed.frame.fit(1024))
+    diagonal = float(np.hypot(moving.width, moving.height))
+    error = float(np.median(after))
+    return Row(pair.name, result.status, error / diagonal, error, float((after < before).mean()), folded, seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("given", "hard", "cytology"))
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--every", type=int, default=1, help="hard: take every n-th start")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    config = RegisterConfig.preset(options.preset)
+    register_slides(*_warm_up(), config)
+    cases = pairs(("cytology_4scanner",) if options.what == "cytology" else SECTIONS, options.what != "hard")
+    if options.what == "hard":
+        starts = (s for n, pair in enumerate(cases) for s in hard_starts(pair, n * 2 * ROTATIONS, options.seed))
+        cases = (start for index, start in enumerate(starts) if index % options.every == 0)
+    rows = []
+    print(f"{'pair':38s} {'status':9s} {'rTRE':>7s} {'px':>7s} {'improved':>8s} {'folded':>7s} {'s':>6s}  best peer")
+    for pair in cases:
+        row = measure(pair, config)
+        print(
+            _line(row, BEST_PEER.get(row.name.removesuffix(" reversed")) if options.what == "given" else None),
+            flush=True,
+        )
+        rows.append(row)
+    print(f"\n{options.what}, preset {options.preset}: {_summary(rows)}")
+
+
+def _line(row: Row, peer: float | None) -> str:
+    target = "" if peer is None else f"{peer:.4f}" + (" reached" if row.rtre <= peer + 3e-4 else "")
+    return (
+        f"{row.name:38s} {row.status:9s} {row.rtre:7.4f} {row.error_px:7.2f} {row.robustness:8.1%} {row.folded:7.2%} "
+        f"{row.seconds:6.2f}  {target}"
+    )
+
+
+def _summary(rows: list[Row]) -> str:
+    table = np.array([(r.rtre, r.error_px, r.robustness, r.folded, r.seconds) for r in rows])
+    return (
+        f"{len(rows)} registrations; MMrTRE {np.median(table[:, 0]):.4f}, AMrTRE {table[:, 0].mean():.4f}, "
+        f"success (median rTRE < 0.01) {(table[:, 0] < 0.01).mean():.1%}, "
+        f"median error {np.nanmedian(table[:, 1]):.2f} px, landmarks improved {table[:, 2].mean():.1%}, "
+        f"with folds {(table[:, 3] > 0).sum()}, "
+        f"seconds median {np.median(table[:, 4]):.2f} max {table[:, 4].max():.2f}, "
+        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    )
+
+
+def _warm_up() -> tuple[ArraySlide, ArraySlide]:
+    """Two small slides, so that imports and first-call costs are not charged to the first pair."""
+    picture = np.full((3, 96, 96), 240, np.uint8)
+    picture[:, 20:70, 30:80] = np.random.default_rng(0).integers(60, 200, (3, 50, 50), np.uint8)
+    return ArraySlide(picture), ArraySlide(picture)
+
+
+if __name__ == "__main__":
+    main()
