@@ -65,6 +65,8 @@ class Row:
 
 
 def pairs(sets: tuple[str, ...], both: bool) -> Iterator[Pair]:
+    if "STAINBRIDGE_DATA" not in os.environ:
+        raise SystemExit("set STAINBRIDGE_DATA to the folder of the real pairs")
     root = Path(os.environ["STAINBRIDGE_DATA"])
     for name in sets:
         for row in csv.DictReader((root / name / "pairs.csv").open()):

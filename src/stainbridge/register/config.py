@@ -27,7 +27,7 @@ class AffineConfig:
 
     sizes_px: tuple[int, ...] = (128, 256, 512)
     steps: tuple[int, ...] = (40, 40, 30)
-    keep: tuple[int, ...] = (4, 2, 1)
+    keep: tuple[int, ...] = (4, 2, 2)
     radius: int = 12
 
 
@@ -155,16 +155,16 @@ PRESETS: dict[str, RegisterConfig] = {
     "fast": RegisterConfig(
         name="fast",
         working_px=512,
-        search=SearchConfig(angles=36, scales=9, hypotheses=8),
-        affine=AffineConfig(sizes_px=(128, 256), steps=(30, 30), keep=(2, 1)),
-        deformable=DeformableConfig(sizes_px=(128, 256, 384), steps=(30, 30, 20), symmetric=False),
+        search=SearchConfig(angles=48, scales=9, hypotheses=12),
+        affine=AffineConfig(sizes_px=(128, 256), steps=(30, 30), keep=(3, 2)),
+        deformable=DeformableConfig(sizes_px=(128, 256, 384), steps=(25, 25, 15), symmetric=False),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(
         name="accurate",
         working_px=2048,
         search=SearchConfig(angles=60, scales=13, hypotheses=16),
-        affine=AffineConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(40, 40, 30, 20, 10), keep=(4, 2, 1, 1, 1)),
+        affine=AffineConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(40, 40, 30, 20, 10), keep=(6, 3, 2, 1, 1)),
         deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(60, 60, 60, 40, 20)),
     ),
 }

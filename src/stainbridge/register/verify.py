@@ -1,4 +1,8 @@
-"""Is it right? Similarity of a transform, measured by another quantity than the one the stages climb."""
+"""Is it right? How well two sections agree under a transform, and whether that is more than chance.
+
+The score is the mean of two similarities that fail differently: local NCC, which wants the same texture, and normalised
+gradient fields, which want the same edges whatever their sign. No stage climbs the second.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ RADIUS = 6
 
 @dataclass(frozen=True)
 class Verification:
-    """`score`: mean NGF similarity over the fixed tissue. `sharpness`: by how many standard deviations the local NCC
+    """`score`: see above, over the fixed tissue. `sharpness`: by how many standard deviations the local NCC
     exceeds that of the same transform shifted or turned away. `overlap`: share of the smaller tissue on the other's."""
 
     score: float
@@ -30,9 +34,10 @@ class Verification:
 
 
 def similarity(fixed: Section, moving: Section, transform: Transform) -> float:
-    """Mean normalised-gradient-field similarity over the fixed tissue, 0 to 1."""
+    """The verification score over the fixed tissue, higher is better, at most 1."""
     frame, _, _ = fixed.at(SIZE_PX)
-    return float(_ngf(fixed, moving, _where(transform, moving, frame, np.eye(3)[None]))[0])
+    where = _where(transform, moving, frame, np.eye(3)[None])
+    return float(_local_ncc(fixed, moving, where)[0] + _ngf(fixed, moving, where)[0]) / 2
 
 
 def verify(fixed: Section, moving: Section, transform: Transform) -> Verification:
@@ -43,7 +48,8 @@ def verify(fixed: Section, moving: Section, transform: Transform) -> Verificatio
     correlation = _local_ncc(fixed, moving, where).numpy()
     chance = correlation[1:]
     sharpness = float((correlation[0] - chance.mean()) / max(float(chance.std()), 1e-3))
-    return Verification(float(_ngf(fixed, moving, where[:1])[0]), sharpness, _overlap(fixed, moving, where[:1]))
+    score = float(correlation[0] + _ngf(fixed, moving, where[:1])[0]) / 2
+    return Verification(score, sharpness, _overlap(fixed, moving, where[:1]))
 
 
 def folded_share(transform: Transform, frame: Frame) -> float:
