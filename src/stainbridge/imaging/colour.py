@@ -5,15 +5,21 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from stainbridge.imaging.glass import is_blank, uneven_light
 from stainbridge.imaging.image import Image
-from stainbridge.types import Plane
+from stainbridge.imaging.ink import BLACK, drawn
+from stainbridge.types import Mask, Pixels, Plane
 
-#: Darker than this in every colour is ink, a scan border or a letter, not stained tissue.
-BLACK = 40
+#: A fluorescence channel's signal is shown against at least so many times its noise.
+NOISE_SPAN = 12.0
+#: The background of a channel ends so many times its noise above the fifth percentile, of a 3 x 3 median.
+NOISE_ABOVE = 0.35
 
 
-def optical_density(rgb: np.ndarray, white: float = 255.0) -> np.ndarray:
+def optical_density(rgb: Pixels, white: float = 255.0) -> Pixels:
     """Beer-Lambert: −ln(I / white) of (C, H, W) intensities, clipped at I = 4 where cameras stop being linear."""
+    if rgb.dtype == np.uint8:
+        return np.take(optical_density(np.arange(256, dtype=np.float32), white), rgb)
     return np.asarray(-np.log(np.clip(rgb, 4, white, dtype=np.float32) / np.float32(white)))
 
 
@@ -21,7 +27,7 @@ def is_brightfield(image: Image) -> bool:
     """Whether light passes through the slide: 8-bit RGB whose valid pixels are mostly not near black."""
     if image.pixels.shape[0] != 3 or image.pixels.dtype != np.uint8:
         return False
-    grey = image.pixels.mean(0)[image.valid]
+    grey = image.pixels[:, ::2, ::2].mean(0)[image.valid[::2, ::2]]
     return bool(grey.size == 0 or np.median(grey) > 60)
 
 
@@ -29,39 +35,71 @@ def tissue_density(image: Image) -> Plane:
     """(H, W) float32: 0 on background, about 1 on dark tissue, whatever the stain; ≤ 1.2.
 
     Bright field: the square root of the optical density above the slide's own background (the root keeps faint
-    counterstain visible beside DAB). Dark field: the brightest channel after hot pixels are removed.
-    Ink and scan borders (black in all colours) and pixels that are not valid are background.
+    counterstain visible beside DAB), which may be tinted or lit unevenly. Dark field: the brightest channel after hot
+    pixels are removed. Ink, scan borders and pixels that are not valid are background. A slide on which nothing but
+    noise is seen is 0 everywhere.
     """
-    if is_brightfield(image):
-        density = optical_density(image.pixels).mean(0)
-        ignore = ~image.valid | cv2.dilate((image.pixels.max(0) < BLACK).astype(np.uint8), np.ones((3, 3))).astype(bool)
-        density = np.clip(density - _background(density[~ignore]), 0, None)
-    else:
-        density, ignore = _fluorescence(image), ~image.valid
+    density, ignore = _brightfield(image) if is_brightfield(image) else (_fluorescence(image), ~image.valid)
+    if is_blank(density, ignore):
+        return np.zeros(density.shape, np.float32)
     density[ignore] = 0
     return _normalised(np.sqrt(density))
+
+
+def _brightfield(image: Image) -> tuple[Plane, Mask]:
+    """Optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
+    red, green, blue = optical_density(image.pixels)
+    density = (red + green + blue) * np.float32(1 / 3)
+    ignore = ~image.valid | (image.pixels.max(0) < BLACK)
+    ignore = ~image.valid | drawn(image.pixels, density - _background(density[~ignore]))
+    light = uneven_light(density, ignore)
+    if light is not None:
+        density -= light
+    return np.clip(density - _background(density[~ignore]), 0, None), ignore
 
 
 def _background(density: np.ndarray) -> float:
     """The mode of the lower part of the histogram: bare glass, however tinted."""
     if density.size == 0:
         return 0.0
-    counts, edges = np.histogram(density, 256, (0, 1.5))
+    counts = cv2.calcHist([density.reshape(-1, 1)], [0], None, [256], [0.0, 1.5]).ravel()
     smooth = np.convolve(counts, np.ones(5) / 5, "same")
     low = max(2, int(np.searchsorted(np.cumsum(counts), 0.7 * density.size)))
-    return float(edges[int(np.argmax(smooth[:low]))])
+    return int(np.argmax(smooth[:low])) * 1.5 / 256
 
 
-def _fluorescence(image: Image) -> np.ndarray:
-    planes = [cv2.medianBlur(plane.astype(np.float32), 3) for plane in image.pixels]
-    scaled = []
-    for plane in planes:
-        low, high = np.percentile(plane[image.valid], (5, 99.5)) if image.valid.any() else (0.0, 1.0)
-        scaled.append(np.clip((plane - low) / max(high - low, 1e-6), 0, 1.5))
-    return np.asarray(np.max(scaled, axis=0))
+def _fluorescence(image: Image) -> Plane:
+    """The brightest channel, each scaled to its own signal, (H, W)."""
+    return np.asarray(np.max([_signal(plane, image.valid) for plane in image.pixels], axis=0))
 
 
-def _normalised(density: np.ndarray) -> Plane:
+def _signal(plane: np.ndarray, valid: Mask) -> Plane:
+    """One channel, (H, W): 0 at its background, 1 at its brightest tissue, less where that hardly exceeds the noise."""
+    raw = plane.astype(np.float32)
+    smooth = cv2.medianBlur(raw, 3)
+    if not valid.any():
+        return np.zeros_like(smooth)
+    noise = _noise(raw)
+    low, high = np.percentile(_thinned(smooth, valid), (5, 99.5))
+    low += NOISE_ABOVE * noise
+    return np.asarray(np.clip((smooth - low) / max(float(high - low), NOISE_SPAN * noise, 1e-6), 0, 1.5))
+
+
+def _noise(plane: Plane) -> float:
+    """Standard deviation of the noise where it is weakest: from the first quartile of differences of neighbours."""
+    if min(plane.shape) < 2:
+        return 0.0
+    mixed = plane[:-1:2, :-1:2] - plane[1::2, :-1:2] - plane[:-1:2, 1::2] + plane[1::2, 1::2]
+    return float(np.percentile(np.abs(mixed), 25)) / (0.319 * 2)
+
+
+def _thinned(plane: Plane, valid: Mask) -> np.ndarray:
+    """Values at every other valid pixel of every other row, enough for percentiles."""
+    step = 2 if valid[::2, ::2].any() else 1
+    return np.asarray(plane[::step, ::step][valid[::step, ::step]])
+
+
+def _normalised(density: Plane) -> Plane:
     tissue = density[density > 0.02]
     if tissue.size == 0:
         return density.astype(np.float32)
