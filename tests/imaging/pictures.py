@@ -28,10 +28,13 @@ def section(stain: str) -> PhantomSlide:
 
 
 @cache
+def _clean(stain: str) -> Image:
+    return section(stain).read(section(stain).frame)
+
+
 def overview(stain: str, *artefacts: Artefact) -> Image:
     """The whole of `section` with `artefacts` on it."""
-    slide = replace(section(stain), artefacts=artefacts)
-    return slide.read(slide.frame)
+    return replace(section(stain), artefacts=artefacts).read(section(stain).frame) if artefacts else _clean(stain)
 
 
 @cache
