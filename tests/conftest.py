@@ -14,10 +14,14 @@ import numpy.typing as npt
 import pytest
 import tifffile
 import zarr
+from hypothesis import settings
 from PIL import Image
 from tests.tissue import tissue, workplace
 
 __all__ = ["tissue", "workplace"]  # fixtures for all tests
+
+settings.register_profile("fixed", derandomize=True)
+settings.load_profile("fixed")
 
 Array = npt.NDArray[Any]
 

@@ -10,6 +10,9 @@ from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import BLACK, drawn
 from stainbridge.types import Mask, Pixels, Plane
 
+#: A smear: less than this share of it is darker than bare glass, but what is, is darker by many times this much, the
+#: optical density of a few grey levels. There the root would make a veil of the scanner's noise.
+SMEAR_SHARE, GLASS_NOISE, SMEAR_CONTRAST = 0.08, 0.02, 10.0
 #: A fluorescence channel's signal is shown against at least so many times its noise.
 NOISE_SPAN = 12.0
 #: The background of a channel ends so many times its noise above the fifth percentile, of a 3 x 3 median.
@@ -42,6 +45,7 @@ def tissue_density(image: Image) -> Plane:
     density, ignore = _brightfield(image) if is_brightfield(image) else (_fluorescence(image), ~image.valid)
     if is_blank(density, ignore):
         return np.zeros(density.shape, np.float32)
+    density = np.clip(density - _veil(density[~ignore]), 0, None)
     density[ignore] = 0
     return _normalised(np.sqrt(density))
 
@@ -56,6 +60,14 @@ def _brightfield(image: Image) -> tuple[Plane, Mask]:
     if light is not None:
         density -= light
     return np.clip(density - _background(density[~ignore]), 0, None), ignore
+
+
+def _veil(above: np.ndarray) -> float:
+    """What to take off densities above glass: nothing, but on a smear of scattered dark cells the noise between."""
+    sample = above[::5]
+    if sample.size == 0 or float((sample > 2 * GLASS_NOISE).mean()) > SMEAR_SHARE:
+        return 0.0
+    return GLASS_NOISE if float(np.percentile(sample, 99.5)) > SMEAR_CONTRAST * GLASS_NOISE else 0.0
 
 
 def _background(density: np.ndarray) -> float:

@@ -13,12 +13,16 @@ from stainbridge.errors import InputError
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """The global search: chart size in pixels; how many angles over 360°, scales over 0.5 to 2, hypotheses to keep."""
+    """The global search: chart size in pixels; how many angles over 360°, scales over 0.5 to 2, hypotheses to keep.
+
+    `features_px`: longest side of the pictures that point features are matched on for one more hypothesis.
+    """
 
     chart_px: int = 64
     angles: int = 48
     scales: int = 11
     hypotheses: int = 12
+    features_px: int = 1024
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ PRESETS: dict[str, RegisterConfig] = {
     "fast": RegisterConfig(
         name="fast",
         working_px=512,
-        search=SearchConfig(angles=48, scales=9, hypotheses=12),
+        search=SearchConfig(angles=48, scales=9, hypotheses=12, features_px=512),
         affine=AffineConfig(sizes_px=(128, 256), steps=(30, 30), keep=(3, 2)),
         deformable=DeformableConfig(sizes_px=(128, 256, 384), steps=(25, 25, 15), symmetric=False),
     ),

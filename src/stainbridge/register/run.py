@@ -15,6 +15,7 @@ from stainbridge.imaging.image import Image
 from stainbridge.register.affine import refine
 from stainbridge.register.config import RegisterConfig
 from stainbridge.register.deformable import deform
+from stainbridge.register.features import feature_starts
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.result import Registration, StageRecord, Status
 from stainbridge.register.search import Hypothesis, search
@@ -110,6 +111,9 @@ def _pipeline(
     if start is None:
         flips = (False, True) if config.allow_flip else (False,)
         starts = search(fixed, moving, config.search, flips=flips, max_rotation_deg=config.max_rotation_deg)
+        size, seed = config.search.features_px, config.seed
+        matched = feature_starts(fixed, moving, allow_flip=config.allow_flip, size_px=size, seed=seed)
+        starts += [item for item in matched if abs(_affine(run, item).rotation_deg) <= config.max_rotation_deg]
     else:
         starts = [Hypothesis(_affine_part(start, fixed), 0.0)]
     if not starts:
