@@ -62,6 +62,7 @@ class Row:
     robustness: float
     folded: float
     seconds: float
+    predicted: float
 
 
 def pairs(sets: tuple[str, ...], both: bool) -> Iterator[Pair]:
@@ -123,13 +124,22 @@ def measure(pair: Pair, config: RegisterConfig) -> Row:
     seconds = time.perf_counter() - began
     moving = pair.moving.frame
     if result.solution is None:
-        return Row(pair.name, result.status, 1.0, float("nan"), 0.0, 0.0, seconds)
+        return Row(pair.name, result.status, 1.0, float("nan"), 0.0, 0.0, seconds, float("nan"))
     before = np.linalg.norm(pair.fixed_px - pair.moving_px, axis=1)
     after = np.linalg.norm(result.warp_points(pair.fixed_px, to="moving") - pair.moving_px, axis=1)
     folded = folded_share(result.transform, pair.fixed.frame.fit(1024))
     diagonal = float(np.hypot(moving.width, moving.height))
     error = float(np.median(after))
-    return Row(pair.name, result.status, error / diagonal, error, float((after < before).mean()), folded, seconds)
+    return Row(
+        pair.name,
+        result.status,
+        error / diagonal,
+        error,
+        float((after < before).mean()),
+        folded,
+        seconds,
+        result.predicted_rtre,
+    )
 
 
 def main() -> None:
@@ -146,7 +156,8 @@ def main() -> None:
         starts = (s for n, pair in enumerate(cases) for s in hard_starts(pair, n * 2 * ROTATIONS, options.seed))
         cases = (start for index, start in enumerate(starts) if index % options.every == 0)
     rows = []
-    print(f"{'pair':38s} {'status':9s} {'rTRE':>7s} {'px':>7s} {'improved':>8s} {'folded':>7s} {'s':>6s}  best peer")
+    heads = f"{'improved':>8s} {'folded':>7s} {'s':>6s} {'predicted':>9s}  best peer"
+    print(f"{'pair':38s} {'status':9s} {'rTRE':>7s} {'px':>7s} {heads}")
     for pair in cases:
         row = measure(pair, config)
         print(
@@ -161,7 +172,7 @@ def _line(row: Row, peer: float | None) -> str:
     target = "" if peer is None else f"{peer:.4f}" + (" reached" if row.rtre <= peer + 3e-4 else "")
     return (
         f"{row.name:38s} {row.status:9s} {row.rtre:7.4f} {row.error_px:7.2f} {row.robustness:8.1%} {row.folded:7.2%} "
-        f"{row.seconds:6.2f}  {target}"
+        f"{row.seconds:6.2f} {row.predicted:9.4f}  {target}"
     )
 
 

@@ -12,6 +12,7 @@ from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.register.config import AffineConfig
 from stainbridge.register.prepare import Section
 from stainbridge.register.search import Hypothesis
+from stainbridge.types import Matrix
 
 
 def refine(fixed: Section, moving: Section, starts: list[Hypothesis], config: AffineConfig) -> list[Hypothesis]:
@@ -24,24 +25,27 @@ def refine(fixed: Section, moving: Section, starts: list[Hypothesis], config: Af
 
 
 def _climb(
-    fixed: Section, moving: Section, matrices: list[np.ndarray], size: int, steps: int, rate: float, radius: int
+    fixed: Section, moving: Section, matrices: list[Matrix], size: int, steps: int, rate: float, radius: int
 ) -> list[Hypothesis]:
     frame, target, outline = fixed.at(size)
     scale = float(np.mean([np.sqrt(abs(np.linalg.det(m[:2, :2]))) for m in matrices]))
     longest = max(moving.frame.size_um) / (max(frame.mpp) * scale)
     _, source, _ = moving.at(max(8, round(longest)))
-    similarity = LocalNCC.of(target, radius)
-    total = outline.sum()
-    points = unit_points(frame)
-    start = torch.tensor(np.stack([m[:2] for m in matrices]), dtype=torch.float32)
-    delta = torch.zeros(len(matrices), 2, 3, requires_grad=True)
-    optimiser = torch.optim.Adam([delta], lr=rate, betas=(0.9, 0.95))
+    similarity, total = LocalNCC.of(target, radius), outline.sum()
+    unit = _unit(frame)
+    before = torch.tensor(unit @ _from_normalised(frame), dtype=torch.float32)
+    after = np.linalg.inv(_from_normalised(moving.frame)) @ np.stack(matrices) @ np.linalg.inv(unit)
+    after_step = torch.tensor(after, dtype=torch.float32)
+    step = torch.zeros(len(matrices), 2, 3, requires_grad=True)
+    optimiser = torch.optim.Adam([step], lr=rate, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps), eta_min=rate / 10)
     expanded = source.expand(len(matrices), -1, -1, -1)
 
     def score() -> Tensor:
-        where = moving.normalised(_map(points, delta, start, fixed))
-        inside = ((where.detach().abs() <= 1).all(-1)[:, None]).float()
+        moved = torch.eye(3) + F.pad(step, (0, 0, 0, 1))
+        theta = (after_step @ moved @ before)[:, :2]
+        where = F.affine_grid(theta, [len(matrices), 1, frame.height, frame.width], align_corners=False)
+        inside = (where.detach().abs().amax(-1) <= 1)[:, None]
         warped = F.grid_sample(expanded, where, padding_mode="border", align_corners=False)
         return similarity(warped, outline * inside) / total
 
@@ -52,29 +56,18 @@ def _climb(
         schedule.step()
     with torch.no_grad():
         final = score().tolist()
-    return [
-        Hypothesis(_matrix(m, d, fixed), s)
-        for m, d, s in zip(matrices, delta.detach().double().numpy(), final, strict=True)
-    ]
+    moves = np.eye(3) + np.pad(step.detach().double().numpy(), ((0, 0), (0, 1), (0, 0)))
+    found = np.stack(matrices) @ np.linalg.inv(unit) @ moves @ unit
+    return [Hypothesis(matrix, value) for matrix, value in zip(found, final, strict=True)]
 
 
-def unit_points(frame: Frame) -> Tensor:
-    """Pixel centres (H, W, 2) in units of half the longer side, about the frame's centre."""
-    half = max(frame.size_um) / 2
-    centres = (frame.centres_um() - frame.centre_um) / half
-    return torch.tensor(centres.reshape(frame.height, frame.width, 2), dtype=torch.float32)
+def _unit(frame: Frame) -> Matrix:
+    """µm to units of half the frame's longer side about its centre, in which all parameters are of one size."""
+    half, (x, y) = max(frame.size_um) / 2, frame.centre_um
+    return np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
 
 
-def _map(points: Tensor, delta: Tensor, start: Tensor, fixed: Section) -> Tensor:
-    """Unit points moved by (I + delta), then taken by `start` to moving µm: (B, H, W, 2)."""
-    half = max(fixed.frame.size_um) / 2
-    moved = points + torch.einsum("bij,hwj->bhwi", delta[:, :, :2], points) + delta[:, None, None, :, 2]
-    um = moved * half + torch.tensor(fixed.frame.centre_um, dtype=torch.float32)
-    return torch.einsum("bij,bhwj->bhwi", start[:, :, :2], um) + start[:, None, None, :, 2]
-
-
-def _matrix(start: np.ndarray, delta: np.ndarray, fixed: Section) -> np.ndarray:
-    half, centre = max(fixed.frame.size_um) / 2, np.asarray(fixed.frame.centre_um)
-    to_unit = np.array([[1 / half, 0, -centre[0] / half], [0, 1 / half, -centre[1] / half], [0, 0, 1]])
-    step = np.eye(3) + np.vstack([delta, np.zeros(3)])
-    return np.asarray(start @ np.linalg.inv(to_unit) @ step @ to_unit)
+def _from_normalised(frame: Frame) -> Matrix:
+    """`grid_sample` coordinates of the frame, −1 and 1 at its outer edges, to µm."""
+    (width, height), (x, y) = frame.size_um, frame.centre_um
+    return np.array([[width / 2, 0, x], [0, height / 2, y], [0, 0, 1.0]])
