@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from stainbridge.errors import RegistrationError
+from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pair import PhantomPair, generate_pair
 from stainbridge.register.config import RegisterConfig
@@ -50,6 +51,12 @@ def test_a_given_start_replaces_the_search(pair: PhantomPair) -> None:
     start = Affine(np.vstack([rows, [0, 0, 1]]), pair.fixed.frame, pair.moving.frame)
     result = register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast"), start=start)
     assert median_rtre(pair, result.transform) < 0.01
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused(pair: PhantomPair) -> None:
+    with pytest.raises(InputError, match="no CUDA device"):
+        register_slides(pair.fixed, pair.moving, RegisterConfig(device="cuda"))
 
 
 def test_a_blank_slide_fails_with_its_name() -> None:

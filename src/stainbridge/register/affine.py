@@ -56,7 +56,7 @@ def _climb(
         schedule.step()
     with torch.no_grad():
         final = score().tolist()
-    moves = np.eye(3) + np.pad(step.detach().double().numpy(), ((0, 0), (0, 1), (0, 0)))
+    moves = np.eye(3) + np.pad(step.detach().double().cpu().numpy(), ((0, 0), (0, 1), (0, 0)))
     found = np.stack(matrices) @ np.linalg.inv(unit) @ moves @ unit
     return [Hypothesis(matrix, value) for matrix, value in zip(found, final, strict=True)]
 

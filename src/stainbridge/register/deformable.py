@@ -93,7 +93,7 @@ def climb(
         velocity = _level(fixed, moving, start, config, size, steps, velocity)
         progress((index + 1) / len(sizes))
     with torch.no_grad():
-        flow = exponentiate(velocity)[0].double().numpy()
+        flow = exponentiate(velocity)[0].double().cpu().numpy()
     half = np.array(fixed.frame.size_um)[:, None, None] / 2
     grid = fixed.frame.at_mpp((fixed.frame.size_um[0] / flow.shape[2], fixed.frame.size_um[1] / flow.shape[1]))
     return DisplacementField((flow * half).astype(np.float32), grid, fixed.frame, fixed.frame)

@@ -36,7 +36,7 @@ def feature_starts(fixed: Section, moving: Section, *, allow_flip: bool, size_px
 def _picture(section: Section, size_px: int) -> tuple[npt.NDArray[np.uint8], Matrix]:
     """8-bit density (H, W), and the matrix from its pixels (corner origin) to µm."""
     frame, density, outline = section.at(size_px)
-    plane = np.clip((density * outline)[0, 0].numpy() * 210, 0, 255).astype(np.uint8)
+    plane = np.clip((density * outline)[0, 0].cpu().numpy() * 210, 0, 255).astype(np.uint8)
     return plane, np.array([[frame.mpp[0], 0, frame.origin_um[0]], [0, frame.mpp[1], frame.origin_um[1]], [0, 0, 1.0]])
 
 

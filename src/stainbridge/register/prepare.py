@@ -54,7 +54,7 @@ def _shrunk(section: Section, longest_px: int) -> tuple[Frame, Tensor, Tensor]:
     frame = section.frame.fit(longest_px)
     size = (frame.width, frame.height)
     planes = (
-        torch.from_numpy(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA))[None, None]
+        torch.tensor(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA))[None, None]
         for plane in (section.density, section.outline)
     )
     density, outline = planes

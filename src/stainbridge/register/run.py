@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 
+from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.imaging.image import Image
 from stainbridge.register.affine import refine
@@ -74,8 +75,19 @@ def register_slides(
     """
     run = _Run(fixed, moving, config, time.perf_counter())
     tell = progress or (lambda _stage, _share: None)
-    with _threads(config.threads):
+    device = device_of(config)
+    # A device context costs a Python call per operation; without one tensors are made on the CPU.
+    with _threads(config.threads), torch.device(device) if device != "cpu" else nullcontext():
         return _register(run, start, (fixed_mask, moving_mask), tell)
+
+
+def device_of(config: RegisterConfig) -> str:
+    """Where to compute; raises `InputError` when "cuda" is asked for and there is none."""
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "no CUDA device can be used", expected="a GPU and a CUDA build of torch", remedy="use auto or cpu"
+        )
+    return "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def _correlate(fixed: tuple[Tensor, Tensor], moving: tuple[Tensor, Tensor]) -> t
         shift = torch.where(shift >= size_a, shift - size, shift)
         scores.append(best)
         shifts.append(shift + (size_b - size_a) / 2)
-    return torch.cat(scores).numpy(), torch.cat(shifts).double().numpy()
+    return torch.cat(scores).cpu().numpy(), torch.cat(shifts).double().cpu().numpy()
 
 
 def _scores(a: Tensor, b: Tensor, size: int, mask_a: Tensor, mask_b: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def verify(fixed: Section, moving: Section, transform: Transform) -> Verificatio
     frame, _, _ = fixed.at(SIZE_PX)
     moves = np.concatenate([np.eye(3)[None], _displacements(fixed)])
     where = _where(transform, moving, frame, moves)
-    correlation = _local_ncc(fixed, moving, where).numpy()
+    correlation = _local_ncc(fixed, moving, where).cpu().numpy()
     chance = correlation[1:]
     sharpness = float((correlation[0] - chance.mean()) / max(float(chance.std()), 1e-3))
     score = float(correlation[0] + _ngf(fixed, moving, where[:1])[0]) / 2
@@ -121,11 +121,15 @@ def _ngf(fixed: Section, moving: Section, where: Tensor) -> Tensor:
 
 
 def _overlap(fixed: Section, moving: Section, where: Tensor) -> float:
-    region = torch.from_numpy(moving.region.astype(np.float32))[None, None]
-    covered = F.grid_sample(region, where, align_corners=False)[0, 0].numpy() > 0.5
+    region = torch.tensor(moving.region.astype(np.float32))[None, None]
+    covered = F.grid_sample(region, where, align_corners=False)[0, 0].cpu().numpy() > 0.5
     frame, _, _ = fixed.at(SIZE_PX)
-    mine = F.interpolate(
-        torch.from_numpy(fixed.region.astype(np.float32))[None, None], (frame.height, frame.width), mode="area"
-    )[0, 0].numpy()
+    mine = (
+        F.interpolate(
+            torch.tensor(fixed.region.astype(np.float32))[None, None], (frame.height, frame.width), mode="area"
+        )[0, 0]
+        .cpu()
+        .numpy()
+    )
     mine = mine > 0.5
     return float((covered & mine).sum() / max(1, min(int(mine.sum()), int(covered.sum()) or 1)))
