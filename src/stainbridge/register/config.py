@@ -29,9 +29,9 @@ class SearchConfig:
 class AffineConfig:
     """Affine refinement: longest side, steps and survivors of each round, coarse to fine."""
 
-    sizes_px: tuple[int, ...] = (128, 256, 512)
-    steps: tuple[int, ...] = (40, 40, 30)
-    keep: tuple[int, ...] = (4, 2, 2)
+    sizes_px: tuple[int, ...] = (64, 128, 256, 512)
+    steps: tuple[int, ...] = (40, 40, 40, 30)
+    keep: tuple[int, ...] = (13, 4, 2, 2)
     radius: int = 12
 
 
@@ -168,7 +168,9 @@ PRESETS: dict[str, RegisterConfig] = {
         name="accurate",
         working_px=2048,
         search=SearchConfig(angles=60, scales=13, hypotheses=16),
-        affine=AffineConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(40, 40, 30, 20, 10), keep=(6, 3, 2, 1, 1)),
+        affine=AffineConfig(
+            sizes_px=(64, 128, 256, 512, 1024, 2048), steps=(40, 40, 40, 30, 20, 10), keep=(17, 6, 3, 2, 1, 1)
+        ),
         deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(60, 60, 60, 40, 20)),
     ),
 }
