@@ -1,7 +1,7 @@
 """Starts from matched points: what the search's coarse charts cannot see, such as scattered cells, features can.
 
-SIFT (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94) on tissue density, mutual ratio-tested matches, a similarity by
-random sample consensus. Across unlike stains it finds little, and then says nothing; the search stands on its own.
+SIFT (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94) on tissue density, ratio-tested matches, a similarity by random
+sample consensus. Across unlike stains it finds little, and then says nothing; the search stands on its own.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def _matrix(linear: np.ndarray, shift_um: np.ndarray, fixed: Section, moving: Se
 
 
 def _distinct(ranked: list[Hypothesis], fixed: Section, count: int) -> list[Hypothesis]:
-    """The first `count` that differ by more than a tenth of the section's radius somewhere on it."""
+    """The first `count` that differ by more than 0.15 of the section's radius at a corner of its frame."""
     corners = _corners(fixed.frame)
     kept: list[Hypothesis] = []
     for item in ranked:
