@@ -25,8 +25,8 @@ from stainbridge.slides.slide import Slide
 
 Progress = Callable[[str, float], None]
 
-#: Below these a result cannot be told from chance. On the real pairs of docs/register.md right placements had a
-#: sharpness of 6 and more, wrong ones up to 4.
+#: Below these a result cannot be told from chance. Not calibrated: right placements of the real pairs had a sharpness
+#: of 6 and more, but some wrong ones passed 4.5 too (docs/register.md).
 MIN_SHARPNESS = 4.5
 MIN_OVERLAP = 0.3
 
