@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,18 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import Affine
-from stainbridge.metrics.landmarks import robustness, score_landmarks, spread, target_registration_errors
+from stainbridge.metrics.landmarks import (
+    CaseErrors,
+    Spread,
+    acrobat_scores,
+    anhir_scores,
+    average_ranks,
+    case_errors,
+    robustness,
+    score_landmarks,
+    spread,
+    target_registration_errors,
+)
 
 FIXED = Frame("fixed", height=300, width=400, mpp=(0.5, 0.5))
 MOVING = Frame("moving", height=300, width=400, mpp=(0.25, 0.25))
@@ -64,3 +77,61 @@ def test_landmarks_that_do_not_correspond_are_refused() -> None:
 def test_no_landmarks_are_refused() -> None:
     with pytest.raises(InputError, match="no landmarks"):
         score_landmarks(shift_um(0, 0), landmarks([], FIXED), landmarks([], MOVING))
+
+
+# The hand-worked case: three cases of three landmarks; the second method has no result for the second case.
+BEFORE = (np.array([0.03, 0.05, 0.1]), np.array([0.2, 0.2, 0.5]), np.array([0.01, 0.02, 0.03]))
+GOOD = (np.array([0.01, 0.02, 0.2]), np.array([0.1, 0.3, 0.2]), np.array([0.01, 0.01, 0.04]))
+GAPS = (np.array([0.005, 0.01, 0.02]), None, np.array([0.01, 0.01, 0.01]))
+
+
+def cases(after: tuple[np.ndarray | None, ...]) -> list[CaseErrors]:
+    return [case_errors(*pair) for pair in zip(BEFORE, after, strict=True)]
+
+
+def test_anhir_scores_are_those_worked_by_hand() -> None:
+    scores = anhir_scores(cases(GOOD))
+    assert (scores.cases, scores.missing) == (3, 0)
+    assert scores.amrtre == pytest.approx((0.02 + 0.2 + 0.01) / 3)
+    assert scores.mmrtre == pytest.approx(0.02)
+    assert scores.amaxrtre == pytest.approx((0.2 + 0.3 + 0.04) / 3)
+    assert scores.robustness == pytest.approx((2 / 3 + 2 / 3 + 1 / 3) / 3)
+
+
+def test_a_missing_result_counts_as_unregistered_and_not_robust() -> None:
+    scores = anhir_scores(cases(GAPS))
+    assert (scores.cases, scores.missing) == (3, 1)
+    assert scores.amrtre == pytest.approx((0.01 + 0.2 + 0.01) / 3)
+    assert scores.robustness == pytest.approx((1 + 0 + 2 / 3) / 3)
+
+
+def test_a_missing_result_cannot_be_robust() -> None:
+    with pytest.raises(InputError, match="no robustness"):
+        CaseErrors(Spread(1, 1, 1, 1), None, robustness=0.5)
+
+
+def test_ranks_share_ties_and_a_missing_result_ranks_as_unregistered() -> None:
+    ranks = average_ranks({"good": cases(GOOD), "gaps": cases(GAPS), "none": cases((None, None, None))})
+    # medians: case 1 .02 .01 .05 -> 2 1 3; case 2 .2 .2 .2 -> all tied; case 3 .01 .01 .02 -> 1.5 1.5 3
+    assert ranks == {
+        "good": pytest.approx((2 + 2 + 1.5) / 3),
+        "gaps": pytest.approx((1 + 2 + 1.5) / 3),
+        "none": pytest.approx((3 + 2 + 3) / 3),
+    }
+
+
+def test_methods_are_ranked_on_the_same_cases() -> None:
+    with pytest.raises(InputError, match=r"got \[2, 3\]"):
+        average_ranks({"all": cases(GOOD), "some": cases(GOOD)[:2]})
+
+
+def test_acrobat_takes_the_90th_percentile_of_each_image() -> None:
+    errors = [np.arange(11.0), np.full(4, 30.0), np.array([2.0])]
+    scores = acrobat_scores(errors)
+    assert (scores.images, scores.median_p90_um, scores.mean_p90_um) == (3, 9, pytest.approx(41 / 3))
+
+
+@pytest.mark.parametrize("summary", [anhir_scores, acrobat_scores])
+def test_no_cases_are_refused(summary: Callable[[list[object]], object]) -> None:
+    with pytest.raises(InputError, match="expected at least one"):
+        summary([])
