@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.ndimage import uniform_filter
 
-from stainbridge.imaging.similarity.lncc import LocalNCC, box_sum
+from stainbridge.imaging.similarity.lncc import LocalNCC, box_sum, local_ncc
 
 
 def test_box_sums_are_window_sums_with_zeros_outside() -> None:
@@ -33,3 +33,19 @@ def test_flat_windows_say_nothing() -> None:
     fixed = torch.rand(1, 1, 30, 30, generator=torch.Generator().manual_seed(4))
     flat = torch.full_like(fixed, 0.5)
     assert abs(float(LocalNCC.of(fixed, 4)(flat, torch.ones_like(fixed)))) < 1.0  # of 900 windows
+
+
+def test_the_mean_is_that_of_correlations_by_scipy() -> None:
+    generator = torch.Generator().manual_seed(5)
+    fixed, moving = (torch.rand(1, 1, 20, 22, dtype=torch.float64, generator=generator) for _ in range(2))
+    a, b = fixed[0, 0].numpy(), moving[0, 0].numpy()
+
+    def window(x: np.ndarray) -> np.ndarray:
+        return uniform_filter(x, 5)
+
+    covariance = window(a * b) - window(a) * window(b)
+    variances = (window(a * a) - window(a) ** 2 + 0.01) * (window(b * b) - window(b) ** 2 + 0.01)
+    inner = torch.zeros_like(fixed)
+    inner[..., 2:-2, 2:-2] = 1
+    expected = (covariance / np.sqrt(variances))[2:-2, 2:-2].mean()
+    np.testing.assert_allclose(local_ncc(fixed, moving, inner, radius=2, noise=0.01), [expected], rtol=1e-9)

@@ -52,6 +52,23 @@ class LocalNCC:
         return score
 
 
+def local_ncc(
+    fixed: Tensor, moving: Tensor, weight: Tensor | None = None, radius: int = 4, noise: float = 1e-3
+) -> Tensor:
+    """Mean local NCC of (N, 1, H, W) pictures over windows of (2·radius + 1)², −1 to 1, as (N,); symmetric.
+
+    `weight` (N or 1, 1, H, W) is that of the windows' centres; windows are cut at the border. `noise` is added to the
+    local variances. Differentiable in both pictures.
+    """
+    weight = torch.ones_like(fixed) if weight is None else weight.to(fixed).expand_as(fixed)
+    score = LocalNCC.of(fixed.detach(), radius, noise)(moving, weight)
+    if fixed.requires_grad:  # the same number, which now also depends on `fixed`
+        swapped = LocalNCC.of(moving.detach(), radius, noise)(fixed, weight)
+        score = score + swapped - swapped.detach()
+    total = weight.sum((1, 2, 3))
+    return score / total.where(total > 0, 1)
+
+
 def _statistics(moving: Tensor, of: LocalNCC) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     mean = box_sum(moving, of.radius) / of.count
     variance = (box_sum(moving * moving, of.radius) / of.count - mean * mean).clamp_min(0) + of.noise

@@ -1,0 +1,17 @@
+"""Averages over the part of a picture that counts."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def weighted_mean(values: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean of (N, C, H, W) over channels and pixels, as (N,); `weight` ≥ 0 broadcasts to it.
+
+    A sample whose weights are all 0 has mean 0, and no gradient.
+    """
+    if weight is None:
+        return values.mean((1, 2, 3))
+    weight = weight.to(values).expand_as(values)
+    total = weight.sum((1, 2, 3))
+    return (values * weight).sum((1, 2, 3)) / total.where(total > 0, 1)
