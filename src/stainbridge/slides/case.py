@@ -20,8 +20,9 @@ OpenSlideFunction = Callable[[], Slide]
 class Case:
     """A fixed and a moving slide, opened only when wanted; the caller closes what it opened.
 
-    `landmarks` are (fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of its slide. A mask is
-    a slide of one channel, non-zero where its slide is to be used. Raises `InputError` when landmarks don't correspond.
+    `landmarks` are (fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of its slide;
+    `moving_only` are moving points whose fixed counterparts a challenge keeps to itself. A mask is a slide of one
+    channel, non-zero where its slide is to be used. Raises `InputError` when landmarks don't correspond.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Case:
     landmarks: tuple[Points, Points] | None = None
     open_fixed_mask: OpenSlideFunction | None = None
     open_moving_mask: OpenSlideFunction | None = None
+    moving_only: Points | None = None
 
     def __post_init__(self) -> None:
         if self.landmarks is None:
@@ -52,6 +54,7 @@ class Case:
         landmarks: tuple[Points, Points] | None = None,
         fixed_mask: Path | None = None,
         moving_mask: Path | None = None,
+        moving_only: Points | None = None,
     ) -> Self:
         """A case of files; they are not touched until opened."""
         return cls(
@@ -61,6 +64,7 @@ class Case:
             landmarks,
             _later(fixed_mask),
             _later(moving_mask),
+            moving_only,
         )
 
 
