@@ -58,4 +58,5 @@ def _cubic_b_spline(distance: Tensor) -> Tensor:
 
 
 def _entropy(p: Tensor) -> Tensor:
-    return torch.special.entr(p.clamp_min(torch.finfo(p.dtype).tiny)).sum(-1)
+    entropy: Tensor = torch.special.entr(p.clamp_min(torch.finfo(p.dtype).tiny)).sum(-1)
+    return entropy
