@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stainbridge.cli import evaluate_images, evaluate_masks
 from stainbridge.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def landmarks(
         print_json(asdict(scores))
     else:
         print(table(scores, calibrated=registration.fixed.calibrated))
+
+
+app.command("images")(evaluate_images.images)
+app.command("masks")(evaluate_masks.masks)
 
 
 def table(scores: LandmarkScores, *, calibrated: bool) -> str:
