@@ -18,7 +18,7 @@ from stainbridge.phantom.slide import PhantomSlide
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 
-SMALL = PairConfig(seed=5, size_px=512, mpp=4.0, moving_stain="Ki67")
+SMALL = PairConfig(seed=5, size_px=512, mpp=4.0, moving_stain="Ki67", tear=True, damage=False, artefacts=False)
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.artefacts import Artefact, BlackBorder, Dust, PenMark, ScaleBar, UnevenLight
 from stainbridge.phantom.deformation import STEEPEST, DeformationConfig, elastic, steepness, tissue_from_slide
+from stainbridge.phantom.laboratory import REFERENCE, Laboratory, colours, transmit
 from stainbridge.phantom.outline import TissueConfig
 from stainbridge.phantom.section import Section
-from stainbridge.phantom.stain import DYES, REFERENCE, STAINS, Laboratory, colours, stain_named, transmit
+from stainbridge.phantom.stains import DYES, STAINS, stain_named
 
 SLIDE = Frame("slide", 400, 500, (4.0, 4.0))
 TISSUE = Frame("tissue", 400, 400, (4.0, 4.0))
@@ -38,7 +39,7 @@ def test_beer_lambert_multiplies_light() -> None:
 
 
 def test_every_stain_uses_known_dyes_and_is_found_in_any_case() -> None:
-    assert all(dye in DYES for stain in STAINS.values() for dye in stain.dyes)
+    assert all(DYES[dye.name] is dye for stain in STAINS.values() for dye in stain.dyes)
     assert stain_named("panck") is STAINS["PanCK"]
     with pytest.raises(InputError, match="HE"):
         stain_named("unheard of")

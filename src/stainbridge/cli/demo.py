@@ -59,7 +59,7 @@ def demo(
     from stainbridge.slides.open import open_slide
 
     with result_folder(out, overwrite=overwrite) as folder, progress_bar() as progress:
-        pair = generate_pair(seed=seed, size_px=size, moving_stain="Ki67", rotation_deg=140.0, flip=True)
+        pair = generate_pair(seed=seed, size_px=size, moving_stain="Ki67", rotation_deg=140.0, flip=True, tear=True)
         for name, section in ((FIXED, pair.fixed), (MOVING, pair.moving)):
             _write(section, folder / name, progress)
         with open_slide(folder / FIXED, stain="HE") as fixed, open_slide(folder / MOVING, stain="Ki67") as moving:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,16 +20,23 @@ _BITS = 4
 _RIM = 8
 
 
-class Artefact(Protocol):
+class Artefact(ABC):
     """Something that changes the light of a read in place; placed by position on the slide, whatever is read."""
 
+    #: Whether a fluorescence camera sees it too.
+    in_dark_field: ClassVar[bool] = False
+
+    @abstractmethod
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
         """Change `light` (H, W, 3), read on `frame`, of the slide described by `slide`."""
-        ...
+
+    def reach_px(self, frame: Frame, slide: Frame) -> int:
+        """How many pixels of light around `frame` it depends on."""
+        return 0
 
 
 @dataclass(frozen=True)
-class PenMark:
+class PenMark(Artefact):
     """A stroke of a felt pen along `path`: (x, y) and `width` in shares of the slide's size and shorter side."""
 
     path: tuple[tuple[float, float], ...]
@@ -51,9 +59,10 @@ class PenMark:
 
 
 @dataclass(frozen=True)
-class Dust:
+class Dust(Artefact):
     """`count` dark specks of about `radius_um`, scattered over the slide by `seed`."""
 
+    in_dark_field: ClassVar[bool] = True
     count: int = 25
     radius_um: float = 25.0
     seed: int = 0
@@ -72,7 +81,7 @@ class Dust:
 
 
 @dataclass(frozen=True)
-class ScaleBar:
+class ScaleBar(Artefact):
     """A burnt-in scale bar with its length, at the lower left."""
 
     length_um: float = 500.0
@@ -99,7 +108,7 @@ class ScaleBar:
 
 
 @dataclass(frozen=True)
-class BlackBorder:
+class BlackBorder(Artefact):
     """Black stripes where the scanner saw nothing: shares of the slide's size at left, top, right, bottom."""
 
     shares: tuple[float, float, float, float] = (0.0, 0.02, 0.03, 0.0)
@@ -117,9 +126,10 @@ class BlackBorder:
 
 
 @dataclass(frozen=True)
-class UnevenLight:
+class UnevenLight(Artefact):
     """Light that varies smoothly over the slide by about `amount`, and falls off in each of the scanner's stripes."""
 
+    in_dark_field: ClassVar[bool] = True
     amount: float = 0.05
     stripe_um: float = 700.0
     seed: int = 0

@@ -6,6 +6,8 @@ import numpy as np
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.materials import Materials, Raster
+from stainbridge.phantom.nuclei import GLOMERULAR_GAP_UM
+from stainbridge.phantom.organs import Organ
 from stainbridge.phantom.randomness import bands, key
 from stainbridge.phantom.tissue import Anatomy
 from stainbridge.types import Plane
@@ -13,19 +15,21 @@ from stainbridge.types import Plane
 Parts = dict[str, Plane]
 
 
-def materials(coarse: Anatomy, frame: Frame, seed: int, section: int) -> Materials:
+def materials(organ: Organ, coarse: Anatomy, frame: Frame, seed: int, section: int) -> Materials:
     """Materials on `frame`, from the anatomy on a coarser frame whose pixels are whole multiples of `frame`'s."""
     raster = Raster(coarse, frame, seed, section)
     stripes = _stripes(raster, seed)
     grain = 1 + 0.14 * raster.texture("grain", 2.2) + 0.10 * raster.texture("fine grain", 0.9)
     tumour = raster.fine(coarse.tumour)
     parts = dict.fromkeys(Materials.__dataclass_fields__, raster.nothing)
+    dead = _necrosis(raster, grain)
     parts |= _vessels(raster, stripes)
-    parts |= _fat(raster)
+    parts |= _fat(raster, organ.septum_um)
     cuff, duct_lining = _duct(raster)
     parts |= _glands(raster, tumour, grain)
     parts["epithelium"] = parts["epithelium"] + duct_lining * grain
-    parts |= _follicle(raster)
+    parts["necrosis"] = parts["necrosis"] + dead
+    parts |= _tuft(raster, parts) if organ.tufts else _follicle(raster)
     parts |= _muscle(raster, stripes)
     parts["stroma"] = _stroma(raster, stripes, grain) + cuff * (1.05 + 0.33 * stripes)
     return Materials(**{name: np.asarray(part, np.float32) for name, part in parts.items()})
@@ -40,6 +44,14 @@ def _stripes(raster: Raster, seed: int) -> Plane:
     balance = np.clip(0.5 + 0.45 * weave, 0, 1)
     coarse, fine = bands(phase * 0.43, key(seed, "bundles")), bands(phase, key(seed, "stripes"))
     return np.asarray((coarse + balance * (fine - coarse)) * np.float32(visible))
+
+
+def _necrosis(raster: Raster, grain: Plane) -> Plane:
+    """Dead tissue: smudged, granular, without structure."""
+    if raster.absent(-raster.coarse.zones.necrosis_um):
+        return raster.nothing
+    dead = raster.take(raster.inside(-raster.fine(raster.coarse.zones.necrosis_um), 8))
+    return np.asarray(dead * grain * np.clip(0.72 + 0.25 * raster.texture("debris", 9), 0.1, 1))
 
 
 def _vessels(raster: Raster, stripes: Plane) -> Parts:
@@ -65,12 +77,12 @@ def _vessels(raster: Raster, stripes: Plane) -> Parts:
     }
 
 
-def _fat(raster: Raster) -> Parts:
-    """Fat is dissolved when tissue is embedded: only the cells' membranes are left."""
+def _fat(raster: Raster, half_width_um: float) -> Parts:
+    """Fat is dissolved when tissue is embedded: only the cells' membranes are left. Thicker ones are a lung's septa."""
     if raster.absent(-raster.coarse.zones.fat_um):
         return {}
     fat = raster.take(raster.inside(-raster.fine(raster.coarse.zones.fat_um), 2))
-    return {"fat_membrane": fat * raster.line(raster.fine(raster.coarse.fat_border_um), 1.2)}
+    return {"fat_membrane": fat * raster.line(raster.fine(raster.coarse.fat_border_um), half_width_um)}
 
 
 def _duct(raster: Raster) -> tuple[Plane, Plane]:
@@ -115,6 +127,23 @@ def _follicle(raster: Raster) -> Parts:
         return {}
     share = raster.take(raster.inside(raster.fine(raster.coarse.follicle_um)))
     return {"lymphoid": share * (1 + 0.1 * raster.texture("lymphoid", 3))}
+
+
+def _tuft(raster: Raster, parts: Parts) -> Parts:
+    """Glomeruli: loops of capillaries in a round space."""
+    if raster.absent(raster.coarse.follicle_um):
+        return {}
+    follicle = raster.fine(raster.coarse.follicle_um)
+    share = raster.take(raster.inside(follicle))
+    loops = raster.texture("loops", 8)
+    tuft = share * raster.inside(follicle + GLOMERULAR_GAP_UM + 3 * raster.texture("tuft", 14))
+    open_loops = tuft * np.clip(loops * 2.5 - 0.8, 0, 1)
+    rim = share * raster.line(follicle + 1.5, 1.5)
+    return {
+        "endothelium": parts["endothelium"] + (tuft - open_loops) * 0.55,
+        "blood": parts["blood"] + open_loops * np.clip(raster.texture("filled loops", 20) * 0.5, 0, 0.6),
+        "basement": parts["basement"] + 0.8 * rim + 0.35 * (tuft - open_loops),
+    }
 
 
 def _muscle(raster: Raster, stripes: Plane) -> Parts:

@@ -22,7 +22,8 @@ class DeformationConfig:
     """Placement of a section. `shift` and `elastic_scale` are shares of the tissue's shorter side.
 
     `elastic_um` is the root mean square elastic displacement, reduced where it would be too steep for its length
-    (`elastic_scale`). Raises `InputError` for a scale that is not positive or negative elastic values.
+    (`elastic_scale`). Cuts lie in slide space: of folds as the section lies, of tears once those are smoothed out.
+    Raises `InputError` for a scale that is not positive or negative elastic values.
     """
 
     rotation_deg: float = 0.0
@@ -32,7 +33,8 @@ class DeformationConfig:
     shift: tuple[float, float] = (0.0, 0.0)
     elastic_um: float = 0.0
     elastic_scale: float = 0.25
-    tear: Cut | None = None
+    tears: tuple[Cut, ...] = ()
+    folds: tuple[Cut, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
@@ -50,10 +52,9 @@ PLAIN = DeformationConfig()
 
 
 def tissue_from_slide(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
-    """The map that pulls tissue onto the slide: close the tear, undo the placement, then displace elastically."""
-    members: list[Transform] = []
-    if config.tear is not None:
-        members.append(Tear(config.tear, slide, opens=False))
+    """The map that pulls tissue onto the slide: undo folds and tears, then the placement, then displace elastically."""
+    members: list[Transform] = [Tear(fold, slide, opens=True) for fold in config.folds]
+    members += [Tear(tear, slide, opens=False) for tear in config.tears]
     placed = Affine(placement(config, tissue, slide), tissue, slide)
     members.append(placed.inverse())
     if config.elastic_um > 0:
@@ -102,6 +103,20 @@ def steepness(displacement: np.typing.NDArray[np.floating], spacing: float) -> f
     return float(np.sqrt(2 * (dx**2 + dy**2)))
 
 
+def unfolded(config: DeformationConfig, points_um: Points, slide: Frame) -> Points:
+    """Where slide points (N, 2) would lie had the section no folds."""
+    for fold in config.folds:
+        points_um = Tear(fold, slide, opens=True)(points_um)
+    return points_um
+
+
 def gap_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
-    """Signed distance of slide points (N, 2) to the tear's gap, negative inside; infinite without a tear."""
-    return np.full(len(points_um), np.inf) if config.tear is None else config.tear.gap_um(points_um)
+    """Signed distance of unfolded slide points (N, 2) to the tears' gaps, negative inside; infinite without a tear."""
+    distances = [tear.gap_um(points_um) for tear in config.tears]
+    return np.min(distances, axis=0) if distances else np.full(len(points_um), np.inf)
+
+
+def band_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
+    """Signed distance of slide points (N, 2) to the folds' bands, negative inside; infinite without a fold."""
+    distances = [fold.band_um(points_um) for fold in config.folds]
+    return np.min(distances, axis=0) if distances else np.full(len(points_um), np.inf)

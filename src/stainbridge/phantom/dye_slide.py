@@ -1,18 +1,19 @@
-"""A section as a slide of dye amounts in tissue space, so that whatever warps slides can lay it on glass."""
+"""A section in tissue space as a slide, of dye amounts or of class labels, so that whatever warps slides can lay it."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
+from stainbridge.phantom.generated import GeneratedSlide
+from stainbridge.phantom.parts import part_inside
 from stainbridge.phantom.section import Section
 from stainbridge.slides.slide import Channel, SlideInfo
 
@@ -20,20 +21,23 @@ FINEST_MPP = 0.1
 #: Resolutions offered, each this much coarser than the one before: the reader picks the next finer one.
 STEP = 1.12
 BLOCK_PX = 512
-BLOCKS_KEPT = 48  # 1.5 MB each
+BLOCKS_KEPT = 64  # 1.5 MB each
 
 
 @dataclass(frozen=True)
-class DyeSlide:
-    """`section` unstained by light: three float32 channels, the amounts of its stain's dyes; 0 is bare glass."""
+class BlockSlide(GeneratedSlide):
+    """What `section` shows anywhere, put together from blocks that are always the same, some of which are kept."""
 
     section: Section
 
     @property
+    @abstractmethod
     def info(self) -> SlideInfo:
-        """Three channels named after the dyes."""
-        dyes = tuple(Channel(dye) for dye in self.section.stain.dyes)
-        return SlideInfo("generated", "phantom", "generated", None, np.float32, dyes)
+        """The channels and the type of what is read."""
+
+    @abstractmethod
+    def drawn(self, place: Frame) -> npt.NDArray[np.generic]:
+        """(H, W, C) on a frame with square pixels."""
 
     @property
     def frame(self) -> Frame:
@@ -53,13 +57,10 @@ class DyeSlide:
         return self.section.stain.name
 
     def read(self, frame: Frame) -> Image:
-        """Dye amounts, (3, H, W) float32, on a frame with square pixels on the grid of the area; valid everywhere.
-
-        They are put together from blocks that are always the same, and some of which are kept.
-        """
+        """(C, H, W) on a frame with square pixels on the grid of the area; valid everywhere."""
         mpp = frame.mpp[0]
         x, y = (round(origin / mpp) for origin in frame.origin_um)
-        out = np.empty((frame.height, frame.width, 3), np.float32)
+        out = np.empty((frame.height, frame.width, len(self.info.channels)), self.info.dtype)
         for row in range(y // BLOCK_PX, (y + frame.height - 1) // BLOCK_PX + 1):
             for column in range(x // BLOCK_PX, (x + frame.width - 1) // BLOCK_PX + 1):
                 left, top = column * BLOCK_PX - x, row * BLOCK_PX - y
@@ -70,26 +71,48 @@ class DyeSlide:
         return Image(np.moveaxis(out, -1, 0), frame, np.ones(out.shape[:2], bool), self.stain)
 
     @cached_property
-    def _block(self) -> Callable[[float, int, int], npt.NDArray[np.float16]]:
-        return lru_cache(BLOCKS_KEPT)(self._drawn)
+    def _block(self) -> Callable[[float, int, int], npt.NDArray[np.generic]]:
+        return lru_cache(BLOCKS_KEPT)(self._placed)
 
-    def _drawn(self, mpp: float, column: int, row: int) -> npt.NDArray[np.float16]:
+    def _placed(self, mpp: float, column: int, row: int) -> npt.NDArray[np.generic]:
+        """One block, drawn where tissue can be: coarse blocks reach far beyond the area."""
+        block = np.zeros((BLOCK_PX, BLOCK_PX, len(self.info.channels)), self.info.dtype)
         grid = Frame(self.frame.name, BLOCK_PX, BLOCK_PX, (mpp, mpp))
         place = grid.crop(column * BLOCK_PX, row * BLOCK_PX, BLOCK_PX, BLOCK_PX)
-        return self.section.amounts(place).astype(np.float16)
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        size = np.array([self.section.tissue.width_um, self.section.tissue.height_um])
+        part = part_inside(place, (-0.05 * size, 1.05 * size))
+        if part is not None:
+            block[part.window] = self.drawn(part.frame)
+        return block
 
     def _level(self, mpp: float) -> Frame:
         tissue = self.section.tissue
         size = (int(np.ceil(tissue.height_um / mpp)), int(np.ceil(tissue.width_um / mpp)))
         return Frame(f"tissue {tissue.seed}", *size, (mpp, mpp))
+
+
+class DyeSlide(BlockSlide):
+    """The section unstained by light: three float32 channels, the amounts of its stain's dyes; 0 is bare glass."""
+
+    @property
+    def info(self) -> SlideInfo:
+        """Three channels named after the dyes."""
+        dyes = tuple(Channel(dye.name) for dye in self.section.stain.dyes)
+        return SlideInfo("generated", "phantom", "generated", None, np.float32, dyes)
+
+    def drawn(self, place: Frame) -> npt.NDArray[np.float16]:
+        """Dye amounts, (H, W, 3)."""
+        return self.section.amounts(place).astype(np.float16)
+
+
+class LabelSlide(BlockSlide):
+    """The section's tissue classes: one uint8 channel, numbered as in `classes.CLASS_NAMES`."""
+
+    @property
+    def info(self) -> SlideInfo:
+        """One channel."""
+        return SlideInfo("generated", "phantom", "generated", None, np.uint8, (Channel("class"),))
+
+    def drawn(self, place: Frame) -> npt.NDArray[np.uint8]:
+        """Class numbers, (H, W, 1)."""
+        return self.section.labels(place)[..., None]

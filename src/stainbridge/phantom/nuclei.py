@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
+from stainbridge.phantom.organs import Organ
 from stainbridge.phantom.outline import TissueConfig, sampled
 from stainbridge.phantom.randomness import Integers, key, uniform
 from stainbridge.phantom.tissue import Anatomy
@@ -45,6 +46,8 @@ CLASSES = (
 )
 EPITHELIUM, TUMOUR, DUCT, SPINDLE, MUSCLE, LYMPHOCYTE, CENTRE, ENDOTHELIUM, FAT = range(len(CLASSES))
 NONE = -1
+#: Between a glomerulus and its capsule.
+GLOMERULAR_GAP_UM = 7.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +75,7 @@ def nuclei(config: TissueConfig, coarse: Anatomy, window: Frame, section: int) -
 
     place = np.stack([(column + 0.1 + 0.8 * draw("x")) * CELL_UM, (row + 0.1 + 0.8 * draw("y")) * CELL_UM])
     probe = _Probe(coarse, place)
-    kind, target, sdf, angle_from = _classes(probe, draw)
+    kind, target, sdf, angle_from = _classes(config.parts, probe, draw)
     normal = probe.slope(sdf, angle_from)
     place = place + normal * target
     keep = (kind != NONE) & _spaced(place, kind, draw("rank"))
@@ -115,10 +118,13 @@ class _Probe:
         return np.asarray(gradient / np.maximum(np.hypot(gradient[0], gradient[1]), 1e-6))
 
 
-def _classes(probe: _Probe, draw: Callable[[str], Plane]) -> tuple[Integers, Plane, tuple[Plane, ...], Integers]:
+def _classes(
+    organ: Organ, probe: _Probe, draw: Callable[[str], Plane]
+) -> tuple[Integers, Plane, tuple[Plane, ...], Integers]:
     """Class of each candidate (or none), the step along the gradient it settles by, and which plane's gradient."""
     a = probe.coarse
     tissue, gland, lining = probe(a.zones.tissue_um), probe(a.gland_um), probe(a.lining_um)
+    necrosis = probe(a.zones.necrosis_um)
     lesion, muscle, fat = probe(a.zones.lesion_um), probe(a.zones.muscle_um), probe(a.zones.fat_um)
     duct, vessel, follicle = probe(a.duct_um), probe(a.vessel_um), probe(a.follicle_um)
     lumen = vessel + probe(a.vessel_wall_um)
@@ -136,15 +142,20 @@ def _classes(probe: _Probe, draw: Callable[[str], Plane]) -> tuple[Integers, Pla
         choice[where] = plane
         target[where] = np.broadcast_to(np.asarray(step, np.float32), gland.shape)[where]
 
-    infiltrate = 0.012 + 0.07 * np.clip(inflamed - 0.3, 0, 1.5) + 0.06 * (np.abs(lesion) < 40) * (inflamed > -0.5)
+    infiltrate = (
+        organ.lymphocytes + 0.07 * np.clip(inflamed - 0.3, 0, 1.5) + 0.06 * (np.abs(lesion) < 40) * (inflamed > -0.5)
+    )
     assign(chance < 0.045, SPINDLE)
     assign(chance > 1 - infiltrate, LYMPHOCYTE)
     assign(muscle > 0, NONE)
     assign((muscle > 0) & (chance < 0.05), MUSCLE)
     assign(follicle < 0, NONE)
     middle = follicle < -45
-    assign((follicle < 0) & ~middle, LYMPHOCYTE, 6)
-    assign(middle & (chance < 0.8), CENTRE, 6)
+    if organ.tufts:
+        assign((follicle < -GLOMERULAR_GAP_UM) & (chance < 0.55), ENDOTHELIUM, 6)
+    else:
+        assign((follicle < 0) & ~middle, LYMPHOCYTE, 6)
+        assign(middle & (chance < 0.8), CENTRE, 6)
     assign(gland < 1.5, NONE)
     in_ring = (gland < 0) & (gland > -10.5)
     assign(in_ring & ~tumour, EPITHELIUM, 1, -5.0 - 1.6 * depth - gland)
@@ -155,11 +166,14 @@ def _classes(probe: _Probe, draw: Callable[[str], Plane]) -> tuple[Integers, Pla
     assign(first_layer, DUCT, 2, -4.2 - 1.2 * depth - duct)
     assign((duct <= -9) & (duct > -16), DUCT, 2, -12.5 - 2 * depth - duct)
     assign(fat > 0, NONE)
-    assign((fat > 0) & (np.abs(border) < 3) & (chance < 0.03), FAT, 5, -border)
+    septal = (fat > 0) & (np.abs(border) < 3 + organ.septum_um)
+    assign(septal & (chance < organ.septum_cells), FAT, 5, (depth - 0.5) * 2 * (organ.septum_um - 1.2) - border)
     assign((np.abs(capillary) < 2.4) & (chance < 0.35) & (fat < 0) & (muscle < 0), ENDOTHELIUM, 4, -capillary)
     assign(vessel < 2, NONE)
     assign((vessel < 0) & (lumen > 0) & (chance < 0.28), SPINDLE, 3)
     assign((vessel < 2) & (np.abs(lumen) < 2.6) & (chance < 0.5), ENDOTHELIUM, 3, -lumen)
+    assign(necrosis > 0, NONE)
+    assign((necrosis > 0) & (chance < 0.05), LYMPHOCYTE)
     assign(tissue < 3.5, NONE)
     return kind, target, planes, choice
 

@@ -10,15 +10,19 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.phantom.organs import Organ, organ_named
 from stainbridge.phantom.randomness import centres, key, noise
 from stainbridge.types import Plane
+
+_ROW = 4096
 
 
 @dataclass(frozen=True)
 class TissueConfig:
     """A block of tissue: `width_um` x `height_um` is the area the section lies in, filled to about `fill`.
 
-    Raises `InputError` when a size is under 200 µm or `fill` is outside 0.3..0.98.
+    `organ` is one of `organs.ORGANS`. Raises `InputError` when a size is under 200 µm, `fill` is outside 0.3..0.98, or
+    the organ is unknown.
     """
 
     seed: int = 0
@@ -26,12 +30,19 @@ class TissueConfig:
     height_um: float = 4000.0
     fill: float = 0.8
     lesion: bool = True
+    organ: str = "gland"
 
     def __post_init__(self) -> None:
         if not min(self.width_um, self.height_um) >= 200:
             raise InputError("tissue is too small", expected="at least 200 µm", got=(self.width_um, self.height_um))
         if not 0.3 <= self.fill <= 0.98:
             raise InputError("tissue must fill a sensible part of the slide", expected="0.3 to 0.98", got=self.fill)
+        organ_named(self.organ)
+
+    @property
+    def parts(self) -> Organ:
+        """What the organ is made of."""
+        return organ_named(self.organ)
 
     @property
     def size_um(self) -> float:
@@ -46,19 +57,20 @@ class TissueConfig:
 
 @dataclass(frozen=True, eq=False)
 class Zones:
-    """Signed depths in µm, (H, W), positive inside: tissue, muscle coat, fat, lesion, and the glandular lobules."""
+    """Signed depths in µm, (H, W), positive inside: tissue, muscle coat, fat, lesion, its necrosis, lobules."""
 
     tissue_um: Plane
     muscle_um: Plane
     fat_um: Plane
     lesion_um: Plane
+    necrosis_um: Plane
     lobule_um: Plane
     inflamed: Plane
 
 
 def zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
     """The zones at the pixel centres of `frame`, a frame in tissue space, in the plane `z_um`."""
-    scale = config.zone_um
+    scale, organ = config.zone_um, config.parts
 
     def waves(name: str, scale_um: float) -> Plane:
         return noise(frame, scale_um, key(config.seed, "zone", name), z_um)
@@ -72,16 +84,23 @@ def zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
     radius = config.fill * config.size_um / 2
     # The muscle coat lines one side of the section, fat clings to the other.
     side = (dx * np.cos(angle) + dy * np.sin(angle)) / np.maximum(np.hypot(dx, dy), 1)
-    coat = np.clip(side - 0.1, 0, 1) * 0.42 * radius
+    coat = np.clip(side - 0.1, 0, 1) * organ.muscle * radius
     muscle = np.minimum(coat - tissue, tissue - 4) + 0.05 * scale * waves("coat", 0.6 * scale)
-    fat = np.clip(-side - 0.25, 0, 1) * 0.34 * radius - tissue + 0.22 * scale * waves("fat", 0.7 * scale)
+    fat = np.clip(-side - 0.25, 0, 1) * organ.fat * radius - tissue + 0.22 * scale * waves("fat", 0.7 * scale)
+    if organ.adipose > -9:
+        fat = np.maximum(fat, 0.3 * scale * (waves("adipose", 0.4 * scale) + organ.adipose))
+        fat = fat + 9 * waves("fat border", 60)
     place = angle + rng.uniform(0.6, 1.2) * rng.choice([-1, 1]) + np.pi / 2
-    away = np.hypot(dx - 0.42 * radius * np.cos(place), dy - 0.42 * radius * np.sin(place))
-    lesion = 0.40 * radius - away + 0.22 * scale * waves("lesion", 0.55 * scale) + 12 * waves("front", 60)
-    if not config.lesion:
+    aside = (0.62 - 0.5 * organ.lesion) * radius
+    away = np.hypot(dx - aside * np.cos(place), dy - aside * np.sin(place))
+    lesion = organ.lesion * radius - away + 0.22 * scale * waves("lesion", 0.55 * scale) + 12 * waves("front", 60)
+    if not config.lesion or not organ.lesion:
         lesion = np.full_like(tissue, -scale)
-    lobule = 0.22 * scale * (waves("lobule", 0.6 * scale) + 1.15)
-    planes = (tissue, muscle, fat, lesion, lobule, waves("inflamed", 0.5 * scale))
+    fat = np.minimum(fat, -lesion - 10)
+    necrosis = lesion - (organ.lesion - organ.necrosis) * radius + 0.15 * scale * waves("necrosis", 0.3 * scale)
+    necrosis = necrosis + 6 * waves("necrotic edge", 30) if organ.necrosis else np.full_like(tissue, -scale)
+    lobule = 0.22 * scale * (waves("lobule", 0.6 * scale) + organ.lobules)
+    planes = (tissue, muscle, fat, lesion, necrosis, lobule, waves("inflamed", 0.5 * scale))
     return Zones(*(np.asarray(plane, np.float32) for plane in planes))
 
 
@@ -94,7 +113,7 @@ def zone_map(config: TissueConfig, z_um: float) -> tuple[Frame, Zones]:
 
 
 def zones_at(config: TissueConfig, x_um: Plane, y_um: Plane, z_um: float) -> Zones:
-    """The zones at places of tissue space, planes of one shape, to about 1 % of the tissue's size."""
+    """The zones at places of tissue space, arrays of one shape, to about 1 % of the tissue's size."""
     grid, planes = zone_map(config, z_um)
     x = np.asarray(x_um / grid.mpp[0] - 0.5, np.float32)
     y = np.asarray(y_um / grid.mpp[1] - 0.5, np.float32)
@@ -102,7 +121,12 @@ def zones_at(config: TissueConfig, x_um: Plane, y_um: Plane, z_um: float) -> Zon
 
 
 def sampled(plane: Plane, x: Plane, y: Plane) -> Plane:
-    """`plane` at columns `x` and rows `y`, (H, W), counted from pixel centres; bilinear, the border continued."""
+    """`plane` at columns `x` and rows `y`, of one shape, counted from pixel centres; bilinear, the border continued."""
+    if x.ndim == 1:
+        # OpenCV takes no row longer than 32766 pixels.
+        rows = -(-x.size // _ROW)
+        folded = [np.resize(axis, (rows, _ROW)) for axis in (x, y)] if x.size else [np.zeros((1, 1), np.float32)] * 2
+        return sampled(plane, *folded).ravel()[: x.size]
     return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.bodies import lattice_frame, scatter
 from stainbridge.phantom.outline import TissueConfig
-from stainbridge.phantom.tissue import DENSE, DUCT, FOLLICLE, GLAND, VESSEL, settled
+from stainbridge.phantom.tissue import settled
 from stainbridge.types import Points
 
 
@@ -19,7 +19,7 @@ def structures(config: TissueConfig, z_um: float) -> tuple[tuple[str, ...], Poin
     area = Frame("tissue", 1, 1, (config.width_um, config.height_um))
     names: list[str] = []
     places: list[Points] = []
-    for kind in (GLAND, DENSE, DUCT, VESSEL, FOLLICLE):
+    for kind in config.parts.kinds:
         first, lattice = lattice_frame(kind, area)
         bodies = settled(config, scatter(kind, first, lattice, config.seed, z_um), z_um)
         present = bodies.radius_um > 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +12,35 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
+from stainbridge.phantom import jpeg
 from stainbridge.phantom.artefacts import Artefact
-from stainbridge.phantom.deformation import PLAIN, DeformationConfig, gap_um, tissue_from_slide
-from stainbridge.phantom.dye_slide import DyeSlide
+from stainbridge.phantom.damage import Hole, Piece
+from stainbridge.phantom.deformation import PLAIN, DeformationConfig, band_um, gap_um, tissue_from_slide, unfolded
+from stainbridge.phantom.generated import GeneratedSlide, halves
+from stainbridge.phantom.laboratory import REFERENCE, Laboratory, rendered
+from stainbridge.phantom.on_glass import ClassSlide, Glass
+from stainbridge.phantom.parts import Numbers
 from stainbridge.phantom.randomness import key
-from stainbridge.phantom.section import Amounts, Section
-from stainbridge.phantom.stain import REFERENCE, Laboratory, colours, transmit
+from stainbridge.phantom.section import Section
 from stainbridge.slides.slide import Channel, SlideInfo
-from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Mask, Points
 
 _GRAIN_PX = 509
+#: The brightest value of a fluorescence camera.
+TWELVE_BIT = 4095
 
 
 @dataclass(frozen=True, eq=False)
-class PhantomSlide:
+class PhantomSlide(GeneratedSlide):
     """`section` lying on a slide as `deformation` says, seen by `laboratory`'s scanner; a `Slide`.
+
+    `holes` are missing from it, `pieces` of other tissue lie on the same glass, `artefacts` on top; `jpeg_quality`
+    is what the scanner stored full-resolution pixels with (None: as they are). Bright field is 8-bit RGB, a
+    fluorescent stain one 12-bit channel a dye.
 
     Any part can be read at any pixel size, also finer than `frame`; a read of a part equals the part of a whole read at
     the same pixel size and pixel grid. Deterministic: the same fields and `seed` give the same pixels. Reads are
-    thread-safe and need about 60 bytes a pixel read plus 75 MB of kept blocks.
+    thread-safe and need about 60 bytes a pixel read plus 100 MB of kept blocks.
 
     Raises `InputError` when the frame does not start at (0, 0).
     """
@@ -43,105 +50,96 @@ class PhantomSlide:
     deformation: DeformationConfig = PLAIN
     laboratory: Laboratory = REFERENCE
     artefacts: tuple[Artefact, ...] = ()
+    holes: tuple[Hole, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    jpeg_quality: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.frame.origin_um != (0.0, 0.0):
             raise InputError("a slide starts at (0, 0)", where=self.frame.name, got=self.frame.origin_um)
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
+            raise InputError("JPEG quality out of range", expected="1 to 100", got=self.jpeg_quality)
 
     @cached_property
     def pull(self) -> Transform:
-        """Slide points to the tissue points seen there, in µm; its inverse is exact beside the tear."""
-        return tissue_from_slide(self.deformation, self._dyes.frame, self.frame, self.seed)
+        """Slide points to the tissue points seen there, in µm; its inverse is exact beside tears and folds."""
+        return tissue_from_slide(self.deformation, self._glass.dyes.frame, self.frame, self.seed)
 
     @cached_property
-    def _dyes(self) -> DyeSlide:
-        return DyeSlide(self.section)
-
-    @cached_property
-    def _on_glass(self) -> WarpedSlide:
-        return WarpedSlide(self._dyes, self.pull, self.frame)
+    def _glass(self) -> Glass:
+        return Glass(self.section, self.frame, self.deformation, self.holes, self.pieces, self.seed)
 
     @property
     def info(self) -> SlideInfo:
-        """An RGB slide that comes from no file."""
-        name = f"phantom {self.section.tissue.seed} {self.section.stain.name}"
+        """A slide that comes from no file."""
+        stain = self.section.stain
+        name = f"phantom {self.section.tissue.seed} {stain.name}"
+        if stain.fluorescent:
+            shown = [(r, g, b) for r, g, b in (np.rint(np.multiply(d.colour, 255)).astype(int) for d in stain.dyes)]
+            channels = tuple(
+                Channel(dye.name, (int(r), int(g), int(b))) for dye, (r, g, b) in zip(stain.dyes, shown, strict=True)
+            )
+            return SlideInfo(name, "phantom", "generated", None, np.uint16, channels)
         return SlideInfo(name, "phantom", "generated", None, np.uint8, tuple(Channel(c) for c in "RGB"))
 
     @property
     def levels(self) -> tuple[Frame, ...]:
         """The full resolution and its halves down to about 512 pixels; every other pixel size is as good."""
-        levels = [self.frame]
-        while max(levels[-1].width, levels[-1].height) > 1024:
-            levels.append(
-                self.frame.at_mpp((self.frame.mpp[0] * 2 ** len(levels), self.frame.mpp[1] * 2 ** len(levels)))
-            )
-        return tuple(levels)
+        return halves(self.frame)
 
     @property
     def stain(self) -> str:
         """The stain's name."""
         return self.section.stain.name
 
+    @property
+    def classes(self) -> ClassSlide:
+        """The tissue class of each pixel, as a slide of labels."""
+        return ClassSlide(self._glass)
+
     def read(self, frame: Frame) -> Image:
-        """The slide sampled on `frame`: (3, H, W) uint8. Outside the slide: white and not valid."""
-        amounts = self._amounts(frame)
-        light = transmit(amounts, colours(self.section.stain, self.laboratory))
-        light *= np.array(self.laboratory.glass, np.float32)
-        for artefact in self.artefacts:
-            artefact.apply(light, frame, self.frame)
+        """The slide sampled on `frame`, (3, H, W). Outside the slide: white (fluorescence: black) and not valid."""
+        fluorescent = self.section.stain.fluorescent
+        seen = [a for a in self.artefacts if a.in_dark_field or not fluorescent]
+        quality = self.jpeg_quality if not fluorescent and _same(frame.mpp, self.frame.mpp) else None
+        reach = max([a.reach_px(frame, self.frame) for a in seen] + [jpeg.REACH_PX if quality else 0])
+        around = frame.crop(-reach, -reach, frame.width + 2 * reach, frame.height + 2 * reach)
+        light = rendered(self._glass.amounts(around), self.section.stain, self.laboratory)
+        for artefact in seen:
+            artefact.apply(light, around, self.frame)
         light *= 255
-        light += self._grain(frame)
-        pixels = np.clip(np.rint(light), 0, 255).astype(np.uint8)
+        light += self._grain(around)
+        if fluorescent:
+            light *= TWELVE_BIT / 255
+        highest, dtype = (TWELVE_BIT, np.uint16) if fluorescent else (255, np.uint8)
+        pixels = np.clip(np.rint(light, out=light), 0, highest, out=light).astype(dtype)
+        if quality:
+            pixels = jpeg.stored(np.asarray(pixels, np.uint8), around, quality)
+        pixels = pixels[reach : reach + frame.height, reach : reach + frame.width]
         valid = _inside(self.frame, frame)
-        pixels[~valid] = 255
+        if not valid.all():
+            pixels[~valid] = 0 if fluorescent else 255
         return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
 
-    def tissue_um(self, points_um: Points) -> npt.NDArray[np.floating]:
+    def tissue_um(self, points_um: Points) -> Numbers:
         """Depth below the tissue's outline at slide points (N, 2), in µm, to about 1 % of the tissue's size.
 
-        Negative on glass, also in the tear's gap.
+        Negative on glass, also in gaps and holes.
         """
         depth = self.section.depth_um(self.pull(points_um))
         return np.asarray(np.minimum(depth, self.gap_um(points_um)))
 
-    def gap_um(self, points_um: Points) -> npt.NDArray[np.floating]:
-        """Signed distance of slide points (N, 2) to the tear's rim in µm, negative in its gap."""
-        return gap_um(self.deformation, points_um)
+    def gap_um(self, points_um: Points) -> Numbers:
+        """Signed distance of slide points (N, 2) to the rims of tears and holes in µm, negative inside."""
+        gap = gap_um(self.deformation, unfolded(self.deformation, points_um, self.frame))
+        for hole in self.holes:
+            gap = np.minimum(gap, hole.gap_um(points_um))
+        return gap
 
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _amounts(self, frame: Frame) -> Amounts:
-        """Dye amounts (H, W, 3) on a frame of the slide."""
-        amounts = np.array(np.moveaxis(self._on_glass.read(frame).pixels, 0, -1), np.float32)
-        self._cut_gap(amounts, frame)
-        return amounts
-
-    def _cut_gap(self, amounts: Amounts, frame: Frame) -> None:
-        """Remove the dye in the tear's gap."""
-        cut = self.deformation.tear
-        if cut is None:
-            return
-        reach, far = 3 * cut.width_um, 4 * cut.length_um
-        along, across = np.array([0.0, far, far, 0.0]), np.array([-reach, -reach, reach, reach])
-        corners = frame.to_px(cut.place(along, across))
-        low = np.clip(np.floor(corners.min(axis=0)), 0, (frame.width, frame.height)).astype(int)
-        high = np.clip(np.ceil(corners.max(axis=0)), low, (frame.width, frame.height)).astype(int)
-        if (high == low).any():
-            return
-        part = frame.crop(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
-        distance = cut.gap_um(part.centres_um()).reshape(part.height, part.width)
-        kept = np.clip(0.5 + distance / max(frame.mpp[0], 0.8), 0, 1).astype(np.float32)
-        amounts[low[1] : high[1], low[0] : high[0]] *= kept[..., None]
+    def fold_um(self, points_um: Points) -> Numbers:
+        """Signed distance of slide points (N, 2) to the rims of folds in µm, negative where tissue is doubled up."""
+        return band_um(self.deformation, points_um)
 
     def _grain(self, frame: Frame) -> npt.NDArray[np.float32]:
         """Sensor noise (H, W, 3), fixed to the pixel grid of this pixel size."""
@@ -151,6 +149,10 @@ class PhantomSlide:
         rows = (first[1] + np.arange(frame.height)) % _GRAIN_PX
         columns = (first[0] + np.arange(frame.width)) % _GRAIN_PX
         return np.asarray(tile[rows][:, columns])
+
+
+def _same(mpp: tuple[float, float], other: tuple[float, float]) -> bool:
+    return bool(np.allclose(mpp, other, rtol=1e-6))
 
 
 def _inside(slide: Frame, frame: Frame) -> Mask:

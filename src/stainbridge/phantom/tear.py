@@ -1,4 +1,4 @@
-"""A tear: tissue pulled apart along a crooked cut that opens towards the section's edge. Exact both ways."""
+"""Tears and folds: tissue pulled apart, or doubled up, along a crooked cut. Exact both ways."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ _REACH_WIDTHS = 6.0
 class Cut:
     """A cut from `tip_um` in the direction `angle_rad`, which gapes `width_um` on either side after `length_um`.
 
+    A `lens` gapes most in its middle and ends at `length_um`; other cuts stay open from there on.
+
     Raises `InputError` for lengths or widths that are not positive.
     """
 
@@ -32,6 +34,7 @@ class Cut:
     length_um: float
     width_um: float
     phase_rad: float = 0.0
+    lens: bool = False
 
     def __post_init__(self) -> None:
         if not (self.length_um > 0 and self.width_um > 0):
@@ -65,16 +68,34 @@ class Cut:
     def half_width(self, along: Numbers) -> Numbers:
         """Half the gap's width in µm, (N,): nothing before the tip, then smoothly more."""
         u = np.clip(along / self.length_um, 0, 1)
+        u = 1 - np.abs(2 * u - 1) if self.lens else u
         return np.asarray(self.width_um * u * u * (3 - 2 * u))
 
     def gap_um(self, points_um: Points) -> Numbers:
-        """Signed distance across to the gap's ragged rim, (N,), negative inside it; large before the tip."""
+        """Signed distance across to the gap's ragged rim, (N,), negative inside it; large before and behind it."""
         along, across = self.local(points_um)
         half = self.half_width(along)
         wave = along * 2 * np.pi + np.where(across > 0, 2.0, 0.0)
         ragged = np.sin(wave / 61) + np.sin(wave / 23 + 1.3) * 0.7 + np.sin(wave / 9.7) * 0.4
         rim = half + np.minimum(0.12 * half, 4.0) * (2.1 + ragged)  # never less than the gap itself
-        return np.where(along > 0, np.abs(across) - rim, self.reach_um)
+        return np.where(half > 0, np.abs(across) - rim, self.reach_um)
+
+    def band_um(self, points_um: Points) -> Numbers:
+        """Signed distance across to the even rim of a fold's band, (N,), negative inside; large before and behind."""
+        along, across = self.local(points_um)
+        half = self.half_width(along)
+        return np.where(half > 0, np.abs(across) - half, self.reach_um)
+
+    @property
+    def box_um(self) -> tuple[Numbers, Numbers]:
+        """Lower and upper corner, (2,) µm each, of a box around the gap."""
+        reach = self.width_um * (2 + sum(height for _, height in _BENDS))
+        length = self.length_um if self.lens else 4 * self.length_um
+        along, across = np.array([0.0, length, length, 0.0]), np.array([-reach, -reach, reach, reach])
+        cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
+        x, y = self.tip_um[0] + along * cos - across * sin, self.tip_um[1] + along * sin + across * cos
+        corners = np.stack([x, y], axis=1)
+        return corners.min(axis=0), corners.max(axis=0)
 
     def _course(self, along: Numbers) -> Numbers:
         waves = (
@@ -87,6 +108,8 @@ class Cut:
 @dataclass(frozen=True, eq=False)
 class Tear(Transform):
     """The map of a cut: `opens` takes whole tissue to torn tissue; otherwise back, the gap collapsing onto the cut.
+
+    A fold is the same map the other way: the tissue that lay in the gap is what is doubled up.
 
     Along each line across the cut, tissue at distance t moves to t + w (1 - t/R)² for t < R: one to one since R > 2 w.
     """

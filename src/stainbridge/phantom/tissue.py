@@ -8,17 +8,10 @@ import numpy as np
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.bodies import MOST_SHIFT_UM, Bodies, Kind, Nearest, lattice_frame, nearest, scatter
+from stainbridge.phantom.organs import EVERYWHERE, SOLID_UM
 from stainbridge.phantom.outline import TissueConfig, Zones, zones, zones_at
 from stainbridge.phantom.randomness import centres, key, noise
 from stainbridge.types import Plane
-
-GLAND = Kind("gland", 104.0, (24.0, 46.0), (1.0, 2.2), jitter=0.5)
-DENSE = Kind("dense gland", 84.0, (30.0, 50.0), (1.0, 1.6), jitter=0.6)
-DUCT = Kind("duct", 640.0, (55.0, 120.0), (1.0, 1.7), drift_period_um=400.0)
-VESSEL = Kind("vessel", 270.0, (14.0, 46.0), (1.0, 2.0), drift_period_um=300.0)
-CAPILLARY = Kind("capillary", 58.0, (3.2, 6.0), (1.0, 2.6))
-FOLLICLE = Kind("follicle", 720.0, (90.0, 170.0), (1.0, 1.3), jitter=0.5, drift_period_um=600.0)
-FAT_CELL = Kind("fat cell", 62.0, (31.0, 31.0), jitter=0.75, far_um=45.0, drift_period_um=200.0)
 
 FIBRE_UM = 4.2  # between collagen fibres
 
@@ -59,18 +52,28 @@ def anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
     warp = (9 * waves(f"warp {axis}", 46) + 2.5 * waves(f"crinkle {axis}", 15) for axis in "xy")
     shift = [np.asarray(MOST_SHIFT_UM * np.tanh(plane / MOST_SHIFT_UM), np.float32) for plane in warp]
 
+    organ = config.parts
+
     def find(kind: Kind) -> Nearest:
         first, lattice = lattice_frame(kind, frame)
         bodies = settled(config, scatter(kind, first, lattice, config.seed, z_um), z_um)
         return nearest(bodies, frame, shift[0], shift[1])
 
-    normal, dense, duct, vessel = find(GLAND), find(DENSE), find(DUCT), find(VESSEL)
-    follicle, fat, capillary = find(FOLLICLE), find(FAT_CELL), find(CAPILLARY)
+    normal, dense, duct, vessel = find(organ.gland), find(organ.dense), find(organ.duct), find(organ.vessel)
+    follicle, fat, capillary = find(organ.follicle), find(organ.fat_cell), find(organ.capillary)
+    if organ.adipose >= EVERYWHERE:
+        # Airways and vessels push the spongy tissue aside.
+        fat_um = np.minimum(zone.fat_um, np.minimum(duct.first_um - 16, vessel.first_um - 7))
+        zone = replace(zone, fat_um=fat_um)
     large = np.minimum(np.minimum(vessel.first_um, duct.first_um), follicle.first_um - 6)
     gland = np.minimum(_apart(normal, 7.0), _apart(dense, 3.5))
     gland = np.maximum(gland, 4 * (12 - large))  # steep: distances end at `far_um`
     tumour = dense.first_um < normal.first_um
-    lining = np.where(tumour, 19, 13.5) + 1.6 * waves("lining", 24) + np.where(tumour, 3.5, 1.2) * waves("infold", 11)
+    lining = (
+        np.where(tumour, organ.lesion_lining_um, organ.lining_um)
+        + 1.6 * waves("lining", 24)
+        + np.where(tumour, 3.5, 1.2) * waves("infold", 11)
+    )
     x, y = centres(frame)
     course = 2 * np.pi * key(config.seed, "fibres") / 2**32
     # Waves gentler than the mean slope: the fibres sway but their stripes stay about evenly spaced.
@@ -83,7 +86,7 @@ def anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
         np.asarray(np.maximum(lining, 5), np.float32),
         np.where(tumour, dense.mark, normal.mark),
         tumour.astype(np.float32),
-        waves("sieve", 21),
+        waves("sieve", 21) if organ.lesion_lining_um < SOLID_UM else np.full_like(gland, -9),
         duct.first_um,
         vessel.first_um,
         np.asarray(3.0 + 8.0 * vessel.mark + 0.8 * waves("wall", 20), np.float32),
@@ -106,15 +109,18 @@ def settled(config: TissueConfig, bodies: Bodies, z_um: float) -> Bodies:
     here = zones_at(config, bodies.x_um, bodies.y_um, z_um)
     radius, mark = bodies.radius_um, bodies.mark
     inside = here.tissue_um - radius * 1.3
-    parenchyma = (here.muscle_um < -30) & (here.fat_um < -30)
-    name = bodies.kind.name
+    name, organ = bodies.kind.name, config.parts
+    spongy = organ.adipose >= EVERYWHERE
+    parenchyma = (here.muscle_um < -30) & ((here.fat_um < -30) | spongy)
+    vessels = np.where(here.lesion_um > 0, 0.3, organ.vessels)
+    alive = here.necrosis_um < -radius
     present = {
-        "gland": (inside > 8) & parenchyma & (here.lesion_um < -20) & (here.lobule_um > 0) & (mark < 0.93),
-        "dense gland": (inside > 8) & parenchyma & (here.lesion_um >= -20) & (mark < 0.97),
-        "duct": (inside > 30) & parenchyma & (here.lesion_um < -60) & (mark < 0.5),
-        "vessel": (inside > 15) & (here.fat_um < -10) & (mark < np.where(here.lesion_um > 0, 0.3, 0.62)),
-        "capillary": (inside > 5) & (mark < 0.6),
-        "follicle": (inside > 30) & (here.muscle_um < 0) & (here.lesion_um < 40) & (mark < 0.33),
+        "gland": (inside > 8) & parenchyma & (here.lesion_um < -20) & (here.lobule_um > 0) & (mark < organ.glands),
+        "dense gland": (inside > 8) & parenchyma & (here.lesion_um >= -20) & (mark < 0.97) & alive,
+        "duct": (inside > 30) & parenchyma & (here.lesion_um < -60) & (mark < organ.ducts),
+        "vessel": (inside > 15) & ((here.fat_um < -10) | spongy) & (mark < vessels) & alive,
+        "capillary": (inside > 5) & (mark < 0.6) & alive & (here.fat_um < 0),
+        "follicle": (inside > 30) & (here.muscle_um < 0) & (here.lesion_um < 40) & (mark < organ.follicles),
         "fat cell": (here.fat_um > -120) & (inside > -120),
     }[name]
     return replace(bodies, radius_um=np.where(present, radius, np.float32(0)))

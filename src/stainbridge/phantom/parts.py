@@ -1,0 +1,40 @@
+"""The part of a frame inside a box, for what lies in one place only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from stainbridge.geometry.frame import Frame
+
+Numbers: TypeAlias = npt.NDArray[np.floating]
+Window: TypeAlias = tuple[slice, slice]  # rows, columns
+Box: TypeAlias = tuple[Numbers, Numbers]  # lower and upper corner, (2,) µm each
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The part of a frame inside a box of µm: its own frame and its place in the frame."""
+
+    frame: Frame
+    window: Window
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.frame.height, self.frame.width
+
+
+def part_inside(frame: Frame, box_um: Box) -> Part | None:
+    """The pixels of `frame` inside the box, None when there are none."""
+    corners = frame.to_px(np.stack(box_um))
+    size = (frame.width, frame.height)
+    low = np.clip(np.floor(corners[0]), 0, size).astype(int).tolist()
+    high = np.clip(np.ceil(corners[1]), low, size).astype(int).tolist()
+    if high[0] <= low[0] or high[1] <= low[1]:
+        return None
+    cropped = frame.crop(low[0], low[1], high[0] - low[0], high[1] - low[1])
+    return Part(cropped, (slice(low[1], high[1]), slice(low[0], high[0])))
