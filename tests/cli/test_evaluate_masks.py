@@ -120,14 +120,14 @@ def test_masks_too_large_are_refused(
 
 def test_real_labels_overlap_as_published(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = real_data / "allen_slices"
-    names = sorted(path.name for path in (folder / "mri_labels").iterdir())[::4]
+    names = sorted(path.name for path in (folder / "mri_labels").iterdir())[::3]
     rows: dict[int, list[float]] = {}
     for name in names:
         paths = [str(folder / side / name) for side in ("histo_affine_labels", "mri_labels")]
         for row in facts_of(paths, capsys)["labels"]:
             rows.setdefault(row["label"], []).append(row["dice"])
-    means = [np.mean(rows[label]) for label in (1, 2, 3, 4)]
-    assert means == pytest.approx([0.664, 0.845, 0.837, 0.655], abs=0.08)
+    medians = [np.median(rows[label]) for label in (1, 2, 3, 4)]
+    assert medians == pytest.approx([0.664, 0.845, 0.837, 0.655], abs=0.03)
 
 
 def test_real_masks_overlap_as_published(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,8 +34,8 @@ def nmi(
         raise InputError("too few bins for a histogram", expected=f"more than {SUPPORT}", got=bins)
     a, b = _memberships(fixed, bins, span), _memberships(moving, bins, span)
     if weight is not None:
-        a = a * weight.expand_as(fixed).flatten(1)[:, None]
-    joint = a @ b.transpose(1, 2)
+        a = a * weight.expand_as(fixed).flatten(1)[..., None]
+    joint = a.transpose(1, 2) @ b
     joint = joint / joint.sum((1, 2), keepdim=True).clamp_min(torch.finfo(joint.dtype).tiny)
     together = _entropy(joint.flatten(1))
     apart = _entropy(joint.sum(2)) + _entropy(joint.sum(1))
@@ -43,18 +43,21 @@ def nmi(
 
 
 def _memberships(x: Tensor, bins: int, span: tuple[float, float]) -> Tensor:
-    """How much each sample of (N, 1, H, W) belongs to each bin, (N, bins, H·W); sums to 1 over bins."""
+    """How much each sample of (N, 1, H, W) belongs to each bin, (N, H·W, bins); sums to 1 over bins."""
     low, high = span
     place = 1 + ((x.flatten(1) - low) / (high - low)).clamp(0, 1) * (bins - SUPPORT + 1)
-    centres = torch.arange(bins, device=x.device, dtype=x.dtype)
-    return _cubic_b_spline(place[:, None] - centres[:, None])
+    before = place.detach().floor().clamp(max=bins - SUPPORT + 1)
+    index = before.long()[..., None] + torch.arange(-1, 3, device=x.device)
+    memberships: Tensor = x.new_zeros(*place.shape, bins).scatter(2, index, _cubic_b_spline(place - before))
+    return memberships
 
 
-def _cubic_b_spline(distance: Tensor) -> Tensor:
-    t = distance.abs()
-    near = 2 / 3 - t.square() + t.pow(3) / 2
-    far = (2 - t).clamp_min(0).pow(3) / 6
-    return torch.where(t < 1, near, far)
+def _cubic_b_spline(t: Tensor) -> Tensor:
+    """(..., 4) shares of the four bins around a place that lies 0 ≤ t ≤ 1 behind the second of them."""
+    back = 1 - t
+    outer = (back.pow(3), t.pow(3))
+    inner = (4 - 6 * t.square() + 3 * t.pow(3), 4 - 6 * back.square() + 3 * back.pow(3))
+    return torch.stack((outer[0], *inner, outer[1]), -1) / 6
 
 
 def _entropy(p: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.errors import InputError
@@ -62,7 +61,13 @@ def _profile(window: SsimWindow, like: Tensor) -> tuple[Tensor, float]:
 
 
 def _windowed(x: Tensor, profile: Tensor) -> Tensor:
-    """Weighted means over every whole window."""
-    channels, size = x.shape[1], len(profile)
-    rows = F.conv2d(x, profile.view(1, 1, size, 1).expand(channels, 1, size, 1), groups=channels)
-    return F.conv2d(rows, profile.view(1, 1, 1, size).expand(channels, 1, 1, size), groups=channels)
+    """Weighted means over every whole window, as products with banded matrices: much faster than a convolution."""
+    return _bands(profile, x.shape[-2]) @ x @ _bands(profile, x.shape[-1]).T
+
+
+def _bands(profile: Tensor, length: int) -> Tensor:
+    """(windows, length): row i has the profile from column i on."""
+    bands = profile.new_zeros(length - len(profile) + 1, length)
+    for offset, weight in enumerate(profile):
+        bands.diagonal(offset).fill_(weight)
+    return bands
