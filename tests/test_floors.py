@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "stainbridge"
 FLOORS = {
-    0: ("errors", "types", "whole"),
+    0: ("errors", "types", "whole", "settings"),
     1: ("geometry",),
     2: ("imaging",),
     3: ("slides", "metrics", "nn", "learn"),

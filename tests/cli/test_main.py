@@ -17,6 +17,8 @@ VERBS = [
     ["warp", "points"],
     ["warp", "geojson"],
     ["evaluate", "landmarks"],
+    ["train", "affine"],
+    ["train", "deformable"],
     ["demo"],
 ]
 

@@ -1,0 +1,67 @@
+"""Differentiable displacement fields, (N, 2, H, W) in pixels, channels dx, dy: what networks put out.
+
+A field u takes the pixel at x to x + u(x). Samples lie at pixel centres; beyond the outermost ones their values go on.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """(1, 2, H, W): x and y of the pixels, counted from the centre of the first one."""
+    y = torch.arange(height, dtype=like.dtype, device=like.device)
+    x = torch.arange(width, dtype=like.dtype, device=like.device)
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"))[None]
+
+
+def sample(image: Tensor, position: Tensor, padding: str = "border") -> Tensor:
+    """`image` (N, C, H, W) at pixel positions (N, 2, h, w), linearly interpolated: (N, C, h, w)."""
+    height, width = image.shape[-2:]
+    size = position.new_tensor([width, height]).view(1, 2, 1, 1)
+    where = ((2 * position + 1) / size - 1).permute(0, 2, 3, 1)
+    return F.grid_sample(image, where, padding_mode=padding, align_corners=False)
+
+
+def warp(image: Tensor, displacement: Tensor, padding: str = "border") -> Tensor:
+    """`image` (N, C, H, W) pulled through x + u(x), (N, C, H, W)."""
+    height, width = displacement.shape[-2:]
+    return sample(image, pixel_grid(height, width, displacement) + displacement, padding)
+
+
+def compose(first: Tensor, then: Tensor) -> Tensor:
+    """The displacement of x ↦ x + `first`, followed by `then`; both and the result (N, 2, H, W)."""
+    return first + warp(then, first)
+
+
+def exponentiate(velocity: Tensor, squarings: int = 7) -> Tensor:
+    """The displacement at time 1 of the flow along a stationary velocity field, (N, 2, H, W).
+
+    Scaling and squaring, Arsigny et al. 2006, "A log-Euclidean framework for statistics on diffeomorphisms",
+    doi:10.1007/11866565_113.
+    """
+    displacement: Tensor = velocity / 2**squarings
+    for _ in range(squarings):
+        displacement = compose(displacement, displacement)
+    return displacement
+
+
+def resized(displacement: Tensor, height: int, width: int) -> Tensor:
+    """The same map on a grid of another size, (N, 2, height, width), in pixels of that grid."""
+    factor = displacement.new_tensor([width / displacement.shape[-1], height / displacement.shape[-2]])
+    larger = F.interpolate(displacement, (height, width), mode="bilinear", align_corners=False)
+    return larger * factor.view(1, 2, 1, 1)
+
+
+def affine_displacement(matrices: Tensor, height: int, width: int) -> Tensor:
+    """The displacement (N, 2, H, W) of affine maps (N, 2, 3).
+
+    The matrices act on coordinates about the middle of the picture in units of half its longer side.
+    """
+    grid, half = pixel_grid(height, width, matrices), max(height, width) / 2
+    middle = matrices.new_tensor([(width - 1) / 2, (height - 1) / 2]).view(1, 2, 1, 1)
+    point = (grid - middle) / half
+    moved = torch.einsum("nij,mjhw->nihw", matrices[:, :, :2], point) + matrices[:, :, 2, None, None]
+    return (moved - point) * half

@@ -1,0 +1,99 @@
+"""A run on disk, complete enough to go on as if it had never stopped; no pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from stainbridge.errors import InputError
+from stainbridge.learn.task import Task
+from stainbridge.learn.weights import Stored, put, read, tensors_of, write
+
+OPTIMISERS, RNG = "optimisers", "rng"
+
+
+@dataclass
+class Place:
+    """Where a run is: steps done, samples consumed, and the best measure so far (None before the first)."""
+
+    step: int = 0
+    position: int = 0
+    best: float | None = None
+
+
+def save(path: Path, task: Task[Any], place: Place) -> None:
+    """Networks, optimisers, random state and place."""
+    tensors = tensors_of(task.networks)
+    groups: dict[str, Any] = {}
+    for name, optimiser in task.optimisers.items():
+        state = optimiser.state_dict()
+        groups[name] = state["param_groups"]
+        for index, values in state["state"].items():
+            tensors |= {f"{OPTIMISERS}.{name}.{index}.{key}": _tensor(key, value) for key, value in values.items()}
+    tensors[f"{RNG}.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors[f"{RNG}.cuda"] = torch.cuda.get_rng_state()
+    write(path, tensors, {**header_of(task), "place": vars(place), "groups": groups})
+
+
+def resume(path: Path, task: Task[Any]) -> Place:
+    """Put a saved state into a task that was built alike, and its random state into torch.
+
+    Raises `InputError` for another task's, another architecture's or a truncated file, and for bare weights.
+    """
+    stored = read(path)
+    if "place" not in stored.header:
+        raise InputError("weights alone cannot be resumed", where=path, expected="last.safetensors of a run")
+    check_task(stored, task.name)
+    put(stored, task.networks)
+    for name, optimiser in task.optimisers.items():
+        _put_optimiser(stored, name, optimiser)
+    torch.set_rng_state(stored.tensors[f"{RNG}.cpu"])
+    if torch.cuda.is_available() and f"{RNG}.cuda" in stored.tensors:
+        torch.cuda.set_rng_state(stored.tensors[f"{RNG}.cuda"])
+    return Place(**stored.header["place"])
+
+
+def save_weights(path: Path, task: Task[Any], place: Place, dtype: torch.dtype | None = None) -> None:
+    """The networks alone, to be used."""
+    write(path, tensors_of(task.networks, dtype), {**header_of(task), "step": place.step, "measure": place.best})
+
+
+def header_of(task: Task[Any]) -> dict[str, Any]:
+    """What the networks are."""
+    return {"task": task.name, "settings": dict(task.settings()), "version": version("stainbridge")}
+
+
+def check_task(stored: Stored, task: str) -> None:
+    """Raise `InputError` when the weights are another task's."""
+    if stored.task != task:
+        raise InputError("weights of another architecture", where=stored.path, expected=task, got=stored.task)
+
+
+def _tensor(key: str, value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"optimiser state {key} is no tensor")  # torch's optimisers hold tensors only
+    return value
+
+
+def _put_optimiser(stored: Stored, name: str, optimiser: Optimizer) -> None:
+    prefix = f"{OPTIMISERS}.{name}."
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in stored.tensors.items():
+        if key.startswith(prefix):
+            index, field = key.removeprefix(prefix).split(".")
+            state.setdefault(int(index), {})[field] = tensor
+    groups = [_tuples(group) for group in stored.header["groups"][name]]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _tuples(group: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples: only the list of parameters is a list."""
+    return {key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()}

@@ -1,0 +1,121 @@
+"""Batches from a stream of samples, made ahead in worker processes, and a check before training on them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from stainbridge.errors import InputError
+from stainbridge.learn.config import TrainConfig
+from stainbridge.learn.task import Stream
+
+LOWEST, HIGHEST = -1.0, 1.5
+
+
+def batches(
+    stream: Stream, size: int, workers: int, position: int, rank: int = 0, ranks: int = 1
+) -> Generator[Any, None, None]:
+    """Batches of `size` samples without end, from sample number `position` on; of `ranks` processes each has its own.
+
+    Which samples there are does not depend on `workers`. Raises `InputError` for samples that cannot be used.
+    """
+    loader: DataLoader[Any] = DataLoader(
+        _Caught(stream),
+        batch_sampler=_Numbers(size, position, rank, ranks),
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_ignore_interrupts,
+        multiprocessing_context="spawn" if workers else None,
+    )
+    for batch in loader:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
+
+
+def held_batches(stream: Stream, config: TrainConfig) -> list[Any]:
+    """The `config.held` samples that are measured, in batches; rounded up to whole ones."""
+    with closing(batches(stream, config.batch, config.workers, 0)) as source:
+        return list(islice(source, -(-config.held // config.batch)))
+
+
+def check_inputs(pictures: Mapping[str, Tensor]) -> None:
+    """Raise `InputError` for pictures that are empty, not finite, out of range or, all samples alike, constant."""
+    for name, picture in pictures.items():
+        where = f"training data, {name}"
+        if not picture.numel():
+            raise InputError("no pixels", where=where)
+        if not bool(torch.isfinite(picture).all()):
+            raise InputError("values that are not finite", where=where)
+        low, high = float(picture.min()), float(picture.max())
+        if low < LOWEST or high > HIGHEST:
+            expected = f"{LOWEST} to {HIGHEST}"
+            raise InputError("values out of range", where=where, expected=expected, got=f"{low:.3g} to {high:.3g}")
+        if low == high:
+            raise InputError("nothing but one value", where=where, expected="pictures of tissue", got=low)
+
+
+def moved(batch: Any, device: torch.device) -> Any:
+    """The batch with its tensors on `device`."""
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    if isinstance(batch, Mapping):
+        return {key: moved(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(moved(value, device) for value in batch))
+    if isinstance(batch, list | tuple):
+        return [moved(value, device) for value in batch]
+    return batch
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Lists of sample numbers without end."""
+
+    size: int
+    position: int
+    rank: int
+    ranks: int
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start = self.position + self.rank * self.size
+        while True:
+            yield list(range(start, start + self.size))
+            start += self.size * self.ranks
+
+
+@dataclass(frozen=True, eq=False)
+class _Caught(Dataset[Any]):
+    """A worker's `InputError` travels as a value: torch would wrap it in a traceback."""
+
+    stream: Stream
+
+    def __getitem__(self, number: int) -> Any:
+        try:
+            return self.stream[number]
+        except InputError as error:
+            return error
+
+
+def _collate(samples: list[Any]) -> Any:
+    for sample in samples:
+        if isinstance(sample, InputError):
+            return sample
+    try:
+        return default_collate(samples)
+    except RuntimeError as error:
+        return InputError(
+            f"samples of different sizes cannot share a batch ({error})", remedy="set batch: 1 and raise accumulate"
+        )
+
+
+def _ignore_interrupts(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides, and still wants the batch

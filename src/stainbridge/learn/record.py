@@ -1,0 +1,87 @@
+"""What a run leaves to look at: metrics.csv, TensorBoard's log, pictures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from stainbridge.errors import MissingExtraError
+from stainbridge.whole import whole_file
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+METRICS, PICTURES, TENSORBOARD = "metrics.csv", "pictures", "tensorboard"
+
+
+class Record:
+    """Writes rows of numbers and pictures of a run into `folder`.
+
+    Rows of an earlier run past `step`, which is gone on from, are dropped. Raises `MissingExtraError` without
+    tensorboard.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._path = folder / METRICS
+        self._pictures = folder / PICTURES
+        self._rows = [row for row in _read(self._path) if int(row["step"]) <= step]
+        self._columns = list(dict.fromkeys(key for row in self._rows for key in row))
+        if self._rows:
+            self._rewrite()
+        self._board = _board(folder / TENSORBOARD, step)
+
+    def row(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Add a row; a new name is a new column, empty in earlier rows."""
+        row = {"step": str(step), **{name: f"{number:.6g}" for name, number in numbers.items()}}
+        self._rows.append(row)
+        if row.keys() <= set(self._columns):
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns).writerow(row)
+        else:
+            self._columns = list(dict.fromkeys([*self._columns, *row]))
+            self._rewrite()
+        for name, number in numbers.items():
+            self._board.add_scalar(name, number, step)
+
+    def picture(self, step: int, picture: npt.NDArray[np.uint8]) -> None:
+        """Add a picture, (H, W, 3)."""
+        self._pictures.mkdir(exist_ok=True)
+        with whole_file(self._pictures / f"{step:07d}.png") as temporary:
+            PIL.Image.fromarray(picture).save(temporary)
+        self._board.add_image("pictures", picture, step, dataformats="HWC")
+
+    def _rewrite(self) -> None:
+        with whole_file(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._board.close()
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _board(folder: Path, step: int) -> SummaryWriter:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise MissingExtraError("training", "tensorboard", "train") from None
+    return SummaryWriter(str(folder), purge_step=step + 1)

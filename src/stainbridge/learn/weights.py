@@ -1,0 +1,103 @@
+"""Networks on disk: one safetensors file whose header says what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stainbridge.errors import InputError
+from stainbridge.whole import whole_file
+
+HEADER = "stainbridge"
+NETWORKS = "networks"
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A file's tensors by name and its header: `task`, `settings`, and whatever else was written."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    header: Mapping[str, Any]
+
+    @property
+    def task(self) -> str:
+        """What the networks were trained for."""
+        return str(self.header["task"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the networks are built from."""
+        return dict(self.header["settings"])
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and header as one file, whole or not at all."""
+    from safetensors.torch import save
+
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with whole_file(path) as temporary:
+        temporary.write_bytes(save(kept, metadata={HEADER: json.dumps(header)}))
+
+
+def read(path: Path) -> Stored:
+    """Read a file, or `last.safetensors` or else `best.safetensors` of a folder.
+
+    Raises `InputError` when it is missing, truncated, no safetensors or not ours.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    file = (
+        path / ("best.safetensors" if (path / "best.safetensors").exists() else "last.safetensors")
+        if path.is_dir()
+        else path
+    )
+    try:
+        with safe_open(file, framework="pt") as opened:
+            header = (opened.metadata() or {}).get(HEADER)
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise InputError("no weights there", where=file, expected="a .safetensors file or a RUN folder") from None
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"no complete safetensors file ({error})", where=file) from error
+    if header is None:
+        raise InputError(
+            "the weights do not say what they are weights of", where=file, expected="a file of stainbridge train"
+        )
+    return Stored(file, tensors, json.loads(header))
+
+
+def tensors_of(networks: Mapping[str, nn.Module], dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+    """Parameters and buffers by full name; floating ones as `dtype` where it is given."""
+    named = {
+        f"{NETWORKS}.{name}.{key}": tensor
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    return {key: t.to(dtype) if dtype and t.is_floating_point() else t for key, t in named.items()}
+
+
+def put(stored: Stored, networks: Mapping[str, nn.Module]) -> None:
+    """Load stored parameters and buffers into networks. Raises `InputError` when they are of another architecture."""
+    ours = tensors_of(networks)
+    theirs = {key: tensor for key, tensor in stored.tensors.items() if key.startswith(f"{NETWORKS}.")}
+    for key in sorted(ours.keys() | theirs.keys()):
+        mine, other = (tuple(found[key].shape) if key in found else None for found in (ours, theirs))
+        if mine != other:
+            tensor = key.removeprefix(f"{NETWORKS}.")
+            raise InputError(
+                "weights of another architecture",
+                where=stored.path,
+                expected=f"{tensor} {mine or 'absent'}",
+                got=other or "absent",
+            )
+    for name, network in networks.items():
+        prefix = f"{NETWORKS}.{name}."
+        state = {key.removeprefix(prefix): tensor for key, tensor in theirs.items() if key.startswith(prefix)}
+        network.load_state_dict(state)

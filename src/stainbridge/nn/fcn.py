@@ -1,0 +1,85 @@
+"""A fully convolutional network that regresses a displacement field, at one or more of its resolutions.
+
+Li & Fan 2018, "Non-rigid image registration using self-supervised fully convolutional networks without training data",
+ISBI, doi:10.1109/ISBI.2018.8363757.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.flow import resized
+from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
+
+
+@dataclass(frozen=True)
+class FCNConfig:
+    """`widths`: channels at full, half and quarter resolution; each has two convolutions on the way down."""
+
+    kind: Literal["fcn"] = "fcn"
+    widths: tuple[int, int, int] = (32, 64, 128)
+
+    def __post_init__(self) -> None:
+        if min(self.widths) < 1:
+            raise InputError("every width must be positive", got=self.widths)
+
+    @classmethod
+    def preset(cls, name: str) -> FCNConfig:
+        """ "paper" or "small"."""
+        return cls(widths=(16, 32, 64)) if name == "small" else cls()
+
+
+class Regressor(nn.Module):
+    """Two pictures side by side, (N, 2, H, W), to displacements (N, 2, H, W) in pixels.
+
+    Down to a quarter and back up with transposed convolutions. With three `outputs` there are regression layers at a
+    quarter and at half resolution beside the last one; coarsest first. H and W must be multiples of 4.
+    """
+
+    def __init__(self, widths: tuple[int, int, int], outputs: int) -> None:
+        super().__init__()
+        full, half, quarter = widths
+        self.at_full = nn.Sequential(_conv(2, full), _conv(full, full))
+        self.at_half = nn.Sequential(nn.MaxPool2d(2), _conv(full, half), _conv(half, half))
+        self.at_quarter = nn.Sequential(nn.MaxPool2d(2), _conv(half, quarter), _conv(quarter, quarter))
+        self.to_half = nn.Sequential(_up(quarter, half), _conv(half, half))
+        self.to_full = nn.Sequential(_up(half, full), _conv(full, full))
+        regressed = (quarter, half, full)[-outputs:]
+        self.regress = nn.ModuleList(regression(channels) for channels in regressed)
+
+    def forward(self, pair: Tensor) -> list[Tensor]:
+        """One field an output, each (N, 2, H, W) in full-resolution pixels."""
+        coarse = self.at_quarter(self.at_half(self.at_full(pair)))
+        middle = self.to_half(coarse)
+        features = (coarse, middle, self.to_full(middle))[-len(self.regress) :]
+        size = (pair.shape[-2], pair.shape[-1])
+        return [resized(layer(x).float(), *size) for layer, x in zip(self.regress, features, strict=True)]
+
+
+class FCN(DeformableNet):
+    """The plain network: one scale, one output."""
+
+    period = 4
+
+    def __init__(self, config: FCNConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.regressor = Regressor(config.widths, outputs=1)
+
+    def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
+        """The last layer's field."""
+        (displacement,) = self.regressor(torch.cat([fixed, moving], 1))
+        return Fields(displacement, (Term(displacement),))
+
+
+def _conv(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+
+
+def _up(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.ConvTranspose2d(before, after, 2, stride=2, bias=False), nn.BatchNorm2d(after), nn.ReLU())

@@ -1,0 +1,82 @@
+"""A U-Net to a stationary velocity field at half resolution, integrated to a diffeomorphism.
+
+Balakrishnan et al. 2019, "VoxelMorph", doi:10.1109/TMI.2019.2897538; Dalca et al. 2019, "Unsupervised learning of
+probabilistic diffeomorphic registration", doi:10.1016/j.media.2019.07.006.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.flow import exponentiate, resized
+from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
+
+
+@dataclass(frozen=True)
+class UNetSVFConfig:
+    """Channels going down, each half the resolution of the one before, and coming up to half resolution; then `last`.
+
+    The paper preset is Synth-by-Reg's registration network (Casamitjana et al. 2021) less its layers at full
+    resolution.
+    """
+
+    kind: Literal["unet-svf"] = "unet-svf"
+    down: tuple[int, ...] = (16, 32, 32, 64, 64, 64)
+    up: tuple[int, ...] = (64, 64, 64, 32, 32)
+    last: tuple[int, ...] = (32, 16)
+    squarings: int = 7
+
+    def __post_init__(self) -> None:
+        if len(self.up) != len(self.down) - 1 or min(*self.down, *self.up, *self.last, self.squarings) < 1:
+            raise InputError("one width up for each width down but one", expected=len(self.down) - 1, got=len(self.up))
+
+    @classmethod
+    def preset(cls, name: str) -> UNetSVFConfig:
+        """ "paper" or "small"."""
+        if name == "small":
+            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5)
+        return cls()
+
+
+class UNetSVF(DeformableNet):
+    """Strided convolutions down, upsampling and skip connections up to half resolution."""
+
+    def __init__(self, config: UNetSVFConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.period = 2 ** len(config.down)
+        before = (2, *config.down[:-1])
+        self.down = nn.ModuleList(_conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True))
+        skips = config.down[-2::-1]
+        below = (config.down[-1], *config.up[:-1])
+        self.up = nn.ModuleList(_conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True))
+        tail = (config.up[-1], *config.last)
+        self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression(tail[-1]))
+
+    def velocity(self, fixed: Tensor, moving: Tensor) -> Tensor:
+        """(N, 2, H / 2, W / 2), in pixels of that grid."""
+        x, skips = torch.cat([fixed, moving], 1), []
+        for layer in self.down:
+            x = layer(x)
+            skips.append(x)
+        for layer, skip in zip(self.up, skips[-2::-1], strict=True):
+            x = layer(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
+        return torch.as_tensor(self.last(x)).float()
+
+    def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
+        """The integrated velocity, and the velocity, whose smoothness is asked for."""
+        velocity = self.velocity(fixed, moving)
+        half = exponentiate(velocity, self.config.squarings)
+        displacement = resized(half, fixed.shape[-2], fixed.shape[-1])
+        return Fields(displacement, (Term(displacement),), velocity)
+
+
+def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.LeakyReLU(0.2))

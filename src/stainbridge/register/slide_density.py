@@ -1,0 +1,65 @@
+"""Tissue density of any part of a slide at any resolution, on the scale that its overview has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from stainbridge.errors import InputError
+from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
+from stainbridge.imaging.image import Image
+from stainbridge.register.prepare import Section, section_of_image
+from stainbridge.slides.slide import Slide
+from stainbridge.types import Plane
+
+DENSEST = 1.2
+#: Densities that are neither glass nor clipped.
+LINEAR = (0.1, 1.1)
+
+
+@dataclass(frozen=True, eq=False)
+class SlideDensity:
+    """Turns pictures of parts of a slide into what `tissue_density` makes of the whole.
+
+    A part has no background of its own to go by: inside tissue nothing is bare glass. So the squared density is taken
+    as linear in what light the overview's pixels took away, and the line is fitted there.
+    `overview` is the section at low resolution; `low` and `high` are the dark field's limits of each channel.
+    """
+
+    overview: Section
+    slope: float
+    offset: float
+    bright: bool
+    low: Plane
+    high: Plane
+
+    @classmethod
+    def of(cls, slide: Slide, longest_px: int = 512) -> Self:
+        """Fit on an overview of `slide`. Raises `InputError` when no tissue is found on it."""
+        image = slide.read(slide.frame.fit(longest_px))
+        section = section_of_image(image)
+        if section is None:
+            raise InputError("no tissue found", where=slide.info.path)
+        flat = image.pixels[:, image.valid].astype(np.float32)
+        low, high = (np.percentile(flat, q, axis=1).astype(np.float32) for q in (5, 99.5))
+        bare = cls(section, 1.0, 0.0, is_brightfield(image), low, np.maximum(high, low + 1e-6))
+        taken, density = bare._taken(image), tissue_density(image)
+        used = (density > LINEAR[0]) & (density < LINEAR[1])
+        if np.ptp(taken[used]) <= 0:
+            raise InputError("the tissue is flat", where=slide.info.path, expected="more than one grey level")
+        slope, offset = np.polyfit(taken[used], density[used] ** 2, 1)
+        return cls(section, float(slope), float(offset), bare.bright, bare.low, bare.high)
+
+    def __call__(self, image: Image) -> Plane:
+        """(H, W) float32 densities, 0 to 1.2, of a picture of any part; 0 where it is not valid."""
+        squared = self.slope * self._taken(image) + self.offset
+        return np.asarray(np.clip(np.sqrt(np.clip(squared, 0, None)), 0, DENSEST) * image.valid, np.float32)
+
+    def _taken(self, image: Image) -> Plane:
+        """Mean optical density, or the brightest channel's share of its range."""
+        if self.bright:
+            return np.asarray(optical_density(image.pixels).mean(0), np.float32)
+        low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
+        return np.asarray(((image.pixels.astype(np.float32) - low) / span).max(0).clip(0, 1.5))

@@ -1,0 +1,108 @@
+"""Samples without end: parts of a pair, deformed by a known map, in random contrasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine, Transform
+from stainbridge.geometry.warp import warp_array
+from stainbridge.register.slide_density import SlideDensity
+from stainbridge.register.training.augment import about, deformation, recoloured, turned
+from stainbridge.register.training.config import PairsConfig
+from stainbridge.register.training.pairs import AtHand, Pairs, Prepared, pair_of_sample
+from stainbridge.slides.slide import Slide
+from stainbridge.slides.warped import WarpedSlide
+from stainbridge.types import Plane
+
+#: Free room about the section, as a share of its longer side.
+MARGIN = 0.1
+TISSUE = 0.05  # density from which on a pixel is tissue
+
+
+class Sample(NamedTuple):
+    """One training sample; every tensor is float32, densities (1, H, W), 0 to 1.2.
+
+    `fixed` and `moving` are what a network sees, the `_density` ones what its result is compared on: the same before
+    contrasts were changed. `tissue` is 1 on fixed tissue that the moving slide has too. `truth` (2, H, W) is the
+    displacement in pixels from fixed to moving that was applied, beside what the pair's own map did not explain.
+    """
+
+    fixed: Tensor
+    moving: Tensor
+    fixed_density: Tensor
+    moving_density: Tensor
+    tissue: Tensor
+    truth: Tensor
+
+
+@dataclass(frozen=True)
+class PairStream:
+    """Samples from `pairs` as `config` says, each from its own number and `seed` alone. A `learn.task.Stream`.
+
+    Both slides are read tile by tile through their transforms; the moving one follows the pair's map, the fixed one
+    also the drawn deformation T. So fixed pixel x shows what moving pixel T(x) shows.
+    """
+
+    pairs: Pairs
+    config: PairsConfig
+    seed: int
+
+    @cached_property
+    def _at_hand(self) -> AtHand:
+        return AtHand(self.pairs, self.config.at_hand)
+
+    def __getitem__(self, number: int) -> Sample:
+        """Sample `number`. Raises `InputError` for slides that cannot be read or have no tissue."""
+        rng = np.random.default_rng([self.seed, number])
+        prepared = self._at_hand[pair_of_sample(number, self.config.at_hand, self.config.reuse)]
+        view, laid = self._view(prepared, rng)
+        applied = deformation(rng, self.config.augment, view)
+        fixed = _seen(prepared.pair.fixed, prepared.fixed, applied.then(laid), view)
+        moving = _seen(prepared.pair.moving, prepared.moving, laid.then(prepared.moving_from_fixed), view)
+        return Sample(
+            _plane(recoloured(rng, fixed, self.config.augment)),
+            _plane(recoloured(rng, moving, self.config.augment)),
+            _plane(fixed),
+            _plane(moving),
+            _plane((fixed > TISSUE).astype(np.float32)),
+            torch.from_numpy(applied.to_field(view).displacement / np.float32(view.mpp[0])),
+        )
+
+    def _view(self, prepared: Prepared, rng: np.random.Generator) -> tuple[Frame, Affine]:
+        """The frame of a sample, in a space of its own, and how that lies in the fixed slide's."""
+        section, fixed = prepared.fixed.overview, prepared.pair.fixed.frame
+        linear = turned(rng, self.config.augment)
+        tissue = section.frame.centres_um()[section.region.ravel()]
+        inside = tissue @ linear  # the section in the turned space: linear is orthogonal
+        low, high = inside.min(axis=0), inside.max(axis=0)
+        longest = int(rng.integers(self.config.section_px[0], self.config.section_px[1] + 1))
+        side_um = (high - low).max() * (1 + 2 * MARGIN)
+        mpp = self.config.mpp or float(side_um / longest)
+        if self.config.patch_px is None:
+            size = np.ceil((high - low + 2 * MARGIN * (high - low).max()) / mpp).astype(int)
+            centre = linear @ ((low + high) / 2)
+        else:
+            size = np.array([self.config.patch_px] * 2)
+            centre = tissue[rng.integers(len(tissue))]
+        view = Frame("view", int(size[1]), int(size[0]), (mpp, mpp))
+        middle = np.asarray(view.centre_um)
+        return view, Affine(about(linear, view.centre_um, centre - middle), view, fixed)
+
+
+def _seen(slide: Slide, density: SlideDensity, transform: Transform, view: Frame) -> Plane:
+    """Density (H, W) on `view`, 0 away from tissue."""
+    image = WarpedSlide(slide, transform, view).read(view)
+    section = density.overview
+    outline, _ = warp_array(section.outline[None].astype(np.float32), section.frame, transform, view)
+    return np.asarray(density(image) * outline[0])
+
+
+def _plane(values: Plane) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))[None]
