@@ -36,6 +36,9 @@ def tissue(tmp_path_factory: pytest.TempPathFactory) -> Tissue:
     pair = generate_pair(seed=3, size_px=800, mpp=4.0, moving_stain="Ki67", rotation_deg=-75.0, flip=True)
     _write(folder / "he", pair.fixed, pair.fixed_landmarks)
     _write(folder / "ki67", pair.moving, pair.moving_landmarks)
+    for name, darkest in (("he-tissue", 225), ("he-tissue-by-hand", 215)):
+        tissue = pair.fixed.read(pair.fixed.frame).pixels.mean(axis=0) < darkest
+        PIL.Image.fromarray(tissue * np.uint8(255)).save(folder / f"{name}.png")
     return Tissue(folder / "he.svs", folder / "ki67.svs", folder / "he.csv", folder / "ki67.csv")
 
 
