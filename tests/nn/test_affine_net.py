@@ -1,0 +1,78 @@
+"""The patch-unfolding affine network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stainbridge.errors import InputError
+from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, unfold
+
+TINY = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
+
+
+def parameters(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_the_paper_has_slightly_over_thirty_million_parameters() -> None:
+    with torch.device("meta"):
+        count = parameters(AffineNet(AffineNetConfig.preset("paper")))
+        small = parameters(AffineNet(AffineNetConfig.preset("small")))
+        reference = parameters(AffineNet(AffineNetConfig(widths=(32, 64, 128, 256), features=256, groups=8)))
+    assert abs(count / 30e6 - 1) < 0.05
+    assert 1e6 < small < 1.5e6
+    assert abs(reference / 5.9e6 - 1) < 0.05
+
+
+def test_the_paper_normalises_in_groups_and_combines_patches_in_three_dimensions() -> None:
+    with torch.device("meta"):
+        kinds = {type(module).__name__ for module in AffineNet(AffineNetConfig.preset("paper")).modules()}
+    assert {"GroupNorm", "Conv3d", "PReLU"} <= kinds
+    assert not {kind for kind in kinds if kind.startswith("BatchNorm")}
+
+
+@pytest.mark.parametrize("size", [(32, 32), (20, 50), (97, 130)])
+def test_any_size_in_one_pass_and_the_identity_untrained(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network = AffineNet(TINY).eval()
+    found = network(torch.rand(2, 1, *size), torch.rand(2, 1, *size))
+    assert found.shape == (2, 2, 3)
+    assert (found - torch.eye(2, 3)).abs().max() < 1e-3
+
+
+def test_pictures_of_a_batch_do_not_know_each_other() -> None:
+    torch.manual_seed(0)
+    network = AffineNet(TINY).eval()
+    torch.nn.init.normal_(network.regress[-1].weight)  # type: ignore[arg-type]
+    fixed, moving = torch.rand(3, 1, 70, 50), torch.rand(3, 1, 70, 50)
+    together = network(fixed, moving)
+    assert torch.allclose(together[1:2], network(fixed[1:2], moving[1:2]), atol=1e-4)
+
+
+def test_gradients_reach_every_parameter() -> None:
+    network = AffineNet(TINY)
+    network(torch.rand(1, 1, 64, 96), torch.rand(1, 1, 64, 96)).square().sum().backward()
+    unreached = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert unreached == []
+
+
+def test_unfolding_cuts_into_patches_that_do_not_overlap() -> None:
+    picture = torch.arange(5 * 7, dtype=torch.float32).view(1, 1, 5, 7)
+    patches, rows, columns = unfold(torch.cat([picture, picture + 100]), 4)
+    assert (rows, columns) == (2, 2)
+    assert patches.shape == (8, 1, 4, 4)
+    assert patches.sum() == picture.sum() * 2 + 100 * 35
+    assert patches[0, 0, 1, 0] == picture[0, 0, 0, 0]  # one row of padding above, none on the left
+    assert patches[5, 0, 1, 0] == picture[0, 0, 0, 4] + 100
+
+
+def test_pictures_of_two_sizes_are_refused() -> None:
+    with pytest.raises(InputError, match="one size"):
+        AffineNet(TINY)(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 40))
+
+
+@pytest.mark.parametrize("wrong", [{"patch_px": 0}, {"groups": 5}, {"widths": ()}])
+def test_impossible_networks_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        AffineNetConfig(**wrong)  # type: ignore[arg-type]

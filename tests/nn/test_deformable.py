@@ -1,0 +1,107 @@
+"""The deformable networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from tests.nn.networks import TINY, awakened, smooth_pictures
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.field import jacobian_determinant
+from stainbridge.nn.deformable import CONFIGS, DeformableNetName, deformable_net
+from stainbridge.nn.dirnet import DirNetConfig, cubic_b_spline
+from stainbridge.nn.fcn import FCNConfig
+from stainbridge.nn.fields import DeformableNet
+from stainbridge.nn.multiscale_fcn import MultiscaleFCN, MultiscaleFCNConfig
+from stainbridge.nn.unet_svf import UNetSVF, UNetSVFConfig
+
+
+@pytest.fixture(params=list(TINY))
+def network(request: pytest.FixtureRequest) -> DeformableNet:
+    torch.manual_seed(1)
+    return deformable_net(TINY[request.param])
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 71)])
+def test_any_size_and_the_identity_untrained(network: DeformableNet, size: tuple[int, int]) -> None:
+    found = network(torch.rand(2, 1, *size), torch.rand(2, 1, *size))
+    assert found.final.shape == (2, 2, *size)
+    assert all(term.displacement.shape == (2, 2, *size) for term in found.terms)
+    assert found.final.abs().max() < 0.05
+
+
+def test_gradients_reach_every_parameter(network: DeformableNet) -> None:
+    found = network(torch.rand(2, 1, 64, 64), torch.rand(2, 1, 64, 64))
+    sum(term.displacement.square().mean() for term in found.terms).backward()  # type: ignore[union-attr]
+    unreached = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert unreached == []
+
+
+@pytest.mark.parametrize("name", list(TINY))
+def test_a_picture_shifted_by_the_period_has_its_field_shifted(name: str) -> None:
+    network = awakened(TINY[name])
+    step, size = network.period, 24 * network.period
+    fixed, moving = smooth_pictures(size, size)
+    with torch.no_grad():
+        whole = network(fixed, moving).final
+        part = network(fixed[..., step:, step:], moving[..., step:, step:]).final
+    middle = slice(11 * step, 13 * step)
+    assert whole.abs().max() > 1
+    assert torch.allclose(
+        whole[..., 12 * step : 14 * step, 12 * step : 14 * step], part[..., middle, middle], atol=2e-2
+    )
+
+
+def test_pictures_of_two_sizes_are_refused(network: DeformableNet) -> None:
+    with pytest.raises(InputError, match="one size"):
+        network(torch.rand(1, 1, 64, 64), torch.rand(1, 1, 64, 32))
+
+
+def test_three_joint_models_with_the_papers_weights() -> None:
+    network = MultiscaleFCN(MultiscaleFCNConfig.preset("paper"))
+    found = network(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
+    assert [term.similarity for term in found.terms] == [0.9, 0.6, 0.3, 0.05, 0.05]
+    assert [term.regularity for term in found.terms] == [0.9, 0.6, 0.3, 0, 0]
+    assert found.final is found.terms[-1].displacement
+    assert all(len(model.regress) == 3 for model in (network.first, network.second, network.third))
+
+
+def test_the_velocity_has_half_the_resolution_and_its_flow_does_not_fold() -> None:
+    network = awakened(UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,)), amount_px=10)
+    assert isinstance(network, UNetSVF)
+    fixed, moving = smooth_pictures(64, 64)
+    with torch.no_grad():
+        found = network(fixed, moving)
+        assert network.velocity(fixed, moving).shape == (1, 2, 32, 32)
+    assert found.final.abs().max() > 5
+    assert jacobian_determinant(found.final[0].numpy(), (1.0, 1.0)).min() > 0
+
+
+@pytest.mark.parametrize("spacing", [2, 8])
+def test_b_splines_keep_a_constant_and_a_slope(spacing: int) -> None:
+    points = torch.stack([torch.full((6, 9), 3.0), torch.arange(9.0).expand(6, 9)])[None]
+    dense = cubic_b_spline(points, spacing)
+    assert dense.shape == (1, 2, 6 * spacing, 9 * spacing)
+    assert torch.allclose(dense[:, 0], torch.tensor(3.0), atol=1e-5)
+    middle = torch.arange(2 * spacing, 7 * spacing)
+    expected = (middle + 0.5) / spacing - 0.5
+    assert torch.allclose(dense[0, 1, 0, middle], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", list(CONFIGS))
+def test_presets_by_name(name: DeformableNetName) -> None:
+    for preset in ("paper", "small"):
+        config: Any = CONFIGS[name].preset(preset)
+        assert config.kind == name
+        with torch.device("meta"):
+            assert sum(p.numel() for p in deformable_net(config).parameters()) > 1e4
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: FCNConfig(widths=(0, 1, 1)), lambda: DirNetConfig(poolings=0), lambda: UNetSVFConfig(up=(3,))]
+)
+def test_impossible_networks_are_refused(build: Any) -> None:
+    with pytest.raises(InputError):
+        build()
