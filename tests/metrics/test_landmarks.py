@@ -105,6 +105,10 @@ def test_a_missing_result_counts_as_unregistered_and_not_robust() -> None:
     assert scores.robustness == pytest.approx((1 + 0 + 2 / 3) / 3)
 
 
+def test_a_result_that_is_not_finite_is_missing() -> None:
+    assert case_errors(BEFORE[0], np.array([0.01, np.nan, 0.02])) == case_errors(BEFORE[0], None)
+
+
 def test_a_missing_result_cannot_be_robust() -> None:
     with pytest.raises(InputError, match="no robustness"):
         CaseErrors(Spread(1, 1, 1, 1), None, robustness=0.5)

@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stainbridge.cli.output import print_json, say
-from stainbridge.errors import InputError
+from stainbridge.cli.compared import read_inside, read_pair
+from stainbridge.cli.output import print_json
 
 if TYPE_CHECKING:
-    from stainbridge.geometry.frame import Frame
-    from stainbridge.types import Mask, Pixels
-
-#: Larger pictures would take more than a few GB.
-MOST_PIXELS = 4096 * 4096
+    from stainbridge.types import Pixels
 
 ROWS = {
     "ncc": "NCC",
@@ -78,54 +74,6 @@ def images(
         print_json(facts)
     else:
         print(table(facts))
-
-
-def read_pair(a: Path, b: Path, longest: int | None) -> tuple[Pixels, Pixels, Frame]:
-    """The pixels (C, H, W) of two pictures of one size, and the frame of the first, shrunk to `longest` if given.
-
-    Raises `InputError` when sizes differ or the pictures are too large to compare.
-    """
-    from stainbridge.slides.open import open_slide
-
-    with open_slide(a) as slide_a, open_slide(b) as slide_b:
-        check_sizes(b, slide_b.frame, a, slide_a.frame)
-        frames = [slide.frame.fit(longest) if longest else slide.frame for slide in (slide_a, slide_b)]
-        width, height = frames[0].width, frames[0].height
-        if width * height > MOST_PIXELS:
-            raise InputError(
-                "the pictures are too large to compare",
-                where=a,
-                expected=f"at most {MOST_PIXELS} pixels",
-                got=f"{width} x {height}",
-                remedy="add --longest 4096",
-            )
-        return slide_a.read(frames[0]).pixels, slide_b.read(frames[1]).pixels, frames[0]
-
-
-def check_sizes(path: Path, size: Frame, other_path: Path, other: Frame) -> None:
-    """Raise `InputError` when two pictures do not have the same size; say so when their pixels are not as large."""
-    if (size.width, size.height) != (other.width, other.height):
-        raise InputError(
-            "the pictures do not have the same size",
-            where=path,
-            expected=f"{other.width} x {other.height} as {other_path}",
-            got=f"{size.width} x {size.height}",
-            remedy="warp one onto the other first: stainbridge warp slide",
-        )
-    if size.calibrated and other.calibrated and abs(size.mpp[0] / other.mpp[0] - 1) > 0.01:
-        say(f"warning: pixel sizes differ, {other.mpp[0]:.4g} and {size.mpp[0]:.4g} µm; pixels are compared one to one")
-
-
-def read_inside(path: Path, frame: Frame) -> Mask:
-    """Where a mask picture of the shape of `frame`, at any resolution, is not 0, on its pixels, (H, W)."""
-    import cv2
-    import numpy as np
-
-    from stainbridge.cli.inputs import read_mask
-
-    mask = read_mask(path, frame).pixels[0]
-    size = (frame.width, frame.height)
-    return np.asarray(cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _grey(pixels: Pixels) -> Pixels:

@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stainbridge.cli.evaluate_images import check_sizes
+from stainbridge.cli.compared import check_sizes, read_labels
 from stainbridge.cli.output import print_json, say
-from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from stainbridge.geometry.frame import Frame
     from stainbridge.metrics.segmentations import MaskScores
-    from stainbridge.slides.slide import Slide
-
-#: Outline distances of larger masks would take more than a few GB.
-MOST_PIXELS = 8192 * 8192
 
 COLUMNS = {"dice": "Dice", "hausdorff": "Hausdorff", "hd95": "HD95", "mean_surface_distance": "mean distance"}
 
@@ -58,26 +50,6 @@ def masks(
         print_json({"a": str(a), "b": str(b), **facts})
     else:
         print(table(facts))
-
-
-def read_labels(path: Path, slide: Slide) -> npt.NDArray[np.integer[Any]]:
-    """A label picture, (H, W), as stored; raises `InputError` for colours, fractions or too many pixels."""
-    frame, dtype = slide.frame, slide.info.dtype
-    if frame.width * frame.height > MOST_PIXELS:
-        raise InputError(
-            "the mask is too large to compare",
-            where=path,
-            expected=f"at most {MOST_PIXELS} pixels",
-            got=f"{frame.width} x {frame.height}",
-            remedy="save both at a lower resolution",
-        )
-    pixels = slide.read(frame).pixels
-    if pixels.dtype.kind not in "iu" or (pixels != pixels[:1]).any():
-        raise InputError(
-            "not a label picture", where=path, expected="one channel of whole numbers", got=f"{len(pixels)} of {dtype}"
-        )
-    labels: npt.NDArray[np.integer[Any]] = pixels[0]
-    return labels
 
 
 def _warn_of_strangers(labels_a: set[int], labels_b: set[int], a: Path, b: Path) -> None:

@@ -148,8 +148,11 @@ def score_landmarks(moving_from_fixed: Transform, fixed: Landmarks, moving: Land
 
 
 def case_errors(rtre_before: Errors, rtre_after: Errors | None) -> CaseErrors:
-    """The errors of a case from those of its landmarks, (N,); raises `InputError` when there are none."""
-    if rtre_after is None:
+    """The errors of a case from those of its landmarks, (N,); raises `InputError` when there are none.
+
+    A result that does not take every landmark to a finite place is none.
+    """
+    if rtre_after is None or not np.isfinite(rtre_after).all():
         return CaseErrors(spread(rtre_before), None)
     return CaseErrors(spread(rtre_before), spread(rtre_after), robustness(rtre_before, rtre_after))
 

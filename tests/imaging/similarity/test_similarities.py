@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
 import torch
 from tests.imaging.similarity.pictures import half, smooth
@@ -86,3 +89,26 @@ def test_a_flat_picture_has_a_finite_score_and_gradient(measure: Measure) -> Non
 def test_no_weight_at_all_is_finite(measure: Measure) -> None:
     fixed = smooth(1, 1, 20, 20, seed=9)
     assert torch.isfinite(measure(fixed, fixed, torch.zeros_like(fixed))).all()
+
+
+def grey(path: Path) -> Tensor:
+    """The middle of a picture, (1, 1, 320, 320), in [0, 1]."""
+    pixels = np.atleast_3d(np.asarray(PIL.Image.open(path)))[..., :3]
+    return torch.from_numpy(pixels.mean(axis=2, dtype=np.float32) / 255)[None, None, 113:433, 113:433]
+
+
+@every_measure
+@pytest.mark.parametrize("case", ["merkel_ki67_546", "merkel_phh3_800"])
+def test_two_stains_of_one_section_are_most_alike_where_they_lie_on_each_other(
+    measure: Measure, case: str, real_data: Path
+) -> None:
+    folder = real_data / "restained_he_ihc"
+    he, ihc = grey(folder / "raw" / f"{case}_he.png"), grey(folder / "aligned" / f"{case}_ihc.png")
+    inside = torch.zeros_like(he)
+    inside[..., 20:-20, 20:-20] = grey(folder / "aligned" / f"{case}_valid.png")[..., 20:-20, 20:-20]
+    for axis in (2, 3):
+        scores = {
+            shift: float(measure(he, torch.roll(ihc, shift, axis), inside)) for shift in (-12, -4, -1, 0, 1, 4, 12)
+        }
+        assert abs(max(scores, key=scores.__getitem__)) <= 1  # the reference itself is right to 0.7 to 1.7 pixels
+        assert scores[0] > max(scores[-4], scores[4]) > max(scores[-12], scores[12])
