@@ -23,8 +23,10 @@ HEIGHT, WIDTH = 300, 420
 @cache
 def section(stain: str) -> PhantomSlide:
     """A generated section without artefacts, as an overview of 500 x 500 pixels."""
-    moving = generate_pair(seed=5, size_px=SIZE, mpp=6.4, moving_stain=stain, tear=False, artefacts=False).moving
-    return replace(moving, artefacts=())
+    pair = generate_pair(
+        seed=5, size_px=SIZE, mpp=6.4, moving_stain=stain, tear=False, damage=False, artefacts=False, faint=False
+    )
+    return replace(pair.moving, jpeg_quality=None)
 
 
 @cache

@@ -14,11 +14,12 @@ OUTPUTS = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff"
 
 
 @contextmanager
-def result_folder(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def result_folder(out: Path, *, overwrite: bool = False, outputs: tuple[str, ...] = OUTPUTS) -> Iterator[Path]:
     """Hand out a hidden folder in `out`; its files move to `out` on success, on any exception nothing is left.
 
-    With `overwrite`, files in `out` that an earlier run left and this one did not write are removed when they are
-    outputs of ours; others stay. The hidden folder is inside `out`, so that a mounted folder can be `out`.
+    With `overwrite`, files and folders in `out` that an earlier run left are removed when they are among `outputs`, the
+    first of which is the record of the others; others stay. The hidden folder is inside `out`, so that a mounted folder
+    can be `out`.
 
     Raises `InputError` when `out` holds files and `overwrite` is not set, is a file, or cannot be written.
     """
@@ -31,7 +32,7 @@ def result_folder(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
         except OSError as error:
             raise InputError(f"cannot write there: {error.strerror}", where=out) from error
         yield partial
-        _publish(partial, out)
+        _publish(partial, out, outputs)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         for folder in made:
@@ -51,9 +52,11 @@ def _check(out: Path, overwrite: bool) -> None:
         )
 
 
-def _publish(partial: Path, out: Path) -> None:
+def _publish(partial: Path, out: Path, outputs: tuple[str, ...]) -> None:
     """Replace the earlier outputs; the record goes first and comes last, so that it never speaks of other files."""
-    for name in OUTPUTS:
+    for name in outputs:
+        if (out / name).is_dir():
+            shutil.rmtree(out / name)
         (out / name).unlink(missing_ok=True)
-    for path in sorted(partial.iterdir(), key=lambda path: path.name == OUTPUTS[0]):
+    for path in sorted(partial.iterdir(), key=lambda path: path.name == outputs[0]):
         path.replace(out / path.name)

@@ -50,8 +50,9 @@ def _necrosis(raster: Raster, grain: Plane) -> Plane:
     """Dead tissue: smudged, granular, without structure."""
     if raster.absent(-raster.coarse.zones.necrosis_um):
         return raster.nothing
+    weave = raster.fine(raster.coarse.weave)
     dead = raster.take(raster.inside(-raster.fine(raster.coarse.zones.necrosis_um), 8))
-    return np.asarray(dead * grain * np.clip(0.72 + 0.25 * raster.texture("debris", 9), 0.1, 1))
+    return np.asarray(dead * grain * np.clip(0.72 + 0.2 * raster.texture("debris", 9) + 0.14 * weave, 0.1, 1))
 
 
 def _vessels(raster: Raster, stripes: Plane) -> Parts:

@@ -13,6 +13,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
+from stainbridge.phantom.contrast import RANDOM, random_stain
 from stainbridge.phantom.deformation import DeformationConfig
 from stainbridge.phantom.difficulty import SPANS, Span
 from stainbridge.phantom.difficulty import Difficulty as Difficulty
@@ -38,7 +39,8 @@ class PairConfig:
     """What pair to generate; None means drawn from the seed within the difficulty's range.
 
     `size_px` is the side of both slides, `mpp` their pixel size in µm, so that the section is about
-    `0.8 · size_px · mpp` µm across. `organ` is one of `organs.ORGANS`, or "any". `elastic_um` is the root mean square
+    `0.8 · size_px · mpp` µm across. `organ` is one of `organs.ORGANS`, or "any"; the stain
+    "random" has the colours of chance. `elastic_um` is the root mean square
     elastic displacement of the moving section, `distance_um` the distance between the sections. `damage` is folds,
     holes and other pieces on the glass. Raises `InputError` for values that make no slide.
     """
@@ -76,8 +78,9 @@ class PairConfig:
             raise InputError("landmarks must not be negative", got=self.landmarks)
         if self.organ != ANY:
             organ_named(self.organ)
-        stain_named(self.fixed_stain)
-        stain_named(self.moving_stain)
+        for name in (self.fixed_stain, self.moving_stain):
+            if name != RANDOM:
+                stain_named(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +168,7 @@ def _slide(config: PairConfig, span: Span, side: str, stain_name: str, deformati
     organ = list(ORGANS)[int(_generator(config, "organ").integers(len(ORGANS)))]
     tissue = TissueConfig(config.seed, size_um, size_um, organ=organ if config.organ == ANY else config.organ)
     distance_um = span.distance_um if config.distance_um is None else config.distance_um
-    stain = stain_named(stain_name)
+    stain = random_stain(_generator(config, side, RANDOM)) if stain_name == RANDOM else stain_named(stain_name)
     section = Section(tissue, stain, distance_um if side == "moving" else 0.0)
     frame = Frame(f"phantom {config.seed} {side}", config.size_px, config.size_px, (config.mpp, config.mpp))
     rng = _generator(config, side, "scan")
