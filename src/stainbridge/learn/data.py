@@ -33,6 +33,7 @@ def batches(
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_ignore_interrupts,
+        generator=torch.Generator(),  # else every loader draws from the random state that a resumed run depends on
         multiprocessing_context="spawn" if workers else None,
     )
     for batch in loader:

@@ -1,0 +1,30 @@
+"""metrics.csv over stops and new columns."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from stainbridge.learn.record import Record
+
+
+def table(folder: Path) -> list[list[str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_a_new_number_is_a_new_column(tmp_path: Path) -> None:
+    with Record(tmp_path, 0) as record:
+        record.row(1, {"loss": 0.5})
+        record.row(2, {"loss": 0.25, "held": 3})
+        record.row(3, {"loss": 0.125})
+    assert table(tmp_path) == [["step", "loss", "held"], ["1", "0.5", ""], ["2", "0.25", "3"], ["3", "0.125", ""]]
+
+
+def test_rows_past_the_step_that_is_resumed_are_dropped(tmp_path: Path) -> None:
+    with Record(tmp_path, 0) as record:
+        for step in (10, 20, 30):
+            record.row(step, {"loss": step})
+    with Record(tmp_path, 20) as record:
+        record.row(25, {"loss": 1})
+    assert [row[0] for row in table(tmp_path)] == ["step", "10", "20", "25"]

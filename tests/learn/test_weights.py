@@ -1,0 +1,83 @@
+"""Networks and runs on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tests.learn.toy import ToyTask, run
+
+from stainbridge.errors import InputError
+from stainbridge.learn.checkpoint import Place, check_task, resume, save, save_weights
+from stainbridge.learn.weights import put, read
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run(folder)
+    return folder
+
+
+def test_weights_say_what_they_are(finished: Path) -> None:
+    stored = read(finished)
+    assert stored.path.name == "best.safetensors"
+    assert (stored.task, stored.settings) == ("toy", {"width": 3})
+    assert not [name for name in stored.tensors if not name.startswith("networks.")]
+
+
+def test_half_precision_weights_load_as_single(tmp_path: Path) -> None:
+    task, other = ToyTask(), ToyTask()
+    save_weights(tmp_path / "half.safetensors", task, Place(), torch.float16)
+    stored = read(tmp_path / "half.safetensors")
+    assert stored.tensors["networks.generator.0.weight"].dtype == torch.float16
+    put(stored, other.networks)
+    weights = [t.networks["generator"].state_dict()["0.weight"] for t in (task, other)]
+    assert weights[1].dtype == torch.float32
+    assert torch.allclose(*weights, atol=1e-3)
+
+
+def test_another_architecture_is_one_line(finished: Path) -> None:
+    with pytest.raises(InputError, match=r"another architecture; expected critic.0.bias \(4,\); got \(3,\)"):
+        put(read(finished), ToyTask(width=4).networks)
+    with pytest.raises(InputError, match=r"another architecture; expected generator.0.bias absent; got \(3,\)"):
+        put(read(finished), {"critic": ToyTask().networks["critic"]})
+
+
+def test_another_task_is_one_line(finished: Path) -> None:
+    with pytest.raises(InputError, match="another architecture; expected affine; got toy"):
+        check_task(read(finished), "affine")
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, 2000])
+def test_a_truncated_file_is_one_line(finished: Path, tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes((finished / "last.safetensors").read_bytes()[:keep])
+    with pytest.raises(InputError, match=r"^[^\n]*no complete safetensors file[^\n]*$"):
+        read(path)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no weights there"):
+        read(tmp_path / "none.safetensors")
+    with pytest.raises(InputError, match="no weights there"):
+        read(tmp_path)
+
+
+def test_somebody_elses_safetensors_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match="do not say what they are"):
+        read(tmp_path / "a.safetensors")
+
+
+def test_bare_weights_cannot_be_resumed(finished: Path) -> None:
+    with pytest.raises(InputError, match=r"weights alone cannot be resumed"):
+        resume(finished / "best.safetensors", ToyTask())
+
+
+def test_a_run_before_its_first_step_can_be_resumed(tmp_path: Path) -> None:
+    task = ToyTask()
+    save(tmp_path / "last.safetensors", task, Place(0, 0))
+    assert resume(tmp_path / "last.safetensors", ToyTask()) == Place(0, 0, None)
