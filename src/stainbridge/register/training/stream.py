@@ -19,7 +19,7 @@ from stainbridge.register.training.config import PairsConfig
 from stainbridge.register.training.pairs import AtHand, Pairs, Prepared, pair_of_sample
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
-from stainbridge.types import Plane
+from stainbridge.types import Mask, Plane
 
 #: Free room about the section, as a share of its longer side.
 MARGIN = 0.1
@@ -30,7 +30,7 @@ class Sample(NamedTuple):
     """One training sample; every tensor is float32, densities (1, H, W), 0 to 1.2.
 
     `fixed` and `moving` are what a network sees, the `_density` ones what its result is compared on: the same before
-    contrasts were changed. `tissue` is 1 on fixed tissue that the moving slide has too. `truth` (2, H, W) is the
+    contrasts were changed. `tissue` is 1 on fixed tissue that the moving picture shows too. `truth` (2, H, W) is the
     displacement in pixels from fixed to moving that was applied, beside what the pair's own map did not explain.
     """
 
@@ -71,7 +71,7 @@ class PairStream:
             _plane(recoloured(rng, moving, self.config.augment)),
             _plane(fixed),
             _plane(moving),
-            _plane((fixed > TISSUE).astype(np.float32)),
+            _plane((fixed > TISSUE) & _shown(applied, view)),
             torch.from_numpy(applied.to_field(view).displacement / np.float32(view.mpp[0])),
         )
 
@@ -104,5 +104,10 @@ def _seen(slide: Slide, density: SlideDensity, transform: Transform, view: Frame
     return np.asarray(density(image) * outline[0])
 
 
-def _plane(values: Plane) -> Tensor:
+def _shown(applied: Transform, view: Frame) -> Mask:
+    """Where the moving picture has what the fixed one shows, (H, W)."""
+    return view.contains(applied(view.centres_um())).reshape(view.height, view.width)
+
+
+def _plane(values: Plane | Mask) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))[None]
