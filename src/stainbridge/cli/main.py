@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stainbridge.cli import demo, evaluate, info, phantom, register, train, warp
+from stainbridge.cli import benchmark, demo, evaluate, info, phantom, register, train, warp
 from stainbridge.cli.output import say
 from stainbridge.errors import StainbridgeError
 
@@ -27,6 +27,7 @@ app.command("info")(info.info)
 app.command("register")(register.register)
 app.add_typer(warp.app, name="warp")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(train.app, name="train")
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)

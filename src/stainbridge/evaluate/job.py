@@ -1,0 +1,106 @@
+"""One run of one method on one case from one start, and the row it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from stainbridge.evaluate.starts import Start
+from stainbridge.metrics.landmarks import CaseErrors, Spread
+from stainbridge.slides.case import Case
+
+#: `ok`, `fallback` and `failed` are a method's own words; the others are ours.
+Status = Literal["ok", "fallback", "failed", "timeout", "crashed", "unreadable"]
+
+#: A registration is a success below this median rTRE.
+SUCCESS_RTRE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What to run. Picklable: a case opens its slides in the process that runs it."""
+
+    data_set: str
+    case: Case
+    method: str
+    start: Start
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells runs apart."""
+        return self.data_set, self.case.id, self.start.name, self.method
+
+    @property
+    def slug(self) -> str:
+        """The key as a file name."""
+        return slug(self.key)
+
+
+def slug(key: tuple[str, ...]) -> str:
+    """Names as one file name."""
+    return "__".join("".join(c if c.isalnum() or c in "-." else "_" for c in name) for name in key)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of a run.
+
+    `before` and `after` are rTRE over the fixed slide's diagonal; `before` is None where no landmarks are known,
+    `after` also where the method gave no result. `seconds` is the registration inside its process, reading the slides'
+    overviews included, loading libraries not; `wall_s` the whole process; `peak_mb` its largest memory.
+    """
+
+    data_set: str
+    case: str
+    start: str
+    method: str
+    status: str
+    reason: str = ""
+    landmarks: int = 0
+    before: Spread | None = None
+    after: Spread | None = None
+    robustness: float = 0.0
+    tre_px: float | None = None
+    folded: float | None = None
+    predicted_rtre: float | None = None
+    seconds: float | None = None
+    wall_s: float | None = None
+    peak_mb: float | None = None
+    fixed: str = ""
+    moving: str = ""
+    fixed_size: tuple[int, int] = (0, 0)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells runs apart; as `Job.key`."""
+        return self.data_set, self.case, self.start, self.method
+
+    @property
+    def slug(self) -> str:
+        """The key as a file name; as `Job.slug`."""
+        return slug(self.key)
+
+    @property
+    def kind(self) -> str:
+        """`given` or `hard`."""
+        return self.start.partition("-")[0]
+
+    @property
+    def errors(self) -> CaseErrors | None:
+        """For scores over cases; None where nothing is known."""
+        return None if self.before is None else CaseErrors(self.before, self.after, self.robustness)
+
+    @property
+    def success(self) -> bool:
+        """Whether the median rTRE is below `SUCCESS_RTRE`."""
+        return self.after is not None and self.after.median < SUCCESS_RTRE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; `from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Row:
+        """A row from `to_dict`'s values; raises `TypeError` for others."""
+        spreads = {name: Spread(**data[name]) for name in ("before", "after") if data.get(name)}
+        return cls(**{**data, **spreads, "fixed_size": tuple(data["fixed_size"])})

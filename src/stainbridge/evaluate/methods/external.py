@@ -1,0 +1,115 @@
+"""Peers that need an environment of their own: run there as a process, with pictures in and a sampled map out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from stainbridge.errors import InputError
+from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
+from stainbridge.evaluate.methods.views import grey_view, rgb, transform_from_samples
+from stainbridge.slides.slide import Slide
+
+WORKING_PX = 1024
+#: The map is sampled on as many pixels of the fixed slide's longer side.
+GRID_PX = 256
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer's name, the script of ours that runs in its environment, and how to make that environment."""
+
+    name: str
+    script: str
+    install: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that names the environment's Python."""
+        return f"STAINBRIDGE_{self.name.upper()}_PYTHON"
+
+    def python(self) -> Path:
+        """Its Python; raises `InputError`, with how to get it, where there is none."""
+        named = os.environ.get(self.variable)
+        if not named:
+            raise InputError(
+                f"the method '{self.name}' runs in an environment of its own",
+                expected=f"its Python in {self.variable}",
+                remedy=f"{self.install}; export {self.variable}=$PWD/{self.name}-env/bin/python",
+            )
+        if not Path(named).is_file():
+            raise InputError("no such Python", where=f"{self.variable}={named}", remedy=self.install)
+        return Path(named)
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            "ants",
+            "run_ants.py",
+            "python -m venv ants-env && ants-env/bin/pip install antspyx==0.6.3 'numpy<2.4' 'scipy<1.16' pillow",
+        ),
+        Peer(
+            "valis",
+            "run_valis.py",
+            "apt-get install libvips42 && python -m venv valis-env && valis-env/bin/pip install valis-wsi==1.2.0",
+        ),
+        Peer(
+            "deeperhistreg",
+            "run_deeperhistreg.py",
+            "python -m venv deeperhistreg-env && deeperhistreg-env/bin/pip install deeperhistreg torch torchvision"
+            " scipy pandas matplotlib opencv-python-headless pillow scikit-image SimpleITK einops pyvips pyvips-binary",
+        ),
+    )
+}
+
+
+def check(name: str) -> Callable[[], None]:
+    """Raises `InputError` where the peer's environment is missing."""
+
+    def checked() -> None:
+        PEERS[name].python()
+
+    return checked
+
+
+def external(name: str) -> Align:
+    """The peer as a method: it gets RGB pictures of 1024 pixels at most, and returns where a grid of points goes."""
+    peer = PEERS[name]
+    python = peer.python()
+
+    def align(fixed: Slide, moving: Slide) -> Alignment:
+        with tempfile.TemporaryDirectory(prefix=f"stainbridge-{name}-") as folder:
+            return _run(peer, python, Path(folder), fixed, moving)
+
+    return align
+
+
+def _run(peer: Peer, python: Path, folder: Path, fixed: Slide, moving: Slide) -> Alignment:
+    grid = fixed.frame.fit(GRID_PX)
+    views = grey_view(fixed, WORKING_PX), grey_view(moving, WORKING_PX)
+    for side, slide in (("fixed", fixed), ("moving", moving)):
+        PIL.Image.fromarray(rgb(slide.read(slide.frame.fit(WORKING_PX)))).save(folder / f"{side}.png")
+    np.save(folder / "points.npy", views[0].frame.to_px(grid.centres_um()) - 0.5)
+    with as_file(files("stainbridge.evaluate") / "peers") as scripts:
+        done = subprocess.run(
+            [str(python), str(scripts / peer.script), str(folder)], capture_output=True, text=True, check=False
+        )
+    if done.returncode != 0:
+        said = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+        return failed(f"{peer.name} ended with {done.returncode}: {said[-1] if said else 'and said nothing'}")
+    measured = json.loads((folder / "measured.json").read_text())
+    moved = np.load(folder / "moved.npy").T.reshape(2, grid.height, grid.width)
+    return Alignment(
+        transform_from_samples(moved, grid, *views), seconds=measured["seconds"], peak_mb=measured["peak_mb"]
+    )

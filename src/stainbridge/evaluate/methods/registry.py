@@ -1,0 +1,75 @@
+"""The methods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+
+from stainbridge.errors import InputError
+from stainbridge.evaluate.methods import elastix, external
+from stainbridge.evaluate.methods.alignment import Align, Method
+from stainbridge.evaluate.methods.features import orb, sift
+from stainbridge.evaluate.methods.intensity import IntensitySettings, intensity
+from stainbridge.evaluate.methods.presets import identity, preset
+from stainbridge.register.config import PRESETS
+
+ABOUT = {
+    "identity": "no registration: corner on corner",
+    "fast": "stainbridge, preset fast",
+    "default": "stainbridge, preset default",
+    "accurate": "stainbridge, preset accurate",
+    "sift": "OpenCV SIFT, ratio test, RANSAC affine",
+    "orb": "OpenCV ORB, mutual matches, RANSAC affine",
+    "simpleitk-affine": "SimpleITK, Mattes mutual information, 12 start angles, affine",
+    "simpleitk-bspline": "the same, then B-splines",
+    "elastix": "elastix, its default maps: affine, B-splines, mutual information",
+    "ants": "ANTs SyN, its defaults",
+    "valis": "VALIS, its defaults",
+    "deeperhistreg": "DeeperHistReg, its fast preset",
+}
+
+
+def method(name: str) -> Method:
+    """The method of that name; raises `InputError` for one that does not exist."""
+    if name not in ABOUT:
+        raise InputError("no such method", where=name, expected=", ".join(ABOUT))
+    return _METHODS[name]()
+
+
+def _plain(name: str, align: Align, **settings: object) -> Method:
+    return Method(name, ABOUT[name], lambda: align, _nothing_missing, dict(settings))
+
+
+def _preset(name: str) -> Method:
+    return Method(name, ABOUT[name], partial(preset, name), _nothing_missing, PRESETS[name].to_dict())
+
+
+def _intensity(name: str, deformable: bool) -> Method:
+    settings = IntensitySettings(deformable)
+    return Method(name, ABOUT[name], partial(intensity, settings), _nothing_missing, asdict(settings))
+
+
+def _elastix() -> Method:
+    return Method("elastix", ABOUT["elastix"], elastix.elastix, elastix.check, elastix.SETTINGS)
+
+
+def _external(name: str) -> Method:
+    settings = {"working_px": external.WORKING_PX, "install": external.PEERS[name].install}
+    return Method(name, ABOUT[name], partial(external.external, name), external.check(name), settings)
+
+
+def _nothing_missing() -> None:
+    """What the method needs comes with stainbridge."""
+
+
+_METHODS: dict[str, Callable[[], Method]] = {
+    "identity": partial(_plain, "identity", identity),
+    **{name: partial(_preset, name) for name in PRESETS},
+    "sift": partial(_plain, "sift", sift),
+    "orb": partial(_plain, "orb", orb),
+    "simpleitk-affine": partial(_intensity, "simpleitk-affine", False),
+    "simpleitk-bspline": partial(_intensity, "simpleitk-bspline", True),
+    "elastix": _elastix,
+    **{name: partial(_external, name) for name in external.PEERS},
+}

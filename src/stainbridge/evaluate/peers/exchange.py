@@ -1,0 +1,42 @@
+"""What every script here does: read the pictures, time the peer, write where the points went.
+
+These scripts run in a peer's own environment, without stainbridge: a folder is the only argument. In it are `fixed.png`
+and `moving.png`, and `points.npy`, (N, 2) pixel indices of the fixed picture; they leave `moved.npy`, the same points
+on the moving picture, and `measured.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def run(peer: Callable[[Path, Any], Any]) -> None:
+    """Call `peer(folder, points)`, which returns the moved points, (N, 2)."""
+    folder = Path(sys.argv[1])
+    points = np.load(folder / "points.npy")
+    began = time.perf_counter()
+    moved = np.asarray(peer(folder, points), float)
+    seconds = time.perf_counter() - began
+    np.save(folder / "moved.npy", moved)
+    measured = {"seconds": seconds, "peak_mb": peak_mb()}
+    (folder / "measured.json").write_text(json.dumps(measured))
+
+
+def peak_mb() -> float:
+    """The largest memory this process held, from the kernel's own account of it where there is one."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return int(found[1]) / 1024
+    unit = 1024**2 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -1,0 +1,74 @@
+"""Rows of many runs as one line a method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stainbridge.evaluate.job import Row
+from stainbridge.metrics.landmarks import AnhirScores, CaseErrors, anhir_scores, average_ranks
+
+
+@dataclass(frozen=True)
+class MethodSummary:
+    """One method over all runs of one kind of start that have landmarks, in ANHIR's terms.
+
+    `success`: share with a median rTRE below 0.01; `rank`: average rank among the methods on the runs all of them made,
+    None where there are none; `seconds`: median of the registrations that ended; `peak_mb`: the largest.
+    """
+
+    method: str
+    kind: str
+    scores: AnhirScores
+    success: float
+    rank: float | None
+    seconds: float | None
+    longest_s: float | None
+    peak_mb: float | None
+    folded: int
+
+
+def summarise(rows: Sequence[Row]) -> list[MethodSummary]:
+    """A summary for each kind of start and method, in the order of the rows."""
+    scored = [row for row in rows if row.before is not None]
+    return [
+        _summary(method, kind, [row for row in of_kind if row.method == method], ranks.get(method))
+        for kind in _in_order(row.kind for row in scored)
+        for of_kind in [[row for row in scored if row.kind == kind]]
+        for ranks in [_ranks(of_kind)]
+        for method in _in_order(row.method for row in of_kind)
+    ]
+
+
+def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) -> MethodSummary:
+    seconds = [row.seconds for row in rows if row.seconds is not None]
+    memory = [row.peak_mb for row in rows if row.peak_mb is not None]
+    return MethodSummary(
+        method,
+        kind,
+        anhir_scores([errors for row in rows if (errors := row.errors) is not None]),
+        success=float(np.mean([row.success for row in rows])),
+        rank=rank,
+        seconds=float(np.median(seconds)) if seconds else None,
+        longest_s=max(seconds, default=None),
+        peak_mb=max(memory, default=None),
+        folded=sum(bool(row.folded) for row in rows),
+    )
+
+
+def _ranks(rows: Sequence[Row]) -> dict[str, float]:
+    """ANHIR's average ranks on the runs that every method made."""
+    by_method: dict[str, dict[tuple[str, ...], CaseErrors]] = {}
+    for row in rows:
+        if row.errors is not None:
+            by_method.setdefault(row.method, {})[row.key[:3]] = row.errors
+    common = set.intersection(*(set(runs) for runs in by_method.values())) if by_method else set()
+    if not common:
+        return {}
+    return average_ranks({name: [runs[key] for key in sorted(common)] for name, runs in by_method.items()})
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
