@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.evaluate.starts import disturb, placement
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.register.config import RegisterConfig
 from stainbridge.register.run import register_slides
@@ -80,42 +80,14 @@ def pairs(sets: tuple[str, ...], both: bool) -> Iterator[Pair]:
 
 
 def hard_starts(pair: Pair, first: int, seed: int) -> Iterator[Pair]:
-    pixels = np.moveaxis(pair.moving.read(pair.moving.frame).pixels, 0, -1)
+    image = pair.moving.read(pair.moving.frame)
     for index in range(2 * ROTATIONS):
         rng = np.random.default_rng([seed, first + index])
-        degrees = (index // 2 + rng.uniform(0, 1)) * 360 / ROTATIONS
-        canvas, points, kept = _hard(pixels, pair.moving_px, degrees, bool(index % 2), rng)
-        slide = ArraySlide(np.ascontiguousarray(np.moveaxis(canvas, -1, 0)), name="hard start")
-        yield Pair(
-            f"{pair.name} {degrees:.0f}°{' flip' if index % 2 else ''}",
-            pair.fixed,
-            slide,
-            pair.fixed_px[kept],
-            points[kept],
-        )
-
-
-def _hard(
-    pixels: npt.NDArray[np.uint8], points: npt.NDArray[np.float64], degrees: float, flip: bool, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    height, width = pixels.shape[:2]
-    side = np.sqrt(rng.uniform(0.7, 1.0))
-    size = np.array([int(width * side), int(height * side)])
-    corner = np.array([rng.integers(0, width - size[0] + 1), rng.integers(0, height - size[1] + 1)])
-    crop = pixels[corner[1] : corner[1] + size[1], corner[0] : corner[0] + size[0]]
-    kept = ((points >= corner) & (points < corner + size)).all(1)
-    scale, angle = rng.uniform(0.7, 1.4), np.radians(degrees)
-    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = linear @ np.diag([-1 if flip else 1, 1])
-    extent = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * size @ linear.T
-    span = np.ceil(np.ptp(extent, axis=0))
-    pad = rng.uniform(0, 0.25, 2) * span
-    shift = 5 - extent.min(0) + np.where(rng.random(2) < 0.5, pad, 0)
-    canvas = np.ceil(span + pad + 10).astype(int)
-    source = cv2.GaussianBlur(crop, (0, 0), 0.5 * (1 / scale - 1) + 0.01) if scale < 1 else crop
-    matrix = np.c_[linear, shift + linear @ [0.5, 0.5] - 0.5]
-    image = cv2.warpAffine(source, matrix, tuple(int(v) for v in canvas), borderValue=(255, 255, 255))
-    return image, (points - corner) @ linear.T + shift, kept
+        degrees, flip = placement(index, 2 * ROTATIONS, rng)
+        start = disturb(image, pair.moving_px, degrees, flip, rng)
+        slide = ArraySlide(start.pixels, name="hard start")
+        name = f"{pair.name} {degrees:.0f}°{' flip' if flip else ''}"
+        yield Pair(name, pair.fixed, slide, pair.fixed_px[start.kept], start.points_px)
 
 
 def measure(pair: Pair, config: RegisterConfig) -> Row:
