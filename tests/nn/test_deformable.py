@@ -54,6 +54,21 @@ def test_a_picture_shifted_by_the_period_has_its_field_shifted(name: str) -> Non
     )
 
 
+@pytest.mark.parametrize("name", list(TINY))
+def test_what_lies_beyond_the_reach_has_no_say(name: str) -> None:
+    network = awakened(TINY[name])
+    network.eval()
+    edge, step = 64, 4 * network.period
+    width = -(-(edge + network.reach + 96) // step) * step
+    fixed, moving = smooth_pictures(64, width)
+    other = moving.clone()
+    other[..., :edge] = 1 - other[..., :edge]
+    with torch.no_grad():
+        change = (network(fixed, other).final - network(fixed, moving).final).abs().amax((0, 1, 2))
+    assert change[:edge].max() > 0.1
+    assert change[edge + network.reach :].max() < 1e-3
+
+
 def test_pictures_of_two_sizes_are_refused(network: DeformableNet) -> None:
     with pytest.raises(InputError, match="one size"):
         network(torch.rand(1, 1, 64, 64), torch.rand(1, 1, 64, 32))

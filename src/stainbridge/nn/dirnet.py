@@ -49,6 +49,11 @@ class DirNet(DeformableNet):
         hidden = (_conv(config.width, config.width) for _ in range(config.hidden))
         self.points = nn.Sequential(*down, *hidden, regression(config.width))
 
+    @property
+    def reach(self) -> int:
+        """Convolutions and poolings on the way down, hidden ones and the spline between control points."""
+        return 2 * self.period + (self.config.hidden + 4) * self.period
+
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The B-spline through the control points."""
         displacement = cubic_b_spline(self.points(torch.cat([fixed, moving], 1)).float(), self.period)

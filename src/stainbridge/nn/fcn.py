@@ -34,6 +34,10 @@ class FCNConfig:
         return cls(widths=(16, 32, 64)) if name == "small" else cls()
 
 
+#: How far pixels of a `Regressor`'s pictures reach: its convolutions, each at its resolution, poolings and upsamplings.
+REACH = 28
+
+
 class Regressor(nn.Module):
     """Two pictures side by side, (N, 2, H, W), to displacements (N, 2, H, W) in pixels.
 
@@ -65,6 +69,7 @@ class FCN(DeformableNet):
     """The plain network: one scale, one output."""
 
     period = 4
+    reach = REACH
 
     def __init__(self, config: FCNConfig) -> None:
         super().__init__()

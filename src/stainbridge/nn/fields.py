@@ -38,6 +38,11 @@ class DeformableNet(nn.Module, ABC):
     #: Pictures are padded to multiples of this; shifted by it, a picture has its field shifted likewise.
     period: int
 
+    @property
+    @abstractmethod
+    def reach(self) -> int:
+        """How far away, in pixels, a picture's pixels can have a say in its field, where displacements are small."""
+
     @abstractmethod
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The fields of pictures whose sides are multiples of `period`."""

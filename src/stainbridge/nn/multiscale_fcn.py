@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import compose, resized, warp
-from stainbridge.nn.fcn import Regressor
+from stainbridge.nn.fcn import REACH, Regressor
 from stainbridge.nn.fields import DeformableNet, Fields, Term
 
 
@@ -44,6 +44,7 @@ class MultiscaleFCN(DeformableNet):
     """
 
     period = 16
+    reach = 4 * REACH + 2 * REACH + 24  # V2's, seen through the third model, and room for V2 itself
 
     def __init__(self, config: MultiscaleFCNConfig) -> None:
         super().__init__()

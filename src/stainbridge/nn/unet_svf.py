@@ -60,6 +60,11 @@ class UNetSVF(DeformableNet):
         tail = (config.up[-1], *config.last)
         self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression(tail[-1]))
 
+    @property
+    def reach(self) -> int:
+        """All the way down and up; the flow adds its own length."""
+        return 3 * self.period + 2 * (len(self.config.last) + 2)
+
     def velocity(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """(N, 2, H / 2, W / 2), in pixels of that grid."""
         x, skips = torch.cat([fixed, moving], 1), []

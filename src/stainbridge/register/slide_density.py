@@ -8,10 +8,14 @@ from typing import Self
 import numpy as np
 
 from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Transform
+from stainbridge.geometry.warp import warp_array
 from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
 from stainbridge.imaging.image import Image
 from stainbridge.register.prepare import Section, section_of_image
 from stainbridge.slides.slide import Slide
+from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Plane
 
 DENSEST = 1.2
@@ -63,3 +67,11 @@ class SlideDensity:
             return np.asarray(optical_density(image.pixels).mean(0), np.float32)
         low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
         return np.asarray(((image.pixels.astype(np.float32) - low) / span).max(0).clip(0, 1.5))
+
+
+def read_density(slide: Slide, density: SlideDensity, transform: Transform, frame: Frame) -> Plane:
+    """Density (H, W) on `frame` through `transform` (µm of `frame`'s space to µm of the slide's), 0 off tissue."""
+    image = WarpedSlide(slide, transform, frame).read(frame)
+    section = density.overview
+    outline, _ = warp_array(section.outline[None].astype(np.float32), section.frame, transform, frame)
+    return np.asarray(density(image) * outline[0])

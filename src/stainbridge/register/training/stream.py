@@ -12,17 +12,13 @@ from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Transform
-from stainbridge.geometry.warp import warp_array
-from stainbridge.register.slide_density import SlideDensity
+from stainbridge.register.section_view import MARGIN
+from stainbridge.register.slide_density import read_density
 from stainbridge.register.training.augment import about, deformation, recoloured, turned
 from stainbridge.register.training.config import PairsConfig
 from stainbridge.register.training.pairs import AtHand, Pairs, Prepared, pair_of_sample
-from stainbridge.slides.slide import Slide
-from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Mask, Plane
 
-#: Free room about the section, as a share of its longer side.
-MARGIN = 0.1
 TISSUE = 0.05  # density from which on a pixel is tissue
 
 
@@ -64,8 +60,8 @@ class PairStream:
         prepared = self._at_hand[pair_of_sample(number, self.config.at_hand, self.config.reuse)]
         view, laid = self._view(prepared, rng)
         applied = deformation(rng, self.config.augment, view)
-        fixed = _seen(prepared.pair.fixed, prepared.fixed, applied.then(laid), view)
-        moving = _seen(prepared.pair.moving, prepared.moving, laid.then(prepared.moving_from_fixed), view)
+        fixed = read_density(prepared.pair.fixed, prepared.fixed, applied.then(laid), view)
+        moving = read_density(prepared.pair.moving, prepared.moving, laid.then(prepared.moving_from_fixed), view)
         return Sample(
             _plane(recoloured(rng, fixed, self.config.augment)),
             _plane(recoloured(rng, moving, self.config.augment)),
@@ -94,14 +90,6 @@ class PairStream:
         view = Frame("view", int(size[1]), int(size[0]), (mpp, mpp))
         middle = np.asarray(view.centre_um)
         return view, Affine(about(linear, view.centre_um, centre - middle), view, fixed)
-
-
-def _seen(slide: Slide, density: SlideDensity, transform: Transform, view: Frame) -> Plane:
-    """Density (H, W) on `view`, 0 away from tissue."""
-    image = WarpedSlide(slide, transform, view).read(view)
-    section = density.overview
-    outline, _ = warp_array(section.outline[None].astype(np.float32), section.frame, transform, view)
-    return np.asarray(density(image) * outline[0])
 
 
 def _shown(applied: Transform, view: Frame) -> Mask:

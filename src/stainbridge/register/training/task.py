@@ -103,12 +103,12 @@ class AffineTask(RegistrationTask):
     name = "affine"
 
     def __init__(self, config: AffineTraining) -> None:
-        self._net, self._config = AffineNet(config.network), config.network
+        self._net, self._config = AffineNet(config.network), config
         super().__init__(self._net, config.objective, config.optimiser)
 
     def settings(self) -> Mapping[str, Any]:
-        """The network's configuration."""
-        return plain(self._config)
+        """The network's configuration, and at what resolution it was trained."""
+        return _settings(self._config)
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The affine map as a field."""
@@ -122,17 +122,22 @@ class DeformableTask(RegistrationTask):
     name = "deformable"
 
     def __init__(self, config: DeformableTraining) -> None:
-        self._net, self._config = deformable_net(config.network), config.network
+        self._net, self._config = deformable_net(config.network), config
         super().__init__(self._net, config.objective, config.optimiser)
 
     def settings(self) -> Mapping[str, Any]:
-        """The network's configuration, its kind among it."""
-        return plain(self._config)
+        """The network's configuration, its kind among it, and at what resolution it was trained."""
+        return _settings(self._config)
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The network's own."""
         found: Fields = self._net(fixed, moving)
         return found
+
+
+def _settings(config: AffineTraining | DeformableTraining) -> dict[str, Any]:
+    pairs = config.pairs
+    return {"network": plain(config.network), "section_px": list(pairs.section_px), "mpp": pairs.mpp}
 
 
 def _inside(displacement: Tensor) -> Tensor:

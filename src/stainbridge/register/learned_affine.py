@@ -1,0 +1,62 @@
+"""The trained affine network as a stage: from start hypotheses to affine maps, in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine
+from stainbridge.learn.checkpoint import check_task
+from stainbridge.learn.weights import put, read
+from stainbridge.nn.affine_net import AffineNet, AffineNetConfig
+from stainbridge.register.prepare import Section
+from stainbridge.register.section_view import seen, view_of
+from stainbridge.settings import build
+from stainbridge.types import Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedAffine:
+    """`network` on pictures of the tissue `longest_px` long, on `device`."""
+
+    network: AffineNet
+    longest_px: int
+    device: torch.device
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu") -> Self:
+        """From a run folder or a file of weights. Raises `InputError` for a damaged file or other weights."""
+        stored = read(path)
+        check_task(stored, "affine")
+        network = AffineNet(build(AffineNetConfig, stored.settings["network"], stored.path))
+        put(stored, {"network": network})
+        low, high = stored.settings["section_px"]
+        return cls(network.eval().to(device), round((low + high) / 2), torch.device(device))
+
+    def __call__(self, fixed: Section, moving: Section, starts: Sequence[Matrix], passes: int = 1) -> list[Affine]:
+        """What the network makes of each start (3, 3), fixed µm to moving µm: a better map from fixed to moving.
+
+        Every further pass starts from what the one before found. Scores are not the network's business: verify.
+        """
+        view = view_of(fixed, self.longest_px)
+        still = seen(fixed, view, [np.eye(3)], self.device)
+        maps = list(starts)
+        for _ in range(passes):
+            with torch.inference_mode():
+                shown = seen(moving, view, maps, self.device)
+                found = self.network(still.expand(len(maps), -1, -1, -1), shown).double().cpu().numpy()
+            maps = [start @ _in_um(matrix, view) for start, matrix in zip(maps, found, strict=True)]
+        return [Affine(matrix, fixed.frame, moving.frame) for matrix in maps]
+
+
+def _in_um(matrix: Matrix, view: Frame) -> Matrix:
+    """A network's (2, 3) matrix, in half sides about the middle of `view`, as (3, 3) in µm."""
+    half, (x, y) = max(view.size_um) / 2, view.centre_um
+    unit = np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
+    return np.asarray(np.linalg.inv(unit) @ np.vstack([matrix, [0, 0, 1]]) @ unit)

@@ -1,0 +1,41 @@
+"""What a network is shown of a section: a frame about its tissue, and pictures on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.register.prepare import Section
+from stainbridge.types import Matrix
+
+#: Free room on each side of the tissue, as a share of the longer side of the box around it.
+MARGIN = 0.1
+
+
+def view_of(section: Section, longest_px: int, mpp: float | None = None) -> Frame:
+    """The box around the section's tissue, `longest_px` on its longer side or at `mpp`, in the slide's own space."""
+    tissue = section.frame.centres_um()[section.region.ravel()]
+    low, high = tissue.min(axis=0), tissue.max(axis=0)
+    margin = MARGIN * (high - low).max()
+    side_um = float((high - low).max() + 2 * margin)
+    pixel = mpp or side_um / longest_px
+    width, height = (max(1, int(np.ceil((extent + 2 * margin) / pixel))) for extent in high - low)
+    origin = (float(low[0] - margin), float(low[1] - margin))
+    return Frame(section.frame.name, height, width, (pixel, pixel), origin, section.frame.calibrated)
+
+
+def seen(section: Section, view: Frame, maps: Sequence[Matrix], device: torch.device) -> Tensor:
+    """Densities (K, 1, H, W) of the section on `view` through each map (3, 3), view µm to section µm; 0 outside."""
+    scale = float(np.mean([np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) for matrix in maps]))
+    longest = max(section.frame.size_um) / (view.mpp[0] * scale)
+    _, density, outline = section.at(max(8, round(longest)))
+    points = np.c_[view.centres_um(), np.ones(view.width * view.height)]
+    places = np.stack([points @ matrix[:2].T for matrix in maps]).reshape(len(maps), view.height, view.width, 2)
+    where = section.normalised(torch.tensor(places, dtype=torch.float32, device=device))
+    plane = (density * outline).to(device).expand(len(maps), -1, -1, -1)
+    return F.grid_sample(plane, where, padding_mode="zeros", align_corners=False)
