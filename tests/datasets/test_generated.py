@@ -1,0 +1,55 @@
+"""Generated pairs to train on."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from stainbridge.datasets.generated import GeneratedPairs
+from stainbridge.errors import InputError
+from stainbridge.register.prepare import section_of
+from stainbridge.register.training.pairs import TrainingPair
+
+PAIRS = GeneratedPairs(3, stains=("HE", "PanCK"), size_px=160, mpp=(6.0, 8.0), difficulty="easy")
+
+
+@pytest.fixture(scope="module")
+def pair() -> TrainingPair:
+    return PAIRS[4]
+
+
+def test_a_number_is_always_the_same_pair(pair: TrainingPair) -> None:
+    again = pickle.loads(pickle.dumps(PAIRS))[4]
+    assert np.array_equal(pair.fixed.read(pair.fixed.frame).pixels, again.fixed.read(again.fixed.frame).pixels)
+    points = pair.fixed.frame.centres_um()[::500]
+    assert np.allclose(pair.moving_from_fixed(points), again.moving_from_fixed(points))
+
+
+def test_the_truth_takes_tissue_to_tissue(pair: TrainingPair) -> None:
+    fixed, moving = section_of(pair.fixed, 160), section_of(pair.moving, 160)
+    assert fixed is not None
+    assert moving is not None
+    tissue = fixed.frame.centres_um()[fixed.region.ravel()]
+    there = np.floor(moving.frame.to_px(pair.moving_from_fixed(tissue))).astype(int)
+    inside = (there >= 0).all(axis=1) & (there < (160, 160)).all(axis=1)
+    assert moving.outline[there[inside, 1], there[inside, 0]].mean() > 0.95
+
+
+def test_the_slides_lie_in_the_spaces_of_the_truth(pair: TrainingPair) -> None:
+    assert pair.fixed.frame.name == pair.moving_from_fixed.from_frame.name
+    assert pair.moving.frame.name == pair.moving_from_fixed.to_frame.name
+    assert {pair.fixed.stain, pair.moving.stain} <= {"HE", "PanCK"}
+
+
+def test_other_numbers_are_other_tissue(pair: TrainingPair) -> None:
+    other = PAIRS[5]
+    assert not np.array_equal(other.fixed.read(other.fixed.frame).pixels, pair.fixed.read(pair.fixed.frame).pixels)
+
+
+def test_stains_nobody_knows_are_refused() -> None:
+    with pytest.raises(InputError):
+        GeneratedPairs(0, stains=())
+    with pytest.raises(InputError, match="purple"):
+        GeneratedPairs(0, stains=("purple",), size_px=160, mpp=(6.0, 8.0))[0]

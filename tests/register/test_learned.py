@@ -1,0 +1,152 @@
+"""Trained networks as stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.nn.networks import TINY, awakened
+from tests.register.training.sections import section
+from torch import nn
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.flow import affine_displacement, pixel_grid
+from stainbridge.geometry.transform import Affine
+from stainbridge.learn.checkpoint import Place, save_weights
+from stainbridge.nn.affine_net import AffineNet, AffineNetConfig
+from stainbridge.nn.fields import DeformableNet, Fields, Term
+from stainbridge.register.blended_field import TilingConfig
+from stainbridge.register.learned_affine import LearnedAffine
+from stainbridge.register.learned_field import LearnedField
+from stainbridge.register.prepare import Section, section_of
+from stainbridge.register.section_view import seen, view_of
+from stainbridge.register.training.config import AffineTraining, DeformableTraining, PairsConfig
+from stainbridge.register.training.task import AffineTask, DeformableTask
+
+CPU = torch.device("cpu")
+NET = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
+TURN = np.array([[0.9, -0.2, 0.1], [0.25, 1.05, -0.05]])
+
+
+@pytest.fixture(scope="module")
+def fixed() -> Section:
+    found = section_of(section(), 160)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def moving() -> Section:
+    found = section_of(section(0, "moving"), 160)
+    assert found is not None
+    return found
+
+
+def saying(matrix: np.ndarray) -> AffineNet:
+    """A network that always says one thing."""
+    network = AffineNet(NET).eval()
+    last = network.regress[-1]
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor(matrix - np.eye(2, 3)).flatten())
+    return network
+
+
+def test_a_view_has_the_tissue_with_a_margin(fixed: Section) -> None:
+    view = view_of(fixed, 96)
+    assert max(view.width, view.height) == 96
+    tissue = fixed.frame.centres_um()[fixed.region.ravel()]
+    px = view.to_px(tissue)
+    assert px.min() > 0.07 * 96
+    assert (px.max(axis=0) < np.array([view.width, view.height]) - 0.07 * 96).all()
+    assert view_of(fixed, 96, mpp=2.0).mpp == (2.0, 2.0)
+
+
+def test_what_is_seen_through_a_map_is_moved_by_it(fixed: Section) -> None:
+    view = view_of(fixed, 128, mpp=2.0)
+    shift = np.array([[1, 0, 8.0], [0, 1, -6.0], [0, 0, 1]])
+    still, moved = seen(fixed, view, [np.eye(3), shift], CPU)
+    assert still.max() > 0.8
+    assert torch.allclose(moved[:, 3:, :-4], still[:, :-3, 4:], atol=1e-4)
+
+
+def test_an_affine_map_in_micrometres_is_the_networks(fixed: Section, moving: Section) -> None:
+    start = np.array([[0, -1, 300.0], [1, 0, 5.0], [0, 0, 1]])
+    learned = LearnedAffine(saying(TURN), 96, CPU)
+    once, other = learned(fixed, moving, [np.eye(3), start])
+    view = view_of(fixed, 96)
+    displacement = affine_displacement(torch.tensor(TURN[None], dtype=torch.float32), view.height, view.width)
+    moved = (pixel_grid(view.height, view.width, displacement) + displacement)[0].flatten(1).T.double().numpy() + 0.5
+    assert np.allclose(once(view.centres_um()), view.to_um(moved), atol=1e-2)
+    assert np.allclose(other.matrix, start @ once.matrix)
+    assert (once.from_frame, once.to_frame) == (fixed.frame, moving.frame)
+
+
+def test_a_second_pass_starts_from_the_first(fixed: Section, moving: Section) -> None:
+    (twice,) = LearnedAffine(saying(TURN), 96, CPU)(fixed, moving, [np.eye(3)], passes=2)
+    (once,) = LearnedAffine(saying(TURN), 96, CPU)(fixed, moving, [np.eye(3)])
+    assert np.allclose(twice.matrix, once.matrix @ once.matrix)
+
+
+class Shift(DeformableNet):
+    """Three pixels to the right, one up."""
+
+    period, reach = 8, 16
+
+    def fields(self, fixed: torch.Tensor, moving: torch.Tensor) -> Fields:
+        found = torch.tensor([3.0, -1.0]).view(1, 2, 1, 1).expand(len(fixed), 2, *fixed.shape[-2:])
+        return Fields(found, (Term(found),))
+
+
+def test_a_field_is_in_micrometres_of_the_fixed_space(fixed: Section, moving: Section) -> None:
+    start = Affine(np.eye(3), fixed.frame, moving.frame)
+    field = LearnedField(Shift(), 96, None, CPU).of_sections(fixed, moving, start)
+    mpp = view_of(fixed, 96).mpp[0]
+    tissue = fixed.frame.centres_um()[fixed.region.ravel()]
+    assert field.grid.contains(tissue).all()
+    assert np.allclose(field(tissue) - tissue, [3 * mpp, -mpp], atol=1e-3)
+    assert field.then(start).to_frame == moving.frame
+
+
+def test_slides_read_tile_by_tile_give_the_sections_field() -> None:
+    network = awakened(TINY["fcn"])
+    one, two = section(), section(5, "moving")
+    fixed, moving = section_of(one, 160), section_of(two, 160)
+    assert fixed is not None
+    assert moving is not None
+    learned = LearnedField(network, 96, 2.0, CPU)
+    start = Affine(np.eye(3), one.frame, two.frame)
+    whole = learned.of_sections(fixed, moving, start)
+    tiled = learned.of_slides(one, two, start, 2.0, TilingConfig(96, 8, 4))
+    tissue = fixed.frame.centres_um()[fixed.region.ravel()]
+    assert np.abs(whole(tissue) - tissue).max() > 1
+    apart = np.hypot(*(whole(tissue) - tiled(tissue)).T) / 2.0
+    assert np.median(apart) < 0.1
+
+
+def save_both(folder: Path) -> tuple[Path, Path]:
+    affine = AffineTask(AffineTraining(network=NET, pairs=PairsConfig(section_px=(64, 128))))
+    deformable = DeformableTask(DeformableTraining(network=TINY["fcn"], pairs=PairsConfig(mpp=1.5)))
+    paths = folder / "affine.safetensors", folder / "deformable.safetensors"
+    save_weights(paths[0], affine, Place(), torch.float16)
+    save_weights(paths[1], deformable, Place())
+    return paths
+
+
+def test_weights_are_loaded_with_the_resolution_they_were_trained_at(tmp_path: Path) -> None:
+    affine, deformable = save_both(tmp_path)
+    assert LearnedAffine.load(affine).longest_px == 96
+    learned = LearnedField.load(deformable)
+    assert learned.mpp == 1.5
+    assert not learned.network.training
+
+
+def test_weights_of_the_other_kind_are_one_line(tmp_path: Path) -> None:
+    affine, deformable = save_both(tmp_path)
+    with pytest.raises(InputError, match="weights of another architecture; expected affine; got deformable"):
+        LearnedAffine.load(deformable)
+    with pytest.raises(InputError, match="weights of another architecture; expected deformable; got affine"):
+        LearnedField.load(affine)
