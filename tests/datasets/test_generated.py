@@ -10,9 +10,10 @@ import pytest
 from stainbridge.datasets.generated import GeneratedPairs
 from stainbridge.errors import InputError
 from stainbridge.register.prepare import section_of
+from stainbridge.register.training.config import GeneratedConfig
 from stainbridge.register.training.pairs import TrainingPair
 
-PAIRS = GeneratedPairs(3, stains=("HE", "PanCK"), size_px=160, mpp=(6.0, 8.0), difficulty="easy")
+PAIRS = GeneratedPairs(GeneratedConfig(160, (6.0, 8.0), ("HE", "PanCK"), "easy"), 3)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,6 @@ def test_other_numbers_are_other_tissue(pair: TrainingPair) -> None:
 
 def test_stains_nobody_knows_are_refused() -> None:
     with pytest.raises(InputError):
-        GeneratedPairs(0, stains=())
+        GeneratedConfig(mpp=(3.0, 2.0))
     with pytest.raises(InputError, match="purple"):
-        GeneratedPairs(0, stains=("purple",), size_px=160, mpp=(6.0, 8.0))[0]
+        GeneratedPairs(GeneratedConfig(stains=("purple",)), 0)

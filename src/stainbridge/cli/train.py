@@ -138,8 +138,8 @@ def pair_data(source: str, settings: RegistrationTraining) -> Data:
     once = replace(settings.pairs, reuse=1, at_hand=1)  # every held-out sample shows another pair
     if source == GENERATED:
         return Data(
-            PairStream(GeneratedPairs(2 * seed), settings.pairs, 2 * seed),
-            PairStream(GeneratedPairs(2 * seed + 1), once, 2 * seed + 1),
+            PairStream(GeneratedPairs(settings.generated, 2 * seed), settings.pairs, 2 * seed),
+            PairStream(GeneratedPairs(settings.generated, 2 * seed + 1), once, 2 * seed + 1),
         )
     training, held = _cases(Path(source))
     return Data(PairStream(training, settings.pairs, 2 * seed), PairStream(held, once, 2 * seed + 1))

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stainbridge.errors import InputError
-from stainbridge.phantom.pair import Difficulty, generate_pair
+from stainbridge.phantom.contrast import RANDOM
+from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.stains import STAINS, stain_named
+from stainbridge.register.training.config import GeneratedConfig
 from stainbridge.register.training.pairs import TrainingPair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
@@ -15,33 +17,32 @@ from stainbridge.slides.slide import Slide
 
 @dataclass(frozen=True)
 class GeneratedPairs:
-    """Pair `number` of `seed`: two of `stains`, at a pixel size drawn from `mpp`, `size_px` a side, with exact truth.
+    """Pair `number` of `seed`, with its exact truth, rendered once, at full resolution, into memory.
 
-    Rendered once, at full resolution, into memory. Raises `InputError` for stains that are not known.
+    Raises `InputError` for stains that are not known.
     """
 
+    config: GeneratedConfig
     seed: int
-    stains: tuple[str, ...] = ("HE", "Ki67", "PanCK", "CD31")
-    size_px: int = 640
-    mpp: tuple[float, float] = (1.5, 8.0)
-    difficulty: Difficulty = "real"
 
     def __post_init__(self) -> None:
-        if len(self.stains) < 1:
-            raise InputError("no stains to generate", expected="at least one")
+        for name in self.config.stains:
+            if name != RANDOM:
+                stain_named(name)
 
     def __getitem__(self, number: int) -> TrainingPair:
         """Generate and render a pair."""
         rng = np.random.default_rng([self.seed, number])
-        fixed_stain, moving_stain = rng.choice(self.stains, 2)
-        mpp = float(np.exp(rng.uniform(*np.log(self.mpp))))
+        stains = self.config.stains or (*STAINS, *[RANDOM] * len(STAINS))
+        fixed_stain, moving_stain = (stains[rng.integers(len(stains))] for _ in range(2))
         pair = generate_pair(
             seed=int(rng.integers(2**31)),
-            size_px=self.size_px,
-            mpp=mpp,
-            fixed_stain=str(fixed_stain),
-            moving_stain=str(moving_stain),
-            difficulty=self.difficulty,
+            size_px=self.config.size_px,
+            mpp=float(np.exp(rng.uniform(*np.log(self.config.mpp)))),
+            fixed_stain=fixed_stain,
+            moving_stain=moving_stain,
+            organ="any",
+            difficulty=self.config.difficulty,
             landmarks=0,
         )
         return TrainingPair(_rendered(pair.fixed), _rendered(pair.moving), pair.truth)

@@ -38,13 +38,15 @@ RUN = TrainConfig(steps=2, batch=1, accumulate=2, workers=0, held=2, device="cpu
 
 
 def affine(objective: ObjectiveConfig | None = None, rate: float = 1e-3) -> AffineTraining:
-    return AffineTraining(RUN, NET, SECTIONS, objective or ObjectiveConfig("ncc"), OptimiserConfig(rate))
+    return AffineTraining(
+        RUN, NET, SECTIONS, objective=objective or ObjectiveConfig("ncc"), optimiser=OptimiserConfig(rate)
+    )
 
 
 def deformable(name: str, objective: ObjectiveConfig | None = None) -> DeformableTraining:
     run = replace(RUN, batch=2, accumulate=1)
     smooth = objective or ObjectiveConfig("local-ncc", regulariser="diffusion", smoothness=1.0)
-    return DeformableTraining(run, TINY[name], PATCHES, smooth, OptimiserConfig(1e-3))
+    return DeformableTraining(run, TINY[name], PATCHES, objective=smooth, optimiser=OptimiserConfig(1e-3))
 
 
 def batch(config: PairsConfig, count: int = 2) -> Sample:

@@ -42,6 +42,24 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class GeneratedConfig:
+    """Tissue generated where no data set is given: pairs `size_px` a side, at a pixel size drawn from `mpp`.
+
+    `stains` are drawn from evenly; "random" is a contrast of chance; none named means the whole library and as many
+    contrasts of chance. Any organ.
+    """
+
+    size_px: int = 640
+    mpp: Range = (1.5, 8.0)
+    stains: tuple[str, ...] = ()
+    difficulty: Literal["easy", "real", "hard"] = "real"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mpp[0] <= self.mpp[1]:
+            raise InputError("pixel sizes must be positive and in order", got=self.mpp)
+
+
+@dataclass(frozen=True)
 class PairsConfig:
     """What is seen of a pair: the whole section at `section_px` (longer side, drawn evenly), or, where `patch_px` is
     given, a square of so many pixels about a point of the tissue, at the section's resolution or at `mpp` µm a pixel.
@@ -98,6 +116,7 @@ class AffineTraining:
     train: TrainConfig = field(default_factory=TrainConfig)
     network: AffineNetConfig = field(default_factory=AffineNetConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
+    generated: GeneratedConfig = field(default_factory=GeneratedConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
@@ -113,6 +132,7 @@ class AffineTraining:
                 TrainConfig(steps=11500, accumulate=10, workers=4),
                 network,
                 PairsConfig(section_px=(600, 2000), augment=spread),
+                GeneratedConfig(2048),
                 ObjectiveConfig("ncc"),
                 OptimiserConfig(1e-4, 0.995, epoch_steps=23),  # 230 pairs are an epoch
             )
@@ -121,6 +141,7 @@ class AffineTraining:
             TrainConfig(steps=20000, accumulate=8),
             network,
             PairsConfig(section_px=(256, 256), augment=contrast),
+            GeneratedConfig(360, mpp=(3.0, 16.0)),
             ObjectiveConfig("ncc", truth=0.2),
             OptimiserConfig(5e-4, 0.98),
         )
@@ -133,6 +154,7 @@ class DeformableTraining:
     train: TrainConfig = field(default_factory=TrainConfig)
     network: DeformableNetConfig = field(default_factory=MultiscaleFCNConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
+    generated: GeneratedConfig = field(default_factory=GeneratedConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
@@ -146,6 +168,7 @@ class DeformableTraining:
                 TrainConfig(steps=20000, batch=8, workers=4),
                 net,
                 PairsConfig(section_px=(1024, 2048), patch_px=256, mpp=1.0, augment=wide),
+                GeneratedConfig(1536, mpp=(1.0, 1.0)),
                 ObjectiveConfig("ncc", regulariser="tv", smoothness=0.1),
                 OptimiserConfig(1e-4),
             )
@@ -156,6 +179,7 @@ class DeformableTraining:
             TrainConfig(steps=20000, batch=4),
             net,
             PairsConfig(section_px=(384, 768), patch_px=192, augment=close),
+            GeneratedConfig(800),
             ObjectiveConfig("local-ncc", regulariser="diffusion", smoothness=1.0, truth=0.5),
             OptimiserConfig(1e-3, 0.99),
         )
