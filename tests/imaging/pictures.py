@@ -12,12 +12,14 @@ import numpy.typing as npt
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.artefacts import Artefact
+from stainbridge.phantom.laboratory import Laboratory
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.phantom.slide import PhantomSlide
 from stainbridge.types import Mask
 
 SIZE = 500
 HEIGHT, WIDTH = 300, 420
+LABORATORY = Laboratory((0.985, 1.156, 0.804), (0.112, 0.026, -0.107), (0.9501, 0.9527, 0.9486))
 
 
 @cache
@@ -26,7 +28,7 @@ def section(stain: str) -> PhantomSlide:
     pair = generate_pair(
         seed=5, size_px=SIZE, mpp=6.4, moving_stain=stain, tear=False, damage=False, artefacts=False, faint=False
     )
-    return replace(pair.moving, jpeg_quality=None)
+    return replace(pair.moving, jpeg_quality=None, laboratory=LABORATORY)
 
 
 @cache

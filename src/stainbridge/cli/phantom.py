@@ -11,6 +11,8 @@ from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from stainbridge.phantom.pair import PairConfig
 
 PAIRS, CASES = "pairs.csv", "cases.json"
@@ -89,19 +91,28 @@ def case_configs(
         raise InputError("unknown difficulty", expected=", ".join(SPANS), got=difficulty)
     configs = []
     for number in range(cases):
-        fixed, moving = np.random.default_rng([seed + number, 1]).permutation(names * (2 if len(names) == 1 else 1))[:2]
+        fixed, moving = _two_stains(names, np.random.default_rng([seed + number, 1]))
         configs.append(
             PairConfig(
                 seed=seed + number,
                 size_px=size,
                 mpp=mpp or max(FINEST_MPP, EXTENT_UM / size),
-                fixed_stain=str(fixed),
-                moving_stain=str(moving),
+                fixed_stain=fixed,
+                moving_stain=moving,
                 difficulty=difficulty,  # type: ignore[arg-type]
                 organ=organ,
             )
         )
     return configs
+
+
+def _two_stains(names: list[str], rng: np.random.Generator) -> tuple[str, str]:
+    """Two different stains where there are two; where H&E is among them the fixed slide is H&E half the time."""
+    fixed, moving = (str(name) for name in rng.permutation(names * (2 if len(names) == 1 else 1))[:2])
+    routine = [name for name in names if name.upper() in ("HE", "H&E")]
+    if routine and moving != routine[0] and rng.uniform() < 0.5:
+        fixed = routine[0]
+    return fixed, moving
 
 
 def _write_tables(rows: list[dict[str, Any]], folder: Path) -> None:

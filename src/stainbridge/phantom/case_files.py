@@ -21,7 +21,7 @@ from stainbridge.slides.write import write_slide
 COLUMNS = ("case", "fixed", "moving", "fixed_landmarks", "moving_landmarks")
 FOLDERS = ("images", "landmarks", "classes", "truth")
 #: The mask of where the truth holds has at most this many pixels a side.
-VALID_PX = 2048
+VALID_PX = 1024
 
 Progress: TypeAlias = Callable[[str, float], None]  # what is written, and the fraction done
 

@@ -21,6 +21,7 @@ from stainbridge.types import Points
 
 #: The smallest other piece of tissue, in µm.
 _SMALLEST_PIECE_UM = 220.0
+_INKS = ((0.12, 0.32, 0.62), (0.08, 0.08, 0.10), (0.08, 0.45, 0.25), (0.70, 0.12, 0.14))
 
 
 def drawn_deformation(span: Span, side_um: float, rng: np.random.Generator) -> DeformationConfig:
@@ -32,6 +33,7 @@ def drawn_deformation(span: Span, side_um: float, rng: np.random.Generator) -> D
         shear=float(rng.uniform(-span.shear, span.shear)),
         shift=(float(rng.uniform(-span.shift, span.shift)), float(rng.uniform(-span.shift, span.shift))),
         elastic_um=float(span.elastic * side_um * rng.uniform(0.8, 1.2)),
+        elastic_scale=float(rng.uniform(0.25, 0.45)),
     )
 
 
@@ -107,8 +109,7 @@ def drawn_artefacts(
     """Uneven light if anything, and each other artefact by `chance`."""
     side_um = min(slide.frame.size_um)
     x, angle = float(rng.uniform(0.04, 0.10)), float(rng.uniform(0, 2 * np.pi))
-    down = np.linspace(0.12, 0.5, 24)
-    pen = PenMark(tuple((x + 0.02 * float(np.sin(9 * y)) + 0.05 * y, float(y)) for y in down), 0.012)
+    pen = _pen(x, rng)
     bubble = Bubble((0.5 + 0.3 * np.cos(angle), 0.5 + 0.3 * np.sin(angle)), float(rng.uniform(0.03, 0.09)), seed)
     others: tuple[Artefact, ...] = (
         OutOfFocus(max(span.blur_um, 0.1), float(rng.uniform(0.1, 0.4)), seed),
@@ -121,6 +122,21 @@ def drawn_artefacts(
     here = rng.uniform(size=len(others)) < chance
     chosen = tuple(artefact for artefact, there in zip(others, here, strict=True) if there)
     return (UnevenLight(0.02 + 0.05 * chance, seed=seed), *chosen) if chance else ()
+
+
+def _pen(x: float, rng: np.random.Generator) -> PenMark:
+    """A stroke down one side of the slide, or a ring around a part of it, in one of the usual inks."""
+    start, sway, bend = float(rng.uniform(0.05, 0.4)), float(rng.uniform(5, 14)), float(rng.uniform(-0.08, 0.12))
+    colour = _INKS[rng.integers(len(_INKS))]
+    if rng.uniform() < 0.25:
+        turn = np.linspace(0.2, 0.2 + 2.05 * np.pi, 48)
+        radius, middle = rng.uniform(0.08, 0.16), rng.uniform(0.35, 0.65, 2)
+        ring = middle + radius * np.stack([np.cos(turn) * (1 + 0.04 * turn), 0.8 * np.sin(turn)], axis=1)
+        return PenMark(tuple(_pair(point) for point in ring), 0.007, colour)
+    down = np.linspace(start, start + rng.uniform(0.2, 0.5), 24)
+    side = -1 if rng.uniform() < 0.5 else 1
+    across = 0.5 + side * (0.5 - x - 0.02 * np.sin(sway * down) - bend * (down - start))
+    return PenMark(tuple(_pair(point) for point in np.stack([across, down], axis=1)), 0.012, colour)
 
 
 def _tissue_points(slide: PhantomSlide, rng: np.random.Generator) -> Points:

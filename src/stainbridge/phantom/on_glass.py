@@ -14,7 +14,7 @@ from stainbridge.geometry.warp import Interpolation
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.classes import CLASS_NAMES, Labels
 from stainbridge.phantom.damage import Hole, Piece, kept
-from stainbridge.phantom.deformation import DeformationConfig, tissue_from_slide, unfolded
+from stainbridge.phantom.deformation import DeformationConfig, drawing_pull, unfolded
 from stainbridge.phantom.dye_slide import BlockSlide, DyeSlide, LabelSlide
 from stainbridge.phantom.dyeing import Amounts
 from stainbridge.phantom.generated import GeneratedSlide, halves
@@ -120,7 +120,7 @@ class Glass:
         return WarpedSlide(tissue, piece.pull(tissue.frame, self.frame), self.frame, interpolation=interpolation)
 
     def _pull(self, deformation: DeformationConfig) -> Transform:
-        return tissue_from_slide(deformation, self.dyes.frame, self.frame, self.seed)
+        return drawing_pull(deformation, self.dyes.frame, self.frame, self.seed)
 
 
 def _read(slide: WarpedSlide, frame: Frame) -> Amounts:

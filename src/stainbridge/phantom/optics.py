@@ -27,7 +27,6 @@ class Bubble(Artefact):
     centre: tuple[float, float]
     radius: float
     seed: int = 0
-    in_dark_field: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.radius > 0:

@@ -1,0 +1,131 @@
+"""The gallery of generated tissue in the docs: organs, and every stain as it is, slightly spoilt and badly spoilt.
+
+python benchmarks/phantom_gallery.py --out docs/images/phantom-gallery.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.phantom.block import BlockConfig
+from stainbridge.phantom.contrast import RANDOM
+from stainbridge.phantom.organs import ORGANS
+from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.patches import PatchConfig, Patches
+from stainbridge.phantom.slide import PhantomSlide
+from stainbridge.phantom.stains import STAINS
+from stainbridge.report.pictures import Picture, viewable
+
+CELL_PX, GAP_PX, TITLE_PX = 230, 4, 20
+SLIDE_PX, MPP = 2048, 2.0
+#: Pixel sizes of the two close views.
+NEAR_MPP, NEAREST_MPP = 1.6, 0.5
+#: Which organ shows a stain well.
+SHOWN_IN = {"HE": "gland", "PHH3": "carcinoma", "HER2": "carcinoma", "ER": "breast", "PAS": "kidney", "CD31": "lung"}
+SHOWN_IN |= {"Ki67": "lymph node", "Masson": "kidney", "DAPI": "lymph node"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--quality", type=int, default=82)
+    asked = parser.parse_args()
+    organs = [row(name, organ_cells(name)) for name in ORGANS]
+    stains = [row(name, stain_cells(name, number)) for number, name in enumerate(STAINS)]
+    rows = [*organs, *stains, row("contrasts of chance", chance_cells())]
+    half = -(-len(rows) // 2)
+    columns = [np.concatenate(part) for part in (rows[:half], rows[half:])]
+    height = max(len(column) for column in columns)
+    picture = np.concatenate(
+        [np.pad(c, ((0, height - len(c)), (0, 0), (0, 0)), constant_values=255) for c in columns], 1
+    )
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray(picture).save(asked.out, quality=asked.quality, optimize=True)
+    print(f"{asked.out}: {picture.shape[1]} x {picture.shape[0]}, {asked.out.stat().st_size / 1e6:.2f} MB")
+
+
+def organ_cells(organ: str) -> list[tuple[str, Picture]]:
+    """An organ's H&E: the section, then closer and closer."""
+    slide = generate_pair(
+        seed=3, size_px=SLIDE_PX, mpp=MPP, organ=organ, fixed_stain="HE", difficulty="easy", landmarks=0
+    ).fixed
+    near, nearest = busiest(slide, 2 * CELL_PX * NEAR_MPP), busiest(slide, CELL_PX * NEAREST_MPP)
+    return [
+        ("", viewable(slide.read(slide.frame.fit(CELL_PX)))),
+        ("", viewable(slide.read(window(slide, near, NEAR_MPP, 2 * CELL_PX + GAP_PX)))),
+        ("", viewable(slide.read(window(slide, nearest, NEAREST_MPP, CELL_PX)))),
+    ]
+
+
+def stain_cells(stain: str, number: int) -> list[tuple[str, Picture]]:
+    """A stain at each difficulty, then two close views of the easy one."""
+    organ = SHOWN_IN.get(stain, "gland")
+    slides = {
+        name: generate_pair(
+            seed=seed, size_px=SLIDE_PX, mpp=MPP, organ=organ, moving_stain=stain, difficulty=name, landmarks=0
+        ).moving
+        for name, seed in (("easy", 3), ("real", 10 + number), ("hard", 30 + number))
+    }
+    cells = [(name, viewable(slide.read(slide.frame.fit(CELL_PX)))) for name, slide in list(slides.items())[1:]]
+    slide = slides["easy"]
+    for mpp in (NEAR_MPP, NEAREST_MPP):
+        cells.append(("", viewable(slide.read(window(slide, busiest(slide, CELL_PX * mpp), mpp, CELL_PX)))))
+    return cells
+
+
+def chance_cells() -> list[tuple[str, Picture]]:
+    """Two pairs of patches in colours of chance."""
+    config = PatchConfig(size_px=CELL_PX, pairs_per_block=1, block=BlockConfig(mpp=(1.2, 3.0), stains=(RANDOM,)))
+    pairs = [Patches(config, seed=5)[number] for number in (1, 2)]
+    return [("", np.moveaxis(patch, 0, -1)) for pair in pairs for patch in (pair.fixed, pair.moving)]
+
+
+def busiest(slide: PhantomSlide, side_um: float) -> np.ndarray:
+    """The middle, (2,) µm, of a window that holds many tissue classes evenly."""
+    frame = slide.frame.fit(512)
+    labels = slide.classes.read(frame).pixels[0]
+    half = max(2, int(side_um / frame.mpp[0] / 2))
+    rng = np.random.default_rng(4)
+    centres = rng.integers(half, 512 - half, (400, 2))
+    return (
+        max(centres, key=lambda c: _variety(labels[c[1] - half : c[1] + half, c[0] - half : c[0] + half])) * frame.mpp
+    )
+
+
+def _variety(labels: np.ndarray) -> float:
+    """Entropy of the classes, glass counted against it."""
+    shares = np.bincount(labels.ravel(), minlength=10) / labels.size
+    return float(-(shares[1:] * np.log(shares[1:] + 1e-9)).sum() - 3 * shares[0] - shares[3])
+
+
+def window(slide: PhantomSlide, middle_um: np.ndarray, mpp: float, width: int) -> Frame:
+    """A cell's frame about a place of the slide, `width` pixels wide."""
+    left, top = (np.floor(middle_um / mpp) - (width // 2, CELL_PX // 2)).astype(int).tolist()
+    return slide.frame.at_mpp(mpp).crop(left, top, width, CELL_PX)
+
+
+def row(title: str, cells: list[tuple[str, Picture]]) -> Picture:
+    """Pictures side by side under a title."""
+    font = PIL.ImageFont.load_default(size=15)
+    width = 4 * CELL_PX + 5 * GAP_PX
+    canvas = PIL.Image.new("RGB", (width, TITLE_PX + CELL_PX + GAP_PX), "white")
+    draw = PIL.ImageDraw.Draw(canvas)
+    draw.text((GAP_PX, 1), title, "black", font)
+    left = GAP_PX
+    for name, picture in cells:
+        canvas.paste(PIL.Image.fromarray(picture), (left, TITLE_PX))
+        if name:
+            draw.text((left + CELL_PX - 40, 1), name, "#555", font)
+        left += picture.shape[1] + GAP_PX
+    return np.asarray(canvas)
+
+
+if __name__ == "__main__":
+    main()
