@@ -17,7 +17,7 @@ from stainbridge.geometry.transform import Affine
 from stainbridge.register.training.augment import deformation, recoloured, turned
 from stainbridge.register.training.config import AugmentConfig, PairsConfig
 from stainbridge.register.training.pairs import AtHand, CasePairs, TrainingPair, pair_of_sample
-from stainbridge.register.training.stream import PairStream
+from stainbridge.register.training.stream import PairStream, bent
 from stainbridge.slides.case import Case
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
@@ -130,6 +130,13 @@ def test_drawn_deformations_do_not_fold_and_reach_the_asked_size() -> None:
         field = deformation(np.random.default_rng(seed), config, view).to_field(view)
         assert jacobian_determinant(field.displacement, view.mpp).min() > 0
         assert 0.002 < np.sqrt(np.square(field.displacement).sum(0).mean()) / 256 < 0.08
+
+
+def test_a_bent_view_lies_where_the_transform_has_it() -> None:
+    view = Frame("view", 96, 128, (2.0, 2.0))
+    whole = deformation(np.random.default_rng(1), replace(BOTH, elastic_nodes=(3, 4)), view)
+    points = view.centres_um()[(view.centres_um() > 10).all(axis=1) & (view.centres_um() < 180).all(axis=1)]
+    assert np.abs(bent(whole, view)(points) - whole(points)).max() < 0.2 * 2.0
 
 
 def test_a_turn_keeps_lengths_and_mirrors_half_the_time() -> None:

@@ -13,7 +13,7 @@ from stainbridge.types import Matrix, Plane
 
 #: The largest norm of a drawn field's derivative: below 1 it cannot fold.
 STEEPEST = 0.6
-NODES = 24
+NODES = 20
 
 
 def turned(rng: np.random.Generator, config: AugmentConfig) -> Matrix:

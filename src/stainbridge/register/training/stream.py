@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stainbridge.geometry.fit import fit_affine
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.transform import Affine, Transform
+from stainbridge.geometry.transform import Affine, DisplacementField, Transform
 from stainbridge.register.section_view import MARGIN
 from stainbridge.register.slide_density import read_density
 from stainbridge.register.training.augment import about, deformation, recoloured, turned
@@ -61,7 +62,8 @@ class PairStream:
         view, laid = self._view(prepared, rng)
         applied = deformation(rng, self.config.augment, view)
         fixed = read_density(prepared.pair.fixed, prepared.fixed, applied.then(laid), view)
-        moving = read_density(prepared.pair.moving, prepared.moving, laid.then(prepared.moving_from_fixed), view)
+        there = bent(laid.then(prepared.moving_from_fixed), view)
+        moving = read_density(prepared.pair.moving, prepared.moving, there, view)
         return Sample(
             _plane(recoloured(rng, fixed, self.config.augment)),
             _plane(recoloured(rng, moving, self.config.augment)),
@@ -90,6 +92,19 @@ class PairStream:
         view = Frame("view", int(size[1]), int(size[0]), (mpp, mpp))
         middle = np.asarray(view.centre_um)
         return view, Affine(about(linear, view.centre_um, centre - middle), view, fixed)
+
+
+def bent(transform: Transform, view: Frame, step_px: int = 10) -> Transform:
+    """A transform of the view as a displacement field with a node every `step_px`, then an affine map.
+
+    Of such a chain a warp knows every pixel at once; any other is evaluated point by point.
+    """
+    nodes = view.at_mpp(step_px * view.mpp[0])
+    points = nodes.centres_um()
+    there = transform(points)
+    affine = fit_affine(points, there, view, transform.to_frame)
+    displacement = (affine.inverse()(there) - points).T.reshape(2, nodes.height, nodes.width)
+    return DisplacementField(displacement.astype(np.float32), nodes, view, view).then(affine)
 
 
 def _shown(applied: Transform, view: Frame) -> Mask:
