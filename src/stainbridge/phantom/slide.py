@@ -13,7 +13,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
 from stainbridge.phantom import jpeg
-from stainbridge.phantom.artefacts import Artefact
+from stainbridge.phantom.artefacts import Artefact, Light
 from stainbridge.phantom.damage import Hole, Piece
 from stainbridge.phantom.deformation import PLAIN, DeformationConfig, band_um, gap_um, tissue_from_slide, unfolded
 from stainbridge.phantom.generated import GeneratedSlide, halves
@@ -75,13 +75,10 @@ class PhantomSlide(GeneratedSlide):
         """A slide that comes from no file."""
         stain = self.section.stain
         name = f"phantom {self.section.tissue.seed} {stain.name}"
-        if stain.fluorescent:
-            shown = [(r, g, b) for r, g, b in (np.rint(np.multiply(d.colour, 255)).astype(int) for d in stain.dyes)]
-            channels = tuple(
-                Channel(dye.name, (int(r), int(g), int(b))) for dye, (r, g, b) in zip(stain.dyes, shown, strict=True)
-            )
-            return SlideInfo(name, "phantom", "generated", None, np.uint16, channels)
-        return SlideInfo(name, "phantom", "generated", None, np.uint8, tuple(Channel(c) for c in "RGB"))
+        if not stain.fluorescent:
+            return SlideInfo(name, "phantom", "generated", None, np.uint8, tuple(Channel(c) for c in "RGB"))
+        channels = tuple(Channel(dye.name, dye.shown) for dye in stain.dyes)
+        return SlideInfo(name, "phantom", "generated", None, np.uint16, channels)
 
     @property
     def levels(self) -> tuple[Frame, ...]:
@@ -100,27 +97,41 @@ class PhantomSlide(GeneratedSlide):
 
     def read(self, frame: Frame) -> Image:
         """The slide sampled on `frame`, (3, H, W). Outside the slide: white (fluorescence: black) and not valid."""
-        fluorescent = self.section.stain.fluorescent
-        seen = [a for a in self.artefacts if a.in_dark_field or not fluorescent]
-        quality = self.jpeg_quality if not fluorescent and _same(frame.mpp, self.frame.mpp) else None
-        reach = max([a.reach_px(frame, self.frame) for a in seen] + [jpeg.REACH_PX if quality else 0])
+        quality = self.jpeg_quality if np.allclose(frame.mpp, self.frame.mpp, rtol=1e-6) else None
+        reach = max((a.reach_px(frame, self.frame) for a in self._seen), default=0)
+        reach = max(reach, jpeg.REACH_PX if quality else 0)
         around = frame.crop(-reach, -reach, frame.width + 2 * reach, frame.height + 2 * reach)
-        light = rendered(self._glass.amounts(around), self.section.stain, self.laboratory)
-        for artefact in seen:
-            artefact.apply(light, around, self.frame)
-        light *= 255
-        light += self._grain(around)
-        if fluorescent:
-            light *= TWELVE_BIT / 255
-        highest, dtype = (TWELVE_BIT, np.uint16) if fluorescent else (255, np.uint8)
-        pixels = np.clip(np.rint(light, out=light), 0, highest, out=light).astype(dtype)
-        if quality:
-            pixels = jpeg.stored(np.asarray(pixels, np.uint8), around, quality)
-        pixels = pixels[reach : reach + frame.height, reach : reach + frame.width]
+        scanned = self._dark_field(around) if self.section.stain.fluorescent else self._bright_field(around, quality)
+        pixels = scanned[reach : reach + frame.height, reach : reach + frame.width]
         valid = _inside(self.frame, frame)
         if not valid.all():
-            pixels[~valid] = 0 if fluorescent else 255
+            pixels[~valid] = 0 if self.section.stain.fluorescent else 255
         return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
+
+    @property
+    def _seen(self) -> tuple[Artefact, ...]:
+        """The artefacts that this slide's kind of camera sees."""
+        return tuple(a for a in self.artefacts if a.in_dark_field or not self.section.stain.fluorescent)
+
+    def _bright_field(self, frame: Frame, quality: int | None) -> npt.NDArray[np.uint8]:
+        """8-bit RGB (H, W, 3)."""
+        light = self._light(frame)
+        pixels = np.clip(np.rint(light, out=light), 0, 255, out=light).astype(np.uint8)
+        return jpeg.stored(pixels, frame, quality) if quality else pixels
+
+    def _dark_field(self, frame: Frame) -> npt.NDArray[np.uint16]:
+        """12-bit dyes (H, W, 3)."""
+        light = self._light(frame) * np.float32(TWELVE_BIT / 255)
+        return np.clip(np.rint(light, out=light), 0, TWELVE_BIT, out=light).astype(np.uint16)
+
+    def _light(self, frame: Frame) -> Light:
+        """What the sensor measures, (H, W, 3) with 255 the brightest."""
+        light = rendered(self._glass.amounts(frame), self.section.stain, self.laboratory)
+        for artefact in self._seen:
+            artefact.apply(light, frame, self.frame)
+        light *= 255
+        light += self._grain(frame)
+        return light
 
     def tissue_um(self, points_um: Points) -> Numbers:
         """Depth below the tissue's outline at slide points (N, 2), in µm, to about 1 % of the tissue's size.
@@ -149,10 +160,6 @@ class PhantomSlide(GeneratedSlide):
         rows = (first[1] + np.arange(frame.height)) % _GRAIN_PX
         columns = (first[0] + np.arange(frame.width)) % _GRAIN_PX
         return np.asarray(tile[rows][:, columns])
-
-
-def _same(mpp: tuple[float, float], other: tuple[float, float]) -> bool:
-    return bool(np.allclose(mpp, other, rtol=1e-6))
 
 
 def _inside(slide: Frame, frame: Frame) -> Mask:

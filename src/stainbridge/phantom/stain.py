@@ -20,6 +20,12 @@ class Dye:
     name: str
     colour: tuple[float, float, float]
 
+    @property
+    def shown(self) -> tuple[int, int, int]:
+        """The display colour, 0 to 255 each."""
+        red, green, blue = (round(255 * level) for level in self.colour)
+        return red, green, blue
+
 
 @dataclass(frozen=True)
 class Stain:

@@ -1,0 +1,58 @@
+"""The code of docs/phantom.md is run, and its pictures and commands exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from stainbridge.cli.main import run
+from stainbridge.phantom.difficulty import SPANS
+from stainbridge.phantom.organs import ORGANS
+from stainbridge.phantom.stains import STAINS
+
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "phantom.md").read_text(encoding="utf-8")
+
+
+def test_the_snippets_run() -> None:
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", TEXT, re.S):
+        exec(block, names)
+    assert names["usable"].any() and names["classes"].max() > 0
+    np.testing.assert_allclose(names["moving_um"], generated_landmarks(), atol=0.01)
+    assert names["patches"][0].fixed.shape == (3, 128, 128)
+
+
+def generated_landmarks() -> Any:
+    from stainbridge.phantom.pair import generate_pair
+
+    pair = generate_pair(seed=3, size_px=512, mpp=8.0, fixed_stain="HE", moving_stain="Ki67", organ="kidney")
+    return pair.moving_landmarks.points_um
+
+
+def test_the_command_writes_what_the_table_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```sh\n(.*?)```", TEXT, re.S)
+    command = shlex.split(block.replace("--size 512", "--size 128 --mpp 16"))
+    assert command[0] == "stainbridge" and run(command[1:]) == 0
+    for row in re.findall(r"^\| (`\S+`(?:, `\S+`)*) \|", TEXT.split("## In Python")[0], re.M):
+        for pattern in re.findall(r"`(\S+?)`", row):
+            assert list((tmp_path / "phantoms").glob(pattern)), pattern
+
+
+def test_everything_there_is_to_choose_is_named() -> None:
+    assert all(name in TEXT for name in ORGANS)
+    assert all(f"`{name}`" in TEXT for name in [*STAINS, *SPANS])
+
+
+def test_the_gallery_is_there_and_small() -> None:
+    path = DOCS / "images" / "phantom-gallery.jpg"
+    assert path.stat().st_size < 1.5e6
+    with PIL.Image.open(path) as picture:
+        assert min(picture.size) > 1000
