@@ -14,6 +14,8 @@ from stainbridge.types import Matrix, Plane
 #: The largest norm of a drawn field's derivative: below 1 it cannot fold.
 STEEPEST = 0.6
 NODES = 20
+#: Densities below this are glass and its noise, in any stain.
+CLEAR = 0.15
 
 
 def turned(rng: np.random.Generator, config: AugmentConfig) -> Matrix:
@@ -64,13 +66,13 @@ def recoloured(rng: np.random.Generator, density: Plane, config: AugmentConfig) 
     """
     picture = density
     replaced = rng.uniform() < config.contrast
-    knots = np.concatenate([[0.0], rng.uniform(0.1, 1.1, 5)])
+    curve = [0.0, CLEAR, *rng.uniform(0.1, 1.1, 4)]
     gamma, grain = np.exp(rng.normal(0, 0.25)), rng.uniform(0, config.noise)
     uneven = cv2.resize(
         rng.normal(1, 0.1, (4, 4)).astype(np.float32), density.shape[::-1], interpolation=cv2.INTER_CUBIC
     )
     if replaced:
-        picture = np.interp(picture, np.linspace(0, 1.2, 6), knots).astype(np.float32)
+        picture = np.interp(picture, [0.0, CLEAR, 0.4, 0.6, 0.8, 1.2], curve).astype(np.float32)
     if config.noise > 0:
         picture = np.clip(picture, 0, None) ** np.float32(gamma) * uneven
         picture = picture + rng.normal(0, grain, density.shape).astype(np.float32)
