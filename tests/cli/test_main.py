@@ -19,6 +19,7 @@ VERBS = [
     ["evaluate", "landmarks"],
     ["train", "affine"],
     ["train", "deformable"],
+    ["benchmark", "landmarks"],
     ["demo"],
 ]
 

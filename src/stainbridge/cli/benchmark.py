@@ -39,7 +39,7 @@ def landmarks(
     ] = "given",
     n_starts: Annotated[int, typer.Option("--n-starts", help="Hard starts for each case.", min=1, metavar="N")] = 12,
     both: Annotated[bool, typer.Option("--both-directions", help="Every pair the other way round, too.")] = False,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for each run.", min=0.1)] = 600.0,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for each registration.", min=0.1)] = 600.0,
     workers: Annotated[int, typer.Option("--workers", help="Runs at a time; 1 for honest seconds.", min=1)] = 1,
     seed: Annotated[int, typer.Option("--seed", help="What hard starts are drawn from.", min=0)] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

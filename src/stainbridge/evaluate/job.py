@@ -14,6 +14,8 @@ Status = Literal["ok", "fallback", "failed", "timeout", "crashed", "unreadable"]
 
 #: A registration is a success below this median rTRE.
 SUCCESS_RTRE = 0.01
+#: A process makes this file when the registration itself begins.
+BEGAN = "began"
 
 
 @dataclass(frozen=True, eq=False)

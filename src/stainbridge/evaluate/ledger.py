@@ -82,9 +82,7 @@ class Ledger:
         if self._folder.exists() and not self._folder.is_dir():
             raise InputError("the output is a file", where=self._folder, expected="a folder")
         if not path.is_file() and self._folder.is_dir() and any(self._folder.iterdir()):
-            raise InputError(
-                "the folder is not empty and holds no benchmark", where=self._folder, remedy="name another one"
-            )
+            raise InputError("the folder has other things in it", where=self._folder, remedy="name another")
         joined = merged(_read_setup(path), setup, self._folder) if path.is_file() else setup
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

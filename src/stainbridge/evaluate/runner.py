@@ -10,15 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stainbridge.evaluate.job import Job, Row, slug
+from stainbridge.evaluate.job import BEGAN, Job, Row, slug
 from stainbridge.evaluate.ledger import Ledger
 
 PICTURES, POINTS, LOGS, WORK = "pictures", "points", "logs", ".work"
+#: Opening slides and loading libraries may take so long.
+LOADING_S = 600.0
 #: How often running processes are looked at.
 POLL_S = 0.05
 #: Libraries that size their thread pools by these; runs that share a machine share its cores.
@@ -29,14 +31,24 @@ Progress = Callable[[str, float], None]
 
 @dataclass(eq=False)
 class _Running:
+    """A run in progress; the time limit counts from when the registration itself begins."""
+
     job: Job
     folder: Path
     process: subprocess.Popen[bytes]
-    began: float
+    started: float
+    registering: float | None = None
+    out_of_time: bool = False
 
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.began
+    def look(self, timeout_s: float) -> None:
+        """See how far it is, and end it when it has had its time."""
+        now = time.perf_counter()
+        if self.registering is None and (self.folder / BEGAN).exists():
+            self.registering = now
+        since, limit = (self.started, LOADING_S) if self.registering is None else (self.registering, timeout_s)
+        if self.process.poll() is None and now - since > limit:
+            self.out_of_time = True
+            _end(self.process)
 
 
 def run_jobs(
@@ -90,16 +102,13 @@ def _environment(workers: int) -> dict[str, str]:
     return {**dict.fromkeys(THREADS, share), "OMP_WAIT_POLICY": "passive", **os.environ}
 
 
-def _ended(running: list[_Running], timeout_s: float) -> Iterator[_Running]:
+def _ended(running: list[_Running], timeout_s: float) -> list[_Running]:
     """Those that have ended, or have had their time; waits a little first."""
     with suppress(subprocess.TimeoutExpired):
         running[0].process.wait(POLL_S)
-    for item in list(running):
-        if item.process.poll() is not None:
-            yield item
-        elif item.seconds > timeout_s:
-            _end(item.process)
-            yield item
+    for item in running:
+        item.look(timeout_s)
+    return [item for item in running if item.process.poll() is not None]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -129,16 +138,15 @@ def _finish(item: _Running, out: Path, timeout_s: float) -> Row:
 
 def _row(item: _Running, timeout_s: float) -> Row:
     written = item.folder / "row.json"
-    wall = item.seconds
     code = item.process.returncode
-    if not written.is_file():
-        return Row(*item.job.key, status="unreadable", reason=_last_words(item.folder, code), wall_s=wall)
-    row = replace(Row.from_dict(json.loads(written.read_text())), wall_s=wall)
+    known = written.is_file()
+    row = Row.from_dict(json.loads(written.read_text())) if known else Row(*item.job.key, status="unreadable")
+    row = replace(row, wall_s=time.perf_counter() - item.started)
+    if item.out_of_time:
+        return replace(row, status="timeout", reason=f"no result after {timeout_s:g} s")
     if code == 0:
         return row
-    if wall > timeout_s:
-        return replace(row, status="timeout", reason=f"no result after {timeout_s:g} s")
-    return replace(row, status="crashed", reason=_last_words(item.folder, code))
+    return replace(row, status="crashed" if known else "unreadable", reason=_last_words(item.folder, code))
 
 
 def _last_words(folder: Path, code: int) -> str:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.evaluate.job import Job, Row
+from stainbridge.evaluate.job import BEGAN, Job, Row
 from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
+from stainbridge.evaluate.methods.presets import corner_on_corner
 from stainbridge.evaluate.methods.registry import method
 from stainbridge.evaluate.peers.exchange import peak_mb
 from stainbridge.evaluate.pictures import write_overlay
@@ -25,7 +26,7 @@ from stainbridge.evaluate.starts import hard_start
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.metrics.fields import jacobian_scores
-from stainbridge.metrics.landmarks import score_landmarks
+from stainbridge.metrics.landmarks import Errors, robustness, spread, target_registration_errors
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 from stainbridge.whole import whole_file
@@ -42,6 +43,11 @@ class Scene:
     landmarks: tuple[Landmarks, Landmarks] | None
     to_warp: Points
 
+    @property
+    def unregistered(self) -> Affine:
+        """Corner on corner."""
+        return corner_on_corner(self.fixed.frame, self.moving.frame)
+
 
 def main(folder: Path) -> None:
     """Run the job of `folder` and leave its row, its warped points and its pictures there."""
@@ -51,8 +57,9 @@ def main(folder: Path) -> None:
         scene = _scene(job, opened)
         row = _with_scene(row, scene)
         _write(folder, row)
-        write_overlay(folder / "before.jpg", scene.fixed, scene.moving, corner_on_corner(scene))
+        write_overlay(folder / "before.jpg", scene.fixed, scene.moving, scene.unregistered)
         align = method(job.method).load()
+        (folder / BEGAN).touch()
         alignment, seconds = _timed(align, scene)
         row = _with_alignment(row, alignment, seconds)
         if alignment.transform is not None:
@@ -77,11 +84,6 @@ def _scene(job: Job, opened: ExitStack) -> Scene:
     return Scene(fixed, moving, pair, to_warp)
 
 
-def corner_on_corner(scene: Scene) -> Affine:
-    """Unregistered: the slides laid on each other by their top-left corners."""
-    return Affine(np.eye(3), scene.fixed.frame, scene.moving.frame)
-
-
 def _timed(align: Align, scene: Scene) -> tuple[Alignment, float]:
     began = time.perf_counter()
     try:
@@ -97,8 +99,8 @@ def _with_scene(row: Row, scene: Scene) -> Row:
     row = replace(row, fixed=fixed, moving=moving, fixed_size=(scene.fixed.frame.width, scene.fixed.frame.height))
     if scene.landmarks is None:
         return row
-    scores = score_landmarks(corner_on_corner(scene), *scene.landmarks)
-    return replace(row, landmarks=scores.n, before=scores.before.rtre)
+    before = _rtre(scene.unregistered, *scene.landmarks)
+    return replace(row, landmarks=len(before), before=spread(before))
 
 
 def _with_alignment(row: Row, alignment: Alignment, seconds: float) -> Row:
@@ -117,10 +119,16 @@ def _scored(row: Row, scene: Scene, transform: Transform) -> Row:
     folded = jacobian_scores(transform, scene.fixed.frame.fit(FOLDS_PX)).folded
     if scene.landmarks is None:
         return replace(row, folded=folded)
-    scores = score_landmarks(transform, *scene.landmarks)
-    return replace(
-        row, after=scores.after.rtre, robustness=scores.robustness, tre_px=scores.after.tre_px.median, folded=folded
-    )
+    after = _rtre(transform, *scene.landmarks)
+    before = _rtre(scene.unregistered, *scene.landmarks)
+    tre_px = float(np.median(after)) * float(np.hypot(*row.fixed_size))
+    return replace(row, after=spread(after), robustness=robustness(before, after), tre_px=tre_px, folded=folded)
+
+
+def _rtre(moving_from_fixed: Transform, fixed: Landmarks, moving: Landmarks) -> Errors:
+    """Errors of the moving landmarks carried to the fixed slide, (N,), over its diagonal."""
+    moved_um = moving_from_fixed.inverse()(moving.points_um)
+    return np.asarray(target_registration_errors(moved_um, fixed.points_um) / fixed.frame.diagonal_um)
 
 
 def _write_points(path: Path, scene: Scene, transform: Transform) -> None:

@@ -31,6 +31,7 @@ class IntensitySettings:
     sampling: float = 0.2
     seed: int = 1
     angles: int = 12
+    search_shrink: int = 8
     search_iterations: int = 50
     affine_iterations: int = 100
     bspline_iterations: int = 100
@@ -84,20 +85,20 @@ def _descend(method: SimpleITK.ImageRegistrationMethod, iterations: int) -> None
 
 
 def _turned(images: tuple[SimpleITK.Image, SimpleITK.Image], settings: IntensitySettings) -> Any:
-    """The similarity, of those that coarse images lead to from all angles, with the most mutual information."""
+    """The rigid map, of those that coarse images lead to from all angles, with the most mutual information."""
     import SimpleITK
 
     found: list[tuple[float, Any]] = []
     for angle in np.arange(settings.angles) * 2 * np.pi / settings.angles:
         start = SimpleITK.CenteredTransformInitializer(
-            *images, SimpleITK.Similarity2DTransform(), SimpleITK.CenteredTransformInitializerFilter.MOMENTS
+            *images, SimpleITK.Euler2DTransform(), SimpleITK.CenteredTransformInitializerFilter.MOMENTS
         )
-        start = SimpleITK.Similarity2DTransform(start)
+        start = SimpleITK.Euler2DTransform(start)
         start.SetAngle(float(angle))
         method = _method(settings)
         method.SetMetricSamplingStrategy(method.NONE)  # all of the few pixels there are
         _descend(method, settings.search_iterations)
-        _pyramid(method, (8,))
+        _pyramid(method, (settings.search_shrink,))
         method.SetInitialTransform(start, inPlace=True)
         try:
             method.Execute(*images)
@@ -110,7 +111,7 @@ def _turned(images: tuple[SimpleITK.Image, SimpleITK.Image], settings: Intensity
 
 
 def _refined(images: tuple[SimpleITK.Image, SimpleITK.Image], start: Any, settings: IntensitySettings) -> Any:
-    """An affine map from a similarity, on the whole pyramid."""
+    """An affine map from a rigid one, on the whole pyramid."""
     import SimpleITK
 
     affine = SimpleITK.AffineTransform(2)

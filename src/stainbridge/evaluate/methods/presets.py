@@ -5,14 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from stainbridge.evaluate.methods.alignment import Align, Alignment
+from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 
 
 def identity(fixed: Slide, moving: Slide) -> Alignment:
-    """The slides laid on each other by their top-left corners: unregistered."""
-    return Alignment(Affine(np.eye(3), fixed.frame, moving.frame))
+    """Unregistered; see `corner_on_corner`."""
+    return Alignment(corner_on_corner(fixed.frame, moving.frame))
+
+
+def corner_on_corner(fixed: Frame, moving: Frame) -> Affine:
+    """The slides laid on each other by their top-left corners, µm on µm, or pixel on pixel where one has no size."""
+    same_unit = fixed.calibrated == moving.calibrated
+    factors = (1.0, 1.0) if same_unit else (moving.mpp[0] / fixed.mpp[0], moving.mpp[1] / fixed.mpp[1])
+    return Affine(np.diag([*factors, 1.0]), fixed, moving)
 
 
 def preset(name: str) -> Align:

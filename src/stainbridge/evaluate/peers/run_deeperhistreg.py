@@ -11,6 +11,7 @@ from typing import Any
 import deeperhistreg
 import numpy as np
 import SimpleITK
+import torch
 from exchange import run
 from PIL import Image
 from scipy.ndimage import map_coordinates
@@ -32,6 +33,10 @@ def settings() -> dict[str, Any]:
     chosen: dict[str, Any] = deeperhistreg.configs.default_initial_nonrigid_fast()
     chosen["loading_params"].update(loader="pil", source_resample_ratio=1.0, target_resample_ratio=1.0)
     chosen["save_final_images"] = False
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    for part in (chosen, chosen["initial_registration_params"], chosen["nonrigid_registration_params"]):
+        part["device"] = device
+    chosen["initial_registration_params"]["cuda"] = device != "cpu"
     return chosen
 
 

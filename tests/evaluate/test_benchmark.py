@@ -1,0 +1,208 @@
+"""Runs in processes of their own: rows, resume, time limit, crashes, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stainbridge.datasets.layouts import read_data_set
+from stainbridge.errors import InputError
+from stainbridge.evaluate.benchmark import Plan, reverse, run
+from stainbridge.evaluate.job import Row
+from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
+from stainbridge.evaluate.runner import WORK
+
+METHODS = ("identity", "orb")
+
+
+@pytest.fixture(scope="module")
+def plan(pairs_csv: Path) -> Plan:
+    return Plan({"generated": read_data_set(pairs_csv).cases}, METHODS, ("given", "hard"), hard_starts=1, workers=2)
+
+
+@pytest.fixture(scope="module")
+def done(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the finished benchmark of `plan`."""
+    out = tmp_path_factory.mktemp("bench") / "out"
+    run(plan, out)
+    return out
+
+
+@pytest.fixture
+def finished(done: Path, tmp_path: Path) -> Path:
+    """A copy of it, to spoil."""
+    for name in (RUNS, SETUP):
+        (tmp_path / name).write_bytes((done / name).read_bytes())
+    return tmp_path
+
+
+def peer(path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a shell script stand for the Python of ANTs' environment."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", str(path))
+
+
+def test_every_method_runs_on_every_case_with_landmarks_from_every_start(plan: Plan, done: Path) -> None:
+    rows = read_rows(done)
+    assert {row.key for row in rows} == {
+        ("generated", "one", start, method) for start in ("given", "hard-00") for method in METHODS
+    }
+    case = plan.data_sets["generated"][0]
+    assert case.landmarks is not None
+    initial = np.linalg.norm(case.landmarks[0] - case.landmarks[1], axis=1) / np.hypot(320, 320)
+    for row in rows:
+        assert row.status in ("ok", "failed")
+        assert row.before is not None
+        assert row.wall_s is not None
+        assert row.seconds is not None
+        assert row.wall_s > row.seconds
+        assert 20 < (row.peak_mb or 0) < 2000
+        if row.start == "given":
+            assert row.before.median == pytest.approx(np.median(initial), rel=1e-6)
+            assert row.landmarks == len(initial)
+        if row.method == "identity":
+            assert row.after == row.before
+            assert row.robustness == 0
+    assert not (done / WORK).exists()
+    assert len(list((done / "pictures").glob("*.before.jpg"))) == 2
+    assert (done / "pictures" / "generated__one__given__identity.after.jpg").is_file()
+
+
+def test_what_is_done_is_not_done_again(plan: Plan, finished: Path) -> None:
+    lines = (finished / RUNS).read_text().splitlines(keepends=True)
+    half = lines[-1][: len(lines[-1]) // 2]  # the machine stopped while it wrote
+    (finished / RUNS).write_text("".join(lines[:-1]) + half)
+    rows = run(plan, finished)
+    now = (finished / RUNS).read_text().splitlines(keepends=True)
+    assert now[:-1] == lines[:-1]
+    assert Row.from_dict(json.loads(now[-1])).key == Row.from_dict(json.loads(lines[-1])).key
+    assert len(rows) == 4
+
+
+def test_methods_may_be_added_and_left_out(plan: Plan, finished: Path) -> None:
+    before = (finished / RUNS).read_text()
+    assert [row.method for row in run(replace(plan, methods=("orb",)), finished)] == ["orb", "orb"]
+    assert (finished / RUNS).read_text() == before
+    setup = json.loads((finished / SETUP).read_text())
+    assert list(setup["methods"]) == list(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": 5}, "seed has changed"),
+        ({"hard_starts": 2}, "hard_starts has changed"),
+        ({"timeout_s": 9}, "timeout_s"),
+    ],
+)
+def test_another_setup_is_refused(plan: Plan, finished: Path, change: dict[str, int], said: str) -> None:
+    before = (finished / RUNS).read_text()
+    with pytest.raises(InputError, match=said):
+        run(replace(plan, **change), finished)
+    assert (finished / RUNS).read_text() == before
+
+
+def test_other_landmarks_are_refused(plan: Plan, finished: Path) -> None:
+    case = plan.data_sets["generated"][0]
+    assert case.landmarks is not None
+    moved = replace(case, landmarks=(case.landmarks[0] + 1, case.landmarks[1]))
+    with pytest.raises(InputError, match="data set 'generated' has changed"):
+        run(replace(plan, data_sets={"generated": [moved]}), finished)
+
+
+def test_a_folder_with_other_things_is_refused(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match="other things"):
+        run(plan, tmp_path)
+    (tmp_path / SETUP).write_text("{}")
+    with pytest.raises(InputError, match="not the setup of a benchmark"):
+        run(plan, tmp_path)
+
+
+def test_a_damaged_row_is_named(plan: Plan, finished: Path) -> None:
+    (finished / RUNS).write_text('{"case": 1}\n')
+    with pytest.raises(InputError, match="line 1: not a row of a benchmark"):
+        run(plan, finished)
+
+
+def test_no_landmarks_no_benchmark(plan: Plan, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no case has landmarks"):
+        run(replace(plan, data_sets={"generated": plan.data_sets["generated"][1:]}), tmp_path)
+
+
+def test_a_method_that_takes_too_long_is_ended_with_all_it_started(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer(tmp_path / "python", f"echo $$ > {tmp_path}/pid; sleep 60 & echo $! >> {tmp_path}/pid; wait", monkeypatch)
+    (row,) = run(replace(plan, methods=("ants",), kinds=("given",), timeout_s=1.5), tmp_path / "out")
+    assert (row.status, row.after) == ("timeout", None)
+    assert row.before is not None  # counts as unregistered
+    for pid in map(int, (tmp_path / "pid").read_text().split()):
+        assert not Path(f"/proc/{pid}/cmdline").is_file() or b"sleep" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_process_that_dies_is_a_row_too(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer(tmp_path / "python", "kill -9 $PPID", monkeypatch)
+    (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
+    assert row.status == "crashed"
+    assert "SIGKILL" in row.reason
+    assert row.before is not None
+
+
+def test_a_peer_that_gives_up_is_failed(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer(tmp_path / "python", "echo no such luck >&2; exit 4", monkeypatch)
+    (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
+    assert (row.status, row.reason) == ("failed", "ants ended with 4: no such luck")
+
+
+def test_a_slide_that_cannot_be_read_is_a_row_without_scores(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    case = plan.data_sets["generated"][0]
+    broken = type(case).from_files("broken", tmp_path / "broken.png", tmp_path / "broken.png", case.landmarks)
+    (row,) = run(Plan({"set": [broken]}, ("identity",)), tmp_path / "out")
+    assert (row.status, row.before, row.errors) == ("unreadable", None, None)
+    assert "broken.png" in row.reason
+
+
+def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: Plan, tmp_path: Path) -> None:
+    rounds = 0
+
+    def interrupt(told: str, share: float) -> None:
+        nonlocal rounds
+        rounds += 1
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(replace(plan, kinds=("given",), workers=1), tmp_path / "out", interrupt)
+    assert len(read_rows(tmp_path / "out")) == 1
+    assert not (tmp_path / "out" / WORK).exists()
+    assert len(run(replace(plan, kinds=("given",)), tmp_path / "out")) == 2
+
+
+def test_the_other_way_round(plan: Plan) -> None:
+    case = plan.data_sets["generated"][0]
+    other = reverse(case)
+    assert other.id == "one reversed"
+    assert case.landmarks is not None
+    assert other.landmarks is not None
+    np.testing.assert_array_equal(other.landmarks[0], case.landmarks[1])
+    with case.open_fixed() as fixed, other.open_moving() as moving:
+        assert fixed.info.path == moving.info.path
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux tells which cores a process may use")
+def test_runs_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stainbridge.evaluate.runner import _environment
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert _environment(3)["OMP_NUM_THREADS"] == "2"
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")  # the caller's own word stands
+    assert _environment(3)["OMP_NUM_THREADS"] == "5"
