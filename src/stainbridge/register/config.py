@@ -47,8 +47,8 @@ class DeformableConfig:
     sizes_px: tuple[int, ...] = (128, 256, 512)
     steps: tuple[int, ...] = (40, 40, 40)
     spacing_px: float = 4.0
-    radius: int = 7
-    smoothness: float = 2.0
+    radius: int = 14
+    smoothness: float = 1.0
     rate: float = 0.01
     symmetric: bool = True
 

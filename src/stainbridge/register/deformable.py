@@ -102,14 +102,14 @@ def climb(
 def _level(
     fixed: Section, moving: Section, start: Affine, config: DeformableConfig, size: int, steps: int, velocity: Tensor
 ) -> Tensor:
-    frame, target, outline = fixed.at(size)
-    _, source, _ = moving.at(max(8, round(max(moving.frame.size_um) / (max(frame.mpp) * start.scale))))
+    frame, target, outline = fixed.planes_at(size)
+    _, source, _ = moving.planes_at(max(8, round(max(moving.frame.size_um) / (max(frame.mpp) * start.scale))))
     nodes = _nodes(frame, config.spacing_px)
     velocity = F.interpolate(velocity, nodes, mode="bicubic", align_corners=False).requires_grad_(True)
     to_moving, points = _sampling_of(start, moving, frame)
     inside = ((points @ to_moving[:, :2].T + to_moving[:, 2]).abs() <= 1).all(-1)[:, None]
-    weight = outline * inside
-    similarity, total = LocalNCC.of(target, config.radius), weight.sum().clamp_min(1)
+    similarity = LocalNCC.of(target, config.radius)
+    weight = similarity.focus(outline * inside)
     cells = torch.tensor([nodes[1] / 2, nodes[0] / 2]).view(1, 2, 1, 1)
     optimiser = torch.optim.Adam([velocity], lr=config.rate, betas=(0.9, 0.99))
     for _ in range(steps):
@@ -117,7 +117,7 @@ def _level(
         flow = F.interpolate(exponentiate(velocity), target.shape[-2:], mode="bilinear", align_corners=False)
         where = (points + flow.permute(0, 2, 3, 1)) @ to_moving[:, :2].T + to_moving[:, 2]
         warped = F.grid_sample(source, where, padding_mode="border", align_corners=False)
-        loss = config.smoothness * _diffusion(velocity * cells) - similarity(warped, weight)[0] / total
+        loss = config.smoothness * _diffusion(velocity * cells) - similarity(warped, weight)[0]
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return velocity.detach()

@@ -28,7 +28,7 @@ def box_sum(x: Tensor, radius: int) -> Tensor:
 class LocalNCC:
     """Local NCC against one fixed image, whose window statistics are computed once.
 
-    `fixed` is (1, 1, H, W); `noise` is added to both local variances, so that flat windows say nothing.
+    `fixed` is (1, C, H, W); `noise` is added to both local variances, so that flat windows say nothing.
     """
 
     fixed: Tensor
@@ -40,16 +40,24 @@ class LocalNCC:
 
     @classmethod
     def of(cls, fixed: Tensor, radius: int, noise: float = 1e-3) -> LocalNCC:
-        """Prepare the fixed side, (1, 1, H, W)."""
+        """Prepare the fixed side, (1, C, H, W)."""
         count = box_sum(torch.ones_like(fixed), radius)
         mean = box_sum(fixed, radius) / count
         variance = (box_sum(fixed * fixed, radius) / count - mean * mean).clamp_min(0) + noise
         return cls(fixed, radius, noise, count, mean, variance)
 
     def __call__(self, moving: Tensor, weight: Tensor) -> Tensor:
-        """Weighted sums of the local correlation with `moving` (B, 1, H, W), as (B,); `weight` broadcasts to it."""
+        """Weighted sums of the local correlation with `moving` (B, C, H, W), as (B,); `weight` broadcasts to it."""
         score: Tensor = _LocalNCC.apply(moving, weight, self)  # type: ignore[no-untyped-call]
         return score
+
+    def focus(self, weight: Tensor) -> Tensor:
+        """`weight` (1, 1, H, W) times the local variance of the first plane, to sum up to 1 over all planes.
+
+        Windows that show structure count, those that show little but noise hardly do.
+        """
+        focused = weight * self.variance[:, :1]
+        return focused / (focused.sum() * self.fixed.shape[1]).clamp_min(1e-12)
 
 
 def local_ncc(
