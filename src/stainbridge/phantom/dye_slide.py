@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
+from stainbridge.phantom.blocks import BLOCK_PX, Blocks, assembled, block_frame
 from stainbridge.phantom.generated import GeneratedSlide
 from stainbridge.phantom.parts import part_inside
 from stainbridge.phantom.section import Section
@@ -20,7 +21,6 @@ from stainbridge.slides.slide import Channel, SlideInfo
 FINEST_MPP = 0.1
 #: Resolutions offered, each this much coarser than the one before: the reader picks the next finer one.
 STEP = 1.12
-BLOCK_PX = 512
 BLOCKS_KEPT = 64  # 1.5 MB each
 
 
@@ -29,6 +29,8 @@ class BlockSlide(GeneratedSlide):
     """What `section` shows anywhere, put together from blocks that are always the same, some of which are kept."""
 
     section: Section
+    #: The type blocks are kept in.
+    stored: ClassVar[npt.DTypeLike] = np.uint8
 
     @property
     @abstractmethod
@@ -58,27 +60,17 @@ class BlockSlide(GeneratedSlide):
 
     def read(self, frame: Frame) -> Image:
         """(C, H, W) on a frame with square pixels on the grid of the area; valid everywhere."""
-        mpp = frame.mpp[0]
-        x, y = (round(origin / mpp) for origin in frame.origin_um)
-        out = np.empty((frame.height, frame.width, len(self.info.channels)), self.info.dtype)
-        for row in range(y // BLOCK_PX, (y + frame.height - 1) // BLOCK_PX + 1):
-            for column in range(x // BLOCK_PX, (x + frame.width - 1) // BLOCK_PX + 1):
-                left, top = column * BLOCK_PX - x, row * BLOCK_PX - y
-                x0, x1 = max(left, 0), min(left + BLOCK_PX, frame.width)
-                y0, y1 = max(top, 0), min(top + BLOCK_PX, frame.height)
-                block = self._block(mpp, column, row)
-                out[y0:y1, x0:x1] = block[y0 - top : y1 - top, x0 - left : x1 - left]
+        out = assembled(frame, self._block, len(self.info.channels), self.info.dtype)
         return Image(np.moveaxis(out, -1, 0), frame, np.ones(out.shape[:2], bool), self.stain)
 
     @cached_property
-    def _block(self) -> Callable[[float, int, int], npt.NDArray[np.generic]]:
+    def _block(self) -> Blocks:
         return lru_cache(BLOCKS_KEPT)(self._placed)
 
-    def _placed(self, mpp: float, column: int, row: int) -> npt.NDArray[np.generic]:
+    def _placed(self, mpp: tuple[float, float], column: int, row: int) -> npt.NDArray[np.generic]:
         """One block, drawn where tissue can be: coarse blocks reach far beyond the area."""
-        block = np.zeros((BLOCK_PX, BLOCK_PX, len(self.info.channels)), self.info.dtype)
-        grid = Frame(self.frame.name, BLOCK_PX, BLOCK_PX, (mpp, mpp))
-        place = grid.crop(column * BLOCK_PX, row * BLOCK_PX, BLOCK_PX, BLOCK_PX)
+        block = np.zeros((BLOCK_PX, BLOCK_PX, len(self.info.channels)), self.stored)
+        place = block_frame(self.frame.name, mpp, column, row)
         size = np.array([self.section.tissue.width_um, self.section.tissue.height_um])
         part = part_inside(place, (-0.05 * size, 1.05 * size))
         if part is not None:
@@ -94,15 +86,17 @@ class BlockSlide(GeneratedSlide):
 class DyeSlide(BlockSlide):
     """The section unstained by light: three float32 channels, the amounts of its stain's dyes; 0 is bare glass."""
 
+    stored: ClassVar[npt.DTypeLike] = np.float16
+
     @property
     def info(self) -> SlideInfo:
         """Three channels named after the dyes."""
         dyes = tuple(Channel(dye.name) for dye in self.section.stain.dyes)
         return SlideInfo("generated", "phantom", "generated", None, np.float32, dyes)
 
-    def drawn(self, place: Frame) -> npt.NDArray[np.float16]:
+    def drawn(self, place: Frame) -> npt.NDArray[np.float32]:
         """Dye amounts, (H, W, 3)."""
-        return self.section.amounts(place).astype(np.float16)
+        return self.section.amounts(place)
 
 
 class LabelSlide(BlockSlide):

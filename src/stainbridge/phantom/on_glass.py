@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
+import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Interpolation
 from stainbridge.imaging.image import Image
+from stainbridge.phantom.blocks import Blocks, assembled, block_frame, on_grid
 from stainbridge.phantom.classes import CLASS_NAMES, Labels
 from stainbridge.phantom.damage import Hole, Piece, kept
 from stainbridge.phantom.deformation import DeformationConfig, drawing_pull, unfolded
@@ -27,6 +29,7 @@ from stainbridge.types import Points
 
 #: How much more dye the doubled-up layers of a fold hold than one layer.
 _FOLDED = 1.5
+_BLOCKS_KEPT = 40  # 1.5 MB each: three rows of a stripe of tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +49,22 @@ class Glass:
         return DyeSlide(self.section)
 
     def amounts(self, frame: Frame) -> Amounts:
-        """Dye amounts (H, W, 3) on a frame of the slide."""
+        """Dye amounts (H, W, 3) on a frame of the slide.
+
+        On the slide's pixel grid they come from blocks, some of which are kept: reads of neighbouring tiles overlap.
+        """
+        if not on_grid(frame):
+            return self._drawn(frame)
+        return assembled(frame, self._block, 3, np.float32)
+
+    @cached_property
+    def _block(self) -> Blocks:
+        return lru_cache(_BLOCKS_KEPT)(self._placed)
+
+    def _placed(self, mpp: tuple[float, float], column: int, row: int) -> npt.NDArray[np.float16]:
+        return self._drawn(block_frame(self.frame.name, mpp, column, row)).astype(np.float16)
+
+    def _drawn(self, frame: Frame) -> Amounts:
         amounts = _read(self._laid, frame)
         for part, cover in self._bands(frame):
             amounts[part.window] += _FOLDED * cover[..., None] * _read(self._smooth, part.frame)

@@ -100,9 +100,9 @@ class PhantomSlide(GeneratedSlide):
         quality = self.jpeg_quality if np.allclose(frame.mpp, self.frame.mpp, rtol=1e-6) else None
         reach = max((a.reach_px(frame, self.frame) for a in self._seen), default=0)
         reach = max(reach, jpeg.REACH_PX if quality else 0)
-        around = frame.crop(-reach, -reach, frame.width + 2 * reach, frame.height + 2 * reach)
+        around, left, top = _widened(frame, reach, self.frame)
         scanned = self._dark_field(around) if self.section.stain.fluorescent else self._bright_field(around, quality)
-        pixels = scanned[reach : reach + frame.height, reach : reach + frame.width]
+        pixels = scanned[top : top + frame.height, left : left + frame.width]
         valid = _inside(self.frame, frame)
         if not valid.all():
             pixels[~valid] = 0 if self.section.stain.fluorescent else 255
@@ -160,6 +160,15 @@ class PhantomSlide(GeneratedSlide):
         rows = (first[1] + np.arange(frame.height)) % _GRAIN_PX
         columns = (first[0] + np.arange(frame.width)) % _GRAIN_PX
         return np.asarray(tile[rows][:, columns])
+
+
+def _widened(frame: Frame, reach_px: int, slide: Frame) -> tuple[Frame, int, int]:
+    """`frame` with up to `reach_px` more pixels on each side, no further than the slide; how many at left and top."""
+    first = np.rint(np.divide(frame.origin_um, frame.mpp)).astype(int)
+    beyond = np.rint(np.divide(slide.size_um, frame.mpp)).astype(int) - first - (frame.width, frame.height)
+    left, top = np.clip(first, 0, reach_px).tolist()
+    right, bottom = np.clip(beyond, 0, reach_px).tolist()
+    return frame.crop(-left, -top, frame.width + left + right, frame.height + top + bottom), left, top
 
 
 def _inside(slide: Frame, frame: Frame) -> Mask:
