@@ -1,7 +1,7 @@
 """How fast generated tissue is: a pair with its truth, patches in bulk, and a large slide written in flat memory.
 
     python benchmarks/phantom.py                        # pairs and patches
-    python benchmarks/phantom.py --slide 20000          # and a slide of that side, with the memory it took
+    python benchmarks/phantom.py --slide 20000          # only a slide of that side, with the memory it took
 
 CPU seconds stand beside wall seconds: on a busy machine they say more.
 """
@@ -31,14 +31,15 @@ MOVING = ("Ki67", "PanCK", "Masson")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=2048, help="side of the pairs in pixels")
-    parser.add_argument("--slide", type=int, default=0, help="side of the large slide in pixels; 0: none")
+    parser.add_argument("--slide", type=int, default=0, help="side of the large slide in pixels; 0: pairs and patches")
     parser.add_argument("--patches", type=int, default=36, help="how many pairs of patches")
     asked = parser.parse_args()
+    if asked.slide:
+        slide(asked.slide)
+        return
     pairs(asked.size)
     for side in (256, 512):
         patches(side, asked.patches)
-    if asked.slide:
-        slide(asked.slide)
 
 
 @contextmanager
