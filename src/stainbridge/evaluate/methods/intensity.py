@@ -85,15 +85,15 @@ def _descend(method: SimpleITK.ImageRegistrationMethod, iterations: int) -> None
 
 
 def _turned(images: tuple[SimpleITK.Image, SimpleITK.Image], settings: IntensitySettings) -> Any:
-    """The rigid map, of those that coarse images lead to from all angles, with the most mutual information."""
+    """The similarity, of those that coarse images lead to from all angles, with the most mutual information."""
     import SimpleITK
 
     found: list[tuple[float, Any]] = []
     for angle in np.arange(settings.angles) * 2 * np.pi / settings.angles:
         start = SimpleITK.CenteredTransformInitializer(
-            *images, SimpleITK.Euler2DTransform(), SimpleITK.CenteredTransformInitializerFilter.MOMENTS
+            *images, SimpleITK.Similarity2DTransform(), SimpleITK.CenteredTransformInitializerFilter.MOMENTS
         )
-        start = SimpleITK.Euler2DTransform(start)
+        start = SimpleITK.Similarity2DTransform(start)
         start.SetAngle(float(angle))
         method = _method(settings)
         method.SetMetricSamplingStrategy(method.NONE)  # all of the few pixels there are
@@ -111,7 +111,7 @@ def _turned(images: tuple[SimpleITK.Image, SimpleITK.Image], settings: Intensity
 
 
 def _refined(images: tuple[SimpleITK.Image, SimpleITK.Image], start: Any, settings: IntensitySettings) -> Any:
-    """An affine map from a rigid one, on the whole pyramid."""
+    """An affine map from a similarity, on the whole pyramid."""
     import SimpleITK
 
     affine = SimpleITK.AffineTransform(2)
