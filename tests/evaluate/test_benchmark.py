@@ -170,6 +170,26 @@ def test_a_slide_that_cannot_be_read_is_a_row_without_scores(plan: Plan, tmp_pat
     assert "broken.png" in row.reason
 
 
+def test_a_process_that_cannot_start_is_our_bug_and_no_row(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pickle.py").write_text("raise ImportError('broken installation')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="broken installation"):
+        run(replace(plan, kinds=("given",)), tmp_path / "out")
+    assert read_rows(tmp_path / "out") == []
+    assert not (tmp_path / "out" / WORK).exists()
+
+
+def test_a_map_to_nowhere_is_failed(plan: Plan, tmp_path: Path) -> None:
+    case = plan.data_sets["generated"][0]
+    assert case.landmarks is not None
+    marks = (case.landmarks[0], np.full_like(case.landmarks[1], np.inf))
+    (row,) = run(Plan({"set": [replace(case, landmarks=marks)]}, ("identity",)), tmp_path / "out")
+    assert (row.status, row.after) == ("failed", None)
+    assert "nowhere" in row.reason
+
+
 def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: Plan, tmp_path: Path) -> None:
     rounds = 0
 

@@ -137,16 +137,17 @@ def _finish(item: _Running, out: Path, timeout_s: float) -> Row:
 
 
 def _row(item: _Running, timeout_s: float) -> Row:
-    written = item.folder / "row.json"
+    """What the process wrote down; raises `RuntimeError` for one that could not even start: a bug of ours."""
     code = item.process.returncode
-    known = written.is_file()
-    row = Row.from_dict(json.loads(written.read_text())) if known else Row(*item.job.key, status="unreadable")
+    if not (item.folder / "row.json").is_file():
+        raise RuntimeError(f"a benchmark process {_last_words(item.folder, code)}")
+    row = Row.from_dict(json.loads((item.folder / "row.json").read_text()))
     row = replace(row, wall_s=time.perf_counter() - item.started)
     if item.out_of_time:
         return replace(row, status="timeout", reason=f"no result after {timeout_s:g} s")
-    if code == 0:
-        return row
-    return replace(row, status="crashed" if known else "unreadable", reason=_last_words(item.folder, code))
+    if code != 0:
+        return replace(row, status="crashed", reason=_last_words(item.folder, code))
+    return row
 
 
 def _last_words(folder: Path, code: int) -> str:

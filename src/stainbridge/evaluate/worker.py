@@ -1,7 +1,7 @@
 """The process of one run: `python -m stainbridge.evaluate.worker FOLDER`, where the runner left `job.pkl`.
 
-`row.json` is written before the method is loaded, with the errors as unregistered, and again at the end: what kills the
-process in between leaves the first.
+`row.json` is written at once, again with the errors as unregistered before the method is loaded, and at the end: what
+kills the process in between leaves the last one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stainbridge.errors import InputError
 from stainbridge.evaluate.job import BEGAN, Job, Row
 from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
 from stainbridge.evaluate.methods.presets import corner_on_corner
@@ -53,8 +54,12 @@ def main(folder: Path) -> None:
     """Run the job of `folder` and leave its row, its warped points and its pictures there."""
     job: Job = pickle.loads((folder / "job.pkl").read_bytes())
     row = Row(*job.key, status="crashed")
+    _write(folder, row)
     with ExitStack() as opened:
-        scene = _scene(job, opened)
+        try:
+            scene = _scene(job, opened)
+        except InputError as error:
+            return _write(folder, replace(row, status="unreadable", reason=str(error)))
         row = _with_scene(row, scene)
         _write(folder, row)
         write_overlay(folder / "before.jpg", scene.fixed, scene.moving, scene.unregistered)
@@ -66,7 +71,7 @@ def main(folder: Path) -> None:
             row = _scored(row, scene, alignment.transform)
             write_overlay(folder / "after.jpg", scene.fixed, scene.moving, alignment.transform)
             _write_points(folder / "warped.csv", scene, alignment.transform)
-        _write(folder, row)
+        return _write(folder, row)
 
 
 def _scene(job: Job, opened: ExitStack) -> Scene:
@@ -120,6 +125,8 @@ def _scored(row: Row, scene: Scene, transform: Transform) -> Row:
     if scene.landmarks is None:
         return replace(row, folded=folded)
     after = _rtre(transform, *scene.landmarks)
+    if not np.isfinite(after).all():
+        return replace(row, status="failed", reason="the transform takes landmarks to nowhere", folded=folded)
     before = _rtre(scene.unregistered, *scene.landmarks)
     tre_px = float(np.median(after)) * float(np.hypot(*row.fixed_size))
     return replace(row, after=spread(after), robustness=robustness(before, after), tre_px=tre_px, folded=folded)
