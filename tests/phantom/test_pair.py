@@ -141,6 +141,43 @@ def test_settings_are_obeyed() -> None:
     assert affine[0].rotation_deg == pytest.approx(30.0)
 
 
+def test_an_easy_pair_is_whole_and_a_hard_one_has_everything() -> None:
+    easy, hard = (generate_pair(seed=8, size_px=256, mpp=8.0, difficulty=name) for name in ("easy", "hard"))  # type: ignore[arg-type]
+    assert not (easy.moving.deformation.tears or easy.moving.deformation.folds)
+    assert not (easy.moving.holes or easy.moving.pieces or easy.moving.artefacts)
+    kinds = {type(artefact).__name__ for artefact in hard.moving.artefacts}
+    assert kinds == {"UnevenLight", "OutOfFocus", "Bubble", "PenMark", "Dust", "ScaleBar", "BlackBorder"}
+    assert hard.moving.deformation.tears
+    assert (hard.moving.jpeg_quality or 100) < (easy.moving.jpeg_quality or 0)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_damage_and_artefacts_come_when_they_are_wanted(wanted: bool) -> None:
+    pair = generate_pair(seed=8, size_px=256, mpp=8.0, tear=wanted, damage=wanted, artefacts=wanted)
+    laid = pair.moving.deformation
+    assert [bool(laid.tears), bool(laid.folds), bool(pair.moving.holes)] == [wanted] * 3
+    assert bool(pair.moving.artefacts) is wanted
+
+
+def test_a_faint_immunostain_has_less_dye_and_a_routine_stain_is_never_faint() -> None:
+    def strengths(stain: str, faint: bool) -> tuple[float, float, float]:
+        return generate_pair(SMALL, moving_stain=stain, faint=faint).moving.laboratory.strength
+
+    assert max(np.divide(strengths("HER2", True), strengths("HER2", False))) < 0.6
+    assert strengths("HE", True) == strengths("HE", False)
+
+
+def test_any_organ_is_one_by_the_seed() -> None:
+    organs = {generate_pair(seed=n, size_px=64, mpp=16.0, organ="any").fixed.section.tissue.organ for n in range(20)}
+    assert len(organs) > 3
+
+
+def test_reading_a_pair_reads_both_slides_whole(pair: PhantomPair) -> None:
+    fixed, moving = pair.read()
+    np.testing.assert_array_equal(fixed.pixels, pixels(pair.fixed))
+    np.testing.assert_array_equal(moving.pixels, pixels(pair.moving))
+
+
 @pytest.mark.parametrize("difficulty", ["easy", "real", "hard"])
 def test_every_difficulty_makes_a_pair_whose_tissue_stays_on_the_slide(difficulty: str) -> None:
     made = generate_pair(PairConfig(seed=11, size_px=256, mpp=8.0, difficulty=difficulty))  # type: ignore[arg-type]

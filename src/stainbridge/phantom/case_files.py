@@ -30,9 +30,8 @@ def write_case(pair: PhantomPair, folder: Path, name: str, progress: Progress | 
     """Write `pair` into the sub-folders `FOLDERS` of `folder`; returns what each file is and its path from `folder`.
 
     Slides are pyramidal OME-TIFFs, classes OME-TIFFs of numbers (`classes.CLASS_NAMES`) without loss, landmarks ANHIR
-    CSVs. `truth` and `inverse` are ITK composite transforms, moving_from_fixed and back: beside tears and folds, where
-    tissue is missing or doubled, they are sampled; `valid` is a picture of the fixed slide, white where the truth
-    holds. Each file appears whole or not at all. Raises `InputError` when a file exists or cannot be written.
+    CSVs. `truth` and `inverse` are ITK displacement fields on up to 1024 pixels a side, moving_from_fixed and back;
+    `valid` is a picture of the fixed slide, white where the truth holds. Each file appears whole or not at all. Raises `InputError` when a file exists or cannot be written.
     """
     for sub in FOLDERS:
         (folder / sub).mkdir(exist_ok=True)
@@ -40,7 +39,7 @@ def write_case(pair: PhantomPair, folder: Path, name: str, progress: Progress | 
     sides = (("fixed", pair.fixed, pair.fixed_landmarks), ("moving", pair.moving, pair.moving_landmarks))
     for side, slide, landmarks in sides:
         files |= _write_side(slide, landmarks, folder, f"{name}_{side}", side, progress or (lambda what, done: None))
-    files["truth"], files["inverse"] = f"truth/{name}.h5", f"truth/{name}_inverse.h5"
+    files["truth"], files["inverse"] = f"truth/{name}.mha", f"truth/{name}_inverse.mha"
     write_transform(folder / files["truth"], pair.truth)
     write_transform(folder / files["inverse"], pair.truth.inverse())
     files["valid"] = f"truth/{name}_valid.png"
