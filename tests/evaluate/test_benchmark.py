@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,13 @@ def test_a_map_to_nowhere_is_failed(plan: Plan, tmp_path: Path) -> None:
     (row,) = run(Plan({"set": [replace(case, landmarks=marks)]}, ("identity",)), tmp_path / "out")
     assert (row.status, row.after) == ("failed", None)
     assert "nowhere" in row.reason
+
+
+@pytest.mark.skipif(find_spec("itk") is None, reason="needs the extra peers")
+def test_elastix_brings_landmarks_closer(plan: Plan, tmp_path: Path) -> None:
+    (row,) = run(replace(plan, methods=("elastix",), kinds=("given",)), tmp_path)
+    assert row.status == "ok", row.reason
+    assert row.robustness > 0.7
 
 
 def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: Plan, tmp_path: Path) -> None:

@@ -164,8 +164,3 @@ def test_a_peer_that_breaks_off_is_a_failure_with_its_last_words(
     slide = ArraySlide(np.zeros((3, 30, 40), np.uint8))
     found = align(slide, slide)
     assert (found.transform, found.status, found.reason) == (None, "failed", "fake ended with 1: no luck today")
-
-
-def test_elastix_finds_a_turned_section(turned: Pair) -> None:
-    pytest.importorskip("itk")
-    assert error_px(elastix.elastix()(turned[0], turned[1]), turned) < 2
