@@ -13,7 +13,8 @@ from stainbridge.types import Matrix, Plane
 
 #: The largest norm of a drawn field's derivative: below 1 it cannot fold.
 STEEPEST = 0.6
-NODES = 20
+#: The field's nodes: so many along the longer side, but no closer than this, as a warp knows every pixel between.
+NODES, SPACING_PX = 24, 10
 #: Densities below this are glass and its noise, in any stain.
 CLEAR = 0.15
 
@@ -50,7 +51,7 @@ def about(linear: Matrix, centre_um: tuple[float, float], shift_um: Matrix) -> M
 
 def _elastic(drawn: Plane, amount_um: float, view: Frame) -> DisplacementField:
     """The drawn nodes smoothed to a field of root mean square `amount_um`, less where it would fold."""
-    grid = view.at_mpp((view.size_um[0] / NODES, view.size_um[1] / NODES))
+    grid = view.at_mpp(max(max(view.size_um) / NODES, SPACING_PX * view.mpp[0]))
     size = (grid.width, grid.height)
     smooth = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC) for plane in drawn])
     field = smooth * np.float32(amount_um / max(1e-6, float(np.sqrt(np.square(smooth).sum(0).mean()))))
