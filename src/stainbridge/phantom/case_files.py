@@ -31,7 +31,8 @@ def write_case(pair: PhantomPair, folder: Path, name: str, progress: Progress | 
 
     Slides are pyramidal OME-TIFFs, classes OME-TIFFs of numbers (`classes.CLASS_NAMES`) without loss, landmarks ANHIR
     CSVs. `truth` and `inverse` are ITK displacement fields on up to 1024 pixels a side, moving_from_fixed and back;
-    `valid` is a picture of the fixed slide, white where the truth holds. Each file appears whole or not at all. Raises `InputError` when a file exists or cannot be written.
+    `valid` is a picture of the fixed slide, white where the truth holds. Each file appears whole or not at all. Raises
+    `InputError` when a file exists or cannot be written.
     """
     for sub in FOLDERS:
         (folder / sub).mkdir(exist_ok=True)

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
-from stainbridge.phantom.blocks import BLOCK_PX, Blocks, assembled, block_frame
 from stainbridge.phantom.generated import GeneratedSlide
 from stainbridge.phantom.parts import part_inside
 from stainbridge.phantom.section import Section
+from stainbridge.phantom.tiling import BLOCK_PX, Blocks, assembled, block_frame
 from stainbridge.slides.slide import Channel, SlideInfo
 
 FINEST_MPP = 0.1

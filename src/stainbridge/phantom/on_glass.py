@@ -13,7 +13,6 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Interpolation
 from stainbridge.imaging.image import Image
-from stainbridge.phantom.blocks import Blocks, assembled, block_frame, on_grid
 from stainbridge.phantom.classes import CLASS_NAMES, Labels
 from stainbridge.phantom.damage import Hole, Piece, kept
 from stainbridge.phantom.deformation import DeformationConfig, drawing_pull, unfolded
@@ -23,6 +22,7 @@ from stainbridge.phantom.generated import GeneratedSlide, halves
 from stainbridge.phantom.parts import Box, Numbers, Part, part_inside
 from stainbridge.phantom.section import Section
 from stainbridge.phantom.tear import Cut
+from stainbridge.phantom.tiling import Blocks, assembled, block_frame, on_grid
 from stainbridge.slides.slide import Channel, SlideInfo
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Points

@@ -13,11 +13,11 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
+from stainbridge.phantom.chance import accompanied, damaged, drawn_artefacts, drawn_deformation, torn
 from stainbridge.phantom.contrast import RANDOM, random_stain
 from stainbridge.phantom.deformation import DeformationConfig
 from stainbridge.phantom.difficulty import SPANS, Span
 from stainbridge.phantom.difficulty import Difficulty as Difficulty
-from stainbridge.phantom.drawn import accompanied, damaged, drawn_artefacts, drawn_deformation, torn
 from stainbridge.phantom.laboratory import Laboratory
 from stainbridge.phantom.organs import ORGANS, organ_named
 from stainbridge.phantom.outline import TissueConfig
