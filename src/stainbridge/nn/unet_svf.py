@@ -84,4 +84,6 @@ class UNetSVF(DeformableNet):
 
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.LeakyReLU(0.2))
+    layer = nn.Conv2d(before, after, 3, stride=stride, padding=1)
+    nn.init.kaiming_normal_(layer.weight, 0.2)  # without normalisation, what is deep down would hardly be heard
+    return nn.Sequential(layer, nn.LeakyReLU(0.2))
