@@ -15,6 +15,7 @@ import PIL.ImageFont
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.block import BlockConfig
+from stainbridge.phantom.classes import CLASS_NAMES
 from stainbridge.phantom.contrast import RANDOM
 from stainbridge.phantom.organs import ORGANS
 from stainbridge.phantom.pair import generate_pair
@@ -100,9 +101,11 @@ def busiest(slide: PhantomSlide, side_um: float) -> np.ndarray:
 
 
 def _variety(labels: np.ndarray) -> float:
-    """Entropy of the classes, glass counted against it."""
-    shares = np.bincount(labels.ravel(), minlength=10) / labels.size
-    return float(-(shares[1:] * np.log(shares[1:] + 1e-9)).sum() - 3 * shares[0] - shares[3])
+    """Entropy of the classes; glass and fat are counted against it, some lesion, which most stains mark, for it."""
+    shares = np.bincount(labels.ravel(), minlength=len(CLASS_NAMES)) / labels.size
+    of = dict(zip(CLASS_NAMES, shares, strict=True))
+    entropy = float(-(shares[1:] * np.log(shares[1:] + 1e-9)).sum())
+    return entropy - 3 * of["glass"] - of["fat"] + 2 * min(of["lesion"], 0.35)
 
 
 def window(slide: PhantomSlide, middle_um: np.ndarray, mpp: float, width: int) -> Frame:
