@@ -84,13 +84,13 @@ def test_three_joint_models_with_the_papers_weights() -> None:
 
 
 def test_the_velocity_has_half_the_resolution_and_its_flow_does_not_fold() -> None:
-    network = awakened(UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,)), amount_px=10)
+    network = awakened(UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,)), amount_px=5)
     assert isinstance(network, UNetSVF)
     fixed, moving = smooth_pictures(64, 64)
     with torch.no_grad():
         found = network(fixed, moving)
         assert network.velocity(fixed, moving).shape == (1, 2, 32, 32)
-    assert found.final.abs().max() > 5
+    assert found.final.abs().max() > 3
     assert jacobian_determinant(found.final[0].numpy(), (1.0, 1.0)).min() > 0
 
 
