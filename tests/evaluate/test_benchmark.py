@@ -17,6 +17,7 @@ from stainbridge.evaluate.benchmark import Plan, reverse, run
 from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
 from stainbridge.evaluate.runner import WORK
+from stainbridge.register.config import PRESETS
 
 METHODS = ("identity", "orb")
 
@@ -107,6 +108,16 @@ def test_another_setup_is_refused(plan: Plan, finished: Path, change: dict[str, 
     with pytest.raises(InputError, match=said):
         run(replace(plan, **change), finished)
     assert (finished / RUNS).read_text() == before
+
+
+def test_changed_settings_are_named(plan: Plan, finished: Path) -> None:
+    setup = json.loads((finished / SETUP).read_text())
+    setup["methods"]["fast"] = {**PRESETS["fast"].to_dict(), "working_px": 77}
+    (finished / SETUP).write_text(json.dumps(setup))
+    with pytest.raises(
+        InputError, match=r"'fast' has changed .* expected \{'working_px': 77\}; got \{'working_px': \d+\}"
+    ):
+        run(replace(plan, methods=("fast",)), finished)
 
 
 def test_other_landmarks_are_refused(plan: Plan, finished: Path) -> None:

@@ -127,17 +127,22 @@ def _read_setup(path: Path) -> Setup:
         raise InputError("not the setup of a benchmark", where=path, got=error) from error
 
 
-def _same(name: str, before: object, now: object, where: Path) -> None:
+def _same(name: str, before: Any, now: Any, where: Path) -> None:
     if before != now:
+        old, new = _differing(before, now)
         raise InputError(
-            f"{name} has changed since these runs were made", where=where, expected=_short(before), got=_short(now),
+            f"{name} has changed since these runs were made", where=where, expected=old, got=new,
             remedy="name another folder",
         )  # fmt: skip
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _differing(before: Any, now: Any) -> tuple[Any, Any]:
+    """Two values, or what differs between them where both are settings by name."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return before, now
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    parts = {name: _differing(before.get(name), now.get(name)) for name in names}
+    return {name: old for name, (old, _) in parts.items()}, {name: new for name, (_, new) in parts.items()}
 
 
 def _drop_half_line(path: Path) -> None:
