@@ -194,18 +194,22 @@ def _spaced(place: npt.NDArray[np.float64], kind: Integers, rank: Plane) -> Mask
     return kept
 
 
+#: Half of the lattice squares around one, whose opposites are the other half.
+_HALF_AROUND = [(dy, dx) for dy in range(3) for dx in range(-2, 3) if dy > 0 or dx > 0]
+
+
 def _challenged(place: npt.NDArray[np.float64], apart: Plane, rank: Plane, rivals: Mask) -> Mask:
     """Candidates with a rival of higher rank too close to them."""
     challenged = np.zeros(rivals.shape, bool)
     x, y = (place - place[:, :1, :1]).astype(np.float32)
-    for dy in range(-2, 3):
-        for dx in range(-2, 3):
-            if dx == dy == 0:
-                continue
-            ours, theirs = _overlap(rivals.shape, dy, dx)
-            gap = (x[ours] - x[theirs]) ** 2 + (y[ours] - y[theirs]) ** 2
-            close = gap < (0.5 * (apart[ours] + apart[theirs])) ** 2
-            challenged[ours] |= close & rivals[theirs] & (rank[theirs] > rank[ours])
+    half = 0.5 * apart
+    for dy, dx in _HALF_AROUND:  # each pair of neighbours once
+        ours, theirs = _overlap(rivals.shape, dy, dx)
+        gap = (x[ours] - x[theirs]) ** 2 + (y[ours] - y[theirs]) ** 2
+        close = gap < (half[ours] + half[theirs]) ** 2
+        lower = rank[theirs] > rank[ours]
+        challenged[ours] |= close & lower & rivals[theirs]
+        challenged[theirs] |= close & ~lower & rivals[ours]
     return challenged
 
 

@@ -152,10 +152,14 @@ class PhantomSlide(GeneratedSlide):
         """Signed distance of slide points (N, 2) to the rims of folds in µm, negative where tissue is doubled up."""
         return band_um(self.deformation, points_um)
 
+    @cached_property
+    def _grain_tile(self) -> npt.NDArray[np.float32]:
+        rng = np.random.default_rng(key(self.seed, "grain"))
+        return np.float32(self.laboratory.noise) * rng.standard_normal((_GRAIN_PX, _GRAIN_PX, 3), np.float32)
+
     def _grain(self, frame: Frame) -> npt.NDArray[np.float32]:
         """Sensor noise (H, W, 3), fixed to the pixel grid of this pixel size."""
-        rng = np.random.default_rng(key(self.seed, "grain"))
-        tile = (self.laboratory.noise * rng.standard_normal((_GRAIN_PX, _GRAIN_PX, 3))).astype(np.float32)
+        tile = self._grain_tile
         first = np.rint(np.array(frame.origin_um) / frame.mpp).astype(int)
         rows = (first[1] + np.arange(frame.height)) % _GRAIN_PX
         columns = (first[0] + np.arange(frame.width)) % _GRAIN_PX
