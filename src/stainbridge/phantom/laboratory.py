@@ -79,7 +79,7 @@ def colours(stain: Stain, laboratory: Laboratory) -> npt.NDArray[np.float32]:
 def transmit(amounts: npt.NDArray[np.float32], density: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Light let through, (H, W, 3) r, g, b in 0..1, by dye amounts (H, W, 3): Beer–Lambert."""
     optical = cv2.transform(amounts, np.ascontiguousarray(-density.T))
-    return np.asarray(cv2.exp(optical))
+    return np.asarray(cv2.exp(optical, dst=optical))
 
 
 def rendered(amounts: npt.NDArray[np.float32], stain: Stain, laboratory: Laboratory) -> npt.NDArray[np.float32]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
-import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
@@ -29,7 +28,7 @@ from stainbridge.types import Points
 
 #: How much more dye the doubled-up layers of a fold hold than one layer.
 _FOLDED = 1.5
-_BLOCKS_KEPT = 40  # 1.5 MB each: three rows of a stripe of tiles
+_BLOCKS_KEPT = 32  # 3 MB each: three rows of a stripe of tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +60,8 @@ class Glass:
     def _block(self) -> Blocks:
         return lru_cache(_BLOCKS_KEPT)(self._placed)
 
-    def _placed(self, mpp: tuple[float, float], column: int, row: int) -> npt.NDArray[np.float16]:
-        return self._drawn(block_frame(self.frame.name, mpp, column, row)).astype(np.float16)
+    def _placed(self, mpp: tuple[float, float], column: int, row: int) -> Amounts:
+        return self._drawn(block_frame(self.frame.name, mpp, column, row))
 
     def _drawn(self, frame: Frame) -> Amounts:
         amounts = _read(self._laid, frame)

@@ -89,4 +89,7 @@ class OutOfFocus(Artefact):
         level = np.log((1 - self.share + 1e-3) / (self.share + 1e-3)) / 1.702
         blurred = np.clip((waves - level) * 2 + 0.5, 0, 1)[..., None]
         if blurred.any():
-            light += blurred * (cv2.GaussianBlur(light, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE) - light)
+            change = cv2.GaussianBlur(light, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+            change -= light
+            change *= blurred
+            light += change

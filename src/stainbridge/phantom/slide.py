@@ -40,7 +40,7 @@ class PhantomSlide(GeneratedSlide):
 
     Any part can be read at any pixel size, also finer than `frame`; a read of a part equals the part of a whole read at
     the same pixel size and pixel grid. Deterministic: the same fields and `seed` give the same pixels. Reads are
-    thread-safe and need about 60 bytes a pixel read plus 100 MB of kept blocks.
+    thread-safe and need about 60 bytes a pixel read plus 200 MB of kept blocks.
 
     Raises `InputError` when the frame does not start at (0, 0).
     """
