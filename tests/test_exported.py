@@ -70,7 +70,10 @@ def test_importing_is_light(statement: str) -> None:
     assert heavy_modules_after(statement) == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["register", "--help"], ["warp", "slide", "--help"], ["nonsense"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["register", "--help"], ["warp", "slide", "--help"], ["train", "affine", "--help"], ["nonsense"]],
+)
 def test_help_is_light(arguments: list[str]) -> None:
     statement = (
         f"from stainbridge.cli.main import run; sys.stdout = sys.stderr; run({arguments}); sys.stdout = sys.__stdout__"

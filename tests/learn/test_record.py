@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
+import pytest
+
+from stainbridge.errors import MissingExtraError
+from stainbridge.learn.config import TrainConfig
+from stainbridge.learn.devices import launched
 from stainbridge.learn.record import Record
 
 
@@ -28,3 +34,11 @@ def test_rows_past_the_step_that_is_resumed_are_dropped(tmp_path: Path) -> None:
     with Record(tmp_path, 20) as record:
         record.row(25, {"loss": 1})
     assert [row[0] for row in table(tmp_path)] == ["step", "10", "20", "25"]
+
+
+@pytest.mark.parametrize("package", ["tensorboard", "lightning-fabric"])
+def test_a_missing_package_names_its_extra(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    with pytest.raises(MissingExtraError, match=rf"needs the package '{package}'; install it with: .*\[train\]"):
+        launched(TrainConfig(device="cpu")) if package == "lightning-fabric" else Record(tmp_path, 0)

@@ -91,6 +91,21 @@ def test_a_second_pass_starts_from_the_first(fixed: Section, moving: Section) ->
     assert np.allclose(twice.matrix, once.matrix @ once.matrix)
 
 
+def test_starts_that_do_not_fit_at_once_go_in_groups(
+    fixed: Section, moving: Section, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(3)
+    network = AffineNet(NET).eval()
+    nn.init.normal_(network.regress[-1].weight, std=0.1)  # type: ignore[arg-type]
+    starts = [np.eye(3), np.diag([0.9, 1.1, 1.0]), np.diag([1.1, 1.0, 1.0])]
+    learned = LearnedAffine(network, 96, CPU)
+    together = learned(fixed, moving, starts)
+    monkeypatch.setattr("stainbridge.register.learned_affine.BATCH_PX", 1)
+    apart = learned(fixed, moving, starts)
+    assert not np.allclose(together[0].matrix, np.eye(3), atol=1e-2)
+    assert all(np.allclose(a.matrix, b.matrix, atol=1e-3) for a, b in zip(together, apart, strict=True))
+
+
 class Shift(DeformableNet):
     """Three pixels to the right, one up."""
 

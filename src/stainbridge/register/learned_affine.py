@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
@@ -19,6 +20,9 @@ from stainbridge.register.prepare import Section
 from stainbridge.register.section_view import seen, view_of
 from stainbridge.settings import build
 from stainbridge.types import Matrix
+
+#: Pixels of moving pictures that go through the network at once.
+BATCH_PX = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +52,20 @@ class LearnedAffine:
         still = seen(fixed, view, [np.eye(3)], self.device)
         maps = list(starts)
         for _ in range(passes):
-            with torch.inference_mode():
-                shown = seen(moving, view, maps, self.device)
-                found = self.network(still.expand(len(maps), -1, -1, -1), shown).double().cpu().numpy()
+            found = self._found(still, moving, view, maps)
             maps = [start @ _in_um(matrix, view) for start, matrix in zip(maps, found, strict=True)]
         return [Affine(matrix, fixed.frame, moving.frame) for matrix in maps]
+
+    def _found(self, still: Tensor, moving: Section, view: Frame, maps: list[Matrix]) -> list[Matrix]:
+        """The network's (2, 3) matrices for the moving section seen through each map, as many at once as fit."""
+        at_once = max(1, BATCH_PX // (view.width * view.height))
+        found: list[Matrix] = []
+        for first in range(0, len(maps), at_once):
+            some = maps[first : first + at_once]
+            with torch.inference_mode():
+                shown = seen(moving, view, some, self.device)
+                found += list(self.network(still.expand(len(some), -1, -1, -1), shown).double().cpu().numpy())
+        return found
 
 
 def _in_um(matrix: Matrix, view: Frame) -> Matrix:

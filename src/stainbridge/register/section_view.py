@@ -31,11 +31,13 @@ def view_of(section: Section, longest_px: int, mpp: float | None = None) -> Fram
 
 def seen(section: Section, view: Frame, maps: Sequence[Matrix], device: torch.device) -> Tensor:
     """Densities (K, 1, H, W) of the section on `view` through each map (3, 3), view µm to section µm; 0 outside."""
-    scale = float(np.mean([np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) for matrix in maps]))
-    longest = max(section.frame.size_um) / (view.mpp[0] * scale)
-    _, density, outline = section.at(max(8, round(longest)))
-    points = np.c_[view.centres_um(), np.ones(view.width * view.height)]
-    places = np.stack([points @ matrix[:2].T for matrix in maps]).reshape(len(maps), view.height, view.width, 2)
-    where = section.normalised(torch.tensor(places, dtype=torch.float32, device=device))
-    plane = (density * outline).to(device).expand(len(maps), -1, -1, -1)
-    return F.grid_sample(plane, where, padding_mode="zeros", align_corners=False)
+    return torch.cat([_seen(section, view, matrix, device) for matrix in maps])
+
+
+def _seen(section: Section, view: Frame, matrix: Matrix, device: torch.device) -> Tensor:
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    _, density, outline = section.at(max(8, round(max(section.frame.size_um) / (view.mpp[0] * scale))))
+    points = view.centres_um() @ matrix[:2, :2].T + matrix[:2, 2]
+    places = torch.tensor(points.reshape(1, view.height, view.width, 2), dtype=torch.float32, device=device)
+    plane = (density * outline).to(device)
+    return F.grid_sample(plane, section.normalised(places), padding_mode="zeros", align_corners=False)

@@ -109,6 +109,7 @@ def test_cases_are_aligned_by_landmarks_and_else_as_told() -> None:
     pairs = CasePairs((marked, plain), align)
     assert np.allclose(pairs[2].moving_from_fixed(points * 2.0), (points + 5) * 2.0)
     assert np.allclose(pairs[1].moving_from_fixed(points), points)
+    assert np.allclose(pairs[3].moving_from_fixed(points), points)
     assert asked == ["b"]
 
 

@@ -40,11 +40,12 @@ Align: TypeAlias = Callable[[Slide, Slide], Transform]
 class CasePairs:
     """The cases over and over. They are aligned by their landmarks, where there are three or more, else by `align`.
 
-    Raises `InputError` for no cases.
+    What `align` found is kept, in this process. Raises `InputError` for no cases.
     """
 
     cases: Sequence[Case]
     align: Align
+    _found: dict[str, Transform] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.cases:
@@ -58,7 +59,9 @@ class CasePairs:
 
     def _start(self, case: Case, fixed: Slide, moving: Slide) -> Transform:
         if case.landmarks is None or len(case.landmarks[0]) < 3:
-            return self.align(fixed, moving)
+            if case.id not in self._found:
+                self._found[case.id] = self.align(fixed, moving)
+            return self._found[case.id]
         fixed_um, moving_um = (s.frame.to_um(p) for s, p in zip((fixed, moving), case.landmarks, strict=True))
         return fit_landmarks(fixed_um, moving_um, fixed.frame, moving.frame)
 
