@@ -105,6 +105,13 @@ def test_an_empty_data_set(pairs: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert not (pairs / "run").exists()
 
 
+def test_workers_that_would_prepare_the_same_pairs_are_warned_of(
+    pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*BEGIN, "--workers", "3", "--data", "nothing"]) == 2
+    assert "warning: with pairs: at_hand below workers x batch = 3" in capsys.readouterr().err
+
+
 def test_a_slide_without_tissue_leaves_no_folder(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     PIL.Image.fromarray(np.full((160, 160, 3), 240, np.uint8)).save(pairs / "he.png")
     assert "he.png: no tissue found" in refused(BEGIN, capsys)

@@ -121,6 +121,9 @@ def deformable(
 def _train(folder: RunFolder, settings: RegistrationTraining, source: str, make_task: Callable[[], Task[Any]]) -> None:
     from stainbridge.learn.loop import train
 
+    wanted = settings.train.workers * settings.train.batch
+    if folder.first_process and wanted > settings.pairs.at_hand:
+        say(f"warning: with pairs: at_hand below workers x batch = {wanted}, workers prepare the same pairs")
     data = pair_data(source, settings)
     with folder.open(settings, source) as path, progress_bar() as progress:
         place = train(make_task, data, settings.train, path, go_on=folder.resume, progress=progress)
