@@ -55,6 +55,15 @@ def test_a_patch_has_its_size_and_the_section_its_aspect() -> None:
     assert 0.6 < height / width < 0.85
 
 
+def test_patches_can_be_asked_to_hold_tissue() -> None:
+    still = replace(PATCHES, section_px=(96, 96), patch_px=48, augment=AugmentConfig(turn_deg=0, mirror=False))
+    shares = [
+        [float(stream[number].tissue.mean()) for number in range(8)]
+        for stream in (PairStream(Blobs(), replace(still, min_tissue=least), 0) for least in (0.0, 0.8))
+    ]
+    assert min(shares[0]) < 0.6 < min(shares[1])
+
+
 def test_patches_at_a_pixel_size() -> None:
     still = replace(PATCHES, mpp=2.0, augment=AugmentConfig(turn_deg=0, mirror=False))
     sample = PairStream(Blobs(), still, 0)[0]
@@ -163,7 +172,9 @@ def test_impossible_augmentation_is_refused(wrong: dict[str, object]) -> None:
         AugmentConfig(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", [{"section_px": (8, 8)}, {"patch_px": 8}, {"reuse": 0}, {"mpp": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"section_px": (8, 8)}, {"patch_px": 8}, {"reuse": 0}, {"mpp": 0.0}, {"min_tissue": 70.0}]
+)
 def test_impossible_pairs_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         PairsConfig(**wrong)  # type: ignore[arg-type]

@@ -64,12 +64,14 @@ class PairsConfig:
     """What is seen of a pair: the whole section at `section_px` (longer side, drawn evenly), or, where `patch_px` is
     given, a square of so many pixels about a point of the tissue, at the section's resolution or at `mpp` µm a pixel.
 
-    Every pair is used for `reuse` samples, `at_hand` pairs are drawn from in turn.
+    A patch has at least a share of `min_tissue`, where a few tries find one. Every pair is used for `reuse` samples,
+    `at_hand` pairs are drawn from in turn.
     """
 
     section_px: tuple[int, int] = (256, 256)
     patch_px: int | None = None
     mpp: float | None = None
+    min_tissue: float = 0.0
     reuse: int = 32
     at_hand: int = 8
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -79,6 +81,8 @@ class PairsConfig:
             raise InputError("pictures are too small", expected="at least 32 px", got=(self.section_px, self.patch_px))
         if min(self.reuse, self.at_hand) < 1 or (self.mpp is not None and self.mpp <= 0):
             raise InputError("reuse, at_hand and mpp must be positive")
+        if not 0 <= self.min_tissue <= 1:
+            raise InputError("min_tissue is a share", expected="0 to 1", got=self.min_tissue)
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class DeformableTraining:
             return cls(
                 TrainConfig(steps=20000, batch=8, workers=4),
                 net,
-                PairsConfig(section_px=(1024, 2048), patch_px=256, mpp=1.0, augment=wide),
+                PairsConfig(section_px=(1024, 2048), patch_px=256, mpp=1.0, min_tissue=0.7, augment=wide),
                 GeneratedConfig(1536, mpp=(1.0, 1.0)),
                 ObjectiveConfig("ncc", regulariser="tv", smoothness=0.1),
                 OptimiserConfig(1e-4),

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from stainbridge.geometry.fit import fit_affine
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.transform import Affine, DisplacementField, Transform
-from stainbridge.register.section_view import MARGIN
+from stainbridge.geometry.transform import DisplacementField, Transform
 from stainbridge.register.slide_density import read_density
-from stainbridge.register.training.augment import about, deformation, recoloured, turned
+from stainbridge.register.training.augment import deformation, recoloured
 from stainbridge.register.training.config import PairsConfig
-from stainbridge.register.training.pairs import AtHand, Pairs, Prepared, pair_of_sample
+from stainbridge.register.training.pairs import AtHand, Pairs, pair_of_sample
+from stainbridge.register.training.view import drawn_view
 from stainbridge.types import Mask, Plane
 
 TISSUE = 0.05  # density from which on a pixel is tissue
@@ -59,7 +59,7 @@ class PairStream:
         """Sample `number`. Raises `InputError` for slides that cannot be read or have no tissue."""
         rng = np.random.default_rng([self.seed, number])
         prepared = self._at_hand[pair_of_sample(number, self.config.at_hand, self.config.reuse)]
-        view, laid = self._view(prepared, rng)
+        view, laid = drawn_view(rng, prepared.fixed.overview, prepared.pair.fixed.frame, self.config)
         applied = deformation(rng, self.config.augment, view)
         fixed = read_density(prepared.pair.fixed, prepared.fixed, applied.then(laid), view)
         there = bent(laid.then(prepared.moving_from_fixed), view)
@@ -72,26 +72,6 @@ class PairStream:
             _plane((fixed > TISSUE) & _shown(applied, view)),
             torch.from_numpy(applied.to_field(view).displacement / np.float32(view.mpp[0])),
         )
-
-    def _view(self, prepared: Prepared, rng: np.random.Generator) -> tuple[Frame, Affine]:
-        """The frame of a sample, in a space of its own, and how that lies in the fixed slide's."""
-        section, fixed = prepared.fixed.overview, prepared.pair.fixed.frame
-        linear = turned(rng, self.config.augment)
-        tissue = section.frame.centres_um()[section.region.ravel()]
-        inside = tissue @ linear  # the section in the turned space: linear is orthogonal
-        low, high = inside.min(axis=0), inside.max(axis=0)
-        longest = int(rng.integers(self.config.section_px[0], self.config.section_px[1] + 1))
-        side_um = (high - low).max() * (1 + 2 * MARGIN)
-        mpp = self.config.mpp or float(side_um / longest)
-        if self.config.patch_px is None:
-            size = np.ceil((high - low + 2 * MARGIN * (high - low).max()) / mpp).astype(int)
-            centre = linear @ ((low + high) / 2)
-        else:
-            size = np.array([self.config.patch_px] * 2)
-            centre = tissue[rng.integers(len(tissue))]
-        view = Frame("view", int(size[1]), int(size[0]), (mpp, mpp))
-        middle = np.asarray(view.centre_um)
-        return view, Affine(about(linear, view.centre_um, centre - middle), view, fixed)
 
 
 def bent(transform: Transform, view: Frame, step_px: int = 10) -> Transform:
