@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -141,6 +143,20 @@ def test_deformable_networks_train_in_the_loop(name: str, tmp_path: Any) -> None
     assert stored.task == "deformable"
     assert stored.settings["network"]["kind"] == name
     assert stored.settings["section_px"] == [128, 128]
+
+
+def test_six_steps_are_three_and_three_more(tmp_path: Path) -> None:
+    def run(folder: Path, steps: int, go_on: bool = False) -> Mapping[str, torch.Tensor]:
+        config = affine()
+        folder.mkdir(exist_ok=True)
+        data = Data(PairStream(Blobs(), SECTIONS, 0), PairStream(Blobs(), SECTIONS, 1))  # anew, as in a new process
+        train(lambda: AffineTask(config), data, replace(RUN, steps=steps), folder, go_on=go_on)
+        return read(folder / "last.safetensors").tensors
+
+    whole = run(tmp_path / "whole", 6)
+    run(tmp_path / "parts", 3)
+    parts = run(tmp_path / "parts", 6, go_on=True)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole.keys() | parts.keys())
 
 
 def test_the_picture_shows_fixed_moving_and_both() -> None:
