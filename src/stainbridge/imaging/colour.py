@@ -77,7 +77,7 @@ def _background(density: np.ndarray) -> float:
     counts = cv2.calcHist([density.reshape(-1, 1)], [0], None, [256], [0.0, 1.5]).ravel()
     smooth = np.convolve(counts, np.ones(5) / 5, "same")
     low = max(2, int(np.searchsorted(np.cumsum(counts), 0.7 * density.size)))
-    return int(np.argmax(smooth[:low])) * 1.5 / 256
+    return (int(np.argmax(smooth[:low])) + 0.5) * 1.5 / 256
 
 
 def _fluorescence(image: Image) -> Plane:

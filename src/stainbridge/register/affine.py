@@ -1,6 +1,8 @@
-"""Affine refinement of several starts at once, coarse to fine, by local NCC of tissue density."""
+"""Affine refinement of several starts at once, coarse to fine, by local NCC of tissue density and edges."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,28 +12,44 @@ from torch import Tensor
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.register.config import AffineConfig
+from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
 from stainbridge.register.search import Hypothesis
 from stainbridge.types import Matrix
 
 
-def refine(fixed: Section, moving: Section, starts: list[Hypothesis], config: AffineConfig) -> list[Hypothesis]:
+def refine(
+    fixed: Section, moving: Section, starts: list[Hypothesis], config: AffineConfig, threads: int = 1
+) -> list[Hypothesis]:
     """Climb from every start; after each round only the best survive. Best first; scores are mean local NCC."""
     for index, (size, steps, keep) in enumerate(zip(config.sizes_px, config.steps, config.keep, strict=True)):
-        rate = 0.02 / 2**index
-        refined = _climb(fixed, moving, [s.matrix for s in starts], size, steps, rate, config.radius)
+        matrices = [start.matrix for start in starts]
+        scale = float(np.mean([np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) for matrix in matrices]))
+        climb = partial(
+            _climb, fixed, moving, scale=scale, size=size, steps=steps, rate=0.02 / 2**index, radius=config.radius
+        )
+        batches = [matrices[first::threads] for first in range(min(threads, len(matrices)))]
+        refined = [item for batch in spread(climb, batches, threads) for item in batch]
         starts = sorted(refined, key=lambda item: -item.score)[:keep]
     return starts
 
 
 def _climb(
-    fixed: Section, moving: Section, matrices: list[Matrix], size: int, steps: int, rate: float, radius: int
+    fixed: Section,
+    moving: Section,
+    matrices: list[Matrix],
+    *,
+    scale: float,
+    size: int,
+    steps: int,
+    rate: float,
+    radius: int,
 ) -> list[Hypothesis]:
-    frame, target, outline = fixed.at(size)
-    scale = float(np.mean([np.sqrt(abs(np.linalg.det(m[:2, :2]))) for m in matrices]))
+    frame, target, outline = fixed.planes_at(size)
     longest = max(moving.frame.size_um) / (max(frame.mpp) * scale)
-    _, source, _ = moving.at(max(8, round(longest)))
-    similarity, total = LocalNCC.of(target, radius), outline.sum()
+    _, source, _ = moving.planes_at(max(8, round(longest)))
+    similarity = LocalNCC.of(target, radius)
+    weight = similarity.focus(outline)
     unit = _unit(frame)
     before = torch.tensor(unit @ _from_normalised(frame), dtype=torch.float32)
     after = np.linalg.inv(_from_normalised(moving.frame)) @ np.stack(matrices) @ np.linalg.inv(unit)
@@ -47,7 +65,7 @@ def _climb(
         where = F.affine_grid(theta, [len(matrices), 1, frame.height, frame.width], align_corners=False)
         inside = (where.detach().abs().amax(-1) <= 1)[:, None]
         warped = F.grid_sample(expanded, where, padding_mode="border", align_corners=False)
-        return similarity(warped, outline * inside) / total
+        return similarity(warped, weight * inside)
 
     for _ in range(steps):
         optimiser.zero_grad()

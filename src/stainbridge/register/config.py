@@ -31,7 +31,7 @@ class AffineConfig:
 
     sizes_px: tuple[int, ...] = (64, 128, 256, 512)
     steps: tuple[int, ...] = (40, 40, 40, 30)
-    keep: tuple[int, ...] = (13, 4, 2, 2)
+    keep: tuple[int, ...] = (13, 4, 2, 1)
     radius: int = 12
 
 
@@ -160,7 +160,7 @@ PRESETS: dict[str, RegisterConfig] = {
         name="fast",
         working_px=512,
         search=SearchConfig(angles=48, scales=9, hypotheses=12, features_px=512),
-        affine=AffineConfig(sizes_px=(128, 256), steps=(30, 30), keep=(3, 2)),
+        affine=AffineConfig(sizes_px=(64, 128, 256), steps=(40, 30, 30), keep=(13, 4, 2)),
         deformable=DeformableConfig(sizes_px=(128, 256, 384), steps=(25, 25, 15), symmetric=False),
     ),
     "default": RegisterConfig(),

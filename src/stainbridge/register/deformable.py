@@ -20,6 +20,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField
 from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.register.config import DeformableConfig
+from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
 
 SQUARINGS = 5
@@ -52,6 +53,7 @@ def deform(
     start: Affine,
     config: DeformableConfig,
     progress: Callable[[float], None] = lambda _: None,
+    threads: int = 1,
 ) -> Deformation:
     """Bend what `start` left.
 
@@ -60,12 +62,20 @@ def deform(
     """
     if not config.symmetric:
         return Deformation(climb(fixed, moving, start, config, progress), float("nan"))
-    forward = climb(fixed, moving, start, config, lambda share: progress(share / 2))
     back = start.inverse()
-    swapped = Affine(back.matrix, moving.frame, fixed.frame)
-    backward = climb(moving, fixed, swapped, config, lambda share: progress(0.5 + share / 2)).inverse()
+    ways = [(fixed, moving, start), (moving, fixed, Affine(back.matrix, moving.frame, fixed.frame))]
+    shares = [0.0, 0.0]
+
+    def one_way(index: int) -> DisplacementField:
+        def tell(share: float) -> None:
+            shares[index] = share
+            progress(sum(shares) / 2)
+
+        return climb(*ways[index], config, tell)
+
+    forward, backward = spread(one_way, (0, 1), threads)
     points = forward.grid.centres_um()
-    ahead, behind = forward(points), back(backward(start(points)))
+    ahead, behind = forward(points), back(backward.inverse()(start(points)))
     moved = (ahead + behind) / 2 - points
     field = replace(forward, displacement=moved.T.reshape(forward.displacement.shape).astype(np.float32))
     return Deformation(field, _on_tissue(np.hypot(*(ahead - behind).T), fixed, forward.grid))

@@ -67,11 +67,15 @@ def _shrunk(section: Section, longest_px: int) -> tuple[Frame, Tensor, Tensor]:
 
 @lru_cache(maxsize=4)
 def _edges(section: Section) -> Plane:
-    """Root of the density's gradient magnitude at working resolution, (H, W): where a coarser copy is averaged from it, it
-    says how much detail there was. Structures that two stains colour unlike still have their borders in one place."""
+    """Root of the density's gradient magnitude at working resolution, (H, W).
+
+    Structures that two stains colour unlike still have their borders in one place; a coarser copy, averaged from
+    this, says how much detail there was.
+    """
     density = section.density.astype(np.float32)
     across, down = cv2.Sobel(density, cv2.CV_32F, 1, 0), cv2.Sobel(density, cv2.CV_32F, 0, 1)
-    return np.sqrt(cv2.magnitude(across, down) / 8)
+    # not cv2.magnitude, whose last bit depends on where in memory the arrays lie
+    return np.asarray(np.sqrt(np.hypot(across, down) / 8))
 
 
 def section_of(slide: Slide, longest_px: int, mask: Image | None = None) -> Section | None:

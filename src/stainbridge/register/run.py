@@ -17,6 +17,7 @@ from stainbridge.register.affine import refine
 from stainbridge.register.config import RegisterConfig
 from stainbridge.register.deformable import deform
 from stainbridge.register.features import feature_starts
+from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.result import Registration, StageRecord, Status
 from stainbridge.register.search import Hypothesis, search
@@ -37,6 +38,7 @@ class _Run:
     moving: Slide
     config: RegisterConfig
     began: float
+    threads: int
 
     def failed(self, reason: str, stages: tuple[StageRecord, ...]) -> Registration:
         return self.outcome("failed", reason, stages, float("nan"), None)
@@ -73,11 +75,12 @@ def register_slides(
     `start` replaces the global search (its affine part is refined). Masks are (1, h, w), not 0 where tissue may
     be used.
     """
-    run = _Run(fixed, moving, config, time.perf_counter())
-    tell = progress or (lambda _stage, _share: None)
     device = device_of(config)
+    threads = (config.threads or torch.get_num_threads()) if device == "cpu" else 1
+    run = _Run(fixed, moving, config, time.perf_counter(), threads)
+    tell = progress or (lambda _stage, _share: None)
     # A device context costs a Python call per operation; without one tensors are made on the CPU.
-    with _threads(config.threads), torch.device(device) if device != "cpu" else nullcontext():
+    with _one_thread_an_operation(), torch.device(device) if device != "cpu" else nullcontext():
         return _register(run, start, (fixed_mask, moving_mask), tell)
 
 
@@ -91,9 +94,10 @@ def device_of(config: RegisterConfig) -> str:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def _one_thread_an_operation() -> Iterator[None]:
+    """The stages spread whole pieces of work over the cores (`parallel.py`)."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
@@ -104,14 +108,12 @@ def _register(
     run: _Run, start: Transform | None, masks: tuple[Image | None, Image | None], tell: Progress
 ) -> Registration:
     tell("prepare", 0.0)
-    sides = []
-    for name, slide, mask in zip(("fixed", "moving"), (run.fixed, run.moving), masks, strict=True):
-        section = section_of(slide, run.config.working_px, mask)
-        if section is None:
-            return run.failed(f"no tissue found on the {name} slide", ())
-        sides.append(section)
+    sides = ((run.fixed, masks[0]), (run.moving, masks[1]))
+    fixed, moving = spread(lambda side: section_of(side[0], run.config.working_px, side[1]), sides, run.threads)
+    if fixed is None or moving is None:
+        return run.failed(f"no tissue found on the {'fixed' if fixed is None else 'moving'} slide", ())
     stages = [StageRecord("prepare", True, time.perf_counter() - run.began, 0.0, 0.0)]
-    return _pipeline(run, sides[0], sides[1], start, stages, tell)
+    return _pipeline(run, fixed, moving, start, stages, tell)
 
 
 def _pipeline(
@@ -122,10 +124,11 @@ def _pipeline(
     began = time.perf_counter()
     if start is None:
         flips = (False, True) if config.allow_flip else (False,)
-        starts = search(fixed, moving, config.search, flips=flips, max_rotation_deg=config.max_rotation_deg)
+        limit = config.max_rotation_deg
+        starts = search(fixed, moving, config.search, flips=flips, max_rotation_deg=limit, threads=run.threads)
         size, seed = config.search.features_px, config.seed
         matched = feature_starts(fixed, moving, allow_flip=config.allow_flip, size_px=size, seed=seed)
-        starts += [item for item in matched if abs(_affine(run, item).rotation_deg) <= config.max_rotation_deg]
+        starts += [item for item in matched if abs(_affine(run, item).rotation_deg) <= limit]
     else:
         starts = [Hypothesis(_affine_part(start, fixed), 0.0)]
     if not starts:
@@ -136,7 +139,8 @@ def _pipeline(
 
     tell("affine", 0.3)
     began = time.perf_counter()
-    refined, checked = _best_verified(run, fixed, moving, refine(fixed, moving, starts, config.affine))
+    refined = _affine(run, refine(fixed, moving, starts, config.affine, run.threads)[0])
+    checked = verify(fixed, moving, refined)
     accepted = checked.score > score
     stages.append(
         StageRecord(
@@ -161,7 +165,9 @@ def _pipeline(
 
     tell("deformable", 0.5)
     began = time.perf_counter()
-    found = deform(fixed, moving, best, config.deformable, lambda share: tell("deformable", 0.5 + share / 2))
+    found = deform(
+        fixed, moving, best, config.deformable, lambda share: tell("deformable", 0.5 + share / 2), threads=run.threads
+    )
     bent = Chain((replace(found.field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), best))
     after = similarity(fixed, moving, bent)
     folded = folded_share(bent, fixed.frame.fit(512))
@@ -177,16 +183,6 @@ def _pipeline(
         )
     disagreement = found.disagreement_um / fixed.frame.diagonal_um
     return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked, disagreement), bent)
-
-
-def _best_verified(
-    run: _Run, fixed: Section, moving: Section, survivors: list[Hypothesis]
-) -> tuple[Affine, Verification]:
-    """Of the hypotheses still standing, the one that verifies best."""
-    affines = [_affine(run, survivor) for survivor in survivors]
-    checked = [verify(fixed, moving, affine) for affine in affines]
-    best = int(np.argmax([item.score for item in checked]))
-    return affines[best], checked[best]
 
 
 def _affine(run: _Run, found: Hypothesis) -> Affine:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.register.config import SearchConfig
+from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
 from stainbridge.types import Matrix
 
@@ -42,19 +43,24 @@ def search(
     *,
     flips: tuple[bool, ...] = (False, True),
     max_rotation_deg: float = 180.0,
+    threads: int = 1,
 ) -> list[Hypothesis]:
-    """The best distinct starts, best first."""
-    found: list[Hypothesis] = []
-    turns = _turns(config.angles, flips, max_rotation_deg)
+    """The best distinct starts, best first; flips and scales are searched side by side."""
     pitch_um = 2 * MARGIN * fixed.radius_um / config.chart_px
     chart = _planes(*_chart(fixed, torch.eye(2)[None], pitch_um, config.chart_px))
-    for scale in candidate_scales(fixed, moving, config.scales):
-        pitch = pitch_um * scale
-        size = int(np.clip(2 * MARGIN * moving.radius_um / pitch, 16, 2 * config.chart_px))
-        turned = _planes(*_chart(moving, torch.tensor(turns, dtype=torch.float32), pitch, size))
-        scores, shifts = _correlate(chart, turned)
-        for turn, score, shift in zip(turns, scores, shifts, strict=True):
-            found.append(Hypothesis(_matrix(turn * scale, shift * pitch_um, fixed, moving), float(score)))
+
+    def matches(piece: tuple[bool, float]) -> list[Hypothesis]:
+        flip, scale = piece
+        turns = _turns(config.angles, flip, max_rotation_deg)
+        size = int(np.clip(2 * MARGIN * moving.radius_um / (pitch_um * scale), 16, 2 * config.chart_px))
+        scores, shifts = _correlate(chart, _planes(*_chart(moving, turns, pitch_um * scale, size)))
+        return [
+            Hypothesis(_matrix(turn * scale, shift * pitch_um, fixed, moving), float(score))
+            for turn, score, shift in zip(turns.double().cpu().numpy(), scores, shifts, strict=True)
+        ]
+
+    pieces = [(flip, scale) for scale in candidate_scales(fixed, moving, config.scales) for flip in flips]
+    found = [item for piece in spread(matches, pieces, threads) for item in piece]
     return _distinct(sorted(found, key=lambda item: -item.score), fixed, config.hypotheses)
 
 
@@ -69,13 +75,13 @@ def candidate_scales(fixed: Section, moving: Section, count: int) -> list[float]
     return scales
 
 
-def _turns(count: int, flips: tuple[bool, ...], limit_deg: float) -> np.ndarray:
+def _turns(count: int, flip: bool, limit_deg: float) -> Tensor:
     """(B, 2, 2) rotations, mirrored in x first where flipped."""
     angles = np.arange(count) * 2 * np.pi / count
     angles = angles[np.abs((np.degrees(angles) + 180) % 360 - 180) <= limit_deg + 1e-6]
     cos, sin = np.cos(angles), np.sin(angles)
     rotations = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
-    return np.concatenate([rotations @ np.diag([-1.0 if flip else 1.0, 1.0]) for flip in flips])
+    return torch.tensor(rotations @ np.diag([-1.0 if flip else 1.0, 1.0]), dtype=torch.float32)
 
 
 def _chart(section: Section, turns: Tensor, pitch_um: float, size: int) -> tuple[Tensor, Tensor]:
