@@ -14,24 +14,49 @@ from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.register.config import AffineConfig
 from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
-from stainbridge.register.search import Hypothesis
+from stainbridge.register.search import Hypothesis, distinct
 from stainbridge.types import Matrix
+
+RATE_PX = 1.28  # of the first step, over the picture's longest side
+APART = 0.05  # of the section's radius: starts that are nearer end in one place
 
 
 def refine(
     fixed: Section, moving: Section, starts: list[Hypothesis], config: AffineConfig, threads: int = 1
 ) -> list[Hypothesis]:
-    """Climb from every start; after each round only the best survive. Best first; scores are mean local NCC."""
+    """Climb from every start; after each round only the best distinct ones survive.
+
+    Best first; scores are mean local NCC. Near the answer, sections that are stretched unlike have several optima; the
+    best of the first round climb again from variations of themselves too.
+    """
     for index, (size, steps, keep) in enumerate(zip(config.sizes_px, config.steps, config.keep, strict=True)):
         matrices = [start.matrix for start in starts]
         scale = float(np.mean([np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) for matrix in matrices]))
         climb = partial(
-            _climb, fixed, moving, scale=scale, size=size, steps=steps, rate=0.02 / 2**index, radius=config.radius
+            _climb, fixed, moving, scale=scale, size=size, steps=steps, rate=RATE_PX / size, radius=config.radius
         )
         batches = [matrices[first::threads] for first in range(min(threads, len(matrices)))]
         refined = [item for batch in spread(climb, batches, threads) for item in batch]
-        starts = sorted(refined, key=lambda item: -item.score)[:keep]
+        starts = distinct(sorted(refined, key=lambda item: -item.score), fixed, keep, APART)
+        if index == 0:
+            best = starts[: config.varied]
+            starts += [item for start in best for item in _variations(start, fixed, config.variation)]
     return starts
+
+
+def _variations(start: Hypothesis, fixed: Section, amount: float) -> list[Hypothesis]:
+    """`start` after small stretches, turns and scalings of the fixed section about its centre."""
+    stretch = np.diag([1 + amount, 1 / (1 + amount)])
+    shear = np.array([[1.0, amount], [amount, 1.0]])
+    turn = np.array([[np.cos(amount), -np.sin(amount)], [np.sin(amount), np.cos(amount)]])
+    centre = np.asarray(fixed.centre_um)
+    varied = []
+    for linear in (stretch, shear, turn, np.eye(2) * (1 + amount)):
+        for move in (linear, np.linalg.inv(linear)):
+            about = np.eye(3)
+            about[:2, :2], about[:2, 2] = move, centre - move @ centre
+            varied.append(Hypothesis(start.matrix @ about, start.score))
+    return varied
 
 
 def _climb(

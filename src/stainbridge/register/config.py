@@ -18,7 +18,7 @@ class SearchConfig:
     `features_px`: longest side of the pictures that point features are matched on for one more hypothesis.
     """
 
-    chart_px: int = 64
+    chart_px: int = 48
     angles: int = 48
     scales: int = 11
     hypotheses: int = 12
@@ -27,11 +27,16 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class AffineConfig:
-    """Affine refinement: longest side, steps and survivors of each round, coarse to fine."""
+    """Affine refinement: longest side, steps and survivors of each round, coarse to fine.
 
-    sizes_px: tuple[int, ...] = (64, 128, 256, 512)
-    steps: tuple[int, ...] = (40, 40, 40, 30)
-    keep: tuple[int, ...] = (13, 4, 2, 1)
+    After the first round the best `varied` are also stretched, turned and scaled by `variation`.
+    """
+
+    sizes_px: tuple[int, ...] = (64, 64, 128, 256, 512)
+    steps: tuple[int, ...] = (40, 30, 30, 30, 20)
+    keep: tuple[int, ...] = (8, 6, 2, 2, 1)
+    varied: int = 3
+    variation: float = 0.08
     radius: int = 12
 
 
@@ -159,17 +164,19 @@ PRESETS: dict[str, RegisterConfig] = {
     "fast": RegisterConfig(
         name="fast",
         working_px=512,
-        search=SearchConfig(angles=48, scales=9, hypotheses=12, features_px=512),
-        affine=AffineConfig(sizes_px=(64, 128, 256), steps=(40, 30, 30), keep=(13, 4, 2)),
+        search=SearchConfig(angles=40, scales=9, features_px=512),
+        affine=AffineConfig(sizes_px=(64, 64, 128, 256), steps=(35, 25, 25, 20), keep=(8, 6, 2, 1), varied=2),
         deformable=DeformableConfig(sizes_px=(128, 256, 384), steps=(25, 25, 15), symmetric=False),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(
         name="accurate",
         working_px=2048,
-        search=SearchConfig(angles=60, scales=13, hypotheses=16),
+        search=SearchConfig(chart_px=64, angles=60, scales=13, hypotheses=16),
         affine=AffineConfig(
-            sizes_px=(64, 128, 256, 512, 1024, 2048), steps=(40, 40, 40, 30, 20, 10), keep=(17, 6, 3, 2, 1, 1)
+            sizes_px=(64, 64, 128, 256, 512, 1024, 2048),
+            steps=(40, 40, 40, 40, 30, 20, 10),
+            keep=(12, 10, 3, 2, 2, 1, 1),
         ),
         deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(60, 60, 60, 40, 20)),
     ),

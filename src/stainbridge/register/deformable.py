@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -28,14 +29,19 @@ SQUARINGS = 5
 
 def exponentiate(velocity: Tensor) -> Tensor:
     """Displacement (1, 2, h, w) of the flow of a stationary velocity field, both in `grid_sample` units."""
-    height, width = velocity.shape[-2:]
-    identity = F.affine_grid(torch.eye(2, 3)[None].to(velocity), [1, 1, height, width], align_corners=False)
+    identity = _centres(velocity.shape[-2], velocity.shape[-1], str(velocity.device))
     step: Tensor = velocity / 2**SQUARINGS
     for _ in range(SQUARINGS):
         step = step + F.grid_sample(
             step, identity + step.permute(0, 2, 3, 1), padding_mode="border", align_corners=False
         )
     return step
+
+
+@lru_cache(maxsize=8)
+def _centres(height: int, width: int, device: str) -> Tensor:
+    """(1, H, W, 2) `grid_sample` coordinates of pixel centres."""
+    return F.affine_grid(torch.eye(2, 3, device=device)[None], [1, 1, height, width], align_corners=False)
 
 
 @dataclass(frozen=True, eq=False)

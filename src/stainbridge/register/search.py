@@ -26,6 +26,7 @@ MIN_OVERLAP = 0.35  # of the smaller section; less is a correlation over next to
 FULL_OVERLAP = 0.7  # from here on more overlap is not better
 FLOOR = 0.1  # added to local variances: near-blank overlaps correlate by chance
 MARGIN = 1.15
+APART = 0.15  # of the section's radius: matches that are nearer are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def search(
 
     pieces = [(flip, scale) for scale in candidate_scales(fixed, moving, config.scales) for flip in flips]
     found = [item for piece in spread(matches, pieces, threads) for item in piece]
-    return _distinct(sorted(found, key=lambda item: -item.score), fixed, config.hypotheses)
+    return distinct(sorted(found, key=lambda item: -item.score), fixed, config.hypotheses, APART)
 
 
 def candidate_scales(fixed: Section, moving: Section, count: int) -> list[float]:
@@ -163,15 +164,15 @@ def _matrix(linear: np.ndarray, shift_um: np.ndarray, fixed: Section, moving: Se
     return matrix
 
 
-def _distinct(ranked: list[Hypothesis], fixed: Section, count: int) -> list[Hypothesis]:
-    """The first `count` that differ by more than 0.15 of the section's radius at a corner of its frame."""
+def distinct(ranked: list[Hypothesis], fixed: Section, count: int, apart: float) -> list[Hypothesis]:
+    """The first `count` that differ by more than `apart` of the section's radius at a corner of its frame."""
     corners = _corners(fixed.frame)
     kept: list[Hypothesis] = []
     for item in ranked:
         here = item.matrix @ corners
         scale = np.sqrt(abs(np.linalg.det(item.matrix[:2, :2])))
-        apart = [np.abs(here - other.matrix @ corners).max() for other in kept]
-        if all(distance > 0.15 * scale * fixed.radius_um for distance in apart):
+        distances = [np.abs(here - other.matrix @ corners).max() for other in kept]
+        if all(distance > apart * scale * fixed.radius_um for distance in distances):
             kept.append(item)
         if len(kept) == count:
             break

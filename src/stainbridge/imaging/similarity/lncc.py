@@ -24,7 +24,7 @@ def box_sum(x: Tensor, radius: int) -> Tensor:
     On the CPU, and where no gradient is asked for, by OpenCV, three times as fast.
     """
     size = 2 * radius + 1
-    if x.device.type == "cpu" and not x.requires_grad:
+    if x.device.type == "cpu" and not (x.requires_grad and torch.is_grad_enabled()):
         return _box_sum_cpu(x, size)
     x = F.pad(x, (radius + 1, radius, radius + 1, radius)).cumsum(-2)
     x = (x[..., size:, :] - x[..., :-size, :]).cumsum(-1)
@@ -32,7 +32,7 @@ def box_sum(x: Tensor, radius: int) -> Tensor:
 
 
 def _box_sum_cpu(x: Tensor, size: int) -> Tensor:
-    planes = x.contiguous().view(-1, *x.shape[-2:]).numpy()
+    planes = x.detach().contiguous().view(-1, *x.shape[-2:]).numpy()
     sums = np.empty_like(planes)
     for plane, out in zip(planes, sums, strict=True):
         cv2.boxFilter(plane, -1, (size, size), dst=out, normalize=False, borderType=cv2.BORDER_CONSTANT)
