@@ -1,0 +1,112 @@
+"""Features of VGG-16, from a file or seeded, and the vectors made of features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from stainbridge.errors import InputError
+from stainbridge.nn.patch_projection import PatchProjection
+from stainbridge.nn.perceptual import MEAN, SEEDED, STD, VGG16, PerceptualConfig, PerceptualNet
+
+#: Where torchvision's convolutions stand, and their channels.
+PUBLISHED = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)}
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A file as torchvision's converted, as far as relu3_3, and a layer of its classifier."""
+    generator = torch.Generator().manual_seed(0)
+    tensors = {"classifier.0.weight": torch.zeros(1)}
+    for number, (before, after) in PUBLISHED.items():
+        tensors[f"features.{number}.weight"] = torch.randn(after, before, 3, 3, generator=generator) / 20
+        tensors[f"features.{number}.bias"] = torch.randn(after, generator=generator) / 20
+    save_file(tensors, tmp_path / "vgg16.safetensors")
+    return tmp_path / "vgg16.safetensors"
+
+
+def test_the_whole_is_the_published_network() -> None:
+    with torch.device("meta"):
+        features = PerceptualNet(PerceptualConfig(layers=(12,))).features
+    assert sum(p.numel() for p in features.parameters()) == 14_714_688
+    numbers = [i for i, layer in enumerate(features) if isinstance(layer, nn.Conv2d)]
+    assert numbers == [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+
+
+def test_weights_from_a_file_are_used_on_pictures_normalised_as_imagenet(weights: Path) -> None:
+    network = PerceptualNet(PerceptualConfig(str(weights), layers=(0, 6)))
+    assert network.name == VGG16
+    pictures = 2 * torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) - 1
+    first, last = network(pictures)
+    from safetensors.torch import load_file
+
+    tensors = load_file(weights)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    wanted = nn.functional.conv2d(
+        ((pictures + 1) / 2 - mean) / std, tensors["features.0.weight"], tensors["features.0.bias"], padding=1
+    ).relu()
+    assert torch.allclose(first, wanted, atol=1e-5)
+    assert last.shape == (1, 256, 4, 4)
+
+
+def test_the_stand_in_is_named_seeded_and_leaves_torchs_random_state_alone() -> None:
+    torch.manual_seed(3)
+    config = PerceptualConfig(width=4, layers=(1, 3))
+    one = PerceptualNet(config)
+    torch.manual_seed(4)
+    two, other = PerceptualNet(config), PerceptualNet(PerceptualConfig(width=4, layers=(1, 3), seed=1))
+    pictures = 2 * torch.rand(1, 3, 16, 16) - 1
+    assert one.name == SEEDED != VGG16
+    assert torch.equal(one(pictures)[1], two(pictures)[1])
+    assert not torch.equal(one(pictures)[1], other(pictures)[1])
+
+
+def test_features_keep_their_scale_and_are_frozen() -> None:
+    network = PerceptualNet(PerceptualConfig(width=8, layers=(0, 12)))
+    pictures = (2 * torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) - 1).requires_grad_()
+    first, last = network(pictures)
+    assert 0.1 < float(last.detach().std() / first.detach().std()) < 10
+    last.sum().backward()
+    assert pictures.grad is not None and pictures.grad.any()
+    assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+
+
+def test_files_that_are_not_vgg16_are_refused(tmp_path: Path, weights: Path) -> None:
+    with pytest.raises(InputError, match="no weights of VGG-16"):
+        PerceptualNet(PerceptualConfig(str(tmp_path / "absent.safetensors")))
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="no weights of VGG-16"):
+        PerceptualNet(PerceptualConfig(str(broken)))
+    save_file({"features.0.weight": torch.zeros(64, 3, 5, 5)}, broken)
+    with pytest.raises(InputError, match=r"not the weights of VGG-16.*features\.0\.weight"):
+        PerceptualNet(PerceptualConfig(str(broken), layers=(0,)))
+    with pytest.raises(InputError, match="got absent"):
+        PerceptualNet(PerceptualConfig(str(weights), layers=(7,)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"layers": ()}, {"layers": (13,)}, {"width": 0}, {"weights": "vgg16.safetensors", "width": 8}]
+)
+def test_impossible_choices_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        PerceptualConfig(**wrong)
+
+
+def test_a_place_becomes_a_unit_vector_that_depends_on_it_alone() -> None:
+    torch.manual_seed(0)
+    network = PatchProjection((3, 5), width=8)
+    features = [torch.rand(2, 3, 6, 7), torch.rand(2, 5, 3, 4)]
+    places = [torch.tensor([8, 0]), torch.tensor([2])]
+    fine, coarse = network(features, places)
+    assert fine.shape == (2, 2, 8) and coarse.shape == (2, 1, 8)
+    assert torch.allclose(fine.norm(dim=-1), torch.ones(2, 2))
+    features[0][:, :, 1, 1] = 0  # place 8 of 7 columns
+    changed, _ = network(features, places)
+    assert torch.equal(changed[:, 1], fine[:, 1])
+    assert not torch.equal(changed[:, 0], fine[:, 0])
