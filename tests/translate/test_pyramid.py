@@ -63,6 +63,13 @@ def test_gaussian_levels_are_weighted_the_finest_first() -> None:
     assert float(tinted) == pytest.approx(0.1 * (1 / 64 + 1 / 32 + 1 / 16 + 1), rel=1e-3)
 
 
+def test_mixed_precision_does_not_round_what_is_blurred() -> None:
+    given = pictures(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = next_octave(given)
+    assert torch.equal(found, next_octave(given))
+
+
 def test_gradients_reach_the_made_picture() -> None:
     made = pictures(0).requires_grad_()
     multi_scale(made, pictures(1), (1, 1)).backward()

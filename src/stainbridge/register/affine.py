@@ -18,6 +18,7 @@ from stainbridge.register.search import Hypothesis, distinct
 from stainbridge.types import Matrix
 
 RATE_PX = 1.28  # of the first step, over the picture's longest side
+STIFFNESS = 1.0  # against stretching one way: at 64 px wrong placements fit well if they may; finer ones know better
 APART = 0.05  # of the section's radius: starts that are nearer end in one place
 
 
@@ -74,7 +75,7 @@ def _climb(
     longest = max(moving.frame.size_um) / (max(frame.mpp) * scale)
     _, source, _ = moving.planes_at(max(8, round(longest)))
     similarity = LocalNCC.of(target, radius)
-    weight = similarity.focus(outline)
+    weight = similarity.focus(outline, 0.5)  # of the standard deviation: few windows alone mislead coarse maps
     unit = _unit(frame)
     before = torch.tensor(unit @ _from_normalised(frame), dtype=torch.float32)
     after = np.linalg.inv(_from_normalised(moving.frame)) @ np.stack(matrices) @ np.linalg.inv(unit)
@@ -84,13 +85,15 @@ def _climb(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps), eta_min=rate / 10)
     expanded = source.expand(len(matrices), -1, -1, -1)
 
+    linear, stiffness = torch.tensor(np.stack(matrices)[:, :2, :2], dtype=torch.float32), STIFFNESS * (64 / size) ** 2
+
     def score() -> Tensor:
         moved = torch.eye(3) + F.pad(step, (0, 0, 0, 1))
         theta = (after_step @ moved @ before)[:, :2]
         where = F.affine_grid(theta, [len(matrices), 1, frame.height, frame.width], align_corners=False)
         inside = (where.detach().abs().amax(-1) <= 1)[:, None]
         warped = F.grid_sample(expanded, where, padding_mode="border", align_corners=False)
-        return similarity(warped, weight * inside)
+        return similarity(warped, weight * inside) - stiffness * _stretch(linear @ moved[:, :2, :2])
 
     for _ in range(steps):
         optimiser.zero_grad()
@@ -102,6 +105,12 @@ def _climb(
     moves = np.eye(3) + np.pad(step.detach().double().cpu().numpy(), ((0, 0), (0, 1), (0, 0)))
     found = np.stack(matrices) @ np.linalg.inv(unit) @ moves @ unit
     return [Hypothesis(matrix, value) for matrix, value in zip(found, final, strict=True)]
+
+
+def _stretch(linear: Tensor) -> Tensor:
+    """About the squared logarithm of the ratio of singular values of (B, 2, 2) matrices, as (B,): 0 of similarities."""
+    area = linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]
+    return linear.square().sum((1, 2)) / area.abs().clamp_min(1e-6) - 2
 
 
 def _unit(frame: Frame) -> Matrix:

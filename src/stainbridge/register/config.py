@@ -18,7 +18,7 @@ class SearchConfig:
     `features_px`: longest side of the pictures that point features are matched on for one more hypothesis.
     """
 
-    chart_px: int = 48
+    chart_px: int = 64
     angles: int = 48
     scales: int = 11
     hypotheses: int = 12
@@ -172,7 +172,7 @@ PRESETS: dict[str, RegisterConfig] = {
     "accurate": RegisterConfig(
         name="accurate",
         working_px=2048,
-        search=SearchConfig(chart_px=64, angles=60, scales=13, hypotheses=16),
+        search=SearchConfig(angles=60, scales=13, hypotheses=16),
         affine=AffineConfig(
             sizes_px=(64, 64, 128, 256, 512, 1024, 2048),
             steps=(40, 40, 40, 40, 30, 20, 10),

@@ -50,7 +50,10 @@ def gaussian_l1(made: Tensor, real: Tensor, weights: Sequence[float]) -> Tensor:
 
 
 def blurred(pictures: Tensor, taps: Sequence[float]) -> Tensor:
-    """(N, C, H, W) convolved with `taps`, an odd number of them, across and down; borders reflect."""
+    """(N, C, H, W) convolved with `taps`, an odd number of them, across and down; borders reflect.
+
+    Never in mixed precision: blurred pictures differ by less than its rounding.
+    """
     channels, (height, width), reach = pictures.shape[1], pictures.shape[-2:], len(taps) // 2
     if min(height, width) <= reach:
         raise InputError(
@@ -59,7 +62,8 @@ def blurred(pictures: Tensor, taps: Sequence[float]) -> Tensor:
             got=(height, width),
             remedy="use larger tiles or fewer scales",
         )
-    kernel = pictures.new_tensor(taps).view(1, 1, 1, -1).expand(channels, 1, 1, -1)
-    padded = F.pad(pictures, (reach, reach, reach, reach), mode="reflect")
-    across = F.conv2d(padded, kernel, groups=channels)
-    return torch.as_tensor(F.conv2d(across, kernel.transpose(2, 3), groups=channels))
+    with torch.autocast(pictures.device.type, enabled=False):
+        padded = F.pad(pictures.float(), (reach, reach, reach, reach), mode="reflect")
+        kernel = padded.new_tensor(taps).view(1, 1, 1, -1).expand(channels, 1, 1, -1)
+        across = F.conv2d(padded, kernel, groups=channels)
+        return torch.as_tensor(F.conv2d(across, kernel.transpose(2, 3), groups=channels))

@@ -66,12 +66,12 @@ class LocalNCC:
         score: Tensor = _LocalNCC.apply(moving, weight, self)  # type: ignore[no-untyped-call]
         return score
 
-    def focus(self, weight: Tensor) -> Tensor:
-        """`weight` (1, 1, H, W) times the local variance of the first plane, to sum up to 1 over all planes.
+    def focus(self, weight: Tensor, power: float = 1.0) -> Tensor:
+        """`weight` (1, 1, H, W) times a power of the first plane's local variance, to sum up to 1 over all planes.
 
         Windows that show structure count, those that show little but noise hardly do.
         """
-        focused = weight * self.variance[:, :1]
+        focused = weight * self.variance[:, :1] ** power
         return focused / (focused.sum() * self.fixed.shape[1]).clamp_min(1e-12)
 
 
