@@ -15,7 +15,9 @@ from stainbridge.errors import InputError
 from stainbridge.learn.config import Precision, TrainConfig
 from stainbridge.learn.loop import Data, train
 from stainbridge.learn.weights import read
+from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
 from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminatorConfig
+from stainbridge.nn.patchgan import PatchGANConfig
 from stainbridge.nn.perceptual import SEEDED
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
@@ -182,6 +184,22 @@ def test_pictures_show_a_row_a_sample(name: ObjectiveName) -> None:
     assert shown[0, 0].tolist() == first
 
 
+def test_a_channel_more_or_less_is_no_matter() -> None:
+    """Fluorescence, say, to a stain, and one grey stain to another."""
+    paired = tiny("pyramid-pix2pix")
+    assert isinstance(paired.generator, ResNetConfig)
+    from_one = replace(paired.generator, source_channels=1)
+    judge = replace(paired.discriminator, patch=replace(paired.discriminator.patch, channels=4))
+    tiles = batch()
+    task = task_of(replace(paired, generator=from_one, discriminator=judge))
+    assert len(list(task.updates(Tiles(tiles.source[:, :1], tiles.target)))) == 2
+    cyclic = tiny("cyclegan-perceptual")
+    grey = replace(from_one, target_channels=1)
+    judge = replace(judge, patch=replace(judge.patch, channels=1))
+    task = task_of(replace(cyclic, generator=grey, discriminator=judge))
+    assert len(list(task.updates(Tiles(tiles.source[:, :1], tiles.target[:, :1])))) == 2
+
+
 def test_one_channel_is_shown_grey() -> None:
     assert rows_of(torch.zeros(1, 1, 4, 4), torch.ones(1, 3, 4, 4)).tolist()[0] == [[128] * 3] * 4 + [[255] * 3] * 4
 
@@ -189,8 +207,15 @@ def test_one_channel_is_shown_grey() -> None:
 def test_what_cannot_be_trained_is_refused() -> None:
     with pytest.raises(InputError, match="residual"):
         TranslationConfig(UNetConfig(), MultiscaleDiscriminatorConfig(), ContrastConfig())
+    three, six = (MultiscaleDiscriminatorConfig(patch=PatchGANConfig(channels=channels)) for channels in (3, 6))
     with pytest.raises(InputError, match="pixels"):
-        TranslationConfig(ResNetConfig(), MultiscaleDiscriminatorConfig(), CycleConfig(), tile_px=0)
+        TranslationConfig(ResNetConfig(), three, CycleConfig(), tile_px=0)
+    with pytest.raises(InputError, match="expected 3; got 6"):
+        TranslationConfig(ResNetConfig(), six, CycleConfig())
+    with pytest.raises(InputError, match="expected 6; got 3"):
+        TranslationConfig(CoarseToFineConfig(), three, PairedConfig())
+    with pytest.raises(InputError, match="there as back"):
+        TranslationConfig(ResNetConfig(source_channels=1), three, CycleConfig())
     with pytest.raises(InputError, match="negative"):
         PairedConfig(scales=(1, -1))
     with pytest.raises(InputError, match="negative"):

@@ -123,6 +123,19 @@ class TranslationConfig:
             raise InputError("tiles must have pixels", got=self.tile_px)
         if isinstance(self.objective, ContrastConfig) and not isinstance(self.generator, ResNetConfig):
             raise InputError("PatchNCE compares a residual generator's features", expected="resnet", got=self.generator)
+        source, target = self.channels
+        if isinstance(self.objective, CycleConfig) and source != target:
+            raise InputError("a cycle needs as many channels there as back", expected=source, got=target)
+        judged = source + target if isinstance(self.objective, PairedConfig) else target
+        if self.discriminator.patch.channels != judged:
+            got = self.discriminator.patch.channels
+            raise InputError("the discriminator has other channels than it is shown", expected=judged, got=got)
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Of source and of target."""
+        network = self.generator.coarse if isinstance(self.generator, CoarseToFineConfig) else self.generator
+        return network.source_channels, network.target_channels
 
     @classmethod
     def preset(cls, name: ObjectiveName, preset: Preset = "paper") -> TranslationConfig:

@@ -32,7 +32,7 @@ class CycleTask(TranslationTask):
         self.objective = objective
         self.to_source = generator(config.generator)
         self.judge_source = MultiscaleDiscriminator(config.discriminator)
-        shape = (3, config.tile_px, config.tile_px)
+        shape = (config.channels[1], config.tile_px, config.tile_px)
         self.old_targets, self.old_sources = (ImageBuffer(objective.buffer, shape) for _ in range(2))
         self.perceptual = PerceptualNet(objective.perceptual) if objective.feature else None
         self.networks = {
