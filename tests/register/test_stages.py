@@ -138,3 +138,20 @@ def test_refinement_returns_its_survivors_best_first() -> None:
     starts = [Hypothesis(motion(angle, False, 1, SIZE), 0.0) for angle in (0.0, 90.0)]
     ranked = refine(fixed, fixed, starts, AffineConfig(sizes_px=(96,), steps=(5,), keep=(2,)))
     assert [len(ranked), ranked[0].score > ranked[1].score] == [2, True]
+
+
+def test_a_second_round_climbs_from_variations_too_and_a_stretched_start_comes_back() -> None:
+    fixed = section(picture(), "fixed")
+    stretched = Hypothesis(np.diag([1.12, 1 / 1.12, 1.0]), 0.0)
+    config = AffineConfig(sizes_px=(64, 64, 96), steps=(5, 20, 20), keep=(1, 2, 1), varied=1)
+    (found,) = refine(fixed, fixed, [stretched], config)
+    corners = np.c_[fixed.frame.corners_um, np.ones(4)]
+    assert np.abs(corners @ (found.matrix - np.eye(3)).T).max() < 1.5
+
+
+def test_any_number_of_threads_gives_the_same_answer() -> None:
+    fixed = section(picture(), "fixed")
+    starts = [Hypothesis(motion(angle, False, 1, SIZE), 0.0) for angle in (5.0, 40.0, 90.0)]
+    config = AffineConfig(sizes_px=(64, 96), steps=(5, 5), keep=(2, 1))
+    one, two = (refine(fixed, fixed, starts, config, threads)[0].matrix for threads in (1, 2))
+    np.testing.assert_allclose(one, two, atol=1e-5)

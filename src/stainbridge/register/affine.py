@@ -31,6 +31,9 @@ def refine(
     best of the first round climb again from variations of themselves too.
     """
     for index, (size, steps, keep) in enumerate(zip(config.sizes_px, config.steps, config.keep, strict=True)):
+        if index == 1:
+            best = starts[: config.varied]
+            starts += [item for start in best for item in _variations(start, fixed, config.variation)]
         matrices = [start.matrix for start in starts]
         scale = float(np.mean([np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) for matrix in matrices]))
         climb = partial(
@@ -39,9 +42,6 @@ def refine(
         batches = [matrices[first::threads] for first in range(min(threads, len(matrices)))]
         refined = [item for batch in spread(climb, batches, threads) for item in batch]
         starts = distinct(sorted(refined, key=lambda item: -item.score), fixed, keep, APART)
-        if index == 0:
-            best = starts[: config.varied]
-            starts += [item for start in best for item in _variations(start, fixed, config.variation)]
     return starts
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stainbridge.errors import InputError
+from stainbridge.settings import build, plain, read_yaml, to_yaml
 
 
 @dataclass(frozen=True)
@@ -102,62 +101,16 @@ class RegisterConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and strings."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return plain(self)
 
     def to_yaml(self) -> str:
         """The configuration as YAML; `from_yaml` reads it back."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return to_yaml(self)
 
     @classmethod
     def from_yaml(cls, path: Path) -> RegisterConfig:
         """A YAML file of some or all fields; raises `InputError` for unknown keys and values of the wrong type."""
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"cannot be read as YAML: {error}", where=path) from error
-        if not isinstance(data, dict):
-            raise InputError("not a configuration", where=path, expected="keys and values", got=type(data).__name__)
-        config: RegisterConfig = _build(cls, data, str(path))
-        return config
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-_STAGES: dict[str, type] = {"search": SearchConfig, "affine": AffineConfig, "deformable": DeformableConfig}
-
-
-def _build(cls: Any, data: dict[str, Any], where: str) -> Any:
-    known = {item.name for item in fields(cls)}
-    for key in data:
-        if key not in known:
-            raise InputError("unknown key", where=f"{where}: {key}", expected=", ".join(sorted(known)))
-    values: dict[str, Any] = {}
-    for key, value in data.items():
-        if key in _STAGES and isinstance(value, dict):
-            value = _build(_STAGES[key], value, f"{where}: {key}")
-        values[key] = tuple(value) if isinstance(value, list) else value
-    default = cls()
-    for key, value in values.items():
-        wanted = getattr(default, key)
-        if not _fits(value, wanted):
-            raise InputError("wrong type", where=f"{where}: {key}", expected=f"like {_plain(wanted)}", got=value)
-    return cls(**values)
-
-
-def _fits(value: Any, like: Any) -> bool:
-    if like is None:
-        return value is None or (isinstance(value, int) and not isinstance(value, bool))
-    if isinstance(like, bool) or isinstance(value, bool):
-        return isinstance(like, bool) and isinstance(value, bool)
-    if isinstance(like, float):
-        return isinstance(value, int | float)
-    if isinstance(like, tuple):
-        return isinstance(value, tuple) and all(_fits(item, like[0]) for item in value)
-    return isinstance(value, type(like)) or (value is None and isinstance(like, DeformableConfig))
+        return build(cls, read_yaml(path), path)
 
 
 PRESETS: dict[str, RegisterConfig] = {

@@ -17,6 +17,7 @@ from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.similarity.lncc import LocalNCC
+from stainbridge.imaging.similarity.ngf import unit_gradients
 from stainbridge.register.prepare import Section
 
 SIZE_PX = 256
@@ -87,13 +88,6 @@ def _where(transform: Transform, moving: Section, frame: Frame, moves: np.ndarra
     return moving.normalised(points)
 
 
-def _gradients(x: Tensor) -> Tensor:
-    """Gradients (B, 2, H, W) divided by their length plus a noise level; at most of length one."""
-    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
-    g = torch.cat([x[..., 1:-1, 2:] - x[..., 1:-1, :-2], x[..., 2:, 1:-1] - x[..., :-2, 1:-1]], 1) / 2
-    return g / (g.square().sum(1, keepdim=True) + 0.03**2).sqrt()
-
-
 def _warped(fixed: Section, moving: Section, where: Tensor) -> Tensor:
     """(B, 1, H, W) moving density at `where`, from a copy of about the fixed chart's resolution."""
     frame, _, _ = fixed.at(SIZE_PX)
@@ -114,8 +108,8 @@ def _ngf(fixed: Section, moving: Section, where: Tensor) -> Tensor:
     """(B,) means of the squared inner product of unit gradients (Haber & Modersitzki 2006, doi:10.1007/11866763_89)."""
     _, target, outline = fixed.at(SIZE_PX)
     inside = (where.abs() <= 1).all(-1)[:, None]
-    unit = _gradients(target)
-    product = (unit * _gradients(_warped(fixed, moving, where))).sum(1, keepdim=True).square() * inside * outline
+    unit = unit_gradients(target)
+    product = (unit * unit_gradients(_warped(fixed, moving, where))).sum(1, keepdim=True).square() * inside * outline
     strength = unit.square().sum(1, keepdim=True) * outline
     return product.sum((1, 2, 3)) / strength.sum().clamp_min(1e-6)
 
