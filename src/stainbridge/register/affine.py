@@ -75,7 +75,7 @@ def _climb(
     longest = max(moving.frame.size_um) / (max(frame.mpp) * scale)
     _, source, _ = moving.planes_at(max(8, round(longest)))
     similarity = LocalNCC.of(target, radius)
-    weight = similarity.focus(outline, 0.5)  # of the standard deviation: few windows alone mislead coarse maps
+    weight = similarity.focus(outline, 0.5)  # by standard deviation; by variance, few windows decide
     unit = _unit(frame)
     before = torch.tensor(unit @ _from_normalised(frame), dtype=torch.float32)
     after = np.linalg.inv(_from_normalised(moving.frame)) @ np.stack(matrices) @ np.linalg.inv(unit)

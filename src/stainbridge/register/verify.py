@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.imaging.similarity.ngf import unit_gradients
+from stainbridge.metrics.fields import jacobian_scores
 from stainbridge.register.prepare import Section
 
 SIZE_PX = 256
@@ -55,10 +55,7 @@ def verify(fixed: Section, moving: Section, transform: Transform) -> Verificatio
 
 def folded_share(transform: Transform, frame: Frame) -> float:
     """Share of the fixed frame where the transform, seen without its own flip, is not one to one."""
-    field = transform.to_field(frame)
-    determinant = jacobian_determinant(field.displacement, frame.mpp)
-    sign = np.sign(np.median(determinant)) or 1.0
-    return float((determinant * sign <= 0).mean())
+    return jacobian_scores(transform, frame).folded
 
 
 def _displacements(fixed: Section) -> np.ndarray:
