@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 from stainbridge.errors import InputError
@@ -110,17 +110,24 @@ class AdamConfig:
 
 @dataclass(frozen=True)
 class TranslationConfig:
-    """Networks, objective and optimiser; tiles are squares of `tile_px`."""
+    """Networks, objective and optimiser; tiles are squares of `tile_px`, of `mpp` µm a pixel where that is known.
+
+    `name` is the published objective's, `source` and `target` are the stains'.
+    """
 
     generator: GeneratorConfig
     discriminator: MultiscaleDiscriminatorConfig
     objective: ObjectiveConfig
     optimiser: AdamConfig = field(default_factory=AdamConfig)
     tile_px: int = 256
+    mpp: float | None = None
+    name: str = ""
+    source: str = "source"
+    target: str = "target"
 
     def __post_init__(self) -> None:
-        if self.tile_px < 1:
-            raise InputError("tiles must have pixels", got=self.tile_px)
+        if self.tile_px < 1 or (self.mpp is not None and self.mpp <= 0):
+            raise InputError("tiles must have pixels, and these a size", got=(self.tile_px, self.mpp))
         if isinstance(self.objective, ContrastConfig) and not isinstance(self.generator, ResNetConfig):
             raise InputError("PatchNCE compares a residual generator's features", expected="resnet", got=self.generator)
         source, target = self.channels
@@ -140,7 +147,7 @@ class TranslationConfig:
     @classmethod
     def preset(cls, name: ObjectiveName, preset: Preset = "paper") -> TranslationConfig:
         """A published objective with its networks, or with `small` ones."""
-        return PUBLISHED[name](preset)
+        return replace(PUBLISHED[name](preset), name=name)
 
 
 def _cyclegan(preset: Preset) -> TranslationConfig:
