@@ -58,10 +58,50 @@ class DeformableConfig:
 
 
 @dataclass(frozen=True)
+class LearnedAffineConfig:
+    """The trained affine network, between the search and the affine refinement.
+
+    `weights`: a file, a run folder, or a name (`learn.shipped`). Every start goes through the network `passes` times,
+    all at once; the best `keep` of what comes out are refined, or, where `refine` is False, the best one stands.
+    With `angles` the network's starts are so many turns about the tissues' middles, each way up, in place of a search.
+    """
+
+    weights: str = "affine-net"
+    passes: int = 2
+    keep: int = 3
+    refine: bool = True
+    angles: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.passes, self.keep) < 1 or self.angles < 0:
+            raise InputError("learned_affine: passes and keep must be positive, angles not negative", got=self)
+
+
+@dataclass(frozen=True)
+class LearnedFieldConfig:
+    """A trained deformable network after the affine stage.
+
+    `weights`: as for the affine network. `mpp`: the resolution it works at, tile by tile, where not its own.
+    `optimise`: instance optimisation from what it found, None for none. `deformable` stands in where it is rejected.
+    """
+
+    weights: str = "unet-svf"
+    mpp: float | None = None
+    optimise: DeformableConfig | None = field(
+        default_factory=lambda: DeformableConfig(sizes_px=(256, 512), steps=(20, 20))
+    )
+
+    def __post_init__(self) -> None:
+        if self.mpp is not None and self.mpp <= 0:
+            raise InputError("learned_field: mpp must be positive", got=self.mpp)
+
+
+@dataclass(frozen=True)
 class RegisterConfig:
     """Everything a registration depends on beside the two slides.
 
-    `max_rotation_deg` limits the search to ± that angle. `deformable` None stops after the affine stage.
+    `max_rotation_deg` limits the search to ± that angle. `deformable` None stops after the affine stage. The learned
+    stages are left out where they are None.
     """
 
     name: str = "default"
@@ -74,9 +114,12 @@ class RegisterConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
     affine: AffineConfig = field(default_factory=AffineConfig)
     deformable: DeformableConfig | None = field(default_factory=DeformableConfig)
+    learned_affine: LearnedAffineConfig | None = None
+    learned_field: LearnedFieldConfig | None = None
 
     def __post_init__(self) -> None:
-        for stage, value in (("affine", self.affine), ("deformable", self.deformable)):
+        after = None if self.learned_field is None else self.learned_field.optimise
+        for stage, value in (("affine", self.affine), ("deformable", self.deformable), ("optimise", after)):
             if value is not None and len(value.sizes_px) != len(value.steps):
                 raise InputError(
                     f"{stage}: one number of steps per size", expected=len(value.sizes_px), got=len(value.steps)

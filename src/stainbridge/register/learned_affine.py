@@ -13,16 +13,20 @@ from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
+from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.learn.checkpoint import check_task
 from stainbridge.learn.weights import put, read
 from stainbridge.nn.affine_net import AffineNet, AffineNetConfig
 from stainbridge.register.prepare import Section
+from stainbridge.register.search import Hypothesis
 from stainbridge.register.section_view import seen, view_of
 from stainbridge.settings import build
 from stainbridge.types import Matrix
 
 #: Pixels of moving pictures that go through the network at once.
 BATCH_PX = 2_000_000
+#: Of the windows of the local NCC that ranks what the network found.
+RADIUS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +52,27 @@ class LearnedAffine:
 
         Every further pass starts from what the one before found. Scores are not the network's business: verify.
         """
+        maps = self._maps(fixed, moving, starts, passes)
+        return [Affine(matrix, fixed.frame, moving.frame) for matrix in maps]
+
+    def ranked(self, fixed: Section, moving: Section, starts: Sequence[Matrix], passes: int = 1) -> list[Hypothesis]:
+        """Likewise, best first, by local NCC of the pictures that the network sees."""
+        view = view_of(fixed, self.longest_px)
+        similarity = LocalNCC.of(seen(fixed, view, [np.eye(3)], self.device), RADIUS)
+        weight = similarity.focus(torch.ones((), device=self.device))
+        maps = self._maps(fixed, moving, starts, passes)
+        scores = [float(similarity(seen(moving, view, [matrix], self.device), weight)) for matrix in maps]
+        found = [Hypothesis(matrix, score) for matrix, score in zip(maps, scores, strict=True)]
+        return sorted(found, key=lambda item: -item.score)
+
+    def _maps(self, fixed: Section, moving: Section, starts: Sequence[Matrix], passes: int) -> list[Matrix]:
         view = view_of(fixed, self.longest_px)
         still = seen(fixed, view, [np.eye(3)], self.device)
         maps = list(starts)
         for _ in range(passes):
             found = self._found(still, moving, view, maps)
             maps = [start @ _in_um(matrix, view) for start, matrix in zip(maps, found, strict=True)]
-        return [Affine(matrix, fixed.frame, moving.frame) for matrix in maps]
+        return maps
 
     def _found(self, still: Tensor, moving: Section, view: Frame, maps: list[Matrix]) -> list[Matrix]:
         """The network's (2, 3) matrices for the moving section seen through each map, as many at once as fit."""

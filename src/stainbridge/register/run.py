@@ -15,8 +15,8 @@ from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.imaging.image import Image
 from stainbridge.register.affine import refine
 from stainbridge.register.config import RegisterConfig
-from stainbridge.register.deformable import deform
 from stainbridge.register.features import feature_starts
+from stainbridge.register.learned_stages import Networks, deform_from
 from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.result import Registration, StageRecord, Status
@@ -39,6 +39,7 @@ class _Run:
     config: RegisterConfig
     began: float
     threads: int
+    networks: Networks
 
     def failed(self, reason: str, stages: tuple[StageRecord, ...]) -> Registration:
         return self.outcome("failed", reason, stages, float("nan"), None)
@@ -77,7 +78,7 @@ def register_slides(
     """
     device = device_of(config)
     threads = (config.threads or torch.get_num_threads()) if device == "cpu" else 1
-    run = _Run(fixed, moving, config, time.perf_counter(), threads)
+    run = _Run(fixed, moving, config, time.perf_counter(), threads, Networks.of(config, device))
     tell = progress or (lambda _stage, _share: None)
     # A device context costs a Python call per operation; without one tensors are made on the CPU.
     with _one_thread_an_operation(), torch.device(device) if device != "cpu" else nullcontext():
@@ -119,10 +120,16 @@ def _register(
 def _pipeline(
     run: _Run, fixed: Section, moving: Section, start: Transform | None, stages: list[StageRecord], tell: Progress
 ) -> Registration:
-    config = run.config
+    config, networks = run.config, run.networks
     tell("search", 0.1)
+    turned: list[Hypothesis] = []
+    if start is None and networks.affine and networks.affine.config.angles:
+        turned, record = networks.affine.turned(fixed, moving, config, _doubt)
+        stages.append(record)
     began = time.perf_counter()
-    if start is None:
+    if turned:
+        starts = turned
+    elif start is None:
         flips = (False, True) if config.allow_flip else (False,)
         limit = config.max_rotation_deg
         starts = search(fixed, moving, config.search, flips=flips, max_rotation_deg=limit, threads=run.threads)
@@ -135,7 +142,15 @@ def _pipeline(
         return run.failed("no placement with enough overlap was found", tuple(stages))
     best = _affine(run, starts[0])
     score = similarity(fixed, moving, best)
-    stages.append(StageRecord("search", True, time.perf_counter() - began, 0.0, score, config=asdict(config.search)))
+    if not turned:
+        seconds = time.perf_counter() - began
+        stages.append(StageRecord("search", True, seconds, 0.0, score, config=asdict(config.search)))
+    if networks.affine and not turned:
+        starts, record = networks.affine(fixed, moving, starts)
+        stages.append(record)
+        best, score = _affine(run, starts[0]), max(score, record.score_after)
+    if networks.affine and stages[-1].accepted and not networks.affine.config.refine:
+        return _bend(run, fixed, moving, best, verify(fixed, moving, best), stages, tell)
 
     tell("affine", 0.3)
     began = time.perf_counter()
@@ -157,29 +172,47 @@ def _pipeline(
         best, score = refined, checked.score
     else:
         checked = verify(fixed, moving, best)
+    return _bend(run, fixed, moving, best, checked, stages, tell)
+
+
+def _bend(
+    run: _Run,
+    fixed: Section,
+    moving: Section,
+    best: Affine,
+    checked: Verification,
+    stages: list[StageRecord],
+    tell: Progress,
+) -> Registration:
+    config, score = run.config, checked.score
     doubt = _doubt(checked)
     if doubt:
         return run.failed(doubt, tuple(stages))
-    if config.deformable is None:
-        return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked), best)
+    earlier: Transform = best
+    bending, field = config.deformable, None
+    if run.networks.field:
+        field, record = run.networks.field((fixed, moving), (run.fixed, run.moving), best, score)
+        stages.append(record)
+        if field is not None:
+            earlier, score, bending = Chain((field, best)), record.score_after, run.networks.field.config.optimise
+    if bending is None:
+        return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked), earlier)
 
     tell("deformable", 0.5)
     began = time.perf_counter()
-    found = deform(
-        fixed, moving, best, config.deformable, lambda share: tell("deformable", 0.5 + share / 2), threads=run.threads
+    found = deform_from(
+        fixed, moving, best, field, bending, lambda share: tell("deformable", 0.5 + share / 2), run.threads
     )
     bent = Chain((replace(found.field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), best))
     after = similarity(fixed, moving, bent)
     folded = folded_share(bent, fixed.frame.fit(512))
     accepted = after > score and folded == 0
-    note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than the affine")
-    stages.append(
-        StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(config.deformable))
-    )
+    note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
+    stages.append(StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(bending)))
     tell("done", 1.0)
     if not accepted:
         return run.outcome(
-            "fallback", f"deformable stage rejected: {note}", tuple(stages), predicted_rtre(checked), best
+            "fallback", f"deformable stage rejected: {note}", tuple(stages), predicted_rtre(checked), earlier
         )
     disagreement = found.disagreement_um / fixed.frame.diagonal_um
     return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked, disagreement), bent)
