@@ -38,7 +38,7 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
         "0000000.png", "0000004.png", "0000006.png",
     ]  # fmt: skip
     with PIL.Image.open(tmp_path / "pictures" / "0000004.png") as picture:
-        assert picture.size == (8, 8)
+        assert picture.size == (8, 16)  # of two held-out batches
     assert told[-1][0].startswith("step 6 of 6, generator ")
     assert [share for _, share in told] == pytest.approx(np.arange(1, 7) / 6)
 
@@ -120,6 +120,19 @@ def test_the_rate_falls_as_the_task_says(tmp_path: Path) -> None:
     run(tmp_path, replace(CONFIG, steps=3))
     groups = read(tmp_path / "last.safetensors").header["groups"]
     assert groups["critic"][0]["lr"] == pytest.approx(1e-2 * 0.5**2)
+
+
+def test_the_average_of_weights_is_measured_kept_and_resumed(tmp_path: Path) -> None:
+    config = replace(CONFIG, average=0.5)
+    whole, plain = run(tmp_path / "whole", config), run(tmp_path / "plain")
+    run(tmp_path / "parts", replace(config, steps=3))
+    parts = run(tmp_path / "parts", config, go_on=True)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert all(torch.equal(whole[name], plain[name]) for name in plain)  # training does not depend on it
+    name = "critic.0.weight"
+    assert not torch.equal(whole[f"average.{name}"], whole[f"networks.{name}"])
+    measured = [rows(tmp_path / folder)[-1]["held_distance"] for folder in ("whole", "plain")]
+    assert measured[0] != measured[1]
 
 
 def test_mixed_precision_trains(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ class Place:
     best: float | None = None
 
 
-def save(path: Path, task: Task[Any], place: Place) -> None:
-    """Networks, optimisers, random state and place."""
-    tensors = tensors_of(task.networks)
+def save(path: Path, task: Task[Any], place: Place, beside: Mapping[str, Tensor] | None = None) -> None:
+    """Networks, optimisers, random state and place, and tensors `beside` them."""
+    tensors = {**tensors_of(task.networks), **(beside or {})}
     groups: dict[str, Any] = {}
     for name, optimiser in task.optimisers.items():
         state = optimiser.state_dict()

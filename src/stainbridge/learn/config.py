@@ -15,8 +15,10 @@ Precision = Literal["32", "bf16", "16"]
 class TrainConfig:
     """One step updates every optimiser once, from `accumulate` batches of `batch` samples on each of `devices`.
 
-    `precision` "bf16" and "16" are mixed precision. `workers` processes make samples ahead. `held` samples, never
-    trained on, are measured every `validate_every` steps. Raises `InputError` for numbers that make no run.
+    `precision` "bf16" and "16" are mixed precision; `channels_last` is how pictures lie in memory. `workers` processes
+    make samples ahead. `held` samples, never trained on, are measured every `validate_every` steps. With `average` what
+    is measured and kept as best is the moving average of the weights, this much of it the earlier ones (0: none).
+    Raises `InputError` for numbers that make no run.
     """
 
     steps: int = 1000
@@ -26,6 +28,8 @@ class TrainConfig:
     device: Device = "auto"
     devices: int = 1
     precision: Precision = "32"
+    channels_last: bool = False
+    average: float = 0.0
     workers: int = 1
     held: int = 8
     log_every: int = 20
@@ -49,6 +53,8 @@ class TrainConfig:
         for name in ("steps", "workers", "seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative", got=getattr(self, name))
+        if not 0 <= self.average < 1:
+            raise InputError("average is a share", expected="0 to below 1", got=self.average)
 
     @property
     def samples_per_step(self) -> int:

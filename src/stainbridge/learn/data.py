@@ -64,16 +64,16 @@ def check_inputs(pictures: Mapping[str, Tensor]) -> None:
             raise InputError("nothing but one value", where=where, expected="pictures of tissue", got=low)
 
 
-def moved(batch: Any, device: torch.device) -> Any:
-    """The batch with its tensors on `device`."""
+def moved(batch: Any, device: torch.device, layout: torch.memory_format = torch.preserve_format) -> Any:
+    """The batch with its tensors on `device`, those of four dimensions laid out as told."""
     if isinstance(batch, Tensor):
-        return batch.to(device)
+        return batch.to(device, memory_format=layout if batch.ndim == 4 else torch.preserve_format)
     if isinstance(batch, Mapping):
-        return {key: moved(value, device) for key, value in batch.items()}
+        return {key: moved(value, device, layout) for key, value in batch.items()}
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(moved(value, device) for value in batch))
+        return type(batch)(*(moved(value, device, layout) for value in batch))
     if isinstance(batch, list | tuple):
-        return [moved(value, device) for value in batch]
+        return [moved(value, device, layout) for value in batch]
     return batch
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from stainbridge.learn.average import Average
 from stainbridge.learn.checkpoint import Place, save, save_weights
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.record import Record
 from stainbridge.learn.task import Task
+from stainbridge.learn.weights import read
 
 LAST, BEST = "last.safetensors", "best.safetensors"
+#: Held-out samples in a picture.
+SHOWN = 4
 
 
 @dataclass
@@ -39,7 +46,10 @@ class _Window:
 
 
 class Keeper:
-    """Measures a task on `held` batches, records, and saves, as often as `config` says."""
+    """Measures a task on `held` batches, records, and saves, as often as `config` says.
+
+    A run that is gone on with has its average of weights from the folder's last state.
+    """
 
     def __init__(
         self, task: Task[Any], held: list[Any], config: TrainConfig, folder: Path, record: Record, place: Place
@@ -47,11 +57,15 @@ class Keeper:
         self._task, self._held, self._config = task, held, config
         self._folder, self._record, self._place = folder, record, place
         self._window = _Window()
+        self._average = Average(task.networks, config.average)
+        if place.step and config.average:
+            self._average.put(read(folder / LAST))
 
     def after(self, numbers: Mapping[str, float]) -> None:
         """Note the numbers of a step that is done, and do what is due."""
         step, config = self._place.step, self._config
         self._window.add(numbers)
+        self._average.update(step)
         due = {} if step % config.validate_every and step != config.steps else self.measured()
         if due or step % config.log_every == 0 or step == config.steps:
             self._record.row(step, {**self._window.row(), **due})
@@ -68,26 +82,36 @@ class Keeper:
 
     def measured(self) -> dict[str, float]:
         """Means over the held-out batches; the best yet leaves its weights."""
-        self._evaluate()
-        with torch.no_grad():
+        with self._evaluated():
             measures = [self._task.measure(batch) for batch in self._held]
-        means = {name: sum(measure[name] for measure in measures) / len(measures) for name in measures[0]}
-        score = means[self._task.best_by]
-        if self._place.best is None or score < self._place.best:
-            self._place.best = score
-            save_weights(self._folder / BEST, self._task, self._place)
+            means = {name: sum(measure[name] for measure in measures) / len(measures) for name in measures[0]}
+            score = means[self._task.best_by]
+            if self._place.best is None or score < self._place.best:
+                self._place.best = score
+                save_weights(self._folder / BEST, self._task, self._place)
         return {f"held_{name}": mean for name, mean in means.items()}
 
     def picture(self) -> None:
-        """Record the task's picture of the first held-out batch."""
-        self._evaluate()
-        with torch.no_grad():
-            self._record.picture(self._place.step, self._task.picture(self._held[0]))
+        """Record the task's picture of the first held-out batches, always the same."""
+        with self._evaluated():
+            shown = self._held[: -(-SHOWN // self._config.batch)]
+            self._record.picture(self._place.step, stacked([self._task.picture(batch) for batch in shown]))
 
     def save(self) -> None:
         """Write the whole state."""
-        save(self._folder / LAST, self._task, self._place)
+        save(self._folder / LAST, self._task, self._place, self._average.tensors)
 
-    def _evaluate(self) -> None:
+    @contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Networks as they are used: in eval mode, with averaged weights where there are any."""
         for network in self._task.networks.values():
             network.eval()
+        with torch.no_grad(), self._average.applied():
+            yield
+
+
+def stacked(pictures: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Pictures (H, W, 3) below each other; narrower ones are white at the right."""
+    width = max(picture.shape[1] for picture in pictures)
+    room = [((0, 0), (0, width - picture.shape[1]), (0, 0)) for picture in pictures]
+    return np.concatenate([np.pad(p, r, constant_values=255) for p, r in zip(pictures, room, strict=True)])

@@ -53,8 +53,9 @@ def train(
     fabric = launched(config)
     torch.manual_seed(config.seed)
     task = make_task()
+    layout = torch.channels_last if config.channels_last else torch.preserve_format
     for network in task.networks.values():
-        network.to(fabric.device)
+        network.to(fabric.device, memory_format=layout)
     stepper = Stepper(fabric, task)
     place = resume(folder / LAST, task) if go_on else Place()
     source = batches(data.training, config.batch, config.workers, place.position, fabric.global_rank, fabric.world_size)
@@ -62,7 +63,7 @@ def train(
         interrupted = stack.enter_context(interruption())
         keeper = stack.enter_context(_keeper(fabric, task, data, config, folder, place, go_on=go_on))
         while place.step < config.steps and not agreed(fabric, interrupted()):
-            micro = [moved(next(source), fabric.device) for _ in range(config.accumulate)]
+            micro = [moved(next(source), fabric.device, layout) for _ in range(config.accumulate)]
             numbers = stepper.step(micro, place.step)
             place.step += 1
             place.position += config.samples_per_step

@@ -1,0 +1,42 @@
+"""The moving average of weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from stainbridge.learn.average import Average
+
+
+def test_it_follows_the_weights_and_stands_in_for_them_only_for_a_while() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        network.weight.fill_(0.0)
+        average = Average({"n": network}, 0.9)
+        network.weight.fill_(1.0)
+    average.update(1000)
+    assert torch.allclose(average.tensors["average.n.weight"], torch.tensor(0.1))
+    with average.applied():
+        assert torch.allclose(network.weight, torch.tensor(0.1))
+    assert network.weight.item() == 1
+    assert torch.allclose(average.tensors["average.n.weight"], torch.tensor(0.1))
+
+
+def test_untrained_weights_are_soon_forgotten() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        network.weight.fill_(0.0)
+        average = Average({"n": network}, 0.999)
+        network.weight.fill_(1.0)
+    for step in range(1, 30):
+        average.update(step)
+    assert average.tensors["average.n.weight"].item() > 0.99
+
+
+def test_a_share_of_nothing_keeps_nothing() -> None:
+    network = nn.Linear(1, 1)
+    average = Average({"n": network}, 0.0)
+    average.update(1)
+    assert average.tensors == {}
+    with average.applied():
+        pass
