@@ -65,6 +65,12 @@ class CoarseToFineGenerator(nn.Module):
         self.head = head(config.coarse.width // 2**config.enhancers, config.coarse.target_channels)
         initialise(self)
 
+    @property
+    def reach(self) -> int:
+        """How many pixels around it a pixel put out depends on, but for what normalisation takes from all of them."""
+        halvings = 2**self.config.enhancers
+        return (self.coarse.reach + 1) * halvings + (4 * self.config.blocks + 4) * (halvings - 1)
+
     def forward(self, pictures: Tensor) -> Tensor:
         """The translated pictures. Raises `InputError` for sides that cannot be halved often enough."""
         check_sides(pictures, self.period)

@@ -65,6 +65,11 @@ class ResNetGenerator(nn.Module):
         initialise(self)
 
     @property
+    def reach(self) -> int:
+        """How many pixels around it a pixel put out depends on, but for what normalisation takes from all of them."""
+        return 6 + (2 * self.config.blocks + 3) * self.period
+
+    @property
     def feature_channels(self) -> tuple[int, ...]:
         """Channels of what `features` returns."""
         widths = tuple(self.config.width * 2 ** (i + 1) for i in range(self.config.halvings))

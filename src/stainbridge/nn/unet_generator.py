@@ -63,6 +63,11 @@ class UNetGenerator(nn.Module):
         self.head = nn.Sequential(nn.ReLU(), last, nn.Tanh())
         initialise(self)
 
+    @property
+    def reach(self) -> int:
+        """How many pixels around it a pixel put out depends on, but for what normalisation takes from all of them."""
+        return 4 * self.period
+
     def _doubled(self, widths: list[int], i: int) -> nn.Sequential:
         lowest = i == len(widths) - 1
         before, after = widths[i] * (1 if lowest else 2), widths[i - 1]
