@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from stainbridge.errors import InputError
-from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, unfold
+from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, correlations, folded, unfold
 
 TINY = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
 
@@ -67,12 +69,43 @@ def test_unfolding_cuts_into_patches_that_do_not_overlap() -> None:
     assert patches[5, 0, 1, 0] == picture[0, 0, 0, 4] + 100
 
 
+def test_folding_undoes_unfolding() -> None:
+    picture = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    patches, rows, columns = unfold(picture, 4)
+    assert torch.equal(folded(patches, rows, columns), picture)
+
+
+def test_features_correlate_best_at_the_distance_they_moved() -> None:
+    here = torch.randn(1, 6, 9, 9, generator=torch.Generator().manual_seed(0))
+    there = torch.roll(here, (1, -2), (2, 3))  # one down, two to the left
+    found = correlations(here, there, 2)
+    assert found.shape == (1, 25, 9, 9)
+    best = found[0, :, 3:6, 3:6].flatten(1).argmax(0)
+    assert (best == (1 + 2) * 5 + (-2 + 2)).all()
+    assert torch.allclose(found[0, 15, 3:6, 3:6], torch.ones(3, 3), atol=1e-5)
+
+
+def test_correlations_look_into_neighbouring_patches() -> None:
+    torch.manual_seed(0)
+    network = AffineNet(replace(TINY, correlation=2)).eval()
+    torch.nn.init.normal_(network.regress[-1].weight)  # type: ignore[arg-type]
+    fixed = torch.zeros(1, 1, 32, 64)
+    fixed[..., 24:32] = torch.rand(8)  # at the first patch's border
+    seen = []
+    network.combine.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    for at in (32, 48):
+        moving = torch.zeros(1, 1, 32, 64)
+        moving[..., at : at + 8] = fixed[..., 24:32]
+        network(fixed, moving)
+    assert not torch.allclose(seen[0][0, -25:], seen[1][0, -25:])
+
+
 def test_pictures_of_two_sizes_are_refused() -> None:
     with pytest.raises(InputError, match="one size"):
         AffineNet(TINY)(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 40))
 
 
-@pytest.mark.parametrize("wrong", [{"patch_px": 0}, {"groups": 5}, {"widths": ()}])
+@pytest.mark.parametrize("wrong", [{"patch_px": 0}, {"groups": 5}, {"widths": ()}, {"correlation": -1}])
 def test_impossible_networks_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         AffineNetConfig(**wrong)  # type: ignore[arg-type]

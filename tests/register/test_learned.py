@@ -63,6 +63,9 @@ def test_a_view_has_the_tissue_with_a_margin(fixed: Section) -> None:
     assert px.min() > 0.07 * 96
     assert (px.max(axis=0) < np.array([view.width, view.height]) - 0.07 * 96).all()
     assert view_of(fixed, 96, mpp=2.0).mpp == (2.0, 2.0)
+    square = view_of(fixed, 96, square=True)
+    assert square.width == square.height == 96
+    assert np.allclose(square.centre_um, view.centre_um, atol=view.mpp[0])
 
 
 def test_what_is_seen_through_a_map_is_moved_by_it(fixed: Section) -> None:

@@ -22,6 +22,10 @@ class AffineNetConfig:
     of everything after it. `patch_pool` and `pool` are the sides of the average pooling of a patch and of the grid of
     patches: 1 in the paper, more keeps positions. The reference code's widths, (32, 64, 128, 256) and 256, have 5.9
     million parameters; the paper counts slightly over 30 million, which `paper` reaches by widening every layer alike.
+
+    `correlation`, 0 in the paper: beside both pictures' features go their correlations at up to so many pixels of the
+    features apart (Dosovitskiy et al. 2015, "FlowNet", doi:10.1109/ICCV.2015.316). With them a network learns where
+    things went in thousands of pairs, without in hundreds of thousands.
     """
 
     kind: Literal["affine-net"] = "affine-net"
@@ -32,8 +36,11 @@ class AffineNetConfig:
     patch_pool: int = 1
     pool: int = 1
     grid_layers: int = 1
+    correlation: int = 0
 
     def __post_init__(self) -> None:
+        if self.correlation < 0:
+            raise InputError("correlation is a distance", expected="0 or more", got=self.correlation)
         if min(self.patch_px, self.features, self.groups, self.patch_pool, self.pool, len(self.widths)) < 1:
             raise InputError("every size of the network must be positive")
         if any(width % self.groups for width in (*self.widths, self.features)):
@@ -62,7 +69,7 @@ class AffineNet(nn.Module):
         features, groups = config.features, config.groups
         self.extract = _extractor(config)
         self.combine = nn.Sequential(
-            _conv(2 * config.widths[-1], features, groups, stride=2),
+            _conv(2 * config.widths[-1] + self._correlations, features, groups, stride=2),
             _conv(features, features, groups, stride=2),
             nn.AdaptiveAvgPool2d(config.patch_pool),
         )
@@ -81,27 +88,50 @@ class AffineNet(nn.Module):
         nn.init.normal_(last.weight, std=1e-5)
         nn.init.zeros_(last.bias)
 
+    @property
+    def _correlations(self) -> int:
+        return (2 * self.config.correlation + 1) ** 2 if self.config.correlation else 0
+
     def forward(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """(N, 2, 3) matrices. Raises `InputError` when the pictures differ in size."""
         if fixed.shape != moving.shape:
             raise InputError("both pictures must have one size", expected=tuple(fixed.shape), got=tuple(moving.shape))
         patches, rows, columns = unfold(torch.cat([moving, fixed]), self.config.patch_px)
         features = self.extract(patches)
-        half = len(features) // 2
-        vectors = self.combine(torch.cat([features[:half], features[half:]], dim=1)).flatten(1)
+        sides = list(features.chunk(2))  # moving, fixed
+        if self.config.correlation:
+            there, here = (folded(side, rows, columns) for side in sides)
+            like = correlations(here, there, self.config.correlation)
+            sides.append(unfold(like, features.shape[-1])[0])
+        vectors = self.combine(torch.cat(sides, dim=1)).flatten(1)
         grid = vectors.view(len(fixed), rows, columns, -1).permute(0, 3, 1, 2)
-        found: Tensor = self.regress(self.after(self.across(grid[:, None])[:, :, 0]).flatten(1))
-        return found.view(-1, 2, 3).float() + torch.eye(2, 3, device=found.device)
+        matrix: Tensor = self.regress(self.after(self.across(grid[:, None])[:, :, 0]).flatten(1))
+        return matrix.view(-1, 2, 3).float() + torch.eye(2, 3, device=matrix.device)
 
 
 def unfold(pictures: Tensor, patch_px: int) -> tuple[Tensor, int, int]:
-    """Non-overlapping patches of (N, 1, H, W), zero-padded evenly to whole patches: (N·rows·columns, 1, p, p)."""
+    """Non-overlapping patches of (N, C, H, W), zero-padded evenly to whole patches: (N·rows·columns, C, p, p)."""
     height, width = pictures.shape[-2:]
     rows, columns = -(-height // patch_px), -(-width // patch_px)
     more_y, more_x = rows * patch_px - height, columns * patch_px - width
     padded = F.pad(pictures, (more_x // 2, more_x - more_x // 2, more_y // 2, more_y - more_y // 2))
-    grid = padded.view(len(pictures), 1, rows, patch_px, columns, patch_px)
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(-1, 1, patch_px, patch_px), rows, columns
+    grid = padded.view(len(pictures), -1, rows, patch_px, columns, patch_px)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(-1, pictures.shape[1], patch_px, patch_px), rows, columns
+
+
+def folded(patches: Tensor, rows: int, columns: int) -> Tensor:
+    """`unfold` undone: (N·rows·columns, C, p, p) to (N, C, rows·p, columns·p)."""
+    channels, side = patches.shape[1], patches.shape[-1]
+    grid = patches.view(-1, rows, columns, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+    return grid.reshape(-1, channels, rows * side, columns * side)
+
+
+def correlations(here: Tensor, there: Tensor, distance: int) -> Tensor:
+    """Cosine of features (N, C, H, W) here with those there `distance` away at most: (N, (2·distance + 1)², H, W)."""
+    height, width = here.shape[-2:]
+    here, there = F.normalize(here, dim=1), F.pad(F.normalize(there, dim=1), [distance] * 4)
+    shifts = [(y, x) for y in range(2 * distance + 1) for x in range(2 * distance + 1)]
+    return torch.stack([(here * there[..., y : y + height, x : x + width]).sum(1) for y, x in shifts], 1)
 
 
 def _extractor(config: AffineNetConfig) -> nn.Sequential:

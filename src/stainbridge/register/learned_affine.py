@@ -31,11 +31,12 @@ RADIUS = 5
 
 @dataclass(frozen=True, eq=False)
 class LearnedAffine:
-    """`network` on pictures of the tissue `longest_px` long, on `device`."""
+    """`network` on pictures of the tissue `longest_px` long, `square` or of its aspect, on `device`."""
 
     network: AffineNet
     longest_px: int
     device: torch.device
+    square: bool = False
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
@@ -45,7 +46,8 @@ class LearnedAffine:
         network = AffineNet(build(AffineNetConfig, stored.settings["network"], stored.path))
         put(stored, {"network": network})
         low, high = stored.settings["section_px"]
-        return cls(network.eval().to(device), round((low + high) / 2), torch.device(device))
+        square = bool(stored.settings.get("square", False))
+        return cls(network.eval().to(device), round((low + high) / 2), torch.device(device), square)
 
     def __call__(self, fixed: Section, moving: Section, starts: Sequence[Matrix], passes: int = 1) -> list[Affine]:
         """What the network makes of each start (3, 3), fixed µm to moving µm: a better map from fixed to moving.
@@ -57,7 +59,7 @@ class LearnedAffine:
 
     def ranked(self, fixed: Section, moving: Section, starts: Sequence[Matrix], passes: int = 1) -> list[Hypothesis]:
         """Likewise, best first, by local NCC of the pictures that the network sees."""
-        view = view_of(fixed, self.longest_px)
+        view = view_of(fixed, self.longest_px, square=self.square)
         similarity = LocalNCC.of(seen(fixed, view, [np.eye(3)], self.device), RADIUS)
         weight = similarity.focus(torch.ones((), device=self.device))
         maps = self._maps(fixed, moving, starts, passes)
@@ -66,7 +68,7 @@ class LearnedAffine:
         return sorted(found, key=lambda item: -item.score)
 
     def _maps(self, fixed: Section, moving: Section, starts: Sequence[Matrix], passes: int) -> list[Matrix]:
-        view = view_of(fixed, self.longest_px)
+        view = view_of(fixed, self.longest_px, square=self.square)
         still = seen(fixed, view, [np.eye(3)], self.device)
         maps = list(starts)
         for _ in range(passes):

@@ -17,15 +17,20 @@ from stainbridge.types import Matrix
 MARGIN = 0.1
 
 
-def view_of(section: Section, longest_px: int, mpp: float | None = None) -> Frame:
-    """The box around the section's tissue, `longest_px` on its longer side or at `mpp`, in the slide's own space."""
+def view_of(section: Section, longest_px: int, mpp: float | None = None, *, square: bool = False) -> Frame:
+    """The box around the section's tissue, `longest_px` on its longer side or at `mpp`, in the slide's own space.
+
+    A `square` one has as much glass on either side of the shorter extent as it takes.
+    """
     tissue = section.frame.centres_um()[section.region.ravel()]
     low, high = tissue.min(axis=0), tissue.max(axis=0)
     margin = MARGIN * (high - low).max()
     side_um = float((high - low).max() + 2 * margin)
     pixel = mpp or side_um / longest_px
-    width, height = (max(1, int(np.ceil((extent + 2 * margin) / pixel))) for extent in high - low)
-    origin = (float(low[0] - margin), float(low[1] - margin))
+    sides = np.full(2, side_um) if square else high - low + 2 * margin
+    width, height = (max(1, int(np.ceil(side / pixel))) for side in sides)
+    x, y = (low + high - sides) / 2
+    origin = (float(x), float(y))
     return Frame(section.frame.name, height, width, (pixel, pixel), origin, section.frame.calibrated)
 
 

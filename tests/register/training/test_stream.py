@@ -55,6 +55,11 @@ def test_a_patch_has_its_size_and_the_section_its_aspect() -> None:
     assert 0.6 < height / width < 0.85
 
 
+def test_square_sections_share_a_batch() -> None:
+    stream = PairStream(Blobs(), replace(WHOLE, square=True), 0)
+    assert {tuple(stream[number].fixed.shape) for number in range(4)} == {(1, 96, 96)}
+
+
 def test_patches_can_be_asked_to_hold_tissue() -> None:
     still = replace(PATCHES, section_px=(96, 96), patch_px=48, augment=AugmentConfig(turn_deg=0, mirror=False))
     shares = [

@@ -64,7 +64,8 @@ class PairsConfig:
     """What is seen of a pair: the whole section at `section_px` (longer side, drawn evenly), or, where `patch_px` is
     given, a square of so many pixels about a point of the tissue, at the section's resolution or at `mpp` µm a pixel.
 
-    A patch has at least a share of `min_tissue`, where a few tries find one. Every pair is used for `reuse` samples,
+    `square` sections have glass beside their shorter side, so that a batch can hold several. A patch has at least a
+    share of `min_tissue`, where a few tries find one. Every pair is used for `reuse` samples,
     `at_hand` pairs are drawn from in turn.
     """
 
@@ -72,6 +73,7 @@ class PairsConfig:
     patch_px: int | None = None
     mpp: float | None = None
     min_tissue: float = 0.0
+    square: bool = False
     reuse: int = 32
     at_hand: int = 8
     augment: AugmentConfig = field(default_factory=AugmentConfig)

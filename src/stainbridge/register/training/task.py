@@ -137,7 +137,12 @@ class DeformableTask(RegistrationTask):
 
 def _settings(config: AffineTraining | DeformableTraining) -> dict[str, Any]:
     pairs = config.pairs
-    return {"network": plain(config.network), "section_px": list(pairs.section_px), "mpp": pairs.mpp}
+    return {
+        "network": plain(config.network),
+        "section_px": list(pairs.section_px),
+        "mpp": pairs.mpp,
+        "square": pairs.square,
+    }
 
 
 def _inside(displacement: Tensor) -> Tensor:

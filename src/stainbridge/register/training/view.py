@@ -30,6 +30,7 @@ def drawn_view(rng: np.random.Generator, section: Section, fixed: Frame, config:
     mpp = config.mpp or float(((high - low).max() + 2 * margin) / longest)
     if config.patch_px is None:
         size = np.ceil((high - low + 2 * margin) / mpp).astype(int)
+        size = np.full(2, size.max()) if config.square else size
         centre = linear @ ((low + high) / 2)
     else:
         size = np.array([config.patch_px] * 2)
