@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stainbridge.cli import benchmark, demo, evaluate, info, phantom, register, train, warp
+from stainbridge.cli import benchmark, demo, evaluate, info, phantom, register, train, translate, warp
 from stainbridge.cli.output import say
 from stainbridge.errors import StainbridgeError
 
@@ -29,6 +29,7 @@ app.add_typer(warp.app, name="warp")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(train.app, name="train")
+app.command("translate")(translate.translate)
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)
 

@@ -1,0 +1,66 @@
+"""Where on a slide there is something to translate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import cv2
+import numpy as np
+
+from stainbridge.geometry.frame import Frame
+from stainbridge.imaging.colour import tissue_density
+from stainbridge.imaging.tissue import tissue_region
+from stainbridge.slides.slide import Slide
+from stainbridge.types import Mask, Pixels, Plane
+
+OVERVIEW_PX = 1024
+#: Around tissue everything counts as far as the first, and nothing beyond the second, in pixels of the overview.
+KEPT_PX, GONE_PX = 8.0, 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class TissueMap:
+    """`weight`, (h, w) on `frame`: 1 on tissue and close to it, 0 on glass, falling off softly between."""
+
+    weight: Plane
+    frame: Frame
+
+    @classmethod
+    def of(cls, slide: Slide) -> Self:
+        """Found on an overview; a slide on which no tissue is found counts as tissue all over."""
+        overview = slide.read(slide.frame.fit(OVERVIEW_PX))
+        region = tissue_region(tissue_density(overview))
+        return cls(_softened(region) if region.any() else np.ones(region.shape, np.float32), overview.frame)
+
+    def on(self, frame: Frame) -> Plane:
+        """The weights (H, W) of a frame's pixels."""
+        x, y = (self._places(frame, axis) for axis in (0, 1))
+        grid = np.meshgrid(x, y)
+        return np.asarray(cv2.remap(self.weight, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+    def _places(self, frame: Frame, axis: int) -> Plane:
+        """Columns (axis 0) or rows (axis 1) of the map at the pixel centres of `frame`."""
+        count = (frame.width, frame.height)[axis]
+        centres = frame.origin_um[axis] + (np.arange(count) + 0.5) * frame.mpp[axis]
+        return np.asarray((centres - self.frame.origin_um[axis]) / self.frame.mpp[axis] - 0.5, np.float32)
+
+
+def tissue_tiles(slide: Slide, frame: Frame, tissue: TissueMap, side_px: int, count: int, seed: int) -> list[Pixels]:
+    """Up to `count` squares (C, side, side) of a slide on the grid of `frame`, at places of chance in the tissue.
+
+    They do not overlap and are at least half tissue; where there is none such, the one with most.
+    """
+    rows, columns = (max(1, length // side_px) for length in (frame.height, frame.width))
+    places = [frame.crop(c * side_px, r * side_px, side_px, side_px) for r in range(rows) for c in range(columns)]
+    shares = np.array([tissue.on(place.at_mpp(8 * place.mpp[0])).mean() for place in places])
+    chosen = np.flatnonzero(shares >= 0.5)
+    if not len(chosen):
+        chosen = np.array([shares.argmax()])
+    drawn = np.random.default_rng(seed).permutation(chosen)[:count]
+    return [slide.read(places[number]).pixels for number in sorted(drawn)]
+
+
+def _softened(region: Mask) -> Plane:
+    distance = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(np.clip((GONE_PX - distance) / (GONE_PX - KEPT_PX), 0, 1), np.float32)
