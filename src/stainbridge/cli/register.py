@@ -54,6 +54,14 @@ def register(
         float | None,
         typer.Option("--max-rotation", help="The sections are turned by no more.", metavar="DEG", min=0, max=180),
     ] = None,
+    affine_weights: Annotated[
+        str | None,
+        typer.Option("--affine-weights", help="Trained affine network: a file, a RUN or a name.", metavar="W"),
+    ] = None,
+    deformable_weights: Annotated[
+        str | None,
+        typer.Option("--deformable-weights", help="Trained deformable network: likewise.", metavar="W"),
+    ] = None,
     fixed_mpp: Annotated[float | None, typer.Option("--fixed-mpp", help="µm per pixel, when the file errs.")] = None,
     moving_mpp: Annotated[float | None, typer.Option("--moving-mpp", help="µm per pixel, when the file errs.")] = None,
     write_slide: Annotated[bool, typer.Option("--write-slide", help="Also write the warped moving slide.")] = False,
@@ -81,6 +89,7 @@ def register(
     config = _configuration(
         preset, pipeline, device=device, threads=threads, seed=seed, no_flip=no_flip, max_rotation_deg=max_rotation
     )
+    config = _with_networks(config, affine_weights, deformable_weights)
     with ExitStack() as stack:
         fixed_slide = stack.enter_context(open_slide(fixed, mpp=fixed_mpp))
         moving_slide = stack.enter_context(open_slide(moving, mpp=moving_mpp))
@@ -125,6 +134,20 @@ def _configuration(preset: Preset | None, pipeline: Path | None, *, no_flip: boo
     base = RegisterConfig.preset(preset or "default") if pipeline is None else RegisterConfig.from_yaml(pipeline)
     options = {name: value for name, value in given.items() if value is not None}
     return configure(base, **options, **({"allow_flip": False} if no_flip else {}))
+
+
+def _with_networks(config: RegisterConfig, affine: str | None, deformable: str | None) -> RegisterConfig:
+    """The configuration with learned stages of these weights; what else it says of them stays."""
+    from dataclasses import replace
+
+    from stainbridge.register.config import LearnedAffineConfig, LearnedFieldConfig
+
+    if affine is not None:
+        config = replace(config, learned_affine=replace(config.learned_affine or LearnedAffineConfig(), weights=affine))
+    if deformable is not None:
+        field = replace(config.learned_field or LearnedFieldConfig(), weights=deformable)
+        config = replace(config, learned_field=field)
+    return config
 
 
 def _start(

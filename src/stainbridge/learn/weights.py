@@ -46,18 +46,22 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) 
         temporary.write_bytes(save(kept, metadata={HEADER: json.dumps(header)}))
 
 
+def weights_file(path: Path) -> Path:
+    """The path itself, or `best.safetensors` or else `last.safetensors` of a folder."""
+    if not path.is_dir():
+        return path
+    best = path / "best.safetensors"
+    return best if best.exists() else path / "last.safetensors"
+
+
 def read(path: Path) -> Stored:
-    """Read a file, or `last.safetensors` or else `best.safetensors` of a folder.
+    """Read a file, or `best.safetensors` or else `last.safetensors` of a folder.
 
     Raises `InputError` when it is missing, truncated, no safetensors or not ours.
     """
     from safetensors import SafetensorError, safe_open
 
-    file = (
-        path / ("best.safetensors" if (path / "best.safetensors").exists() else "last.safetensors")
-        if path.is_dir()
-        else path
-    )
+    file = weights_file(path)
     try:
         with safe_open(file, framework="pt") as opened:
             header = (opened.metadata() or {}).get(HEADER)

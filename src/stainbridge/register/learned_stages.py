@@ -24,6 +24,8 @@ from stainbridge.slides.slide import Slide
 
 #: Of the section's radius: maps that are nearer are one.
 APART = 0.05
+#: A score that rises by less has not improved: a network that does next to nothing would take an optimiser's place.
+MARGIN = 0.002
 NAMES = ("affine-net", "learned field")
 
 
@@ -41,7 +43,7 @@ class AffineStage:
         began = time.perf_counter()
         found = self._found(fixed, moving, starts)
         before, after = (similarity(fixed, moving, _affine(item, fixed, moving)) for item in (starts[0], found[0]))
-        accepted = after > before
+        accepted = after > before + MARGIN
         note = "" if accepted else "no better than the best start"
         return (found if accepted else list(starts)), self._record(began, accepted, before, after, note)
 
@@ -80,7 +82,7 @@ class FieldStage:
         field = self._field(sections, slides, start)
         bent = Chain((field, start))
         after, folded = similarity(*sections, bent), folded_share(bent, sections[0].frame.fit(512))
-        accepted = after > before and folded == 0
+        accepted = after > before + MARGIN and folded == 0
         note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than the affine")
         seconds = time.perf_counter() - began
         record = StageRecord(NAMES[1], accepted, seconds, before, after, note, asdict(self.config))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from stainbridge.evaluate.methods.alignment import Align, Alignment
@@ -9,6 +11,9 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
+
+if TYPE_CHECKING:
+    from stainbridge.register.config import RegisterConfig
 
 
 def identity(fixed: Slide, moving: Slide) -> Alignment:
@@ -24,11 +29,15 @@ def corner_on_corner(fixed: Frame, moving: Frame) -> Affine:
 
 
 def preset(name: str) -> Align:
-    """`stainbridge.register` with one of its presets, warmed up: first calls into torch cost more than later ones."""
+    """`stainbridge.register` with one of its presets."""
     from stainbridge.register.config import RegisterConfig
-    from stainbridge.register.run import register_slides
 
-    config = RegisterConfig.preset(name)
+    return configured(RegisterConfig.preset(name))
+
+
+def configured(config: RegisterConfig) -> Align:
+    """`stainbridge.register` so configured, warmed up: first calls into torch cost more than later ones."""
+    from stainbridge.register.run import register_slides
 
     def align(fixed: Slide, moving: Slide) -> Alignment:
         found = register_slides(fixed, moving, config)

@@ -11,7 +11,8 @@ from stainbridge.evaluate.methods import elastix, external
 from stainbridge.evaluate.methods.alignment import Align, Method
 from stainbridge.evaluate.methods.features import orb, sift
 from stainbridge.evaluate.methods.intensity import IntensitySettings, intensity
-from stainbridge.evaluate.methods.presets import identity, preset
+from stainbridge.evaluate.methods.learned import LEARNED, settings_of, weights_of
+from stainbridge.evaluate.methods.presets import configured, identity, preset
 from stainbridge.register.config import PRESETS
 
 ABOUT = {
@@ -19,6 +20,12 @@ ABOUT = {
     "fast": "stainbridge, preset fast",
     "default": "stainbridge, preset default",
     "accurate": "stainbridge, preset accurate",
+    "affine-net": "stainbridge, search and affine network alone",
+    "affine-net+default": "stainbridge, preset default after the affine network",
+    "multiscale-fcn": "stainbridge, preset default, bent by the multi-scale FCN alone",
+    "fcn": "stainbridge, preset default, bent by the FCN alone",
+    "dirnet": "stainbridge, preset default, bent by DIRNet alone",
+    "unet-svf": "stainbridge, preset default, bent by the U-Net alone",
     "sift": "OpenCV SIFT, ratio test, RANSAC affine",
     "orb": "OpenCV ORB, mutual matches, RANSAC affine",
     "simpleitk-affine": "SimpleITK, Mattes mutual information, 12 start angles, affine",
@@ -45,6 +52,11 @@ def _preset(name: str) -> Method:
     return Method(name, ABOUT[name], partial(preset, name), _nothing_missing, PRESETS[name].to_dict())
 
 
+def _learned(name: str) -> Method:
+    config = LEARNED[name]
+    return Method(name, ABOUT[name], partial(configured, config), partial(weights_of, config), settings_of(config))
+
+
 def _intensity(name: str, deformable: bool) -> Method:
     settings = IntensitySettings(deformable)
     return Method(name, ABOUT[name], partial(intensity, settings), _nothing_missing, asdict(settings))
@@ -66,6 +78,7 @@ def _nothing_missing() -> None:
 _METHODS: dict[str, Callable[[], Method]] = {
     "identity": partial(_plain, "identity", identity),
     **{name: partial(_preset, name) for name in PRESETS},
+    **{name: partial(_learned, name) for name in LEARNED},
     "sift": partial(_plain, "sift", sift),
     "orb": partial(_plain, "orb", orb),
     "simpleitk-affine": partial(_intensity, "simpleitk-affine", False),
