@@ -25,6 +25,8 @@ Network = Literal["multiscale-fcn", "fcn", "dirnet", "unet-svf"]
 
 #: From so many cases on, one in `HELD_ONE_IN` is kept out of training and measured on.
 HELD_FROM, HELD_ONE_IN = 5, 5
+#: The folder of a run's kept samples.
+SAMPLES = "samples"
 
 app = typer.Typer(no_args_is_help=True, help="Train networks: on generated tissue or on your own pairs of slides.")
 
@@ -124,28 +126,30 @@ def _train(folder: RunFolder, settings: RegistrationTraining, source: str, make_
     wanted = settings.train.workers * settings.train.batch
     if folder.first_process and wanted > settings.pairs.at_hand:
         say(f"warning: with pairs: at_hand below workers x batch = {wanted}, workers prepare the same pairs")
-    data = pair_data(source, settings)
+    data = pair_data(source, settings, folder.path / SAMPLES)
     with folder.open(settings, source) as path, progress_bar() as progress:
         place = train(make_task, data, settings.train, path, go_on=folder.resume, progress=progress)
     if folder.first_process:
         print(f"{place.step} steps, best measure {place.best:.5g}\nwritten: {folder.path}")
 
 
-def pair_data(source: str, settings: RegistrationTraining) -> Data:
-    """Training and held-out samples from generated tissue or from a data set's cases."""
+def pair_data(source: str, settings: RegistrationTraining, samples: Path) -> Data:
+    """Training and held-out samples from generated tissue or from a data set's cases; kept ones lie in `samples`."""
     from stainbridge.datasets.generated import GeneratedPairs
     from stainbridge.learn.loop import Data
+    from stainbridge.register.training.kept import KeptStream
     from stainbridge.register.training.stream import PairStream
 
     seed = settings.train.seed
     once = replace(settings.pairs, reuse=1, at_hand=1)  # every held-out sample shows another pair
-    if source == GENERATED:
-        return Data(
-            PairStream(GeneratedPairs(settings.generated, 2 * seed), settings.pairs, 2 * seed),
-            PairStream(GeneratedPairs(settings.generated, 2 * seed + 1), once, 2 * seed + 1),
-        )
-    training, held = _cases(Path(source))
-    return Data(PairStream(training, settings.pairs, 2 * seed), PairStream(held, once, 2 * seed + 1))
+    training, held = (
+        (GeneratedPairs(settings.generated, 2 * seed), GeneratedPairs(settings.generated, 2 * seed + 1))
+        if source == GENERATED
+        else _cases(Path(source))
+    )
+    stream = PairStream(training, settings.pairs, 2 * seed)
+    kept = KeptStream(stream, samples) if settings.pairs.kept else stream
+    return Data(kept, PairStream(held, once, 2 * seed + 1))
 
 
 def _cases(path: Path) -> tuple[Any, Any]:

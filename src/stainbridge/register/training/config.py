@@ -66,7 +66,7 @@ class PairsConfig:
 
     `square` sections have glass beside their shorter side, so that a batch can hold several. A patch has at least a
     share of `min_tissue`, where a few tries find one. Every pair is used for `reuse` samples,
-    `at_hand` pairs are drawn from in turn.
+    `at_hand` pairs are drawn from in turn. With `kept` only so many samples are ever made; see `KeptStream`.
     """
 
     section_px: tuple[int, int] = (256, 256)
@@ -76,6 +76,7 @@ class PairsConfig:
     square: bool = False
     reuse: int = 32
     at_hand: int = 8
+    kept: int = 0
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
@@ -83,6 +84,8 @@ class PairsConfig:
             raise InputError("pictures are too small", expected="at least 32 px", got=(self.section_px, self.patch_px))
         if min(self.reuse, self.at_hand) < 1 or (self.mpp is not None and self.mpp <= 0):
             raise InputError("reuse, at_hand and mpp must be positive")
+        if self.kept < 0 or (self.kept and not self.square and self.patch_px is None):
+            raise InputError("kept samples are turned: patches or square sections only", got=self.kept)
         if not 0 <= self.min_tissue <= 1:
             raise InputError("min_tissue is a share", expected="0 to 1", got=self.min_tissue)
 
