@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stainbridge.cli import evaluate_images, evaluate_masks
+from stainbridge.cli import evaluate_images, evaluate_masks, evaluate_translation
 from stainbridge.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def landmarks(
 
 app.command("images")(evaluate_images.images)
 app.command("masks")(evaluate_masks.masks)
+app.command("translation")(evaluate_translation.translation)
 
 
 def table(scores: LandmarkScores, *, calibrated: bool) -> str:

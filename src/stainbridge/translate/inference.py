@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from stainbridge.errors import InputError
+from stainbridge.nn.generators import Generator
 from stainbridge.translate.pixels import from_unit, to_unit
 from stainbridge.types import Pixels
 
@@ -47,6 +48,14 @@ class Inference:
             with torch.autocast(self.device.type, mixed, enabled=mixed is not torch.float32):
                 made = self.network(picture)
             return from_unit(made[0])
+
+
+def whole(network: Generator, device: torch.device, pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """A picture (C, H, W) translated in one piece; its sides are mirrored on to whole periods of the network."""
+    height, width = pixels.shape[1:]
+    below, right = -height % network.period, -width % network.period
+    padded = np.pad(pixels, ((0, 0), (0, below), (0, right)), mode="symmetric")
+    return Inference(network, device)(padded)[:, :height, :width]
 
 
 def device_named(name: Device) -> torch.device:

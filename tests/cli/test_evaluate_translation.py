@@ -1,0 +1,95 @@
+"""`stainbridge evaluate translation` from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from tests.cli.test_translate import weights
+from tests.cli.test_warp import error_of
+
+from stainbridge.cli.main import run
+
+LEVELS = ("0", "1+", "3+")
+
+
+@pytest.fixture
+def bci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder laid out as BCI: three pictures to train on, three to test on; the commands run beside it."""
+    for side in ("HE", "IHC"):
+        for split in ("train", "test"):
+            folder = tmp_path / "BCI" / side / split
+            folder.mkdir(parents=True)
+            for number, level in enumerate(LEVELS):
+                rng = np.random.default_rng([number, side == "IHC"])
+                pixels = rng.integers(0, 256, (40, 56, 3), np.uint8)
+                PIL.Image.fromarray(pixels).save(folder / f"{number:05d}_{split}_{level}.png")
+    weights(tmp_path / "cyclic.safetensors", "cyclegan")
+    weights(tmp_path / "paired.safetensors", "pix2pix-unet")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+BEGIN = ["evaluate", "translation", "--data", "BCI", "--models"]
+
+
+def test_tables_and_files(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*BEGIN, "cyclic.safetensors", "paired.safetensors", "--out", "scores"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("test: 3 pictures, 56 x 40 px\n\nHE to Ki67\n")
+    assert "HE to Ki67 and back to HE" in text
+    assert "Ki67 to HE and back to Ki67" in text
+    assert {path.name for path in (bci / "scores").iterdir()} == {"pictures.csv", "means.csv", "pictures.png"}
+    with (bci / "scores" / "means.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    there = [line for line in lines if line["way"] == "there"]
+    assert {line["model"] for line in there} == {"untranslated", "cyclic", "paired"}
+    assert {line["level"] for line in there} == {"all", *LEVELS}
+    assert {line["model"] for line in lines if line["way"] != "there"} == {"cyclic"}
+    with (bci / "scores" / "pictures.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 3 * (3 + 2)
+
+
+def test_json_with_distances_of_sets(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Means(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.float().mean((2, 3))
+
+    with pytest.warns(DeprecationWarning):
+        torch.jit.save(torch.jit.trace(Means(), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), "net.pt")
+    assert run([*BEGIN, "paired.safetensors", "--features", "net.pt", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["pictures"] == 3
+    assert set(facts["distributions"]) == {"untranslated", "paired"}
+    assert facts["distributions"]["paired"]["fid"] > 0
+    assert {line["level"] for line in facts["means"]} == {"all", *LEVELS}
+
+
+def test_back_on_another_split_and_fewer(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--reverse", "--split", "train", "--most", "2"]
+    assert run([*BEGIN, "cyclic.safetensors", *options]) == 0
+    assert capsys.readouterr().out.startswith("train: 2 pictures, 56 x 40 px\n\nKi67 to HE\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["cyclic.safetensors", "--data", "scores"], "scores: no paired tiles there"),
+        (["cyclic.safetensors", "--split", "valid"], "no tiles of that split; expected test, train; got valid"),
+        (["nothing"], "no weights there"),
+        (["paired.safetensors", "--reverse"], "does not translate Ki67 to HE"),
+        (["paired.safetensors", "--features", "none.pt"], "no such file of a feature network"),
+    ],
+)
+def test_bad_input(arguments: list[str], said: str, bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in error_of([*BEGIN, *arguments], capsys)
+
+
+def test_a_tile_without_its_partner(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (bci / "BCI" / "IHC" / "test" / "00001_test_1+.png").unlink()
+    assert "a picture without its partner" in error_of([*BEGIN, "paired.safetensors"], capsys)
