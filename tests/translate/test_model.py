@@ -37,7 +37,7 @@ def run(folder: Path, name: ObjectiveName) -> TranslationTask:
 def test_a_model_makes_what_the_trained_network_made(tmp_path: Path, name: ObjectiveName) -> None:
     task = run(tmp_path / "run", name)
     model = read_model(tmp_path / "run" / "last.safetensors")
-    source, _ = batch(1)
+    source = batch(1).source
     task.to_target.eval()
     with torch.no_grad():
         assert torch.equal(model.to_target(source), task.to_target(source))

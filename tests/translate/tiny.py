@@ -60,5 +60,5 @@ class TileStream:
 def batch(count: int = 2, seed: int = 0) -> Tiles:
     """The first tiles of a stream."""
     stream = TileStream(seed)
-    sources, targets = zip(*(stream[number] for number in range(count)), strict=True)
-    return Tiles(torch.stack(sources), torch.stack(targets))
+    tiles = [stream[number] for number in range(count)]
+    return Tiles(torch.stack([tile.source for tile in tiles]), torch.stack([tile.target for tile in tiles]))

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stainbridge.cli import benchmark, demo, evaluate, info, phantom, register, train, translate, warp
+from stainbridge.cli import benchmark, demo, evaluate, info, phantom, register, train, train_translate, translate, warp
 from stainbridge.cli.output import say
 from stainbridge.errors import StainbridgeError
 
@@ -28,6 +28,7 @@ app.command("register")(register.register)
 app.add_typer(warp.app, name="warp")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(benchmark.app, name="benchmark")
+train.app.command("translate")(train_translate.translate)
 app.add_typer(train.app, name="train")
 app.command("translate")(translate.translate)
 app.command("phantom")(phantom.phantom)

@@ -24,7 +24,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 def find(path: Path) -> Path | None:
     """The folder, where it has the two sides of a split."""
-    return path if any(_pictures(path / a) and (path / b).is_dir() for _, a, b in FOLDERS) else None
+    return path if any(pictures_in(path / a) and (path / b).is_dir() for _, a, b in FOLDERS) else None
 
 
 def read(folder: Path) -> list[Case]:
@@ -32,14 +32,14 @@ def read(folder: Path) -> list[Case]:
     return [
         Case.from_files(f"{split}/{Path(name).stem}".lstrip("/"), folder / a / name, folder / b / name)
         for split, a, b in FOLDERS
-        if _pictures(folder / a) or _pictures(folder / b)
+        if pictures_in(folder / a) or pictures_in(folder / b)
         for name in same_names(folder / a, folder / b)
     ]
 
 
 def same_names(first: Path, second: Path) -> list[str]:
     """The names of the pictures in both folders; raises `InputError` when one of them has some the other has not."""
-    names = [_pictures(folder) for folder in (first, second)]
+    names = [pictures_in(folder) for folder in (first, second)]
     alone = sorted(names[0] ^ names[1])
     if alone:
         where = first if alone[0] in names[0] else second
@@ -51,5 +51,6 @@ def same_names(first: Path, second: Path) -> list[str]:
     return sorted(names[0])
 
 
-def _pictures(folder: Path) -> set[str]:
+def pictures_in(folder: Path) -> set[str]:
+    """The names of the pictures in a folder; none where there is no folder."""
     return {path.name for path in folder.iterdir() if path.suffix.lower() in ENDINGS} if folder.is_dir() else set()

@@ -31,7 +31,7 @@ class Record:
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / METRICS
         self._pictures = folder / PICTURES
-        self._rows = [row for row in _read(self._path) if int(row["step"]) <= step]
+        self._rows = [row for row in read_rows(self._path) if int(row["step"]) <= step]
         self._columns = list(dict.fromkeys(key for row in self._rows for key in row))
         if self._rows:
             self._rewrite()
@@ -72,7 +72,8 @@ class Record:
         self._board.close()
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a run's metrics.csv; none where there is none."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:

@@ -26,15 +26,15 @@ Rgb = npt.NDArray[np.uint8]  # (H, W, 3)
 STAININGS = 3
 #: The tissue a block is cut from is at least this large, and this many blocks.
 _LEAST_TISSUE_UM, _BLOCKS_ACROSS = 3000.0, 1.3
-_FAINT = 0.2
 
 
 @dataclass(frozen=True)
 class BlockConfig:
     """What blocks to draw: pixel sizes in µm, stains ("random" for a contrast of chance), organs, and by how much.
 
-    `distance_um` is the most that lies between the two sections, `laboratory` how unlike the laboratories are. Raises
-    `InputError` for values that make no block.
+    `moving_stains` are the moving section's, where they are others. `distance_um` is the most that lies between the two
+    sections, `laboratory` how unlike the laboratories are, `faint` the share of immunostains that come out faint.
+    Raises `InputError` for values that make no block.
     """
 
     mpp: tuple[float, float] = (0.7, 6.0)
@@ -42,6 +42,8 @@ class BlockConfig:
     organs: tuple[str, ...] = tuple(ORGANS)
     distance_um: float = 8.0
     laboratory: float = 1.0
+    faint: float = 0.2
+    moving_stains: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.mpp[0] <= self.mpp[1] <= 10:
@@ -50,7 +52,7 @@ class BlockConfig:
             raise InputError("patches need at least one stain and one organ")
         if self.distance_um < 0 or self.laboratory < 0:
             raise InputError("must not be negative", got=(self.distance_um, self.laboratory))
-        for name in self.stains:
+        for name in (*self.stains, *self.moving_stains):
             if name != RANDOM:
                 stain_named(name)
         for name in self.organs:
@@ -72,7 +74,11 @@ def drawn_block(config: BlockConfig, side_px: int, rng: np.random.Generator) -> 
     mpp = float(np.exp(rng.uniform(*np.log(config.mpp))))
     tissue, frame = _place(config, mpp, side_px, rng)
     sections = [structure(tissue, frame, z_um) for z_um in (0.0, float(rng.uniform(0, config.distance_um)))]
-    pictures = [tuple(_stained(config, section, frame, rng) for _ in range(STAININGS)) for section in sections]
+    stains = (config.stains, config.moving_stains or config.stains)
+    pictures = [
+        tuple(_stained(config, names, section, frame, rng) for _ in range(STAININGS))
+        for names, section in zip(stains, sections, strict=True)
+    ]
     inside = [_inside(section, frame) for section in sections]
     return Block(pictures[0], pictures[1], inside[0] & inside[1], mpp)
 
@@ -89,11 +95,13 @@ def _place(config: BlockConfig, mpp: float, side_px: int, rng: np.random.Generat
     return tissue, Frame("tissue", side_px, side_px, (mpp, mpp)).crop(column, row, side_px, side_px)
 
 
-def _stained(config: BlockConfig, section: Structure | None, frame: Frame, rng: np.random.Generator) -> tuple[str, Rgb]:
-    """The section in a stain and by a laboratory of chance: the stain's name and (H, W, 3)."""
-    name = config.stains[rng.integers(len(config.stains))]
+def _stained(
+    config: BlockConfig, stains: tuple[str, ...], section: Structure | None, frame: Frame, rng: np.random.Generator
+) -> tuple[str, Rgb]:
+    """The section in one of the stains and by a laboratory of chance: the stain's name and (H, W, 3)."""
+    name = stains[rng.integers(len(stains))]
     stain = random_stain(rng) if name == RANDOM else stain_named(name)
-    laboratory = Laboratory.drawn(rng, config.laboratory, stain.antibody and bool(rng.uniform() < _FAINT))
+    laboratory = Laboratory.drawn(rng, config.laboratory, stain.antibody and bool(rng.uniform() < config.faint))
     return name, _picture(section, frame, stain, laboratory, rng)
 
 

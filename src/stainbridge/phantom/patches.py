@@ -34,7 +34,8 @@ class PatchConfig:
 
     The displacement is a similarity of ± `rotation_deg`, ± `scale`, ± `shift` (of the side), and smooth noise of a root
     mean square up to `elastic` (of the side), held so that it cannot fold. Both patches are also turned and mirrored
-    alike. Raises `InputError` for values that make no patch.
+    alike. `blocks_kept` blocks, those last used, are held for more patches. Raises `InputError` for values that make no
+    patch.
     """
 
     size_px: int = 256
@@ -44,6 +45,7 @@ class PatchConfig:
     elastic: float = 0.02
     pairs_per_block: int = 12
     block: BlockConfig = field(default_factory=BlockConfig)
+    blocks_kept: int = 2
 
     def __post_init__(self) -> None:
         if self.size_px < 32 or self.pairs_per_block < 1:
@@ -104,7 +106,7 @@ class Patches:
 
     @cached_property
     def _block(self) -> Callable[[int], Block]:
-        return lru_cache(2)(self._drawn_block)
+        return lru_cache(self.config.blocks_kept)(self._drawn_block)
 
     def _drawn_block(self, number: int) -> Block:
         rng = np.random.default_rng(key(self.seed, "block", number))

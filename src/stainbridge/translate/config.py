@@ -144,6 +144,12 @@ class TranslationConfig:
         network = self.generator.coarse if isinstance(self.generator, CoarseToFineConfig) else self.generator
         return network.source_channels, network.target_channels
 
+    @property
+    def norm(self) -> Norm:
+        """The generator's normalisation."""
+        network = self.generator.coarse if isinstance(self.generator, CoarseToFineConfig) else self.generator
+        return network.norm
+
     @classmethod
     def preset(cls, name: ObjectiveName, preset: Preset = "paper") -> TranslationConfig:
         """A published objective with its networks, or with `small` ones."""

@@ -55,7 +55,7 @@ class ContrastTask(TranslationTask):
 
     def updates(self, batch: Tiles) -> Iterator[Update]:
         """The discriminator's loss, then the generator's."""
-        source, target = batch
+        source, target, _ = batch
         made = self.to_target(source)
         scores = self.judge_target(target), self.judge_target(made.detach())
         yield Update("discriminator", discriminator_loss(*scores, self.objective.adversary))

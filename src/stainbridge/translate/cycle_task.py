@@ -16,14 +16,15 @@ from stainbridge.nn.perceptual import PerceptualNet
 from stainbridge.translate.adversarial import discriminator_loss, generator_loss
 from stainbridge.translate.config import CycleConfig, TranslationConfig
 from stainbridge.translate.image_buffer import ImageBuffer
-from stainbridge.translate.objectives import cycle, identity, perceptual, pixelwise
-from stainbridge.translate.task import SHOWN, Tiles, TranslationTask, rows_of
+from stainbridge.translate.objectives import cycle, identity, perceptual
+from stainbridge.translate.task import SHOWN, Tiles, TranslationTask, distances, rows_of
 
 
 class CycleTask(TranslationTask):
     """Generators and discriminators both ways; both generators are trained together, then both discriminators.
 
-    `l1` is that of tiles translated there and back, the mean of both ways, since there is no pair to compare with.
+    The best weights are those of the least `cycle_l1`, of tiles translated there and back, the mean of both ways: there
+    need not be a pair to compare with. Where held-out tiles are paired, their distances are measured too.
     The perceptual network is no part of the run's weights; its `name` says which it is.
     """
 
@@ -49,7 +50,7 @@ class CycleTask(TranslationTask):
 
     def updates(self, batch: Tiles) -> Iterator[Update]:
         """The generators' loss, then the discriminators' on made tiles some of which are older."""
-        source, target = batch
+        source, target, _ = batch
         made_target, made_source = self.to_target(source), self.to_source(target)
         terms = self._terms(source, target, made_target, made_source)
         yield Update("generator", torch.stack(list(terms.values())).sum(), terms)
@@ -57,11 +58,16 @@ class CycleTask(TranslationTask):
         loss = loss + self._judged(self.judge_source, source, self.old_sources(made_source))
         yield Update("discriminator", loss)
 
+    best_by = "cycle_l1"
+
     def measure(self, batch: Tiles) -> Mapping[str, float]:
-        """`l1` of both ways there and back."""
-        there = pixelwise(self.to_source(self.to_target(batch.source)), batch.source)
-        back = pixelwise(self.to_target(self.to_source(batch.target)), batch.target)
-        return {"l1": float(there + back) / 2}
+        """Distances of tiles that went there and back, as `cycle_…`, and of made ones to real ones of the pair."""
+        made_target, made_source = self.to_target(batch.source), self.to_source(batch.target)
+        there = distances(self.to_source(made_target), batch.source)
+        back = distances(self.to_target(made_source), batch.target)
+        cycled = {f"cycle_{name}": (there[name] + back[name]) / 2 for name in there}
+        paired = bool(torch.as_tensor(batch.paired).all())
+        return {**cycled, **(distances(made_target, batch.target) if paired else {})}
 
     def picture(self, batch: Tiles) -> npt.NDArray[np.uint8]:
         """A row a sample: source, made target, source again; target, made source, target again."""

@@ -85,6 +85,18 @@ def read_model(path: Path) -> Model:
     )
 
 
+def begin_with(task: TranslationTask, path: Path) -> None:
+    """Put the networks of another run into a task; what is no network, such as buffers of pictures, begins anew.
+
+    Raises `InputError` as `read_model` does.
+    """
+    stored = read(path)
+    check_task(stored, task.name)
+    networks = {name: network for name, network in task.networks.items() if any(True for _ in network.parameters())}
+    prefixes = tuple(f"{NETWORKS}.{name}." for name in networks)
+    put(replace(stored, tensors={key: t for key, t in stored.tensors.items() if key.startswith(prefixes)}), networks)
+
+
 def _network(stored: Stored, config: TranslationConfig, name: str) -> Generator:
     network = generator(config.generator)
     prefix = f"{NETWORKS}.{name}."

@@ -24,7 +24,7 @@ class PairedTask(TranslationTask):
 
     def updates(self, batch: Tiles) -> Iterator[Update]:
         """The discriminator's loss, then the generator's."""
-        source, target = batch
+        source, target, _ = batch
         made = self.to_target(source)
         real_pair, made_pair = torch.cat([source, target], 1), torch.cat([source, made], 1)
         scores = self.judge_target(real_pair), self.judge_target(made_pair.detach())
