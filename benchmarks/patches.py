@@ -1,0 +1,156 @@
+"""Deformable networks on patches, beside elastix: NCC, SSIM and NMI after each, and the distance to what was applied.
+
+    STAINBRIDGE_DATA=../shared/data python benchmarks/patches.py unet=unet-run fcn=fcn-run --out patches.jsonl
+    python benchmarks/patches.py unet=unet-run --out patches.jsonl --count 20 --no-elastix
+
+Patches are squares of tissue density as networks see them, from generated pairs of seeds that no training draws and
+from the real pairs, laid on each other by their landmarks' affine map. Deformed as published (rotation and shear of
+-40 to 30 degrees, elastic), as little as an affine registration leaves (`close`), or not at all (`as they lie`). NCC,
+SSIM (7 x 7, uniform) and NMI (1 to 2) are over fixed tissue that both patches show; `error` is the mean distance to
+the applied deformation in pixels. Times are of the processor, one thread. Rows are appended to OUT; the same command
+goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stainbridge.datasets.generated import GeneratedPairs
+from stainbridge.datasets.pairs import read
+from stainbridge.geometry.flow import warp
+from stainbridge.learn.shipped import weights_path
+from stainbridge.metrics.images import score_images
+from stainbridge.register.learned_field import LearnedField
+from stainbridge.register.training.align import by_registration
+from stainbridge.register.training.config import AugmentConfig, GeneratedConfig, PairsConfig
+from stainbridge.register.training.objective import error_px
+from stainbridge.register.training.pairs import CasePairs, Pairs
+from stainbridge.register.training.stream import PairStream, Sample
+
+SECTIONS = ("rat_kidney", "lung_lesion_1", "lung_lesion_3")
+SEED = 2**31  # training draws smaller ones
+DENSEST = 1.2
+DEFORMED = {
+    "close": AugmentConfig(rotation_deg=(-3, 3), scale=(0.97, 1.03), shift=0.01, elastic=0.02),
+    "as published": AugmentConfig(rotation_deg=(-40, 30), shear_deg=(-40, 30), elastic=0.02),
+    "as they lie": AugmentConfig(),
+}
+COLUMNS = ("ncc", "ssim", "nmi", "error", "ms")
+
+#: The fixed and the moving patch, (1, 1, H, W) each, to a displacement (1, 2, H, W) in pixels.
+Method = Callable[[Tensor, Tensor], Tensor]
+
+
+def sets() -> Iterator[tuple[str, Pairs]]:
+    yield "generated", GeneratedPairs(GeneratedConfig(448, mpp=(2.4, 12.0)), SEED)
+    if "STAINBRIDGE_DATA" in os.environ:
+        root = Path(os.environ["STAINBRIDGE_DATA"])
+        yield (
+            "real",
+            CasePairs([case for name in SECTIONS for case in read(root / name / "pairs.csv")], by_registration),
+        )
+
+
+def samples(pairs: Pairs, augment: AugmentConfig, patch_px: int, count: int) -> Iterator[Sample]:
+    config = PairsConfig(section_px=(256, 384), patch_px=patch_px, min_tissue=0.5, reuse=4, at_hand=1, augment=augment)
+    stream = PairStream(pairs, config, SEED)
+    return (stream[number] for number in range(count))
+
+
+def learned(weights: str) -> Method:
+    network = LearnedField.load(weights_path(weights)).network
+
+    def bend(fixed: Tensor, moving: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return network(fixed, moving).final.clone()
+
+    return bend
+
+
+def elastix() -> Method:
+    """Affine, then B-splines every 16 pixels, by mutual information; its own defaults otherwise."""
+    import itk
+
+    parameters = itk.ParameterObject.New()
+    for name in ("affine", "bspline"):
+        chosen = parameters.GetDefaultParameterMap(name, 3, 16.0)
+        chosen["RandomSeed"] = ["1"]
+        parameters.AddParameterMap(chosen)
+
+    def bend(fixed: Tensor, moving: Tensor) -> Tensor:
+        images = [itk.image_from_array(picture[0, 0].numpy()) for picture in (fixed, moving)]
+        _, found = itk.elastix_registration_method(*images, parameter_object=parameters, log_to_console=False)
+        field = itk.array_from_image(itk.transformix_deformation_field(images[1], found))
+        return torch.from_numpy(np.moveaxis(field, -1, 0)[None].astype(np.float32))
+
+    return bend
+
+
+def scores(sample: Sample, method: Method) -> dict[str, float]:
+    """NaN where a method raised."""
+    began = time.process_time()
+    try:
+        field = method(sample.fixed[None], sample.moving[None])
+    except RuntimeError:  # elastix, where too few of its samples fall on the moving patch
+        return dict.fromkeys(COLUMNS, float("nan"))
+    seconds = time.process_time() - began
+    warped = warp(sample.moving_density[None], field, "zeros")[0]
+    inside = sample.tissue[0].numpy() > 0
+    alike = score_images(sample.fixed_density.numpy(), warped.numpy(), inside, DENSEST)
+    error = float(error_px(field, sample.truth[None], sample.tissue[None]))
+    return {"ncc": alike.ncc, "ssim": alike.ssim_uniform7, "nmi": alike.nmi, "error": error, "ms": 1000 * seconds}
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    lines = ["| patches | method | NCC | SSIM | NMI | error px | ms |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    for group in dict.fromkeys(row["set"] for row in rows):
+        for name in dict.fromkeys(row["method"] for row in rows):
+            some = [row for row in rows if row["set"] == group and row["method"] == name]
+            if some:
+                figures = {key: float(np.nanmean([float(str(row[key])) for row in some])) for key in COLUMNS}
+                error = "" if "as they lie" in str(group) else f"{figures['error']:.2f}"
+                words = " | ".join(f"{figures[key]:.3f}" for key in COLUMNS[:3])
+                lines.append(f"| {group} ({len(some)}) | {name} | {words} | {error} | {figures['ms']:.0f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", metavar="NAME=WEIGHTS")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=40, help="patches of each set")
+    parser.add_argument("--patch", type=int, default=128)
+    parser.add_argument("--no-elastix", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen: dict[str, Method] = {"none": lambda fixed, _: torch.zeros(1, 2, *fixed.shape[-2:])}
+    chosen |= {name: learned(weights) for name, _, weights in (word.partition("=") for word in options.networks)}
+    if not options.no_elastix:
+        chosen["elastix"] = elastix()
+    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    done = {(row["set"], row["number"], row["method"]) for row in rows}
+    for kind, pairs in sets():
+        for how, augment in DEFORMED.items():
+            group = f"{kind}, {how}"
+            wanted = [(number, name) for number in range(options.count) for name in chosen]
+            if all((group, *item) in done for item in wanted):
+                continue
+            for number, sample in enumerate(samples(pairs, augment, options.patch, options.count)):
+                for name in (name for name in chosen if (group, number, name) not in done):
+                    rows.append({"set": group, "number": number, "method": name, **scores(sample, chosen[name])})
+                    with options.out.open("a") as file:
+                        file.write(json.dumps(rows[-1]) + "\n")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
