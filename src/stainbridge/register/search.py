@@ -26,6 +26,7 @@ MIN_OVERLAP = 0.35  # of the smaller section; less is a correlation over next to
 FULL_OVERLAP = 0.7  # from here on more overlap is not better
 FLOOR = 0.1  # added to local variances: near-blank overlaps correlate by chance
 MARGIN = 1.15
+WRAP = 0.65  # of the sum of both charts' sizes: the period of the correlation
 APART = 0.15  # of the section's radius: matches that are nearer are one
 
 
@@ -120,23 +121,27 @@ def _correlate(fixed: tuple[Tensor, Tensor], moving: tuple[Tensor, Tensor]) -> t
     """
     (a, mask_a), (b, mask_b) = fixed, moving
     size_a, size_b = a.shape[-1], b.shape[-1]
-    size = next_fast_len(size_a + size_b - 1, real=True)
-    spectrum_a = torch.fft.rfft2(torch.cat([a, a * a, mask_a[:, None]], 1), (size, size))[0]
+    # Smaller than it takes to keep shifts apart from their wrapped ones: what would be mixed up overlaps too little.
+    size = next_fast_len(round(WRAP * (size_a + size_b)), real=True)
+    spectrum_a = torch.fft.rfft2(_parts(a, mask_a), (size, size))[0]
     scores, shifts = [], []
     for start in range(0, len(b), 16):  # chunks that stay in cache
         planes, mask = b[start : start + 16], mask_b[start : start + 16]
-        spectra = torch.fft.rfft2(torch.cat([planes, planes * planes, mask[:, None]], 1), (size, size)).conj()
+        spectra = torch.fft.rfft2(_parts(planes, mask), (size, size)).conj()
         best, index = _scores(spectrum_a, spectra, size, mask_a, mask).flatten(1).max(1)
-        row, column = index // size, index % size
-        shift = torch.stack([column, row], 1)
-        shift = torch.where(shift >= size_a, shift - size, shift)
+        shift = torch.stack([index % size, index // size], 1) + (size_b - size_a) / 2
         scores.append(best)
-        shifts.append(shift + (size_b - size_a) / 2)
+        shifts.append((shift + size / 2) % size - size / 2)
     return torch.cat(scores).cpu().numpy(), torch.cat(shifts).double().cpu().numpy()
 
 
+def _parts(planes: Tensor, mask: Tensor) -> Tensor:
+    """(B, 5, H, W): both planes, their squares, the mask."""
+    return torch.cat([planes, planes.square(), mask[:, None]], 1)
+
+
 def _scores(a: Tensor, b: Tensor, size: int, mask_a: Tensor, mask_b: Tensor) -> Tensor:
-    """(B, size, size) scores of all shifts from the spectra (5, ...) and (B, 5, ...): planes, squares, mask."""
+    """(B, size, size) scores of all shifts from the spectra (5, ...) and (B, 5, ...) of `_parts`."""
 
     def correlation(i: int, j: int) -> Tensor:
         shifts: Tensor = torch.fft.irfft2(a[i] * b[:, j], (size, size))
