@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,7 +14,7 @@ from stainbridge.cli.output import print_json, progress_bar
 from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from stainbridge.evaluate.translation import Comparison, MeanScores, PicturePair, Translator
+    from stainbridge.evaluate.translation import Comparison, MeanScores, PicturePair, ScoredPicture, Translator
     from stainbridge.slides.case import Case
     from stainbridge.translate.model import Model
 
@@ -68,7 +68,8 @@ def translation(
     found = [model.reversed() for model in found] if reverse else found
     cases = _chosen(data, split, most)
     sets = None if features is None else FeatureSets(load_feature_net(features))
-    shown, rows = [], []
+    shown: list[Comparison] = []
+    rows: list[ScoredPicture] = []
     grid = {round(i * (len(cases) - 1) / max(1, SHOWN - 1)) for i in range(SHOWN)}
     with progress_bar() as progress:
         for number, item in enumerate(compared(_pairs(cases, reverse), _translators(found, device))):
@@ -153,7 +154,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _write(
     out: Path,
     shown: Sequence[Comparison],
-    rows: Sequence[Any],
+    rows: Sequence[ScoredPicture],
     lines: Sequence[MeanScores],
     distances: Mapping[str, Mapping[str, float]],
     stains: tuple[str, str],

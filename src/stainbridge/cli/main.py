@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stainbridge.cli import benchmark, demo, evaluate, info, phantom, register, train, train_translate, translate, warp
+from stainbridge.cli import benchmark, demo, evaluate, export, info, phantom, register, train, train_translate, translate, warp
 from stainbridge.cli.output import say
 from stainbridge.errors import StainbridgeError
 
@@ -31,6 +31,7 @@ app.add_typer(benchmark.app, name="benchmark")
 train.app.command("translate")(train_translate.translate)
 app.add_typer(train.app, name="train")
 app.command("translate")(translate.translate)
+app.add_typer(export.app, name="export")
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)
 

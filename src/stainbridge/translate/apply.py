@@ -74,11 +74,17 @@ def translated(
     tiles = tiles_of(frame, config.tile_px, network.reach, network.period, told)
     tissue = TissueMap.of(slide)
     device = device_named(config.device)
-    network = _for_slide(network.to(device), slide, frame, tissue, config.seed)
+    network = _with_own_statistics(network.to(device), slide, frame, tissue, config.seed)
     made = Made("translated", model.target_channels, model.target)
     run = Inference(network, device, config.precision)
     kept = parts() if parts else None
     return NetworkSlide(slide, frame, run, tiles, made, None if config.glass else tissue, kept)
+
+
+def for_slide(model: Model, slide: Slide, seed: int, told: Told) -> Generator:
+    """The generator as `translated` uses it on `slide`, on the device where it is."""
+    frame = working_frame(slide, model.mpp, None, told)
+    return _with_own_statistics(model.to_target, slide, frame, TissueMap.of(slide), seed)
 
 
 def tiles_of(frame: Frame, tile_px: int, reach: int, period: int, told: Told) -> tuple[TileAxis, TileAxis]:
@@ -128,7 +134,7 @@ def _unknown(trained: float) -> str:
     return f"the slide does not say its pixel size, and the model was trained at {trained:.4g} µm (--slide-mpp says it)"
 
 
-def _for_slide(network: Generator, slide: Slide, frame: Frame, tissue: TissueMap, seed: int) -> Generator:
+def _with_own_statistics(network: Generator, slide: Slide, frame: Frame, tissue: TissueMap, seed: int) -> Generator:
     """The network with this slide's statistics, where it would otherwise take every tile's own."""
     if not normalises_tiles(network):
         return network
