@@ -10,7 +10,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from stainbridge.cli import benchmark, demo, evaluate, export, info, phantom, register, train, train_translate, translate, warp
+from stainbridge.cli import (
+    benchmark,
+    demo,
+    evaluate,
+    export,
+    info,
+    phantom,
+    register,
+    train,
+    train_translate,
+    translate,
+    warp,
+)
 from stainbridge.cli.output import say
 from stainbridge.errors import StainbridgeError
 
