@@ -15,6 +15,7 @@ from stainbridge.geometry.geojson import warp_geojson
 from stainbridge.geometry.geojson_lines import Json
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Crop, output_frame
+from stainbridge.register.evidence import Evidence
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Points
@@ -45,8 +46,10 @@ class Registration:
     """The outcome of a registration.
 
     `transform` is `moving_from_fixed` (fixed µm → moving µm); using it when `status` is "failed" raises
-    `RegistrationError`. `status`: "ok"; "fallback", a later stage was rejected and the best verified earlier result
-    stands; "failed", there is no transform. `predicted_rtre` is the expected median landmark error ÷ diagonal.
+    `RegistrationError`. `status`: "ok"; "fallback", usable with care: a later stage was rejected and the best verified
+    earlier result stands, or a large error cannot be ruled out; "failed", there is no transform. `predicted_rtre` is
+    the expected median landmark error ÷ the fixed slide's diagonal, `bound_rtre` what nine of ten such registrations
+    stay below, `evidence` what both were judged by (None where it did not come to that). See docs/verdict.md.
     """
 
     fixed: Frame
@@ -59,6 +62,8 @@ class Registration:
     seed: int
     config: dict[str, Any]
     solution: Transform | None = None
+    bound_rtre: float = float("nan")
+    evidence: Evidence | None = None
 
     @property
     def transform(self) -> Transform:

@@ -15,21 +15,19 @@ from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.imaging.image import Image
 from stainbridge.register.affine import refine
 from stainbridge.register.config import RegisterConfig
+from stainbridge.register.evidence import Evidence
 from stainbridge.register.features import feature_starts
+from stainbridge.register.gather import gather
 from stainbridge.register.learned_stages import Networks, deform_from
 from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section, section_of
-from stainbridge.register.result import Registration, StageRecord, Status
+from stainbridge.register.result import Registration, StageRecord
 from stainbridge.register.search import Hypothesis, search
+from stainbridge.register.verdict import Judge, Verdict, calibrated
 from stainbridge.register.verify import Verification, folded_share, similarity, verify
 from stainbridge.slides.slide import Slide
 
 Progress = Callable[[str, float], None]
-
-#: Below these a result cannot be told from chance. Not calibrated: right placements of the real pairs had a sharpness
-#: of 6 and more, but some wrong ones passed 4.5 too (docs/register.md).
-MIN_SHARPNESS = 4.5
-MIN_OVERLAP = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,21 +38,33 @@ class _Run:
     began: float
     threads: int
     networks: Networks
+    judge: Judge
 
     def failed(self, reason: str, stages: tuple[StageRecord, ...]) -> Registration:
-        return self.outcome("failed", reason, stages, float("nan"), None)
+        return self._outcome(Verdict("failed", reason, float("nan"), float("nan")), stages, None, None)
 
-    def outcome(
-        self, status: Status, reason: str, stages: tuple[StageRecord, ...], rtre: float, solution: Transform | None
+    def judged(
+        self, evidence: Evidence, stages: tuple[StageRecord, ...], solution: Transform, note: str = ""
+    ) -> Registration:
+        """What the evidence says of a solution; `note` says what was planned and rejected."""
+        found = self.judge.verdict(evidence)
+        if note and found.status != "failed":
+            found = replace(found, status="fallback", reason=f"{note}; {found.reason}")
+        return self._outcome(found, stages, None if found.status == "failed" else solution, evidence)
+
+    def _outcome(
+        self, found: Verdict, stages: tuple[StageRecord, ...], solution: Transform | None, evidence: Evidence | None
     ) -> Registration:
         return Registration(
             fixed=self.fixed.frame,
             moving=self.moving.frame,
-            status=status,
-            reason=reason,
+            status=found.status,
+            reason=found.reason,
             stages=stages,
             seconds=time.perf_counter() - self.began,
-            predicted_rtre=rtre,
+            predicted_rtre=found.predicted_rtre,
+            bound_rtre=found.bound_rtre,
+            evidence=evidence,
             seed=self.config.seed,
             config=self.config.to_dict(),
             solution=solution,
@@ -70,15 +80,16 @@ def register_slides(
     fixed_mask: Image | None = None,
     moving_mask: Image | None = None,
     progress: Progress | None = None,
+    judge: Judge | None = None,
 ) -> Registration:
     """Find `moving_from_fixed`. A failure is returned with its reason, never raised and never an identity.
 
     `start` replaces the global search (its affine part is refined). Masks are (1, h, w), not 0 where tissue may
-    be used.
+    be used. `judge` says what the result is worth; the calibrated one unless another is given.
     """
     device = device_of(config)
     threads = (config.threads or torch.get_num_threads()) if device == "cpu" else 1
-    run = _Run(fixed, moving, config, time.perf_counter(), threads, Networks.of(config, device))
+    run = _Run(fixed, moving, config, time.perf_counter(), threads, Networks.of(config, device), judge or calibrated())
     tell = progress or (lambda _stage, _share: None)
     # A device context costs a Python call per operation; without one tensors are made on the CPU.
     with _one_thread_an_operation(), torch.device(device) if device != "cpu" else nullcontext():
@@ -124,7 +135,7 @@ def _pipeline(
     tell("search", 0.1)
     turned: list[Hypothesis] = []
     if start is None and networks.affine and networks.affine.config.angles:
-        turned, record = networks.affine.turned(fixed, moving, config, _doubt)
+        turned, record = networks.affine.turned(fixed, moving, config, run.judge.doubt)
         stages.append(record)
     began = time.perf_counter()
     if turned:
@@ -185,7 +196,7 @@ def _bend(
     tell: Progress,
 ) -> Registration:
     config, score = run.config, checked.score
-    doubt = _doubt(checked)
+    doubt = run.judge.doubt(checked)
     if doubt:
         return run.failed(doubt, tuple(stages))
     earlier: Transform = best
@@ -196,7 +207,7 @@ def _bend(
         if field is not None:
             earlier, score, bending = Chain((field, best)), record.score_after, run.networks.field.config.optimise
     if bending is None:
-        return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked), earlier)
+        return run.judged(gather(fixed, moving, best, checked, earlier), tuple(stages), earlier)
 
     tell("deformable", 0.5)
     began = time.perf_counter()
@@ -210,12 +221,9 @@ def _bend(
     note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
     stages.append(StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(bending)))
     tell("done", 1.0)
-    if not accepted:
-        return run.outcome(
-            "fallback", f"deformable stage rejected: {note}", tuple(stages), predicted_rtre(checked), earlier
-        )
-    disagreement = found.disagreement_um / fixed.frame.diagonal_um
-    return run.outcome("ok", _words(checked), tuple(stages), predicted_rtre(checked, disagreement), bent)
+    final, rejected = (bent, "") if accepted else (earlier, f"deformable stage rejected: {note}")
+    evidence = gather(fixed, moving, best, checked, final, found.disagreement_um)
+    return run.judged(evidence, tuple(stages), final, rejected)
 
 
 def _affine(run: _Run, found: Hypothesis) -> Affine:
@@ -228,26 +236,3 @@ def _affine_part(start: Transform, fixed: Section) -> np.ndarray:
     inside = np.c_[points, np.ones(len(points))]
     rows = np.linalg.lstsq(inside, start(points), rcond=None)[0].T
     return np.vstack([rows, [0, 0, 1]])
-
-
-def _doubt(checked: Verification) -> str:
-    """Why a placement cannot be told from chance, or nothing."""
-    if checked.overlap < MIN_OVERLAP:
-        return f"the sections overlap by {checked.overlap:.0%} only"
-    if checked.sharpness < MIN_SHARPNESS:
-        return (
-            f"the best placement is no better than chance (sharpness {checked.sharpness:.1f}, "
-            f"needed {MIN_SHARPNESS:g}): the slides may not belong together"
-        )
-    return ""
-
-
-def predicted_rtre(checked: Verification, disagreement: float = float("nan")) -> float:
-    """Expected median rTRE: 0.05 ÷ sharpness, and never less than the share of the diagonal by which the two directions
-    disagree. A rule of thumb from the pairs of docs/register.md, right within a factor of about three there."""
-    guess = float(np.clip(0.05 / max(checked.sharpness, 1.0), 0.001, 0.05))
-    return max(guess, disagreement) if np.isfinite(disagreement) else guess
-
-
-def _words(checked: Verification) -> str:
-    return f"structures agree (sharpness {checked.sharpness:.1f}), overlap {checked.overlap:.0%}"

@@ -16,6 +16,7 @@ from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.itk import itk_spacing
 from stainbridge.geometry.summary import affine_part
+from stainbridge.register.evidence import Evidence
 from stainbridge.register.result import Registration, StageRecord, Status
 from stainbridge.slides.slide import Slide
 from stainbridge.whole import whole_file
@@ -86,6 +87,8 @@ def load_stored(directory: Path | str) -> StoredRegistration:
             stages=tuple(_stage(stage) for stage in stored["stages"]),
             seconds=float(stored["seconds"]),
             predicted_rtre=_number(stored["predicted_rtre"]),
+            bound_rtre=_number(stored.get("bound_rtre")),
+            evidence=_evidence(stored.get("evidence")),
             seed=int(stored["seed"]),
             config=dict(stored["config"]),
             solution=None if status == "failed" else read_transform(directory / TRANSFORM, fixed, moving),
@@ -108,6 +111,8 @@ def record(
         "reason": registration.reason,
         "predicted_rtre": registration.predicted_rtre,
         "predicted_um": registration.predicted_um,
+        "bound_rtre": registration.bound_rtre,
+        "evidence": None if registration.evidence is None else asdict(registration.evidence),
         "seconds": registration.seconds,
         "flip": None if affine is None else affine.flip,
         "rotation_deg": None if affine is None else affine.rotation_deg,
@@ -192,6 +197,11 @@ def _stage(entry: dict[str, Any]) -> StageRecord:
         note=str(entry.get("note", "")),
         config=dict(entry.get("config", {})),
     )
+
+
+def _evidence(entry: dict[str, float | None] | None) -> Evidence | None:
+    """Not in records of earlier versions."""
+    return None if entry is None else Evidence(**{name: _number(value) for name, value in entry.items()})
 
 
 def _number(value: float | None) -> float:

@@ -7,20 +7,29 @@ gradient fields, which want the same edges whatever their sign. No stage climbs 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.transform import Transform
+from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.imaging.similarity.ngf import unit_gradients
 from stainbridge.metrics.fields import jacobian_scores
 from stainbridge.register.prepare import Section
+from stainbridge.types import Mask
+
+Matrices: TypeAlias = npt.NDArray[np.float64]  # (B, 3, 3)
+STAY: Matrices = np.eye(3)[None]
 
 SIZE_PX = 256
+#: Chance is looked at coarsely: there a right placement stands out by more, at a quarter of the cost.
+CHANCE_PX = 128
 RADIUS = 6
 
 
@@ -36,21 +45,26 @@ class Verification:
 
 def similarity(fixed: Section, moving: Section, transform: Transform) -> float:
     """The verification score over the fixed tissue, higher is better, at most 1."""
+    return sum(similarities(fixed, moving, transform)) / 2
+
+
+def similarities(fixed: Section, moving: Section, transform: Transform) -> tuple[float, float]:
+    """Local NCC and normalised gradient fields over the fixed tissue, each at most 1."""
     frame, _, _ = fixed.at(SIZE_PX)
-    where = _where(transform, moving, frame, np.eye(3)[None])
-    return float(_local_ncc(fixed, moving, where)[0] + _ngf(fixed, moving, where)[0]) / 2
+    where = sampling(transform, moving, frame)
+    warped = warped_density(moving, frame, where)
+    return float(_local_ncc(fixed, SIZE_PX, warped, where)[0]), float(_ngf(fixed, warped, where)[0])
 
 
 def verify(fixed: Section, moving: Section, transform: Transform) -> Verification:
     """Score a transform beside its own displaced copies, which say what chance gives on this pair."""
-    frame, _, _ = fixed.at(SIZE_PX)
+    frame, _, _ = fixed.at(CHANCE_PX)
     moves = np.concatenate([np.eye(3)[None], _displacements(fixed)])
-    where = _where(transform, moving, frame, moves)
-    correlation = _local_ncc(fixed, moving, where).cpu().numpy()
+    where = sampling(transform, moving, frame, moves)
+    correlation = _local_ncc(fixed, CHANCE_PX, warped_density(moving, frame, where), where).cpu().numpy()
     chance = correlation[1:]
     sharpness = float((correlation[0] - chance.mean()) / max(float(chance.std()), 1e-3))
-    score = float(correlation[0] + _ngf(fixed, moving, where[:1])[0]) / 2
-    return Verification(score, sharpness, _overlap(fixed, moving, where[:1]))
+    return Verification(similarity(fixed, moving, transform), sharpness, _overlap(fixed, moving, frame, where[:1]))
 
 
 def folded_share(transform: Transform, frame: Frame) -> float:
@@ -58,7 +72,7 @@ def folded_share(transform: Transform, frame: Frame) -> float:
     return jacobian_scores(transform, frame).folded
 
 
-def _displacements(fixed: Section) -> np.ndarray:
+def _displacements(fixed: Section) -> Matrices:
     """(24, 3, 3) moves of the fixed plane: shifts and turns far beyond any residual error."""
     moves = []
     for k in range(8):
@@ -77,50 +91,47 @@ def _displacements(fixed: Section) -> np.ndarray:
     return np.stack(moves)
 
 
-def _where(transform: Transform, moving: Section, frame: Frame, moves: np.ndarray) -> Tensor:
+def sampling(transform: Transform, moving: Section, frame: Frame, moves: Matrices = STAY) -> Tensor:
     """(B, H, W, 2) `grid_sample` coordinates in the moving section of the frame's pixel centres after each move."""
-    centres = np.c_[frame.centres_um(), np.ones(frame.height * frame.width)]
-    mapped = np.stack([transform((centres @ move.T)[:, :2]) for move in moves])
+    centres = frame.centres_um()
+    mapped = np.stack([transform(Affine(move, frame, frame)(centres)) for move in moves])
     points = torch.tensor(mapped.reshape(len(moves), frame.height, frame.width, 2), dtype=torch.float32)
     return moving.normalised(points)
 
 
-def _warped(fixed: Section, moving: Section, where: Tensor) -> Tensor:
-    """(B, 1, H, W) moving density at `where`, from a copy of about the fixed chart's resolution."""
-    frame, _, _ = fixed.at(SIZE_PX)
+def warped_density(moving: Section, frame: Frame, where: Tensor) -> Tensor:
+    """(B, 1, H, W) moving density at `where`, (B, H, W, 2), from a copy of about the resolution of `frame`."""
     spread = where[0].reshape(-1, 2).std(0) * torch.tensor(moving.frame.size_um) / torch.tensor(frame.size_um)
     scale = max(float(spread.mean()) / 0.577, 0.05)  # 0.577: the spread of uniform points on [-1, 1]
     _, source, _ = moving.at(max(8, round(max(moving.frame.size_um) / (max(frame.mpp) * scale))))
     return F.grid_sample(source.expand(len(where), -1, -1, -1), where, padding_mode="border", align_corners=False)
 
 
-def _local_ncc(fixed: Section, moving: Section, where: Tensor) -> Tensor:
+def _local_ncc(fixed: Section, size_px: int, warped: Tensor, where: Tensor) -> Tensor:
     """(B,) mean local NCC over the fixed outline as far as it falls on the moving picture."""
-    _, target, outline = fixed.at(SIZE_PX)
+    _, target, outline = fixed.at(size_px)
     weight = outline * (where.abs() <= 1).all(-1)[:, None]
-    return LocalNCC.of(target, RADIUS)(_warped(fixed, moving, where), weight) / weight.sum((1, 2, 3)).clamp_min(1)
+    return LocalNCC.of(target, RADIUS)(warped, weight) / weight.sum((1, 2, 3)).clamp_min(1)
 
 
-def _ngf(fixed: Section, moving: Section, where: Tensor) -> Tensor:
+def _ngf(fixed: Section, warped: Tensor, where: Tensor) -> Tensor:
     """(B,) means of the squared inner product of unit gradients (Haber & Modersitzki 2006, doi:10.1007/11866763_89)."""
     _, target, outline = fixed.at(SIZE_PX)
     inside = (where.abs() <= 1).all(-1)[:, None]
     unit = unit_gradients(target)
-    product = (unit * unit_gradients(_warped(fixed, moving, where))).sum(1, keepdim=True).square() * inside * outline
+    product = (unit * unit_gradients(warped)).sum(1, keepdim=True).square() * inside * outline
     strength = unit.square().sum(1, keepdim=True) * outline
     return product.sum((1, 2, 3)) / strength.sum().clamp_min(1e-6)
 
 
-def _overlap(fixed: Section, moving: Section, where: Tensor) -> float:
+def _overlap(fixed: Section, moving: Section, frame: Frame, where: Tensor) -> float:
     region = torch.tensor(moving.region.astype(np.float32))[None, None]
     covered = F.grid_sample(region, where, align_corners=False)[0, 0].cpu().numpy() > 0.5
-    frame, _, _ = fixed.at(SIZE_PX)
-    mine = (
-        F.interpolate(
-            torch.tensor(fixed.region.astype(np.float32))[None, None], (frame.height, frame.width), mode="area"
-        )[0, 0]
-        .cpu()
-        .numpy()
-    )
-    mine = mine > 0.5
+    mine = tissue_on(fixed, frame)
     return float((covered & mine).sum() / max(1, min(int(mine.sum()), int(covered.sum()) or 1)))
+
+
+def tissue_on(section: Section, frame: Frame) -> Mask:
+    """The section's tissue region on a coarser frame of the same extent, (H, W)."""
+    size = (frame.width, frame.height)
+    return np.asarray(cv2.resize(section.region.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)

@@ -66,6 +66,10 @@ class LocalNCC:
         score: Tensor = _LocalNCC.apply(moving, weight, self)  # type: ignore[no-untyped-call]
         return score
 
+    def windows(self, moving: Tensor) -> Tensor:
+        """The local correlation with `moving` (B, C, H, W) of the window about every pixel, in that shape."""
+        return _statistics(moving, self)[2]
+
     def focus(self, weight: Tensor, power: float = 1.0) -> Tensor:
         """`weight` (1, 1, H, W) times a power of the first plane's local variance, to sum up to 1 over all planes.
 
