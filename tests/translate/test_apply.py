@@ -18,11 +18,11 @@ from stainbridge.nn.unet_generator import UNetConfig
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.translate.apply import ApplyConfig, translated, working_frame
+from stainbridge.translate.augment import scaled
 from stainbridge.translate.inference import Inference, OutOfMemoryError, halving
 from stainbridge.translate.model import Model
 from stainbridge.translate.network_slide import Made, NetworkSlide
 from stainbridge.translate.parts import Parts
-from stainbridge.translate.pixels import to_unit
 from stainbridge.translate.slide_statistics import with_statistics_of
 from stainbridge.translate.tiling import TileAxis
 from stainbridge.types import Pixels
@@ -43,7 +43,7 @@ def model(config: GeneratorConfig = INSTANCE, mpp: float | None = None, seed: in
                 module.weight *= 4
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = None
-        network.train()(to_unit(smooth_texture(3, 64, 64))[None])  # batch norms take its statistics
+        network.train()(scaled(smooth_texture(3, 64, 64))[None])  # batch norms take its statistics
     network.eval().requires_grad_(False)
     return Model(Path("run"), "cyclegan", "HE", "Ki67", 3, 3, mpp, 64, network)
 
@@ -103,7 +103,7 @@ def test_where_tiles_lie_does_not_matter() -> None:
 def frozen_model() -> Model:
     """A model without instance norms, whose contrasts are those of the textures."""
     plain = model(mpp=0.5)
-    return replace(plain, to_target=with_statistics_of(plain.to_target, to_unit(smooth_texture(3, 64, 64))[None]))
+    return replace(plain, to_target=with_statistics_of(plain.to_target, scaled(smooth_texture(3, 64, 64))[None]))
 
 
 def test_a_flat_field_stays_flat() -> None:
@@ -152,7 +152,7 @@ def test_glass_is_white_and_the_network_is_not_asked_there() -> None:
             return super().__call__(pixels)
 
     with translated(pair.fixed, model(mpp=4.0), ApplyConfig(TILE), quiet) as shown:
-        shown._network = Counted(shown._network.network, torch.device("cpu"))
+        shown._network = Counted(shown._network.network, 3, torch.device("cpu"))
         whole = shown.read(shown.frame).pixels
         tiles = shown._down.count * shown._across.count
     assert (whole[:, :8] == 255).all()
@@ -187,9 +187,21 @@ def test_another_magnification_is_said(
 
 
 def test_a_slide_of_other_channels_is_refused() -> None:
-    slide = ArraySlide(np.zeros((1, 64, 64), np.uint8), 0.5, "grey.tif")
-    with pytest.raises(InputError, match=r"grey.tif: .*expected 3; got 1"):
+    slide = ArraySlide(np.zeros((2, 64, 64), np.uint8), 0.5, "two.tif")
+    with pytest.raises(InputError, match=r"two.tif: wrong channels; expected 3 or grey; got 2"):
         translated(slide, model(), ApplyConfig(), quiet)
+    slide = ArraySlide(np.zeros((3, 64, 64), np.uint16), 0.5, "deep.tif")
+    with pytest.raises(InputError, match=r"deep.tif: .*8 bits"):
+        translated(slide, model(), ApplyConfig(), quiet)
+
+
+def test_a_grey_slide_is_shown_as_rgb() -> None:
+    grey = smooth_texture(1, 300, 300)
+    made = []
+    for pixels in (grey, np.repeat(grey, 3, axis=0)):
+        with translated(ArraySlide(pixels, 0.5), model(mpp=0.5), glass(), quiet) as shown:
+            made.append(shown.read(shown.frame).pixels)
+    assert (made[0] == made[1]).all()
 
 
 def test_kept_parts_are_not_made_again(tmp_path: Path) -> None:
@@ -252,7 +264,7 @@ def test_out_of_memory_halves_the_tiles_and_says_so(error: Exception) -> None:
 
     def attempt(tile_px: int) -> Pixels:
         axis = TileAxis.of(300, tile_px, 0, 1)
-        run = Inference(Hungry(130, error), torch.device("cpu"))
+        run = Inference(Hungry(130, error), 3, torch.device("cpu"))
         with NetworkSlide(
             ArraySlide(pixels), ArraySlide(pixels).frame, run, (axis, axis), Made("x", 3, None, 2)
         ) as slide:
@@ -267,4 +279,4 @@ def test_out_of_memory_halves_the_tiles_and_says_so(error: Exception) -> None:
 
 def test_other_errors_are_not_taken_for_memory() -> None:
     with pytest.raises(RuntimeError, match="shapes"):
-        Inference(Hungry(1, RuntimeError("shapes do not match")), torch.device("cpu"))(np.zeros((3, 8, 8), np.uint8))
+        Inference(Hungry(1, RuntimeError("shapes do not match")), 3, torch.device("cpu"))(np.zeros((3, 8, 8), np.uint8))

@@ -14,7 +14,17 @@ from stainbridge.cli.output import print_json, progress_bar
 from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from stainbridge.evaluate.translation import Comparison, MeanScores, PicturePair, ScoredPicture, Translator
+    from torch import device
+
+    from stainbridge.evaluate.translation import (
+        Comparison,
+        MeanScores,
+        PicturePair,
+        ScoredPicture,
+        Translate,
+        Translator,
+    )
+    from stainbridge.nn.generators import Generator
     from stainbridge.slides.case import Case
     from stainbridge.translate.model import Model
 
@@ -46,7 +56,7 @@ def translation(
     features: Annotated[
         Path | None, typer.Option("--features", help="A feature network, for FID and KID.", metavar="NET.pt")
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")] = "auto",
+    place: Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare what models make of tiles with the real ones: PSNR, SSIM, RMSE, DAB area, FID and KID.
@@ -72,7 +82,7 @@ def translation(
     rows: list[ScoredPicture] = []
     grid = {round(i * (len(cases) - 1) / max(1, SHOWN - 1)) for i in range(SHOWN)}
     with progress_bar() as progress:
-        for number, item in enumerate(compared(_pairs(cases, reverse), _translators(found, device))):
+        for number, item in enumerate(compared(_pairs(cases, found[0], reverse), _translators(found, place))):
             rows += item.rows
             shown += [item] if number in grid else []
             if sets is not None:
@@ -108,20 +118,26 @@ def _chosen(data: Path, split: str, most: int | None) -> list[Case]:
     return [chosen[i * len(chosen) // count] for i in range(count)]
 
 
-def _pairs(cases: Sequence[Case], reverse: bool) -> Iterator[PicturePair]:
+def _pairs(cases: Sequence[Case], model: Model, reverse: bool) -> Iterator[PicturePair]:
+    """The pictures of each case, with the channels of the model."""
     from stainbridge.evaluate.translation import PicturePair
+    from stainbridge.translate.augment import with_channels
 
     for case in cases:
         with case.open_fixed() as first, case.open_moving() as second:
             pixels = [slide.read(slide.frame).pixels for slide in (first, second)]
         source, target = pixels[::-1] if reverse else pixels
-        yield PicturePair(case.id, source, target)
+        yield PicturePair(
+            case.id,
+            with_channels(source, model.source_channels, case.id),
+            with_channels(target, model.target_channels, case.id),
+        )
 
 
-def _translators(models: Sequence[Model], device: Literal["auto", "cpu", "cuda"]) -> list[Translator]:
+def _translators(models: Sequence[Model], name: Literal["auto", "cpu", "cuda"]) -> list[Translator]:
     """One for doing nothing, where that makes sense, and one a model, by the shortest names that tell them apart."""
     from stainbridge.evaluate.translation import Translator
-    from stainbridge.translate.inference import device_named, whole
+    from stainbridge.translate.inference import device_named
 
     first = models[0]
     for model in models[1:]:
@@ -129,19 +145,23 @@ def _translators(models: Sequence[Model], device: Literal["auto", "cpu", "cuda"]
         if channels != (first.source_channels, first.target_channels):
             expected = (first.source_channels, first.target_channels)
             raise InputError("models of other channels", where=model.path, expected=expected, got=channels)
-    place = device_named(device)
+    place = device_named(name)
     names = _names([model.path for model in models])
-    nothing = (
-        [Translator(UNTRANSLATED, lambda pixels: pixels)] if first.source_channels == first.target_channels else []
-    )
-    return nothing + [
-        Translator(
-            name,
-            partial(whole, model.to_target.to(place), place),
-            None if model.to_source is None else partial(whole, model.to_source.to(place), place),
-        )
-        for name, model in zip(names, models, strict=True)
-    ]
+    alike = first.source_channels == first.target_channels
+    found = [Translator(UNTRANSLATED, lambda pixels: pixels)] if alike else []
+    return found + [_translator(name, model, place) for name, model in zip(names, models, strict=True)]
+
+
+def _translator(name: str, model: Model, place: device) -> Translator:
+    """A model's ways there and, where it has one, back."""
+    from stainbridge.evaluate.translation import Translator
+    from stainbridge.translate.inference import Inference, whole
+
+    def way(network: Generator, channels: int) -> Translate:
+        return partial(whole, Inference(network.to(place), channels, place), model.period)
+
+    back = None if model.to_source is None else way(model.to_source, model.target_channels)
+    return Translator(name, way(model.to_target, model.source_channels), back)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -16,11 +16,11 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.nn.generators import Generator
 from stainbridge.slides.slide import Slide
+from stainbridge.translate.augment import scaled, with_channels
 from stainbridge.translate.inference import Device, Inference, Precision, device_named, memory_watched
 from stainbridge.translate.model import Model
 from stainbridge.translate.network_slide import Made, NetworkSlide
 from stainbridge.translate.parts import Parts
-from stainbridge.translate.pixels import to_unit
 from stainbridge.translate.slide_statistics import normalises_tiles, with_statistics_of
 from stainbridge.translate.tiling import TileAxis, exact_tile
 from stainbridge.translate.tissue_map import TissueMap, tissue_tiles
@@ -63,20 +63,16 @@ def translated(
     Warnings go to `told`. Closing the result closes `slide`. Raises `InputError` for a slide of other channels, tiles
     that are too small, and `OutOfMemoryError`.
     """
-    found = len(slide.info.channels)
-    if found != model.source_channels:
-        raise InputError(
-            "the slide does not have the model's channels", where=slide.info.path, expected=model.source_channels,
-            got=found,
-        )  # fmt: skip
+    # Refused before anything is read.
+    with_channels(np.zeros((len(slide.info.channels), 1, 1), slide.info.dtype), model.source_channels, slide.info.path)
     frame = working_frame(slide, model.mpp, config.mpp, told)
     network = model.to_target
     tiles = tiles_of(frame, config.tile_px, network.reach, network.period, told)
     tissue = TissueMap.of(slide)
     device = device_named(config.device)
-    network = _with_own_statistics(network.to(device), slide, frame, tissue, config.seed)
+    network = _with_own_statistics(model, network.to(device), slide, frame, tissue, config.seed)
     made = Made("translated", model.target_channels, model.target)
-    run = Inference(network, device, config.precision)
+    run = Inference(network, model.source_channels, device, config.precision)
     kept = parts() if parts else None
     return NetworkSlide(slide, frame, run, tiles, made, None if config.glass else tissue, kept)
 
@@ -84,7 +80,7 @@ def translated(
 def for_slide(model: Model, slide: Slide, seed: int, told: Told) -> Generator:
     """The generator as `translated` uses it on `slide`, on the device where it is."""
     frame = working_frame(slide, model.mpp, None, told)
-    return _with_own_statistics(model.to_target, slide, frame, TissueMap.of(slide), seed)
+    return _with_own_statistics(model, model.to_target, slide, frame, TissueMap.of(slide), seed)
 
 
 def tiles_of(frame: Frame, tile_px: int, reach: int, period: int, told: Told) -> tuple[TileAxis, TileAxis]:
@@ -134,12 +130,14 @@ def _unknown(trained: float) -> str:
     return f"the slide does not say its pixel size, and the model was trained at {trained:.4g} µm (--slide-mpp says it)"
 
 
-def _with_own_statistics(network: Generator, slide: Slide, frame: Frame, tissue: TissueMap, seed: int) -> Generator:
+def _with_own_statistics(
+    model: Model, network: Generator, slide: Slide, frame: Frame, tissue: TissueMap, seed: int
+) -> Generator:
     """The network with this slide's statistics, where it would otherwise take every tile's own."""
     if not normalises_tiles(network):
         return network
     side = -(-SAMPLED_PX // network.period) * network.period
     tiles = tissue_tiles(slide, frame, tissue, side, SAMPLED_TILES, seed)
     with memory_watched(f"{len(tiles)} x {side} px"):
-        pictures = torch.stack([to_unit(np.asarray(tile)) for tile in tiles])
+        pictures = torch.stack([scaled(with_channels(tile, model.source_channels, slide.info.path)) for tile in tiles])
         return with_statistics_of(network, pictures.to(next(network.parameters()).device))

@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.generators import Generator
-from stainbridge.translate.pixels import from_unit, to_unit
+from stainbridge.translate.augment import scaled, unscaled, with_channels
 from stainbridge.types import Pixels
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -30,32 +29,33 @@ class OutOfMemoryError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """`network` on `device` in `precision`; it computes one tile at a time, whichever thread asks."""
+    """`network`, of `channels`, on `device` in `precision`; it computes one tile at a time, whichever thread asks."""
 
     network: nn.Module
+    channels: int
     device: torch.device
     precision: Precision = "32"
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __call__(self, pixels: Pixels) -> npt.NDArray[np.uint8]:
-        """(C, H, W) of any type of pixels to what the network makes of them, in 8 bits.
+        """(C, H, W) of 8 bits to what the network makes of them.
 
-        Raises `OutOfMemoryError` when the tile is too large for the device.
+        Raises `OutOfMemoryError` when the tile is too large for the device, `InputError` for other pixels.
         """
         with self._lock, torch.inference_mode(), memory_watched(f"{pixels.shape[-1]} x {pixels.shape[-2]} px"):
-            picture = to_unit(pixels)[None].to(self.device)
+            picture = scaled(with_channels(pixels, self.channels, "a tile"))[None].to(self.device)
             mixed = DTYPES[self.precision]
             with torch.autocast(self.device.type, mixed, enabled=mixed is not torch.float32):
                 made = self.network(picture)
-            return from_unit(made[0])
+            return np.asarray(unscaled(made[0]), np.uint8)
 
 
-def whole(network: Generator, device: torch.device, pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """A picture (C, H, W) translated in one piece; its sides are mirrored on to whole periods of the network."""
+def whole(run: Inference, period: int, pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """A picture (C, H, W) translated in one piece; its sides are mirrored on to multiples of the network's period."""
     height, width = pixels.shape[1:]
-    below, right = -height % network.period, -width % network.period
+    below, right = -height % period, -width % period
     padded = np.pad(pixels, ((0, 0), (0, below), (0, right)), mode="symmetric")
-    return Inference(network, device)(padded)[:, :height, :width]
+    return run(padded)[:, :height, :width]
 
 
 def device_named(name: Device) -> torch.device:
