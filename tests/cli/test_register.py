@@ -180,6 +180,13 @@ BAD = {
         ],
         "p.yaml",
     ),
+    "no weights": Bad(
+        lambda t, f: register(t, f / "out", "--affine-weights", "no-such"), "no-such: no weights of that name"
+    ),
+    "truncated weights": Bad(
+        lambda t, f: register(t, f / "out", "--deformable-weights", text_file(f / "w.safetensors", "half a file")),
+        "w.safetensors",
+    ),
     "pixel size": Bad(lambda t, f: register(t, f / "out", "--fixed-mpp", "-1"), "pixel size must be positive"),
     "output not empty": Bad(
         lambda t, f: register(t, text_file(f / "thesis.txt", "precious").parent), "not empty; expected a new or empty"

@@ -13,6 +13,7 @@ from stainbridge.evaluate.methods import elastix, external
 from stainbridge.evaluate.methods.alignment import Align, Alignment
 from stainbridge.evaluate.methods.features import orb, sift
 from stainbridge.evaluate.methods.intensity import IntensitySettings, intensity
+from stainbridge.evaluate.methods.learned import DEFORMABLE, LEARNED
 from stainbridge.evaluate.methods.presets import corner_on_corner, identity
 from stainbridge.evaluate.methods.registry import ABOUT, method
 from stainbridge.evaluate.methods.views import affine_from_pixels, grey_view, transform_from_samples
@@ -164,3 +165,18 @@ def test_a_peer_that_breaks_off_is_a_failure_with_its_last_words(
     slide = ArraySlide(np.zeros((3, 30, 40), np.uint8))
     found = align(slide, slide)
     assert (found.transform, found.status, found.reason) == (None, "failed", "fake ended with 1: no luck today")
+
+
+def test_a_network_is_a_method_where_its_weights_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAINBRIDGE_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr("stainbridge.learn.shipped._own", lambda: tmp_path)
+    for name in DEFORMABLE:
+        assert method(name).settings["digests"] == [None]
+        with pytest.raises(InputError, match=f"{name}: no weights of that name"):
+            method(name).check()
+    (tmp_path / "fcn.safetensors").write_bytes(b"one")
+    before = method("fcn").settings
+    method("fcn").check()
+    (tmp_path / "fcn.safetensors").write_bytes(b"another")
+    assert method("fcn").settings != before
+    assert set(LEARNED) <= set(ABOUT)
