@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 Norm: TypeAlias = Literal["instance", "batch"]
 
 
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance normalisation that keeps pictures (N, C, H, W) channels-last.
+
+    torch's own lays them out anew, and the convolutions after it lose what the layout gains. A batch of one picture
+    has its statistics.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x with mean 0 and variance 1 over H and W."""
+        if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
+            return super().forward(x)
+        return torch.cat([F.batch_norm(one, None, None, training=True, eps=self.eps) for one in x.split(1)])
+
+
 def normalisation(norm: Norm, channels: int) -> nn.Module:
     """Instance normalisation without parameters (Ulyanov et al. 2016), or batch normalisation with them."""
-    return nn.InstanceNorm2d(channels) if norm == "instance" else nn.BatchNorm2d(channels)
+    return InstanceNorm(channels) if norm == "instance" else nn.BatchNorm2d(channels)
 
 
 def needs_bias(norm: Norm) -> bool:

@@ -62,10 +62,9 @@ class TranslationTraining:
     def preset(cls, objective: ObjectiveName, preset: Preset) -> TranslationTraining:
         """ "paper": the published networks, tiles and rates; "small": for two CPU cores and a night."""
         translation = TranslationConfig.preset(objective, preset)
-        fast = translation.norm == "batch"
         if preset == "small":
             optimiser = replace(translation.optimiser, rate=5e-4, steady_steps=3000, decay_steps=3000)
-            train = TrainConfig(steps=6000, batch=4, held=32, log_every=50, precision="bf16", channels_last=fast)
+            train = TrainConfig(steps=6000, batch=4, held=32, log_every=50, precision="bf16", channels_last=True)
             return cls(replace(translation, tile_px=128, optimiser=optimiser), train)
         tile_px, batch, steps = PAPER[objective]
         optimiser = translation.optimiser
@@ -81,7 +80,7 @@ class TranslationTraining:
             save_every=2000,
             picture_every=2000,
             precision="bf16",
-            channels_last=fast,
+            channels_last=True,
         )
         return cls(replace(translation, tile_px=tile_px, optimiser=optimiser), train)
 

@@ -1,0 +1,152 @@
+"""Steps per second of the training loop, against a plain eager float32 implementation of the same model.
+
+    python benchmarks/translate_training.py                      every objective, small networks, 128 px, batch 4
+    python benchmarks/translate_training.py --preset paper --tile 256 --batch 1 --objectives cyclegan pix2pix
+    python benchmarks/translate_training.py --apart              what each setting gives by itself
+
+Both take the same steps on the same tiles by turns in this process, on one thread. The plain one has torch's own
+instance normalisation and Adam, float32 and torch's usual layout. Seconds are the process's CPU seconds, so that other
+programs do not count; the least of several rounds is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from stainbridge.learn.config import TrainConfig
+from stainbridge.learn.data import moved
+from stainbridge.learn.devices import launched
+from stainbridge.learn.stepping import Stepper
+from stainbridge.nn.normalisation import InstanceNorm
+from stainbridge.translate.config import OBJECTIVES, ObjectiveName, Preset, TranslationConfig
+from stainbridge.translate.task import Tiles, TranslationTask
+from stainbridge.translate.tasks import task_of
+from stainbridge.translate.training import TranslationTraining
+
+
+@dataclass(frozen=True)
+class Case:
+    """An objective with its networks, on tiles of `tile_px`, `batch` a step."""
+
+    objective: ObjectiveName
+    preset: Preset
+    tile_px: int
+    batch: int
+
+    @property
+    def translation(self) -> TranslationConfig:
+        return replace(TranslationConfig.preset(self.objective, self.preset), tile_px=self.tile_px)
+
+    @property
+    def train(self) -> TrainConfig:
+        """How the preset trains."""
+        train = TranslationTraining.preset(self.objective, self.preset).train
+        return replace(train, batch=self.batch, device="cpu")
+
+    def tiles(self) -> Tiles:
+        generator = torch.Generator().manual_seed(0)
+        shape = (self.batch, 3, self.tile_px, self.tile_px)
+        return Tiles(*(2 * torch.rand(shape, generator=generator) - 1 for _ in range(2)))
+
+
+def plain(case: Case) -> Callable[[], None]:
+    """A step as a textbook would write it."""
+    torch.manual_seed(0)
+    task, tiles = task_of(case.translation), case.tiles()
+    for network in task.networks.values():
+        _with_torchs_own_normalisation(network)
+    optimisers = {name: _plain_adam(optimiser) for name, optimiser in task.optimisers.items()}
+
+    def step() -> None:
+        for update in task.updates(tiles):
+            optimiser = optimisers[update.optimiser]
+            update.loss.backward(inputs=list(_parameters(optimiser)))  # a generator's loss leaves its judge alone
+            optimiser.step()
+            optimiser.zero_grad()
+
+    return step
+
+
+def ours(case: Case, train: TrainConfig) -> Callable[[], None]:
+    """A step of the training loop."""
+    torch.manual_seed(0)
+    layout = torch.channels_last if train.channels_last else torch.preserve_format
+    task: TranslationTask = task_of(case.translation)
+    for network in task.networks.values():
+        network.to(memory_format=layout)
+    fabric = launched(train)
+    tiles = moved(case.tiles(), fabric.device, layout)
+    stepper, numbers = Stepper(fabric, task), iter(range(10**9))
+    return lambda: stepper.step([tiles], next(numbers)) and None
+
+
+def timed(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """The least CPU seconds of a step each, taken by turns."""
+    for step in steps.values():
+        step()
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            began = time.process_time()
+            step()
+            taken[name].append(time.process_time() - began)
+    return {name: min(seconds) for name, seconds in taken.items()}
+
+
+def apart(case: Case) -> dict[str, Callable[[], None]]:
+    """The loop with each setting by itself."""
+    base = replace(case.train, precision="32", channels_last=False)
+    return {
+        "plain": plain(case),
+        "loop": ours(case, base),
+        "channels-last": ours(case, replace(base, channels_last=True)),
+        "bf16": ours(case, replace(base, precision="bf16")),
+        "both": ours(case, replace(base, precision="bf16", channels_last=True)),
+    }
+
+
+def _with_torchs_own_normalisation(network: nn.Module) -> None:
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, InstanceNorm):
+                setattr(module, name, nn.InstanceNorm2d(child.num_features))
+
+
+def _plain_adam(optimiser: Optimizer) -> Optimizer:
+    group = optimiser.param_groups[0]
+    return torch.optim.Adam(_parameters(optimiser), group["lr"], group["betas"])
+
+
+def _parameters(optimiser: Optimizer) -> Iterator[nn.Parameter]:
+    return (parameter for group in optimiser.param_groups for parameter in group["params"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--objectives", nargs="+", default=OBJECTIVES, choices=OBJECTIVES)
+    parser.add_argument("--preset", default="small", choices=("small", "paper"))
+    parser.add_argument("--tile", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--apart", action="store_true", help="each setting by itself")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for objective in arguments.objectives:
+        case = Case(objective, arguments.preset, arguments.tile, arguments.batch)
+        steps = apart(case) if arguments.apart else {"plain": plain(case), "ours": ours(case, case.train)}
+        seconds = timed(steps, arguments.rounds)
+        told = "  ".join(
+            f"{name} {1 / taken:6.2f}/s x{seconds['plain'] / taken:.2f}" for name, taken in seconds.items()
+        )
+        print(f"{objective:20} {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
