@@ -1,0 +1,287 @@
+"""Can the verdict be trusted? Registrations that went right and wrong, with the truth known, and what was said of them.
+
+    python benchmarks/verdict.py collect rows.csv --of generated --preset fast --pairs 0:40
+    STAINBRIDGE_DATA=../shared/data python benchmarks/verdict.py collect rows.csv --of real --preset fast
+    python benchmarks/verdict.py fit rows.csv                  # writes src/stainbridge/register/calibration.json
+    python benchmarks/verdict.py test rows.csv --picture docs/images/verdict.png
+
+`collect` adds one registration a row and leaves out those that are there already; generated pairs are drawn once, into
+the folder `--cache`. `fit` uses generated tissue alone; `test` looks at all rows, and at the real ones apart. A
+registration is bad when its median rTRE, of landmarks carried to the fixed slide, is 0.01 or more; slides that do not
+belong together are always bad.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from stainbridge.register.evidence import Evidence
+from stainbridge.register.run import register_slides
+from stainbridge.register.verdict import Calibration, Verdict, calibrated, measures
+from stainbridge.register.verify import Verification
+from verdict_picture import draw
+from verdict_trials import Plan, Trial, generated_pair, generated_plans, real_pairs, real_plans, trial, unrelated
+
+BAD_RTRE = 0.01
+WORST_RTRE = 0.5
+RIDGE = 0.3
+KNOTS = 12
+#: Each measure may only speak in one direction: more of it is better (-1) or worse (1).
+DIRECTIONS = {
+    "share": -1,
+    "lead": -1,
+    "edges": -1,
+    "sharpness": -1,
+    "affine_share": -1,
+    "overlap": -1,
+    "area_spread": 1,
+}
+CALIBRATION = Path(__file__).parents[1] / "src" / "stainbridge" / "register" / "calibration.json"
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One registration: its key, what it is, how far off it ended, and the evidence, None where there was no map."""
+
+    key: str
+    source: str
+    kind: str
+    preset: str
+    rtre: float
+    seconds: float
+    evidence: Evidence | None
+
+
+class Trusting:
+    """A judge that lets every registration end, so that its error can be measured."""
+
+    def doubt(self, checked: Verification) -> str:
+        return ""
+
+    def verdict(self, evidence: Evidence) -> Verdict:
+        return Verdict("ok", "", float("nan"), float("nan"))
+
+
+def collect(path: Path, todo: Iterable[tuple[Plan, Callable[[], Trial]]]) -> None:
+    """Run what the table does not hold yet, a row each."""
+    done = {row.key for row in rows_of(path)} if path.exists() else set()
+    for plan, make in todo:
+        if plan.key in done:
+            continue
+        row = measured(plan, make())
+        add(path, row)
+        print(f"{row.key:60s} {row.rtre:.4f} {row.seconds:5.1f} CPU s", flush=True)
+
+
+def measured(plan: Plan, what: Trial) -> Row:
+    """Run a trial and compare with the truth."""
+    began, pair = time.process_time(), what.pair
+    found = register_slides(pair.fixed, pair.moving, what.config, start=what.start, judge=Trusting())
+    seconds, rtre = time.process_time() - began, 1.0
+    if found.solution is not None and len(pair.fixed_px):
+        errors = np.linalg.norm(found.warp_points(pair.moving_px) - pair.fixed_px, axis=1)
+        rtre = float(np.median(errors)) / float(np.hypot(pair.fixed.frame.width, pair.fixed.frame.height))
+    return Row(plan.key, plan.source, plan.kind, plan.preset, rtre, seconds, found.evidence)
+
+
+def generated(preset: str, numbers: range, cache: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
+    def make(plan: Plan) -> Trial:
+        number = int(plan.pair)
+        return trial(plan, generated_pair(number, cache), lambda: generated_pair(number + 1, cache))
+
+    return ((plan, partial(make, plan)) for plan in generated_plans(preset, numbers))
+
+
+def real(preset: str, root: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
+    readers = real_pairs(root)
+
+    def make(plan: Plan) -> Trial:
+        return trial(plan, readers[plan.pair](), readers[unrelated(plan, list(readers))])
+
+    return ((plan, partial(make, plan)) for plan in real_plans(preset, readers))
+
+
+COLUMNS = ("key", "source", "kind", "preset", "rtre", "seconds", *(field.name for field in fields(Evidence)))
+
+
+def add(path: Path, row: Row) -> None:
+    plain = asdict(row)
+    plain |= plain.pop("evidence") or {}
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerow(plain)
+
+
+def rows_of(path: Path) -> list[Row]:
+    with path.open(newline="") as file:
+        return [_row(entry) for entry in csv.DictReader(file)]
+
+
+def _row(entry: dict[str, str]) -> Row:
+    seen = {field.name: entry[field.name] for field in fields(Evidence)}
+    evidence = Evidence(**{name: float(value) for name, value in seen.items()}) if seen["share"] else None
+    key, source, kind, preset = (entry[name] for name in COLUMNS[:4])
+    return Row(key, source, kind, preset, float(entry["rtre"]), float(entry["seconds"]), evidence)
+
+
+def fit(rows: list[Row]) -> Calibration:
+    """Logistic regression of bad registrations with weights of settled sign, and what goes with its index."""
+    seen = [(measures(row.evidence), row.rtre) for row in rows if row.evidence is not None]
+    values = np.array([[measured[name] for name in DIRECTIONS] for measured, _ in seen])
+    rtre = np.clip([error for _, error in seen], 0, WORST_RTRE)
+    weights, offset = _logistic(values, rtre >= BAD_RTRE)
+    index = values @ weights + offset
+    named = {name: round(float(w), 3) for name, w in zip(DIRECTIONS, weights, strict=True) if abs(w) > 0.01}
+    return Calibration(named, round(offset, 3), *_curves(index, rtre))
+
+
+def _logistic(values: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, float]:
+    """Weights (F,) and offset; half a weight's square in standard deviations is its cost; both classes count alike."""
+    scale = values.std(0)
+    count = np.where(bad, (~bad).sum(), bad.sum()) / len(bad)
+
+    def cost(x: Values) -> float:
+        margin = np.where(bad, 1, -1) * (values / scale @ x[:-1] + x[-1])
+        return float((count * np.logaddexp(0, -margin)).sum() + 0.5 * RIDGE * np.square(x[:-1]).sum())
+
+    limits = [(0.0, None) if sign > 0 else (None, 0.0) for sign in DIRECTIONS.values()]
+    found = minimize(cost, np.zeros(len(scale) + 1), bounds=[*limits, (None, None)], method="L-BFGS-B").x
+    return found[:-1] / scale, float(found[-1])
+
+
+def _curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
+    """At `KNOTS` places of the index: the median and the 90th percentile of the rTRE about there, never falling."""
+    order = np.argsort(index)
+    index, rtre = index[order], rtre[order]
+    groups = np.array_split(np.arange(len(index)), KNOTS)
+    tables = [(np.median(index[g]), np.median(rtre[g]), np.quantile(rtre[g], 0.9)) for g in groups]
+    places, median, bound = np.array(tables).T
+    return tuple(
+        tuple(np.round(curve, 5).tolist())
+        for curve in (places, np.maximum.accumulate(median), np.maximum.accumulate(bound))
+    )
+
+
+def judged(row: Row, by: Calibration) -> Verdict:
+    """What would have been said; no map, or doubt before bending, is failed."""
+    if row.evidence is None:
+        return Verdict("failed", "", 1.0, 1.0)
+    checked = Verification(row.evidence.affine_score, row.evidence.sharpness, row.evidence.overlap)
+    if by.doubt(checked):
+        return Verdict("failed", "", 1.0, 1.0)
+    return by.verdict(row.evidence)
+
+
+def roc(score: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, Values, float]:
+    """False alarms and bad ones found at every threshold, and the area under that curve (ties count half)."""
+    order = np.argsort(-score, kind="stable")
+    found, alarms = np.cumsum(bad[order]) / bad.sum(), np.cumsum(~bad[order]) / (~bad).sum()
+    last = np.r_[np.diff(score[order]) != 0, True]
+    alarms, found = np.r_[0, alarms[last]], np.r_[0, found[last]]
+    return alarms, found, float(np.trapezoid(found, alarms))
+
+
+def report(rows: list[Row], by: Calibration) -> None:
+    """What is said of good and of bad ones, for one set of rows."""
+    verdicts = [judged(row, by) for row in rows]
+    rtre = np.array([row.rtre for row in rows])
+    score = np.array([verdict.predicted_rtre for verdict in verdicts])
+    bound = np.array([verdict.bound_rtre for verdict in verdicts])
+    status = np.array([verdict.status for verdict in verdicts])
+    bad = rtre >= BAD_RTRE
+    print(f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(score, bad)[2]:.4f}")
+    for name in ("ok", "fallback", "failed"):
+        these = rtre[status == name]
+        bad_ones, worst = (these >= BAD_RTRE).sum(), f"worst {these.max():.4f}" if len(these) else ""
+        print(f"  {name:9s}{len(these):5d}: good {len(these) - bad_ones:4d}, bad {bad_ones:4d}  {worst}")
+    right = status != "failed"
+    ratio = score[right] / rtre[right]
+    print(f"  predicted / true of those not failed: median {np.median(ratio):.2f}, "
+          f"80 % within {np.quantile(ratio, 0.1):.2f} to {np.quantile(ratio, 0.9):.2f}; "
+          f"below the bound: {(rtre[right] <= bound[right]).mean():.0%}")  # fmt: skip
+
+
+def test(rows: list[Row], picture: Path | None) -> None:
+    by = calibrated()
+    sets = {"all": rows} | {source: [r for r in rows if r.source == source] for source in ("generated", "real")}
+    sets |= {f"preset {name}": [r for r in rows if r.preset == name] for name in sorted({r.preset for r in rows})}
+    for name, chosen in sets.items():
+        if chosen:
+            print(f"\n{name}: ", end="")
+            report(chosen, by)
+    print("\nkind        n   bad  ok  fallback  failed  said of good ones: ok  of bad ones: failed")
+    for kind in sorted({row.kind for row in rows}):
+        print(_kind_line(kind, [row for row in rows if row.kind == kind], by))
+    for row in rows:
+        if judged(row, by).status == "ok" and row.rtre > 0.02:
+            print("ok above 0.02:", row.key, f"{row.rtre:.4f}")
+    if picture is not None:
+        save_picture(picture, {name: sets[name] for name in ("generated", "real")}, by)
+
+
+def _kind_line(kind: str, rows: list[Row], by: Calibration) -> str:
+    status = [judged(row, by).status for row in rows]
+    counts = [status.count(name) for name in ("ok", "fallback", "failed")]
+    bad = sum(row.rtre >= BAD_RTRE for row in rows)
+    return f"{kind:10s}{len(rows):4d} {bad:4d} {counts[0]:4d} {counts[1]:6d} {counts[2]:8d}"
+
+
+def save_picture(path: Path, sets: dict[str, list[Row]], by: Calibration) -> None:
+    curves, points = {}, {}
+    for name, rows in sets.items():
+        rtre = np.array([row.rtre for row in rows])
+        score = np.array([judged(row, by).predicted_rtre for row in rows])
+        alarms, found, area = roc(score, rtre >= BAD_RTRE)
+        curves[f"{name}: AUC {area:.3f}, {len(rows)} registrations"] = (alarms, found)
+        points[name] = (score, rtre)
+    draw(path, curves, points)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("collect", "fit", "test"))
+    parser.add_argument("rows", type=Path, nargs="+")
+    parser.add_argument("--of", choices=("generated", "real"), default="generated")
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--pairs", default="0:40", help="which generated pairs")
+    parser.add_argument("--cache", type=Path, default=Path("verdict-pairs"), help="folder for generated pairs")
+    parser.add_argument("--picture", type=Path)
+    asked = parser.parse_args()
+    if asked.what == "collect":
+        numbers = range(*map(int, asked.pairs.split(":")))
+        if asked.of == "real" and "STAINBRIDGE_DATA" not in os.environ:
+            raise SystemExit("set STAINBRIDGE_DATA to the folder of the real pairs")
+        todo = (
+            generated(asked.preset, numbers, asked.cache)
+            if asked.of == "generated"
+            else real(asked.preset, Path(os.environ["STAINBRIDGE_DATA"]))
+        )
+        collect(asked.rows[0], todo)
+        return
+    rows = [row for path in asked.rows for row in rows_of(path)]
+    if asked.what == "test":
+        test(rows, asked.picture)
+        return
+    found = fit([row for row in rows if row.source == "generated"])
+    CALIBRATION.write_text(json.dumps(asdict(found), indent=1) + "\n")
+    print(CALIBRATION.read_text())
+
+
+if __name__ == "__main__":
+    main()
