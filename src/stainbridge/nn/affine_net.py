@@ -24,8 +24,8 @@ class AffineNetConfig:
     million parameters; the paper counts slightly over 30 million, which `paper` reaches by widening every layer alike.
 
     `correlation`, 0 in the paper: beside both pictures' features go their correlations at up to so many pixels of the
-    features apart (Dosovitskiy et al. 2015, "FlowNet", doi:10.1109/ICCV.2015.316). With them a network learns where
-    things went in thousands of pairs, without in hundreds of thousands.
+    features apart (Dosovitskiy et al. 2015, "FlowNet", doi:10.1109/ICCV.2015.316). With them a network begins to learn
+    where things went within a thousand pairs; without, four thousand taught it nothing (docs/training.md).
     """
 
     kind: Literal["affine-net"] = "affine-net"
@@ -50,9 +50,9 @@ class AffineNetConfig:
 
     @classmethod
     def preset(cls, name: str) -> AffineNetConfig:
-        """ "paper" or "small" (1.2 million parameters, patches that suit pictures of 256 px)."""
+        """ "paper" or "small" (half a million parameters, patches that suit pictures of 128 px, correlations)."""
         if name == "small":
-            return cls(patch_px=64, widths=(24, 48, 96), features=96, groups=8, patch_pool=2, pool=4)
+            return cls("affine-net", 64, (16, 32, 64), features=64, groups=8, patch_pool=2, pool=2, correlation=3)
         return cls()
 
 

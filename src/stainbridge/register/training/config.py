@@ -145,14 +145,14 @@ class AffineTraining:
                 ObjectiveConfig("ncc"),
                 OptimiserConfig(1e-4, 0.995, epoch_steps=23),  # 230 pairs are an epoch
             )
-        contrast = AugmentConfig(**{**vars(spread), "contrast": 0.3, "noise": 0.03})
+        contrast = AugmentConfig(**{**vars(spread), "shear_deg": (-6.0, 6.0), "contrast": 0.3, "noise": 0.03})
         return cls(
-            TrainConfig(steps=20000, accumulate=8),
+            TrainConfig(steps=20000, batch=16, held=64),
             network,
-            PairsConfig(section_px=(256, 256), augment=contrast),
-            GeneratedConfig(360, mpp=(3.0, 16.0)),
-            ObjectiveConfig("ncc", truth=0.2),
-            OptimiserConfig(5e-4, 0.98),
+            PairsConfig(section_px=(128, 128), square=True, kept=12000, at_hand=16, augment=contrast),
+            GeneratedConfig(256, mpp=(4.2, 22.0)),
+            ObjectiveConfig("ncc", truth=2.0),
+            OptimiserConfig(1e-3, 0.98),
         )
 
 
