@@ -1,0 +1,29 @@
+"""A run's best weights in half precision, as they come with stainbridge.
+
+    python benchmarks/ship_weights.py affine-run src/stainbridge/weights/affine-net.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from stainbridge.learn.weights import read, write
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    stored = read(options.run)
+    halves = {name: t.to(torch.float16) if t.is_floating_point() else t for name, t in stored.tensors.items()}
+    write(options.out, halves, stored.header)
+    print(f"{stored.task}, step {stored.header.get('step')}, held-out measure {stored.header.get('measure')}")
+    print(f"written: {options.out}, {options.out.stat().st_size / 2**20:.2f} MiB")
+
+
+if __name__ == "__main__":
+    main()

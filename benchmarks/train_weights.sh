@@ -1,0 +1,25 @@
+#!/bin/sh
+# Trains the weights that come with stainbridge, on generated tissue alone; run it from the root of the repository.
+#
+#     sh benchmarks/train_weights.sh [FOLDER] [AFFINE_STEPS] [DEFORMABLE_STEPS]
+#
+# Stop it at any time: the same command goes on, and a larger number of steps goes on with what is finished. The
+# learning rates of the configurations are spent by about the steps they name.
+set -eu
+runs=${1:-weight-runs}
+
+train() {
+    run=$1 config=$2 steps=$3
+    shift 3
+    if [ -e "$run/last.safetensors" ]; then
+        stainbridge train "$@" --out "$run" --resume --steps "$steps"
+    else
+        stainbridge train "$@" --preset small --config "$config" --steps "$steps" --out "$run"
+    fi
+}
+
+train "$runs/affine-net" configs/affine-net.yaml "${2:-4000}" affine
+train "$runs/unet-svf" configs/unet-svf.yaml "${3:-4000}" deformable
+for name in affine-net unet-svf; do
+    python benchmarks/ship_weights.py "$runs/$name" "src/stainbridge/weights/$name.safetensors"
+done
