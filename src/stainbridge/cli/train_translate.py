@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +28,7 @@ from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import Data
+    from stainbridge.translate.slide_stream import SlideStream
     from stainbridge.translate.task import TranslationTask
     from stainbridge.translate.training import TranslationTraining
 
@@ -187,9 +190,8 @@ def _train(folder: RunFolder, settings: TranslationTraining, source: str, init: 
             begin_with(task, init)
         return task
 
-    data = tile_data(source, settings)
     _tell_perceptual(folder, settings)
-    with folder.open(settings, source) as path, progress_bar() as progress:
+    with tile_data(source, settings) as data, folder.open(settings, source) as path, progress_bar() as progress:
         try:
             place = train(make_task, data, settings.train, path, go_on=folder.resume, progress=progress)
         finally:
@@ -218,17 +220,26 @@ def _write_card(path: Path, settings: TranslationTraining, data: str) -> None:
         temporary.write_text(card, encoding="utf-8")
 
 
-def tile_data(source: str, settings: TranslationTraining) -> Data:
+@contextmanager
+def tile_data(source: str, settings: TranslationTraining) -> Iterator[Data]:
     """Training and held-out tiles from generated tissue, pictures or slides. Raises `InputError` where they are bad."""
     from stainbridge.learn.loop import Data
     from stainbridge.translate.config import CycleConfig
 
     paired = not isinstance(settings.translation.objective, CycleConfig)
     if source == GENERATED:
-        return _generated(settings, paired)
-    if _is_manifest(source):
-        return _slides(Path(source), settings, paired)
+        yield _generated(settings, paired)
+    elif _is_manifest(source):
+        training, held = _slides(Path(source), settings, paired)
+        with closing(training), closing(held):
+            yield Data(training, held)
+    else:
+        yield _pictures(source, settings, paired)
+
+
+def _pictures(source: str, settings: TranslationTraining, paired: bool) -> Data:
     from stainbridge.datasets.tile_pictures import read_pictures
+    from stainbridge.learn.loop import Data
     from stainbridge.translate.picture_stream import PictureStream
 
     translation, seed = settings.translation, 2 * settings.train.seed
@@ -255,9 +266,8 @@ def _generated(settings: TranslationTraining, paired: bool) -> Data:
     )
 
 
-def _slides(manifest: Path, settings: TranslationTraining, paired: bool) -> Data:
+def _slides(manifest: Path, settings: TranslationTraining, paired: bool) -> tuple[SlideStream, SlideStream]:
     from stainbridge.datasets.slide_pairs import read_slide_pairs
-    from stainbridge.learn.loop import Data
     from stainbridge.translate.slide_stream import SlideStream
 
     translation, tiles, seed = settings.translation, settings.tiles, 2 * settings.train.seed
@@ -276,7 +286,7 @@ def _slides(manifest: Path, settings: TranslationTraining, paired: bool) -> Data
         size, least = translation.tile_px, tiles.min_tissue
         return SlideStream(pairs, size, mpp, channels, seed + held, together, least, turned)
 
-    return Data(stream(held=False), stream(held=True))
+    return stream(held=False), stream(held=True)
 
 
 def _note(note: str) -> None:

@@ -60,7 +60,7 @@ def _sides(data: str, stains: tuple[str, str], paired: bool) -> tuple[Sides, Sid
     training = splits.get("train") or splits.get("")
     if training is None:
         raise InputError("no pictures to train on", where=folder, expected="HE/train, trainA or A")
-    held = splits.get("test") or splits.get("val")
+    held = splits.get("val") or splits.get("test")
     if held is None:
         return _listed(*training, paired), None, _aligned(*training)
     aligned = _aligned(*held)

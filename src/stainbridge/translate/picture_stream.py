@@ -14,13 +14,16 @@ from stainbridge.translate.augment import Cut, scaled, shuffled, with_channels
 from stainbridge.translate.task import Tiles
 from stainbridge.types import Pixels
 
+#: Pillow's names of 8-bit grey and RGB.
+MODES = ("L", "RGB")
+
 
 @dataclass(frozen=True)
 class Pictures:
     """Files of both stains; where they are `paired`, source and target number i show the same place.
 
-    Raises `InputError` when there are none, and for pairs when there are not as many of both or two differ in size.
-    Only headers are read here.
+    Raises `InputError` when there are none, for files that are no 8-bit grey or RGB, and for pairs when there are not
+    as many of both or two differ in size. Only headers are read here.
     """
 
     sources: tuple[Path, ...]
@@ -30,6 +33,7 @@ class Pictures:
     def __post_init__(self) -> None:
         if not self.sources or not self.targets:
             raise InputError("no pictures", expected="some of both stains", got=(len(self.sources), len(self.targets)))
+        sizes = [[_size(path) for path in side] for side in (self.sources, self.targets)]
         if not self.paired:
             return
         if len(self.sources) != len(self.targets):
@@ -40,8 +44,10 @@ class Pictures:
                 got=len(self.targets),
                 remedy="pair them, or train with cyclegan",
             )
-        for source, target in zip(self.sources, self.targets, strict=True):
-            check_alike(source, target)
+        for target, width_height, other in zip(self.targets, *sizes, strict=True):
+            if width_height != other:
+                expected, got = (f"{width} x {height}" for width, height in (width_height, other))
+                raise InputError("not the size of its partner", where=target, expected=expected, got=got)
 
 
 @dataclass(frozen=True)
@@ -95,15 +101,13 @@ def read_picture(path: Path) -> Pixels:
     return np.ascontiguousarray(np.moveaxis(stored[..., ::-1], -1, 0))
 
 
-def check_alike(source: Path, target: Path) -> None:
-    """Raise `InputError` when two files that should show the same place differ in size."""
-    sizes = []
-    for path in (source, target):
-        try:
-            with PIL.Image.open(path) as picture:
-                sizes.append(picture.size)
-        except OSError as error:
-            raise InputError("cannot be read as a picture", where=path) from error
-    if sizes[0] != sizes[1]:
-        expected, got = (f"{width} x {height}" for width, height in sizes)
-        raise InputError("not the size of its partner", where=target, expected=expected, got=got)
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height, from the header alone. Raises `InputError` as `read_picture` does."""
+    try:
+        with PIL.Image.open(path) as picture:
+            if picture.mode not in MODES:
+                got = "".join(picture.getbands())
+                raise InputError("wrong channels", where=path, expected="8-bit grey or RGB", got=got)
+            return picture.size
+    except OSError as error:
+        raise InputError("cannot be read as a picture", where=path) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,7 +55,9 @@ class Overview:
 
     @classmethod
     def of(cls, slide: Slide) -> Overview:
-        """Look at the slide. Raises `InputError` when no tissue is found on it."""
+        """Look at the slide. Raises `InputError` when it has no pixel size or no tissue is found on it."""
+        if not slide.frame.calibrated:
+            raise InputError("the slide has no pixel size", where=slide.info.path, expected="µm a pixel")
         image = slide.read(slide.frame.fit(OVERVIEW_PX))
         region = tissue_region(tissue_density(image))
         if not region.any():
@@ -155,10 +158,17 @@ class SlideStream:
             if len(self._open) >= OPEN:
                 for overview in self._open.popitem(last=False)[1]:
                     overview.slide.close()
-            source, target = self.pairs[number].opened()
-            for slide in (source, target):
-                if not slide.frame.calibrated:
-                    raise InputError("the slide has no pixel size", where=slide.info.path, expected="µm a pixel")
-            self._open[number] = (Overview.of(source), Overview.of(target))
+            with ExitStack() as stack:
+                slides = self.pairs[number].opened()
+                for slide in slides:
+                    stack.callback(slide.close)
+                self._open[number] = (Overview.of(slides[0]), Overview.of(slides[1]))
+                stack.pop_all()  # they stay open
         self._open.move_to_end(number)
         return self._open[number]
+
+    def close(self) -> None:
+        """Release the slides that are open in this process."""
+        while self._open:
+            for overview in self._open.popitem()[1]:
+                overview.slide.close()

@@ -1,0 +1,221 @@
+"""All objectives of `train translate` under one budget, and pyramid pix2pix's scales.
+
+    python benchmarks/translation.py --out FOLDER                 train what is missing, measure, print the tables
+    python benchmarks/translation.py --out FOLDER --steps 2000    go on with every run
+    python benchmarks/translation.py --out FOLDER --report --grid docs/images/translation.jpg
+
+Generated tiles are H&E and HER2 of neighbouring sections, misaligned by about a pixel, in folders laid out as BCI's.
+Every run sees the same number of them. Weights are chosen on `val` and measured on `test`. With STAINBRIDGE_DATA the
+runs of `real_jobs` begin on the real tiles there, some with the weights of a run on generated ones, and are measured on
+the real ones held out. A run that was stopped is gone on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+import yaml
+from torch import Tensor
+
+from stainbridge.datasets.generated_tiles import GeneratedTiles
+from stainbridge.imaging.similarity.ssim import ssim
+from stainbridge.learn.weights import read
+from stainbridge.metrics.stains import score_dab
+from stainbridge.nn.generators import Generator
+from stainbridge.translate.augment import scaled, unscaled, with_channels
+from stainbridge.translate.model import read_model
+from stainbridge.translate.picture_stream import read_picture
+from stainbridge.translate.task import distances
+from stainbridge.translate.training import GeneratedTissue
+
+TILE_PX, MPP = 128, 1.0
+#: Split, seed, tiles.
+SPLITS = (("train", 0, 1200), ("val", 1, 32), ("test", 2, 128))
+SETTINGS = {
+    "train": {"validate_every": 100, "save_every": 50, "picture_every": 100, "log_every": 50, "workers": 0},
+}
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run: `name` of its folder, the objective, settings over the preset's, and what it learns from."""
+
+    name: str
+    objective: str
+    settings: dict[str, Any]
+    data: Path
+    init: str = ""
+
+
+def generated_jobs(data: Path) -> list[Job]:
+    """The paired ones first: they take the least time."""
+
+    def scales(count: int) -> dict[str, Any]:
+        return {"translation": {"objective": {"scales": [25.0] * count}}}
+
+    return [
+        Job("pyramid-pix2pix", "pyramid-pix2pix", {}, data),
+        Job("pix2pix", "pix2pix", {}, data),
+        Job("pix2pix-unet", "pix2pix-unet", {}, data),
+        Job("pix2pixhd", "pix2pixhd", {}, data),
+        Job("cyclegan", "cyclegan", {}, data),
+        Job("supervised-patchnce", "supervised-patchnce", {}, data),
+        Job("pyramid-S1-S2", "pyramid-pix2pix", scales(2), data),
+        Job("pyramid-S1-S2-S3", "pyramid-pix2pix", scales(3), data),
+        Job("cyclegan-perceptual", "cyclegan-perceptual", {}, data),
+        Job("pyramid-float32", "pyramid-pix2pix", {"train": {"precision": "32"}}, data),
+    ]
+
+
+def real_jobs(data: Path) -> list[Job]:
+    tiles, dark = data / "tiles_he_ihc", data / "tiles_autofluorescence_he"
+    return [
+        Job("real-pyramid-tuned", "pyramid-pix2pix", {}, tiles, "pyramid-pix2pix"),
+        Job("real-pyramid-scratch", "pyramid-pix2pix", {}, tiles),
+        Job("real-pix2pix-tuned", "pix2pix", {}, tiles, "pix2pix"),
+        Job("real-unet-tuned", "pix2pix-unet", {}, tiles, "pix2pix-unet"),
+        Job("dark-pyramid", "pyramid-pix2pix", {}, dark),
+        Job("dark-pix2pix", "pix2pix", {}, dark),
+    ]
+
+
+def write_tiles(folder: Path) -> None:
+    """Generated tiles as pictures; those there are stay."""
+    for split, seed, count in SPLITS:
+        stream = GeneratedTiles(GeneratedTissue(), "HE", "HER2", TILE_PX, MPP, seed, paired=True)
+        for number in range(count):
+            paths = [folder / stain / split / f"{number:05d}.png" for stain in ("HE", "IHC")]
+            if all(path.exists() for path in paths):
+                continue
+            for path, picture in zip(paths, stream[number][:2], strict=True):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial = path.with_suffix(".partial.png")
+                PIL.Image.fromarray(np.moveaxis(unscaled(picture), 0, -1)).save(partial)
+                partial.rename(path)
+
+
+def train(job: Job, runs: Path, steps: int) -> None:
+    """Begin or go on with a run, in a process of its own."""
+    run = runs / job.name
+    command = [sys.executable, "-m", "stainbridge", "train", "translate", "--out", str(run), "--steps", str(steps)]
+    if (run / "last.safetensors").exists():
+        if read(run / "last.safetensors").header["place"]["step"] >= steps:
+            return
+        command += ["--resume"]
+    else:
+        settings = runs / f"{job.name}.yaml"
+        merged = {**SETTINGS, **job.settings, "train": {**SETTINGS["train"], **job.settings.get("train", {})}}
+        settings.write_text(yaml.safe_dump(merged))
+        command += ["--objective", job.objective, "--data", str(job.data), "--config", str(settings)]
+        command += ["--init", str(runs / job.init)] if job.init else []
+    print(f"{job.name} ...", flush=True)
+    subprocess.run(command, check=True)
+
+
+def measured(job: Job, runs: Path) -> dict[str, float] | None:
+    """Means over the held-out pairs of what the best weights make of them; None where there are no weights."""
+    run = runs / job.name
+    if not (run / "best.safetensors").exists():
+        return None
+    weights = read(run / "best.safetensors")
+    kept = run / "scores.json"
+    if kept.exists():
+        scores: dict[str, float] = json.loads(kept.read_text())
+        if scores["step"] == weights.header["step"]:
+            return {**scores, "steps": float(read(run / "last.safetensors").header["place"]["step"])}
+    network = read_model(run).to_target
+    rows = [_scores(network, scaled(source), scaled(target)) for source, target in held_pairs(job.data)]
+    scores = {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
+    scores |= {"step": float(weights.header["step"]), "tiles": float(len(rows))}
+    kept.write_text(json.dumps(scores))
+    return {**scores, "steps": float(read(run / "last.safetensors").header["place"]["step"])}
+
+
+def held_pairs(data: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    from stainbridge.datasets.tile_pictures import read_pictures
+
+    stains = ("HE", "IHC")
+    if (data / "HE" / "test").is_dir():
+        names = sorted(path.name for path in (data / "HE" / "test").iterdir())
+        files = [(data / "HE" / "test" / name, data / "IHC" / "test" / name) for name in names]
+    else:
+        held = read_pictures(str(data), stains, paired=True).held
+        files = list(zip(held.sources, held.targets, strict=True))
+    return [tuple(with_channels(read_picture(path), 3, path) for path in pair) for pair in files]  # type: ignore[misc]
+
+
+@torch.no_grad()
+def _scores(network: Generator, source: Tensor, target: Tensor) -> dict[str, float]:
+    made, real = network(source[None]), target[None]
+    scores = distances(made, real)
+    scores["ssim_uniform7"] = float(ssim(made, real, window="uniform7", span=2.0))
+    scores["dab_dice"] = score_dab(unscaled(made)[0], unscaled(real)[0]).positive_dice
+    return scores
+
+
+def table(jobs: Sequence[Job], runs: Path) -> str:
+    columns = ("psnr_db", "ssim_gaussian11", "ssim_uniform7", "l1", "dab_dice")
+    lines = ["| run | steps | PSNR dB | SSIM 11 | SSIM 7 | L1 (of 2) | DAB Dice |", "| --- " * 7 + "|"]
+    for job in jobs:
+        scores = measured(job, runs)
+        if scores is not None:
+            numbers = " | ".join(
+                f"{scores[name]:.2f}" if name == "psnr_db" else f"{scores[name]:.3f}" for name in columns
+            )
+            lines.append(f"| {job.name} | {scores['steps']:.0f} | {numbers} |")
+    return "\n".join(lines)
+
+
+@torch.no_grad()
+def grid(jobs: Sequence[Job], runs: Path, path: Path) -> None:
+    """A row a held-out tile: source, what each run makes of it in the order of the table, target."""
+    ready = [job for job in jobs if (runs / job.name / "best.safetensors").exists()]
+    pairs = held_pairs(jobs[0].data)
+    shown = pairs[:: max(1, len(pairs) // SHOWN)][:SHOWN]
+    networks = [read_model(runs / job.name).to_target for job in ready]
+    rows = []
+    for source, target in shown:
+        made = [unscaled(network(scaled(source)[None]))[0] for network in networks]
+        rows.append(np.concatenate([source, *made, target], axis=2))
+    PIL.Image.fromarray(np.moveaxis(np.concatenate(rows, axis=1), 0, -1)).save(path, quality=88)
+    print(f"{path}: source, {', '.join(job.name for job in ready)}, target")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, required=True, help="where tiles and runs are kept")
+    parser.add_argument("--steps", type=int, default=400, help="of every run on generated tiles; on real ones half")
+    parser.add_argument("--report", action="store_true", help="train nothing")
+    parser.add_argument("--grid", type=Path, help="write the picture grid there")
+    parser.add_argument("--only", nargs="+", help="names of runs")
+    arguments = parser.parse_args()
+    tiles, runs = arguments.out / "tiles", arguments.out / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    data = os.environ.get("STAINBRIDGE_DATA")
+    made, real = generated_jobs(tiles), real_jobs(Path(data)) if data else []
+    if not arguments.report:
+        write_tiles(tiles)
+        for job in made + real:
+            if not arguments.only or job.name in arguments.only:
+                train(job, runs, arguments.steps if job in made else arguments.steps // 2)
+    print(table(made, runs))
+    if real:
+        print("\n" + table(real, runs))
+    if arguments.grid:
+        grid(made, runs, arguments.grid)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Manifests of slides to train translations on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from stainbridge.datasets.slide_pairs import read_slide_pairs
+from stainbridge.errors import InputError
+from stainbridge.geometry.files import write_transform
+from stainbridge.geometry.transform import Affine
+from stainbridge.slides.open import open_slide
+
+
+@pytest.fixture
+def slides(tmp_path: Path) -> Path:
+    for name in ("he", "ki67"):
+        picture = PIL.Image.fromarray(np.full((30, 40, 3), 200, np.uint8))
+        picture.save(tmp_path / f"{name}.tif", resolution_unit=3, resolution=20000)  # 0.5 µm
+    return tmp_path
+
+
+def manifest(folder: Path, *rows: str, header: str = "fixed,moving,transform,split") -> Path:
+    table = folder / "manifest.csv"
+    table.write_text("\n".join([header, *rows]) + "\n")
+    return table
+
+
+def test_transforms_are_read_and_splits_kept(slides: Path) -> None:
+    with open_slide(slides / "he.tif") as fixed, open_slide(slides / "ki67.tif") as moving:
+        matrix = np.array([[1.0, 0, 3], [0, 1, -2], [0, 0, 1]])
+        write_transform(slides / "t.h5", Affine(matrix, fixed.frame, moving.frame))
+    found = read_slide_pairs(manifest(slides, "he.tif,ki67.tif,t.h5,train", "he.tif,ki67.tif,,test"))
+    assert (len(found.training), len(found.held)) == (1, 1)
+    transform = found.training[0].moving_from_fixed
+    assert transform is not None and found.held[0].moving_from_fixed is None
+    assert transform(np.array([[1.0, 5.0]])) == pytest.approx(np.array([[4.0, 3.0]]))
+    assert found.mpp == pytest.approx(0.5, rel=1e-3)
+
+
+def test_without_a_split_every_fifth_is_held_out_if_there_are_enough(slides: Path) -> None:
+    few = read_slide_pairs(manifest(slides, *["he.tif,ki67.tif"] * 2, header="fixed,moving"))
+    assert len(few.training) == len(few.held) == 2 and "too few" in few.note
+    many = read_slide_pairs(manifest(slides, *["he.tif,ki67.tif"] * 6, header="fixed,moving"))
+    assert (len(many.training), len(many.held), many.note) == (4, 2, "")
+
+
+def test_what_cannot_be_read_is_refused(slides: Path) -> None:
+    with pytest.raises(InputError, match="columns are missing; expected moving"):
+        read_slide_pairs(manifest(slides, "he.tif", header="fixed"))
+    with pytest.raises(InputError, match=r"no.tif: no such file"):
+        read_slide_pairs(manifest(slides, "he.tif,no.tif,,"))
+    with pytest.raises(InputError, match="unknown split; expected train or test; got dev"):
+        read_slide_pairs(manifest(slides, "he.tif,ki67.tif,,dev"))
+    with pytest.raises(InputError, match=r"no.h5: no such transform"):
+        read_slide_pairs(manifest(slides, "he.tif,ki67.tif,no.h5,"))

@@ -1,0 +1,116 @@
+"""Layouts of tiles to train translations on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from stainbridge.datasets.tile_pictures import read_pictures
+from stainbridge.errors import InputError
+
+HE_IHC = ("HE", "IHC")
+
+
+def fill(folder: Path, *names: str, side: int = 8) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        PIL.Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+def names(paths: tuple[Path, ...]) -> list[str]:
+    return [path.stem for path in paths]
+
+
+@pytest.fixture
+def bci(tmp_path: Path) -> Path:
+    for stain in HE_IHC:
+        fill(tmp_path / stain / "train", "0_1+", "1_3+", "2_0")
+        fill(tmp_path / stain / "test", "7_2+")
+    return tmp_path
+
+
+def test_bci_is_split_and_paired_by_name(bci: Path) -> None:
+    found = read_pictures(str(bci), HE_IHC, paired=True)
+    assert names(found.training.sources) == names(found.training.targets) == ["0_1+", "1_3+", "2_0"]
+    assert names(found.held.sources) == ["7_2+"]
+    assert found.training.sources[0].parent == bci / "HE" / "train"
+    assert found.held.targets[0].parent == bci / "IHC" / "test"
+    assert found.training.paired and found.held.paired
+
+
+def test_the_other_way_round(bci: Path) -> None:
+    found = read_pictures(str(bci), HE_IHC, paired=True, reverse=True)
+    assert found.training.sources[0].parent == bci / "IHC" / "train"
+    assert found.held.targets[0].parent == bci / "HE" / "test"
+
+
+def test_validation_tiles_choose_the_weights_where_there_are_some(bci: Path) -> None:
+    for stain in HE_IHC:
+        fill(bci / stain / "val", "v")
+    assert names(read_pictures(str(bci), HE_IHC, paired=True).held.sources) == ["v"]
+
+
+def test_an_unpaired_objective_takes_what_is_there_and_still_measures_pairs(bci: Path) -> None:
+    fill(bci / "HE" / "train", "more")
+    found = read_pictures(str(bci), HE_IHC, paired=False)
+    assert not found.training.paired and len(found.training.sources) == 4
+    assert found.held.paired
+    with pytest.raises(InputError, match=r"more.png: a picture without its partner"):
+        read_pictures(str(bci), HE_IHC, paired=True)
+
+
+def test_two_folders(tmp_path: Path) -> None:
+    first = fill(tmp_path / "he", *(f"a{n}" for n in range(10)))
+    second = fill(tmp_path / "ki67", *(f"b{n}" for n in range(5)))
+    found = read_pictures(f"{first},{second}", HE_IHC, paired=False)
+    assert (len(found.training.sources), len(found.held.sources)) == (8, 2)
+    assert (len(found.training.targets), len(found.held.targets)) == (4, 1)
+    assert not found.held.paired
+    with pytest.raises(InputError, match="a picture without its partner"):
+        read_pictures(f"{first},{second}", HE_IHC, paired=True)
+    with pytest.raises(InputError, match="nowhere: no pictures there"):
+        read_pictures(f"{first},{tmp_path / 'nowhere'}", HE_IHC, paired=False)
+
+
+def test_held_out_tiles_do_not_overlap_those_trained_on(tmp_path: Path) -> None:
+    """Tiles of 8 px every 4: the last fifth is held out, and its neighbours are left out."""
+    placed = [f"core_{y:02d}_{x:02d}" for y in range(0, 40, 4) for x in range(0, 40, 4)]
+    for side in "AB":
+        fill(tmp_path / side, *placed)
+    found = read_pictures(str(tmp_path), HE_IHC, paired=True)
+    assert len(found.held.sources) == 20
+    rows = [int(path.stem.split("_")[1]) for path in found.training.sources]
+    assert max(rows) == 24  # 32 and 36 are held out, 28 overlaps 32
+    assert "last 20 of 100" in found.note
+
+
+def test_panels_of_one_field(tmp_path: Path) -> None:
+    fill(tmp_path, *(f"{field}_{panel}" for field in ("lung", "bladder") for panel in ("IHC", "DAPI", "Seg")))
+    found = read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
+    assert names(found.training.sources) == ["bladder_IHC"] and names(found.training.targets) == ["bladder_DAPI"]
+    assert names(found.held.sources) == ["lung_IHC"]
+    (tmp_path / "lung_DAPI.png").unlink()
+    with pytest.raises(InputError, match=r"lung_DAPI.png: a picture without its partner"):
+        read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
+
+
+def test_one_pair_is_measured_on_too_and_says_so(tmp_path: Path) -> None:
+    for side in "AB":
+        fill(tmp_path / side, "only")
+    found = read_pictures(str(tmp_path), HE_IHC, paired=True)
+    assert found.training == found.held and "too few" in found.note
+
+
+def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        read_pictures(str(tmp_path / "none"), HE_IHC, paired=True)
+    with pytest.raises(InputError, match="no layout of tiles that is known here"):
+        read_pictures(str(tmp_path), HE_IHC, paired=True)
+    for stain in HE_IHC:
+        fill(tmp_path / stain / "test", "7")
+    with pytest.raises(InputError, match="no pictures to train on"):
+        read_pictures(str(tmp_path), HE_IHC, paired=True)
