@@ -44,7 +44,7 @@ def test_samples_are_made_once_and_found_again(tmp_path: Path) -> None:
 
 
 def test_every_sample_comes_once_a_turn(tmp_path: Path) -> None:
-    stream = KeptStream(PairStream(Blobs(), CONFIG, 3), tmp_path)
+    stream = KeptStream(PairStream(Blobs(), replace(CONFIG, square=False, patch_px=48), 3), tmp_path)
     totals = sorted(round(float(stream[number].tissue.sum())) for number in range(3, 6))
     assert totals == sorted(round(float(stream[number].tissue.sum())) for number in range(6, 9))
 
@@ -59,6 +59,14 @@ def test_the_truth_still_brings_one_onto_the_other(tmp_path: Path) -> None:
         before, after = ((p - sample.fixed_density).abs()[inside].mean() for p in (sample.moving_density, warped))
         ratios.append(float(after / before))
     assert np.median(ratios) < 0.5
+
+
+def test_whole_sections_are_deformed_anew(tmp_path: Path) -> None:
+    stream = KeptStream(PairStream(Blobs(), replace(CONFIG, kept=1), 3), tmp_path)
+    means = [stream[number].truth.mean((1, 2)) for number in range(6)]
+    apart = [float((one - other).abs().max()) for one in means for other in means if one is not other]
+    assert min(apart) > 0.1
+    assert float(torch.stack(means).abs().max()) < 0.25 * 64
 
 
 @pytest.mark.parametrize("way", range(8))

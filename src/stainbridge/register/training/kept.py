@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from stainbridge.register.training.augment import recoloured
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine
+from stainbridge.register.training.augment import deformation, recoloured
+from stainbridge.register.training.config import AugmentConfig
 from stainbridge.register.training.stream import PairStream, Sample
+from stainbridge.types import Matrix
 from stainbridge.whole import whole_file
 
 #: What is kept of a sample; what a network sees is coloured anew from the densities.
@@ -22,7 +28,9 @@ class KeptStream:
     """The first `config.kept` samples of `stream`, in half precision in `folder`. A `learn.task.Stream`.
 
     First in their order, then over and over in others; each time turned by quarters and mirrored, both pictures alike,
-    and in new contrasts, as number and seed say. Pictures must be square. Raises `InputError` as the stream does.
+    and in new contrasts, as number and seed say. Whole sections are kept with the elastic part of the deformation and
+    get another affine part each time; patches, which show nothing beyond their borders, keep theirs. Pictures must be
+    square. Raises `InputError` as the stream does.
     """
 
     stream: PairStream
@@ -33,16 +41,29 @@ class KeptStream:
         rng = np.random.default_rng([self.stream.seed, number, 1])
         way = int(rng.integers(8))
         kept = {name: laid(plane, way) for name, plane in self._kept(number).items()}
+        if self._whole:
+            kept = moved(kept, drawn_affine(rng, self.stream.config.augment, kept["tissue"].shape[-1]))
         fixed, moving = (
             torch.from_numpy(recoloured(rng, kept[f"{side}_density"][0].numpy(), self.stream.config.augment))[None]
             for side in ("fixed", "moving")
         )
         return Sample(fixed, moving, *(kept[name] for name in KEPT))
 
+    @property
+    def _whole(self) -> bool:
+        return self.stream.config.patch_px is None
+
+    @cached_property
+    def _made(self) -> PairStream:
+        """The stream that kept samples are made by."""
+        config = self.stream.config
+        still = replace(config.augment, rotation_deg=(0.0, 0.0), scale=(1.0, 1.0), shear_deg=(0.0, 0.0), shift=0.0)
+        return replace(self.stream, config=replace(config, augment=still)) if self._whole else self.stream
+
     def _kept(self, number: int) -> dict[str, Tensor]:
         path = self.folder / f"{self._index(number):06d}.npz"
         if not path.exists():
-            sample = self.stream[self._index(number)]
+            sample = self._made[self._index(number)]
             self.folder.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, **{name: getattr(sample, name).half().numpy() for name in KEPT})
@@ -55,6 +76,29 @@ class KeptStream:
             return index
         order = np.random.default_rng([self.stream.seed, turn, 2]).permutation(self.stream.config.kept)
         return int(order[index])
+
+
+def drawn_affine(rng: np.random.Generator, config: AugmentConfig, side: int) -> Matrix:
+    """The affine part of a drawn deformation of a picture `side` pixels wide and high: (2, 3), pixel index to index."""
+    drawn = deformation(rng, replace(config, elastic=0.0), Frame("view", side, side))
+    assert isinstance(drawn, Affine)
+    linear, shift = drawn.matrix[:2, :2], drawn.matrix[:2, 2]
+    return np.asarray(np.c_[linear, shift + linear @ [0.5, 0.5] - 0.5])
+
+
+def moved(kept: dict[str, Tensor], matrix: Matrix) -> dict[str, Tensor]:
+    """The fixed picture seen through an affine map (2, 3) of pixel indices, and the truth that goes with it."""
+    side = kept["tissue"].shape[-1]
+    index = np.stack(np.meshgrid(np.arange(side), np.arange(side)))
+    through = np.tensordot(matrix[:, :2], index, 1) + matrix[:, 2, None, None]
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    planes = np.concatenate([kept["fixed_density"], kept["tissue"], kept["truth"]])
+    seen = np.stack([cv2.warpAffine(plane, matrix, (side, side), flags=how) for plane in planes])
+    truth = seen[2:] + through - index
+    shown = (np.abs(index + truth - (side - 1) / 2) <= side / 2).all(axis=0)
+    fixed, tissue = seen[:1], ((seen[1:2] > 0.5) & shown).astype(np.float32)
+    new = {"fixed_density": fixed, "tissue": tissue, "truth": truth.astype(np.float32)}
+    return {**kept, **{name: torch.from_numpy(values) for name, values in new.items()}}
 
 
 def laid(planes: Tensor, way: int) -> Tensor:
