@@ -19,6 +19,7 @@ from stainbridge.cli import (
     phantom,
     register,
     train,
+    train_sharpen,
     train_translate,
     translate,
     warp,
@@ -41,6 +42,7 @@ app.add_typer(warp.app, name="warp")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(benchmark.app, name="benchmark")
 train.app.command("translate")(train_translate.translate)
+train.app.command("sharpen")(train_sharpen.sharpen)
 app.add_typer(train.app, name="train")
 app.command("translate")(translate.translate)
 app.add_typer(export.app, name="export")

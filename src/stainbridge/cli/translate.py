@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from stainbridge.slides.slide import Slide
     from stainbridge.translate.apply import ApplyConfig
     from stainbridge.translate.model import Model
+    from stainbridge.translate.sharpen import Sharpening
 
 DEFAULT_TILE = 1024
 
@@ -30,6 +33,9 @@ def translate(
     slide_mpp: Annotated[
         float | None,
         typer.Option("--slide-mpp", help="µm per full-resolution pixel, where the file errs or is silent."),
+    ] = None,
+    sharpen: Annotated[
+        Path | None, typer.Option("--sharpen", help="Sharpen the result: a run of train sharpen.", metavar="RUN")
     ] = None,
     glass: Annotated[bool, typer.Option("--glass", help="Translate glass too; else it becomes white.")] = False,
     format: Annotated[
@@ -56,21 +62,22 @@ def translate(
     Example:
         stainbridge translate he.svs --model he-to-ki67 --out ki67.ome.tiff
         stainbridge translate he.svs --model he-to-ki67 --out ki67.tiff --mpp 1.0 --device cuda --precision 16
+        stainbridge translate he.svs --model he-to-ki67 --sharpen x2-run --out sharp.ome.tiff
     """
     from stainbridge.slides.write import write_slide
     from stainbridge.translate.apply import ApplyConfig
     from stainbridge.translate.inference import halving
     from stainbridge.translate.model import read_model
+    from stainbridge.translate.sharpen import read_sharpening
     from stainbridge.translate.tiling import least_tile
 
     check_output(out, slide)
     found = read_model(model)
-    found = found.reversed() if reverse else found
-    make = partial(_translated, slide, slide_mpp, found, out)
+    sharpening = None if sharpen is None else read_sharpening(sharpen)
+    job = _Job(slide, slide_mpp, found.reversed() if reverse else found, sharpening, out)
 
     def attempt(tile_px: int) -> None:
-        config = ApplyConfig(tile_px, device, precision, mpp, glass, seed)
-        with make(config) as shown, progress_bar() as progress:
+        with job.shown(ApplyConfig(tile_px, device, precision, mpp, glass, seed)) as shown, progress_bar() as progress:
             write_slide(
                 shown,
                 out,
@@ -90,15 +97,31 @@ def format_of(out: Path) -> Literal["ome-tiff", "tiff"]:
     return "ome-tiff" if ".ome." in out.name else "tiff"
 
 
-def _translated(path: Path, slide_mpp: float | None, model: Model, out: Path, config: ApplyConfig) -> Slide:
-    from stainbridge.slides.open import open_slide
-    from stainbridge.translate.apply import plan_of, translated
-    from stainbridge.translate.parts import Parts
+@dataclass(frozen=True)
+class _Job:
+    """What is to be made of which slide."""
 
-    source = open_slide(path, mpp=slide_mpp)
-    try:
-        plan = plan_of(path, model.path, config, target=model.target, slide_mpp=slide_mpp)
-        return translated(source, model, config, say, partial(Parts.open, parts_folder(out) / "translated", plan))
-    except BaseException:
-        source.close()
-        raise
+    slide: Path
+    slide_mpp: float | None
+    model: Model
+    sharpening: Sharpening | None
+    out: Path
+
+    def shown(self, config: ApplyConfig) -> Slide:
+        """The translated slide, sharpened where that is wanted; closing it closes the file."""
+        from stainbridge.slides.open import open_slide
+        from stainbridge.translate.apply import plan_of, translated
+        from stainbridge.translate.parts import Parts
+        from stainbridge.translate.sharpen import sharpened
+
+        folder, source = parts_folder(self.out), open_slide(self.slide, mpp=self.slide_mpp)
+        with ExitStack() as opened:
+            opened.enter_context(source)
+            plan = plan_of(config, self.slide, self.model.path, target=self.model.target, slide_mpp=self.slide_mpp)
+            shown = translated(source, self.model, config, say, partial(Parts.open, folder / "translated", plan))
+            if self.sharpening is not None:
+                plan = {**plan, "sharpening": plan_of(config, self.sharpening.path)}
+                parts = partial(Parts.open, folder / "sharpened", plan)
+                shown = sharpened(shown, self.sharpening, config, say, shown.tissue, parts)
+            opened.pop_all()  # nothing failed: the slide is the caller's to close
+            return shown

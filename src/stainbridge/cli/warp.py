@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stainbridge.cli.output import progress_bar
+from stainbridge.cli.sharpening import write_sharpened
 from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def slide(
     ] = None,
     quality: Annotated[int, typer.Option("--quality", help="Quality of JPEG.", min=1, max=100)] = 85,
     threads: Annotated[int | None, typer.Option("--threads", help="[default: all cores]", min=1)] = None,
+    sharpen: Annotated[
+        Path | None, typer.Option("--sharpen", help="Sharpen the result: a run of train sharpen.", metavar="RUN")
+    ] = None,
     moving: Annotated[
         Path | None, typer.Option("--moving", help="Where the moving slide is now, if it was moved since.")
     ] = None,
@@ -49,27 +53,40 @@ def slide(
     Example:
         stainbridge warp slide result --out ki67-on-he.ome.tiff
         stainbridge warp slide result --out ki67-on-he.tiff --format tiff --crop overlap
+        stainbridge warp slide result --out sharp.ome.tiff --sharpen x2-run
     """
     from stainbridge.register.store import load_stored
     from stainbridge.slides.write import write_slide
 
     stored = load_stored(result)
-    with (
-        _open_moving(stored, moving) as source,
-        stored.registration.warp_slide(source, crop=crop) as warped,
-        progress_bar() as progress,
-    ):
-        _refuse_same(out, Path(source.info.path))
-        write_slide(
-            warped,
-            out,
-            format=format,
-            compression=compression,
-            quality=quality,
-            threads=threads,
-            progress=lambda done, total: progress("writing the warped slide", done / total),
-            overwrite=True,
-        )
+
+    def opened() -> Slide:
+        source = _open_moving(stored, moving)
+        try:
+            _refuse_same(out, Path(source.info.path))
+            return stored.registration.warp_slide(source, crop=crop)
+        except BaseException:
+            source.close()
+            raise
+
+    def write(warped: Slide) -> None:
+        with progress_bar() as progress:
+            write_slide(
+                warped,
+                out,
+                format=format,
+                compression=compression,
+                quality=quality,
+                threads=threads,
+                progress=lambda done, total: progress("writing the warped slide", done / total),
+                overwrite=True,
+            )
+
+    if sharpen is not None:
+        write_sharpened(sharpen, opened, write, out, (result / "registration.json",), crop)
+        return
+    with opened() as warped:
+        write(warped)
 
 
 @app.command("points")

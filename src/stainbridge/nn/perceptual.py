@@ -37,13 +37,15 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class PerceptualConfig:
     """`weights`: a converted file, or "" for the stand-in of `width` and `seed`. `layers` counts convolutions from 0.
 
-    Layer 3 is relu2_2 and 6 relu3_3; CycGANRegNet does not say which it uses.
+    Layer 3 is relu2_2 and 6 relu3_3; CycGANRegNet does not say which it uses. Features that are not `activated` are
+    those before the ReLU, as ESRGAN compares them.
     """
 
     weights: str = ""
     layers: tuple[int, ...] = (3,)
     width: int = 64
     seed: int = 0
+    activated: bool = True
 
     def __post_init__(self) -> None:
         convolutions = sum(count for count, _ in BLOCKS)
@@ -54,7 +56,7 @@ class PerceptualConfig:
 
 
 class PerceptualNet(nn.Module):
-    """Pictures (N, 3, H, W) in −1 … 1 to features (N, C, h, w) after the ReLU of each of `layers`. Frozen.
+    """Pictures (N, 3, H, W) in −1 … 1 to features (N, C, h, w) of each of `layers`. Frozen.
 
     Raises `InputError` when the file of weights is missing, no safetensors or not VGG-16's.
     """
@@ -82,10 +84,10 @@ class PerceptualNet(nn.Module):
         number = -1
         for layer in self.features:
             x = layer(x)
-            if isinstance(layer, nn.ReLU):
-                number += 1
-                if number in self.config.layers:
-                    found.append(x)
+            number += isinstance(layer, nn.Conv2d)
+            wanted = nn.ReLU if self.config.activated else nn.Conv2d
+            if isinstance(layer, wanted) and number in self.config.layers:
+                found.append(x)
         return found
 
 

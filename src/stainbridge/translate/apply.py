@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -114,12 +113,10 @@ def working_frame(slide: Slide, trained: float | None, wanted: float | None, tol
     return near[0] if near else own.at_mpp(mpp)
 
 
-def plan_of(slide: Path, weights: Path, config: ApplyConfig, **more: object) -> Mapping[str, Any]:
-    """What a kept tile depends on, as plain values."""
-    stat = slide.stat()
+def plan_of(config: ApplyConfig, *files: Path, **more: object) -> Mapping[str, Any]:
+    """What a kept tile depends on, as plain values: how, of which files as they are now, and what else."""
     return {
-        "slide": {"path": str(slide.resolve()), "bytes": stat.st_size, "changed": stat.st_mtime_ns},
-        "weights": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "files": [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files],
         "version": version("stainbridge"),
         **{key: value for key, value in asdict(config).items() if key != "device"},
         **more,

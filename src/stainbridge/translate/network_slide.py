@@ -65,6 +65,11 @@ class NetworkSlide(PyramidSlide):
         self._down, self._across = tiles
         self._tissue, self._parts, self._cache = tissue, parts, TileCache(CACHE_BYTES)
 
+    @property
+    def tissue(self) -> TissueMap | None:
+        """Where it is not white; None where it is made all over."""
+        return self._tissue
+
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
         factor = self._made.factor
         total = np.zeros((height, width, self._made.channels), np.float32)

@@ -15,6 +15,9 @@ from stainbridge.slides.slide import Slide
 from stainbridge.types import Mask, Pixels, Plane
 
 OVERVIEW_PX = 1024
+#: As far from tissue as the last, a share of the overview's longer side, what is denser than the first, blurred by the
+#: second in pixels, is no glass either: fat, mucus, scattered cells. Further away it may be dirt or uneven light.
+FAINT, BLUR_PX, NEAR = 0.15, 1.5, 0.1
 #: Around tissue everything counts as far as the first, and nothing beyond the second, in pixels of the overview.
 KEPT_PX, GONE_PX = 8.0, 20.0
 
@@ -30,8 +33,14 @@ class TissueMap:
     def of(cls, slide: Slide) -> Self:
         """Found on an overview; a slide on which no tissue is found counts as tissue all over."""
         overview = slide.read(slide.frame.fit(OVERVIEW_PX))
-        region = tissue_region(tissue_density(overview))
-        return cls(_softened(region) if region.any() else np.ones(region.shape, np.float32), overview.frame)
+        density = tissue_density(overview)
+        region = tissue_region(density)
+        if not region.any():
+            return cls(np.ones(region.shape, np.float32), overview.frame)
+        near = _distance(region) < NEAR * max(region.shape)
+        faint = near & (cv2.GaussianBlur(density, (0, 0), BLUR_PX) > FAINT)
+        weight = np.clip((GONE_PX - _distance(region | faint)) / (GONE_PX - KEPT_PX), 0, 1)
+        return cls(np.asarray(weight, np.float32), overview.frame)
 
     def on(self, frame: Frame) -> Plane:
         """The weights (H, W) of a frame's pixels."""
@@ -61,6 +70,6 @@ def tissue_tiles(slide: Slide, frame: Frame, tissue: TissueMap, side_px: int, co
     return [slide.read(places[number]).pixels for number in sorted(drawn)]
 
 
-def _softened(region: Mask) -> Plane:
-    distance = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.asarray(np.clip((GONE_PX - distance) / (GONE_PX - KEPT_PX), 0, 1), np.float32)
+def _distance(region: Mask) -> Plane:
+    """Pixels to the region, (h, w)."""
+    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
