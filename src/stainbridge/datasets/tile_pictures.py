@@ -41,9 +41,10 @@ def read_pictures(data: str, stains: tuple[str, str], paired: bool, reverse: boo
     note = ""
     if held is None:
         sides, held, note = _apart(sides, paired or aligned)
-    turned = slice(None, None, -1 if reverse else 1)
-    training = Pictures(*(tuple(side) for side in sides[turned]), paired=paired)
-    return PictureSet(training, Pictures(*(tuple(side) for side in held[turned]), paired=paired or aligned), note)
+    if reverse:
+        sides, held = sides[::-1], held[::-1]
+    training = Pictures(tuple(sides[0]), tuple(sides[1]), paired)
+    return PictureSet(training, Pictures(tuple(held[0]), tuple(held[1]), paired or aligned), note)
 
 
 def _sides(data: str, stains: tuple[str, str], paired: bool) -> tuple[Sides, Sides | None, bool]:

@@ -55,7 +55,7 @@ def train(
     task = make_task()
     layout = torch.channels_last if config.channels_last else torch.preserve_format
     for network in task.networks.values():
-        network.to(fabric.device, memory_format=layout)
+        network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]  # torch does not declare it
     stepper = Stepper(fabric, task)
     place = resume(folder / LAST, task) if go_on else Place()
     source = batches(data.training, config.batch, config.workers, place.position, fabric.global_rank, fabric.world_size)

@@ -58,7 +58,7 @@ class CoarseToFineGenerator(nn.Module):
         super().__init__()
         self.config = config
         self.coarse = ResNetGenerator(config.coarse)
-        self.period = self.coarse.period * 2**config.enhancers
+        self.period: int = self.coarse.period * 2**config.enhancers
         widths = [config.coarse.width // 2 ** (i + 1) for i in range(config.enhancers)]
         self.enhancers = nn.ModuleList(Enhancer(width, config) for width in widths)
         del self.coarse.head  # the finest features are looked at, its own only where there are no others
@@ -68,7 +68,7 @@ class CoarseToFineGenerator(nn.Module):
     @property
     def reach(self) -> int:
         """How many pixels around it a pixel put out depends on, but for what normalisation takes from all of them."""
-        halvings = 2**self.config.enhancers
+        halvings: int = 2**self.config.enhancers
         return (self.coarse.reach + 1) * halvings + (4 * self.config.blocks + 4) * (halvings - 1)
 
     def forward(self, pictures: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class InstanceNorm(nn.InstanceNorm2d):
         """x with mean 0 and variance 1 over H and W."""
         if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
-        return torch.cat([F.batch_norm(one, None, None, training=True, eps=self.eps) for one in x.split(1)])
+        return torch.cat([F.batch_norm(one, None, None, training=True, eps=self.eps) for one in torch.split(x, 1)])
 
 
 def normalisation(norm: Norm, channels: int) -> nn.Module:

@@ -52,7 +52,7 @@ class ResNetGenerator(nn.Module):
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.period = 2**config.halvings
+        self.period: int = 2**config.halvings
         widths = [config.width * 2**i for i in range(config.halvings + 1)]
         steps = list(pairwise(widths))
         self.stem = stem(config.source_channels, widths[0], config.norm)

@@ -49,7 +49,7 @@ class UNetGenerator(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.period = 2**config.halvings
+        self.period: int = 2**config.halvings
         widths = [config.width * min(2**i, 8) for i in range(config.halvings)]
         lowest = config.halvings - 1
         bias = needs_bias(config.norm)

@@ -81,7 +81,7 @@ class PictureStream:
         path = paths[shuffled(seed, number, len(paths))]
         pixels = with_channels(read_picture(path), channels, path)
         try:
-            cut = Cut.drawn(rng, *pixels.shape[1:], self.tile_px, self.turned)
+            cut = Cut.drawn(rng, pixels.shape[1], pixels.shape[2], self.tile_px, self.turned)
         except InputError as error:
             raise InputError(
                 error.what, where=path, expected=error.expected, got=error.got, remedy=error.remedy
@@ -95,7 +95,7 @@ def read_picture(path: Path) -> Pixels:
     if stored is None:
         raise InputError("cannot be read as a picture", where=path)
     if stored.ndim == 2:
-        return stored[None]
+        return np.asarray(stored[None])
     if stored.shape[2] != 3:
         raise InputError("wrong channels", where=path, expected="grey or RGB", got=stored.shape[2])
     return np.ascontiguousarray(np.moveaxis(stored[..., ::-1], -1, 0))
