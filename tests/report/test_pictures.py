@@ -44,6 +44,14 @@ def test_density_shows_tissue_alike_however_strong_its_stain(tissue: tuple[int, 
     assert np.median(outside(plane)) < 0.05
 
 
+def test_density_of_unevenly_lit_glass_is_nought() -> None:
+    slide = brightfield((180, 60, 140))
+    light = np.linspace(0.85, 1.0, 80)
+    plane = density(image((slide.pixels * light).astype(np.uint8)))
+    assert (outside(plane) < 0.1).mean() > 0.95
+    assert np.median(plane[INSIDE]) == pytest.approx(0.5, abs=0.1)
+
+
 @pytest.mark.parametrize("kind", ["16-bit", "dark RGB"])
 def test_density_of_fluorescence_is_its_brightness(kind: str) -> None:
     pixels = np.random.default_rng(0).normal(10, 1, (3, 60, 80))

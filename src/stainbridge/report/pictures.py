@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from stainbridge.imaging.glass import uneven_light
 from stainbridge.imaging.image import Image
-from stainbridge.types import Plane
+from stainbridge.types import Mask, Plane
 
 Picture: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3)
 
@@ -35,15 +36,16 @@ def viewable(image: Image) -> Picture:
 def density(image: Image) -> Plane:
     """How much tissue each pixel shows, (H, W) in 0..1, whatever the stain: 0 is background, the median of tissue ½.
 
-    The background is taken to be bright in RGB pictures, unless most of the picture is dark, and dark in all others.
-    Pixels that are not valid are 0.
+    The background is taken to be bright in RGB pictures, unless most of the picture is dark, and dark in all others. A
+    bright one that is lit unevenly is evened out. Pixels that are not valid are 0.
     """
     grey = np.asarray(image.pixels, np.float32).mean(axis=0)
     inside = grey[image.valid]
     if not inside.size:
         return np.zeros_like(grey)
     if _is_rgb(image) and float(np.median(inside)) >= DARK_MEDIAN:
-        grey, inside = -grey, -inside
+        grey = _evenly_lit(255 - grey, ~image.valid)
+        inside = grey[image.valid]
     low, high = np.percentile(inside, (0.5, 99.5)).tolist()
     reach = high - low
     if reach <= 1e-6 * max(abs(low), abs(high)):  # a flat picture
@@ -54,6 +56,12 @@ def density(image: Image) -> Plane:
     # An equal middle for both stains, or the fainter one would not be seen in an overlay.
     lifted = np.clip(contrast, 0, 1) ** (np.log(0.5) / np.log(middle))
     return np.asarray(np.where(image.valid, lifted, 0), np.float32)
+
+
+def _evenly_lit(darkness: Plane, ignore: Mask) -> Plane:
+    """A plane (H, W), 0 white to 255 black, on which bare glass is equally dark all over, where enough of it shows."""
+    light = uneven_light(darkness * np.float32(1 / 255), ignore)
+    return darkness if light is None else np.asarray(darkness - 255 * light)
 
 
 def _commonest(values: npt.NDArray[np.float32], low: float, high: float) -> float:
