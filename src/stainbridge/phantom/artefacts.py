@@ -54,8 +54,8 @@ class PenMark(Artefact):
         points = np.array(self.path) * slide.size_um
         width_px = max(1, round(self.width * min(slide.size_um) / frame.mpp[0]))
         cv2.polylines(cover, [_fixed(around, points)], False, 255, width_px, cv2.LINE_AA, _BITS)
-        ink = self.opacity * _cropped(cover)
-        light *= 1 - ink * (1 - np.array(self.colour, np.float32))
+        where, share = _drawn(cover)
+        light[where] *= 1 - self.opacity * share * (1 - np.array(self.colour, np.float32))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Dust(Artefact):
             radius = self.radius_um * rng.uniform(0.3, 1.6) * rng.uniform(0.5, 1.3, len(turn))
             outline = middle + np.stack([np.cos(turn), rng.uniform(0.4, 1) * np.sin(turn)], axis=1) * radius[:, None]
             cv2.fillPoly(cover, [_fixed(around, outline)], int(rng.integers(120, 230)), cv2.LINE_AA, _BITS)
-        light *= 1 - _cropped(cover)
+        where, share = _drawn(cover)
+        light[where] *= 1 - share
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class ScaleBar(Artefact):
         anchor = np.rint(around.to_px(np.array([[4 * unit, height_um - 5 * unit]]))[0]).astype(int)
         size = max(unit / frame.mpp[0] / 13, 0.15)
         cv2.putText(cover, text, anchor.tolist(), cv2.FONT_HERSHEY_SIMPLEX, size, 255, max(1, round(size * 2)))
-        light *= 1 - _cropped(cover)
+        where, share = _drawn(cover)
+        light[where] *= 1 - share
 
 
 @dataclass(frozen=True)
@@ -148,9 +150,12 @@ def _canvas(frame: Frame) -> tuple[npt.NDArray[np.uint8], Frame]:
     return np.zeros((around.height, around.width), np.uint8), around
 
 
-def _cropped(cover: npt.NDArray[np.uint8]) -> Light:
-    """What was drawn on the frame itself, (H, W, 1) in 0..1."""
-    return np.asarray(cover[_RIM:-_RIM, _RIM:-_RIM, None] / np.float32(255), np.float32)
+def _drawn(cover: npt.NDArray[np.uint8]) -> tuple[tuple[slice, slice], Light]:
+    """The part of the frame itself that was drawn on, and how much there, (h, w, 1) in 0..1."""
+    inner = cover[_RIM:-_RIM, _RIM:-_RIM]
+    x, y, width, height = cv2.boundingRect(inner)
+    where = slice(y, y + height), slice(x, x + width)
+    return where, np.asarray(inner[where][..., None] / np.float32(255), np.float32)
 
 
 def _fixed(frame: Frame, points_um: Points) -> npt.NDArray[np.int32]:

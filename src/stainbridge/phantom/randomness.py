@@ -15,8 +15,6 @@ from stainbridge.types import Plane
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 
-#: Lattices with more nodes than this a side are interpolated by sparse products.
-SPARSE_FROM = 48
 #: Mean of the sum of squared cubic B-spline weights: what interpolation leaves of variance in one dimension.
 _SPLINE_VARIANCE = 151 / 315
 
@@ -64,10 +62,14 @@ def noise(frame: Frame, scale_um: float, key: int, z_um: float | None = None) ->
     else:
         weight_z, first_z = _spline_weights(z_um / scale_um - 0.5, 1.0, 1)
         layers = ((key + 0x9E3779B1 * (first_z + layer)) % 2**32 for layer in range(4))
-        stack = [2 * uniform(columns, rows, layer) - 1 for layer in layers]
-        coefficients, dimensions = np.tensordot(weight_z[0], np.stack(stack), 1), 3
+        planes = (2 * uniform(columns, rows, layer) - 1 for layer in layers)
+        coefficients = np.sum([w * plane for w, plane in zip(weight_z.data, planes, strict=True)], axis=0)
+        dimensions = 3
     normal = np.float32(1 / np.sqrt(_SPLINE_VARIANCE**dimensions / 3))
-    return np.ascontiguousarray((weight_x @ (weight_y @ (coefficients * normal)).T).T, np.float32)
+    # Along x first: what is transposed is small then. Sparse also where there are few nodes: dense products are handed
+    # to threads that spin.
+    along_x = np.ascontiguousarray((weight_x @ (coefficients * normal).T).T)
+    return np.asarray(weight_y @ along_x, np.float32)
 
 
 @lru_cache(maxsize=256)
@@ -78,11 +80,9 @@ def _spline_weights(start: float, step: float, count: int) -> tuple[Any, int]:
     t = position - base
     taps = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
     first = int(base[0]) - 1
-    weights = np.zeros((count, int(base[-1]) - first + 3), np.float32)
-    rows = np.arange(count)
-    for tap in range(4):
-        weights[rows, base - 1 + tap - first] = taps[:, tap]
-    return weights if weights.shape[1] < SPARSE_FROM else csr_array(weights), first
+    nodes = base[:, None] + np.arange(-1, 3) - first
+    weights = taps.astype(np.float32).ravel(), nodes.ravel(), np.arange(0, 4 * count + 1, 4)
+    return csr_array(weights, shape=(count, int(base[-1]) - first + 3)), first
 
 
 def bands(phase: Plane, key: int) -> Plane:
