@@ -145,7 +145,10 @@ class AffineTraining:
                 ObjectiveConfig("ncc"),
                 OptimiserConfig(1e-4, 0.995, epoch_steps=23),  # 230 pairs are an epoch
             )
-        contrast = AugmentConfig(**{**vars(spread), "shear_deg": (-6.0, 6.0), "contrast": 0.3, "noise": 0.03})
+        left = AugmentConfig(  # by the search, or a little more
+            rotation_deg=(-10.0, 10.0), scale=(0.9, 1.11), shear_deg=(-6.0, 6.0), shift=0.04, elastic=0.01
+        )
+        contrast = AugmentConfig(**{**vars(left), "contrast": 0.3, "noise": 0.03})
         return cls(
             TrainConfig(steps=20000, batch=16, held=64),
             network,
