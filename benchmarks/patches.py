@@ -19,6 +19,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -89,7 +90,8 @@ def elastix() -> Method:
     def bend(fixed: Tensor, moving: Tensor) -> Tensor:
         images = [itk.image_from_array(picture[0, 0].numpy()) for picture in (fixed, moving)]
         _, found = itk.elastix_registration_method(*images, parameter_object=parameters, log_to_console=False)
-        field = itk.array_from_image(itk.transformix_deformation_field(images[1], found))
+        with TemporaryDirectory() as folder:  # it also leaves a file
+            field = itk.array_from_image(itk.transformix_deformation_field(images[1], found, output_directory=folder))
         return torch.from_numpy(np.moveaxis(field, -1, 0)[None].astype(np.float32))
 
     return bend
