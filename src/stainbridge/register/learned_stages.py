@@ -26,7 +26,8 @@ from stainbridge.slides.slide import Slide
 APART = 0.05
 #: A score that rises by less has not improved: a network that does next to nothing would take an optimiser's place.
 MARGIN = 0.002
-NAMES = ("affine-net", "learned field")
+#: What the stages are called in a registration's record.
+AFFINE, FIELD = "affine-net", "learned field"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class AffineStage:
         return distinct(found, fixed, self.config.keep, APART)
 
     def _record(self, began: float, accepted: bool, before: float, after: float, note: str) -> StageRecord:
-        return StageRecord(NAMES[0], accepted, time.perf_counter() - began, before, after, note, asdict(self.config))
+        return StageRecord(AFFINE, accepted, time.perf_counter() - began, before, after, note, asdict(self.config))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class FieldStage:
         accepted = after > before + MARGIN and folded == 0
         note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than the affine")
         seconds = time.perf_counter() - began
-        record = StageRecord(NAMES[1], accepted, seconds, before, after, note, asdict(self.config))
+        record = StageRecord(FIELD, accepted, seconds, before, after, note, asdict(self.config))
         return (field if accepted else None), record
 
     def _field(
