@@ -48,6 +48,16 @@ def test_without_a_split_every_fifth_is_held_out_if_there_are_enough(slides: Pat
     assert (len(many.training), len(many.held), many.note) == (4, 2, "")
 
 
+def test_pixel_sizes_may_be_given(slides: Path) -> None:
+    table = manifest(slides, "he.tif,ki67.tif,0.25,1", header="fixed,moving,fixed_mpp,moving_mpp")
+    found = read_slide_pairs(table)
+    assert found.mpp == 0.25
+    with found.training[0].open_moving() as moving:
+        assert moving.frame.mpp == (1.0, 1.0)
+    with pytest.raises(InputError, match="not a number; expected fixed_mpp"):
+        read_slide_pairs(manifest(slides, "he.tif,ki67.tif,quarter,1", header="fixed,moving,fixed_mpp,moving_mpp"))
+
+
 def test_what_cannot_be_read_is_refused(slides: Path) -> None:
     with pytest.raises(InputError, match="columns are missing; expected moving"):
         read_slide_pairs(manifest(slides, "he.tif", header="fixed"))

@@ -157,7 +157,7 @@ def _manifest_mpp(data: str) -> float | None:
 
     mpp = read_slide_pairs(Path(data)).mpp
     if mpp is None:
-        raise InputError("the first slide has no pixel size", where=data, remedy="add --mpp")
+        raise InputError("the first slide has no pixel size", where=data, remedy="give it in the column fixed_mpp")
     return mpp
 
 

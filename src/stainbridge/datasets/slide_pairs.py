@@ -1,7 +1,7 @@
 """A manifest of slides to train a translation on: a CSV of `fixed` and `moving`, and how they lie on each other.
 
-`transform` is what `stainbridge register` wrote, its folder or its transform.h5, or empty; `split` "train" or "test".
-Paths are relative to the table.
+`transform` is what `stainbridge register` wrote, its folder or its transform.h5, or empty; `split` "train" or "test";
+`fixed_mpp` and `moving_mpp` pixel sizes in µm of slides that do not know theirs. Paths are relative to the table.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from stainbridge.datasets.table import Row, existing, read_table
+from stainbridge.datasets.table import Row, existing, numbers, read_table
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.transform import Transform
 from stainbridge.register.store import load
+from stainbridge.slides.case import OpenSlideFunction
 from stainbridge.slides.open import open_slide
 from stainbridge.translate.slide_stream import SlidePair
 
@@ -63,15 +64,22 @@ def _split(row: Row, table: Path) -> str:
 
 
 def _pair(row: Row, table: Path, reverse: bool) -> SlidePair:
-    fixed, moving = (existing([table.parent], row[column], table) for column in COLUMNS)
+    fixed, moving = (_opener(row, column, table) for column in COLUMNS)
     transform = _transform(table.parent / row["transform"], fixed, moving) if row.get("transform") else None
-    return SlidePair(partial(open_slide, fixed), partial(open_slide, moving), transform, reverse)
+    return SlidePair(fixed, moving, transform, reverse)
 
 
-def _transform(path: Path, fixed: Path, moving: Path) -> Transform:
+def _opener(row: Row, column: str, table: Path) -> OpenSlideFunction:
+    path, mpp = existing([table.parent], row[column], table), f"{column}_mpp"
+    if not row.get(mpp):
+        return partial(open_slide, path)
+    return partial(open_slide, path, mpp=float(numbers(row, (mpp,), f"{table}: {row[column]}")[0]))
+
+
+def _transform(path: Path, fixed: OpenSlideFunction, moving: OpenSlideFunction) -> Transform:
     if path.is_dir():
         return load(path).transform
     if not path.is_file():
         raise InputError("no such transform", where=path, expected="a folder of register, or transform.h5")
-    with open_slide(fixed) as first, open_slide(moving) as second:
+    with fixed() as first, moving() as second:
         return read_transform(path, first.frame, second.frame)

@@ -57,7 +57,8 @@ class Overview:
     def of(cls, slide: Slide) -> Overview:
         """Look at the slide. Raises `InputError` when it has no pixel size or no tissue is found on it."""
         if not slide.frame.calibrated:
-            raise InputError("the slide has no pixel size", where=slide.info.path, expected="µm a pixel")
+            remedy = "give it in the manifest: fixed_mpp, moving_mpp"
+            raise InputError("the slide has no pixel size", where=slide.info.path, remedy=remedy)
         image = slide.read(slide.frame.fit(OVERVIEW_PX))
         region = tissue_region(tissue_density(image))
         if not region.any():
