@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.translate.tiling import TileAxis, least_tile
+from stainbridge.translate.tiling import TileAxis, least_tile, usual_tile
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,10 @@ def test_tiles_that_are_too_small() -> None:
     with pytest.raises(InputError, match="expected at least 512; got 256"):
         TileAxis.of(1000, 256, 10, 256)
     assert least_tile(4) == 128
+
+
+@pytest.mark.parametrize(
+    ("reach", "period", "side"), [(90, 4, 1024), (206, 16, 1024), (702, 32, 2048), (1024, 256, 2048)]
+)
+def test_networks_that_reach_far_are_shown_more(reach: int, period: int, side: int) -> None:
+    assert usual_tile(reach, period) == side

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from stainbridge.translate.model import Model
     from stainbridge.translate.sharpen import Sharpening
 
-DEFAULT_TILE = 1024
-
 
 def translate(
     slide: Annotated[Path, typer.Argument(help="The slide to translate.", metavar="SLIDE")],
@@ -50,7 +48,10 @@ def translate(
     precision: Annotated[
         Literal["32", "bf16", "16"], typer.Option("--precision", help="bf16 and 16 are faster, to a few grey levels.")
     ] = "32",
-    tile: Annotated[int, typer.Option("--tile", help="Pixels a side that the network is shown.", min=1)] = DEFAULT_TILE,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", help="Pixels a side that the network is shown.  [default: 1024 or 2048]", min=1),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Draws the tiles whose statistics are the slide's.", min=0)] = 0,
 ) -> None:
     """Write a slide as a trained model translates it, at the model's pixel size.
@@ -69,7 +70,7 @@ def translate(
     from stainbridge.translate.inference import halving
     from stainbridge.translate.model import read_model
     from stainbridge.translate.sharpen import read_sharpening
-    from stainbridge.translate.tiling import least_tile
+    from stainbridge.translate.tiling import least_tile, usual_tile
 
     check_output(out, slide)
     found = read_model(model)
@@ -77,19 +78,22 @@ def translate(
     job = _Job(slide, slide_mpp, found.reversed() if reverse else found, sharpening, out)
 
     def attempt(tile_px: int) -> None:
-        with job.shown(ApplyConfig(tile_px, device, precision, mpp, glass, seed)) as shown, progress_bar() as progress:
-            write_slide(
-                shown,
-                out,
-                format=format or format_of(out),
-                compression=compression,
-                quality=quality,
-                progress=lambda done, total: progress("translating", done / total),
-                overwrite=True,
-            )
+        with progress_bar() as progress:
+            progress("looking at the slide", 0.0)
+            with job.shown(ApplyConfig(tile_px, device, precision, mpp, glass, seed)) as shown:
+                write_slide(
+                    shown,
+                    out,
+                    format=format or format_of(out),
+                    compression=compression,
+                    quality=quality,
+                    progress=lambda done, total: progress("translating", done / total),
+                    overwrite=True,
+                )
 
+    first = tile or usual_tile(job.model.to_target.reach, found.period)
     with kept_parts(out):
-        halving(tile, least_tile(found.period), attempt, say)
+        halving(first, least_tile(found.period), attempt, say)
 
 
 def format_of(out: Path) -> Literal["ome-tiff", "tiff"]:

@@ -39,9 +39,13 @@ def _flat(row: ScoredPicture | MeanScores, more: Mapping[str, Mapping[str, Any]]
 
 
 def write_grid(path: Path, shown: Sequence[Comparison], source: str, target: str) -> None:
-    """A PNG with a row a picture: the source, what each model made of it, and the real target; names above."""
-    names = [source, *shown[0].made, f"{target}, real"]
-    rows = [[item.pair.source, *item.made.values(), item.pair.target] for item in shown]
+    """A PNG with a row a picture: the source, what each model made of it, and the real target; names above.
+
+    What is the source itself is not shown again.
+    """
+    models = [name for name, made in shown[0].made.items() if made is not shown[0].pair.source]
+    names = [source, *models, f"{target}, real"]
+    rows = [[item.pair.source, *(item.made[name] for name in models), item.pair.target] for item in shown]
     tiles = [[_thumbnail(pixels) for pixels in row] for row in rows]
     width, height = (max(tile.size[axis] for row in tiles for tile in row) for axis in (0, 1))
     size = ((width + GAP_PX) * len(names) + GAP_PX, (height + GAP_PX) * len(tiles) + NAME_PX + GAP_PX)

@@ -21,7 +21,7 @@ from stainbridge.translate.tissue_map import TissueMap
 from stainbridge.types import Pixels
 
 #: Made tiles that are held: two rows of them across what the writer makes at a time, and more.
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 128 * 2**20
 WHITE = 255
 
 Tile = npt.NDArray[np.uint8]

@@ -11,6 +11,7 @@ from stainbridge.types import Plane
 
 #: Over how many pixels a tile gives way to its neighbour where both agree.
 BLEND_PX = 32
+USUAL_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class TileAxis:
 def exact_tile(reach: int, period: int) -> int:
     """The smallest side of tiles that fit together exactly, for a network of `reach` and `period`."""
     return 4 * (-(-(reach + BLEND_PX // 2) // period) * period)
+
+
+def usual_tile(reach: int, period: int) -> int:
+    """A side of tiles that needs about 2 GB with the published generators; larger where they reach further."""
+    return USUAL_PX if exact_tile(reach, period) <= USUAL_PX else 2 * USUAL_PX
 
 
 def least_tile(period: int) -> int:
