@@ -50,9 +50,9 @@ class AffineNetConfig:
 
     @classmethod
     def preset(cls, name: str) -> AffineNetConfig:
-        """ "paper" or "small" (half a million parameters, patches that suit pictures of 128 px, correlations)."""
+        """ "paper" or "small" (0.35 million parameters, patches that suit pictures of 128 px, correlations)."""
         if name == "small":
-            return cls("affine-net", 64, (16, 32, 64), features=64, groups=8, patch_pool=2, pool=2, correlation=3)
+            return cls("affine-net", 64, (16, 32), features=64, groups=8, patch_pool=2, pool=2, correlation=3)
         return cls()
 
 
