@@ -30,14 +30,16 @@ from scipy.optimize import minimize
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.run import register_slides
 from stainbridge.register.verdict import Calibration, Verdict, calibrated, measures
-from stainbridge.register.verify import Verification
 from verdict_picture import draw
 from verdict_trials import Plan, Trial, generated_pair, generated_plans, real_pairs, real_plans, trial, unrelated
 
 BAD_RTRE = 0.01
 WORST_RTRE = 0.5
+#: Errors between which registrations are sorted.
+CUTS = (0.003, 0.006, 0.01, 0.02, 0.1)
 RIDGE = 0.3
-KNOTS = 12
+KNOTS = 16
+LEAST_NEAR = 24  # registrations that a knot speaks for
 #: Each measure may only speak in one direction: more of it is better (-1) or worse (1).
 DIRECTIONS = {
     "share": -1,
@@ -65,14 +67,9 @@ class Row:
     evidence: Evidence | None
 
 
-class Trusting:
+def trusting(evidence: Evidence) -> Verdict:
     """A judge that lets every registration end, so that its error can be measured."""
-
-    def doubt(self, checked: Verification) -> str:
-        return ""
-
-    def verdict(self, evidence: Evidence) -> Verdict:
-        return Verdict("ok", "", float("nan"), float("nan"))
+    return Verdict("ok", "", float("nan"), float("nan"))
 
 
 def collect(path: Path, todo: Iterable[tuple[Plan, Callable[[], Trial]]]) -> None:
@@ -89,7 +86,7 @@ def collect(path: Path, todo: Iterable[tuple[Plan, Callable[[], Trial]]]) -> Non
 def measured(plan: Plan, what: Trial) -> Row:
     """Run a trial and compare with the truth."""
     began, pair = time.process_time(), what.pair
-    found = register_slides(pair.fixed, pair.moving, what.config, start=what.start, judge=Trusting())
+    found = register_slides(pair.fixed, pair.moving, what.config, start=what.start, judge=trusting)
     seconds, rtre = time.process_time() - began, 1.0
     if found.solution is not None and len(pair.fixed_px):
         errors = np.linalg.norm(found.warp_points(pair.moving_px) - pair.fixed_px, axis=1)
@@ -141,51 +138,55 @@ def _row(entry: dict[str, str]) -> Row:
 
 
 def fit(rows: list[Row]) -> Calibration:
-    """Logistic regression of bad registrations with weights of settled sign, and what goes with its index."""
+    """An index of settled signs that sorts registrations by their error, and what error goes with it."""
     seen = [(measures(row.evidence), row.rtre) for row in rows if row.evidence is not None]
     values = np.array([[measured[name] for name in DIRECTIONS] for measured, _ in seen])
     rtre = np.clip([error for _, error in seen], 0, WORST_RTRE)
-    weights, offset = _logistic(values, rtre >= BAD_RTRE)
+    weights, offset = _ordinal(values, rtre)
     index = values @ weights + offset
     named = {name: round(float(w), 3) for name, w in zip(DIRECTIONS, weights, strict=True) if abs(w) > 0.01}
     return Calibration(named, round(offset, 3), *_curves(index, rtre))
 
 
-def _logistic(values: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, float]:
-    """Weights (F,) and offset; half a weight's square in standard deviations is its cost; both classes count alike."""
+def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
+    """Weights (F,), one set for all of `CUTS`, and the offset of the middle one: proportional odds.
+
+    McCullagh 1980, "Regression models for ordinal data", doi:10.1111/j.2517-6161.1980.tb01109.x. Both sides of each cut
+    count alike; half the square of a weight, in standard deviations, is its cost.
+    """
     scale = values.std(0)
-    count = np.where(bad, (~bad).sum(), bad.sum()) / len(bad)
+    beyond = rtre[None] >= np.array(CUTS)[:, None]
+    sign = np.where(beyond, 1, -1)
+    share = beyond.mean(axis=1, keepdims=True)
+    count = np.where(beyond, 1 - share, share)
 
     def cost(x: Values) -> float:
-        margin = np.where(bad, 1, -1) * (values / scale @ x[:-1] + x[-1])
-        return float((count * np.logaddexp(0, -margin)).sum() + 0.5 * RIDGE * np.square(x[:-1]).sum())
+        odds = values / scale @ x[: -len(CUTS)] + x[-len(CUTS) :, None]
+        return float((count * np.logaddexp(0, -sign * odds)).sum() + 0.5 * RIDGE * np.square(x[: -len(CUTS)]).sum())
 
-    limits = [(0.0, None) if sign > 0 else (None, 0.0) for sign in DIRECTIONS.values()]
-    found = minimize(cost, np.zeros(len(scale) + 1), bounds=[*limits, (None, None)], method="L-BFGS-B").x
-    return found[:-1] / scale, float(found[-1])
+    limits = [(0.0, None) if way > 0 else (None, 0.0) for way in DIRECTIONS.values()]
+    start = np.zeros(len(scale) + len(CUTS))
+    found = minimize(cost, start, bounds=[*limits, *[(None, None)] * len(CUTS)], method="L-BFGS-B").x
+    return found[: -len(CUTS)] / scale, float(found[-len(CUTS) + CUTS.index(BAD_RTRE)])
 
 
 def _curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
-    """At `KNOTS` places of the index: the median and the 90th percentile of the rTRE about there, never falling."""
+    """At `KNOTS` places of the index: the median and the 90th percentile of the rTRE near there, never falling."""
     order = np.argsort(index)
     index, rtre = index[order], rtre[order]
-    groups = np.array_split(np.arange(len(index)), KNOTS)
-    tables = [(np.median(index[g]), np.median(rtre[g]), np.quantile(rtre[g], 0.9)) for g in groups]
-    places, median, bound = np.array(tables).T
+    near = max(LEAST_NEAR, len(index) // KNOTS)
+    middles = np.linspace(near // 2, len(index) - 1 - near // 2, KNOTS).round().astype(int)
+    windows = [slice(middle - near // 2, middle + near // 2 + 1) for middle in middles]
+    places = [float(np.mean(index[window])) for window in windows]
+    median, bound = ([float(np.quantile(rtre[window], share)) for window in windows] for share in (0.5, 0.9))
     return tuple(
-        tuple(np.round(curve, 5).tolist())
-        for curve in (places, np.maximum.accumulate(median), np.maximum.accumulate(bound))
-    )
+        tuple(np.round(np.maximum.accumulate(curve), 5).tolist()) for curve in (places, median, bound)
+    )  # fmt: skip
 
 
 def judged(row: Row, by: Calibration) -> Verdict:
-    """What would have been said; no map, or doubt before bending, is failed."""
-    if row.evidence is None:
-        return Verdict("failed", "", 1.0, 1.0)
-    checked = Verification(row.evidence.affine_score, row.evidence.sharpness, row.evidence.overlap)
-    if by.doubt(checked):
-        return Verdict("failed", "", 1.0, 1.0)
-    return by.verdict(row.evidence)
+    """What would have been said; where nothing was found at all, the worst."""
+    return Verdict("failed", "", 1.0, 1.0) if row.evidence is None else by(row.evidence)
 
 
 def roc(score: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, Values, float]:

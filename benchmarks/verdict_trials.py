@@ -39,13 +39,13 @@ GENERATED_KINDS = {
     "wrong-hard": 1,
     "wrong-near": 1,
     "half": 1,
-    "early": 1,
-    "forced": 2,
-    "stiff": 1,
+    "early": 2,
+    "misled": 3,
+    "stiff": 4,
 }
-REAL_KINDS = GENERATED_KINDS | {"hard": 3}
+REAL_KINDS = GENERATED_KINDS | {"hard": 3, "misled": 2, "stiff": 2}
 #: Large slides that hardly bend: less is done to them.
-SCANNER_KINDS = {"given": 1, "wrong": 1, "forced": 1}
+SCANNER_KINDS = {"given": 1, "wrong": 1, "misled": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +108,10 @@ def trial(plan: Plan, pair: Pair, other: Callable[[], Pair]) -> Trial:
         pair = _halved(pair, rng)
     elif plan.kind == "early":
         config = _shortened(config, rng)
-    elif plan.kind in ("forced", "stiff"):
-        config, start = _stiff(config), _misplaced(pair, rng)
-        config = config if plan.kind == "forced" else replace(config, deformable=None)
+    elif plan.kind == "misled":
+        config, start = _hasty(config, rng), _misplaced(pair, (0.01, 0.3), rng)
+    elif plan.kind == "stiff":
+        config, start = _stiff(config), _misplaced(pair, (0.003, 0.08), rng)
     return Trial(plan.kind, pair, config, start)
 
 
@@ -169,16 +170,24 @@ def _shortened(config: RegisterConfig, rng: np.random.Generator) -> RegisterConf
     )
 
 
+def _hasty(config: RegisterConfig, rng: np.random.Generator) -> RegisterConfig:
+    """An affine stage of fewer steps."""
+    share = float(np.exp(rng.uniform(*np.log((0.1, 1.0)))))
+    steps = tuple(max(1, round(share * count)) for count in config.affine.steps)
+    return replace(config, affine=replace(config.affine, steps=steps, varied=0))
+
+
 def _stiff(config: RegisterConfig) -> RegisterConfig:
-    """An affine stage that stays where it begins."""
-    return replace(config, affine=replace(config.affine, steps=(1,) * len(config.affine.steps), varied=0))
+    """An affine stage that stays where it begins, and nothing after it."""
+    steps = (1,) * len(config.affine.steps)
+    return replace(config, affine=replace(config.affine, steps=steps, varied=0), deformable=None)
 
 
-def _misplaced(pair: Pair, rng: np.random.Generator) -> Affine:
-    """The affine that fits the points best, after a move of the fixed slide by 0.2 to 20 % of its diagonal."""
+def _misplaced(pair: Pair, span: tuple[float, float], rng: np.random.Generator) -> Affine:
+    """The affine that fits the points best, after a move of the fixed slide by a share of its diagonal in `span`."""
     fixed, moving = pair.fixed.frame.to_um(pair.fixed_px), pair.moving.frame.to_um(pair.moving_px)
     rows = np.linalg.lstsq(np.c_[fixed, np.ones(len(fixed))], moving, rcond=None)[0].T
-    size = float(np.exp(rng.uniform(*np.log((0.002, 0.2)))))
+    size = float(np.exp(rng.uniform(*np.log(span))))
     angle, turn, stretch = rng.uniform(0, 2 * np.pi), *rng.normal(0, 2 * size, 2)
     linear = np.array([[1 + stretch, -turn], [turn, 1 - stretch]])
     centre = fixed.mean(0)

@@ -34,6 +34,9 @@ def test_turned_mirrored_torn_tissue_in_another_stain_is_found(pair: PhantomPair
     assert result.status in ("ok", "fallback"), result.reason
     assert median_rtre(pair, result.transform) < 0.01
     assert folded_share(result.transform, pair.fixed.frame.fit(256)) == 0
+    assert result.evidence is not None
+    assert result.evidence.share > 0.5 > result.evidence.area_spread
+    assert 0 < result.predicted_rtre <= result.bound_rtre
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert [stage.name for stage in result.stages] == ["prepare", "search", "affine", "deformable"]

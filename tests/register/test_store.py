@@ -13,6 +13,7 @@ import pytest
 from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
+from stainbridge.register.evidence import Evidence
 from stainbridge.register.result import Registration, StageRecord
 from stainbridge.register.store import load, load_stored, save
 from stainbridge.slides.memory import ArraySlide
@@ -69,6 +70,18 @@ def test_a_registration_comes_back(tmp_path: Path) -> None:
     assert np.abs(after.transform(points) - before.transform(points)).max() < 1e-6
     assert stored.fixed_path == Path("slides/he.svs").absolute()
     assert stored.moving_path == Path("slides/ki67.svs").absolute()
+
+
+def test_what_it_was_judged_by_comes_back(tmp_path: Path) -> None:
+    evidence = Evidence(0.97, 12.0, 0.33, 0.65, 0.08, 0.39, 0.44, 0.93, 0.21, 0.2, 0.007, disagreement=0.001)
+    save(registration(bound_rtre=0.0078, evidence=evidence), tmp_path)
+    after = load_stored(tmp_path).registration
+    assert (after.bound_rtre, after.evidence) == (0.0078, evidence)
+    one_way = replace(evidence, disagreement=math.nan)
+    save(registration(evidence=one_way), tmp_path)
+    seen = load_stored(tmp_path).registration.evidence
+    assert seen is not None
+    assert math.isnan(seen.disagreement)
 
 
 def test_the_record_has_what_scripts_read(tmp_path: Path) -> None:

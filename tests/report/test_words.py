@@ -79,6 +79,11 @@ def test_the_headline_names_flip_rotation_scale_and_folds() -> None:
     assert (unknown.value, unknown.note) == ("unknown", "")
 
 
+def test_the_bound_is_said_where_there_is_one() -> None:
+    assert "nine stay below 0.90 %" in verdict(registration(bound_rtre=0.009)).sentence
+    assert "nine" not in verdict(registration()).sentence
+
+
 def test_slide_facts_hide_no_doubt_about_the_pixel_size() -> None:
     pixels = np.zeros((3, 30, 40), np.uint8)
     facts = {f.name: f for f in slide_facts(ArraySlide(pixels, mpp=0.25, name="he", stain="HE"))}

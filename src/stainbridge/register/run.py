@@ -23,7 +23,7 @@ from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.result import Registration, StageRecord
 from stainbridge.register.search import Hypothesis, search
-from stainbridge.register.verdict import Judge, Verdict, calibrated
+from stainbridge.register.verdict import Judge, Verdict, calibrated, doubt
 from stainbridge.register.verify import Verification, folded_share, similarity, verify
 from stainbridge.slides.slide import Slide
 
@@ -47,7 +47,7 @@ class _Run:
         self, evidence: Evidence, stages: tuple[StageRecord, ...], solution: Transform, note: str = ""
     ) -> Registration:
         """What the evidence says of a solution; `note` says what was planned and rejected."""
-        found = self.judge.verdict(evidence)
+        found = self.judge(evidence)
         if note and found.status != "failed":
             found = replace(found, status="fallback", reason=f"{note}; {found.reason}")
         return self._outcome(found, stages, None if found.status == "failed" else solution, evidence)
@@ -135,7 +135,7 @@ def _pipeline(
     tell("search", 0.1)
     turned: list[Hypothesis] = []
     if start is None and networks.affine and networks.affine.config.angles:
-        turned, record = networks.affine.turned(fixed, moving, config, run.judge.doubt)
+        turned, record = networks.affine.turned(fixed, moving, config, doubt)
         stages.append(record)
     began = time.perf_counter()
     if turned:
@@ -196,9 +196,6 @@ def _bend(
     tell: Progress,
 ) -> Registration:
     config, score = run.config, checked.score
-    doubt = run.judge.doubt(checked)
-    if doubt:
-        return run.failed(doubt, tuple(stages))
     earlier: Transform = best
     bending, field = config.deformable, None
     if run.networks.field:

@@ -8,10 +8,11 @@ say which median rTRE goes with it, and which nine of ten did not exceed. The nu
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,9 +24,10 @@ from stainbridge.register.verify import Verification
 OK_RTRE = 0.02
 #: Where half are worse than this there is no transform.
 FAILED_RTRE = 0.02
-#: Placements below these are given up before they are bent. They are far below what right ones show.
-MIN_SHARPNESS = 2.5
+#: Less of the smaller tissue on the other's says nothing.
 MIN_OVERLAP = 0.3
+#: Placements that stand out by less from displaced copies of themselves are not taken without a search.
+MIN_SHARPNESS = 4.0
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,17 @@ class Verdict:
     bound_rtre: float
 
 
-class Judge(Protocol):
-    """Decides what a registration is worth."""
+#: Says what a registration is worth.
+Judge: TypeAlias = Callable[[Evidence], Verdict]
 
-    def doubt(self, checked: Verification) -> str:
-        """Why a placement need not be followed up, or nothing."""
 
-    def verdict(self, evidence: Evidence) -> Verdict:
-        """What the final map is worth."""
+def doubt(checked: Verification) -> str:
+    """Why a placement found without a search is not convincing, or nothing."""
+    if checked.overlap < MIN_OVERLAP:
+        return f"the sections overlap by {checked.overlap:.0%} only"
+    if checked.sharpness < MIN_SHARPNESS:
+        return f"the best placement is no better than chance (sharpness {checked.sharpness:.1f})"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -60,26 +65,15 @@ class Calibration:
     median: tuple[float, ...]
     bound: tuple[float, ...]
 
-    def doubt(self, checked: Verification) -> str:
-        """No overlap, or a fit that displaced copies of the placement reach too."""
-        if checked.overlap < MIN_OVERLAP:
-            return f"the sections overlap by {checked.overlap:.0%} only"
-        if checked.sharpness < MIN_SHARPNESS:
-            return (
-                f"the best placement is no better than chance (sharpness {checked.sharpness:.1f}, "
-                f"needed {MIN_SHARPNESS:g}): the slides may not belong together"
-            )
-        return ""
-
-    def verdict(self, evidence: Evidence) -> Verdict:
+    def __call__(self, evidence: Evidence) -> Verdict:
         """`ok`, `fallback` where an error beyond `OK_RTRE` cannot be ruled out, `failed` where it is likely."""
         index = self.index_of(evidence)
         expected, bound = (
             float(np.exp(np.interp(index, self.index, np.log(curve)))) for curve in (self.median, self.bound)
         )
         agreed = f"{evidence.share:.0%} of the tissue fits best where it lies, overlap {evidence.overlap:.0%}"
-        if expected > FAILED_RTRE:
-            return Verdict("failed", f"{agreed}: too little to tell from chance", expected, bound)
+        if expected > FAILED_RTRE or evidence.overlap < MIN_OVERLAP:
+            return Verdict("failed", f"{agreed}: the slides may not belong together", expected, bound)
         if bound > OK_RTRE:
             reason = f"{agreed}: an error of {bound:.1%} of the diagonal is possible"
             return Verdict("fallback", reason, expected, bound)
@@ -98,7 +92,7 @@ def measures(evidence: Evidence) -> dict[str, float]:
         "lead": float(np.tanh(evidence.lead / 0.1)),
         "edges": evidence.edges,
         "sharpness": float(np.log(np.clip(evidence.sharpness, 1.0, 12.0))),
-        "affine_share": evidence.affine_share,
+        "affine_share": float(np.log(max(evidence.affine_share, 0.05))),
         "overlap": evidence.overlap,
         "area_spread": min(evidence.area_spread, 0.5),
     }

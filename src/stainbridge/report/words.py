@@ -14,7 +14,7 @@ from stainbridge.register.result import Registration, StageRecord
 from stainbridge.slides.slide import Slide
 
 CELL_UM = 10.0  # the width of a typical cell, a measure pathologists have in mind
-LABELS = {"ok": "Aligned", "fallback": "Aligned, less finely than planned", "failed": "Not aligned"}
+LABELS = {"ok": "Aligned", "fallback": "Aligned, to be used with care", "failed": "Not aligned"}
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,15 @@ def expected_error(registration: Registration) -> str:
         "Corresponding points are expected to lie about "
         f"{distance(registration.predicted_um, registration.fixed)} apart (median), "
         f"{percent(registration.predicted_rtre)} of the fixed slide's diagonal"
-        f"{_in_cells(registration.predicted_um, registration.fixed)}."
+        f"{_in_cells(registration.predicted_um, registration.fixed)}{_bound(registration)}."
     )
+
+
+def _bound(registration: Registration) -> str:
+    """What nine of ten stay below, where it is known."""
+    if not math.isfinite(registration.bound_rtre):
+        return ""
+    return f"; of ten registrations that look like this one, nine stay below {percent(registration.bound_rtre)}"
 
 
 def headline(registration: Registration, transform: Transform, folded_share: float) -> list[Fact]:
