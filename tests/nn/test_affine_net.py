@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from stainbridge.errors import InputError
-from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, correlations, folded, unfold
+from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, folded, unfold
+from stainbridge.nn.correlation import correlations
 
 TINY = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
 

@@ -115,7 +115,13 @@ def test_presets_by_name(name: DeformableNetName) -> None:
 
 
 @pytest.mark.parametrize(
-    "build", [lambda: FCNConfig(widths=(0, 1, 1)), lambda: DirNetConfig(poolings=0), lambda: UNetSVFConfig(up=(3,))]
+    "build",
+    [
+        lambda: FCNConfig(widths=(0, 1, 1)),
+        lambda: DirNetConfig(poolings=0),
+        lambda: UNetSVFConfig(up=(3,)),
+        lambda: UNetSVFConfig(correlation=-1),
+    ],
 )
 def test_impossible_networks_are_refused(build: Any) -> None:
     with pytest.raises(InputError):

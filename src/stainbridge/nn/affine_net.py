@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
+from stainbridge.nn.correlation import correlations
 
 
 @dataclass(frozen=True)
@@ -124,14 +125,6 @@ def folded(patches: Tensor, rows: int, columns: int) -> Tensor:
     channels, side = patches.shape[1], patches.shape[-1]
     grid = patches.view(-1, rows, columns, channels, side, side).permute(0, 3, 1, 4, 2, 5)
     return grid.reshape(-1, channels, rows * side, columns * side)
-
-
-def correlations(here: Tensor, there: Tensor, distance: int) -> Tensor:
-    """Cosine of features (N, C, H, W) here with those there `distance` away at most: (N, (2·distance + 1)², H, W)."""
-    height, width = here.shape[-2:]
-    here, there = F.normalize(here, dim=1), F.pad(F.normalize(there, dim=1), [distance] * 4)
-    shifts = [(y, x) for y in range(2 * distance + 1) for x in range(2 * distance + 1)]
-    return torch.stack([(here * there[..., y : y + height, x : x + width]).sum(1) for y, x in shifts], 1)
 
 
 def _extractor(config: AffineNetConfig) -> nn.Sequential:

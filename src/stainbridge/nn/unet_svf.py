@@ -16,7 +16,10 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import exponentiate, resized
+from stainbridge.nn.correlation import correlations
 from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
+
+DESCRIPTOR = 16  # channels
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class UNetSVFConfig:
     """Channels going down, each half the resolution of the one before, and coming up to half resolution; then `last`.
 
     The paper preset is Synth-by-Reg's registration network (Casamitjana et al. 2021) less its layers at full
-    resolution.
+    resolution. `correlation`, 0 in the paper: at a quarter of the resolution the network is also told how alike both
+    pictures' descriptors are at up to so many pixels there apart.
     """
 
     kind: Literal["unet-svf"] = "unet-svf"
@@ -32,8 +36,11 @@ class UNetSVFConfig:
     up: tuple[int, ...] = (64, 64, 64, 32, 32)
     last: tuple[int, ...] = (32, 16)
     squarings: int = 7
+    correlation: int = 0
 
     def __post_init__(self) -> None:
+        if self.correlation < 0 or (self.correlation and len(self.down) < 2):
+            raise InputError("correlation is a distance at a quarter of the resolution", got=self)
         if len(self.up) != len(self.down) - 1 or min(*self.down, *self.up, *self.last, self.squarings) < 1:
             raise InputError("one width up for each width down but one", expected=len(self.down) - 1, got=len(self.up))
 
@@ -41,7 +48,7 @@ class UNetSVFConfig:
     def preset(cls, name: str) -> UNetSVFConfig:
         """ "paper" or "small"."""
         if name == "small":
-            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5)
+            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=3)
         return cls()
 
 
@@ -52,24 +59,31 @@ class UNetSVF(DeformableNet):
         super().__init__()
         self.config = config
         self.period = 2 ** len(config.down)
-        before = (2, *config.down[:-1])
+        widths = list(config.down)
+        if config.correlation:
+            widths[1] += (2 * config.correlation + 1) ** 2
+            self.describe = nn.Sequential(_conv(1, DESCRIPTOR, 2), nn.Conv2d(DESCRIPTOR, DESCRIPTOR, 3, 2, 1))
+        before = (2, *widths[:-1])
         self.down = nn.ModuleList(_conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True))
-        skips = config.down[-2::-1]
-        below = (config.down[-1], *config.up[:-1])
+        skips = widths[-2::-1]
+        below = (widths[-1], *config.up[:-1])
         self.up = nn.ModuleList(_conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True))
         tail = (config.up[-1], *config.last)
         self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression(tail[-1]))
 
     @property
     def reach(self) -> int:
-        """All the way down and up; the flow adds its own length."""
-        return 3 * self.period + 2 * (len(self.config.last) + 2)
+        """All the way down and up, and what is correlated; the flow adds its own length."""
+        return 3 * self.period + 2 * (len(self.config.last) + 2) + 4 * self.config.correlation
 
     def velocity(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """(N, 2, H / 2, W / 2), in pixels of that grid."""
         x, skips = torch.cat([fixed, moving], 1), []
-        for layer in self.down:
+        for level, layer in enumerate(self.down):
             x = layer(x)
+            if self.config.correlation and level == 1:
+                like = correlations(self.describe(fixed), self.describe(moving), self.config.correlation)
+                x = torch.cat([x, like], 1)
             skips.append(x)
         for layer, skip in zip(self.up, skips[-2::-1], strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
