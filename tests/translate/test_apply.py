@@ -25,6 +25,7 @@ from stainbridge.translate.network_slide import Made, NetworkSlide
 from stainbridge.translate.parts import Parts
 from stainbridge.translate.slide_statistics import with_statistics_of
 from stainbridge.translate.tiling import TileAxis
+from stainbridge.translate.tissue_map import TissueMap, tissue_tiles
 from stainbridge.types import Pixels
 
 INSTANCE = ResNetConfig(width=4, blocks=2)
@@ -159,6 +160,31 @@ def test_glass_is_white_and_the_network_is_not_asked_there() -> None:
     tissue = pair.fixed.read(pair.fixed.frame).pixels.mean(0) < 190
     assert (whole[:, tissue] < 255).any(0).mean() > 0.95
     assert 0 < len(asked) < tiles
+
+
+def test_statistics_are_taken_of_tissue() -> None:
+    weight = np.zeros((50, 100), np.float32)
+    weight[:20, 60:] = 1
+    slide = ArraySlide(smooth_texture(3, 500, 1000))
+    tissue = TissueMap(weight, slide.frame.at_mpp(10.0))
+    tiles = tissue_tiles(slide, slide.frame, tissue, 100, 5, seed=1)
+    whole = slide.read(slide.frame).pixels
+    inside = [whole[:, y : y + 100, x : x + 100] for y in (0, 100) for x in (600, 700, 800, 900)]
+    assert len(tiles) == 5
+    assert all(any((tile == other).all() for other in inside) for tile in tiles)
+    again = tissue_tiles(slide, slide.frame, tissue, 100, 5, seed=1)
+    assert all((one == other).all() for one, other in zip(tiles, again, strict=True))
+    nowhere = TissueMap(weight / 4, tissue.frame)
+    assert len(tissue_tiles(slide, slide.frame, nowhere, 100, 5, seed=1)) == 1
+
+
+def test_mixed_precision_errs_by_a_few_grey_levels() -> None:
+    exact, mixed = (
+        Inference(frozen_model().to_target, 3, torch.device("cpu"), precision)(smooth_texture(3, 64, 64)).astype(int)
+        for precision in ("32", "bf16")
+    )
+    assert exact.std() > 5
+    assert 0 < np.abs(exact - mixed).mean() < 3
 
 
 def test_the_nearest_level_is_read_and_others_are_resampled() -> None:

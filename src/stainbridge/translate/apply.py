@@ -133,7 +133,8 @@ def _with_own_statistics(
     """The network with this slide's statistics, where it would otherwise take every tile's own."""
     if not normalises_tiles(network):
         return network
-    side = -(-SAMPLED_PX // network.period) * network.period
+    room = min(SAMPLED_PX, frame.height, frame.width)  # a tile beyond a small slide would be partly white
+    side = max(1, room // network.period) * network.period
     tiles = tissue_tiles(slide, frame, tissue, side, SAMPLED_TILES, seed)
     with memory_watched(f"{len(tiles)} x {side} px"):
         pictures = torch.stack([scaled(with_channels(tile, model.source_channels, slide.info.path)) for tile in tiles])

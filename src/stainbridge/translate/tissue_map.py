@@ -61,13 +61,16 @@ def tissue_tiles(slide: Slide, frame: Frame, tissue: TissueMap, side_px: int, co
     They do not overlap and are at least half tissue; where there is none such, the one with most.
     """
     rows, columns = (max(1, length // side_px) for length in (frame.height, frame.width))
-    places = [frame.crop(c * side_px, r * side_px, side_px, side_px) for r in range(rows) for c in range(columns)]
-    shares = np.array([tissue.on(place.at_mpp(8 * place.mpp[0])).mean() for place in places])
+    quarters = frame.crop(0, 0, columns * side_px, rows * side_px).at_mpp(
+        (frame.mpp[0] * side_px / 4, frame.mpp[1] * side_px / 4)
+    )
+    shares = tissue.on(quarters).reshape(rows, 4, columns, 4).mean((1, 3)).ravel()
     chosen = np.flatnonzero(shares >= 0.5)
     if not len(chosen):
         chosen = np.array([shares.argmax()])
     drawn = np.random.default_rng(seed).permutation(chosen)[:count]
-    return [slide.read(places[number]).pixels for number in sorted(drawn)]
+    corners = [(int(number) % columns * side_px, int(number) // columns * side_px) for number in sorted(drawn)]
+    return [slide.read(frame.crop(x, y, side_px, side_px)).pixels for x, y in corners]
 
 
 def _distance(region: Mask) -> Plane:
