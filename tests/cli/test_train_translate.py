@@ -76,6 +76,16 @@ def test_train_resume_and_what_lies_in_the_folder(tiles: Path, capsys: pytest.Ca
     assert "# HE to IHC" in card and "| objective | pix2pix-unet |" in card and "PSNR, dB" in card
 
 
+def test_a_resumed_run_is_the_one_that_was_never_stopped(tiles: Path) -> None:
+    fast = {**TINY, "train": {**TINY["train"], "precision": "bf16", "channels_last": True, "average": 0.5, "batch": 2}}
+    (tiles / "tiny.yaml").write_text(yaml.safe_dump(fast))
+    assert run([*BEGIN[:-1], "4", "--out", "whole"]) == 0
+    assert run([*BEGIN, "--out", "parts"]) == 0
+    assert run(["train", "translate", "--out", "parts", "--resume", "--steps", "4"]) == 0
+    whole, parts = (read(tiles / name / "last.safetensors").tensors for name in ("whole", "parts"))
+    assert [name for name in whole if not bool((whole[name] == parts[name]).all())] == []
+
+
 def test_the_other_way_and_from_another_runs_networks(tiles: Path) -> None:
     slow = {**TINY, "translation": {**TINY["translation"], "optimiser": {"rate": 1e-9}}}
     (tiles / "slow.yaml").write_text(yaml.safe_dump(slow))

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from stainbridge.errors import InputError
+from stainbridge.learn.devices import parameters
 from stainbridge.learn.task import Task
 from stainbridge.learn.weights import Stored, put, read, tensors_of, write
 
@@ -91,7 +92,18 @@ def _put_optimiser(stored: Stored, name: str, optimiser: Optimizer) -> None:
             index, field = key.removeprefix(prefix).split(".")
             state.setdefault(int(index), {})[field] = tensor
     groups = [_tuples(group) for group in stored.header["groups"][name]]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})
+    for index, parameter in enumerate(parameters(optimiser)):
+        state[index] = {key: _laid_out(tensor, parameter) for key, tensor in state.get(index, {}).items()}
+    optimiser.load_state_dict({"state": {key: value for key, value in state.items() if value}, "param_groups": groups})
+
+
+def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """A parameter's state in its layout: files are in torch's usual one, and a fused optimiser goes by memory."""
+    return (
+        torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+        if tensor.ndim and tensor.shape == parameter.shape
+        else tensor
+    )
 
 
 def _tuples(group: Mapping[str, Any]) -> dict[str, Any]:
