@@ -92,18 +92,16 @@ def _put_optimiser(stored: Stored, name: str, optimiser: Optimizer) -> None:
             index, field = key.removeprefix(prefix).split(".")
             state.setdefault(int(index), {})[field] = tensor
     groups = [_tuples(group) for group in stored.header["groups"][name]]
-    for index, parameter in enumerate(parameters(optimiser)):
-        state[index] = {key: _laid_out(tensor, parameter) for key, tensor in state.get(index, {}).items()}
-    optimiser.load_state_dict({"state": {key: value for key, value in state.items() if value}, "param_groups": groups})
+    laid = dict(enumerate(parameters(optimiser)))
+    ours = {n: {key: _laid_out(tensor, laid[n]) for key, tensor in values.items()} for n, values in state.items()}
+    optimiser.load_state_dict({"state": ours, "param_groups": groups})
 
 
 def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
     """A parameter's state in its layout: files are in torch's usual one, and a fused optimiser goes by memory."""
-    return (
-        torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-        if tensor.ndim and tensor.shape == parameter.shape
-        else tensor
-    )
+    if not tensor.ndim or tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
 
 
 def _tuples(group: Mapping[str, Any]) -> dict[str, Any]:
