@@ -93,3 +93,14 @@ def test_bad_input(arguments: list[str], said: str, bci: Path, capsys: pytest.Ca
 def test_a_tile_without_its_partner(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (bci / "BCI" / "IHC" / "test" / "00001_test_1+.png").unlink()
     assert "a picture without its partner" in error_of([*BEGIN, "paired.safetensors"], capsys)
+
+
+def test_real_tiles(real_data: Path, bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = str(real_data / "tiles_he_ihc")
+    assert (
+        run(["evaluate", "translation", "--data", data, "--models", "cyclic.safetensors", "--most", "4", "--json"]) == 0
+    )
+    facts = json.loads(capsys.readouterr().out)
+    nothing = next(line for line in facts["means"] if line["model"] == "untranslated")
+    assert (facts["pictures"], facts["size"]) == (4, "128 x 128 px")
+    assert 10 < nothing["scores"]["psnr_db"] < 20

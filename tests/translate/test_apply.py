@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tests.slides.memory_slide import smooth_texture
+from tests.slides.memory_slide import MemorySlide, smooth_texture
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
@@ -17,6 +18,7 @@ from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.slides.memory import ArraySlide
+from stainbridge.slides.write import write_slide
 from stainbridge.translate.apply import ApplyConfig, translated, working_frame
 from stainbridge.translate.augment import scaled
 from stainbridge.translate.inference import Inference, OutOfMemoryError, halving
@@ -137,6 +139,31 @@ def test_parts_of_it_are_parts_of_the_whole() -> None:
     assert (part == whole[:, 130:320, 77:288]).all()
 
 
+def test_written_slides_are_read_by_tiles_and_every_tile_is_made_once(tmp_path: Path) -> None:
+    source = MemorySlide(smooth_texture(3, 900, 1100))
+    with translated(source, frozen_model(), glass(), quiet) as shown:
+        counted = Counted(shown._network)
+        shown._network = counted
+        del source.reads[:]
+        write_slide(shown, tmp_path / "made.ome.tiff", tile=256)
+        tiles = shown._down.count * shown._across.count
+    assert len(counted.shapes) == tiles > 50
+    assert max(frame.width * frame.height for frame in source.reads) <= TILE**2
+    assert source.closed
+
+
+class Counted:
+    """Remembers what the network was asked."""
+
+    def __init__(self, network: Callable[[Pixels], Pixels]) -> None:
+        self.network = network
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        self.shapes.append(pixels.shape)
+        return self.network(pixels)
+
+
 def test_it_is_a_slide_of_the_target_stain() -> None:
     with translated(texture(), model(mpp=0.5), glass(), quiet) as shown:
         assert (shown.stain, shown.info.is_rgb, shown.info.reader) == ("Ki67", True, "translated array")
@@ -145,21 +172,15 @@ def test_it_is_a_slide_of_the_target_stain() -> None:
 
 def test_glass_is_white_and_the_network_is_not_asked_there() -> None:
     pair = generate_pair(seed=3, size_px=800, mpp=4.0, moving_stain="Ki67")
-    asked: list[tuple[int, ...]] = []
-
-    class Counted(Inference):
-        def __call__(self, pixels: Pixels) -> Pixels:
-            asked.append(pixels.shape)
-            return super().__call__(pixels)
-
     with translated(pair.fixed, model(mpp=4.0), ApplyConfig(TILE), quiet) as shown:
-        shown._network = Counted(shown._network.network, 3, torch.device("cpu"))
+        counted = Counted(shown._network)
+        shown._network = counted
         whole = shown.read(shown.frame).pixels
         tiles = shown._down.count * shown._across.count
     assert (whole[:, :8] == 255).all()
     tissue = pair.fixed.read(pair.fixed.frame).pixels.mean(0) < 190
     assert (whole[:, tissue] < 255).any(0).mean() > 0.95
-    assert 0 < len(asked) < tiles
+    assert 0 < len(counted.shapes) < tiles
 
 
 def test_statistics_are_taken_of_tissue() -> None:
