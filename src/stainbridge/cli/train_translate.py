@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +22,10 @@ from stainbridge.cli.train import (
     StepsOption,
     WorkersOption,
 )
+from stainbridge.cli.translation_data import GENERATED_MPP, is_manifest, tile_data
 from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from stainbridge.learn.loop import Data
-    from stainbridge.translate.slide_stream import SlideStream
     from stainbridge.translate.task import TranslationTask
     from stainbridge.translate.training import TranslationTraining
 
@@ -41,10 +38,8 @@ Objective = Literal[
     "pyramid-pix2pix",
     "supervised-patchnce",
 ]
-#: What is generated, at what pixel size, and what pictures show, when nothing else is said.
-GENERATED_STAINS, GENERATED_MPP, STAINS = ("HE", "HER2"), 1.0, ("HE", "IHC")
-#: Held-out tiles of one piece of generated tissue.
-HELD_PER_BLOCK = 4
+#: What is generated, and what pictures show, when nothing else is said.
+GENERATED_STAINS, STAINS = ("HE", "HER2"), ("HE", "IHC")
 
 DataOption = Annotated[
     str | None,
@@ -151,7 +146,7 @@ def _directed(
 
 
 def _manifest_mpp(data: str) -> float | None:
-    if not _is_manifest(data):
+    if not is_manifest(data):
         return None
     from stainbridge.datasets.slide_pairs import read_slide_pairs
 
@@ -159,10 +154,6 @@ def _manifest_mpp(data: str) -> float | None:
     if mpp is None:
         raise InputError("the first slide has no pixel size", where=data, remedy="give it in the column fixed_mpp")
     return mpp
-
-
-def _is_manifest(data: str) -> bool:
-    return data.lower().endswith(".csv")
 
 
 def _perceiving(settings: TranslationTraining, perceptual: Path | None) -> TranslationTraining:
@@ -218,77 +209,3 @@ def _write_card(path: Path, settings: TranslationTraining, data: str) -> None:
     with whole_file(path / CARD) as temporary:
         card = model_card(settings, data, read_rows(path / METRICS), version("stainbridge"))
         temporary.write_text(card, encoding="utf-8")
-
-
-@contextmanager
-def tile_data(source: str, settings: TranslationTraining) -> Iterator[Data]:
-    """Training and held-out tiles from generated tissue, pictures or slides. Raises `InputError` where they are bad."""
-    from stainbridge.learn.loop import Data
-    from stainbridge.translate.config import CycleConfig
-
-    paired = not isinstance(settings.translation.objective, CycleConfig)
-    if source == GENERATED:
-        yield _generated(settings, paired)
-    elif _is_manifest(source):
-        training, held = _slides(Path(source), settings, paired)
-        with closing(training), closing(held):
-            yield Data(training, held)
-    else:
-        yield _pictures(source, settings, paired)
-
-
-def _pictures(source: str, settings: TranslationTraining, paired: bool) -> Data:
-    from stainbridge.datasets.tile_pictures import read_pictures
-    from stainbridge.learn.loop import Data
-    from stainbridge.translate.picture_stream import PictureStream
-
-    translation, seed = settings.translation, 2 * settings.train.seed
-    stains = (translation.source, translation.target)[:: -1 if settings.tiles.reverse else 1]
-    found = read_pictures(source, (stains[0], stains[1]), paired, settings.tiles.reverse)
-    _note(found.note)
-    size, channels = translation.tile_px, translation.channels
-    return Data(
-        PictureStream(found.training, size, channels, seed, settings.tiles.turned),
-        PictureStream(found.held, size, channels, seed + 1, turned=False),
-    )
-
-
-def _generated(settings: TranslationTraining, paired: bool) -> Data:
-    from stainbridge.datasets.generated_tiles import GeneratedTiles
-    from stainbridge.learn.loop import Data
-
-    translation, seed = settings.translation, 2 * settings.train.seed
-    stains, mpp = (translation.source, translation.target), translation.mpp or GENERATED_MPP
-    few = replace(settings.generated, per_block=HELD_PER_BLOCK)
-    return Data(
-        GeneratedTiles(settings.generated, *stains, translation.tile_px, mpp, seed, paired),
-        GeneratedTiles(few, *stains, translation.tile_px, mpp, seed + 1, paired=True),
-    )
-
-
-def _slides(manifest: Path, settings: TranslationTraining, paired: bool) -> tuple[SlideStream, SlideStream]:
-    from stainbridge.datasets.slide_pairs import read_slide_pairs
-    from stainbridge.translate.slide_stream import SlideStream
-
-    translation, tiles, seed = settings.translation, settings.tiles, 2 * settings.train.seed
-    found = read_slide_pairs(manifest, tiles.reverse)
-    _note(found.note)
-    mpp = translation.mpp
-    if mpp is None:
-        raise InputError("tiles of slides need a pixel size", where=manifest, remedy="set translation: mpp")
-    aligned = all(pair.moving_from_fixed is not None for pair in found.held)
-
-    def stream(held: bool) -> SlideStream:
-        pairs = found.held if held else found.training
-        together = aligned if held and not paired else paired
-        turned = tiles.turned and not held
-        channels = translation.channels
-        size, least = translation.tile_px, tiles.min_tissue
-        return SlideStream(pairs, size, mpp, channels, seed + held, together, least, turned)
-
-    return stream(held=False), stream(held=True)
-
-
-def _note(note: str) -> None:
-    if note:
-        say(note)

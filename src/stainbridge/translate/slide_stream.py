@@ -66,15 +66,17 @@ class Overview:
         return cls(slide, image.frame, region)
 
     def drawn(self, rng: np.random.Generator, side_px: int, mpp: float) -> tuple[Frame, float]:
-        """The frame of a tile about a random point of the tissue, and the share of it that is tissue."""
+        """The frame of a tile about a random point of the tissue, and the share of it that is tissue.
+
+        Tiles lie on the grid of `mpp`, so that at a stored resolution nothing is interpolated.
+        """
         rows, columns = np.nonzero(self.region)
         pick = int(rng.integers(len(rows)))
-        point = (np.array([columns[pick], rows[pick]]) + rng.uniform(0, 1, 2)) * self.frame.mpp
-        half_um = side_px * mpp / 2
-        x0, y0 = point - half_um
-        frame = Frame(self.slide.frame.name, side_px, side_px, (mpp, mpp), (float(x0), float(y0)))
-        low = np.floor((point - half_um) / self.frame.mpp).astype(int)
-        high = np.maximum(np.ceil((point + half_um) / self.frame.mpp).astype(int), low + 1)
+        middle = self.frame.to_um(np.array([[columns[pick], rows[pick]]]) + rng.uniform(0, 1, (1, 2)))[0]
+        corner = mpp * np.round(middle / mpp - side_px / 2)
+        frame = Frame(self.slide.frame.name, side_px, side_px, (mpp, mpp), (float(corner[0]), float(corner[1])))
+        low = np.floor(self.frame.to_px(corner[None])[0]).astype(int)
+        high = np.maximum(np.ceil(self.frame.to_px(corner[None] + side_px * mpp)[0]).astype(int), low + 1)
         inside = self.region[max(low[1], 0) : max(high[1], 0), max(low[0], 0) : max(high[0], 0)]
         return frame, float(inside.sum()) / float(np.prod(high - low))
 
@@ -113,19 +115,15 @@ class SlideStream:
     def __getitem__(self, number: int) -> Tiles:
         """Sample `number`."""
         rng = np.random.default_rng([self.seed, number])
-        source, target = self._at_hand(shuffled(self.seed, number, len(self.pairs)))
+        first, second = self._at_hand(shuffled(self.seed, number, len(self.pairs)))
+        turn = self._turn(rng)
         if self.paired:
-            pictures = self._both(rng, source, target)
-            cut = self._turn(rng)
-            cuts = cut, cut
+            (source, target), other = self._both(rng, first, second), turn
         else:
-            pictures = tuple(self._one(rng, overview) for overview in (source, target))  # type: ignore[assignment]
-            cuts = self._turn(rng), self._turn(rng)
-        tiles = [
-            cut(with_channels(image.pixels, channels, overview.slide.info.path))
-            for cut, image, channels, overview in zip(cuts, pictures, self.channels, (source, target), strict=True)
-        ]
-        return Tiles(scaled(tiles[0]), scaled(tiles[1]), self.paired)
+            source, target, other = self._one(rng, first), self._one(rng, second), self._turn(rng)
+        pixels = with_channels(source.pixels, self.channels[0], first.slide.info.path)
+        wanted = with_channels(target.pixels, self.channels[1], second.slide.info.path)
+        return Tiles(scaled(turn(pixels)), scaled(other(wanted)), self.paired)
 
     def _turn(self, rng: np.random.Generator) -> Cut:
         return Cut.drawn(rng, self.tile_px, self.tile_px, self.tile_px, self.turned)
