@@ -81,7 +81,7 @@ def test_back_on_another_split_and_fewer(bci: Path, capsys: pytest.CaptureFixtur
     [
         (["cyclic.safetensors", "--data", "scores"], "scores: no paired tiles there"),
         (["cyclic.safetensors", "--split", "valid"], "no tiles of that split; expected test, train; got valid"),
-        (["nothing"], "no weights there"),
+        (["nothing"], "no weights of that name"),
         (["paired.safetensors", "--reverse"], "does not translate Ki67 to HE"),
         (["paired.safetensors", "--features", "none.pt"], "no such file of a feature network"),
     ],

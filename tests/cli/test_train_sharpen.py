@@ -82,7 +82,7 @@ def test_weights_of_something_else_do_not_sharpen(
     line = error_of(["warp", "slide", known.folder, "--out", "x.tiff", "--sharpen", model], capsys)
     assert "weights of another architecture; expected sharpen; got translate" in line
     line = error_of(["translate", known.fixed, "--model", model, "--out", "x.tiff", "--sharpen", "none"], capsys)
-    assert "no weights there" in line
+    assert "no weights of that name" in line
     assert not Path("x.tiff").exists()
 
 

@@ -118,7 +118,7 @@ def test_what_is_kept_is_gone_on_from(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (["--model", "nowhere"], "no weights there"),
+        (["--model", "nowhere"], "no weights of that name"),
         (["--out", "nowhere/x.tiff"], "no such folder"),
         (["--mpp", "0"], "pixel size must be positive"),
         (["--tile", "16"], "tiles too small for the network; expected at least 128; got 16"),

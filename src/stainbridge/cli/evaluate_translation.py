@@ -71,10 +71,11 @@ def translation(
     """
     from stainbridge.evaluate.translation import compared, means
     from stainbridge.evaluate.translation_sets import FeatureSets
+    from stainbridge.learn.shipped import weights_path
     from stainbridge.metrics.distributions import load_feature_net
     from stainbridge.translate.model import read_model
 
-    found = [read_model(path) for path in (*models, *(more_models or ()))]
+    found = [read_model(weights_path(str(path))) for path in (*models, *(more_models or ()))]
     found = [model.reversed() for model in found] if reverse else found
     cases = _chosen(data, split, most)
     sets = None if features is None else FeatureSets(load_feature_net(features))

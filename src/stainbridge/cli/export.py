@@ -43,12 +43,13 @@ def onnx(
         stainbridge export onnx --model he-to-ki67 --out he-to-ki67.onnx
         stainbridge export onnx --model he-to-ki67 --statistics he.svs --out he-to-ki67-for-he.onnx
     """
+    from stainbridge.learn.shipped import weights_path
     from stainbridge.translate.model import read_model
     from stainbridge.translate.onnx_file import write_onnx
     from stainbridge.translate.slide_statistics import normalises_tiles
 
     check_output(out, model)
-    found = read_model(model)
+    found = read_model(weights_path(str(model)))
     found = found.reversed() if reverse else found
     if statistics is not None:
         found = _with_statistics(found, statistics, seed)

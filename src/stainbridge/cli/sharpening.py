@@ -29,12 +29,13 @@ def write_sharpened(
     Finished tiles are kept, as long as the files that the slide is `made_from`, and `how`, stay the same. Tiles are
     halved where memory runs out.
     """
+    from stainbridge.learn.shipped import weights_path
     from stainbridge.translate.apply import ApplyConfig, plan_of
     from stainbridge.translate.inference import halving
     from stainbridge.translate.parts import Parts
     from stainbridge.translate.sharpen import read_sharpening, sharpened
 
-    model = read_sharpening(run)
+    model = read_sharpening(weights_path(str(run)))
 
     def attempt(tile_px: int) -> None:
         config = ApplyConfig(tile_px)

@@ -65,6 +65,7 @@ def translate(
         stainbridge translate he.svs --model he-to-ki67 --out ki67.tiff --mpp 1.0 --device cuda --precision 16
         stainbridge translate he.svs --model he-to-ki67 --sharpen x2-run --out sharp.ome.tiff
     """
+    from stainbridge.learn.shipped import weights_path
     from stainbridge.slides.write import write_slide
     from stainbridge.translate.apply import ApplyConfig
     from stainbridge.translate.inference import halving
@@ -73,8 +74,8 @@ def translate(
     from stainbridge.translate.tiling import least_tile, usual_tile
 
     check_output(out, slide)
-    found = read_model(model)
-    sharpening = None if sharpen is None else read_sharpening(sharpen)
+    found = read_model(weights_path(str(model)))
+    sharpening = None if sharpen is None else read_sharpening(weights_path(str(sharpen)))
     job = _Job(slide, slide_mpp, found.reversed() if reverse else found, sharpening, out)
 
     def attempt(tile_px: int) -> None:
