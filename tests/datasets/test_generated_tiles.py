@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -32,6 +33,7 @@ def test_pairs_show_one_place_in_the_two_stains() -> None:
 def test_a_sample_is_what_its_number_and_seed_say() -> None:
     again, other = replace(STREAM), replace(STREAM, seed=1)
     assert torch.equal(again[9].source, STREAM[9].source)
+    assert torch.equal(pickle.loads(pickle.dumps(replace(STREAM)))[9].target, STREAM[9].target)
     assert not torch.equal(other[9].source, STREAM[9].source)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from stainbridge.datasets.tile_pictures import read_pictures
 from stainbridge.errors import InputError
+from stainbridge.translate.picture_stream import PictureStream
 
 HE_IHC = ("HE", "IHC")
 
@@ -96,6 +98,23 @@ def test_panels_of_one_field(tmp_path: Path) -> None:
     (tmp_path / "lung_DAPI.png").unlink()
     with pytest.raises(InputError, match=r"lung_DAPI.png: a picture without its partner"):
         read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
+
+
+@pytest.mark.skipif("STAINBRIDGE_DATA" not in os.environ, reason="STAINBRIDGE_DATA names no folder")
+@pytest.mark.parametrize(
+    ("name", "stains", "counts"),
+    [
+        ("tiles_he_ihc", HE_IHC, None),
+        ("tiles_autofluorescence_he", ("AF", "HE"), None),
+        ("ihc_multiplex", ("IHC", "DAPI"), (1, 1)),
+    ],
+)
+def test_real_tiles(name: str, stains: tuple[str, str], counts: tuple[int, int] | None) -> None:
+    found = read_pictures(str(Path(os.environ["STAINBRIDGE_DATA"]) / name), stains, paired=True)
+    assert len(found.training.sources) >= len(found.held.sources) > 0
+    assert counts is None or (len(found.training.sources), len(found.held.sources)) == counts
+    tiles = PictureStream(found.training, 128, (3, 3), 0)[0]
+    assert tiles.source.shape == tiles.target.shape == (3, 128, 128)
 
 
 def test_one_pair_is_measured_on_too_and_says_so(tmp_path: Path) -> None:

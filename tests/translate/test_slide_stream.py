@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ def pair(shift: int = 20, *, known: bool = True, reverse: bool = False) -> Slide
     matrix = np.eye(3)
     matrix[0, 2] = shift * MPP
     transform = Affine(matrix, slide().frame, slide(shift).frame) if known else None
-    return SlidePair(slide, lambda: slide(shift), transform, reverse)
+    return SlidePair(slide, partial(slide, shift), transform, reverse)
 
 
 def stream(*pairs: SlidePair, paired: bool = True, seed: int = 0) -> SlideStream:
@@ -55,6 +57,12 @@ def test_tiles_hold_tissue_and_samples_are_what_their_numbers_say() -> None:
     again = stream(pair())
     assert all(torch.equal(again[number].source, tiles[number]) for number in (7, 2, 11))
     assert len({float(tile.sum()) for tile in tiles}) == 12
+
+
+def test_worker_processes_make_the_same_samples() -> None:
+    made = stream(pair())
+    sent = pickle.loads(pickle.dumps(made))
+    assert torch.equal(sent[3].target, made[3].target)
 
 
 def test_unpaired_tiles_need_no_transform_and_show_places_of_their_own() -> None:
