@@ -19,6 +19,7 @@ from stainbridge.nn.unet_generator import UNetConfig
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.write import write_slide
+from stainbridge.translate import apply
 from stainbridge.translate.apply import ApplyConfig, translated, working_frame
 from stainbridge.translate.augment import scaled
 from stainbridge.translate.inference import Inference, OutOfMemoryError, halving
@@ -322,6 +323,23 @@ def test_out_of_memory_halves_the_tiles_and_says_so(error: Exception) -> None:
     assert lines == [f"warning: out of memory; tiles of {side} px from now on" for side in (256, 128)]
     with pytest.raises(OutOfMemoryError, match="--tile"):
         halving(512, 256, attempt, lines.append)
+
+
+def test_statistics_of_fewer_tiles_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+
+    def hungry(network: nn.Module, tiles: Tensor) -> nn.Module:
+        counts.append(len(tiles))
+        if len(tiles) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return with_statistics_of(network, tiles)
+
+    monkeypatch.setattr(apply, "with_statistics_of", hungry)
+    lines: list[str] = []
+    with translated(texture(1100, 1100), model(mpp=0.5), glass(), lines.append) as shown:
+        assert shown.read(shown.frame.crop(0, 0, 50, 50)).pixels.std() > 5
+    assert counts == [16, 8, 4]
+    assert lines == [f"warning: out of memory; statistics are of {count} tiles" for count in (8, 4)]
 
 
 def test_other_errors_are_not_taken_for_memory() -> None:

@@ -16,7 +16,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.nn.generators import Generator
 from stainbridge.slides.slide import Slide
 from stainbridge.translate.augment import scaled, with_channels
-from stainbridge.translate.inference import Device, Inference, Precision, device_named, memory_watched
+from stainbridge.translate.inference import Device, Inference, Precision, device_named, halving, memory_watched
 from stainbridge.translate.model import Model
 from stainbridge.translate.network_slide import Made, NetworkSlide
 from stainbridge.translate.parts import Parts
@@ -69,7 +69,7 @@ def translated(
     tiles = tiles_of(frame, config.tile_px, network.reach, network.period, told)
     tissue = TissueMap.of(slide)
     device = device_named(config.device)
-    network = _with_own_statistics(model, network.to(device), slide, frame, tissue, config.seed)
+    network = _with_own_statistics(model, network.to(device), slide, frame, tissue, config.seed, told)
     made = Made("translated", model.target_channels, model.target)
     run = Inference(network, model.source_channels, device, config.precision)
     kept = parts() if parts else None
@@ -79,7 +79,7 @@ def translated(
 def for_slide(model: Model, slide: Slide, seed: int, told: Told) -> Generator:
     """The generator as `translated` uses it on `slide`, on the device where it is."""
     frame = working_frame(slide, model.mpp, None, told)
-    return _with_own_statistics(model, model.to_target, slide, frame, TissueMap.of(slide), seed)
+    return _with_own_statistics(model, model.to_target, slide, frame, TissueMap.of(slide), seed, told)
 
 
 def tiles_of(frame: Frame, tile_px: int, reach: int, period: int, told: Told) -> tuple[TileAxis, TileAxis]:
@@ -128,14 +128,22 @@ def _unknown(trained: float) -> str:
 
 
 def _with_own_statistics(
-    model: Model, network: Generator, slide: Slide, frame: Frame, tissue: TissueMap, seed: int
+    model: Model, network: Generator, slide: Slide, frame: Frame, tissue: TissueMap, seed: int, told: Told
 ) -> Generator:
-    """The network with this slide's statistics, where it would otherwise take every tile's own."""
+    """The network with this slide's statistics, where it would otherwise take every tile's own.
+
+    Of fewer tiles where memory does not hold more at once.
+    """
     if not normalises_tiles(network):
         return network
+    device = next(network.parameters()).device
     room = min(SAMPLED_PX, frame.height, frame.width)  # a tile beyond a small slide would be partly white
     side = max(1, room // network.period) * network.period
-    tiles = tissue_tiles(slide, frame, tissue, side, SAMPLED_TILES, seed)
-    with memory_watched(f"{len(tiles)} x {side} px"):
-        pictures = torch.stack([scaled(with_channels(tile, model.source_channels, slide.info.path)) for tile in tiles])
-        return with_statistics_of(network, pictures.to(next(network.parameters()).device))
+
+    def of(count: int) -> Generator:
+        tiles = tissue_tiles(slide, frame, tissue, side, count, seed)
+        with memory_watched(f"{len(tiles)} x {side} px"):
+            shown = [scaled(with_channels(tile, model.source_channels, slide.info.path)) for tile in tiles]
+            return with_statistics_of(network, torch.stack(shown).to(device))
+
+    return halving(SAMPLED_TILES, 1, of, told, "statistics are of {} tiles")

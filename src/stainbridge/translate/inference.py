@@ -76,21 +76,27 @@ def memory_watched(size: str) -> Iterator[None]:
         raise OutOfMemoryError("not enough memory for a tile", got=size, remedy="name smaller ones: --tile") from error
 
 
-def halving(tile_px: int, least_px: int, attempt: Callable[[int], T], told: Callable[[str], None]) -> T:
-    """What `attempt` makes with tiles of `tile_px`, or of the half each time memory runs out, which is told.
+def halving(
+    most: int,
+    least: int,
+    attempt: Callable[[int], T],
+    told: Callable[[str], None],
+    what: str = "tiles of {} px from now on",
+) -> T:
+    """What `attempt` makes with `most`, or with half as much each time memory runs out, which is told as `what`.
 
-    Raises `OutOfMemoryError` when even tiles of `least_px` do not fit.
+    Raises `OutOfMemoryError` when even `least` is too much.
     """
     while True:
         try:
-            return attempt(tile_px)
+            return attempt(most)
         except OutOfMemoryError:
-            if tile_px // 2 < least_px:
+            if most // 2 < least:
                 raise
-        tile_px //= 2
+        most //= 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        told(f"warning: out of memory; tiles of {tile_px} px from now on")
+        told(f"warning: out of memory; {what.format(most)}")
 
 
 def _is_memory(error: RuntimeError) -> bool:
