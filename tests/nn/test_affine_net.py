@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
+from tests.nn.networks import smooth_pictures
 
 from stainbridge.errors import InputError
 from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, folded, unfold
-from stainbridge.nn.correlation import correlations
 
 TINY = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
 
@@ -33,6 +34,20 @@ def test_the_paper_normalises_in_groups_and_combines_patches_in_three_dimensions
         kinds = {type(module).__name__ for module in AffineNet(AffineNetConfig.preset("paper")).modules()}
     assert {"GroupNorm", "Conv3d", "PReLU"} <= kinds
     assert not {kind for kind in kinds if kind.startswith("BatchNorm")}
+
+
+@pytest.mark.parametrize("size", [(128, 128), (70, 100), (100, 150)])
+def test_what_is_fitted_to_matches_is_in_the_matrices_units(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network = AffineNet(replace(TINY, correlation=3)).eval()
+    picture = smooth_pictures(*size)[0]
+    # what matches say is put in their place: everything is two of the features' pixels to the right
+    told = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
+    with mock.patch("stainbridge.nn.affine_net.matches", lambda like, _: told.expand(1, 2, *like.shape[-2:])):
+        found = network(picture, picture)[0]
+    shift_px = 2.0 * TINY.patch_px / 8  # of the features, 8 to a patch
+    expected = torch.tensor([[1, 0, shift_px / (max(size) / 2)], [0, 1, 0]])
+    assert torch.allclose(found, expected, atol=3e-3)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (20, 50), (97, 130)])
@@ -74,16 +89,6 @@ def test_folding_undoes_unfolding() -> None:
     picture = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
     patches, rows, columns = unfold(picture, 4)
     assert torch.equal(folded(patches, rows, columns), picture)
-
-
-def test_features_correlate_best_at_the_distance_they_moved() -> None:
-    here = torch.randn(1, 6, 9, 9, generator=torch.Generator().manual_seed(0))
-    there = torch.roll(here, (1, -2), (2, 3))  # one down, two to the left
-    found = correlations(here, there, 2)
-    assert found.shape == (1, 25, 9, 9)
-    best = found[0, :, 3:6, 3:6].flatten(1).argmax(0)
-    assert (best == (1 + 2) * 5 + (-2 + 2)).all()
-    assert torch.allclose(found[0, 15, 3:6, 3:6], torch.ones(3, 3), atol=1e-5)
 
 
 def test_correlations_look_into_neighbouring_patches() -> None:

@@ -29,7 +29,8 @@ def test_any_size_and_the_identity_untrained(network: DeformableNet, size: tuple
     found = network(torch.rand(2, 1, *size), torch.rand(2, 1, *size))
     assert found.final.shape == (2, 2, *size)
     assert all(term.displacement.shape == (2, 2, *size) for term in found.terms)
-    assert found.final.abs().max() < 0.05
+    correlating = isinstance(network, UNetSVF) and network.config.correlation
+    assert found.final.abs().max() < (8.0 if correlating else 0.05)  # two pixels at a quarter, which matches may make
 
 
 def test_gradients_reach_every_parameter(network: DeformableNet) -> None:

@@ -22,7 +22,7 @@ SIZES = {
     "fcn": (330, 420, 192),
     "dirnet": (420, 520, 320),
     "unet-svf": (330, 420, 192),
-    "unet-svf, correlating": (380, 460, 224),
+    "unet-svf, correlating": (440, 560, 272),
 }
 VIEW = Frame("fixed", HEIGHT, WIDTH, (2.0, 2.0), (100.0, 40.0))
 

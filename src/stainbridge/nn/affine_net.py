@@ -14,7 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.correlation import correlations
+from stainbridge.nn.correlation import affine_fit, correlations, matches
+
+#: Density from which on matches are used.
+TISSUE = 0.05
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class AffineNetConfig:
     million parameters; the paper counts slightly over 30 million, which `paper` reaches by widening every layer alike.
 
     `correlation`, 0 in the paper: beside both pictures' features go their correlations at up to so many pixels of the
-    features apart (Dosovitskiy et al. 2015, "FlowNet", doi:10.1109/ICCV.2015.316). With them a network begins to learn
-    where things went within a thousand pairs; without, four thousand taught it nothing (docs/training.md).
+    features apart, and to the matrix is added the affine map that fits the matches which these correlations make, each
+    as it is trusted. What the network then regresses is the rest (docs/training.md says why).
     """
 
     kind: Literal["affine-net"] = "affine-net"
@@ -61,7 +64,8 @@ class AffineNet(nn.Module):
     """Moving and fixed pictures, (N, 1, H, W) each, to affine matrices (N, 2, 3).
 
     A matrix takes fixed points to moving points, in units of half the longer side about the picture's middle, so that
-    a rotation is a rotation whatever the aspect. Untrained it is within 0.001 of the identity.
+    a rotation is a rotation whatever the aspect. Untrained it is within 0.001 of the identity, or of
+    what it fits.
     """
 
     def __init__(self, config: AffineNetConfig) -> None:
@@ -69,6 +73,10 @@ class AffineNet(nn.Module):
         self.config = config
         features, groups = config.features, config.groups
         self.extract = _extractor(config)
+        if config.correlation:
+            self.sharpness = nn.Parameter(torch.tensor(10.0))
+            self.trust = nn.Conv2d(self._correlations, 1, 1)
+            nn.init.zeros_(self.trust.weight)
         self.combine = nn.Sequential(
             _conv(2 * config.widths[-1] + self._correlations, features, groups, stride=2),
             _conv(features, features, groups, stride=2),
@@ -100,14 +108,23 @@ class AffineNet(nn.Module):
         patches, rows, columns = unfold(torch.cat([moving, fixed]), self.config.patch_px)
         features = self.extract(patches)
         sides = list(features.chunk(2))  # moving, fixed
+        fit = torch.zeros(len(fixed), 2, 3, device=fixed.device)
         if self.config.correlation:
             there, here = (folded(side, rows, columns) for side in sides)
             like = correlations(here, there, self.config.correlation)
             sides.append(unfold(like, features.shape[-1])[0])
+            unit_px = max(fixed.shape[-2:]) / 2 * features.shape[-1] / self.config.patch_px
+            fit = self._fit(like, folded(patches.chunk(2)[1], rows, columns), unit_px)
         vectors = self.combine(torch.cat(sides, dim=1)).flatten(1)
         grid = vectors.view(len(fixed), rows, columns, -1).permute(0, 3, 1, 2)
         matrix: Tensor = self.regress(self.after(self.across(grid[:, None])[:, :, 0]).flatten(1))
-        return matrix.view(-1, 2, 3).float() + torch.eye(2, 3, device=matrix.device)
+        return matrix.view(-1, 2, 3).float() + fit + torch.eye(2, 3, device=matrix.device)
+
+    def _fit(self, like: Tensor, fixed: Tensor, unit_px: float) -> Tensor:
+        """The change (N, 2, 3) that the matches of fixed tissue make."""
+        tissue = F.adaptive_avg_pool2d(fixed, (like.shape[-2], like.shape[-1])) > TISSUE
+        trust = self.trust(like).float().sigmoid() * tissue
+        return affine_fit(matches(like, self.sharpness), trust, unit_px)
 
 
 def unfold(pictures: Tensor, patch_px: int) -> tuple[Tensor, int, int]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import exponentiate, resized
-from stainbridge.nn.correlation import correlations
+from stainbridge.nn.correlation import correlations, matches, smoothed
 from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
 
 DESCRIPTOR = 16  # channels
@@ -28,7 +28,8 @@ class UNetSVFConfig:
 
     The paper preset is Synth-by-Reg's registration network (Casamitjana et al. 2021) less its layers at full
     resolution. `correlation`, 0 in the paper: at a quarter of the resolution the network is also told how alike both
-    pictures' descriptors are at up to so many pixels there apart.
+    pictures' descriptors are at up to so many pixels there apart, and the velocity begins at the matches that these
+    correlations make, each as it is trusted and as its neighbours have it.
     """
 
     kind: Literal["unet-svf"] = "unet-svf"
@@ -62,6 +63,9 @@ class UNetSVF(DeformableNet):
         widths = list(config.down)
         if config.correlation:
             widths[1] += (2 * config.correlation + 1) ** 2
+            self.sharpness = nn.Parameter(torch.tensor(10.0))
+            self.trust = nn.Conv2d((2 * config.correlation + 1) ** 2, 1, 1)
+            nn.init.zeros_(self.trust.weight)
             self.describe = nn.Sequential(_conv(1, DESCRIPTOR, 2), nn.Conv2d(DESCRIPTOR, DESCRIPTOR, 3, 2, 1))
         before = (2, *widths[:-1])
         self.down = nn.ModuleList(_conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True))
@@ -74,20 +78,24 @@ class UNetSVF(DeformableNet):
     @property
     def reach(self) -> int:
         """All the way down and up, and what is correlated; the flow adds its own length."""
-        return 3 * self.period + 2 * (len(self.config.last) + 2) + 4 * self.config.correlation
+        matched = 4 * (self.config.correlation + 3) if self.config.correlation else 0
+        return 3 * self.period + 2 * (len(self.config.last) + 2) + matched
 
     def velocity(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """(N, 2, H / 2, W / 2), in pixels of that grid."""
         x, skips = torch.cat([fixed, moving], 1), []
+        begin = x.new_zeros(())
         for level, layer in enumerate(self.down):
             x = layer(x)
             if self.config.correlation and level == 1:
                 like = correlations(self.describe(fixed), self.describe(moving), self.config.correlation)
                 x = torch.cat([x, like], 1)
+                found = smoothed(matches(like, self.sharpness), self.trust(like).float().sigmoid())
+                begin = 2 * F.interpolate(found, scale_factor=2.0, mode="bilinear")  # in pixels twice as small
             skips.append(x)
         for layer, skip in zip(self.up, skips[-2::-1], strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
-        return torch.as_tensor(self.last(x)).float()
+        return torch.as_tensor(self.last(x)).float() + begin
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The integrated velocity, and the velocity, whose smoothness is asked for."""
