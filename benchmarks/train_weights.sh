@@ -18,8 +18,8 @@ train() {
     fi
 }
 
-train "$runs/affine-net" configs/affine-net.yaml "${2:-4000}" affine
-train "$runs/unet-svf" configs/unet-svf.yaml "${3:-4000}" deformable
+train "$runs/affine-net" configs/affine-net.yaml "${2:-1500}" affine
+train "$runs/unet-svf" configs/unet-svf.yaml "${3:-1500}" deformable
 for name in affine-net unet-svf; do
     python benchmarks/ship_weights.py "$runs/$name" "src/stainbridge/weights/$name.safetensors"
 done
