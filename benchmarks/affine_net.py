@@ -81,7 +81,7 @@ def methods(network: LearnedAffine) -> dict[str, Method]:
         "initial": lambda p: corner_on_corner(p.pair.fixed.frame, p.pair.moving.frame),
         "preprocessed (search)": lambda p: p.affine(p.starts[0]),
         "affine-net": learned,
-        "affine-net, own starts": alone,
+        "affine-net without a search": alone,
         "SIFT": lambda p: sift(p.pair.fixed, p.pair.moving).transform,
         "ORB": lambda p: orb(p.pair.fixed, p.pair.moving).transform,
         "iterative (SimpleITK)": lambda p: iterative(p.pair.fixed, p.pair.moving).transform,
