@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
@@ -49,3 +50,20 @@ def test_the_mean_is_that_of_correlations_by_scipy() -> None:
     inner[..., 2:-2, 2:-2] = 1
     expected = (covariance / np.sqrt(variances))[2:-2, 2:-2].mean()
     np.testing.assert_allclose(local_ncc(fixed, moving, inner, radius=2, noise=0.01), [expected], rtol=1e-9)
+
+
+@pytest.mark.parametrize("step", [2, 3, 5])
+def test_windows_of_blocks_have_the_gradient_of_their_score(step: int) -> None:
+    generator = torch.Generator().manual_seed(6)
+    fixed, moving = (torch.rand(1, 2, 23, 31, dtype=torch.float64, generator=generator) for _ in range(2))
+    similarity = LocalNCC.of(fixed, 4, step=step)
+    weight = similarity.focus(torch.rand(1, 1, 23, 31, dtype=torch.float64, generator=generator))
+    assert weight.shape[-2:] == (-(-23 // step), -(-31 // step))
+    assert torch.autograd.gradcheck(lambda x: similarity(x, weight), (moving.requires_grad_(),))
+
+
+def test_windows_of_blocks_are_some_of_the_windows_about_every_pixel() -> None:
+    generator = torch.Generator().manual_seed(7)
+    fixed, moving = (torch.rand(1, 1, 30, 45, dtype=torch.float64, generator=generator) for _ in range(2))
+    every, some = LocalNCC.of(fixed, 7), LocalNCC.of(fixed, 7, step=5)  # 15 x 15 pixels, 3 x 3 blocks
+    torch.testing.assert_close(some.windows(moving), every.windows(moving)[..., 2::5, 2::5])

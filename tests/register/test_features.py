@@ -8,7 +8,7 @@ import pytest
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
-from stainbridge.register.features import feature_starts
+from stainbridge.register.features import _describe, _mirrored, feature_starts
 from stainbridge.register.prepare import Section, section_of_image
 
 
@@ -50,3 +50,20 @@ def test_scattered_cells_are_matched_turned_and_mirrored(flip: bool) -> None:
 def test_unrelated_cells_give_no_start() -> None:
     one, other = section(cells(1), "fixed"), section(cells(2), "moving")
     assert feature_starts(one, other, allow_flip=True, size_px=1024, seed=0) == []
+
+
+def test_mirrored_descriptions_are_those_of_the_mirrored_picture() -> None:
+    plane = np.ascontiguousarray(255 - cells(3)[..., 1])
+    to_mirror = np.array([[-1.0, 0, plane.shape[1]], [0, 1, 0], [0, 0, 1]])
+    turned = _mirrored(_describe(plane, np.eye(3)))
+    again = _describe(np.ascontiguousarray(plane[:, ::-1]), to_mirror)
+    assert turned[1] is not None
+    assert again[1] is not None
+    places = [points @ to_um[:2, :2].T + to_um[:2, 2] for points, _, to_um in (turned, again)]
+    distances = np.linalg.norm(places[0][:, None] - places[1], axis=-1)
+    nearest = distances.min(1)
+    assert (nearest < 0.1).mean() > 0.8
+    exact = nearest < 0.01  # the same point with the same orientation
+    assert exact.mean() > 0.25
+    difference = np.linalg.norm(turned[1] - again[1][distances.argmin(1)], axis=1)[exact]
+    assert np.median(difference) < 0.05 * np.linalg.norm(turned[1], axis=1).mean()

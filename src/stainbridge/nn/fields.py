@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -59,6 +60,11 @@ class DeformableNet(nn.Module, ABC):
         found = self.fields(*padded)
         terms = tuple(Term(t.displacement[..., :height, :width], t.similarity, t.regularity) for t in found.terms)
         return Fields(found.final[..., :height, :width], terms, found.regular)
+
+    def field(self, fixed: Tensor, moving: Tensor) -> Tensor:
+        """The final displacement alone, (N, 2, H, W) in pixels, without gradients."""
+        with torch.inference_mode():
+            return self(fixed, moving).final
 
 
 def regression(channels: int) -> nn.Conv2d:

@@ -37,7 +37,15 @@ def refine(
         matrices = [start.matrix for start in starts]
         scale = float(np.mean([np.sqrt(abs(np.linalg.det(matrix[:2, :2]))) for matrix in matrices]))
         climb = partial(
-            _climb, fixed, moving, scale=scale, size=size, steps=steps, rate=RATE_PX / size, radius=config.radius
+            _climb,
+            fixed,
+            moving,
+            scale=scale,
+            size=size,
+            steps=steps,
+            rate=RATE_PX / size,
+            radius=config.radius,
+            window_step=config.window_step,
         )
         batches = [matrices[first::threads] for first in range(min(threads, len(matrices)))]
         refined = [item for batch in spread(climb, batches, threads) for item in batch]
@@ -70,11 +78,12 @@ def _climb(
     steps: int,
     rate: float,
     radius: int,
+    window_step: int,
 ) -> list[Hypothesis]:
     frame, target, outline = fixed.planes_at(size)
     longest = max(moving.frame.size_um) / (max(frame.mpp) * scale)
     _, source, _ = moving.planes_at(max(8, round(longest)))
-    similarity = LocalNCC.of(target, radius)
+    similarity = LocalNCC.of(target, radius, step=window_step)
     weight = similarity.focus(outline, 0.5)  # by standard deviation; by variance, few windows decide
     unit = _unit(frame)
     before = torch.tensor(unit @ _from_normalised(frame), dtype=torch.float32)
@@ -93,7 +102,9 @@ def _climb(
         where = F.affine_grid(theta, [len(matrices), 1, frame.height, frame.width], align_corners=False)
         inside = (where.detach().abs().amax(-1) <= 1)[:, None]
         warped = F.grid_sample(expanded, where, padding_mode="border", align_corners=False)
-        return similarity(warped, weight * inside) - stiffness * _stretch(linear @ moved[:, :2, :2])
+        return similarity(warped, weight * similarity.at_windows(inside.float())) - stiffness * _stretch(
+            linear @ moved[:, :2, :2]
+        )
 
     for _ in range(steps):
         optimiser.zero_grad()

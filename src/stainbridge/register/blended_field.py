@@ -1,19 +1,19 @@
-"""One displacement field from a network's fields of overlapping tiles. Fields are blended, never warped pictures."""
+"""One displacement field from those of overlapping tiles. Fields are blended, never warped pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import islice
+from typing import Protocol, TypeAlias
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.nn.fields import DeformableNet
+from stainbridge.register.parallel import spread
 from stainbridge.types import Field, Plane
 
 #: The fixed and the moving density on a frame, each (1, 1, H, W).
@@ -22,11 +22,29 @@ Pictures: TypeAlias = Callable[[Frame], tuple[Tensor, Tensor]]
 GLASS = 0.02
 
 
+class Solver(Protocol):
+    """Finds the displacement of a tile: a trained network, or an optimiser.
+
+    Tiles begin at multiples of `period` pixels, and are good from `reach` pixels off their border on.
+    """
+
+    @property
+    def period(self) -> int:
+        """Pixels, at least 1."""
+
+    @property
+    def reach(self) -> int:
+        """Pixels, at least 0."""
+
+    def field(self, fixed: Tensor, moving: Tensor) -> Tensor:
+        """(1, 2, H, W) in pixels, from the fixed to the moving density, each (1, 1, H, W)."""
+
+
 @dataclass(frozen=True)
 class TilingConfig:
     """Tiles of `tile_px` a side give way to their neighbours over `blend_px`; the field has a node every `spacing_px`.
 
-    What a tile says of places closer to its border than the network reaches is thrown away, as far as half the tile
+    What a tile says of places closer to its border than the solver's reach is thrown away, as far as half the tile
     remains.
     """
 
@@ -41,29 +59,42 @@ class TilingConfig:
             raise InputError("tile_px must be a multiple of spacing_px", got=self)
 
 
-def blended_field(network: DeformableNet, pictures: Pictures, view: Frame, config: TilingConfig) -> tuple[Field, Frame]:
+def blended_field(
+    solver: Solver,
+    pictures: Pictures,
+    view: Frame,
+    config: TilingConfig,
+    threads: int = 1,
+    progress: Callable[[float], None] = lambda _: None,
+) -> tuple[Field, Frame]:
     """Displacements (2, h, w) in µm from fixed to moving, and the frame of their nodes, which covers `view`.
 
-    Tiles lie on multiples of the network's period, so that they agree where they overlap. At any time one tile's
-    pictures are held, and the field.
+    Tiles lie on multiples of the solver's period, so that they agree where they overlap. At any time the pictures of
+    one tile a thread are held, and the field.
     """
-    spacing, step = config.spacing_px, int(np.lcm(network.period, config.spacing_px))
-    overlap = min(2 * network.reach + config.blend_px, config.tile_px // 2)
+    spacing, step = config.spacing_px, int(np.lcm(solver.period, config.spacing_px))
+    overlap = min(2 * solver.reach + config.blend_px, config.tile_px // 2)
     down, across = (_Axis.of(length, config, overlap, step) for length in (view.height, view.width))
     whole = view.crop(0, 0, across.length, down.length)
+    blank = _Blank(solver, spacing)
+
+    def found(tile: tuple[int, int]) -> Field:
+        row, column = tile
+        fixed, moving = pictures(whole.crop(column * across.stride, row * down.stride, across.tile, down.tile))
+        if max(float(fixed.max()), float(moving.max())) < GLASS:
+            return blank.like(fixed)
+        return _field(solver, fixed, moving, spacing)
+
     total = np.zeros((2, down.length // spacing, across.length // spacing), np.float32)
     weights = np.zeros(total.shape[1:], np.float32)
-    blank: Field | None = None
-    for row, column in np.ndindex(down.count, across.count):
-        frame = whole.crop(column * across.stride, row * down.stride, across.tile, down.tile)
-        fixed, moving = pictures(frame)
-        empty = max(float(fixed.max()), float(moving.max())) < GLASS
-        found = blank if empty and blank is not None else _field(network, fixed, moving, spacing)
-        blank = found if empty else blank
-        weight = np.outer(down.weight(row, config), across.weight(column, config))
-        place = (down.nodes(row, spacing), across.nodes(column, spacing))
-        total[:, place[0], place[1]] += weight * found
-        weights[place] += weight
+    tiles = np.ndindex(down.count, across.count)
+    while batch := list(islice(tiles, threads)):
+        for (row, column), tile in zip(batch, spread(found, batch, threads), strict=True):
+            weight = np.outer(down.weight(row, config), across.weight(column, config))
+            place = (down.nodes(row, spacing), across.nodes(column, spacing))
+            total[:, place[0], place[1]] += weight * tile
+            weights[place] += weight
+        progress((batch[-1][0] * across.count + batch[-1][1] + 1) / (down.count * across.count))
     total *= np.float32(view.mpp[0]) / weights
     return total, whole.at_mpp((view.mpp[0] * spacing, view.mpp[1] * spacing))
 
@@ -103,8 +134,20 @@ class _Axis:
         return np.asarray((1 if first else rise) * (1 if last else rise[::-1]) * np.ones(count, np.float32))
 
 
-def _field(network: DeformableNet, fixed: Tensor, moving: Tensor, spacing: int) -> Field:
+@dataclass(eq=False)
+class _Blank:
+    """What the solver makes of glass, found once; all tiles of a view are of one size."""
+
+    solver: Solver
+    spacing: int
+    field: Field | None = None
+
+    def like(self, glass: Tensor) -> Field:
+        if self.field is None:
+            self.field = _field(self.solver, glass, glass, self.spacing)
+        return self.field
+
+
+def _field(solver: Solver, fixed: Tensor, moving: Tensor, spacing: int) -> Field:
     """(2, h, w) in pixels, averaged over squares of `spacing` pixels."""
-    with torch.inference_mode():
-        final = network(fixed, moving).final
-        return np.asarray(F.avg_pool2d(final, spacing)[0].float().cpu().numpy())
+    return np.asarray(F.avg_pool2d(solver.field(fixed, moving), spacing)[0].float().cpu().numpy())

@@ -21,7 +21,7 @@ class SearchConfig:
     angles: int = 48
     scales: int = 11
     hypotheses: int = 12
-    features_px: int = 1024
+    features_px: int = 512
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,13 @@ class AffineConfig:
     After the first round the best `varied` are also stretched, turned and scaled by `variation`.
     """
 
-    sizes_px: tuple[int, ...] = (64, 64, 128, 256, 512)
-    steps: tuple[int, ...] = (40, 30, 30, 30, 20)
-    keep: tuple[int, ...] = (8, 6, 2, 2, 1)
+    sizes_px: tuple[int, ...] = (64, 64, 128, 256)
+    steps: tuple[int, ...] = (40, 30, 30, 30)
+    keep: tuple[int, ...] = (8, 6, 2, 1)
     varied: int = 3
     variation: float = 0.08
     radius: int = 12
+    window_step: int = 4
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,41 @@ class DeformableConfig:
     """Diffeomorphic instance optimisation, coarse to fine.
 
     `sizes_px` is the longest side at each level, `spacing_px` that between nodes of the velocity field at that level,
-    `radius` of the local NCC's window, `smoothness` the weight of the diffusion regulariser. `symmetric` registers both
-    ways and takes the mean of the one and the inverse of the other.
+    `radius` of the local NCC's windows, which stand every `window_step` pixels, `smoothness` the weight of the
+    diffusion regulariser, `rate_px` the first steps' length. `symmetric` registers both ways and takes the mean of the
+    one and the inverse of the other.
     """
 
     sizes_px: tuple[int, ...] = (128, 256, 512)
-    steps: tuple[int, ...] = (40, 40, 40)
+    steps: tuple[int, ...] = (50, 40, 20)
     spacing_px: float = 4.0
     radius: int = 14
+    window_step: int = 4
     smoothness: float = 1.0
-    rate: float = 0.01
+    rate_px: float = 0.8
     symmetric: bool = True
+
+
+@dataclass(frozen=True)
+class TilesConfig:
+    """High-resolution refinement: the slide, `longest_px` on its longer side, in tiles read from both slides.
+
+    Tiles of `tile_px` are blended over `blend_px`; each is optimised at a quarter, half and all of the resolution, in
+    so many `steps`. The rest is as in `DeformableConfig`.
+    """
+
+    longest_px: int = 4096
+    tile_px: int = 768
+    blend_px: int = 64
+    steps: tuple[int, int, int] = (30, 20, 15)
+    spacing_px: int = 8
+    radius: int = 20
+    window_step: int = 6
+    smoothness: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.longest_px < self.tile_px:
+            raise InputError("tiles: longest_px is less than one tile", expected=self.tile_px, got=self.longest_px)
 
 
 @dataclass(frozen=True)
@@ -114,6 +139,7 @@ class RegisterConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
     affine: AffineConfig = field(default_factory=AffineConfig)
     deformable: DeformableConfig | None = field(default_factory=DeformableConfig)
+    tiles: TilesConfig | None = None
     learned_affine: LearnedAffineConfig | None = None
     learned_field: LearnedFieldConfig | None = None
 
@@ -161,19 +187,16 @@ PRESETS: dict[str, RegisterConfig] = {
         name="fast",
         working_px=512,
         search=SearchConfig(angles=40, scales=9, features_px=512),
-        affine=AffineConfig(sizes_px=(64, 64, 128, 256), steps=(35, 25, 25, 20), keep=(8, 6, 2, 1), varied=2),
-        deformable=DeformableConfig(sizes_px=(128, 256, 384), steps=(25, 25, 15), symmetric=False),
+        affine=AffineConfig(sizes_px=(64, 64, 128, 256), steps=(35, 25, 20, 15), keep=(8, 6, 2, 1), varied=2),
+        deformable=DeformableConfig(sizes_px=(128, 256), steps=(25, 25), symmetric=False),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(
         name="accurate",
         working_px=2048,
-        search=SearchConfig(angles=60, scales=13, hypotheses=16),
-        affine=AffineConfig(
-            sizes_px=(64, 64, 128, 256, 512, 1024, 2048),
-            steps=(40, 40, 40, 40, 30, 20, 10),
-            keep=(12, 10, 3, 2, 2, 1, 1),
-        ),
-        deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024, 2048), steps=(60, 60, 60, 40, 20)),
+        search=SearchConfig(angles=60, scales=13, hypotheses=16, features_px=1024),
+        affine=AffineConfig(sizes_px=(64, 64, 128, 256, 512), steps=(40, 40, 40, 40, 30), keep=(12, 10, 3, 2, 1)),
+        deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024), steps=(60, 60, 60, 40)),
+        tiles=TilesConfig(),
     ),
 }

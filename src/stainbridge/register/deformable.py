@@ -25,6 +25,7 @@ from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
 
 SQUARINGS = 5
+LAST = 0.05  # of the first rate: steps that stay long leave their own jitter, pixels of it on rescanned slides
 
 
 def exponentiate(velocity: Tensor) -> Tensor:
@@ -120,27 +121,49 @@ def _level(
 ) -> Tensor:
     frame, target, outline = fixed.planes_at(size)
     _, source, _ = moving.planes_at(max(8, round(max(moving.frame.size_um) / (max(frame.mpp) * start.scale))))
-    nodes = _nodes(frame, config.spacing_px)
-    velocity = F.interpolate(velocity, nodes, mode="bicubic", align_corners=False).requires_grad_(True)
+    velocity = at_nodes(velocity, frame.height, frame.width, config.spacing_px)
     to_moving, points = _sampling_of(start, moving, frame)
     inside = ((points @ to_moving[:, :2].T + to_moving[:, 2]).abs() <= 1).all(-1)[:, None]
-    similarity = LocalNCC.of(target, config.radius)
-    weight = similarity.focus(outline * inside)
-    cells = torch.tensor([nodes[1] / 2, nodes[0] / 2]).view(1, 2, 1, 1)
-    optimiser = torch.optim.Adam([velocity], lr=config.rate, betas=(0.9, 0.99))
+
+    def warp(flow: Tensor) -> Tensor:
+        where = (points + flow.permute(0, 2, 3, 1)) @ to_moving[:, :2].T + to_moving[:, 2]
+        return F.grid_sample(source, where, padding_mode="border", align_corners=False)
+
+    return ascend(velocity, target, outline * inside, warp, config, steps)
+
+
+def ascend(
+    velocity: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    warp: Callable[[Tensor], Tensor],
+    config: DeformableConfig,
+    steps: int,
+) -> Tensor:
+    """The velocity (1, 2, h, w) after `steps` up the local NCC of `target` (1, C, H, W) with what `warp` makes of its
+    flow (1, 2, H, W), both in `grid_sample` units of the target; `weight` (1, 1, H, W) says where it counts."""
+    height, width = velocity.shape[-2:]
+    velocity = velocity.requires_grad_(True)
+    similarity = LocalNCC.of(target, config.radius, step=config.window_step)
+    weight = similarity.focus(weight)
+    cells = torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
+    rate = 2 * config.rate_px / max(target.shape[-2:])
+    optimiser = torch.optim.Adam([velocity], lr=rate, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps), eta_min=rate * LAST)
     for _ in range(steps):
         optimiser.zero_grad()
         flow = F.interpolate(exponentiate(velocity), target.shape[-2:], mode="bilinear", align_corners=False)
-        where = (points + flow.permute(0, 2, 3, 1)) @ to_moving[:, :2].T + to_moving[:, 2]
-        warped = F.grid_sample(source, where, padding_mode="border", align_corners=False)
-        loss = config.smoothness * _diffusion(velocity * cells) - similarity(warped, weight)[0]
+        loss = config.smoothness * _diffusion(velocity * cells) - similarity(warp(flow), weight)[0]
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        schedule.step()
     return velocity.detach()
 
 
-def _nodes(frame: Frame, spacing_px: float) -> tuple[int, int]:
-    return max(4, round(frame.height / spacing_px)), max(4, round(frame.width / spacing_px))
+def at_nodes(velocity: Tensor, height: int, width: int, spacing_px: float) -> Tensor:
+    """A velocity field on nodes every `spacing_px` of a picture of that size."""
+    nodes = max(4, round(height / spacing_px)), max(4, round(width / spacing_px))
+    return F.interpolate(velocity, nodes, mode="bicubic", align_corners=False)
 
 
 def _diffusion(u: Tensor) -> Tensor:

@@ -67,12 +67,12 @@ def _shrunk(section: Section, longest_px: int) -> tuple[Frame, Tensor, Tensor]:
 
 @lru_cache(maxsize=4)
 def _edges(section: Section) -> Plane:
-    """Root of the density's gradient magnitude at working resolution, (H, W).
+    """`edges_of` the density at working resolution; a coarser copy, averaged, says how much detail there was."""
+    return edges_of(section.density.astype(np.float32))
 
-    Structures that two stains colour unlike still have their borders in one place; a coarser copy, averaged from
-    this, says how much detail there was.
-    """
-    density = section.density.astype(np.float32)
+
+def edges_of(density: Plane) -> Plane:
+    """Root of the gradient magnitude, (H, W): structures that stains colour unlike have their borders in one place."""
     across, down = cv2.Sobel(density, cv2.CV_32F, 1, 0), cv2.Sobel(density, cv2.CV_32F, 0, 1)
     # not cv2.magnitude, whose last bit depends on where in memory the arrays lie
     return np.asarray(np.sqrt(np.hypot(across, down) / 8))

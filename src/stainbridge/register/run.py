@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.imaging.image import Image
 from stainbridge.register.affine import refine
-from stainbridge.register.config import RegisterConfig
+from stainbridge.register.config import RegisterConfig, TilesConfig
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.features import feature_starts
 from stainbridge.register.gather import gather
@@ -23,6 +24,7 @@ from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.result import Registration, StageRecord
 from stainbridge.register.search import Hypothesis, search
+from stainbridge.register.tiles import CloseUp
 from stainbridge.register.verdict import Judge, Verdict, calibrated, doubt
 from stainbridge.register.verify import Verification, folded_share, similarity, verify
 from stainbridge.slides.slide import Slide
@@ -143,9 +145,12 @@ def _pipeline(
     elif start is None:
         flips = (False, True) if config.allow_flip else (False,)
         limit = config.max_rotation_deg
-        starts = search(fixed, moving, config.search, flips=flips, max_rotation_deg=limit, threads=run.threads)
         size, seed = config.search.features_px, config.seed
-        matched = feature_starts(fixed, moving, allow_flip=config.allow_flip, size_px=size, seed=seed)
+        seek = (
+            partial(search, fixed, moving, config.search, flips=flips, max_rotation_deg=limit, threads=run.threads),
+            partial(feature_starts, fixed, moving, allow_flip=config.allow_flip, size_px=size, seed=seed),
+        )
+        starts, matched = spread(lambda seek: seek(), seek, run.threads)
         starts += [item for item in matched if abs(_affine(run, item).rotation_deg) <= limit]
     else:
         starts = [Hypothesis(_affine_part(start, fixed), 0.0)]
@@ -207,9 +212,9 @@ def _bend(
         return run.judged(gather(fixed, moving, best, checked, earlier), tuple(stages), earlier)
 
     tell("deformable", 0.5)
-    began = time.perf_counter()
+    began, part = time.perf_counter(), 0.2 if config.tiles else 0.5
     found = deform_from(
-        fixed, moving, best, field, bending, lambda share: tell("deformable", 0.5 + share / 2), run.threads
+        fixed, moving, best, field, bending, lambda share: tell("deformable", 0.5 + share * part), run.threads
     )
     bent = Chain((replace(found.field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), best))
     after = similarity(fixed, moving, bent)
@@ -217,10 +222,27 @@ def _bend(
     accepted = after > score and folded == 0
     note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
     stages.append(StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(bending)))
-    tell("done", 1.0)
     final, rejected = (bent, "") if accepted else (earlier, f"deformable stage rejected: {note}")
+    if config.tiles and accepted:
+        final, record = _close_up(run, final, config.tiles, tell)
+        stages.append(record)
+    tell("done", 1.0)
     evidence = gather(fixed, moving, best, checked, final, found.disagreement_um)
     return run.judged(evidence, tuple(stages), final, rejected)
+
+
+def _close_up(run: _Run, earlier: Transform, config: TilesConfig, tell: Progress) -> tuple[Transform, StageRecord]:
+    """The refinement in tiles, where it verifiably improves."""
+    began = time.perf_counter()
+    view = CloseUp.of(run.fixed, run.moving, config)
+    before = view.score(earlier)
+    field = view.refined(earlier, run.threads, lambda share: tell("tiles", 0.7 + 0.3 * share))
+    found = Chain((field, earlier))
+    after, folded = view.score(found), folded_share(found, field.grid.fit(1024))
+    accepted = after > before and folded == 0
+    note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
+    record = StageRecord("tiles", accepted, time.perf_counter() - began, before, after, note, asdict(config))
+    return (found if accepted else earlier), record
 
 
 def _affine(run: _Run, found: Hypothesis) -> Affine:

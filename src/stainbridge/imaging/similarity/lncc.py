@@ -8,6 +8,7 @@ Autograd through five box filters costs three times what the closed form below d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -43,39 +44,50 @@ def _box_sum_cpu(x: Tensor, size: int) -> Tensor:
 class LocalNCC:
     """Local NCC against one fixed image, whose window statistics are computed once.
 
-    `fixed` is (1, C, H, W); `noise` is added to both local variances, so that flat windows say nothing.
+    `fixed` is (1, C, H, W); `noise` is added to both local variances, so that flat windows say nothing. Windows of
+    (2·`radius` + 1)² blocks stand about every block of `step`² pixels: neighbouring windows say nearly the same, and
+    wide ones need not stand about every pixel. `count`, `mean` and `variance` are (1, C, ⌈H/step⌉, ⌈W/step⌉).
     """
 
     fixed: Tensor
     radius: int
+    step: int
     noise: float
     count: Tensor
     mean: Tensor
     variance: Tensor
 
     @classmethod
-    def of(cls, fixed: Tensor, radius: int, noise: float = 1e-3) -> LocalNCC:
-        """Prepare the fixed side, (1, C, H, W)."""
-        count = box_sum(torch.ones_like(fixed), radius)
-        mean = box_sum(fixed, radius) / count
-        variance = (box_sum(fixed * fixed, radius) / count - mean * mean).clamp_min(0) + noise
-        return cls(fixed, radius, noise, count, mean, variance)
+    def of(cls, fixed: Tensor, radius: int, noise: float = 1e-3, step: int = 1) -> LocalNCC:
+        """Prepare the fixed side, (1, C, H, W); `radius` in pixels is rounded to whole blocks."""
+        blocks = max(1, round(((2 * radius + 1) / step - 1) / 2))
+        count = _sums(torch.ones_like(fixed), blocks, step)
+        mean = _sums(fixed, blocks, step) / count
+        variance = (_sums(fixed * fixed, blocks, step) / count - mean * mean).clamp_min(0) + noise
+        return cls(fixed, blocks, step, noise, count, mean, variance)
 
     def __call__(self, moving: Tensor, weight: Tensor) -> Tensor:
-        """Weighted sums of the local correlation with `moving` (B, C, H, W), as (B,); `weight` broadcasts to it."""
+        """Weighted sums of the local correlation with `moving` (B, C, H, W), as (B,).
+
+        `weight` is of the windows, see `at_windows`, and broadcasts to (B, C, ⌈H/step⌉, ⌈W/step⌉).
+        """
         score: Tensor = _LocalNCC.apply(moving, weight, self)  # type: ignore[no-untyped-call]
         return score
+
+    def at_windows(self, x: Tensor) -> Tensor:
+        """Means over the block that each window stands about, of (..., H, W)."""
+        return x if self.step == 1 else F.avg_pool2d(x, self.step, ceil_mode=True)
 
     def windows(self, moving: Tensor) -> Tensor:
         """The local correlation with `moving` (B, C, H, W) of the window about every pixel, in that shape."""
         return _statistics(moving, self)[2]
 
     def focus(self, weight: Tensor, power: float = 1.0) -> Tensor:
-        """`weight` (1, 1, H, W) times a power of the first plane's local variance, to sum up to 1 over all planes.
+        """`weight` (1, 1, H, W) at the windows times a power of the first plane's local variance, of sum 1 over all.
 
         Windows that show structure count, those that show little but noise hardly do.
         """
-        focused = weight * self.variance[:, :1] ** power
+        focused = self.at_windows(weight) * self.variance[:, :1] ** power
         return focused / (focused.sum() * self.fixed.shape[1]).clamp_min(1e-12)
 
 
@@ -96,11 +108,27 @@ def local_ncc(
     return score / total.where(total > 0, 1)
 
 
+def _sums(x: Tensor, radius: int, step: int) -> Tensor:
+    """Sums over the windows of `LocalNCC`."""
+    if step == 1:
+        return box_sum(x, radius)
+    return box_sum(F.avg_pool2d(x, step, ceil_mode=True, divisor_override=1), radius)
+
+
+def _spread(x: Tensor, radius: int, step: int, size: torch.Size) -> Tensor:
+    """The adjoint of `_sums`: of (..., h, w) at the windows, the sum over those that hold each pixel."""
+    sums = box_sum(x, radius)
+    if step == 1:
+        return sums
+    height, width = size
+    return F.interpolate(sums, scale_factor=step)[..., :height, :width]
+
+
 def _statistics(moving: Tensor, of: LocalNCC) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    mean = box_sum(moving, of.radius) / of.count
-    variance = (box_sum(moving * moving, of.radius) / of.count - mean * mean).clamp_min(0) + of.noise
+    mean = _sums(moving, of.radius, of.step) / of.count
+    variance = (_sums(moving * moving, of.radius, of.step) / of.count - mean * mean).clamp_min(0) + of.noise
     scale = torch.rsqrt(of.variance * variance)
-    correlation = (box_sum(of.fixed * moving, of.radius) / of.count - of.mean * mean) * scale
+    correlation = (_sums(of.fixed * moving, of.radius, of.step) / of.count - of.mean * mean) * scale
     return mean, variance, correlation, scale
 
 
@@ -118,9 +146,6 @@ class _LocalNCC(Function):
         of: LocalNCC = ctx.of
         a = scale * (weight / of.count)
         b = correlation / variance * (weight / of.count)
-        gradient = (
-            of.fixed * box_sum(a, of.radius)
-            - moving * box_sum(b, of.radius)
-            + box_sum(b * mean - a * of.mean, of.radius)
-        )
+        to_pixels = partial(_spread, radius=of.radius, step=of.step, size=moving.shape[-2:])
+        gradient = of.fixed * to_pixels(a) - moving * to_pixels(b) + to_pixels(b * mean - a * of.mean)
         return gradient * grads[0].view(-1, 1, 1, 1), None, None
