@@ -6,8 +6,8 @@
 
 Generated tiles are H&E and HER2 of neighbouring sections, misaligned by about a pixel, in folders laid out as BCI's.
 Every run sees the same number of them. Weights are averaged, chosen on `val` and measured on `test`. With
-STAINBRIDGE_DATA the runs of `real_jobs` begin on the real tiles there, some with the weights of a run on generated ones,
-and are measured on the real ones held out. A run that was stopped is gone on with.
+STAINBRIDGE_DATA the runs of `real_jobs` begin on the real tiles there, some with the weights of a run on generated
+ones, and are measured on the real ones held out. A run that was stopped is gone on with.
 """
 
 from __future__ import annotations
@@ -132,22 +132,23 @@ def train(job: Job, runs: Path, steps: int) -> None:
 
 
 def measured(job: Job, runs: Path) -> dict[str, float] | None:
-    """Means over the held-out pairs of what the best weights make of them; None where there are no weights."""
+    """Means over the held-out pairs of what the best weights make of them; None before a run is first saved."""
     run = runs / job.name
-    if not (run / "best.safetensors").exists():
+    if not (run / "last.safetensors").exists():
         return None
     weights = read(run / "best.safetensors")
+    steps = {"steps": float(read(run / "last.safetensors").header["place"]["step"])}
     kept = run / "scores.json"
     if kept.exists():
         scores: dict[str, float] = json.loads(kept.read_text())
         if scores["step"] == weights.header["step"]:
-            return {**scores, "steps": float(read(run / "last.safetensors").header["place"]["step"])}
+            return {**scores, **steps}
     network = read_model(run).to_target
     rows = [_scores(network, scaled(source), scaled(target)) for source, target in held_pairs(job.data)]
     scores = {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
     scores |= {"step": float(weights.header["step"]), "tiles": float(len(rows))}
     kept.write_text(json.dumps(scores))
-    return {**scores, "steps": float(read(run / "last.safetensors").header["place"]["step"])}
+    return {**scores, **steps}
 
 
 def held_pairs(data: Path) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -188,7 +189,7 @@ def table(jobs: Sequence[Job], runs: Path) -> str:
 @torch.no_grad()
 def grid(jobs: Sequence[Job], runs: Path, path: Path) -> None:
     """A row a held-out tile: source, what each run makes of it in the order of the table, target."""
-    ready = [job for job in jobs if (runs / job.name / "best.safetensors").exists()]
+    ready = [job for job in jobs if (runs / job.name / "last.safetensors").exists()]
     pairs = held_pairs(jobs[0].data)
     shown = pairs[:: max(1, len(pairs) // SHOWN)][:SHOWN]
     networks = [read_model(runs / job.name).to_target for job in ready]
