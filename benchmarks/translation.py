@@ -32,9 +32,9 @@ from stainbridge.datasets.generated_tiles import GeneratedTiles
 from stainbridge.imaging.similarity.ssim import ssim
 from stainbridge.learn.weights import read
 from stainbridge.metrics.stains import score_dab
-from stainbridge.nn.generators import Generator
 from stainbridge.translate.augment import scaled, unscaled, with_channels
 from stainbridge.translate.model import read_model
+from stainbridge.translate.objectives import Translator
 from stainbridge.translate.picture_stream import read_picture
 from stainbridge.translate.task import distances
 from stainbridge.translate.training import GeneratedTissue
@@ -143,10 +143,7 @@ def measured(job: Job, runs: Path) -> dict[str, float] | None:
         scores: dict[str, float] = json.loads(kept.read_text())
         if scores["step"] == weights.header["step"]:
             return {**scores, **steps}
-    network = read_model(run).to_target
-    rows = [_scores(network, scaled(source), scaled(target)) for source, target in held_pairs(job.data)]
-    scores = {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
-    scores |= {"step": float(weights.header["step"]), "tiles": float(len(rows))}
+    scores = {**mean_scores(read_model(run).to_target, job.data), "step": float(weights.header["step"])}
     kept.write_text(json.dumps(scores))
     return {**scores, **steps}
 
@@ -164,8 +161,20 @@ def held_pairs(data: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     return [tuple(with_channels(read_picture(path), 3, path) for path in pair) for pair in files]  # type: ignore[misc]
 
 
+def mean_scores(network: Translator, data: Path) -> dict[str, float]:
+    """Means over the held-out pairs."""
+    rows = [_scores(network, scaled(source), scaled(target)) for source, target in held_pairs(data)]
+    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
+
+
+def mean_colour(data: Path) -> Translator:
+    """The held-out targets' mean colour, whatever is asked: what knowing nothing of the source gives."""
+    mean = torch.stack([scaled(target).mean((1, 2)) for _, target in held_pairs(data)]).mean(0)
+    return lambda source: mean.view(1, -1, 1, 1).expand_as(source)
+
+
 @torch.no_grad()
-def _scores(network: Generator, source: Tensor, target: Tensor) -> dict[str, float]:
+def _scores(network: Translator, source: Tensor, target: Tensor) -> dict[str, float]:
     made, real = network(source[None]), target[None]
     scores = distances(made, real)
     scores["ssim_uniform7"] = float(ssim(made, real, window="uniform7", span=2.0))
@@ -176,13 +185,15 @@ def _scores(network: Generator, source: Tensor, target: Tensor) -> dict[str, flo
 def table(jobs: Sequence[Job], runs: Path) -> str:
     columns = ("psnr_db", "ssim_gaussian11", "ssim_uniform7", "l1", "dab_dice")
     lines = ["| run | steps | PSNR dB | SSIM 11 | SSIM 7 | L1 (of 2) | DAB Dice |", "| --- " * 7 + "|"]
-    for job in jobs:
-        scores = measured(job, runs)
+    rows: dict[str, dict[str, float] | None] = {}
+    for data in dict.fromkeys(job.data for job in jobs):
+        rows[f"{data.name}: source as it is"] = mean_scores(lambda source: source, data)
+        rows[f"{data.name}: mean colour"] = mean_scores(mean_colour(data), data)
+    rows |= {job.name: measured(job, runs) for job in jobs}
+    for label, scores in rows.items():
         if scores is not None:
-            numbers = " | ".join(
-                f"{scores[name]:.2f}" if name == "psnr_db" else f"{scores[name]:.3f}" for name in columns
-            )
-            lines.append(f"| {job.name} | {scores['steps']:.0f} | {numbers} |")
+            numbers = (f"{scores[name]:.{2 if name == 'psnr_db' else 3}f}" for name in columns)
+            lines.append(f"| {label} | {scores.get('steps', 0):.0f} | {' | '.join(numbers)} |")
     return "\n".join(lines)
 
 
