@@ -271,13 +271,18 @@ def _affine_pair(name: str, files: list[Path], matrix: list[list[float]]) -> Pai
 
 def generated_plans(preset: str, numbers: range) -> list[Plan]:
     """All kinds of trials of generated pairs."""
-    return [plan for n in numbers for plan in _plans("generated", f"{n:03d}", preset, GENERATED_KINDS)]
+    return _mixed(plan for n in numbers for plan in _plans("generated", f"{n:03d}", preset, GENERATED_KINDS))
 
 
 def real_plans(preset: str, names: Iterable[str]) -> list[Plan]:
     """All kinds of trials of real pairs."""
     kinds = {name: SCANNER_KINDS if name.startswith("cyto") else REAL_KINDS for name in names}
-    return [plan for name in names for plan in _plans("real", name, preset, kinds[name])]
+    return _mixed(plan for name in names for plan in _plans("real", name, preset, kinds[name]))
+
+
+def _mixed(chosen: Iterable[Plan]) -> list[Plan]:
+    """In an order that belongs to them, in which the first ones are a fair sample."""
+    return sorted(chosen, key=lambda plan: crc32(plan.key.encode()))
 
 
 def _plans(source: str, name: str, preset: str, kinds: dict[str, int]) -> list[Plan]:
