@@ -15,6 +15,7 @@ from tests.tissue import Tissue
 
 import stainbridge
 from stainbridge.cli.main import run
+from stainbridge.cli.register import summary
 from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
 
 SUCCESS_RTRE = 0.01
@@ -48,8 +49,14 @@ def test_the_record_says_what_was_done(result: Path, tissue: Tissue) -> None:
     assert record["seed"] == 7
     assert record["moving"]["path"] == str(tissue.moving)
     assert {"name", "seconds", "score"} <= set(record["stages"][0])
-    for key in ("reason", "predicted_rtre", "seconds", "fixed", "flip", "rotation_deg", "version", "config"):
-        assert key in record
+    assert {"reason", "predicted_rtre", "bound_rtre", "evidence", "seconds", "fixed"} <= set(record)
+    assert {"flip", "rotation_deg", "version", "config"} <= set(record)
+
+
+def test_the_summary_says_how_far_off_it_may_be(result: Path) -> None:
+    said = summary(stainbridge.load(result), result)
+    assert "expected error 0." in said
+    assert "nine of ten like it below" in said
 
 
 def test_it_finds_the_truth(result: Path, tissue: Tissue, capsys: pytest.CaptureFixture[str]) -> None:
