@@ -82,8 +82,8 @@ class LearnedAffine:
         found: list[Matrix] = []
         for first in range(0, len(maps), at_once):
             some = maps[first : first + at_once]
+            shown = seen(moving, view, some, self.device)  # sections keep what they shrink, for stages with gradients
             with torch.inference_mode():
-                shown = seen(moving, view, some, self.device)
                 found += list(self.network(still.expand(len(some), -1, -1, -1), shown).double().cpu().numpy())
         return found
 
