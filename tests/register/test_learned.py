@@ -96,9 +96,9 @@ def test_a_second_pass_starts_from_the_first(fixed: Section, moving: Section) ->
 
 def test_what_a_section_keeps_can_still_be_climbed(fixed: Section, moving: Section) -> None:
     LearnedAffine(saying(TURN), 96, CPU).ranked(fixed, moving, [np.eye(3)])
-    for section in (fixed, moving):
-        size = round(max(section.frame.size_um) / view_of(fixed, 96).mpp[0])
-        assert not section.at(size)[1].is_inference()
+    for side in (fixed, moving):
+        size = round(max(side.frame.size_um) / view_of(fixed, 96).mpp[0])
+        assert not side.at(size)[1].is_inference()
 
 
 def test_starts_that_do_not_fit_at_once_go_in_groups(
