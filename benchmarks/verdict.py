@@ -241,7 +241,7 @@ def test(rows: list[Row], picture: Path | None) -> None:
         if chosen:
             print(f"\n{name}: ", end="")
             report(chosen, by)
-    print("\nkind        n   bad  ok  fallback  failed  said of good ones: ok  of bad ones: failed")
+    print("\nkind         n  bad   ok  fallback  failed")
     for kind in sorted({row.kind for row in rows}):
         print(_kind_line(kind, [row for row in rows if row.kind == kind], by))
     for row in rows:
@@ -290,7 +290,7 @@ def main() -> None:
         )
         collect(asked.rows[0], todo)
         return
-    rows = [row for path in asked.rows for row in rows_of(path)]
+    rows = list({row.key: row for path in asked.rows for row in rows_of(path)}.values())  # the last of each key
     if asked.what == "test":
         test(rows, asked.picture)
         return
