@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 import math
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -63,6 +64,10 @@ def register(
         str | None,
         typer.Option("--deformable-weights", help="Trained deformable network: likewise.", metavar="W"),
     ] = None,
+    tiles: Annotated[
+        int | None,
+        typer.Option("--tiles", help="At last refine in tiles, at so many pixels along the slide.", metavar="PX"),
+    ] = None,
     fixed_mpp: Annotated[float | None, typer.Option("--fixed-mpp", help="µm per pixel, when the file errs.")] = None,
     moving_mpp: Annotated[float | None, typer.Option("--moving-mpp", help="µm per pixel, when the file errs.")] = None,
     write_slide: Annotated[bool, typer.Option("--write-slide", help="Also write the warped moving slide.")] = False,
@@ -79,9 +84,11 @@ def register(
     Example:
         stainbridge register --fixed he.svs --moving ki67.svs --out result
         stainbridge register --fixed he.svs --moving ki67.svs --out result --preset accurate --write-slide
+        stainbridge register --fixed he.svs --moving restained.svs --out result --tiles 8192
     """
     from stainbridge.cli.inputs import read_mask
     from stainbridge.cli.result_folder import result_folder
+    from stainbridge.register.config import TilesConfig
     from stainbridge.register.run import register_slides
     from stainbridge.register.store import save
     from stainbridge.report.write import write_report
@@ -91,6 +98,8 @@ def register(
         preset, pipeline, device=device, threads=threads, seed=seed, no_flip=no_flip, max_rotation_deg=max_rotation
     )
     config = _with_networks(config, affine_weights, deformable_weights)
+    if tiles is not None:
+        config = replace(config, tiles=replace(config.tiles or TilesConfig(), longest_px=tiles))
     with ExitStack() as stack:
         fixed_slide = stack.enter_context(open_slide(fixed, mpp=fixed_mpp))
         moving_slide = stack.enter_context(open_slide(moving, mpp=moving_mpp))

@@ -71,7 +71,7 @@ class TilesConfig:
     longest_px: int = 4096
     tile_px: int = 768
     blend_px: int = 64
-    steps: tuple[int, int, int] = (30, 20, 15)
+    steps: tuple[int, int, int] = (25, 20, 10)
     spacing_px: int = 8
     radius: int = 20
     window_step: int = 6
@@ -187,7 +187,7 @@ PRESETS: dict[str, RegisterConfig] = {
         name="fast",
         working_px=512,
         search=SearchConfig(angles=40, scales=9, features_px=512),
-        affine=AffineConfig(sizes_px=(64, 64, 128, 256), steps=(35, 25, 20, 15), keep=(8, 6, 2, 1), varied=2),
+        affine=AffineConfig(steps=(35, 25, 30, 20), varied=2, radius=10),
         deformable=DeformableConfig(sizes_px=(128, 256), steps=(25, 25), symmetric=False),
     ),
     "default": RegisterConfig(),
@@ -197,6 +197,5 @@ PRESETS: dict[str, RegisterConfig] = {
         search=SearchConfig(angles=60, scales=13, hypotheses=16, features_px=1024),
         affine=AffineConfig(sizes_px=(64, 64, 128, 256, 512), steps=(40, 40, 40, 40, 30), keep=(12, 10, 3, 2, 1)),
         deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024), steps=(60, 60, 60, 40)),
-        tiles=TilesConfig(),
     ),
 }

@@ -31,6 +31,9 @@ from stainbridge.slides.slide import Slide
 
 Progress = Callable[[str, float], None]
 
+#: A share of edges that rises by less has not risen.
+NO_BETTER = 1e-3
+
 
 @dataclass(frozen=True, eq=False)
 class _Run:
@@ -239,7 +242,7 @@ def _close_up(run: _Run, earlier: Transform, config: TilesConfig, tell: Progress
     field = view.refined(earlier, run.threads, lambda share: tell("tiles", 0.7 + 0.3 * share))
     found = Chain((field, earlier))
     after, folded = view.score(found), folded_share(found, field.grid.fit(1024))
-    accepted = after > before and folded == 0
+    accepted = after > before + NO_BETTER and folded == 0
     note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
     record = StageRecord("tiles", accepted, time.perf_counter() - began, before, after, note, asdict(config))
     return (found if accepted else earlier), record
