@@ -1,6 +1,6 @@
 """A run's best weights in half precision, as they come with stainbridge.
 
-    python benchmarks/ship_weights.py affine-run src/stainbridge/weights/affine-net.safetensors
+python benchmarks/ship_weights.py affine-run src/stainbridge/weights/affine-net.safetensors
 """
 
 from __future__ import annotations

