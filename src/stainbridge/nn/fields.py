@@ -64,7 +64,8 @@ class DeformableNet(nn.Module, ABC):
     def field(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """The final displacement alone, (N, 2, H, W) in pixels, without gradients."""
         with torch.inference_mode():
-            return self(fixed, moving).final
+            found: Fields = self(fixed, moving)
+        return found.final
 
 
 def regression(channels: int) -> nn.Conv2d:

@@ -23,7 +23,7 @@ from stainbridge.register.verify import Verification
 #: `ok` is said where nine of ten are better than this.
 OK_RTRE = 0.02
 #: Where half are worse than this there is no transform.
-FAILED_RTRE = 0.02
+FAILED_RTRE = 0.03
 #: Less of the smaller tissue on the other's says nothing.
 MIN_OVERLAP = 0.3
 #: Placements that stand out by less from displaced copies of themselves are not taken without a search.
