@@ -51,12 +51,12 @@ class DeformableConfig:
     """
 
     sizes_px: tuple[int, ...] = (128, 256, 512)
-    steps: tuple[int, ...] = (50, 40, 20)
+    steps: tuple[int, ...] = (50, 50, 40)
     spacing_px: float = 4.0
     radius: int = 14
     window_step: int = 4
     smoothness: float = 1.0
-    rate_px: float = 0.8
+    rate_px: float = 0.6
     symmetric: bool = True
 
 
