@@ -19,6 +19,7 @@ from stainbridge.learn.data import check_inputs
 from stainbridge.learn.loop import Data, train
 from stainbridge.learn.weights import read
 from stainbridge.nn.affine_net import AffineNetConfig
+from stainbridge.nn.deformable import CONFIGS
 from stainbridge.nn.fields import Fields, Term
 from stainbridge.register.training.config import (
     AffineTraining,
@@ -141,7 +142,7 @@ def test_deformable_networks_train_in_the_loop(name: str, tmp_path: Any) -> None
     train(lambda: DeformableTask(config), Data(stream, stream), config.train, tmp_path)
     stored = read(tmp_path)
     assert stored.task == "deformable"
-    assert stored.settings["network"]["kind"] == name
+    assert stored.settings["network"]["kind"] == TINY[name].kind
     assert stored.settings["section_px"] == [128, 128]
 
 
@@ -180,7 +181,7 @@ def test_the_rate_decays_by_epochs() -> None:
 @pytest.mark.parametrize("preset", ["paper", "small"])
 def test_presets(preset: Any) -> None:
     assert AffineTraining.preset(preset).network == AffineNetConfig.preset(preset)
-    for name in TINY:
+    for name in CONFIGS:
         config: Any = DeformableTraining.preset(preset, name)  # type: ignore[arg-type]
         assert config.network.kind == name
     paper = DeformableTraining.preset("paper")
