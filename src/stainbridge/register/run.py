@@ -15,7 +15,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.imaging.image import Image
 from stainbridge.register.affine import refine
-from stainbridge.register.config import RegisterConfig, TilesConfig
+from stainbridge.register.config import RegisterConfig
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.features import feature_starts
 from stainbridge.register.gather import gather
@@ -212,6 +212,7 @@ def _bend(
         if field is not None:
             earlier, score, bending = Chain((field, best)), record.score_after, run.networks.field.config.optimise
     if bending is None:
+        earlier = _close_up(run, earlier, stages, tell)
         return run.judged(gather(fixed, moving, best, checked, earlier), tuple(stages), earlier)
 
     tell("deformable", 0.5)
@@ -226,17 +227,17 @@ def _bend(
     note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
     stages.append(StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(bending)))
     final, rejected = (bent, "") if accepted else (earlier, f"deformable stage rejected: {note}")
-    if config.tiles and accepted:
-        final, record = _close_up(run, final, config.tiles, tell)
-        stages.append(record)
+    final = _close_up(run, final, stages, tell)
     tell("done", 1.0)
     evidence = gather(fixed, moving, best, checked, final, found.disagreement_um)
     return run.judged(evidence, tuple(stages), final, rejected)
 
 
-def _close_up(run: _Run, earlier: Transform, config: TilesConfig, tell: Progress) -> tuple[Transform, StageRecord]:
-    """The refinement in tiles, where it verifiably improves."""
-    began = time.perf_counter()
+def _close_up(run: _Run, earlier: Transform, stages: list[StageRecord], tell: Progress) -> Transform:
+    """After the refinement in tiles, where it is asked for and verifiably improves."""
+    config, began = run.config.tiles, time.perf_counter()
+    if config is None:
+        return earlier
     view = CloseUp.of(run.fixed, run.moving, config)
     before = view.score(earlier)
     field = view.refined(earlier, run.threads, lambda share: tell("tiles", 0.7 + 0.3 * share))
@@ -244,8 +245,8 @@ def _close_up(run: _Run, earlier: Transform, config: TilesConfig, tell: Progress
     after, folded = view.score(found), folded_share(found, field.grid.fit(1024))
     accepted = after > before + NO_BETTER and folded == 0
     note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
-    record = StageRecord("tiles", accepted, time.perf_counter() - began, before, after, note, asdict(config))
-    return (found if accepted else earlier), record
+    stages.append(StageRecord("tiles", accepted, time.perf_counter() - began, before, after, note, asdict(config)))
+    return found if accepted else earlier
 
 
 def _affine(run: _Run, found: Hypothesis) -> Affine:

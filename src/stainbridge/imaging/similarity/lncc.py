@@ -79,7 +79,7 @@ class LocalNCC:
         return x if self.step == 1 else F.avg_pool2d(x, self.step, ceil_mode=True)
 
     def windows(self, moving: Tensor) -> Tensor:
-        """The local correlation with `moving` (B, C, H, W) of the window about every pixel, in that shape."""
+        """The local correlation with `moving` (B, C, H, W) of every window, (B, C, ⌈H/step⌉, ⌈W/step⌉)."""
         return _statistics(moving, self)[2]
 
     def focus(self, weight: Tensor, power: float = 1.0) -> Tensor:
