@@ -64,7 +64,3 @@ class Parts:
         """Keep a tile."""
         with whole_file(self._folder / f"{name}.npz") as temporary:
             np.savez_compressed(temporary, tile=tile)
-
-    def remove(self) -> None:
-        """They are not needed any more."""
-        shutil.rmtree(self._folder)
