@@ -65,6 +65,8 @@ def test_every_method_runs_on_every_case_with_landmarks_from_every_start(plan: P
         assert row.seconds is not None
         assert row.wall_s > row.seconds
         assert 20 < (row.peak_mb or 0) < 2000
+        assert row.cpu_s is not None
+        assert 0 <= row.cpu_s < 100
         if row.start == "given":
             assert row.before.median == pytest.approx(np.median(initial), rel=1e-6)
             assert row.landmarks == len(initial)

@@ -154,6 +154,7 @@ def test_a_peer_in_its_own_process_returns_its_map(tmp_path: Path, monkeypatch: 
     points = np.array([[10.5, 20.5], [399.5, 0.5], [200, 150]])
     np.testing.assert_allclose(found.transform(points), (points - 0.5) * 2 + [3.5, -1.5], atol=1e-3)
     assert found.seconds is not None
+    assert found.cpu_s is not None
     assert found.peak_mb is not None
     assert found.peak_mb > 5
 

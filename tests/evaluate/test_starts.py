@@ -48,6 +48,11 @@ def test_turns_are_spread_and_every_second_one_is_mirrored() -> None:
     assert all(30 * (index // 2) <= degrees < 30 * (index // 2 + 1) for index, (degrees, _) in enumerate(placed))
 
 
+def test_a_single_start_may_be_mirrored() -> None:
+    flips = [placement(0, 1, np.random.default_rng(seed))[1] for seed in range(20)]
+    assert 4 < sum(flips) < 16
+
+
 def test_the_canvas_is_glass_and_the_crop_is_large() -> None:
     image = ArraySlide(np.full((3, HEIGHT, WIDTH), 90, np.uint8))
     for seed in range(5):

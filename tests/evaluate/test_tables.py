@@ -27,7 +27,7 @@ def row(case: str, method: str, after: float | None, *, start: str = "given", be
     return Row(
         "set", case, start, method, "ok" if after is not None else "failed", "" if after is not None else "lost <it>",
         80, spread(before), None if after is None else spread(after), 0.0 if after is None else 0.9, seconds=2.0,
-        peak_mb=100.0, fixed=f"/data/set/images/{case}/he.jpg", moving=f"/data/set/images/{case}/ki67.jpg",
+        cpu_s=3.5, peak_mb=100.0, fixed=f"/data/set/images/{case}/he.jpg", moving=f"/data/set/images/{case}/ki67.jpg",
         fixed_size=(400, 300),
     )  # fmt: skip
 
@@ -53,7 +53,7 @@ def test_a_missing_result_counts_as_unregistered() -> None:
     assert good.success == pytest.approx(2 / 3)
     assert good.rank == pytest.approx((1 + 1.5 + 1) / 3)
     assert identity.rank == pytest.approx((2 + 1.5 + 2) / 3)
-    assert (identity.success, good.seconds, good.peak_mb) == (0, 2.0, 100.0)
+    assert (identity.success, good.seconds, good.cpu_s, good.peak_mb) == (0, 2.0, 3.5, 100.0)
 
 
 def test_ranks_are_of_the_runs_all_methods_made() -> None:

@@ -148,7 +148,7 @@ def show(summaries: list[MethodSummary]) -> None:
     console = console if console.is_terminal else Console(width=100)
     for kind in dict.fromkeys(item.kind for item in summaries):
         table = Table("method", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for head in ("runs", "none", "MMrTRE", "AMrTRE", "success", "robust", "rank", "s", "MB"):
+        for head in ("runs", "none", "MMrTRE", "AMrTRE", "success", "robust", "rank", "s", "cpu s", "MB"):
             table.add_column(head, justify="right", no_wrap=True)
         for item in summaries:
             if item.kind == kind:
@@ -169,5 +169,6 @@ def cells(item: MethodSummary) -> tuple[str, ...]:
         f"{scores.robustness:.1%}",
         "" if item.rank is None else f"{item.rank:.2f}",
         "" if item.seconds is None else f"{item.seconds:.2f}",
+        "" if item.cpu_s is None else f"{item.cpu_s:.2f}",
         "" if item.peak_mb is None else f"{item.peak_mb:.0f}",
     )

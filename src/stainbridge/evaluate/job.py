@@ -49,7 +49,7 @@ class Row:
 
     `before` and `after` are rTRE over the fixed slide's diagonal; `before` is None where no landmarks are known,
     `after` also where the method gave no result. `seconds` is the registration inside its process, reading the slides'
-    overviews included, loading libraries not; `wall_s` the whole process; `peak_mb` its largest memory.
+    overviews included, loading libraries not; `cpu_s` what processors spent on it, all cores together; `wall_s` the whole process; `peak_mb` its largest memory.
     """
 
     data_set: str
@@ -66,6 +66,7 @@ class Row:
     folded: float | None = None
     predicted_rtre: float | None = None
     seconds: float | None = None
+    cpu_s: float | None = None
     wall_s: float | None = None
     peak_mb: float | None = None
     fixed: str = ""

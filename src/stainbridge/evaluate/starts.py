@@ -59,9 +59,13 @@ class Disturbed:
 
 
 def placement(index: int, count: int, rng: np.random.Generator) -> tuple[float, bool]:
-    """Degrees and flip of hard start `index` of `count`: turns spread over 360°, every second one mirrored."""
+    """Degrees and flip of hard start `index` of `count`: turns spread over 360°, every second one mirrored.
+
+    A single one is mirrored by chance.
+    """
     turns = (count + 1) // 2
-    return (index // 2 + float(rng.uniform(0, 1))) * 360 / turns, bool(index % 2)
+    degrees = (index // 2 + float(rng.uniform(0, 1))) * 360 / turns
+    return degrees, bool(index % 2) if count > 1 else bool(rng.random() < 0.5)
 
 
 def disturb(

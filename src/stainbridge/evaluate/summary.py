@@ -16,7 +16,7 @@ class MethodSummary:
     """One method over all runs of one kind of start that have landmarks, in ANHIR's terms.
 
     `success`: share with a median rTRE below 0.01; `rank`: average rank among the methods on the runs all of them made,
-    None where there are none; `seconds`: median of the registrations that ended; `peak_mb`: the largest.
+    None where there are none; `seconds`, `cpu_s`: medians of the registrations that ended; `peak_mb`: the largest.
     """
 
     method: str
@@ -26,6 +26,7 @@ class MethodSummary:
     rank: float | None
     seconds: float | None
     longest_s: float | None
+    cpu_s: float | None
     peak_mb: float | None
     folded: int
 
@@ -44,6 +45,7 @@ def summarise(rows: Sequence[Row]) -> list[MethodSummary]:
 
 def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) -> MethodSummary:
     seconds = [row.seconds for row in rows if row.seconds is not None]
+    cpu_s = [row.cpu_s for row in rows if row.cpu_s is not None]
     memory = [row.peak_mb for row in rows if row.peak_mb is not None]
     return MethodSummary(
         method,
@@ -53,6 +55,7 @@ def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) ->
         rank=rank,
         seconds=float(np.median(seconds)) if seconds else None,
         longest_s=max(seconds, default=None),
+        cpu_s=float(np.median(cpu_s)) if cpu_s else None,
         peak_mb=max(memory, default=None),
         folded=sum(bool(row.folded) for row in rows),
     )

@@ -53,6 +53,7 @@ def _flat(row: Row) -> dict[str, Any]:
         "folded": row.folded,
         "predicted_rtre": row.predicted_rtre,
         "seconds": row.seconds,
+        "cpu_s": row.cpu_s,
         "wall_s": row.wall_s,
         "peak_mb": row.peak_mb,
         "reason": row.reason,

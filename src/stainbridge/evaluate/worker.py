@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import pickle
 import sys
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from stainbridge.evaluate.job import BEGAN, Job, Row
 from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
 from stainbridge.evaluate.methods.presets import corner_on_corner
 from stainbridge.evaluate.methods.registry import method
-from stainbridge.evaluate.peers.exchange import peak_mb
+from stainbridge.evaluate.peers.exchange import clocks, peak_mb
 from stainbridge.evaluate.pictures import write_overlay
 from stainbridge.evaluate.starts import hard_start
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
@@ -65,8 +64,8 @@ def main(folder: Path) -> None:
         write_overlay(folder / "before.jpg", scene.fixed, scene.moving, scene.unregistered)
         align = method(job.method).load()
         (folder / BEGAN).touch()
-        alignment, seconds = _timed(align, scene)
-        row = _with_alignment(row, alignment, seconds)
+        alignment = _measured(align, scene)
+        row = _with_alignment(row, alignment)
         if alignment.transform is not None:
             row = _scored(row, scene, alignment.transform)
             write_overlay(folder / "after.jpg", scene.fixed, scene.moving, alignment.transform)
@@ -89,14 +88,18 @@ def _scene(job: Job, opened: ExitStack) -> Scene:
     return Scene(fixed, moving, pair, to_warp)
 
 
-def _timed(align: Align, scene: Scene) -> tuple[Alignment, float]:
-    began = time.perf_counter()
+def _measured(align: Align, scene: Scene) -> Alignment:
+    """What the method found, with its time and memory where it did not measure them itself."""
+    began = clocks()
     try:
         alignment = align(scene.fixed, scene.moving)
     except Exception as error:  # a method may raise whatever it likes: that is its result
         lines = str(error).strip().splitlines()
         alignment = failed(f"{type(error).__name__}: {lines[-1] if lines else ''}")
-    return alignment, time.perf_counter() - began
+    if alignment.seconds is not None:
+        return alignment
+    seconds, cpu_s = np.subtract(clocks(), began).tolist()
+    return replace(alignment, seconds=seconds, cpu_s=cpu_s, peak_mb=peak_mb())
 
 
 def _with_scene(row: Row, scene: Scene) -> Row:
@@ -108,15 +111,16 @@ def _with_scene(row: Row, scene: Scene) -> Row:
     return replace(row, landmarks=len(before), before=spread(before))
 
 
-def _with_alignment(row: Row, alignment: Alignment, seconds: float) -> Row:
+def _with_alignment(row: Row, alignment: Alignment) -> Row:
     predicted = alignment.predicted_rtre
     return replace(
         row,
         status=alignment.status,
         reason=alignment.reason,
         predicted_rtre=None if predicted is None or not np.isfinite(predicted) else predicted,
-        seconds=alignment.seconds if alignment.seconds is not None else seconds,
-        peak_mb=alignment.peak_mb if alignment.peak_mb is not None else peak_mb(),
+        seconds=alignment.seconds,
+        cpu_s=alignment.cpu_s,
+        peak_mb=alignment.peak_mb,
     )
 
 

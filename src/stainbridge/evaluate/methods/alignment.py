@@ -14,7 +14,7 @@ from stainbridge.slides.slide import Slide
 class Alignment:
     """`transform` is `moving_from_fixed`, None where the method gave up; `reason` says why, in one line.
 
-    A method that runs in a process of its own measures its `seconds` and `peak_mb` itself.
+    A method that runs in a process of its own measures its `seconds`, `cpu_s` and `peak_mb` itself.
     """
 
     transform: Transform | None
@@ -22,6 +22,7 @@ class Alignment:
     reason: str = ""
     predicted_rtre: float | None = None
     seconds: float | None = None
+    cpu_s: float | None = None
     peak_mb: float | None = None
 
 

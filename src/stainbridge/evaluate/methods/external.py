@@ -110,6 +110,4 @@ def _run(peer: Peer, python: Path, folder: Path, fixed: Slide, moving: Slide) ->
         return failed(f"{peer.name} ended with {done.returncode}: {said[-1] if said else 'and said nothing'}")
     measured = json.loads((folder / "measured.json").read_text())
     moved = np.load(folder / "moved.npy").T.reshape(2, grid.height, grid.width)
-    return Alignment(
-        transform_from_samples(moved, grid, *views), seconds=measured["seconds"], peak_mb=measured["peak_mb"]
-    )
+    return Alignment(transform_from_samples(moved, grid, *views), **measured)
