@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.imaging.image import Image
-from stainbridge.register.affine import refine
+from stainbridge.register.affine import ranked, refine
 from stainbridge.register.config import AffineConfig, DeformableConfig, SearchConfig
 from stainbridge.register.deformable import deform, exponentiate
 from stainbridge.register.prepare import Section, section_of_image
@@ -136,8 +136,8 @@ def test_verification_tells_the_right_place_from_a_wrong_one() -> None:
 def test_refinement_returns_its_survivors_best_first() -> None:
     fixed = section(picture(), "fixed")
     starts = [Hypothesis(motion(angle, False, 1, SIZE), 0.0) for angle in (0.0, 90.0)]
-    ranked = refine(fixed, fixed, starts, AffineConfig(sizes_px=(96,), steps=(5,), keep=(2,)))
-    assert [len(ranked), ranked[0].score > ranked[1].score] == [2, True]
+    best = refine(fixed, fixed, starts, AffineConfig(sizes_px=(96,), steps=(5,), keep=(2,)))
+    assert [len(best), best[0].score > best[1].score] == [2, True]
 
 
 def test_a_second_round_climbs_from_variations_too_and_a_stretched_start_comes_back() -> None:
@@ -149,9 +149,21 @@ def test_a_second_round_climbs_from_variations_too_and_a_stretched_start_comes_b
     assert np.abs(corners @ (found.matrix - np.eye(3)).T).max() < 1.5
 
 
-def test_any_number_of_threads_gives_the_same_answer() -> None:
+def test_many_starts_are_ranked_as_they_are() -> None:
     fixed = section(picture(), "fixed")
-    starts = [Hypothesis(motion(angle, False, 1, SIZE), 0.0) for angle in (5.0, 40.0, 90.0)]
-    config = AffineConfig(sizes_px=(64, 96), steps=(5, 5), keep=(2, 1))
-    one, two = (refine(fixed, fixed, starts, config, threads)[0].matrix for threads in (1, 2))
-    np.testing.assert_allclose(one, two, atol=1e-5)
+    starts = [Hypothesis(motion(angle, flip, 1, SIZE), 0.0) for angle in range(-170, 190, 20) for flip in (False, True)]
+    near = Hypothesis(np.array([[1.0, 0.04, -6.0], [-0.04, 1.0, 8.0], [0, 0, 1]]), 0.0)
+    best = ranked(fixed, fixed, [*starts, near, near], 3)
+    assert len(best) == 3
+    np.testing.assert_allclose(best[0].matrix, near.matrix, atol=1e-9)
+    assert [item.score for item in best] == sorted((item.score for item in best), reverse=True)
+    assert np.abs(best[1].matrix - near.matrix).max() > 1  # the same start twice is one
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_any_number_of_threads_gives_the_same_answer(threads: int) -> None:
+    fixed = section(picture(), "fixed")
+    config = SearchConfig(angles=12, scales=3, hypotheses=3)
+    one, other = search(fixed, fixed, config), search(fixed, fixed, config, threads=threads)
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first.matrix, second.matrix)

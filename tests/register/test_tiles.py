@@ -11,6 +11,7 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, Chain
+from stainbridge.imaging.image import Image
 from stainbridge.register.config import RegisterConfig, TilesConfig
 from stainbridge.register.run import register_slides
 from stainbridge.register.tiles import CloseUp
@@ -83,6 +84,15 @@ def test_it_is_a_stage_that_is_kept_where_edges_agree_better() -> None:
     again = register_slides(fixed, moving, replace(affine_only, tiles=replace(CONFIG, steps=(0, 0, 0)))).stages[-1]
     assert not again.accepted
     assert "no better" in again.note
+
+
+def test_masks_hold_in_tiles() -> None:
+    fixed, moving = tissue(False), tissue(True)
+    left = Image(np.repeat([[1, 0]], 2, 0)[None].astype(np.uint8), fixed.frame.fit(2), np.ones((2, 2), bool))
+    view = CloseUp.of(fixed, moving, CONFIG, (left, None))
+    for x, seen in ((300, (True, True)), (700, (False, True))):
+        pictures = view.pictures(Affine(np.eye(3), fixed.frame, moving.frame), fixed.frame.crop(x, 500, 200, 200))
+        assert tuple(bool(picture.mean() > 0.2) for picture in pictures) == seen
 
 
 def test_less_than_a_tile_is_refused() -> None:

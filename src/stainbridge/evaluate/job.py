@@ -49,7 +49,8 @@ class Row:
 
     `before` and `after` are rTRE over the fixed slide's diagonal; `before` is None where no landmarks are known,
     `after` also where the method gave no result. `seconds` is the registration inside its process, reading the slides'
-    overviews included, loading libraries not; `cpu_s` what processors spent on it, all cores together; `wall_s` the whole process; `peak_mb` its largest memory.
+    overviews included, loading libraries not; `cpu_s` what processors spent on it, all cores together; `wall_s` the
+    whole process; `peak_mb` its largest memory.
     """
 
     data_set: str

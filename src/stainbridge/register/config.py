@@ -12,15 +12,17 @@ from stainbridge.settings import build, plain, read_yaml, to_yaml
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """The global search: chart size in pixels; how many angles over 360°, scales over 0.5 to 2, hypotheses to keep.
+    """The global search: chart size in pixels; how many angles over 360° and scales over 0.5 to 2.
 
-    `features_px`: longest side of the pictures that point features are matched on for one more hypothesis.
+    The correlation's best `candidates` are ranked by local NCC and the best `hypotheses` of them climbed from.
+    `features_px`: longest side of the pictures that point features are matched on for one more candidate.
     """
 
-    chart_px: int = 64
+    chart_px: int = 48
     angles: int = 48
     scales: int = 11
-    hypotheses: int = 12
+    candidates: int = 250
+    hypotheses: int = 8
     features_px: int = 512
 
 
@@ -31,9 +33,9 @@ class AffineConfig:
     After the first round the best `varied` are also stretched, turned and scaled by `variation`.
     """
 
-    sizes_px: tuple[int, ...] = (64, 64, 128, 256)
-    steps: tuple[int, ...] = (40, 30, 30, 30)
-    keep: tuple[int, ...] = (8, 6, 2, 1)
+    sizes_px: tuple[int, ...] = (64, 128, 256, 256)
+    steps: tuple[int, ...] = (40, 30, 15, 30)
+    keep: tuple[int, ...] = (6, 6, 2, 1)
     varied: int = 3
     variation: float = 0.08
     radius: int = 12
@@ -186,16 +188,18 @@ PRESETS: dict[str, RegisterConfig] = {
     "fast": RegisterConfig(
         name="fast",
         working_px=512,
-        search=SearchConfig(angles=40, scales=9, features_px=512),
-        affine=AffineConfig(steps=(35, 25, 30, 20), varied=2, radius=10),
+        search=SearchConfig(angles=36, scales=9, hypotheses=6),
+        affine=AffineConfig(steps=(30, 25, 10, 20), keep=(4, 4, 1, 1), varied=3),
         deformable=DeformableConfig(sizes_px=(128, 256), steps=(25, 25), symmetric=False),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(
         name="accurate",
         working_px=2048,
-        search=SearchConfig(angles=60, scales=13, hypotheses=16, features_px=1024),
-        affine=AffineConfig(sizes_px=(64, 64, 128, 256, 512), steps=(40, 40, 40, 40, 30), keep=(12, 10, 3, 2, 1)),
+        search=SearchConfig(angles=60, scales=13, hypotheses=12, features_px=1024),
+        affine=AffineConfig(
+            sizes_px=(64, 128, 256, 256, 512), steps=(40, 40, 15, 40, 30), keep=(8, 8, 3, 1, 1), varied=4
+        ),
         deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024), steps=(60, 60, 60, 40)),
     ),
 }

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField
 from stainbridge.imaging.similarity.lncc import LocalNCC
@@ -42,7 +43,7 @@ def exponentiate(velocity: Tensor) -> Tensor:
 @lru_cache(maxsize=8)
 def _centres(height: int, width: int, device: str) -> Tensor:
     """(1, H, W, 2) `grid_sample` coordinates of pixel centres."""
-    return F.affine_grid(torch.eye(2, 3, device=device)[None], [1, 1, height, width], align_corners=False)
+    return affine_grid(torch.eye(2, 3, device=device)[None], height, width)
 
 
 @dataclass(frozen=True, eq=False)

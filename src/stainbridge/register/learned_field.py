@@ -19,7 +19,7 @@ from stainbridge.nn.fields import DeformableNet
 from stainbridge.register.blended_field import TilingConfig, blended_field
 from stainbridge.register.prepare import Section
 from stainbridge.register.section_view import seen, view_of
-from stainbridge.register.slide_density import SlideDensity, read_density
+from stainbridge.register.slide_density import Masks, SlideDensity, read_density
 from stainbridge.settings import build
 from stainbridge.slides.slide import Slide
 
@@ -57,10 +57,16 @@ class LearnedField:
         return DisplacementField(displacement, grid, fixed.frame, fixed.frame)
 
     def of_slides(
-        self, fixed: Slide, moving: Slide, start: Transform, mpp: float, tiling: TilingConfig | None = None
+        self,
+        fixed: Slide,
+        moving: Slide,
+        start: Transform,
+        mpp: float,
+        tiling: TilingConfig | None = None,
+        masks: Masks = (None, None),
     ) -> DisplacementField:
         """Likewise at `mpp` µm a pixel, reading both slides tile by tile; `start` may be any transform."""
-        still, shown = SlideDensity.of(fixed), SlideDensity.of(moving)
+        still, shown = SlideDensity.of(fixed, masks[0]), SlideDensity.of(moving, masks[1])
         view = view_of(still.overview, self.longest_px, mpp)
         own = Affine(np.eye(3), fixed.frame, fixed.frame)
 

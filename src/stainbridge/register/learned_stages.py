@@ -19,6 +19,7 @@ from stainbridge.register.learned_field import LearnedField
 from stainbridge.register.prepare import Section
 from stainbridge.register.result import StageRecord
 from stainbridge.register.search import Hypothesis, distinct
+from stainbridge.register.slide_density import Masks
 from stainbridge.register.verify import Verification, folded_share, similarity, verify
 from stainbridge.slides.slide import Slide
 
@@ -76,11 +77,16 @@ class FieldStage:
     config: LearnedFieldConfig
 
     def __call__(
-        self, sections: tuple[Section, Section], slides: tuple[Slide, Slide], start: Affine, before: float
+        self,
+        sections: tuple[Section, Section],
+        slides: tuple[Slide, Slide],
+        start: Affine,
+        before: float,
+        masks: Masks = (None, None),
     ) -> tuple[DisplacementField | None, StageRecord]:
         """What the network bends before `start`, whose score is `before`; None where it folds or is no better."""
         began = time.perf_counter()
-        field = self._field(sections, slides, start)
+        field = self._field(sections, slides, start, masks)
         bent = Chain((field, start))
         after, folded = similarity(*sections, bent), folded_share(bent, sections[0].frame.fit(512))
         accepted = after > before + MARGIN and folded == 0
@@ -90,11 +96,11 @@ class FieldStage:
         return (field if accepted else None), record
 
     def _field(
-        self, sections: tuple[Section, Section], slides: tuple[Slide, Slide], start: Affine
+        self, sections: tuple[Section, Section], slides: tuple[Slide, Slide], start: Affine, masks: Masks
     ) -> DisplacementField:
         if self.config.mpp is None:
             return self.network.of_sections(*sections, start)
-        return self.network.of_slides(*slides, start, self.config.mpp)
+        return self.network.of_slides(*slides, start, self.config.mpp, masks=masks)
 
 
 @dataclass(frozen=True, eq=False)

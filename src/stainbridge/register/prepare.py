@@ -87,9 +87,7 @@ def section_of_image(image: Image, mask: Image | None = None) -> Section | None:
     """Density and region of an overview; `mask` (1, h, w), not 0 where tissue may be used, is stretched over it."""
     density = tissue_density(image)
     if mask is not None:
-        size = (image.frame.width, image.frame.height)
-        allowed = cv2.resize((mask.pixels[0] != 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        density = density * allowed
+        density = density * allowed_on(image.frame, mask)
     region = tissue_region(density)
     if not region.any():
         return None
@@ -99,3 +97,11 @@ def section_of_image(image: Image, mask: Image | None = None) -> Section | None:
     margin = max(2, int(0.08 * np.sqrt(region.sum())))
     outline = cv2.dilate(region.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)).astype(bool)
     return Section(image.frame, density, region, outline, (float(centre[0]), float(centre[1])), radius)
+
+
+def allowed_on(frame: Frame, mask: Image | None) -> Mask:
+    """(H, W): where a mask (1, h, w), stretched over the frame, is not 0; everywhere without one."""
+    if mask is None:
+        return np.ones((frame.height, frame.width), bool)
+    size = (frame.width, frame.height)
+    return np.asarray(cv2.resize((mask.pixels[0] != 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)

@@ -14,7 +14,7 @@ import torch
 from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.imaging.image import Image
-from stainbridge.register.affine import refine
+from stainbridge.register.affine import ranked, refine
 from stainbridge.register.config import RegisterConfig
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.features import feature_starts
@@ -24,6 +24,7 @@ from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.result import Registration, StageRecord
 from stainbridge.register.search import Hypothesis, search
+from stainbridge.register.slide_density import Masks
 from stainbridge.register.tiles import CloseUp
 from stainbridge.register.verdict import Judge, Verdict, calibrated, doubt
 from stainbridge.register.verify import Verification, folded_share, similarity, verify
@@ -44,6 +45,7 @@ class _Run:
     threads: int
     networks: Networks
     judge: Judge
+    masks: Masks
 
     def failed(self, reason: str, stages: tuple[StageRecord, ...]) -> Registration:
         return self._outcome(Verdict("failed", reason, float("nan"), float("nan")), stages, None, None)
@@ -94,11 +96,12 @@ def register_slides(
     """
     device = device_of(config)
     threads = (config.threads or torch.get_num_threads()) if device == "cpu" else 1
-    run = _Run(fixed, moving, config, time.perf_counter(), threads, Networks.of(config, device), judge or calibrated())
+    networks, masks = Networks.of(config, device), (fixed_mask, moving_mask)
+    run = _Run(fixed, moving, config, time.perf_counter(), threads, networks, judge or calibrated(), masks)
     tell = progress or (lambda _stage, _share: None)
     # A device context costs a Python call per operation; without one tensors are made on the CPU.
     with _one_thread_an_operation(), torch.device(device) if device != "cpu" else nullcontext():
-        return _register(run, start, (fixed_mask, moving_mask), tell)
+        return _register(run, start, tell)
 
 
 def device_of(config: RegisterConfig) -> str:
@@ -121,11 +124,9 @@ def _one_thread_an_operation() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _register(
-    run: _Run, start: Transform | None, masks: tuple[Image | None, Image | None], tell: Progress
-) -> Registration:
+def _register(run: _Run, start: Transform | None, tell: Progress) -> Registration:
     tell("prepare", 0.0)
-    sides = ((run.fixed, masks[0]), (run.moving, masks[1]))
+    sides = tuple(zip((run.fixed, run.moving), run.masks, strict=True))
     fixed, moving = spread(lambda side: section_of(side[0], run.config.working_px, side[1]), sides, run.threads)
     if fixed is None or moving is None:
         return run.failed(f"no tissue found on the {'fixed' if fixed is None else 'moving'} slide", ())
@@ -153,8 +154,9 @@ def _pipeline(
             partial(search, fixed, moving, config.search, flips=flips, max_rotation_deg=limit, threads=run.threads),
             partial(feature_starts, fixed, moving, allow_flip=config.allow_flip, size_px=size, seed=seed),
         )
-        starts, matched = spread(lambda seek: seek(), seek, run.threads)
-        starts += [item for item in matched if abs(_affine(run, item).rotation_deg) <= limit]
+        found, matched = spread(lambda seek: seek(), seek, run.threads)
+        found += [item for item in matched if abs(_affine(run, item).rotation_deg) <= limit]
+        starts = ranked(fixed, moving, found, config.search.hypotheses) if found else []
     else:
         starts = [Hypothesis(_affine_part(start, fixed), 0.0)]
     if not starts:
@@ -207,7 +209,7 @@ def _bend(
     earlier: Transform = best
     bending, field = config.deformable, None
     if run.networks.field:
-        field, record = run.networks.field((fixed, moving), (run.fixed, run.moving), best, score)
+        field, record = run.networks.field((fixed, moving), (run.fixed, run.moving), best, score, run.masks)
         stages.append(record)
         if field is not None:
             earlier, score, bending = Chain((field, best)), record.score_after, run.networks.field.config.optimise
@@ -238,7 +240,7 @@ def _close_up(run: _Run, earlier: Transform, stages: list[StageRecord], tell: Pr
     config, began = run.config.tiles, time.perf_counter()
     if config is None:
         return earlier
-    view = CloseUp.of(run.fixed, run.moving, config)
+    view = CloseUp.of(run.fixed, run.moving, config, run.masks)
     before = view.score(earlier)
     field = view.refined(earlier, run.threads, lambda share: tell("tiles", 0.7 + 0.3 * share))
     found = Chain((field, earlier))

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from stainbridge.geometry.frame import Frame
 from stainbridge.register.config import SearchConfig
 from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
@@ -47,7 +46,7 @@ def search(
     max_rotation_deg: float = 180.0,
     threads: int = 1,
 ) -> list[Hypothesis]:
-    """The best distinct starts, best first; flips and scales are searched side by side."""
+    """The best distinct candidates, best first; flips and scales are searched side by side."""
     pitch_um = 2 * MARGIN * fixed.radius_um / config.chart_px
     chart = _planes(*_chart(fixed, torch.eye(2)[None], pitch_um, config.chart_px))
 
@@ -63,7 +62,7 @@ def search(
 
     pieces = [(flip, scale) for scale in candidate_scales(fixed, moving, config.scales) for flip in flips]
     found = [item for piece in spread(matches, pieces, threads) for item in piece]
-    return distinct(sorted(found, key=lambda item: -item.score), fixed, config.hypotheses, APART)
+    return distinct(sorted(found, key=lambda item: -item.score), fixed, config.candidates, APART)
 
 
 def candidate_scales(fixed: Section, moving: Section, count: int) -> list[float]:
@@ -171,18 +170,13 @@ def _matrix(linear: np.ndarray, shift_um: np.ndarray, fixed: Section, moving: Se
 
 def distinct(ranked: list[Hypothesis], fixed: Section, count: int, apart: float) -> list[Hypothesis]:
     """The first `count` that differ by more than `apart` of the section's radius at a corner of its frame."""
-    corners = _corners(fixed.frame)
-    kept: list[Hypothesis] = []
-    for item in ranked:
-        here = item.matrix @ corners
-        scale = np.sqrt(abs(np.linalg.det(item.matrix[:2, :2])))
-        distances = [np.abs(here - other.matrix @ corners).max() for other in kept]
-        if all(distance > apart * scale * fixed.radius_um for distance in distances):
-            kept.append(item)
-        if len(kept) == count:
-            break
-    return kept
-
-
-def _corners(frame: Frame) -> np.ndarray:
-    return np.vstack([frame.corners_um.T, np.ones(4)])
+    if not ranked:
+        return []
+    matrices = np.stack([item.matrix for item in ranked])
+    corners = matrices @ np.vstack([fixed.frame.corners_um.T, np.ones(4)])
+    nearest = apart * np.sqrt(np.abs(np.linalg.det(matrices[:, :2, :2]))) * fixed.radius_um
+    kept: list[int] = []
+    for index, here in enumerate(corners):
+        if len(kept) < count and (np.abs(here - corners[kept]).max((1, 2)) > nearest[index]).all():
+            kept.append(index)
+    return [ranked[index] for index in kept]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import warp_array
 from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
 from stainbridge.imaging.image import Image
-from stainbridge.register.prepare import Section, section_of_image
+from stainbridge.register.prepare import Section, allowed_on, section_of_image
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Plane
+
+#: The fixed and the moving slide's, where there are any.
+Masks: TypeAlias = tuple[Image | None, Image | None]
 
 DENSEST = 1.2
 #: Densities that are neither glass nor clipped.
@@ -29,10 +32,12 @@ class SlideDensity:
 
     A part has no background of its own to go by: inside tissue nothing is bare glass. So the squared density is taken
     as linear in what light the overview's pixels took away, and the line is fitted there.
-    `overview` is the section at low resolution; `low` and `high` are the dark field's limits of each channel.
+    `overview` is the section at low resolution, `shown` (H, W), 0 to 1, its outline as far as a mask allows; `low` and
+    `high` are the dark field's limits of each channel.
     """
 
     overview: Section
+    shown: Plane
     slope: float
     offset: float
     bright: bool
@@ -40,21 +45,25 @@ class SlideDensity:
     high: Plane
 
     @classmethod
-    def of(cls, slide: Slide, longest_px: int = 512) -> Self:
-        """Fit on an overview of `slide`. Raises `InputError` when no tissue is found on it."""
+    def of(cls, slide: Slide, mask: Image | None = None, longest_px: int = 512) -> Self:
+        """Fit on an overview of `slide`; `mask` (1, h, w), not 0 where tissue may be used, is stretched over it.
+
+        Raises `InputError` when no tissue is found on it.
+        """
         image = slide.read(slide.frame.fit(longest_px))
-        section = section_of_image(image)
+        section, allowed = section_of_image(image, mask), allowed_on(image.frame, mask)
         if section is None:
             raise InputError("no tissue found", where=slide.info.path)
         flat = image.pixels[:, image.valid].astype(np.float32)
         low, high = (np.percentile(flat, q, axis=1).astype(np.float32) for q in (5, 99.5))
-        bare = cls(section, 1.0, 0.0, is_brightfield(image), low, np.maximum(high, low + 1e-6))
+        shown = np.asarray(section.outline * allowed, np.float32)
+        bare = cls(section, shown, 1.0, 0.0, is_brightfield(image), low, np.maximum(high, low + 1e-6))
         taken, density = bare._taken(image), tissue_density(image)
         used = (density > LINEAR[0]) & (density < LINEAR[1])
         if np.ptp(taken[used]) <= 0:
             raise InputError("the tissue is flat", where=slide.info.path, expected="more than one grey level")
         slope, offset = np.polyfit(taken[used], density[used] ** 2, 1)
-        return cls(section, float(slope), float(offset), bare.bright, bare.low, bare.high)
+        return cls(section, shown, float(slope), float(offset), bare.bright, bare.low, bare.high)
 
     def __call__(self, image: Image) -> Plane:
         """(H, W) float32 densities, 0 to 1.2, of a picture of any part; 0 where it is not valid."""
@@ -70,8 +79,7 @@ class SlideDensity:
 
 
 def read_density(slide: Slide, density: SlideDensity, transform: Transform, frame: Frame) -> Plane:
-    """Density (H, W) on `frame` through `transform` (µm of `frame`'s space to µm of the slide's), 0 off tissue."""
+    """Density (H, W) on `frame` through `transform` (µm of `frame`'s space to µm of the slide's), 0 if not shown."""
     image = WarpedSlide(slide, transform, frame).read(frame)
-    section = density.overview
-    outline, _ = warp_array(section.outline[None].astype(np.float32), section.frame, transform, frame)
-    return np.asarray(density(image) * outline[0])
+    shown, _ = warp_array(density.shown[None], density.overview.frame, transform, frame)
+    return np.asarray(density(image) * shown[0])

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform
 from stainbridge.imaging.similarity.ngf import ngf
@@ -24,7 +25,7 @@ from stainbridge.register.config import DeformableConfig, TilesConfig
 from stainbridge.register.deformable import ascend, at_nodes, exponentiate
 from stainbridge.register.prepare import edges_of
 from stainbridge.register.section_view import view_of
-from stainbridge.register.slide_density import SlideDensity, read_density
+from stainbridge.register.slide_density import Masks, SlideDensity, read_density
 from stainbridge.slides.slide import Slide
 
 #: A tile's field is good from here on: windows and smoothness reach this far, whatever the tile's border does.
@@ -63,7 +64,7 @@ class _Warp:
 
     def __init__(self, picture: Tensor) -> None:
         self.picture = picture
-        self.identity = F.affine_grid(torch.eye(2, 3)[None], [1, 1, *picture.shape[-2:]], align_corners=False)
+        self.identity = affine_grid(torch.eye(2, 3)[None], *picture.shape[-2:])
 
     def __call__(self, flow: Tensor) -> Tensor:
         where = self.identity + flow.permute(0, 2, 3, 1)
@@ -84,9 +85,12 @@ class CloseUp:
     config: TilesConfig
 
     @classmethod
-    def of(cls, fixed: Slide, moving: Slide, config: TilesConfig) -> Self:
-        """Raises `InputError` when there is no tissue."""
-        densities = SlideDensity.of(fixed), SlideDensity.of(moving)
+    def of(cls, fixed: Slide, moving: Slide, config: TilesConfig, masks: Masks = (None, None)) -> Self:
+        """`masks` of the fixed and the moving slide, as `SlideDensity.of` takes them.
+
+        Raises `InputError` when there is no tissue.
+        """
+        densities = SlideDensity.of(fixed, masks[0]), SlideDensity.of(moving, masks[1])
         mpp = max(fixed.frame.size_um) / min(config.longest_px, max(fixed.frame.height, fixed.frame.width))
         return cls((fixed, moving), densities, view_of(densities[0].overview, config.longest_px, mpp), config)
 
