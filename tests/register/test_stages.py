@@ -13,7 +13,7 @@ from stainbridge.geometry.transform import Affine
 from stainbridge.imaging.image import Image
 from stainbridge.register.affine import ranked, refine
 from stainbridge.register.config import AffineConfig, DeformableConfig, SearchConfig
-from stainbridge.register.deformable import deform, exponentiate
+from stainbridge.register.deformable import agreed, deform, exponentiate
 from stainbridge.register.prepare import Section, section_of_image
 from stainbridge.register.search import Hypothesis, search
 from stainbridge.register.verify import folded_share, verify
@@ -112,6 +112,17 @@ def test_a_known_bend_is_recovered_without_folds() -> None:
     assert np.median(after) < 0.5 < 3 < np.median(before)
     assert folded_share(field, fixed.frame) == 0
     assert 0 < found.disagreement_um < 1
+
+
+def test_where_the_directions_part_the_forward_one_stands() -> None:
+    distance = np.ones((60, 80))
+    distance[20:30, 40:50] = 30.0
+    weight = agreed(distance, 1.0)
+    assert weight[20:30, 40:50].max() < 0.5
+    assert weight[25, 45] < 0.02
+    assert weight[:, :25].min() > 0.99
+    assert np.abs(np.diff(weight, axis=0)).max() < 0.25  # no steps, which would fold
+    assert agreed(np.ones((60, 80)), 1.0).min() > 0.99
 
 
 def test_the_flow_of_a_velocity_is_undone_by_its_negative() -> None:

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,8 +23,10 @@ from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.register.config import DeformableConfig
 from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
+from stainbridge.types import Plane
 
 SQUARINGS = 5
+APART = 5.0  # times the median distance between the two directions
 LAST = 0.05  # of the first rate: steps that stay long leave their own jitter, pixels of it on rescanned slides
 
 
@@ -67,6 +68,7 @@ def deform(
 
     Symmetric: what one direction reads into noise the other does not repeat, so the mean of the field found forward and
     of the inverse of the one found backward is nearer the truth than either, and their distance says how sure it is.
+    Where they are far apart the one found forward stands.
     """
     if not config.symmetric:
         return Deformation(climb(fixed, moving, start, config, progress), float("nan"))
@@ -83,16 +85,27 @@ def deform(
 
     forward, backward = spread(one_way, (0, 1), threads)
     points = forward.grid.centres_um()
-    ahead, behind = forward(points), back(backward.inverse()(start(points)))
-    moved = (ahead + behind) / 2 - points
-    field = replace(forward, displacement=moved.T.reshape(forward.displacement.shape).astype(np.float32))
-    return Deformation(field, _on_tissue(np.hypot(*(ahead - behind).T), fixed, forward.grid))
+    shape = forward.displacement.shape
+    apart = (back(backward.inverse()(start(points))) - forward(points)).T.reshape(shape)
+    distance = np.hypot(*apart)
+    typical = _on_tissue(distance, fixed, forward.grid)
+    middle = forward.displacement + apart * agreed(distance, typical) / 2
+    return Deformation(replace(forward, displacement=middle.astype(np.float32)), typical)
 
 
-def _on_tissue(values: npt.NDArray[np.float64], fixed: Section, grid: Frame) -> float:
+def agreed(distance: Plane, typical: float) -> Plane:
+    """1 where the two directions agree as they do elsewhere, 0 where not, smooth between.
+
+    Where one section ends the other's way back squeezes what it has nothing to match with, and its inverse may fold.
+    """
+    near = cv2.erode((distance <= APART * typical).astype(np.float32), np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.GaussianBlur(near, (0, 0), 2.0))
+
+
+def _on_tissue(values: Plane, fixed: Section, grid: Frame) -> float:
     """Median of values at the nodes of `grid` over the fixed tissue."""
     size = (grid.width, grid.height)
-    tissue = cv2.resize(fixed.region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).ravel() > 0
+    tissue = cv2.resize(fixed.region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     return float(np.median(values[tissue] if tissue.any() else values))
 
 
