@@ -18,7 +18,8 @@ from stainbridge.register.prepare import Section
 from stainbridge.register.search import Hypothesis, distinct
 from stainbridge.types import Matrix
 
-RATE_PX = 2.0  # of the first step, over the picture's longest side
+RATE_PX = 2.0  # of the first step
+AGAIN = 0.5  # of it where a round of that size went before: what survived it is near its optimum
 STIFFNESS = 1.0  # against stretching one way: at 64 px wrong placements fit well if they may; finer ones know better
 APART = 0.05  # of the section's radius: starts that are nearer end in one place
 #: So many samples and more are shared out over the cores; of fewer, two threads take longer than one.
@@ -28,15 +29,16 @@ RANK_APART = 0.15
 
 @dataclass(frozen=True)
 class _Round:
-    """Longest side, steps, radius and spacing of the windows of one climb."""
+    """Longest side, steps and the first one's length in pixels, radius and spacing of the windows of one climb."""
 
     size: int
     steps: int
+    rate_px: float
     radius: int
     window_step: int
 
 
-RANKING = _Round(64, 0, 6, 4)
+RANKING = _Round(64, 0, RATE_PX, 6, 4)
 
 
 def refine(
@@ -51,7 +53,8 @@ def refine(
         if index == 1:
             best = starts[: config.varied]
             starts += [item for start in best for item in _variations(start, fixed, config.variation)]
-        step = _Round(size, steps, config.radius, config.window_step)
+        rate = RATE_PX if size not in config.sizes_px[:index] else RATE_PX * AGAIN
+        step = _Round(size, steps, rate, config.radius, config.window_step)
         starts = distinct(_climbed(fixed, moving, starts, step, threads), fixed, keep, APART)
     return starts
 
@@ -91,7 +94,7 @@ def _variations(start: Hypothesis, fixed: Section, amount: float) -> list[Hypoth
 
 def _climb(fixed: Section, moving: Section, matrices: list[Matrix], step: _Round, scale: float) -> list[Hypothesis]:
     """`scale`: moving µm per fixed µm, about."""
-    size, rate = step.size, RATE_PX / step.size
+    size, rate = step.size, step.rate_px / step.size
     frame, target, outline = fixed.planes_at(size)
     longest = max(moving.frame.size_um) / (max(frame.mpp) * scale)
     _, source, _ = moving.planes_at(max(8, round(longest)))
