@@ -34,7 +34,7 @@ class AffineConfig:
     """
 
     sizes_px: tuple[int, ...] = (64, 128, 256, 256)
-    steps: tuple[int, ...] = (40, 30, 15, 30)
+    steps: tuple[int, ...] = (40, 30, 15, 60)
     keep: tuple[int, ...] = (6, 6, 2, 1)
     varied: int = 3
     variation: float = 0.08

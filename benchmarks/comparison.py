@@ -1,0 +1,67 @@
+"""The tables of docs/comparison.md, from folders that `stainbridge benchmark landmarks` left.
+
+    python benchmarks/comparison.py table-real table-generated
+
+One table for each folder and kind of start; only runs that every method of the folder has made are counted, so that a
+benchmark that is still going on compares like with like. How to make the folders: docs/comparison.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+from stainbridge.evaluate.job import Row
+from stainbridge.evaluate.ledger import read_rows
+from stainbridge.evaluate.summary import MethodSummary, summarise
+
+HEAD = "| method | median rTRE | mean rTRE | success | no result | landmarks nearer | rank | CPU s | peak MB | folds |"
+
+
+def common(rows: list[Row]) -> list[Row]:
+    """The rows of the runs that all methods of that kind of start have made."""
+    by_run: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        by_run[row.key[:3]].append(row)
+    methods = {kind: {row.method for row in rows if row.kind == kind} for kind in ("given", "hard")}
+    return [row for run in by_run.values() for row in run if {r.method for r in run} == methods[row.kind]]
+
+
+def line(item: MethodSummary) -> str:
+    scores = item.scores
+    cells = (
+        f"`{item.method}`",
+        f"{scores.mmrtre:.4f}",
+        f"{scores.amrtre:.4f}",
+        f"{item.success:.0%}",
+        str(scores.missing or "–"),
+        f"{scores.robustness:.0%}",
+        "–" if item.rank is None else f"{item.rank:.1f}",
+        "–" if item.cpu_s is None else f"{item.cpu_s:.1f}",
+        "–" if item.peak_mb is None else f"{item.peak_mb:.0f}",
+        str(item.folded or "–"),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def tables(folder: Path) -> str:
+    """Markdown."""
+    found = summarise(common(read_rows(folder)))
+    parts = []
+    for kind in dict.fromkeys(item.kind for item in found):
+        some = sorted((item for item in found if item.kind == kind), key=lambda item: item.scores.amrtre)
+        parts += [f"{folder.name}, {kind}, {some[0].scores.cases} registrations:", ""]
+        parts += [HEAD, "|" + " --- |" * HEAD.count(" | ") + " --- |", *map(line, some), ""]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
+    for folder in parser.parse_args().folders:
+        print(tables(folder))
+
+
+if __name__ == "__main__":
+    main()
