@@ -34,7 +34,7 @@ from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.learn.shipped import weights_path
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.phantom.stains import STAINS
-from stainbridge.register.affine import refine
+from stainbridge.register.affine import ranked, refine
 from stainbridge.register.config import LearnedAffineConfig, RegisterConfig
 from stainbridge.register.deformable import deform
 from stainbridge.register.learned_affine import LearnedAffine
@@ -126,7 +126,7 @@ def prepared(pair: Pair) -> tuple[Prepared, float] | None:
     if fixed is None or moving is None:
         return None
     began = time.process_time()
-    starts = search(fixed, moving, SETTINGS.search)
+    starts = ranked(fixed, moving, search(fixed, moving, SETTINGS.search), SETTINGS.search.hypotheses)
     return Prepared(pair, fixed, moving, starts), time.process_time() - began
 
 

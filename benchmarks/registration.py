@@ -119,13 +119,16 @@ def main() -> None:
     parser.add_argument("what", choices=("given", "hard", "cytology"))
     parser.add_argument("--preset", default="default")
     parser.add_argument("--every", type=int, default=1, help="hard: take every n-th start")
+    parser.add_argument("--back", action="store_true", help="hard: the pairs the other way round")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     config = RegisterConfig.preset(options.preset)
     register_slides(*_warm_up(), config)
-    cases = pairs(("cytology_4scanner",) if options.what == "cytology" else SECTIONS, options.what != "hard")
+    both = options.what != "hard" or options.back
+    cases = pairs(("cytology_4scanner",) if options.what == "cytology" else SECTIONS, both)
     if options.what == "hard":
-        starts = (s for n, pair in enumerate(cases) for s in hard_starts(pair, n * 2 * ROTATIONS, options.seed))
+        turned = ((n, pair) for n, pair in enumerate(cases) if n % 2 or not options.back)
+        starts = (s for n, pair in turned for s in hard_starts(pair, n * 2 * ROTATIONS, options.seed))
         cases = (start for index, start in enumerate(starts) if index % options.every == 0)
     rows = []
     heads = f"{'improved':>8s} {'folded':>7s} {'s':>6s} {'predicted':>9s}  best peer"
