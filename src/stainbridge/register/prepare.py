@@ -71,6 +71,12 @@ def _edges(section: Section) -> Plane:
     return edges_of(section.density.astype(np.float32))
 
 
+def forget_shrunk() -> None:
+    """Let go of the coarser copies that sections were seen in."""
+    _shrunk.cache_clear()
+    _edges.cache_clear()
+
+
 def edges_of(density: Plane) -> Plane:
     """Root of the gradient magnitude, (H, W): structures that stains colour unlike have their borders in one place."""
     across, down = cv2.Sobel(density, cv2.CV_32F, 1, 0), cv2.Sobel(density, cv2.CV_32F, 0, 1)

@@ -21,7 +21,7 @@ from stainbridge.register.features import feature_starts
 from stainbridge.register.gather import gather
 from stainbridge.register.learned_stages import Networks, deform_from
 from stainbridge.register.parallel import spread
-from stainbridge.register.prepare import Section, section_of
+from stainbridge.register.prepare import Section, forget_shrunk, section_of
 from stainbridge.register.result import Registration, StageRecord
 from stainbridge.register.search import Hypothesis, search
 from stainbridge.register.slide_density import Masks
@@ -101,7 +101,10 @@ def register_slides(
     tell = progress or (lambda _stage, _share: None)
     # A device context costs a Python call per operation; without one tensors are made on the CPU.
     with _one_thread_an_operation(), torch.device(device) if device != "cpu" else nullcontext():
-        return _register(run, start, tell)
+        try:
+            return _register(run, start, tell)
+        finally:
+            forget_shrunk()
 
 
 def device_of(config: RegisterConfig) -> str:
