@@ -1,9 +1,9 @@
-"""The tables of docs/comparison.md, from folders that `stainbridge benchmark landmarks` left.
+"""Tables in Markdown from folders that `stainbridge benchmark landmarks` left.
 
     python benchmarks/comparison.py table-real table-generated
 
 One table for each folder and kind of start; only runs that every method of the folder has made are counted, so that a
-benchmark that is still going on compares like with like. How to make the folders: docs/comparison.md.
+benchmark that is still going on compares like with like.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def test_refinement_returns_its_survivors_best_first() -> None:
 def test_a_second_round_climbs_from_variations_too_and_a_stretched_start_comes_back() -> None:
     fixed = section(picture(), "fixed")
     stretched = Hypothesis(np.diag([1.12, 1 / 1.12, 1.0]), 0.0)
-    config = AffineConfig(sizes_px=(64, 64, 96), steps=(5, 20, 20), keep=(1, 2, 1), varied=1)
+    config = AffineConfig(sizes_px=(64, 96, 128), steps=(5, 20, 20), keep=(1, 2, 1), varied=1)
     (found,) = refine(fixed, fixed, [stretched], config)
     corners = np.c_[fixed.frame.corners_um, np.ones(4)]
     assert np.abs(corners @ (found.matrix - np.eye(3)).T).max() < 1.5
