@@ -195,7 +195,7 @@ PRESETS: dict[str, RegisterConfig] = {
     "default": RegisterConfig(),
     "accurate": RegisterConfig(
         name="accurate",
-        working_px=1408,
+        working_px=1280,
         search=SearchConfig(angles=60, scales=13, hypotheses=12),
         affine=AffineConfig(
             sizes_px=(64, 128, 256, 256, 512), steps=(40, 40, 15, 40, 30), keep=(8, 8, 3, 1, 1), varied=4
