@@ -19,7 +19,7 @@ from stainbridge.slides.slide import Slide
 
 #: Beside the defaults of `GetDefaultParameterMap`: a B-spline grid of 40 pixels, a 25th of the picture as its 10 mm are
 #: of a head; pictures aligned by their centres of mass first; a fixed seed; 1000 iterations, for at the default 256 two
-#: lesions of three are not there yet.
+#: real pairs of five are not there yet.
 SETTINGS: dict[str, Any] = {
     "working_px": 1024,
     "maps": ("affine", "bspline"),
