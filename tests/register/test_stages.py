@@ -16,7 +16,7 @@ from stainbridge.register.config import AffineConfig, DeformableConfig, SearchCo
 from stainbridge.register.deformable import agreed, deform, exponentiate
 from stainbridge.register.prepare import Section, section_of_image
 from stainbridge.register.search import Hypothesis, search
-from stainbridge.register.verify import folded_share, verify
+from stainbridge.register.verify import folded_share, similarity, verify
 from stainbridge.types import Matrix
 
 SIZE = 384
@@ -142,6 +142,22 @@ def test_verification_tells_the_right_place_from_a_wrong_one() -> None:
     assert right.sharpness > 8 > 3 > wrong.sharpness
     assert right.score > wrong.score
     assert right.overlap > 0.99
+
+
+@pytest.mark.parametrize("shift", [(0.5, 0.0), (0.5, 0.5), (0.25, 0.5)])
+def test_verification_does_not_prefer_maps_that_hit_whole_pixels(shift: tuple[float, float]) -> None:
+    """The same tissue scanned on another grid: a twin of the fixed one, `shift` pixels of verification off."""
+    rng, side = np.random.default_rng(1), 1024  # of which verification sees a quarter
+    fine = gaussian_filter(rng.normal(size=(side, side)), 3.0)
+    fine = np.clip(120 + 40 * fine / fine.std(), 0, 240)
+    step = np.array(shift) * 4
+    rows, columns = np.mgrid[:side, :side].astype(float)
+    scanned = map_coordinates(fine, [rows + step[1], columns + step[0]], order=3, mode="reflect")
+    one, other = (section(np.stack([p] * 3).round().astype(np.uint8), n) for p, n in ((fine, "a"), (scanned, "b")))
+    back = np.eye(3)
+    back[:2, 2] = -step
+    apart, together = Affine(back, one.frame, other.frame), Affine(np.eye(3), one.frame, one.frame)
+    assert similarity(one, other, apart) > similarity(one, one, together) - 0.04
 
 
 def test_refinement_returns_its_survivors_best_first() -> None:
