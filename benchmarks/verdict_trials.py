@@ -38,12 +38,13 @@ GENERATED_KINDS = {
     "wrong": 1,
     "wrong-hard": 1,
     "wrong-near": 1,
+    "wrong-alike": 2,
     "half": 1,
     "early": 2,
     "misled": 3,
     "stiff": 4,
 }
-REAL_KINDS = GENERATED_KINDS | {"hard": 3, "misled": 2, "stiff": 2}
+REAL_KINDS = GENERATED_KINDS | {"hard": 3, "misled": 2, "stiff": 2, "wrong-alike": 0}
 #: Large slides that hardly bend: less is done to them.
 SCANNER_KINDS = {"given": 1, "wrong": 1, "misled": 1}
 
@@ -95,12 +96,15 @@ class Plan:
 
 
 def trial(plan: Plan, pair: Pair, other: Callable[[], Pair]) -> Trial:
-    """What `plan` says, done to `pair`; `other` reads another pair whose tissue does not belong to this one."""
+    """What `plan` says, done to `pair`; `other` reads another pair whose tissue does not belong to this one.
+
+    That of "wrong-alike" is of the same organ in the same stains.
+    """
     config, rng = RegisterConfig.preset(plan.preset), plan.rng
     start = None
     if plan.kind in ("hard", "wrong-hard"):
         pair = _disturbed(pair if plan.kind == "hard" else _wrong(pair, other()), plan)
-    elif plan.kind == "wrong":
+    elif plan.kind in ("wrong", "wrong-alike"):
         pair = _wrong(pair, other())
     elif plan.kind == "wrong-near":
         pair = _wrong(pair, _enlarged(other(), rng))
@@ -197,9 +201,9 @@ def _misplaced(pair: Pair, span: tuple[float, float], rng: np.random.Generator) 
     return Affine(np.vstack([rows, [0, 0, 1]]) @ move, pair.fixed.frame, pair.moving.frame)
 
 
-def generated_pair(number: int, cache: Path) -> Pair:
-    """Generated pair `number`, drawn once and kept in `cache`."""
-    path = cache / f"pair-{number:03d}.npz"
+def generated_pair(number: int, cache: Path, twin: int = 0) -> Pair:
+    """Generated pair `number`, drawn once and kept in `cache`; a `twin`: other tissue of that organ in these stains."""
+    path = cache / (f"pair-{number:03d}-{twin}.npz" if twin else f"pair-{number:03d}.npz")
     if not path.exists():
         rng = np.random.default_rng([77, number])
         stains = rng.choice(list(STAINS), 2, replace=False)
@@ -212,6 +216,8 @@ def generated_pair(number: int, cache: Path) -> Pair:
             organ="any",
             difficulty=DIFFICULTIES[number % len(DIFFICULTIES)],
         )
+        if twin:
+            pair = generate_pair(pair.config, seed=1000 * (1 + twin) + number, organ=pair.fixed.section.tissue.organ)
         fixed, moving = pair.read()
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from stainbridge.geometry.flow import affine_displacement
-from stainbridge.nn.correlation import affine_fit, correlations, matches, smoothed
+from stainbridge.nn.correlation import affine_fit, correlations, matches, smoothed, window_correlations
 
 
 def features(seed: int = 0) -> torch.Tensor:
@@ -29,6 +30,17 @@ def test_a_match_is_where_features_went() -> None:
     assert torch.allclose(middle, torch.tensor([-2.0, 1.0]), atol=0.1)
     nothing = matches(correlations(features(), torch.zeros(1, 6, 9, 9), 2), torch.tensor(40.0))
     assert nothing.abs().max() < 1e-4
+
+
+def test_windows_correlate_as_numpy_says_and_best_where_they_went() -> None:
+    here = torch.rand(2, 1, 20, 24, generator=torch.Generator().manual_seed(0))
+    there = 0.3 + 0.5 * torch.roll(here, (2, -1), (2, 3))  # another contrast, two down, one to the left
+    found = window_correlations(here, there, 2, 3)
+    assert found.shape == (2, 25, 20, 24)
+    windows = [picture[1, 0, 7:14, 9:16].numpy().ravel() for picture in (here, torch.roll(there, (-1, -2), (2, 3)))]
+    assert abs(float(found[1, (1 + 2) * 5 + (2 + 2), 10, 12]) - np.corrcoef(*windows)[0, 1]) < 0.03  # the noise floor
+    assert (found[:, :, 6:14, 6:18].argmax(1) == (2 + 2) * 5 + (-1 + 2)).all()
+    assert window_correlations(torch.ones(1, 1, 9, 9), here[:1, :, :9, :9], 2, 3).abs().max() < 1e-3
 
 
 def test_an_affine_map_is_fitted_where_matches_are_trusted() -> None:

@@ -34,6 +34,7 @@ from stainbridge.register.search import Hypothesis
 from stainbridge.register.section_view import view_of
 from stainbridge.register.training.config import AffineTraining, DeformableTraining, PairsConfig
 from stainbridge.register.training.task import AffineTask, DeformableTask
+from stainbridge.register.verdict import Verdict
 from stainbridge.register.verify import similarity
 
 CPU = torch.device("cpu")
@@ -253,6 +254,25 @@ def test_accepted_networks_stand_alone_where_nothing_is_to_follow(
     points = pair.fixed_landmarks.points_um
     assert found.status != "failed", found.reason
     np.testing.assert_allclose(found.transform(points), start(points), atol=30.0)
+
+
+def test_points_follow_a_field_that_nothing_comes_after(pair: PhantomPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points are in full-resolution pixels, fields are found on overviews."""
+    one = section_of(pair.fixed, 256)
+    assert one is not None
+    start = register_slides(pair.fixed, pair.moving, replace(QUICK, deformable=None)).transform
+    assert isinstance(start, Affine)
+    apart = shifted(one, one, 7.0).then(start)
+    stage = field_stage(Shift(4.0), LearnedFieldConfig(optimise=None))
+    monkeypatch.setattr("stainbridge.register.run.Networks.of", lambda *_: Networks(None, stage))
+    frozen = replace(QUICK, affine=replace(QUICK.affine, steps=(1, 1), varied=0), deformable=None)
+    trusting = lambda _: Verdict("ok", "", 0.01, 0.01)  # noqa: E731
+    found = register_slides(pair.fixed, pair.moving, frozen, start=apart, judge=trusting)
+    assert found.stages[-1].name == "learned field"
+    assert found.stages[-1].accepted, found.stages
+    expected = pair.fixed_landmarks.points_px
+    off = np.linalg.norm(found.warp_points(pair.moving_landmarks.points_px) - expected, axis=1)
+    assert np.median(off) < 8.0
 
 
 def test_own_starts_take_the_place_of_the_search(pair: PhantomPair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Where features of one picture are found again in another's.
+"""Where features or windows of one picture are found again in another.
 
 Dosovitskiy et al. 2015, "FlowNet: learning optical flow with convolutional networks", doi:10.1109/ICCV.2015.316.
 """
@@ -11,8 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stainbridge.imaging.similarity.lncc import box_sum
+
 #: Added to the normal equations of a fit, whose weights sum to 1.
 RIDGE = 1e-3
+#: Added to local variances, so that flat windows are like nothing.
+NOISE = 1e-3
 
 
 def correlations(here: Tensor, there: Tensor, distance: int) -> Tensor:
@@ -22,6 +26,40 @@ def correlations(here: Tensor, there: Tensor, distance: int) -> Tensor:
     there = F.pad(there, [distance] * 4)
     shifts = [(y, x) for y in range(2 * distance + 1) for x in range(2 * distance + 1)]
     return torch.stack([(here * there[..., y : y + height, x : x + width]).sum(1) for y, x in shifts], 1)
+
+
+@torch.no_grad()
+def window_correlations(here: Tensor, there: Tensor, distance: int, radius: int) -> Tensor:
+    """The NCC of windows of densities (N, 1, H, W) here with windows there at most `distance` away: (N, K², H, W).
+
+    Windows have (2·`radius` + 1)² pixels; pictures are continued beyond their borders. Without gradients: no parameter
+    comes before it. In full precision: variances are small differences.
+    """
+    height, width = here.shape[-2:]
+    here, there = (
+        F.pad(p.float(), [pad] * 4, mode="replicate") for p, pad in ((here, radius), (there, radius + distance))
+    )
+    mean, spread = _statistics(here, radius)
+    its_means, its_spreads = _statistics(there, radius)
+    found = []
+    for y in range(2 * distance + 1):
+        for x in range(2 * distance + 1):
+            moved = there[..., y : y + height + 2 * radius, x : x + width + 2 * radius]
+            its_mean, its_spread = (plane[..., y : y + height, x : x + width] for plane in (its_means, its_spreads))
+            found.append((_mean(here * moved, radius) - mean * its_mean) / (spread * its_spread))
+    return torch.cat(found, 1)
+
+
+def _statistics(picture: Tensor, radius: int) -> tuple[Tensor, Tensor]:
+    """Means and standard deviations of windows."""
+    mean = _mean(picture, radius)
+    variance = _mean(picture * picture, radius) - mean * mean
+    return mean, (variance.clamp_min(0) + NOISE).sqrt()
+
+
+def _mean(picture: Tensor, radius: int) -> Tensor:
+    """Of windows that lie wholly on the picture."""
+    return box_sum(picture, radius)[..., radius:-radius, radius:-radius] / (2 * radius + 1) ** 2
 
 
 def matches(like: Tensor, sharpness: Tensor) -> Tensor:
@@ -58,5 +96,5 @@ def affine_fit(displacement: Tensor, weight: Tensor, unit_px: float) -> Tensor:
 
 def smoothed(displacement: Tensor, weight: Tensor, radius: int = 2) -> Tensor:
     """Weighted means of displacements (N, 2, H, W) over windows of (2·radius + 1)², by (N, 1, H, W)."""
-    mean = partial(F.avg_pool2d, kernel_size=2 * radius + 1, stride=1, padding=radius)
+    mean = partial(box_sum, radius=radius)
     return torch.as_tensor(mean(displacement * weight) / mean(weight).clamp_min(1e-4))

@@ -16,10 +16,15 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import exponentiate, resized
-from stainbridge.nn.correlation import correlations, matches, smoothed
+from stainbridge.nn.correlation import matches, smoothed, window_correlations
 from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
 
-DESCRIPTOR = 16  # channels
+#: Of half the resolution: windows that are compared, and the neighbours that a match is averaged with.
+WINDOW_RADIUS, NEIGHBOURS_RADIUS = 6, 8
+SUMMARY = 32  # channels
+SHARPNESS = 20.0
+#: Least trust in a match, so that there is always a mean.
+LEAST_TRUST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,9 @@ class UNetSVFConfig:
     """Channels going down, each half the resolution of the one before, and coming up to half resolution; then `last`.
 
     The paper preset is Synth-by-Reg's registration network (Casamitjana et al. 2021) less its layers at full
-    resolution. `correlation`, 0 in the paper: at a quarter of the resolution the network is also told how alike both
-    pictures' descriptors are at up to so many pixels there apart, and the velocity begins at the matches that these
-    correlations make, each as it is trusted and as its neighbours have it.
+    resolution. `correlation`, 0 in the paper: at half the resolution the network is also told how alike windows of both
+    pictures are, by their NCC, at up to so many pixels there apart; the velocity begins at the matches that these make,
+    each as it is trusted and as its neighbours have it, and what the network adds is the rest.
     """
 
     kind: Literal["unet-svf"] = "unet-svf"
@@ -40,8 +45,8 @@ class UNetSVFConfig:
     correlation: int = 0
 
     def __post_init__(self) -> None:
-        if self.correlation < 0 or (self.correlation and len(self.down) < 2):
-            raise InputError("correlation is a distance at a quarter of the resolution", got=self)
+        if self.correlation < 0:
+            raise InputError("correlation is a distance at half the resolution", expected="0 or more", got=self)
         if len(self.up) != len(self.down) - 1 or min(*self.down, *self.up, *self.last, self.squarings) < 1:
             raise InputError("one width up for each width down but one", expected=len(self.down) - 1, got=len(self.up))
 
@@ -49,7 +54,7 @@ class UNetSVFConfig:
     def preset(cls, name: str) -> UNetSVFConfig:
         """ "paper" or "small"."""
         if name == "small":
-            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=3)
+            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=5)
         return cls()
 
 
@@ -60,42 +65,52 @@ class UNetSVF(DeformableNet):
         super().__init__()
         self.config = config
         self.period = 2 ** len(config.down)
-        widths = list(config.down)
+        widths, found = list(config.down), 0
         if config.correlation:
-            widths[1] += (2 * config.correlation + 1) ** 2
-            self.sharpness = nn.Parameter(torch.tensor(10.0))
-            self.trust = nn.Conv2d((2 * config.correlation + 1) ** 2, 1, 1)
+            found = 2
+            widths[0] += SUMMARY + found
+            self.log_sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
+            self.summary = _conv((2 * config.correlation + 1) ** 2, SUMMARY, size=1)
+            self.trust = nn.Conv2d(SUMMARY + found, 1, 3, padding=1)
             nn.init.zeros_(self.trust.weight)
-            self.describe = nn.Sequential(_conv(1, DESCRIPTOR, 2), nn.Conv2d(DESCRIPTOR, DESCRIPTOR, 3, 2, 1))
         before = (2, *widths[:-1])
         self.down = nn.ModuleList(_conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True))
         skips = widths[-2::-1]
         below = (widths[-1], *config.up[:-1])
         self.up = nn.ModuleList(_conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True))
-        tail = (config.up[-1], *config.last)
+        tail = (config.up[-1] + found, *config.last)
         self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression(tail[-1]))
 
     @property
     def reach(self) -> int:
         """All the way down and up, and what is correlated; the flow adds its own length."""
-        matched = 4 * (self.config.correlation + 3) if self.config.correlation else 0
+        distance = self.config.correlation
+        matched = 2 * (distance + WINDOW_RADIUS + NEIGHBOURS_RADIUS + 1) if distance else 0
         return 3 * self.period + 2 * (len(self.config.last) + 2) + matched
 
     def velocity(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """(N, 2, H / 2, W / 2), in pixels of that grid."""
-        x, skips = torch.cat([fixed, moving], 1), []
-        begin = x.new_zeros(())
-        for level, layer in enumerate(self.down):
+        x = torch.cat([fixed, moving], 1)
+        skips: list[Tensor] = []
+        like, begin = self._matched(fixed, moving) if self.config.correlation else (None, None)
+        for layer in self.down:
             x = layer(x)
-            if self.config.correlation and level == 1:
-                like = correlations(self.describe(fixed), self.describe(moving), self.config.correlation)
-                x = torch.cat([x, like], 1)
-                found = smoothed(matches(like, self.sharpness), self.trust(like).float().sigmoid())
-                begin = 2 * F.interpolate(found, scale_factor=2.0, mode="bilinear")  # in pixels twice as small
+            x = x if skips or like is None else torch.cat([x, like], 1)
             skips.append(x)
         for layer, skip in zip(self.up, skips[-2::-1], strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
-        return torch.as_tensor(self.last(x)).float() + begin
+        if begin is None:
+            return torch.as_tensor(self.last(x)).float()
+        return torch.as_tensor(self.last(torch.cat([x, begin], 1))).float() + begin
+
+    def _matched(self, fixed: Tensor, moving: Tensor) -> tuple[Tensor, Tensor]:
+        """At half the resolution: what windows say, `SUMMARY` + 2 channels, and the displacement they agree on, 2."""
+        here, there = F.avg_pool2d(fixed, 2), F.avg_pool2d(moving, 2)
+        like = window_correlations(here, there, self.config.correlation, WINDOW_RADIUS)
+        found = matches(like, self.log_sharpness.exp())
+        told = torch.cat([self.summary(like), found], 1)
+        trust = self.trust(told).float().sigmoid() + LEAST_TRUST
+        return told, smoothed(found, trust, NEIGHBOURS_RADIUS)
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The integrated velocity, and the velocity, whose smoothness is asked for."""
@@ -105,7 +120,7 @@ class UNetSVF(DeformableNet):
         return Fields(displacement, (Term(displacement),), velocity)
 
 
-def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    layer = nn.Conv2d(before, after, 3, stride=stride, padding=1)
+def _conv(before: int, after: int, stride: int = 1, size: int = 3) -> nn.Sequential:
+    layer = nn.Conv2d(before, after, size, stride=stride, padding=size // 2)
     nn.init.kaiming_normal_(layer.weight, 0.2)  # without normalisation, what is deep down would hardly be heard
     return nn.Sequential(layer, nn.LeakyReLU(0.2))

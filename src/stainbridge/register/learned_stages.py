@@ -86,7 +86,8 @@ class FieldStage:
     ) -> tuple[DisplacementField | None, StageRecord]:
         """What the network bends before `start`, whose score is `before`; None where it folds or is no better."""
         began = time.perf_counter()
-        field = self._field(sections, slides, start, masks)
+        found, frame = self._field(sections, slides, start, masks), slides[0].frame
+        field = replace(found, from_frame=frame, to_frame=frame)  # full-resolution pixels go in
         bent = Chain((field, start))
         after, folded = similarity(*sections, bent), folded_share(bent, sections[0].frame.fit(512))
         accepted = after > before + MARGIN and folded == 0
