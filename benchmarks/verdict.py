@@ -30,7 +30,7 @@ from scipy.optimize import minimize
 
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.run import register_slides
-from stainbridge.register.verdict import Calibration, Verdict, calibrated, measures
+from stainbridge.register.verdict import OK_RTRE, Calibration, Verdict, calibrated, measures
 from verdict_picture import draw
 from verdict_trials import Plan, Trial, generated_pair, generated_plans, real_pairs, real_plans, trial, unrelated
 
@@ -146,8 +146,7 @@ def _row(entry: dict[str, str]) -> Row:
 def fit(rows: list[Row]) -> Calibration:
     """An index of settled signs that sorts generated registrations by their error, and what error goes with it.
 
-    Landmarks set by hand, on sections that differ, lie farther off than generated truth: the real rows say how far,
-    in the median and where nine of ten are below; errors that know nothing of each other add by their squares.
+    Landmarks set by hand, on sections that differ, lie farther off than generated truth; the real rows say how far.
     """
     seen = [(measures(row.evidence), row.rtre) for row in rows if row.source == "generated" and row.evidence]
     values = np.array([[measured[name] for name in DIRECTIONS] for measured, _ in seen])
@@ -156,25 +155,27 @@ def fit(rows: list[Row]) -> Calibration:
     index, median, bound = _curves(values @ weights + offset, rtre)
     named = {name: round(float(w), 3) for name, w in zip(DIRECTIONS, weights, strict=True) if abs(w) > 0.01}
     exact = Calibration(named, round(offset, 3), index, median, bound)
-    both = [
-        tuple(round(float(min(np.hypot(error, added), WORST_RTRE)), 5) for error in curve)
-        for curve, added in zip((median, bound), _by_hand(rows, exact), strict=True)
-    ]
-    return replace(exact, median=both[0], bound=both[1])
+    chosen = [row for row in rows if row.source == "real" and "cyto" not in row.key and row.rtre < OK_RTRE]
+    said = [(exact(row.evidence), row.rtre) for row in chosen if row.evidence]
+    if said:
+        true, expected, bounded = np.array([(e, v.predicted_rtre, v.bound_rtre) for v, e in said]).T
+        factor = max(1.0, float(np.median(true / expected)))
+        median = _by_hand(median, factor, _added(true, expected, 0.5))
+        bound = _by_hand(bound, factor, _added(true, bounded, 0.9))
+    return replace(exact, median=median, bound=bound)
 
 
-def _by_hand(rows: list[Row], exact: Calibration) -> tuple[float, float]:
-    """What to add in squares to the expected error and to its bound, for half and nine of ten good real sections."""
-    chosen = [row for row in rows if row.source == "real" and "cyto" not in row.key and row.rtre < BAD_RTRE]
-    said = [(exact(row.evidence), row.rtre**2) for row in chosen if row.evidence]
-    if not said:
-        return 0.0, 0.0
-    expected = [true - verdict.predicted_rtre**2 for verdict, true in said]
-    bounded = [true - verdict.bound_rtre**2 for verdict, true in said]
-    added = (np.sqrt(max(0.0, float(np.quantile(left, q)))) for left, q in ((expected, 0.5), (bounded, 0.9)))
-    median, bound = added
-    print(f"landmarks set by hand add {median:.4f} in the median, {bound:.4f} at nine of ten")
-    return float(median), float(bound)
+def _added(true: Values, said: Values, share: float) -> float:
+    """What `share` of the true errors lie below when it is added to what was said of them, in squares."""
+    return float(np.sqrt(max(0.0, np.quantile(true**2 - said**2, share))))
+
+
+def _by_hand(curve: tuple[float, ...], factor: float, added: float) -> tuple[float, ...]:
+    """The curve raised by a factor, or, where that is less, by something added in squares, as errors add that know
+    nothing of each other."""
+    print(f"errors on real sections: {factor:.2f} times as large, or by {added:.4f}, in squares")
+    raised = np.minimum(np.minimum(factor * np.array(curve), np.hypot(curve, added)), WORST_RTRE)
+    return tuple(np.round(raised, 5).tolist())
 
 
 def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
@@ -232,10 +233,11 @@ def report(rows: list[Row], by: Calibration) -> None:
     verdicts = [judged(row, by) for row in rows]
     rtre = np.array([row.rtre for row in rows])
     score = np.array([verdict.predicted_rtre for verdict in verdicts])
+    index = np.array([by.index_of(row.evidence) if row.evidence else np.inf for row in rows])
     bound = np.array([verdict.bound_rtre for verdict in verdicts])
     status = np.array([verdict.status for verdict in verdicts])
     bad = rtre >= BAD_RTRE
-    print(f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(score, bad)[2]:.4f}")
+    print(f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(index, bad)[2]:.4f}")
     for name in ("ok", "fallback", "failed"):
         these = rtre[status == name]
         bad_ones, worst = (these >= BAD_RTRE).sum(), f"worst {these.max():.4f}" if len(these) else ""
@@ -277,7 +279,8 @@ def save_picture(path: Path, sets: dict[str, list[Row]], by: Calibration) -> Non
     for name, rows in sets.items():
         rtre = np.array([row.rtre for row in rows])
         score = np.array([judged(row, by).predicted_rtre for row in rows])
-        alarms, found, area = roc(score, rtre >= BAD_RTRE)
+        index = np.array([by.index_of(row.evidence) if row.evidence else np.inf for row in rows])
+        alarms, found, area = roc(index, rtre >= BAD_RTRE)
         curves[f"{name}: AUC {area:.3f}, {len(rows)} registrations"] = (alarms, found)
         points[name] = (score, rtre)
     draw(path, curves, points)
