@@ -1,7 +1,7 @@
 #!/bin/sh
 # Trains the weights that come with stainbridge, on generated tissue alone; run it from the root of the repository.
 #
-#     sh benchmarks/train_weights.sh [FOLDER] [AFFINE_STEPS] [DEFORMABLE_STEPS]
+#     sh benchmarks/train_weights.sh [FOLDER] [AFFINE_STEPS] [UNET_STEPS] [FCN_STEPS]
 #
 # Stop it at any time: the same command goes on, and a larger number of steps goes on with what is finished. The
 # learning rates of the configurations are spent by about the steps they name.
@@ -18,8 +18,9 @@ train() {
     fi
 }
 
-train "$runs/affine-net" configs/affine-net.yaml "${2:-1500}" affine
+train "$runs/affine-net" configs/affine-net.yaml "${2:-2000}" affine
 train "$runs/unet-svf" configs/unet-svf.yaml "${3:-1500}" deformable
-for name in affine-net unet-svf; do
+train "$runs/multiscale-fcn" configs/multiscale-fcn.yaml "${4:-800}" deformable
+for name in affine-net unet-svf multiscale-fcn; do
     python benchmarks/ship_weights.py "$runs/$name" "src/stainbridge/weights/$name.safetensors"
 done

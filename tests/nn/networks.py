@@ -14,6 +14,7 @@ from stainbridge.nn.unet_svf import UNetSVFConfig
 
 TINY: dict[str, DeformableNetConfig] = {
     "multiscale-fcn": MultiscaleFCNConfig(widths=(4, 6, 8)),
+    "multiscale-fcn, correlating": MultiscaleFCNConfig(widths=(4, 6, 8), correlation=2),
     "fcn": FCNConfig(widths=(4, 6, 8)),
     "dirnet": DirNetConfig(width=4, poolings=3),
     "unet-svf": UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,), squarings=4),

@@ -41,11 +41,11 @@ def test_what_is_fitted_to_matches_is_in_the_matrices_units(size: tuple[int, int
     torch.manual_seed(0)
     network = AffineNet(replace(TINY, correlation=3)).eval()
     picture = smooth_pictures(*size)[0]
-    # what matches say is put in their place: everything is two of the features' pixels to the right
+    # what windows say is put in its place: everything is two pixels of half the resolution to the right
     told = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
-    with mock.patch("stainbridge.nn.affine_net.matches", lambda like, _: told.expand(1, 2, *like.shape[-2:])):
+    with mock.patch("stainbridge.nn.window_matches.matches", lambda like, _: told.expand(1, 2, *like.shape[-2:])):
         found = network(picture, picture)[0]
-    shift_px = 2.0 * TINY.patch_px / 8  # of the features, 8 to a patch
+    shift_px = 4.0
     expected = torch.tensor([[1, 0, shift_px / (max(size) / 2)], [0, 1, 0]])
     assert torch.allclose(found, expected, atol=3e-3)
 
@@ -91,19 +91,14 @@ def test_folding_undoes_unfolding() -> None:
     assert torch.equal(folded(patches, rows, columns), picture)
 
 
-def test_correlations_look_into_neighbouring_patches() -> None:
+def test_windows_are_found_in_neighbouring_patches() -> None:
+    """A shift across the patches' borders is known without any training."""
     torch.manual_seed(0)
-    network = AffineNet(replace(TINY, correlation=2)).eval()
-    torch.nn.init.normal_(network.regress[-1].weight)  # type: ignore[arg-type]
-    fixed = torch.zeros(1, 1, 32, 64)
-    fixed[..., 24:32] = torch.rand(8)  # at the first patch's border
-    seen = []
-    network.combine.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
-    for at in (32, 48):
-        moving = torch.zeros(1, 1, 32, 64)
-        moving[..., at : at + 8] = fixed[..., 24:32]
-        network(fixed, moving)
-    assert not torch.allclose(seen[0][0, -25:], seen[1][0, -25:])
+    network = AffineNet(replace(TINY, correlation=4)).eval()
+    wide = smooth_pictures(128, 140)[0]
+    found = network(wide[..., :128], wide[..., 4:132])[0]  # fixed pixel x is moving pixel x - 4
+    expected = torch.tensor([[1, 0, -4 / 64], [0, 1, 0]])
+    assert torch.allclose(found, expected, atol=0.01)
 
 
 def test_pictures_of_two_sizes_are_refused() -> None:

@@ -14,10 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.correlation import affine_fit, correlations, matches
+from stainbridge.nn.correlation import affine_fit
+from stainbridge.nn.window_matches import WindowMatches
 
 #: Density from which on matches are used.
 TISSUE = 0.05
+SUMMARY = 32  # channels
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class AffineNetConfig:
     patches: 1 in the paper, more keeps positions. The reference code's widths, (32, 64, 128, 256) and 256, have 5.9
     million parameters; the paper counts slightly over 30 million, which `paper` reaches by widening every layer alike.
 
-    `correlation`, 0 in the paper: beside both pictures' features go their correlations at up to so many pixels of the
-    features apart, and to the matrix is added the affine map that fits the matches which these correlations make, each
-    as it is trusted. What the network then regresses is the rest (docs/training.md says why).
+    `correlation`, 0 in the paper: beside both pictures' features goes what windows of the halved pictures say of each
+    other at up to so many pixels apart, and to the matrix is added the affine map that fits these matches, each as it
+    is trusted. What the network then regresses is the rest (docs/training.md says why).
     """
 
     kind: Literal["affine-net"] = "affine-net"
@@ -56,7 +58,7 @@ class AffineNetConfig:
     def preset(cls, name: str) -> AffineNetConfig:
         """ "paper" or "small" (0.35 million parameters, patches that suit pictures of 128 px, correlations)."""
         if name == "small":
-            return cls("affine-net", 64, (16, 32), features=64, groups=8, patch_pool=2, pool=2, correlation=3)
+            return cls("affine-net", 64, (16, 32), features=64, groups=8, patch_pool=2, pool=2, correlation=5)
         return cls()
 
 
@@ -73,12 +75,12 @@ class AffineNet(nn.Module):
         self.config = config
         features, groups = config.features, config.groups
         self.extract = _extractor(config)
+        told = 0
         if config.correlation:
-            self.sharpness = nn.Parameter(torch.tensor(10.0))
-            self.trust = nn.Conv2d(self._correlations, 1, 1)
-            nn.init.zeros_(self.trust.weight)
+            self.matches = WindowMatches(config.correlation, SUMMARY)
+            told = self.matches.told
         self.combine = nn.Sequential(
-            _conv(2 * config.widths[-1] + self._correlations, features, groups, stride=2),
+            _conv(2 * config.widths[-1] + told, features, groups, stride=2),
             _conv(features, features, groups, stride=2),
             nn.AdaptiveAvgPool2d(config.patch_pool),
         )
@@ -97,10 +99,6 @@ class AffineNet(nn.Module):
         nn.init.normal_(last.weight, std=1e-5)
         nn.init.zeros_(last.bias)
 
-    @property
-    def _correlations(self) -> int:
-        return (2 * self.config.correlation + 1) ** 2 if self.config.correlation else 0
-
     def forward(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """(N, 2, 3) matrices. Raises `InputError` when the pictures differ in size."""
         if fixed.shape != moving.shape:
@@ -110,21 +108,17 @@ class AffineNet(nn.Module):
         sides = list(features.chunk(2))  # moving, fixed
         fit = torch.zeros(len(fixed), 2, 3, device=fixed.device)
         if self.config.correlation:
-            there, here = (folded(side, rows, columns) for side in sides)
-            like = correlations(here, there, self.config.correlation)
-            sides.append(unfold(like, features.shape[-1])[0])
-            unit_px = max(fixed.shape[-2:]) / 2 * features.shape[-1] / self.config.patch_px
-            fit = self._fit(like, folded(patches.chunk(2)[1], rows, columns), unit_px)
+            moved, still = (F.avg_pool2d(folded(side, rows, columns), 2) for side in patches.chunk(2))
+            tissue = (still > TISSUE).to(still.dtype)
+            windows = self.matches(still, moved)
+            fit = affine_fit(windows.displacement, windows.trust * tissue, max(fixed.shape[-2:]) / 4)
+            side = features.shape[-1]
+            told = F.adaptive_avg_pool2d(windows.told * tissue, (rows * side, columns * side))
+            sides.append(unfold(told, side)[0])
         vectors = self.combine(torch.cat(sides, dim=1)).flatten(1)
         grid = vectors.view(len(fixed), rows, columns, -1).permute(0, 3, 1, 2)
         matrix: Tensor = self.regress(self.after(self.across(grid[:, None])[:, :, 0]).flatten(1))
         return matrix.view(-1, 2, 3).float() + fit + torch.eye(2, 3, device=matrix.device)
-
-    def _fit(self, like: Tensor, fixed: Tensor, unit_px: float) -> Tensor:
-        """The change (N, 2, 3) that the matches of fixed tissue make."""
-        tissue = F.adaptive_avg_pool2d(fixed, (like.shape[-2], like.shape[-1])) > TISSUE
-        trust = self.trust(like).float().sigmoid() * tissue
-        return affine_fit(matches(like, self.sharpness), trust, unit_px)
 
 
 def unfold(pictures: Tensor, patch_px: int) -> tuple[Tensor, int, int]:

@@ -1,4 +1,4 @@
-"""Where features or windows of one picture are found again in another.
+"""Where windows of one picture are found again in another.
 
 Dosovitskiy et al. 2015, "FlowNet: learning optical flow with convolutional networks", doi:10.1109/ICCV.2015.316.
 """
@@ -17,15 +17,6 @@ from stainbridge.imaging.similarity.lncc import box_sum
 RIDGE = 1e-3
 #: Added to local variances, so that flat windows are like nothing.
 NOISE = 1e-3
-
-
-def correlations(here: Tensor, there: Tensor, distance: int) -> Tensor:
-    """How features (N, C, H, W) here correlate with those there that are at most `distance` away: (N, K², H, W)."""
-    height, width = here.shape[-2:]
-    here, there = (F.normalize((side - side.mean(1, keepdim=True)).float(), dim=1) for side in (here, there))
-    there = F.pad(there, [distance] * 4)
-    shifts = [(y, x) for y in range(2 * distance + 1) for x in range(2 * distance + 1)]
-    return torch.stack([(here * there[..., y : y + height, x : x + width]).sum(1) for y, x in shifts], 1)
 
 
 @torch.no_grad()
@@ -63,7 +54,7 @@ def _mean(picture: Tensor, radius: int) -> Tensor:
 
 
 def matches(like: Tensor, sharpness: Tensor) -> Tensor:
-    """Where features are found again, (N, 2, H, W) as (dx, dy) in pixels of the features, from `correlations`.
+    """Where windows are found again, (N, 2, H, W) as (dx, dy) in pixels, from `window_correlations`.
 
     The mean of the distances, weighted by the exponential of `sharpness` times the correlation.
     """

@@ -41,14 +41,15 @@ REACH = 28
 class Regressor(nn.Module):
     """Two pictures side by side, (N, 2, H, W), to displacements (N, 2, H, W) in pixels.
 
-    Down to a quarter and back up with transposed convolutions. With three `outputs` there are regression layers at a
-    quarter and at half resolution beside the last one; coarsest first. H and W must be multiples of 4.
+    `told` channels more may go in. Down to a quarter and back up with transposed convolutions. With three `outputs`
+    there are regression layers at a quarter and at half resolution beside the last one; coarsest first. H and W must be
+    multiples of 4.
     """
 
-    def __init__(self, widths: tuple[int, int, int], outputs: int) -> None:
+    def __init__(self, widths: tuple[int, int, int], outputs: int, told: int = 0) -> None:
         super().__init__()
         full, half, quarter = widths
-        self.at_full = nn.Sequential(_conv(2, full), _conv(full, full))
+        self.at_full = nn.Sequential(_conv(2 + told, full), _conv(full, full))
         self.at_half = nn.Sequential(nn.MaxPool2d(2), _conv(full, half), _conv(half, half))
         self.at_quarter = nn.Sequential(nn.MaxPool2d(2), _conv(half, quarter), _conv(quarter, quarter))
         self.to_half = nn.Sequential(_up(quarter, half), _conv(half, half))

@@ -10,30 +10,38 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import compose, resized, warp
 from stainbridge.nn.fcn import REACH, Regressor
 from stainbridge.nn.fields import DeformableNet, Fields, Term
+from stainbridge.nn.window_matches import WindowMatches
+
+SUMMARY = 16  # channels
 
 
 @dataclass(frozen=True)
 class MultiscaleFCNConfig:
-    """`widths` of each of the three models, as in `FCNConfig`; `sigmas`: weights σ11, σ12, σ13, σ2, σ3 in the loss."""
+    """`widths` of each of the three models, as in `FCNConfig`; `sigmas`: weights σ11, σ12, σ13, σ2, σ3 in the loss.
+
+    `correlation`, 0 in the paper: each model is also told where windows of the pictures it sees (V1: of their halves)
+    lie in the other by their NCC, at most so many pixels away, and regresses what is left of it.
+    """
 
     kind: Literal["multiscale-fcn"] = "multiscale-fcn"
     widths: tuple[int, int, int] = (32, 64, 128)
     sigmas: tuple[float, float, float, float, float] = (0.9, 0.6, 0.3, 0.05, 0.05)
+    correlation: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.widths) < 1 or min(self.sigmas) < 0:
-            raise InputError("widths must be positive and sigmas not negative", got=(self.widths, self.sigmas))
+        if min(self.widths) < 1 or min(self.sigmas) < 0 or self.correlation < 0:
+            raise InputError("widths must be positive, sigmas and correlation not negative", got=self)
 
     @classmethod
     def preset(cls, name: str) -> MultiscaleFCNConfig:
         """ "paper" or "small"."""
-        return cls(widths=(16, 32, 64)) if name == "small" else cls()
+        return cls(widths=(16, 32, 64), correlation=5) if name == "small" else cls()
 
 
 class MultiscaleFCN(DeformableNet):
@@ -44,14 +52,18 @@ class MultiscaleFCN(DeformableNet):
     """
 
     period = 16
-    reach = 4 * REACH + 2 * REACH + 24  # V2's, seen through the third model, and room for V2 itself
 
     def __init__(self, config: MultiscaleFCNConfig) -> None:
         super().__init__()
         self.config = config
-        self.first = Regressor(config.widths, outputs=3)
-        self.second = Regressor(config.widths, outputs=3)
-        self.third = Regressor(config.widths, outputs=3)
+        self.first = _Model(config, halvings=1)
+        self.second = _Model(config)
+        self.third = _Model(config)
+
+    @property
+    def reach(self) -> int:
+        """V2's, seen through the third model, and room for V2 itself."""
+        return 4 * self.second.reach + 2 * self.third.reach + 24
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """V11, V12, V13, V2 and V3."""
@@ -64,6 +76,30 @@ class MultiscaleFCN(DeformableNet):
         v3 = compose(left, v2)
         ones = tuple(Term(v, sigma, sigma) for v, sigma in zip(v1, self.config.sigmas[:3], strict=True))
         return Fields(v3, (*ones, Term(v2, self.config.sigmas[3], 0.0), Term(v3, self.config.sigmas[4], 0.0)))
+
+
+class _Model(nn.Module):
+    """One of the three: a regressor, after the matches of windows where it is told of them."""
+
+    def __init__(self, config: MultiscaleFCNConfig, halvings: int = 0) -> None:
+        super().__init__()
+        self.factor = 2**halvings
+        self.matches = WindowMatches(config.correlation, SUMMARY) if config.correlation else None
+        self.regressor = Regressor(config.widths, outputs=3, told=4 if config.correlation else 0)
+
+    @property
+    def reach(self) -> int:
+        """Of what it sees."""
+        return REACH + (self.factor * self.matches.reach if self.matches else 0)
+
+    def forward(self, pair: Tensor) -> list[Tensor]:
+        """Three fields (N, 2, H, W) in pixels of the pictures (N, 2, H, W)."""
+        if self.matches is None:
+            return list(self.regressor(pair))
+        smaller = F.avg_pool2d(pair, self.factor)
+        windows = self.matches(smaller[:, :1], smaller[:, 1:])
+        found, agreed = (resized(field, *pair.shape[-2:]) for field in (windows.displacement, windows.agreed()))
+        return [field + agreed for field in self.regressor(torch.cat([pair, found, agreed], 1))]
 
 
 def _mean(fields: list[Tensor]) -> Tensor:

@@ -16,15 +16,10 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import exponentiate, resized
-from stainbridge.nn.correlation import matches, smoothed, window_correlations
 from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
+from stainbridge.nn.window_matches import WindowMatches
 
-#: Of half the resolution: windows that are compared, and the neighbours that a match is averaged with.
-WINDOW_RADIUS, NEIGHBOURS_RADIUS = 6, 8
 SUMMARY = 32  # channels
-SHARPNESS = 20.0
-#: Least trust in a match, so that there is always a mean.
-LEAST_TRUST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -68,11 +63,8 @@ class UNetSVF(DeformableNet):
         widths, found = list(config.down), 0
         if config.correlation:
             found = 2
-            widths[0] += SUMMARY + found
-            self.log_sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
-            self.summary = _conv((2 * config.correlation + 1) ** 2, SUMMARY, size=1)
-            self.trust = nn.Conv2d(SUMMARY + found, 1, 3, padding=1)
-            nn.init.zeros_(self.trust.weight)
+            self.matches = WindowMatches(config.correlation, SUMMARY)
+            widths[0] += self.matches.told
         before = (2, *widths[:-1])
         self.down = nn.ModuleList(_conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True))
         skips = widths[-2::-1]
@@ -84,15 +76,18 @@ class UNetSVF(DeformableNet):
     @property
     def reach(self) -> int:
         """All the way down and up, and what is correlated; the flow adds its own length."""
-        distance = self.config.correlation
-        matched = 2 * (distance + WINDOW_RADIUS + NEIGHBOURS_RADIUS + 1) if distance else 0
+        matched = 2 * self.matches.reach if self.config.correlation else 0
         return 3 * self.period + 2 * (len(self.config.last) + 2) + matched
 
     def velocity(self, fixed: Tensor, moving: Tensor) -> Tensor:
         """(N, 2, H / 2, W / 2), in pixels of that grid."""
         x = torch.cat([fixed, moving], 1)
         skips: list[Tensor] = []
-        like, begin = self._matched(fixed, moving) if self.config.correlation else (None, None)
+        like: Tensor | None = None
+        begin: Tensor | None = None
+        if self.config.correlation:
+            found = self.matches(F.avg_pool2d(fixed, 2), F.avg_pool2d(moving, 2))
+            like, begin = found.told, found.agreed()
         for layer in self.down:
             x = layer(x)
             x = x if skips or like is None else torch.cat([x, like], 1)
@@ -103,15 +98,6 @@ class UNetSVF(DeformableNet):
             return torch.as_tensor(self.last(x)).float()
         return torch.as_tensor(self.last(torch.cat([x, begin], 1))).float() + begin
 
-    def _matched(self, fixed: Tensor, moving: Tensor) -> tuple[Tensor, Tensor]:
-        """At half the resolution: what windows say, `SUMMARY` + 2 channels, and the displacement they agree on, 2."""
-        here, there = F.avg_pool2d(fixed, 2), F.avg_pool2d(moving, 2)
-        like = window_correlations(here, there, self.config.correlation, WINDOW_RADIUS)
-        found = matches(like, self.log_sharpness.exp())
-        told = torch.cat([self.summary(like), found], 1)
-        trust = self.trust(told).float().sigmoid() + LEAST_TRUST
-        return told, smoothed(found, trust, NEIGHBOURS_RADIUS)
-
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The integrated velocity, and the velocity, whose smoothness is asked for."""
         velocity = self.velocity(fixed, moving)
@@ -120,7 +106,7 @@ class UNetSVF(DeformableNet):
         return Fields(displacement, (Term(displacement),), velocity)
 
 
-def _conv(before: int, after: int, stride: int = 1, size: int = 3) -> nn.Sequential:
-    layer = nn.Conv2d(before, after, size, stride=stride, padding=size // 2)
+def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    layer = nn.Conv2d(before, after, 3, stride=stride, padding=1)
     nn.init.kaiming_normal_(layer.weight, 0.2)  # without normalisation, what is deep down would hardly be heard
     return nn.Sequential(layer, nn.LeakyReLU(0.2))
