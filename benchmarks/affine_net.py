@@ -67,19 +67,24 @@ Method = Callable[[Prepared], Transform | None]
 
 def methods(network: LearnedAffine) -> dict[str, Method]:
     """What is compared; "affine-net" begins at the search's starts, as the iterative method of stainbridge does."""
-    plain, own = LearnedAffineConfig(keep=1), LearnedAffineConfig(keep=1, angles=48)
+    plain, rough = LearnedAffineConfig(), LearnedAffineConfig(passes=1, finer=0)
+    own = LearnedAffineConfig(angles=48)
     iterative = intensity(IntensitySettings(deformable=False))
 
     def learned(p: Prepared) -> Transform:
         return p.affine(AffineStage(network, plain)(p.fixed, p.moving, p.starts)[0][0])
 
+    def once(p: Prepared) -> Transform:
+        return p.affine(AffineStage(network, rough)(p.fixed, p.moving, p.starts)[0][0])
+
     def alone(p: Prepared) -> Transform:
         starts = turned_starts(p.fixed, p.moving, own.angles, (False, True), 180)
-        return p.affine(network.ranked(p.fixed, p.moving, [start.matrix for start in starts], own.passes)[0])
+        return p.affine(AffineStage(network, own).found(p.fixed, p.moving, starts)[0])
 
     return {
         "initial": lambda p: corner_on_corner(p.pair.fixed.frame, p.pair.moving.frame),
         "preprocessed (search)": lambda p: p.affine(p.starts[0]),
+        "affine-net, one pass": once,
         "affine-net": learned,
         "affine-net without a search": alone,
         "SIFT": lambda p: sift(p.pair.fixed, p.pair.moving).transform,

@@ -86,7 +86,7 @@ def undoing(matrix: np.ndarray, fixed: Section) -> np.ndarray:
 
 
 def test_an_affine_map_that_helps_is_kept(fixed: Section, moving: Section) -> None:
-    stage = AffineStage(LearnedAffine(saying(TURN), 96, CPU), LearnedAffineConfig(passes=1))
+    stage = AffineStage(LearnedAffine(saying(TURN), 96, CPU), LearnedAffineConfig(passes=1, finer=0))
     far = np.array([[1, 0, 60.0], [0, 1, 0], [0, 0, 1]])
     found, record = stage(fixed, moving, [Hypothesis(far, 0.5), Hypothesis(undoing(TURN, fixed), 0.4)])
     assert np.allclose(found[0].matrix, np.eye(3), atol=1e-5)
@@ -95,8 +95,21 @@ def test_an_affine_map_that_helps_is_kept(fixed: Section, moving: Section) -> No
     assert record.score_after > record.score_before
 
 
+def test_finer_passes_go_on_from_the_best_at_twice_the_resolution(fixed: Section, moving: Section) -> None:
+    network = LearnedAffine(AffineNet(replace(SMALL, correlation=5)).eval(), 96, CPU)
+    start = Affine(np.eye(3), fixed.frame, moving.frame).matrix.copy()
+    start[:2, 2] = 5 * view_of(fixed, 96).mpp[0], -3 * view_of(fixed, 96).mpp[0]
+    errors = []
+    for finer in (0, 2):
+        stage = AffineStage(network, LearnedAffineConfig(passes=1, finer=finer))
+        found = stage.found(fixed, moving, [Hypothesis(start, 0.0)])[0]
+        corners = fixed.frame.fit(2).centres_um()
+        errors.append(float(np.abs(Affine(found.matrix, fixed.frame, moving.frame)(corners) - corners).max()))
+    assert errors[1] < errors[0] < 5 * view_of(fixed, 96).mpp[0]
+
+
 def test_an_affine_map_that_does_not_help_is_not_kept(fixed: Section, moving: Section) -> None:
-    stage = AffineStage(LearnedAffine(saying(TURN), 96, CPU), LearnedAffineConfig(passes=1))
+    stage = AffineStage(LearnedAffine(saying(TURN), 96, CPU), LearnedAffineConfig(passes=1, finer=0))
     starts = [Hypothesis(np.eye(3), 0.5)]
     found, record = stage(fixed, moving, starts)
     assert found == starts
@@ -247,7 +260,7 @@ def test_accepted_networks_stand_alone_where_nothing_is_to_follow(
     assert one is not None
     assert isinstance(start, Affine)
     worse = Affine(start.matrix @ undoing(nudge, one), pair.fixed.frame, pair.moving.frame)
-    learned = AffineStage(LearnedAffine(saying(nudge), 96, CPU), LearnedAffineConfig(passes=1, refine=False))
+    learned = AffineStage(LearnedAffine(saying(nudge), 96, CPU), LearnedAffineConfig(passes=1, finer=0, refine=False))
     monkeypatch.setattr("stainbridge.register.run.Networks.of", lambda *_: Networks(learned, None))
     found = register_slides(pair.fixed, pair.moving, config, start=worse)
     assert [stage.name for stage in found.stages] == ["prepare", "search", "affine-net"]
@@ -294,7 +307,7 @@ def test_configurations_with_networks_go_to_yaml_and_back(tmp_path: Path) -> Non
     assert RegisterConfig.from_yaml(file) == config
 
 
-@pytest.mark.parametrize("wrong", [{"passes": 0}, {"keep": 0}, {"angles": -1}])
+@pytest.mark.parametrize("wrong", [{"passes": 0}, {"keep": 0}, {"angles": -1}, {"finer": -1}])
 def test_impossible_stages_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError, match="learned_affine"):
         LearnedAffineConfig(**wrong)  # type: ignore[arg-type]

@@ -89,19 +89,21 @@ class LearnedAffineConfig:
     """The trained affine network, between the search and the affine refinement.
 
     `weights`: a file, a run folder, or a name (`learn.shipped`). Every start goes through the network `passes` times,
-    all at once; the best `keep` of what comes out are refined, or, where `refine` is False, the best one stands.
+    all at once; the best `keep` of what comes out go through it `finer` times more at twice the resolution. They are
+    refined, or, where `refine` is False, the best one stands.
     With `angles` the network's starts are so many turns about the tissues' middles, each way up, in place of a search.
     """
 
     weights: str = "affine-net"
     passes: int = 2
+    finer: int = 2
     keep: int = 3
     refine: bool = True
     angles: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.passes, self.keep) < 1 or self.angles < 0:
-            raise InputError("learned_affine: passes and keep must be positive, angles not negative", got=self)
+        if min(self.passes, self.keep) < 1 or min(self.finer, self.angles) < 0:
+            raise InputError("learned_affine: passes and keep must be positive, the others not negative", got=self)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class AffineStage:
     ) -> tuple[list[Hypothesis], StageRecord]:
         """The best distinct maps that the network makes of `starts`, best first; the starts where none is better."""
         began = time.perf_counter()
-        found = self._found(fixed, moving, starts)
+        found = self.found(fixed, moving, starts)
         before, after = (similarity(fixed, moving, _affine(item, fixed, moving)) for item in (starts[0], found[0]))
         accepted = after > before + MARGIN
         note = "" if accepted else "no better than the best start"
@@ -56,14 +56,18 @@ class AffineStage:
         began = time.perf_counter()
         flips = (False, True) if within.allow_flip else (False,)
         starts = turned_starts(fixed, moving, self.config.angles, flips, within.max_rotation_deg)
-        found = self._found(fixed, moving, starts)
+        found = self.found(fixed, moving, starts)
         checked = verify(fixed, moving, _affine(found[0], fixed, moving))
         note = doubt(checked)
         return ([] if note else found), self._record(began, not note, 0.0, checked.score, note)
 
-    def _found(self, fixed: Section, moving: Section, starts: Sequence[Hypothesis]) -> list[Hypothesis]:
-        found = self.network.ranked(fixed, moving, [start.matrix for start in starts], self.config.passes)
-        return distinct(found, fixed, self.config.keep, APART)
+    def found(self, fixed: Section, moving: Section, starts: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The best distinct maps that the network makes of `starts`, whatever they are worth, best first."""
+        rough = self.network.ranked(fixed, moving, [start.matrix for start in starts], self.config.passes)
+        best = distinct(rough, fixed, self.config.keep, APART)
+        if not self.config.finer:
+            return best
+        return self.network.finer().ranked(fixed, moving, [item.matrix for item in best], self.config.finer)
 
     def _record(self, began: float, accepted: bool, before: float, after: float, note: str) -> StageRecord:
         return StageRecord(AFFINE, accepted, time.perf_counter() - began, before, after, note, asdict(self.config))
