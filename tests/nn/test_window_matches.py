@@ -31,4 +31,4 @@ def test_neighbours_agree_on_what_the_trusted_say() -> None:
         found = WindowMatches(3, summary=8)(*pictures())
     border = (..., slice(20, 44), slice(44, 48))  # windows half in noise: only their neighbours know
     wrong = (found.displacement - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean()
-    assert (found.agreed() - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean() < 0.5 * wrong
+    assert (found.agreed - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean() < 0.5 * wrong

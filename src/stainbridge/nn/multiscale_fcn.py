@@ -26,7 +26,8 @@ class MultiscaleFCNConfig:
     """`widths` of each of the three models, as in `FCNConfig`; `sigmas`: weights σ11, σ12, σ13, σ2, σ3 in the loss.
 
     `correlation`, 0 in the paper: each model is also told where windows of the pictures it sees (V1: of their halves)
-    lie in the other by their NCC, at most so many pixels away, and regresses what is left of it.
+    lie in the other by their NCC, at most so many pixels away (V2: half as many, and smaller windows), and regresses
+    what is left of it.
     """
 
     kind: Literal["multiscale-fcn"] = "multiscale-fcn"
@@ -41,7 +42,7 @@ class MultiscaleFCNConfig:
     @classmethod
     def preset(cls, name: str) -> MultiscaleFCNConfig:
         """ "paper" or "small"."""
-        return cls(widths=(16, 32, 64), correlation=5) if name == "small" else cls()
+        return cls(widths=(16, 32, 64), correlation=3) if name == "small" else cls()
 
 
 class MultiscaleFCN(DeformableNet):
@@ -56,9 +57,11 @@ class MultiscaleFCN(DeformableNet):
     def __init__(self, config: MultiscaleFCNConfig) -> None:
         super().__init__()
         self.config = config
-        self.first = _Model(config, halvings=1)
-        self.second = _Model(config)
-        self.third = _Model(config)
+        far = config.correlation
+        near = WindowMatches((far + 1) // 2, SUMMARY, radius=3, neighbours=6) if far else None
+        self.first = _Model(config.widths, WindowMatches(far, SUMMARY) if far else None, halvings=1)
+        self.second = _Model(config.widths, near)
+        self.third = _Model(config.widths, WindowMatches(far, SUMMARY) if far else None)
 
     @property
     def reach(self) -> int:
@@ -81,11 +84,10 @@ class MultiscaleFCN(DeformableNet):
 class _Model(nn.Module):
     """One of the three: a regressor, after the matches of windows where it is told of them."""
 
-    def __init__(self, config: MultiscaleFCNConfig, halvings: int = 0) -> None:
+    def __init__(self, widths: tuple[int, int, int], matches: WindowMatches | None, halvings: int = 0) -> None:
         super().__init__()
-        self.factor = 2**halvings
-        self.matches = WindowMatches(config.correlation, SUMMARY) if config.correlation else None
-        self.regressor = Regressor(config.widths, outputs=3, told=4 if config.correlation else 0)
+        self.factor, self.matches = 2**halvings, matches
+        self.regressor = Regressor(widths, outputs=3, told=4 if matches else 0)
 
     @property
     def reach(self) -> int:
@@ -98,7 +100,7 @@ class _Model(nn.Module):
             return list(self.regressor(pair))
         smaller = F.avg_pool2d(pair, self.factor)
         windows = self.matches(smaller[:, :1], smaller[:, 1:])
-        found, agreed = (resized(field, *pair.shape[-2:]) for field in (windows.displacement, windows.agreed()))
+        found, agreed = (resized(field, *pair.shape[-2:]) for field in (windows.displacement, windows.agreed))
         return [field + agreed for field in self.regressor(torch.cat([pair, found, agreed], 1))]
 
 

@@ -49,7 +49,7 @@ class UNetSVFConfig:
     def preset(cls, name: str) -> UNetSVFConfig:
         """ "paper" or "small"."""
         if name == "small":
-            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=5)
+            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=4)
         return cls()
 
 
@@ -87,7 +87,7 @@ class UNetSVF(DeformableNet):
         begin: Tensor | None = None
         if self.config.correlation:
             found = self.matches(F.avg_pool2d(fixed, 2), F.avg_pool2d(moving, 2))
-            like, begin = found.told, found.agreed()
+            like, begin = found.told, found.agreed
         for layer in self.down:
             x = layer(x)
             x = x if skips or like is None else torch.cat([x, like], 1)

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from stainbridge.nn.correlation import matches, smoothed, window_correlations
 
-#: Windows that are compared, and the neighbours that a match is averaged with.
-WINDOW_RADIUS, NEIGHBOURS_RADIUS = 6, 8
 SHARPNESS = 20.0
 #: Least trust in a match, so that there is always a mean.
 LEAST_TRUST = 1e-3
@@ -18,27 +16,26 @@ LEAST_TRUST = 1e-3
 
 class Matches(NamedTuple):
     """`told` (N, C, H, W): what a network hears of the correlations; `displacement` (N, 2, H, W) in pixels as (dx, dy):
-    where windows are found again; `trust` (N, 1, H, W): how much to make of each."""
+    where windows are found again; `trust` (N, 1, H, W): how much to make of each; `agreed` (N, 2, H, W): what
+    neighbours, each as it is trusted, say in the mean."""
 
     told: Tensor
     displacement: Tensor
     trust: Tensor
-
-    def agreed(self) -> Tensor:
-        """The displacement (N, 2, H, W) that neighbours agree on, each as it is trusted."""
-        return smoothed(self.displacement, self.trust, NEIGHBOURS_RADIUS)
+    agreed: Tensor
 
 
 class WindowMatches(nn.Module):
     """Pictures (N, 1, H, W) to what their windows say of each other, at most `distance` apart.
 
+    Windows have (2·`radius` + 1)² pixels; as many as (2·`neighbours` + 1)² of them are averaged.
     A network hears `summary` channels of a 1 x 1 convolution over the correlations, the displacement and the best
     correlation: `told` channels. Trust is learned, times the square of the best correlation.
     """
 
-    def __init__(self, distance: int, summary: int) -> None:
+    def __init__(self, distance: int, summary: int, radius: int = 6, neighbours: int = 8) -> None:
         super().__init__()
-        self.distance = distance
+        self.distance, self.radius, self.neighbours = distance, radius, neighbours
         self.told = summary + 3
         self.log_sharpness = nn.Parameter(torch.tensor(SHARPNESS).log())
         convolution = nn.Conv2d((2 * distance + 1) ** 2, summary, 1)
@@ -49,14 +46,14 @@ class WindowMatches(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How far away pixels have a say in what neighbours agree on."""
-        return self.distance + WINDOW_RADIUS + NEIGHBOURS_RADIUS + 1
+        """How far away pixels have a say."""
+        return self.distance + self.radius + self.neighbours + 1
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Matches:
         """Match the fixed picture's windows."""
-        like = window_correlations(fixed, moving, self.distance, WINDOW_RADIUS)
+        like = window_correlations(fixed, moving, self.distance, self.radius)
         displacement = matches(like, self.log_sharpness.exp())
         best = like.amax(1, keepdim=True)
         told = torch.cat([self.summary(like), displacement, best], 1)
         trust = (self.trust(told).float().sigmoid() + LEAST_TRUST) * best.clamp_min(LEAST_TRUST).square()
-        return Matches(told, displacement, trust)
+        return Matches(told, displacement, trust, smoothed(displacement, trust, self.neighbours))
