@@ -1,4 +1,4 @@
-"""The folder of a training run: its settings, and whether it may be begun or gone on with."""
+"""The folder of a training run: its settings, whether it may be begun or gone on with, and the run itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from stainbridge.cli.output import progress_bar
 from stainbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from stainbridge.learn.loop import Data
+    from stainbridge.learn.task import Task
 
 T = TypeVar("T")
 
@@ -85,6 +90,26 @@ class RunFolder:
             if made and not (self.path / LAST).exists():
                 shutil.rmtree(self.path)
             raise
+
+    def train(
+        self,
+        make_task: Callable[[], Task[Any]],
+        data: Data,
+        settings: Any,
+        source: str,
+        finish: Callable[[Path], None] | None = None,
+    ) -> None:
+        """Train as `settings.train` says, `finish` whatever happens, and say what came of it."""
+        from stainbridge.learn.loop import train
+
+        with self.open(settings, source) as path, progress_bar() as progress:
+            try:
+                place = train(make_task, data, settings.train, path, go_on=self.resume, progress=progress)
+            finally:
+                if finish is not None and self.first_process:
+                    finish(path)
+        if self.first_process:
+            print(f"{place.step} steps, best measure {place.best:.5g}\nwritten: {self.path}")
 
     def _check_empty(self) -> None:
         if self.path.exists() and not self.path.is_dir():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import say
 from stainbridge.cli.run_folder import GENERATED, RunFolder
 
 if TYPE_CHECKING:
@@ -121,16 +121,10 @@ def deformable(
 
 
 def _train(folder: RunFolder, settings: RegistrationTraining, source: str, make_task: Callable[[], Task[Any]]) -> None:
-    from stainbridge.learn.loop import train
-
     wanted = settings.train.workers * settings.train.batch
     if folder.first_process and wanted > settings.pairs.at_hand:
         say(f"warning: with pairs: at_hand below workers x batch = {wanted}, workers prepare the same pairs")
-    data = pair_data(source, settings, folder.path / SAMPLES)
-    with folder.open(settings, source) as path, progress_bar() as progress:
-        place = train(make_task, data, settings.train, path, go_on=folder.resume, progress=progress)
-    if folder.first_process:
-        print(f"{place.step} steps, best measure {place.best:.5g}\nwritten: {folder.path}")
+    folder.train(make_task, pair_data(source, settings, folder.path / SAMPLES), settings, source)
 
 
 def pair_data(source: str, settings: RegistrationTraining, samples: Path) -> Data:

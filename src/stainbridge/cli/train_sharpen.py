@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import say
 from stainbridge.cli.run_folder import GENERATED, RunFolder
 from stainbridge.cli.train import (
     ConfigOption,
@@ -95,17 +95,12 @@ def _seeing(settings: SharpenTraining, weights: Path | None) -> SharpenTraining:
 
 
 def _train(folder: RunFolder, settings: SharpenTraining, source: str) -> None:
-    from stainbridge.learn.loop import train
     from stainbridge.translate.sharpen_task import SharpenTask
 
     data = square_data(source, settings)
     if folder.first_process:
         say(f"perceptual network: {SharpenTask(settings.sharpen).perceptual.name}")
-    with folder.open(settings, source) as path, progress_bar() as progress:
-        make = lambda: SharpenTask(settings.sharpen)  # noqa: E731
-        place = train(make, data, settings.train, path, go_on=folder.resume, progress=progress)
-    if folder.first_process:
-        print(f"{place.step} steps, best measure {place.best:.5g}\nwritten: {folder.path}")
+    folder.train(lambda: SharpenTask(settings.sharpen), data, settings, source)
 
 
 def square_data(source: str, settings: SharpenTraining) -> Data:

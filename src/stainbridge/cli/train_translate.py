@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import say
 from stainbridge.cli.run_folder import GENERATED, RunFolder
 from stainbridge.cli.train import (
     ConfigOption,
@@ -171,7 +171,6 @@ def _perceiving(settings: TranslationTraining, perceptual: Path | None) -> Trans
 
 
 def _train(folder: RunFolder, settings: TranslationTraining, source: str, init: Path | None) -> None:
-    from stainbridge.learn.loop import train
     from stainbridge.translate.model import begin_with
     from stainbridge.translate.tasks import task_of
 
@@ -182,14 +181,8 @@ def _train(folder: RunFolder, settings: TranslationTraining, source: str, init: 
         return task
 
     _tell_perceptual(folder, settings)
-    with tile_data(source, settings) as data, folder.open(settings, source) as path, progress_bar() as progress:
-        try:
-            place = train(make_task, data, settings.train, path, go_on=folder.resume, progress=progress)
-        finally:
-            if folder.first_process:
-                _write_card(path, settings, source)
-    if folder.first_process:
-        print(f"{place.step} steps, best measure {place.best:.5g}\nwritten: {folder.path}")
+    with tile_data(source, settings) as data:
+        folder.train(make_task, data, settings, source, lambda path: _write_card(path, settings, source))
 
 
 def _tell_perceptual(folder: RunFolder, settings: TranslationTraining) -> None:
