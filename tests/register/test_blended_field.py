@@ -22,7 +22,8 @@ SIZES = {
     "fcn": (330, 420, 192),
     "dirnet": (420, 520, 320),
     "unet-svf": (330, 420, 192),
-    "unet-svf, correlating": (440, 560, 272),
+    "unet-svf, correlating": (500, 640, 320),
+    "multiscale-fcn, correlating": (400, 1520, 1152),
 }
 VIEW = Frame("fixed", HEIGHT, WIDTH, (2.0, 2.0), (100.0, 40.0))
 
@@ -38,7 +39,7 @@ class Cut:
         self.asked.append(frame)
         x, y = ((o - v) / 2.0 for o, v in zip(frame.origin_um, VIEW.origin_um, strict=True))
         rows, columns = slice(round(y), round(y) + frame.height), slice(round(x), round(x) + frame.width)
-        fixed, moving = (torch.nn.functional.pad(picture, (0, 600, 0, 600)) for picture in self.whole)
+        fixed, moving = (torch.nn.functional.pad(picture, (0, 900, 0, 900)) for picture in self.whole)
         return fixed[..., rows, columns], moving[..., rows, columns]
 
 

@@ -16,6 +16,7 @@ CONFIGS = Path(__file__).parents[3] / "configs"
 PRESETS: dict[str, Any] = {
     "affine-net": AffineTraining.preset("small"),
     "unet-svf": DeformableTraining.preset("small", "unet-svf"),
+    "multiscale-fcn": DeformableTraining.preset("small", "multiscale-fcn"),
 }
 
 
