@@ -6,10 +6,9 @@
     python benchmarks/verdict.py test rows.csv --picture docs/images/verdict.png
 
 `collect` adds one registration a row and leaves out those that are there already; generated pairs are drawn once, into
-the folder `--cache`. `fit` uses generated tissue, and of the real rows one factor; `test` looks at all rows, and at the
-real ones apart. A
-registration is bad when its median rTRE, of landmarks carried to the fixed slide, is 0.01 or more; slides that do not
-belong together are always bad.
+the folder `--cache`. `fit` uses generated tissue, and of the real rows how much farther off they are; `test` looks at
+all rows, and at the real ones apart. A registration is bad when its median rTRE, of landmarks carried to the fixed
+slide, is 0.01 or more; slides that do not belong together are always bad.
 """
 
 from __future__ import annotations
@@ -97,13 +96,9 @@ def measured(plan: Plan, what: Trial) -> Row:
 
 def generated(preset: str, numbers: range, cache: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
     def make(plan: Plan) -> Trial:
-        number, alike = int(plan.pair), plan.kind == "wrong-alike"
-        other = (
-            partial(generated_pair, number, cache, plan.index + 1)
-            if alike
-            else partial(generated_pair, number + 1, cache)
-        )
-        return trial(plan, generated_pair(number, cache), other)
+        number = int(plan.pair)
+        another, twin = (number, plan.index + 1) if plan.kind == "wrong-alike" else (number + 1, 0)
+        return trial(plan, generated_pair(number, cache), lambda: generated_pair(another, cache, twin))
 
     return ((plan, partial(make, plan)) for plan in generated_plans(preset, numbers))
 
@@ -219,6 +214,11 @@ def judged(row: Row, by: Calibration) -> Verdict:
     return Verdict("failed", "", 1.0, 1.0) if row.evidence is None else by(row.evidence)
 
 
+def indices(rows: list[Row], by: Calibration) -> Values:
+    """The index of each; infinite where nothing was found at all."""
+    return np.array([by.index_of(row.evidence) if row.evidence else np.inf for row in rows])
+
+
 def roc(score: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, Values, float]:
     """False alarms and bad ones found at every threshold, and the area under that curve (ties count half)."""
     order = np.argsort(-score, kind="stable")
@@ -233,11 +233,10 @@ def report(rows: list[Row], by: Calibration) -> None:
     verdicts = [judged(row, by) for row in rows]
     rtre = np.array([row.rtre for row in rows])
     score = np.array([verdict.predicted_rtre for verdict in verdicts])
-    index = np.array([by.index_of(row.evidence) if row.evidence else np.inf for row in rows])
     bound = np.array([verdict.bound_rtre for verdict in verdicts])
     status = np.array([verdict.status for verdict in verdicts])
     bad = rtre >= BAD_RTRE
-    print(f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(index, bad)[2]:.4f}")
+    print(f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(indices(rows, by), bad)[2]:.4f}")
     for name in ("ok", "fallback", "failed"):
         these = rtre[status == name]
         bad_ones, worst = (these >= BAD_RTRE).sum(), f"worst {these.max():.4f}" if len(these) else ""
@@ -279,8 +278,7 @@ def save_picture(path: Path, sets: dict[str, list[Row]], by: Calibration) -> Non
     for name, rows in sets.items():
         rtre = np.array([row.rtre for row in rows])
         score = np.array([judged(row, by).predicted_rtre for row in rows])
-        index = np.array([by.index_of(row.evidence) if row.evidence else np.inf for row in rows])
-        alarms, found, area = roc(index, rtre >= BAD_RTRE)
+        alarms, found, area = roc(indices(rows, by), rtre >= BAD_RTRE)
         curves[f"{name}: AUC {area:.3f}, {len(rows)} registrations"] = (alarms, found)
         points[name] = (score, rtre)
     draw(path, curves, points)

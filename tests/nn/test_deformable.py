@@ -30,7 +30,7 @@ def test_any_size_and_the_identity_untrained(network: DeformableNet, size: tuple
     assert found.final.shape == (2, 2, *size)
     assert all(term.displacement.shape == (2, 2, *size) for term in found.terms)
     correlating = isinstance(network, UNetSVF | MultiscaleFCN) and network.config.correlation
-    assert found.final.abs().max() < (12.0 if correlating else 0.05)  # two pixels at a quarter and at half
+    assert found.final.abs().max() < (8.1 if correlating else 0.05)  # windows: a pixel at a quarter, two at half
 
 
 def test_gradients_reach_every_parameter(network: DeformableNet) -> None:

@@ -100,7 +100,9 @@ class _Model(nn.Module):
             return list(self.regressor(pair))
         smaller = F.avg_pool2d(pair, self.factor)
         windows = self.matches(smaller[:, :1], smaller[:, 1:])
-        found, agreed = (resized(field, *pair.shape[-2:]) for field in (windows.displacement, windows.agreed))
+        found, agreed = (
+            resized(field, *pair.shape[-2:]) for field in (windows.displacement, self.matches.agreed(windows))
+        )
         return [field + agreed for field in self.regressor(torch.cat([pair, found, agreed], 1))]
 
 

@@ -87,10 +87,11 @@ class UNetSVF(DeformableNet):
         begin: Tensor | None = None
         if self.config.correlation:
             found = self.matches(F.avg_pool2d(fixed, 2), F.avg_pool2d(moving, 2))
-            like, begin = found.told, found.agreed
+            like, begin = found.told, self.matches.agreed(found)
         for layer in self.down:
             x = layer(x)
-            x = x if skips or like is None else torch.cat([x, like], 1)
+            if like is not None and not skips:
+                x = torch.cat([x, like], 1)
             skips.append(x)
         for layer, skip in zip(self.up, skips[-2::-1], strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))

@@ -16,13 +16,11 @@ LEAST_TRUST = 1e-3
 
 class Matches(NamedTuple):
     """`told` (N, C, H, W): what a network hears of the correlations; `displacement` (N, 2, H, W) in pixels as (dx, dy):
-    where windows are found again; `trust` (N, 1, H, W): how much to make of each; `agreed` (N, 2, H, W): what
-    neighbours, each as it is trusted, say in the mean."""
+    where windows are found again; `trust` (N, 1, H, W): how much to make of each."""
 
     told: Tensor
     displacement: Tensor
     trust: Tensor
-    agreed: Tensor
 
 
 class WindowMatches(nn.Module):
@@ -56,4 +54,8 @@ class WindowMatches(nn.Module):
         best = like.amax(1, keepdim=True)
         told = torch.cat([self.summary(like), displacement, best], 1)
         trust = (self.trust(told).float().sigmoid() + LEAST_TRUST) * best.clamp_min(LEAST_TRUST).square()
-        return Matches(told, displacement, trust, smoothed(displacement, trust, self.neighbours))
+        return Matches(told, displacement, trust)
+
+    def agreed(self, found: Matches) -> Tensor:
+        """The displacement (N, 2, H, W) in pixels that neighbours, each as it is trusted, say in the mean."""
+        return smoothed(found.displacement, found.trust, self.neighbours)
