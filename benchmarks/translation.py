@@ -1,7 +1,7 @@
 """All objectives of `train translate` under one budget, and pyramid pix2pix's scales.
 
     python benchmarks/translation.py --out FOLDER                 train what is missing, measure, print the tables
-    python benchmarks/translation.py --out FOLDER --steps 2000    go on with every run
+    python benchmarks/translation.py --out FOLDER --steps 2000    longer; runs that are there are gone on with
     python benchmarks/translation.py --out FOLDER --report --grid docs/images/translation.jpg
 
 Generated tiles are H&E and HER2 of neighbouring sections, misaligned by about a pixel, in folders laid out as BCI's.

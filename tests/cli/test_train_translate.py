@@ -77,13 +77,25 @@ def test_train_resume_and_what_lies_in_the_folder(tiles: Path, capsys: pytest.Ca
 
 
 def test_a_resumed_run_is_the_one_that_was_never_stopped(tiles: Path) -> None:
-    fast = {**TINY, "train": {**TINY["train"], "precision": "bf16", "channels_last": True, "average": 0.5, "batch": 2}}
+    train = {**TINY["train"], "precision": "bf16", "channels_last": True, "average": 0.5, "batch": 2}
+    translation = {**TINY["translation"], "optimiser": {"decay_steps": 0}}  # what --steps does not change
+    fast = {**TINY, "train": train, "translation": translation}
     (tiles / "tiny.yaml").write_text(yaml.safe_dump(fast))
     assert run([*BEGIN[:-1], "4", "--out", "whole"]) == 0
     assert run([*BEGIN, "--out", "parts"]) == 0
     assert run(["train", "translate", "--out", "parts", "--resume", "--steps", "4"]) == 0
     whole, parts = (read(tiles / name / "last.safetensors").tensors for name in ("whole", "parts"))
     assert [name for name in whole if not bool((whole[name] == parts[name]).all())] == []
+
+
+def test_the_rate_falls_to_nothing_at_the_last_step(tiles: Path) -> None:
+    def course() -> tuple[int, int]:
+        optimiser = yaml.safe_load((tiles / "run" / "config.yaml").read_text())["translation"]["optimiser"]
+        return optimiser["steady_steps"], optimiser["decay_steps"]
+
+    assert run([*BEGIN, "--out", "run"]) == 0 and course() == (1, 1)
+    assert run(["train", "translate", "--out", "run", "--resume"]) == 0 and course() == (1, 1)
+    assert run(["train", "translate", "--out", "run", "--resume", "--steps", "4"]) == 0 and course() == (2, 2)
 
 
 def test_the_other_way_and_from_another_runs_networks(tiles: Path) -> None:

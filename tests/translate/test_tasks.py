@@ -165,7 +165,10 @@ def test_presets_are_the_published() -> None:
 def test_the_rate_is_steady_and_then_falls_to_nothing() -> None:
     adam = AdamConfig(steady_steps=10, decay_steps=20)
     assert [adam.factor(step) for step in (0, 10, 20, 30, 99)] == [1, 1, 0.5, 0, 0]
-    assert AdamConfig(steady_steps=10, decay_steps=0).factor(10**6) == 1
+    shorter = adam.lasting(6)
+    assert (shorter.steady_steps, shorter.decay_steps) == (2, 4) and shorter.lasting(30) == adam
+    steady = AdamConfig(steady_steps=10, decay_steps=0)
+    assert steady.factor(10**6) == 1 and steady.lasting(5) == steady
 
 
 def test_the_clock_ends_where_it_was_told() -> None:

@@ -77,6 +77,7 @@ def sharpen(
 
     folder = RunFolder(out, "train sharpen", resume)
     settings, source = folder.plan(SharpenTraining, begun, chosen, given)
+    settings = settings if steps is None else settings.lasting(steps)
     _train(folder, settings, source)
 
 

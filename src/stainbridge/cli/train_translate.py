@@ -129,6 +129,7 @@ def translate(
 
     folder = RunFolder(out, "train translate", resume)
     settings, of = folder.plan(TranslationTraining, preset_settings, chosen, given)
+    settings = settings if steps is None else settings.lasting(steps)
     _train(folder, settings, of, init)
 
 

@@ -107,6 +107,13 @@ class AdamConfig:
             return 1.0
         return max(0.0, 1 - max(0, step - self.steady_steps) / self.decay_steps)
 
+    def lasting(self, steps: int) -> AdamConfig:
+        """The same course of the rate, stretched or shortened to end after `steps`; a steady one stays as it is."""
+        if not self.decay_steps:
+            return self
+        decay = max(1, round(steps * self.decay_steps / (self.steady_steps + self.decay_steps)))
+        return replace(self, steady_steps=steps - decay, decay_steps=decay)
+
 
 @dataclass(frozen=True)
 class TranslationConfig:

@@ -73,3 +73,8 @@ class SharpenTraining:
             optimiser=AdamConfig(5e-4, (0.9, 0.99), 3000, 3000),
         )
         return cls(small, TrainConfig(6000, 8, held=32, log_every=50))
+
+    def lasting(self, steps: int) -> SharpenTraining:
+        """The same for `steps`, the course of the rate with it."""
+        sharpen = replace(self.sharpen, optimiser=self.sharpen.optimiser.lasting(steps))
+        return replace(self, sharpen=sharpen, train=replace(self.train, steps=steps))

@@ -67,9 +67,6 @@ class TranslationTraining:
             train = TrainConfig(steps=6000, batch=4, held=32, log_every=50, precision="bf16", channels_last=True)
             return cls(replace(translation, tile_px=128, optimiser=optimiser), train)
         tile_px, batch, steps = PAPER[objective]
-        optimiser = translation.optimiser
-        if optimiser.decay_steps:
-            optimiser = replace(optimiser, steady_steps=steps // 2, decay_steps=steps - steps // 2)
         train = TrainConfig(
             steps=steps,
             batch=batch,
@@ -82,7 +79,13 @@ class TranslationTraining:
             precision="bf16",
             channels_last=True,
         )
-        return cls(replace(translation, tile_px=tile_px, optimiser=optimiser), train)
+        return cls(replace(translation, tile_px=tile_px), train).lasting(steps)
+
+    def lasting(self, steps: int) -> TranslationTraining:
+        """The same for `steps`, the course of the rate with it."""
+        optimiser = self.translation.optimiser.lasting(steps)
+        translation = replace(self.translation, optimiser=optimiser)
+        return replace(self, translation=translation, train=replace(self.train, steps=steps))
 
 
 #: Side of tiles, batch and steps. Paired ones as pyramid pix2pix was trained on BCI: 100 epochs of 3896 pairs.
