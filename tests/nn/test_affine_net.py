@@ -43,7 +43,7 @@ def test_what_is_fitted_to_matches_is_in_the_matrices_units(size: tuple[int, int
     picture = smooth_pictures(*size)[0]
     # what windows say is put in its place: everything is two pixels of half the resolution to the right
     told = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
-    with mock.patch("stainbridge.nn.window_matches.matches", lambda like, _: told.expand(1, 2, *like.shape[-2:])):
+    with mock.patch("stainbridge.nn.window_matches.matches", lambda like, *_: told.expand(1, 2, *like.shape[-2:])):
         found = network(picture, picture)[0]
     shift_px = 4.0
     expected = torch.tensor([[1, 0, shift_px / (max(size) / 2)], [0, 1, 0]])
@@ -66,6 +66,14 @@ def test_pictures_of_a_batch_do_not_know_each_other() -> None:
     fixed, moving = torch.rand(3, 1, 70, 50), torch.rand(3, 1, 70, 50)
     together = network(fixed, moving)
     assert torch.allclose(together[1:2], network(fixed[1:2], moving[1:2]), atol=1e-4)
+
+
+def test_one_fixed_picture_does_for_all() -> None:
+    torch.manual_seed(0)
+    network = AffineNet(replace(TINY, correlation=3)).eval()
+    torch.nn.init.normal_(network.regress[-1].weight)  # type: ignore[arg-type]
+    fixed, moving = torch.rand(1, 1, 70, 50), torch.rand(3, 1, 70, 50)
+    assert torch.allclose(network(fixed, moving), network(fixed.expand(3, -1, -1, -1), moving), atol=1e-4)
 
 
 def test_gradients_reach_every_parameter() -> None:

@@ -23,11 +23,15 @@ def test_windows_correlate_as_numpy_says_and_best_where_they_went() -> None:
 def test_a_match_is_where_windows_went() -> None:
     here = torch.rand(1, 1, 30, 30, generator=torch.Generator().manual_seed(0))
     there = torch.roll(here, (1, -2), (2, 3))
-    found = matches(window_correlations(here, there, 3, 4), torch.tensor(40.0))
+    like, sharpness = window_correlations(here, there, 3, 4), torch.tensor(40.0)
+    found = matches(like, like.amax(1, keepdim=True), sharpness)
     middle = found[0, :, 10:20, 10:20].mean((1, 2))
     assert torch.allclose(middle, torch.tensor([-2.0, 1.0]), atol=0.1)
-    nothing = matches(window_correlations(here, torch.zeros(1, 1, 30, 30), 3, 4), torch.tensor(40.0))
-    assert nothing.abs().max() < 1e-4
+    with torch.inference_mode():
+        again = matches(like.clone(), like.amax(1, keepdim=True), sharpness)
+    assert torch.allclose(again, found, atol=1e-5)
+    like = window_correlations(here, torch.zeros(1, 1, 30, 30), 3, 4)
+    assert matches(like, like.amax(1, keepdim=True), sharpness).abs().max() < 1e-4
 
 
 def test_an_affine_map_is_fitted_where_matches_are_trusted() -> None:

@@ -100,23 +100,25 @@ class AffineNet(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Tensor:
-        """(N, 2, 3) matrices. Raises `InputError` when the pictures differ in size."""
-        if fixed.shape != moving.shape:
+        """(N, 2, 3) matrices; one fixed picture may do for all. Raises `InputError` when pictures differ in size."""
+        if fixed.shape[1:] != moving.shape[1:] or len(fixed) not in (1, len(moving)):
             raise InputError("both pictures must have one size", expected=tuple(fixed.shape), got=tuple(moving.shape))
+        count = len(moving)
         patches, rows, columns = unfold(torch.cat([moving, fixed]), self.config.patch_px)
-        features = self.extract(patches)
-        sides = list(features.chunk(2))  # moving, fixed
-        fit = torch.zeros(len(fixed), 2, 3, device=fixed.device)
+        split = [count * rows * columns, len(fixed) * rows * columns]
+        of_moving, of_fixed = self.extract(patches).split(split)
+        sides = [of_moving, of_fixed.repeat(count // len(fixed), 1, 1, 1)]
+        fit = torch.zeros(count, 2, 3, device=fixed.device)
         if self.config.correlation:
-            moved, still = (F.avg_pool2d(folded(side, rows, columns), 2) for side in patches.chunk(2))
+            moved, still = (F.avg_pool2d(folded(side, rows, columns), 2) for side in patches.split(split))
             tissue = (still > TISSUE).to(still.dtype)
             windows = self.matches(still, moved)
             fit = affine_fit(windows.displacement, windows.trust * tissue, max(fixed.shape[-2:]) / 4)
-            side = features.shape[-1]
+            side = of_moving.shape[-1]
             told = F.adaptive_avg_pool2d(windows.told * tissue, (rows * side, columns * side))
             sides.append(unfold(told, side)[0])
         vectors = self.combine(torch.cat(sides, dim=1)).flatten(1)
-        grid = vectors.view(len(fixed), rows, columns, -1).permute(0, 3, 1, 2)
+        grid = vectors.view(count, rows, columns, -1).permute(0, 3, 1, 2)
         matrix: Tensor = self.regress(self.after(self.across(grid[:, None])[:, :, 0]).flatten(1))
         return matrix.view(-1, 2, 3).float() + fit + torch.eye(2, 3, device=matrix.device)
 

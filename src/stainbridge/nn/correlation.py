@@ -23,29 +23,31 @@ NOISE = 1e-3
 def window_correlations(here: Tensor, there: Tensor, distance: int, radius: int) -> Tensor:
     """The NCC of windows of densities (N, 1, H, W) here with windows there at most `distance` away: (N, K², H, W).
 
-    Windows have (2·`radius` + 1)² pixels; pictures are continued beyond their borders. Without gradients: no parameter
-    comes before it. In full precision: variances are small differences.
+    One picture here may do for all there. Windows have (2·`radius` + 1)² pixels; pictures are continued beyond their
+    borders. Without gradients: no parameter comes before it. In full precision: variances are small differences.
     """
     height, width = here.shape[-2:]
     here, there = (
         F.pad(p.float(), [pad] * 4, mode="replicate") for p, pad in ((here, radius), (there, radius + distance))
     )
-    mean, spread = _statistics(here, radius)
-    its_means, its_spreads = _statistics(there, radius)
-    found = []
-    for y in range(2 * distance + 1):
-        for x in range(2 * distance + 1):
-            moved = there[..., y : y + height + 2 * radius, x : x + width + 2 * radius]
-            its_mean, its_spread = (plane[..., y : y + height, x : x + width] for plane in (its_means, its_spreads))
-            found.append((_mean(here * moved, radius) - mean * its_mean) / (spread * its_spread))
-    return torch.cat(found, 1)
+    mean, scale = _statistics(here, radius)
+    its_means, its_scales = _statistics(there, radius)
+    count = 2 * distance + 1
+    found = here.new_empty(len(there), count * count, height, width)
+    for number in range(count * count):
+        y, x = divmod(number, count)
+        moved = there[..., y : y + height + 2 * radius, x : x + width + 2 * radius]
+        its_mean, its_scale = (plane[..., y : y + height, x : x + width] for plane in (its_means, its_scales))
+        covariance = _mean(here * moved, radius).sub_(mean * its_mean)
+        torch.mul(covariance.mul_(scale), its_scale, out=found[:, number : number + 1])
+    return found
 
 
 def _statistics(picture: Tensor, radius: int) -> tuple[Tensor, Tensor]:
-    """Means and standard deviations of windows."""
+    """Means of windows and one over their standard deviations."""
     mean = _mean(picture, radius)
     variance = _mean(picture * picture, radius) - mean * mean
-    return mean, (variance.clamp_min(0) + NOISE).sqrt()
+    return mean, (variance.clamp_min(0) + NOISE).rsqrt()
 
 
 def _mean(picture: Tensor, radius: int) -> Tensor:
@@ -53,16 +55,22 @@ def _mean(picture: Tensor, radius: int) -> Tensor:
     return box_sum(picture, radius)[..., radius:-radius, radius:-radius] / (2 * radius + 1) ** 2
 
 
-def matches(like: Tensor, sharpness: Tensor) -> Tensor:
+def matches(like: Tensor, best: Tensor, sharpness: Tensor) -> Tensor:
     """Where windows are found again, (N, 2, H, W) as (dx, dy) in pixels, from `window_correlations`.
 
-    The mean of the distances, weighted by the exponential of `sharpness` times the correlation.
+    The mean of the distances, weighted by the exponential of `sharpness` times the correlation, of which `best`
+    (N, 1, H, W) is the largest. Sums are a product of matrices: a softmax across channels takes four times as long.
+    Without gradients `like` is used up.
     """
     count = round(like.shape[1] ** 0.5)
     steps = torch.arange(count, device=like.device, dtype=like.dtype) - count // 2
-    chance = (sharpness * like).softmax(1).view(len(like), count, count, *like.shape[-2:])
-    across, down = ((chance.sum(axis) * steps.view(1, -1, 1, 1)).sum(1) for axis in (1, 2))
-    return torch.stack([across, down], 1)
+    down, across = torch.meshgrid(steps, steps, indexing="ij")
+    sums = torch.stack([across, down, torch.ones_like(down)]).flatten(1)
+    steepness = sharpness * (like - best) if torch.is_grad_enabled() else like.sub_(best).mul_(sharpness)
+    chance = steepness.exp_().flatten(2)
+    with torch.autocast(like.device.type, enabled=False):
+        along = sums @ chance
+    return (along[:, :2] / along[:, 2:]).unflatten(2, like.shape[-2:])
 
 
 def affine_fit(displacement: Tensor, weight: Tensor, unit_px: float) -> Tensor:

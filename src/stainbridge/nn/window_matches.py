@@ -50,9 +50,10 @@ class WindowMatches(nn.Module):
     def forward(self, fixed: Tensor, moving: Tensor) -> Matches:
         """Match the fixed picture's windows."""
         like = window_correlations(fixed, moving, self.distance, self.radius)
-        displacement = matches(like, self.log_sharpness.exp())
         best = like.amax(1, keepdim=True)
-        told = torch.cat([self.summary(like), displacement, best], 1)
+        summary = self.summary(like)
+        displacement = matches(like, best, self.log_sharpness.exp())
+        told = torch.cat([summary, displacement, best], 1)
         trust = (self.trust(told).float().sigmoid() + LEAST_TRUST) * best.clamp_min(LEAST_TRUST).square()
         return Matches(told, displacement, trust)
 

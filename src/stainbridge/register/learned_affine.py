@@ -88,7 +88,7 @@ class LearnedAffine:
             some = maps[first : first + at_once]
             shown = seen(moving, view, some, self.device)  # sections keep what they shrink, for stages with gradients
             with torch.inference_mode():
-                found += list(self.network(still.expand(len(some), -1, -1, -1), shown).double().cpu().numpy())
+                found += list(self.network(still, shown).double().cpu().numpy())
         return found
 
 

@@ -22,8 +22,8 @@ def view_of(section: Section, longest_px: int, mpp: float | None = None, *, squa
 
     A `square` one has as much glass on either side of the shorter extent as it takes.
     """
-    tissue = section.frame.centres_um()[section.region.ravel()]
-    low, high = tissue.min(axis=0), tissue.max(axis=0)
+    ends = np.array([np.flatnonzero(section.region.any(axis))[[0, -1]] for axis in (0, 1)]) + 0.5
+    low, high = section.frame.to_um(ends.T)
     margin = MARGIN * (high - low).max()
     side_um = float((high - low).max() + 2 * margin)
     pixel = mpp or side_um / longest_px
