@@ -6,8 +6,9 @@
 
 Generated tiles are H&E and HER2 of neighbouring sections, misaligned by about a pixel, in folders laid out as BCI's.
 Every run sees the same number of them. Weights are averaged, chosen on `val` and measured on `test`. With
-STAINBRIDGE_DATA the runs of `real_jobs` begin on the real tiles there, some with the weights of a run on generated
-ones, and are measured on the real ones held out. A run that was stopped is gone on with.
+STAINBRIDGE_DATA the runs of `real_jobs` learn from the real tiles there for a quarter of the steps, those of H&E and
+IHC from the weights of the run on generated ones, and are measured on the real ones held out. A run that was stopped
+is gone on with.
 """
 
 from __future__ import annotations
@@ -29,17 +30,19 @@ import yaml
 from torch import Tensor
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles
+from stainbridge.datasets.tile_pictures import read_pictures
 from stainbridge.imaging.similarity.ssim import ssim
 from stainbridge.learn.weights import read
 from stainbridge.metrics.stains import score_dab
 from stainbridge.translate.augment import scaled, unscaled, with_channels
+from stainbridge.translate.config import ObjectiveName
 from stainbridge.translate.model import read_model
 from stainbridge.translate.objectives import Translator
 from stainbridge.translate.picture_stream import read_picture
 from stainbridge.translate.task import distances
 from stainbridge.translate.training import GeneratedTissue
 
-TILE_PX, MPP = 128, 1.0
+TILES, TILE_PX, MPP = "tiles", 128, 1.0
 #: Split, seed, tiles.
 SPLITS = (("train", 0, 1200), ("val", 1, 32), ("test", 2, 128))
 SETTINGS = {
@@ -52,7 +55,10 @@ SETTINGS = {
         "workers": 0,
     },
 }
-SHOWN = 5
+SHOWN, SHOWN_PX = 5, 256
+PAIRED: tuple[ObjectiveName, ...] = ("pyramid-pix2pix", "pix2pix", "pix2pix-unet", "pix2pixhd")
+SLOW: tuple[ObjectiveName, ...] = ("cyclegan", "supervised-patchnce", "cyclegan-perceptual")
+REAL_SHARE = 4  # of the steps on generated tiles
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,10 @@ class Job:
     """A run: `name` of its folder, the objective, settings over the preset's, and what it learns from."""
 
     name: str
-    objective: str
+    objective: ObjectiveName
     settings: dict[str, Any]
     data: Path
+    stains: tuple[str, str] = ("HE", "IHC")
     init: str = ""
 
 
@@ -73,28 +80,23 @@ def generated_jobs(data: Path) -> list[Job]:
         return {"translation": {"objective": {"scales": [25.0] * count}}}
 
     return [
-        Job("pyramid-pix2pix", "pyramid-pix2pix", {}, data),
-        Job("pix2pix", "pix2pix", {}, data),
-        Job("pix2pix-unet", "pix2pix-unet", {}, data),
-        Job("pix2pixhd", "pix2pixhd", {}, data),
+        *(Job(name, name, {}, data) for name in PAIRED),
         Job("pyramid-S1-S2", "pyramid-pix2pix", scales(2), data),
         Job("pyramid-S1-S2-S3", "pyramid-pix2pix", scales(3), data),
-        Job("cyclegan", "cyclegan", {}, data),
-        Job("supervised-patchnce", "supervised-patchnce", {}, data),
-        Job("cyclegan-perceptual", "cyclegan-perceptual", {}, data),
+        *(Job(name, name, {}, data) for name in SLOW),
         Job("pyramid-float32", "pyramid-pix2pix", {"train": {"precision": "32"}}, data),
     ]
 
 
 def real_jobs(data: Path) -> list[Job]:
-    tiles, dark = data / "tiles_he_ihc", data / "tiles_autofluorescence_he"
+    """Every objective on every set: tiles of H&E and IHC, of autofluorescence and H&E, and panels of IHC and DAPI."""
+    tiles, dark, panels = (data / name for name in ("tiles_he_ihc", "tiles_autofluorescence_he", "ihc_multiplex"))
+    names = (*PAIRED, *SLOW)
     return [
-        Job("real-pyramid-tuned", "pyramid-pix2pix", {}, tiles, "pyramid-pix2pix"),
-        Job("real-pyramid-scratch", "pyramid-pix2pix", {}, tiles),
-        Job("real-pix2pix-tuned", "pix2pix", {}, tiles, "pix2pix"),
-        Job("real-unet-tuned", "pix2pix-unet", {}, tiles, "pix2pix-unet"),
-        Job("dark-pyramid", "pyramid-pix2pix", {}, dark),
-        Job("dark-pix2pix", "pix2pix", {}, dark),
+        *(Job(f"he-ihc-{name}", name, {}, tiles, init=name) for name in names),
+        Job("he-ihc-pyramid-from-scratch", "pyramid-pix2pix", {}, tiles),
+        *(Job(f"dark-{name}", name, {}, dark, ("AF", "HE")) for name in names),
+        *(Job(f"panels-{name}", name, {}, panels, ("IHC", "DAPI")) for name in names),
     ]
 
 
@@ -126,6 +128,7 @@ def train(job: Job, runs: Path, steps: int) -> None:
         merged = {**SETTINGS, **job.settings, "train": {**SETTINGS["train"], **job.settings.get("train", {})}}
         settings.write_text(yaml.safe_dump(merged))
         command += ["--objective", job.objective, "--data", str(job.data), "--config", str(settings)]
+        command += ["--source", job.stains[0], "--target", job.stains[1]]
         command += ["--init", str(runs / job.init)] if job.init else []
     print(f"{job.name} ...", flush=True)
     subprocess.run(command, check=True)
@@ -143,33 +146,33 @@ def measured(job: Job, runs: Path) -> dict[str, float] | None:
         scores: dict[str, float] = json.loads(kept.read_text())
         if scores["step"] == weights.header["step"]:
             return {**scores, **steps}
-    scores = {**mean_scores(read_model(run).to_target, job.data), "step": float(weights.header["step"])}
+    scores = {**mean_scores(read_model(run).to_target, held_pairs(job)), "step": float(weights.header["step"])}
     kept.write_text(json.dumps(scores))
     return {**scores, **steps}
 
 
-def held_pairs(data: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    from stainbridge.datasets.tile_pictures import read_pictures
+Pair = tuple[np.ndarray, np.ndarray]
 
-    stains = ("HE", "IHC")
-    if (data / "HE" / "test").is_dir():
-        names = sorted(path.name for path in (data / "HE" / "test").iterdir())
-        files = [(data / "HE" / "test" / name, data / "IHC" / "test" / name) for name in names]
+
+def held_pairs(job: Job) -> list[Pair]:
+    if job.data.name == TILES:
+        names = sorted(path.name for path in (job.data / "HE" / "test").iterdir())
+        files = [(job.data / "HE" / "test" / name, job.data / "IHC" / "test" / name) for name in names]
     else:
-        held = read_pictures(str(data), stains, paired=True).held
+        held = read_pictures(str(job.data), job.stains, paired=True).held
         files = list(zip(held.sources, held.targets, strict=True))
     return [tuple(with_channels(read_picture(path), 3, path) for path in pair) for pair in files]  # type: ignore[misc]
 
 
-def mean_scores(network: Translator, data: Path) -> dict[str, float]:
+def mean_scores(network: Translator, pairs: list[Pair]) -> dict[str, float]:
     """Means over the held-out pairs."""
-    rows = [_scores(network, scaled(source), scaled(target)) for source, target in held_pairs(data)]
+    rows = [_scores(network, scaled(source), scaled(target)) for source, target in pairs]
     return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
 
 
-def mean_colour(data: Path) -> Translator:
+def mean_colour(pairs: list[Pair]) -> Translator:
     """The held-out targets' mean colour, whatever is asked: what knowing nothing of the source gives."""
-    mean = torch.stack([scaled(target).mean((1, 2)) for _, target in held_pairs(data)]).mean(0)
+    mean = torch.stack([scaled(target).mean((1, 2)) for _, target in pairs]).mean(0)
     return lambda source: mean.view(1, -1, 1, 1).expand_as(source)
 
 
@@ -183,12 +186,13 @@ def _scores(network: Translator, source: Tensor, target: Tensor) -> dict[str, fl
 
 
 def table(jobs: Sequence[Job], runs: Path) -> str:
+    """Of runs on one set of tiles."""
     columns = ("psnr_db", "ssim_gaussian11", "ssim_uniform7", "l1", "dab_dice")
     lines = ["| run | steps | PSNR dB | SSIM 11 | SSIM 7 | L1 (of 2) | DAB Dice |", "| --- " * 7 + "|"]
     rows: dict[str, dict[str, float] | None] = {}
-    for data in dict.fromkeys(job.data for job in jobs):
-        rows[f"{data.name}: source as it is"] = mean_scores(lambda source: source, data)
-        rows[f"{data.name}: mean colour"] = mean_scores(mean_colour(data), data)
+    pairs = held_pairs(jobs[0])
+    rows["source as it is"] = mean_scores(lambda source: source, pairs)
+    rows["mean colour of the target"] = mean_scores(mean_colour(pairs), pairs)
     rows |= {job.name: measured(job, runs) for job in jobs}
     for label, scores in rows.items():
         if scores is not None:
@@ -201,11 +205,12 @@ def table(jobs: Sequence[Job], runs: Path) -> str:
 def grid(jobs: Sequence[Job], runs: Path, path: Path) -> None:
     """A row a held-out tile: source, what each run makes of it in the order of the table, target."""
     ready = [job for job in jobs if (runs / job.name / "last.safetensors").exists()]
-    pairs = held_pairs(jobs[0].data)
+    pairs = held_pairs(jobs[0])
     shown = pairs[:: max(1, len(pairs) // SHOWN)][:SHOWN]
     networks = [read_model(runs / job.name).to_target for job in ready]
     rows = []
-    for source, target in shown:
+    for pair in shown:
+        source, target = (picture[:, :SHOWN_PX, :SHOWN_PX] for picture in pair)
         made = [unscaled(network(scaled(source)[None]))[0] for network in networks]
         rows.append(np.concatenate([source, *made, target], axis=2))
     PIL.Image.fromarray(np.moveaxis(np.concatenate(rows, axis=1), 0, -1)).save(path, quality=88)
@@ -215,12 +220,12 @@ def grid(jobs: Sequence[Job], runs: Path, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="where tiles and runs are kept")
-    parser.add_argument("--steps", type=int, default=300, help="of every run on generated tiles; on real ones half")
+    parser.add_argument("--steps", type=int, default=300, help="of runs on generated tiles; on real ones a quarter")
     parser.add_argument("--report", action="store_true", help="train nothing")
-    parser.add_argument("--grid", type=Path, help="write the picture grid there")
+    parser.add_argument("--grid", type=Path, help="write picture grids there, FILE.jpg and FILE-SET.jpg")
     parser.add_argument("--only", nargs="+", help="names of runs")
     arguments = parser.parse_args()
-    tiles, runs = arguments.out / "tiles", arguments.out / "runs"
+    tiles, runs = arguments.out / TILES, arguments.out / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     data = os.environ.get("STAINBRIDGE_DATA")
     made, real = generated_jobs(tiles), real_jobs(Path(data)) if data else []
@@ -228,12 +233,13 @@ def main() -> None:
         write_tiles(tiles)
         for job in made + real:
             if not arguments.only or job.name in arguments.only:
-                train(job, runs, arguments.steps if job in made else arguments.steps // 2)
-    print(table(made, runs))
-    if real:
-        print("\n" + table(real, runs))
-    if arguments.grid:
-        grid(made, runs, arguments.grid)
+                train(job, runs, arguments.steps if job in made else arguments.steps // REAL_SHARE)
+    for folder in dict.fromkeys(job.data for job in made + real):
+        jobs = [job for job in made + real if job.data == folder]
+        print(f"\n{folder.name}\n\n{table(jobs, runs)}")
+        if arguments.grid:
+            path = arguments.grid
+            grid(jobs, runs, path if jobs == made else path.with_stem(f"{path.stem}-{folder.name}"))
 
 
 if __name__ == "__main__":
