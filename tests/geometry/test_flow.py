@@ -44,6 +44,14 @@ def test_the_flow_of_a_velocity_is_inverted_by_that_of_its_negative_and_does_not
     assert jacobian_determinant(there[0].numpy(), (1.0, 1.0)).min() > 0
 
 
+def test_a_flow_after_one_without_gradients_has_gradients() -> None:
+    velocity = 0.01 * torch.ones(1, 2, 11, 13)
+    with torch.inference_mode():
+        exponentiate(velocity)
+    exponentiate(velocity.requires_grad_(True)).sum().backward()
+    assert velocity.grad is not None and bool((velocity.grad != 0).all())
+
+
 def test_the_flow_of_a_constant_velocity_is_a_shift() -> None:
     velocity = torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 16, 16)
     assert torch.allclose(exponentiate(velocity), velocity, atol=1e-5)

@@ -5,9 +5,13 @@ A field u takes the pixel at x to x + u(x). Samples lie at pixel centres; beyond
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from stainbridge.geometry.affine_grid import affine_grid
 
 
 def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
@@ -42,10 +46,26 @@ def exponentiate(velocity: Tensor, squarings: int = 7) -> Tensor:
     Scaling and squaring, Arsigny et al. 2006, "A log-Euclidean framework for statistics on diffeomorphisms",
     doi:10.1007/11866565_113.
     """
-    displacement: Tensor = velocity / 2**squarings
+    half = velocity.new_tensor([velocity.shape[-1], velocity.shape[-2]]).view(1, 2, 1, 1) / 2
+    return exponentiate_normalised(velocity / half, squarings) * half
+
+
+def exponentiate_normalised(velocity: Tensor, squarings: int) -> Tensor:
+    """`exponentiate` with velocity and displacement in `grid_sample` units, in which loops need not convert."""
+    identity = _centres(*velocity.shape[-2:], velocity.dtype, velocity.device)
+    step: Tensor = velocity / 2**squarings
     for _ in range(squarings):
-        displacement = compose(displacement, displacement)
-    return displacement
+        step = step + F.grid_sample(
+            step, identity + step.permute(0, 2, 3, 1), padding_mode="border", align_corners=False
+        )
+    return step
+
+
+@lru_cache(maxsize=8)
+def _centres(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(1, H, W, 2) `grid_sample` coordinates of pixel centres."""
+    with torch.inference_mode(False):  # what inference makes has no gradients ever after, and this is kept
+        return affine_grid(torch.eye(2, 3, dtype=dtype, device=device)[None], height, width)
 
 
 def resized(displacement: Tensor, height: int, width: int) -> Tensor:

@@ -89,15 +89,15 @@ class LearnedAffineConfig:
     """The trained affine network, between the search and the affine refinement.
 
     `weights`: a file, a run folder, or a name (`learn.shipped`). Every start goes through the network `passes` times,
-    all at once; the best `keep` of what comes out go through it `finer` times more at twice the resolution. They are
-    refined, or, where `refine` is False, the best one stands.
+    all at once; the best `keep` of what comes out go through it once more at twice the resolution, and the best of
+    these until that was `finer` times. They are refined, or, where `refine` is False, the best one stands.
     With `angles` the network's starts are so many turns about the tissues' middles, each way up, in place of a search.
     """
 
     weights: str = "affine-net"
-    passes: int = 2
+    passes: int = 1
     finer: int = 2
-    keep: int = 3
+    keep: int = 2
     refine: bool = True
     angles: int = 0
 

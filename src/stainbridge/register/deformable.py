@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.geometry.affine_grid import affine_grid
+from stainbridge.geometry.flow import exponentiate_normalised
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField
 from stainbridge.imaging.similarity.lncc import LocalNCC
@@ -28,23 +27,6 @@ from stainbridge.types import Plane
 SQUARINGS = 5
 APART = 5.0  # times the median distance between the two directions
 LAST = 0.05  # of the first rate: steps that stay long leave their own jitter, pixels of it on rescanned slides
-
-
-def exponentiate(velocity: Tensor) -> Tensor:
-    """Displacement (1, 2, h, w) of the flow of a stationary velocity field, both in `grid_sample` units."""
-    identity = _centres(velocity.shape[-2], velocity.shape[-1], str(velocity.device))
-    step: Tensor = velocity / 2**SQUARINGS
-    for _ in range(SQUARINGS):
-        step = step + F.grid_sample(
-            step, identity + step.permute(0, 2, 3, 1), padding_mode="border", align_corners=False
-        )
-    return step
-
-
-@lru_cache(maxsize=8)
-def _centres(height: int, width: int, device: str) -> Tensor:
-    """(1, H, W, 2) `grid_sample` coordinates of pixel centres."""
-    return affine_grid(torch.eye(2, 3, device=device)[None], height, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +106,7 @@ def climb(
         velocity = _level(fixed, moving, start, config, size, steps, velocity)
         progress((index + 1) / len(sizes))
     with torch.no_grad():
-        flow = exponentiate(velocity)[0].double().cpu().numpy()
+        flow = exponentiate_normalised(velocity, SQUARINGS)[0].double().cpu().numpy()
     half = np.array(fixed.frame.size_um)[:, None, None] / 2
     grid = fixed.frame.at_mpp((fixed.frame.size_um[0] / flow.shape[2], fixed.frame.size_um[1] / flow.shape[1]))
     return DisplacementField((flow * half).astype(np.float32), grid, fixed.frame, fixed.frame)
@@ -166,12 +148,18 @@ def ascend(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps), eta_min=rate * LAST)
     for _ in range(steps):
         optimiser.zero_grad()
-        flow = F.interpolate(exponentiate(velocity), target.shape[-2:], mode="bilinear", align_corners=False)
+        flow = flow_of(velocity, *target.shape[-2:])
         loss = config.smoothness * _diffusion(velocity * cells) - similarity(warp(flow), weight)[0]
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return velocity.detach()
+
+
+def flow_of(velocity: Tensor, height: int, width: int) -> Tensor:
+    """Where a velocity on nodes takes the pixels of a picture of that size."""
+    flow = exponentiate_normalised(velocity, SQUARINGS)
+    return F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
 
 
 def at_nodes(velocity: Tensor, height: int, width: int, spacing_px: float) -> Tensor:

@@ -67,7 +67,11 @@ class AffineStage:
         best = distinct(rough, fixed, self.config.keep, APART)
         if not self.config.finer:
             return best
-        return self.network.finer().ranked(fixed, moving, [item.matrix for item in best], self.config.finer)
+        finer = self.network.finer()
+        best = finer.ranked(fixed, moving, [item.matrix for item in best])
+        if self.config.finer > 1:
+            best[:1] = finer.ranked(fixed, moving, [best[0].matrix], self.config.finer - 1)
+        return best
 
     def _record(self, began: float, accepted: bool, before: float, after: float, note: str) -> StageRecord:
         return StageRecord(AFFINE, accepted, time.perf_counter() - began, before, after, note, asdict(self.config))

@@ -22,7 +22,7 @@ from stainbridge.geometry.transform import Affine, DisplacementField, Transform
 from stainbridge.imaging.similarity.ngf import ngf
 from stainbridge.register.blended_field import TilingConfig, blended_field
 from stainbridge.register.config import DeformableConfig, TilesConfig
-from stainbridge.register.deformable import ascend, at_nodes, exponentiate
+from stainbridge.register.deformable import ascend, at_nodes, flow_of
 from stainbridge.register.prepare import edges_of
 from stainbridge.register.section_view import view_of
 from stainbridge.register.slide_density import Masks, SlideDensity, read_density
@@ -55,7 +55,7 @@ class TileOptimiser:
             start = at_nodes(velocity, here.shape[-2], here.shape[-1], self.config.spacing_px)
             velocity = ascend(start, here, weight, _Warp(there), self.config, steps)
         with torch.no_grad():
-            flow = F.interpolate(exponentiate(velocity), (height, width), mode="bilinear", align_corners=False)
+            flow = flow_of(velocity, height, width)
         return flow * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
 
 
