@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from stainbridge.nn.window_matches import WindowMatches
+from stainbridge.nn.window_matches import WindowMatches, to_one_channel
 
 
 def pictures() -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,3 +33,9 @@ def test_neighbours_agree_on_what_the_trusted_say() -> None:
     border = (..., slice(20, 44), slice(44, 48))  # windows half in noise: only their neighbours know
     wrong = (found.displacement - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean()
     assert (windows.agreed(found) - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean() < 0.5 * wrong
+
+
+def test_taps_that_are_added_are_the_convolution() -> None:
+    torch.manual_seed(0)
+    convolution, x = torch.nn.Conv2d(5, 1, 3, padding=1), torch.rand(2, 5, 7, 9)
+    assert torch.allclose(to_one_channel(x, convolution), convolution(x), atol=1e-5)

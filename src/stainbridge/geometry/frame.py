@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.types import Points
+from stainbridge.types import Matrix, Points
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,18 @@ class Frame:
         """The four outer corners, (4, 2), clockwise from the top left."""
         (x0, y0), (width_um, height_um) = self.origin_um, self.size_um
         return np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (width_um, height_um) + (x0, y0)
+
+    @property
+    def from_normalised(self) -> Matrix:
+        """(3, 3): torch's `grid_sample` coordinates, −1 and 1 at the outer edges, to µm."""
+        (width, height), (x, y) = self.size_um, self.centre_um
+        return np.array([[width / 2, 0, x], [0, height / 2, y], [0, 0, 1.0]])
+
+    @property
+    def to_half_sides(self) -> Matrix:
+        """(3, 3): µm to units of half the longer side about the centre, in which a rotation is a rotation."""
+        half, (x, y) = max(self.size_um) / 2, self.centre_um
+        return np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
 
     def at_mpp(self, mpp: float | tuple[float, float]) -> Frame:
         """The same extent sampled at about `mpp`; the size is rounded and the pixel size made exact."""

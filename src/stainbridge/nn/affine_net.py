@@ -106,11 +106,11 @@ class AffineNet(nn.Module):
         count = len(moving)
         patches, rows, columns = unfold(torch.cat([moving, fixed]), self.config.patch_px)
         split = [count * rows * columns, len(fixed) * rows * columns]
-        of_moving, of_fixed = self.extract(patches).split(split)
+        of_moving, of_fixed = torch.split(self.extract(patches), split)
         sides = [of_moving, of_fixed.repeat(count // len(fixed), 1, 1, 1)]
         fit = torch.zeros(count, 2, 3, device=fixed.device)
         if self.config.correlation:
-            moved, still = (F.avg_pool2d(folded(side, rows, columns), 2) for side in patches.split(split))
+            moved, still = (F.avg_pool2d(folded(side, rows, columns), 2) for side in torch.split(patches, split))
             tissue = (still > TISSUE).to(still.dtype)
             windows = self.matches(still, moved)
             fit = affine_fit(windows.displacement, windows.trust * tissue, max(fixed.shape[-2:]) / 4)

@@ -70,7 +70,7 @@ def matches(like: Tensor, best: Tensor, sharpness: Tensor) -> Tensor:
     chance = steepness.exp_().flatten(2)
     with torch.autocast(like.device.type, enabled=False):
         along = sums @ chance
-    return (along[:, :2] / along[:, 2:]).unflatten(2, like.shape[-2:])
+    return (along[:, :2] / along[:, 2:]).view(len(like), 2, *like.shape[-2:])
 
 
 def affine_fit(displacement: Tensor, weight: Tensor, unit_px: float) -> Tensor:

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.geometry.affine_grid import affine_grid
-from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.similarity.lncc import LocalNCC
 from stainbridge.register.config import AffineConfig
 from stainbridge.register.parallel import spread
@@ -100,9 +99,9 @@ def _climb(fixed: Section, moving: Section, matrices: list[Matrix], step: _Round
     _, source, _ = moving.planes_at(max(8, round(longest)))
     similarity = LocalNCC.of(target, step.radius, step=step.window_step)
     weight = similarity.focus(outline, 0.5)  # by standard deviation; by variance, few windows decide
-    unit = _unit(frame)
-    before = torch.tensor(unit @ _from_normalised(frame), dtype=torch.float32)
-    after = np.linalg.inv(_from_normalised(moving.frame)) @ np.stack(matrices) @ np.linalg.inv(unit)
+    unit = frame.to_half_sides  # in which all parameters are of one size
+    before = torch.tensor(unit @ frame.from_normalised, dtype=torch.float32)
+    after = np.linalg.inv(moving.frame.from_normalised) @ np.stack(matrices) @ np.linalg.inv(unit)
     after_step = torch.tensor(after, dtype=torch.float32)
     change = torch.zeros(len(matrices), 2, 3, requires_grad=True)
     optimiser = torch.optim.Adam([change], lr=rate, betas=(0.9, 0.95))
@@ -137,15 +136,3 @@ def _stretch(linear: Tensor) -> Tensor:
     """About the squared logarithm of the ratio of singular values of (B, 2, 2) matrices, as (B,): 0 of similarities."""
     area = linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]
     return linear.square().sum((1, 2)) / area.abs().clamp_min(1e-6) - 2
-
-
-def _unit(frame: Frame) -> Matrix:
-    """µm to units of half the frame's longer side about its centre, in which all parameters are of one size."""
-    half, (x, y) = max(frame.size_um) / 2, frame.centre_um
-    return np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
-
-
-def _from_normalised(frame: Frame) -> Matrix:
-    """`grid_sample` coordinates of the frame, −1 and 1 at its outer edges, to µm."""
-    (width, height), (x, y) = frame.size_um, frame.centre_um
-    return np.array([[width / 2, 0, x], [0, height / 2, y], [0, 0, 1.0]])

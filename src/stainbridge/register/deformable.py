@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.flow import exponentiate_normalised
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField
@@ -177,12 +178,6 @@ def _diffusion(u: Tensor) -> Tensor:
 
 def _sampling_of(start: Affine, moving: Section, frame: Frame) -> tuple[Tensor, Tensor]:
     """The (2, 3) matrix from `frame`'s normalised coordinates to the moving section's, and the pixel centres."""
-    half, centre = np.array(frame.size_um) / 2, np.array(frame.centre_um)
-    moving_half, moving_centre = np.array(moving.frame.size_um) / 2, np.array(moving.frame.centre_um)
-    linear = start.matrix[:2, :2] * half / moving_half[:, None]
-    shift = (start.matrix[:2, :2] @ centre + start.matrix[:2, 2] - moving_centre) / moving_half
-    points = (frame.centres_um() - centre) / half
-    return (
-        torch.tensor(np.c_[linear, shift], dtype=torch.float32),
-        torch.tensor(points.reshape(1, frame.height, frame.width, 2), dtype=torch.float32),
-    )
+    to_moving = np.linalg.inv(moving.frame.from_normalised) @ start.matrix @ frame.from_normalised
+    points = affine_grid(torch.eye(2, 3)[None], frame.height, frame.width)
+    return torch.tensor(to_moving[:2], dtype=torch.float32), points

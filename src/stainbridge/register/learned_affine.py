@@ -94,6 +94,5 @@ class LearnedAffine:
 
 def _in_um(matrix: Matrix, view: Frame) -> Matrix:
     """A network's (2, 3) matrix, in half sides about the middle of `view`, as (3, 3) in µm."""
-    half, (x, y) = max(view.size_um) / 2, view.centre_um
-    unit = np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
+    unit = view.to_half_sides
     return np.asarray(np.linalg.inv(unit) @ np.vstack([matrix, [0, 0, 1]]) @ unit)

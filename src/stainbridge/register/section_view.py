@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.frame import Frame
 from stainbridge.register.prepare import Section
 from stainbridge.types import Matrix
@@ -42,7 +43,6 @@ def seen(section: Section, view: Frame, maps: Sequence[Matrix], device: torch.de
 def _seen(section: Section, view: Frame, matrix: Matrix, device: torch.device) -> Tensor:
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     _, density, outline = section.at(max(8, round(max(section.frame.size_um) / (view.mpp[0] * scale))))
-    points = view.centres_um() @ matrix[:2, :2].T + matrix[:2, 2]
-    places = torch.tensor(points.reshape(1, view.height, view.width, 2), dtype=torch.float32, device=device)
-    plane = (density * outline).to(device)
-    return F.grid_sample(plane, section.normalised(places), padding_mode="zeros", align_corners=False)
+    between = np.linalg.inv(section.frame.from_normalised) @ matrix @ view.from_normalised
+    places = affine_grid(torch.tensor(between[None, :2], dtype=torch.float32, device=device), view.height, view.width)
+    return F.grid_sample((density * outline).to(device), places, padding_mode="zeros", align_corners=False)
