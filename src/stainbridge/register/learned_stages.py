@@ -14,6 +14,7 @@ from stainbridge.geometry.warp import warp_array
 from stainbridge.learn.shipped import weights_path
 from stainbridge.register.config import DeformableConfig, LearnedAffineConfig, LearnedFieldConfig, RegisterConfig
 from stainbridge.register.deformable import Deformation, deform
+from stainbridge.register.folds import mended
 from stainbridge.register.learned_affine import LearnedAffine
 from stainbridge.register.learned_field import LearnedField
 from stainbridge.register.prepare import Section
@@ -95,9 +96,10 @@ class FieldStage:
         """What the network bends before `start`, whose score is `before`; None where it folds or is no better."""
         began = time.perf_counter()
         found, frame = self._field(sections, slides, start, masks), slides[0].frame
-        field = replace(found, from_frame=frame, to_frame=frame)  # full-resolution pixels go in
+        seen_on = sections[0].frame.fit(512)
+        field = mended(replace(found, from_frame=frame, to_frame=frame), seen_on)  # full-resolution pixels go in
         bent = Chain((field, start))
-        after, folded = similarity(*sections, bent), folded_share(bent, sections[0].frame.fit(512))
+        after, folded = similarity(*sections, bent), folded_share(bent, seen_on)
         accepted = after > before + MARGIN and folded == 0
         note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than the affine")
         seconds = time.perf_counter() - began

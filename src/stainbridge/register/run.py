@@ -18,6 +18,7 @@ from stainbridge.register.affine import ranked, refine
 from stainbridge.register.config import RegisterConfig
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.features import feature_starts
+from stainbridge.register.folds import mended
 from stainbridge.register.gather import gather
 from stainbridge.register.learned_stages import Networks, deform_from
 from stainbridge.register.parallel import spread
@@ -225,9 +226,10 @@ def _bend(
     found = deform_from(
         fixed, moving, best, field, bending, lambda share: tell("deformable", 0.5 + share * part), run.threads
     )
-    bent = Chain((replace(found.field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), best))
-    after = similarity(fixed, moving, bent)
-    folded = folded_share(bent, fixed.frame.fit(512))
+    seen_on = fixed.frame.fit(512)
+    whole = mended(replace(found.field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), seen_on)
+    bent = Chain((whole, best))
+    after, folded = similarity(fixed, moving, bent), folded_share(bent, seen_on)
     accepted = after > score and folded == 0
     note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
     stages.append(StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(bending)))
