@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +14,7 @@ from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pair import PhantomPair, generate_pair
 from stainbridge.register.config import RegisterConfig
+from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.run import register_slides
 from stainbridge.register.verify import folded_share
 from stainbridge.slides.memory import ArraySlide
@@ -46,6 +51,22 @@ def test_the_same_seed_gives_the_same_answer(pair: PhantomPair) -> None:
     points = pair.fixed_landmarks.points_um
     first, second = (register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast")) for _ in range(2))
     np.testing.assert_allclose(first.transform(points), second.transform(points), atol=1e-3)
+
+
+def test_nothing_of_the_slides_is_kept_afterwards(pair: PhantomPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[weakref.ref[Section]] = []
+
+    def noted(*arguments: Any) -> Section:
+        section = section_of(*arguments)
+        assert section is not None
+        seen.append(weakref.ref(section))
+        return section
+
+    monkeypatch.setattr("stainbridge.register.run.section_of", noted)
+    result = register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast"))
+    gc.collect()
+    assert result.transform is not None and len(seen) == 2
+    assert [section() for section in seen] == [None, None]
 
 
 def test_a_given_start_replaces_the_search(pair: PhantomPair) -> None:
