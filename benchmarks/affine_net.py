@@ -38,7 +38,7 @@ from stainbridge.register.affine import ranked, refine
 from stainbridge.register.config import LearnedAffineConfig, RegisterConfig
 from stainbridge.register.deformable import deform
 from stainbridge.register.learned_affine import LearnedAffine
-from stainbridge.register.learned_stages import AffineStage, turned_starts
+from stainbridge.register.learned_stages import AffineStage
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.search import Hypothesis, search
 from stainbridge.slides.memory import ArraySlide
@@ -78,8 +78,7 @@ def methods(network: LearnedAffine) -> dict[str, Method]:
         return p.affine(AffineStage(network, rough)(p.fixed, p.moving, p.starts)[0][0])
 
     def alone(p: Prepared) -> Transform:
-        starts = turned_starts(p.fixed, p.moving, own.angles, (False, True), 180)
-        return p.affine(AffineStage(network, own).found(p.fixed, p.moving, starts)[0])
+        return p.affine(AffineStage(network, own).found_turned(p.fixed, p.moving, SETTINGS)[0])
 
     return {
         "initial": lambda p: corner_on_corner(p.pair.fixed.frame, p.pair.moving.frame),

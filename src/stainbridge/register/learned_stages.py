@@ -28,6 +28,8 @@ from stainbridge.slides.slide import Slide
 APART = 0.05
 #: A score that rises by less has not improved: a network that does next to nothing would take an optimiser's place.
 MARGIN = 0.002
+#: Starts of its own that the network goes on with after a first pass of all.
+OWN = 16
 #: What the stages are called in a registration's record.
 AFFINE, FIELD = "affine-net", "learned field"
 
@@ -55,9 +57,7 @@ class AffineStage:
     ) -> tuple[list[Hypothesis], StageRecord]:
         """Likewise from starts of its own, without a search; none where there is `doubt` about the best."""
         began = time.perf_counter()
-        flips = (False, True) if within.allow_flip else (False,)
-        starts = turned_starts(fixed, moving, self.config.angles, flips, within.max_rotation_deg)
-        found = self.found(fixed, moving, starts)
+        found = self.found_turned(fixed, moving, within)
         checked = verify(fixed, moving, _affine(found[0], fixed, moving))
         note = doubt(checked)
         return ([] if note else found), self._record(began, not note, 0.0, checked.score, note)
@@ -73,6 +73,13 @@ class AffineStage:
         if self.config.finer > 1:
             best[:1] = finer.ranked(fixed, moving, [best[0].matrix], self.config.finer - 1)
         return best
+
+    def found_turned(self, fixed: Section, moving: Section, within: RegisterConfig) -> list[Hypothesis]:
+        """`found` of turns about the tissues' middles, as far as `within` lets them go; once through the network all
+        of them, and the best `OWN` on."""
+        flips = (False, True) if within.allow_flip else (False,)
+        starts = turned_starts(fixed, moving, self.config.angles, flips, within.max_rotation_deg)
+        return self.found(fixed, moving, self.network.ranked(fixed, moving, [start.matrix for start in starts])[:OWN])
 
     def _record(self, began: float, accepted: bool, before: float, after: float, note: str) -> StageRecord:
         return StageRecord(AFFINE, accepted, time.perf_counter() - began, before, after, note, asdict(self.config))
