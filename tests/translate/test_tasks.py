@@ -34,7 +34,7 @@ from stainbridge.translate.config import (
 from stainbridge.translate.contrast_task import Clock
 from stainbridge.translate.cycle_task import CycleTask
 from stainbridge.translate.objectives import perceptual
-from stainbridge.translate.task import Tiles, TranslationTask, rows_of
+from stainbridge.translate.task import Tiles, TranslationTask, distances, rows_of
 from stainbridge.translate.tasks import task_of
 
 
@@ -160,6 +160,15 @@ def test_presets_are_the_published() -> None:
     assert isinstance(contrast, ContrastConfig) and contrast.levels[0] == 1 / 64
     for name in ("pix2pix", "pix2pix-unet", "pix2pixhd", "pyramid-pix2pix"):
         assert paper[name].discriminator.patch.channels == 6  # conditional
+
+
+def test_by_the_coarse_distance_colour_a_pixel_away_beats_pale_blur() -> None:
+    real = torch.ones(2, 3, 32, 32)
+    real[..., ::8] = -1.0  # membranes
+    shifted, pale = real.roll(1, -1), torch.full_like(real, float(real.median()))
+    one, other = distances(shifted, real), distances(pale, real)
+    assert one["l1"] > other["l1"] and one["coarse_l1"] < 0.01 < other["coarse_l1"]
+    assert distances(real[..., :29], real[..., :29])["coarse_l1"] == 0  # sides that eight does not divide
 
 
 def test_the_rate_is_steady_and_then_falls_to_nothing() -> None:

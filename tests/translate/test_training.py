@@ -14,10 +14,10 @@ from stainbridge.translate.config import OBJECTIVES, CycleConfig, ObjectiveName
 from stainbridge.translate.training import GeneratedTissue, TilesConfig, TranslationTraining
 
 ROWS = [
-    {"step": "0", "held_l1": "0.5", "held_psnr_db": "9"},
-    {"step": "20", "held_l1": "0.1", "held_psnr_db": "21.5"},
-    {"step": "30", "held_l1": "", "held_psnr_db": ""},
-    {"step": "40", "held_l1": "0.2", "held_psnr_db": "18"},
+    {"step": "0", "held_coarse_l1": "0.5", "held_psnr_db": "9"},
+    {"step": "20", "held_coarse_l1": "0.1", "held_psnr_db": "21.5"},
+    {"step": "30", "held_coarse_l1": "", "held_psnr_db": ""},
+    {"step": "40", "held_coarse_l1": "0.2", "held_psnr_db": "18"},
 ]
 
 

@@ -13,6 +13,7 @@ CARD = "model-card.md"
 #: What each name of a measure is, by its ending.
 MEASURES = {
     "l1": "mean absolute difference, of 2",
+    "coarse_l1": "mean absolute difference of means of 8 x 8 pixels, of 2",
     "psnr_db": "PSNR, dB",
     "ssim_gaussian11": "SSIM, 11 x 11 Gaussian window",
 }
@@ -60,7 +61,7 @@ def model_card(settings: TranslationTraining, data: str, rows: Sequence[Mapping[
 
 
 def _measured(rows: Sequence[Mapping[str, str]], settings: TranslationTraining) -> list[str]:
-    by = f"held_{'cycle_' if isinstance(settings.translation.objective, CycleConfig) else ''}l1"
+    by = f"held_{'cycle_l1' if isinstance(settings.translation.objective, CycleConfig) else 'coarse_l1'}"
     measured = [row for row in rows if row.get(by)]
     if not measured:
         return ["Nothing has been measured yet."]
