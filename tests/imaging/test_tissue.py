@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -79,6 +80,34 @@ def test_a_faint_section_is_found(stain: str, strength: float) -> None:
 def test_a_section_on_tinted_glass_is_found() -> None:
     tinted = image_of(overview("HE").pixels * np.array([0.9, 0.86, 0.72])[:, None, None])
     assert agreement(region_of(tinted), region_of(overview("HE"))) > 0.93
+
+
+def on_canvas(pixels: Intensities) -> tuple[Image, Callable[[Mask], Mask]]:
+    """Turned by 30° on pure white, and masks with it."""
+    height, width = pixels.shape[1:]
+    side = int(np.hypot(height, width)) + 20
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 30, 1.0)
+    matrix[:, 2] += (side / 2 - width / 2, side / 2 - height / 2)
+    turned = np.stack([cv2.warpAffine(plane, matrix, (side, side), borderValue=255.0) for plane in pixels])
+
+    def carried(mask: Mask) -> Mask:
+        return np.asarray(cv2.warpAffine(mask.astype(np.uint8), matrix, (side, side)) > 0)
+
+    return image_of(turned), carried
+
+
+@pytest.mark.parametrize("level", [0.98, 0.95, 0.9, 0.8])
+@pytest.mark.parametrize("strength", [1.0, 0.3])
+def test_the_white_that_pads_a_scan_does_not_make_its_glass_tissue(level: float, strength: float) -> None:
+    scan = (255 - (255.0 - overview("HE").pixels) * strength) * np.array([0.99, 1.0, 0.98])[:, None, None] * level
+    padded, carried = on_canvas(scan)
+    assert agreement(region_of(padded), carried(region_of(image_of(scan)))) > 0.93
+
+
+def test_glass_that_is_white_itself_is_no_canvas() -> None:
+    overexposed = image_of(np.clip(overview("HE").pixels * 1.08, 0, 255))
+    assert (overexposed.pixels.min(0) >= 254).mean() > 0.3
+    assert agreement(region_of(overexposed), region_of(overview("HE"))) > 0.9
 
 
 def test_fluorescence_is_found() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stainbridge.imaging.glass import is_blank, uneven_light
+from stainbridge.imaging.glass import canvas, is_blank, uneven_light
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import BLACK, drawn
 from stainbridge.types import Mask, Pixels, Plane
@@ -54,8 +54,9 @@ def _brightfield(image: Image) -> tuple[Plane, Mask]:
     """Optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
     red, green, blue = optical_density(image.pixels)
     density = (red + green + blue) * np.float32(1 / 3)
-    ignore = ~image.valid | (image.pixels.max(0) < BLACK)
-    ignore = ~image.valid | drawn(image.pixels, density - _background(density[~ignore]))
+    black = ~image.valid | (image.pixels.max(0) < BLACK)
+    outside = ~image.valid | canvas(image.pixels, density, black)
+    ignore = outside | drawn(image.pixels, density - _background(density[~(black | outside)]))
     light = uneven_light(density, ignore)
     if light is not None:
         density -= light

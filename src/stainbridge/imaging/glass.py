@@ -1,11 +1,11 @@
-"""Bare glass: how bright it is over a slide lit unevenly, and whether there is anything else."""
+"""Bare glass: how bright it is over a slide lit unevenly, what lies around it, and whether there is anything else."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from stainbridge.types import Mask, Plane
+from stainbridge.types import Mask, Pixels, Plane
 
 #: Detail of a picture, as a share of its own spread: below the first it is the scanner's, whatever its distribution;
 #: up to the second it is the scanner's when it is spread like noise, evenly over the picture.
@@ -18,6 +18,10 @@ BLOCKS, SUPPORT, TOLERANCE, LEAST_RANGE = 48, 0.2, 0.012, 0.025
 SMOOTH, ROUGH = 0.004, 0.02
 #: Pure white says nothing of the light: it is overexposed, or canvas around the scan.
 SATURATED = 1e-3
+#: Canvas: at least this share of a picture, this white, beside glass at least so much darker, of so much of the rest.
+CANVAS_SHARE, WHITE, DARKER, GLASS_SHARE = 0.01, 254, 0.015, 0.1
+#: Between canvas and glass there is next to nothing: this share of the pixels that are glass.
+BETWEEN = 0.05
 
 
 def is_blank(density: Plane, ignore: Mask) -> bool:
@@ -35,6 +39,39 @@ def is_blank(density: Plane, ignore: Mask) -> bool:
     return bool(high < FAINTEST or (high < STRONGEST_NOISE and high < NOISE_TAIL * median))
 
 
+def canvas(pixels: Pixels, density: Plane, ignore: Mask) -> Mask:
+    """The pure white that software puts around a scan, (H, W), where glass is darker: it says nothing of the light.
+
+    `density` (H, W) is the optical density of `pixels` (3, H, W). White that reaches the picture's border is canvas
+    when what is bare of the rest is smooth and distinctly darker. Glass that is white itself, overexposed, is none.
+    """
+    white = _at_border(pixels.min(0) >= WHITE)
+    nothing = np.zeros(white.shape, bool)
+    if white.mean() < CANVAS_SHARE:
+        return nothing
+    rough = np.abs(density - cv2.GaussianBlur(density, (0, 0), 2.0))
+    rest = ~ignore & (cv2.erode((~white).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0)
+    bare = density[rest & (rough < ROUGH)]
+    if bare.size < GLASS_SHARE * max(1, int(rest.sum())):
+        return nothing
+    glass = float(np.percentile(bare, 25))
+    alike = float(((bare > glass / 2) & (bare < 2 * glass)).mean())
+    between = float((bare < glass / 2).mean())
+    return white if glass > DARKER and between < BETWEEN * alike else nothing
+
+
+def _at_border(mask: Mask) -> Mask:
+    """The pieces of a mask that reach the border and are no specks."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    height, width = mask.shape
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    reaches = (left == 0) | (top == 0) | (right == width) | (bottom == height)
+    reaches &= stats[:, cv2.CC_STAT_AREA] >= CANVAS_SHARE / 10 * mask.size
+    reaches[0] = False
+    return np.asarray(reaches[labels])
+
+
 def uneven_light(density: Plane, ignore: Mask) -> Plane | None:
     """How much darker than at its mean glass is at each pixel, (H, W), in the unit of `density`; None when it is even.
 
@@ -46,6 +83,7 @@ def uneven_light(density: Plane, ignore: Mask) -> Plane | None:
     bare = cv2.resize((~ignore).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999
     if bare.sum() < 64:
         return None
+    slide = bare.copy()
     level = cv2.resize(density, size, interpolation=cv2.INTER_AREA)
     spread = cv2.resize(density * density, size, interpolation=cv2.INTER_AREA) - level * level
     smooth = max(4 * float(np.percentile(spread[bare], 20)), SMOOTH**2)
@@ -57,8 +95,9 @@ def uneven_light(density: Plane, ignore: Mask) -> Plane | None:
     surface = _lower_envelope(terms[bare], level[bare])
     light = (terms @ surface).astype(np.float32)
     on = bare & (np.abs(level - light) < TOLERANCE)
-    quarters = [on[rows, columns].mean() for rows in _halves(size[1]) for columns in _halves(size[0])]
-    if on.mean() < SUPPORT or min(quarters) < SUPPORT / 4:
+    quarters = [(rows, columns) for rows in _halves(size[1]) for columns in _halves(size[0])]
+    shares = [on[q].sum() / max(1, slide[q].sum()) for q in quarters if slide[q].mean() > SUPPORT / 4]
+    if on.sum() < SUPPORT * slide.sum() or min(shares) < SUPPORT / 4:
         return None
     light = np.clip(light, light[on].min(), light[on].max())
     if np.ptp(light) < LEAST_RANGE:
