@@ -90,7 +90,7 @@ class LearnedAffineConfig:
 
     `weights`: a file, a run folder, or a name (`learn.shipped`). Every start goes through the network `passes` times,
     all at once; the best `keep` of what comes out go through it once more at twice the resolution, and the best of
-    these until that was `finer` times. They are refined, or, where `refine` is False, the best one stands.
+    these `finer` − 1 times again. They are refined, or, where `refine` is False, the best one stands.
     With `angles` the network's starts are so many turns about the tissues' middles, each way up, in place of a search.
     """
 
