@@ -2,6 +2,7 @@
 
     STAINBRIDGE_DATA=../shared/data python benchmarks/affine_net.py --weights affine-net --out affine.jsonl
     python benchmarks/affine_net.py --weights affine-run --out affine.jsonl --generated 40 --every 0
+    python benchmarks/affine_net.py --weights affine-net --forward cuda     # a forward pass in ms, nothing else
 
 Cases: the real pairs as given, both ways; every n-th of their hard starts; generated pairs of seeds that no training
 draws. A landmark's rTRE is its error on the moving slide over that slide's diagonal (ANHIR's target). Of a case the
@@ -161,6 +162,24 @@ def measured(name: str, method: Method, p: Prepared, search_s: float) -> dict[st
     return {**{key: float(value) for key, value in spread.items()}, "ms": 1000 * seconds, "ok": success, "note": note}
 
 
+def forward_ms(network: LearnedAffine, sides: tuple[int, ...] = (128, 256, 1024), passes: int = 50) -> str:
+    """A line for each side in pixels: the median milliseconds of one pass of one pair, and of six at once."""
+    lines = []
+    for side in sides:
+        times = []
+        for count in (1, 6):
+            fixed, moving = (torch.rand(n, 1, side, side, device=network.device) for n in (1, count))
+            spent = []
+            for _ in range(passes):
+                began = time.perf_counter()
+                with torch.inference_mode():
+                    network.network(fixed, moving).cpu()  # waits for the device
+                spent.append(1000 * (time.perf_counter() - began))
+            times.append(f"{np.median(spent[passes // 5 :]):.1f} ms")
+        lines.append(f"{network.device}, {side} px: one pair {times[0]}, six {times[1]}")
+    return "\n".join(lines)
+
+
 def table(rows: list[dict[str, object]]) -> str:
     lines = [
         "| set | method | median | average | max (avg) | ms | success % |",
@@ -181,12 +200,16 @@ def table(rows: list[dict[str, object]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="affine-net")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("affine.jsonl"))
+    parser.add_argument("--forward", metavar="DEVICE", help="only time the network on this device: cpu or cuda")
     parser.add_argument("--every", type=int, default=6, help="take every n-th hard start; 0: none")
     parser.add_argument("--generated", type=int, default=24)
     parser.add_argument("--methods", help="only these, by commas")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.forward:
+        print(forward_ms(LearnedAffine.load(weights_path(options.weights), options.forward)))
+        return
     chosen = methods(LearnedAffine.load(weights_path(options.weights)))
     if options.methods:
         chosen = {name: chosen[name] for name in options.methods.split(",")}
