@@ -186,6 +186,8 @@ def test_generated_squares_are_always_the_same() -> None:
 
 def test_presets_and_what_does_not_fit() -> None:
     paper, small = SharpenTraining.preset("paper", 4), SharpenTraining.preset("small", 2)
+    short = small.lasting(400)
+    assert (short.train.steps, short.sharpen.optimiser.factor(200), short.sharpen.optimiser.factor(400)) == (400, 1, 0)
     assert (paper.sharpen.tile_px, paper.sharpen.generator.blocks) == (128, 23)
     assert (small.sharpen.tile_px, small.sharpen.generator.factor) == (64, 2)
     with pytest.raises(InputError, match="differ in channels"):

@@ -61,7 +61,8 @@ def model_card(settings: TranslationTraining, data: str, rows: Sequence[Mapping[
 
 
 def _measured(rows: Sequence[Mapping[str, str]], settings: TranslationTraining) -> list[str]:
-    by = f"held_{'cycle_l1' if isinstance(settings.translation.objective, CycleConfig) else 'coarse_l1'}"
+    cycles = isinstance(settings.translation.objective, CycleConfig)
+    by = "held_cycle_l1" if cycles else "held_coarse_l1"
     measured = [row for row in rows if row.get(by)]
     if not measured:
         return ["Nothing has been measured yet."]
