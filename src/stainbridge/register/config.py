@@ -97,7 +97,7 @@ class LearnedAffineConfig:
     weights: str = "affine-net"
     passes: int = 1
     finer: int = 2
-    keep: int = 2
+    keep: int = 3
     refine: bool = True
     angles: int = 0
 

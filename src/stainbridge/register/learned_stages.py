@@ -71,8 +71,8 @@ class AffineStage:
         finer = self.network.finer()
         best = finer.ranked(fixed, moving, [item.matrix for item in best])
         if self.config.finer > 1:
-            best[:1] = finer.ranked(fixed, moving, [best[0].matrix], self.config.finer - 1)
-        return best
+            best += finer.ranked(fixed, moving, [best[0].matrix], self.config.finer - 1)
+        return sorted(best, key=lambda item: -item.score)[: self.config.keep]
 
     def found_turned(self, fixed: Section, moving: Section, within: RegisterConfig) -> list[Hypothesis]:
         """`found` of turns about the tissues' middles, as far as `within` lets them go; once through the network all
