@@ -168,6 +168,7 @@ def _shortened(config: RegisterConfig, rng: np.random.Generator) -> RegisterConf
 
     return replace(
         config,
+        search_again=None,
         search=replace(config.search, angles=int(rng.integers(4, 24)), hypotheses=2),
         affine=replace(config.affine, steps=cut(config.affine.steps), varied=0),
         deformable=replace(config.deformable, steps=cut(config.deformable.steps)),

@@ -129,8 +129,9 @@ class LearnedFieldConfig:
 class RegisterConfig:
     """Everything a registration depends on beside the two slides.
 
-    `max_rotation_deg` limits the search to ± that angle. `deformable` None stops after the affine stage. The learned
-    stages are left out where they are None.
+    `max_rotation_deg` limits the search to ± that angle. Where the verdict on what it led to is not "ok", everything
+    after it is done once more from `search_again`, None for never, and the more trusted of the two results stands.
+    `deformable` None stops after the affine stage. The learned stages are left out where they are None.
     """
 
     name: str = "default"
@@ -141,6 +142,9 @@ class RegisterConfig:
     threads: int | None = None
     working_px: int = 1024
     search: SearchConfig = field(default_factory=SearchConfig)
+    search_again: SearchConfig | None = field(
+        default_factory=lambda: SearchConfig(chart_px=64, angles=72, scales=15, hypotheses=12)
+    )
     affine: AffineConfig = field(default_factory=AffineConfig)
     deformable: DeformableConfig | None = field(default_factory=DeformableConfig)
     tiles: TilesConfig | None = None

@@ -137,6 +137,13 @@ class Networks:
             FieldStage(LearnedField.load(weights_path(second.weights), device), second) if second else None,
         )
 
+    def after_a_search(self) -> Self:
+        """The same without the affine network's own starts: it goes on from those of a search."""
+        if self.affine is None:
+            return self
+        config = replace(self.affine.config, angles=0)
+        return replace(self, affine=replace(self.affine, config=config))
+
 
 def turned_starts(
     fixed: Section, moving: Section, angles: int, flips: Sequence[bool], limit_deg: float

@@ -1,40 +1,35 @@
-"""The pipeline: prepare, search, refine, deform; each step accepted only when it verifiably improves."""
+"""The pipeline: prepare, attempt, once more from another search where that does not convince, refine in tiles."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.transform import Affine, Chain, Transform
+from stainbridge.geometry.transform import Chain, Transform
 from stainbridge.imaging.image import Image
-from stainbridge.register.affine import ranked, refine
+from stainbridge.register.attempt import Attempt, Progress, Task, attempt
 from stainbridge.register.config import RegisterConfig
 from stainbridge.register.evidence import Evidence
-from stainbridge.register.features import feature_starts
-from stainbridge.register.folds import mended
-from stainbridge.register.gather import gather
-from stainbridge.register.learned_stages import Networks, deform_from
+from stainbridge.register.learned_stages import Networks
 from stainbridge.register.parallel import spread
-from stainbridge.register.prepare import Section, forget_shrunk, section_of
+from stainbridge.register.prepare import forget_shrunk, section_of
 from stainbridge.register.result import Registration, StageRecord
-from stainbridge.register.search import Hypothesis, search
 from stainbridge.register.slide_density import Masks
 from stainbridge.register.tiles import CloseUp
-from stainbridge.register.verdict import Judge, Verdict, calibrated, doubt
-from stainbridge.register.verify import Verification, folded_share, similarity, verify
+from stainbridge.register.verdict import Judge, Verdict, calibrated, doubts
+from stainbridge.register.verify import folded_share
 from stainbridge.slides.slide import Slide
-
-Progress = Callable[[str, float], None]
 
 #: A share of edges that rises by less has not risen.
 NO_BETTER = 1e-3
+#: Of the progress: where tiles begin, and what is set aside for a second search, which few pairs take.
+TILES_FROM, AGAIN = 0.7, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,139 +125,60 @@ def _one_thread_an_operation() -> Iterator[None]:
 
 def _register(run: _Run, start: Transform | None, tell: Progress) -> Registration:
     tell("prepare", 0.0)
-    sides = tuple(zip((run.fixed, run.moving), run.masks, strict=True))
-    fixed, moving = spread(lambda side: section_of(side[0], run.config.working_px, side[1]), sides, run.threads)
+    slides, config = (run.fixed, run.moving), run.config
+    sides = tuple(zip(slides, run.masks, strict=True))
+    fixed, moving = spread(lambda side: section_of(side[0], config.working_px, side[1]), sides, run.threads)
     if fixed is None or moving is None:
         return run.failed(f"no tissue found on the {'fixed' if fixed is None else 'moving'} slide", ())
-    stages = [StageRecord("prepare", True, time.perf_counter() - run.began, 0.0, 0.0)]
-    return _pipeline(run, fixed, moving, start, stages, tell)
-
-
-def _pipeline(
-    run: _Run, fixed: Section, moving: Section, start: Transform | None, stages: list[StageRecord], tell: Progress
-) -> Registration:
-    config, networks = run.config, run.networks
-    tell("search", 0.1)
-    turned: list[Hypothesis] = []
-    if start is None and networks.affine and networks.affine.config.angles:
-        turned, record = networks.affine.turned(fixed, moving, config, doubt)
-        stages.append(record)
-    began = time.perf_counter()
-    if turned:
-        starts = turned
-    elif start is None:
-        flips = (False, True) if config.allow_flip else (False,)
-        limit = config.max_rotation_deg
-        size, seed = config.search.features_px, config.seed
-        seek = (
-            partial(search, fixed, moving, config.search, flips=flips, max_rotation_deg=limit, threads=run.threads),
-            partial(feature_starts, fixed, moving, allow_flip=config.allow_flip, size_px=size, seed=seed),
-        )
-        found, matched = spread(lambda seek: seek(), seek, run.threads)
-        found += [item for item in matched if abs(_affine(run, item).rotation_deg) <= limit]
-        starts = ranked(fixed, moving, found, config.search.hypotheses) if found else []
-    else:
-        starts = [Hypothesis(_affine_part(start, fixed), 0.0)]
-    if not starts:
-        return run.failed("no placement with enough overlap was found", tuple(stages))
-    best = _affine(run, starts[0])
-    score = similarity(fixed, moving, best)
-    if not turned:
-        seconds = time.perf_counter() - began
-        stages.append(StageRecord("search", True, seconds, 0.0, score, config=asdict(config.search)))
-    if networks.affine and not turned:
-        starts, record = networks.affine(fixed, moving, starts)
-        stages.append(record)
-        best, score = _affine(run, starts[0]), max(score, record.score_after)
-    if networks.affine and stages[-1].accepted and not networks.affine.config.refine:
-        return _bend(run, fixed, moving, best, verify(fixed, moving, best), stages, tell)
-
-    tell("affine", 0.3)
-    began = time.perf_counter()
-    refined = _affine(run, refine(fixed, moving, starts, config.affine, run.threads)[0])
-    checked = verify(fixed, moving, refined)
-    accepted = checked.score > score
-    stages.append(
-        StageRecord(
-            "affine",
-            accepted,
-            time.perf_counter() - began,
-            score,
-            checked.score,
-            "" if accepted else "no better than the search's own placement",
-            asdict(config.affine),
-        )
-    )
-    if accepted:
-        best, score = refined, checked.score
-    else:
-        checked = verify(fixed, moving, best)
-    return _bend(run, fixed, moving, best, checked, stages, tell)
-
-
-def _bend(
-    run: _Run,
-    fixed: Section,
-    moving: Section,
-    best: Affine,
-    checked: Verification,
-    stages: list[StageRecord],
-    tell: Progress,
-) -> Registration:
-    config, score = run.config, checked.score
-    earlier: Transform = best
-    bending, field = config.deformable, None
-    if run.networks.field:
-        field, record = run.networks.field((fixed, moving), (run.fixed, run.moving), best, score, run.masks)
-        stages.append(record)
-        if field is not None:
-            earlier, score, bending = Chain((field, best)), record.score_after, run.networks.field.config.optimise
-    if bending is None:
-        earlier = _close_up(run, earlier, stages, tell)
-        return run.judged(gather(fixed, moving, best, checked, earlier), tuple(stages), earlier)
-
-    tell("deformable", 0.5)
-    began, part = time.perf_counter(), 0.2 if config.tiles else 0.5
-    found = deform_from(
-        fixed, moving, best, field, bending, lambda share: tell("deformable", 0.5 + share * part), run.threads
-    )
-    seen_on = fixed.frame.fit(512)
-    whole = mended(replace(found.field, from_frame=run.fixed.frame, to_frame=run.fixed.frame), seen_on)
-    bent = Chain((whole, best))
-    after, folded = similarity(fixed, moving, bent), folded_share(bent, seen_on)
-    accepted = after > score and folded == 0
-    note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
-    stages.append(StageRecord("deformable", accepted, time.perf_counter() - began, score, after, note, asdict(bending)))
-    final, rejected = (bent, "") if accepted else (earlier, f"deformable stage rejected: {note}")
-    final = _close_up(run, final, stages, tell)
+    prepared = StageRecord("prepare", True, time.perf_counter() - run.began, 0.0, 0.0)
+    task = Task((fixed, moving), slides, run.masks, config, run.networks, run.threads)
+    end = TILES_FROM if config.tiles else 1.0
+    found = attempt(task, start, _part(tell, 0.1, end - AGAIN))
+    other = task.again() if start is None else None
+    if other and (found is None or run.judge(found.evidence).status != "ok"):
+        found = _better(run, found, other, _part(tell, end - AGAIN, end))
+    if found is None:
+        return run.failed("no placement with enough overlap was found", (prepared,))
+    found = _closer(task, found, _part(tell, end, 1.0))
     tell("done", 1.0)
-    evidence = gather(fixed, moving, best, checked, final, found.disagreement_um)
-    return run.judged(evidence, tuple(stages), final, rejected)
+    return run.judged(found.evidence, (prepared, *found.stages), found.solution, found.rejected)
 
 
-def _close_up(run: _Run, earlier: Transform, stages: list[StageRecord], tell: Progress) -> Transform:
-    """After the refinement in tiles, where it is asked for and verifiably improves."""
-    config, began = run.config.tiles, time.perf_counter()
+def _better(run: _Run, first: Attempt | None, other: Task, tell: Progress) -> Attempt | None:
+    """The more trusted of an attempt that does not convince and `other`'s, with a record of the one left out."""
+    second = attempt(other, None, tell)
+    if first is None or second is None:
+        return first or second
+    before, after = (run.judge(found.evidence) for found in (first, second))
+    if doubts(after) < doubts(before):
+        left_out = _left_out("first search", first, before.reason)
+        return replace(second, stages=(left_out, *second.stages))
+    return replace(first, stages=(*first.stages, _left_out("second search", second, after.reason)))
+
+
+def _left_out(name: str, found: Attempt, reason: str) -> StageRecord:
+    """One record of all stages of an attempt."""
+    first, last = found.stages[0], found.stages[-1]
+    seconds = sum(stage.seconds for stage in found.stages)
+    return StageRecord(name, False, seconds, 0.0, last.score_after, reason, first.config)
+
+
+def _part(tell: Progress, low: float, high: float) -> Progress:
+    """Progress of a part that leads from `low` to `high` of the whole."""
+    return lambda stage, share: tell(stage, low + (high - low) * share)
+
+
+def _closer(task: Task, found: Attempt, tell: Progress) -> Attempt:
+    """After the refinement in tiles, where it is asked for, and kept where it verifiably improves."""
+    config, began, (fixed, moving) = task.config.tiles, time.perf_counter(), task.slides
     if config is None:
-        return earlier
-    view = CloseUp.of(run.fixed, run.moving, config, run.masks)
-    before = view.score(earlier)
-    field = view.refined(earlier, run.threads, lambda share: tell("tiles", 0.7 + 0.3 * share))
-    found = Chain((field, earlier))
-    after, folded = view.score(found), folded_share(found, field.grid.fit(1024))
+        return found
+    view = CloseUp.of(fixed, moving, config, task.masks)
+    before = view.score(found.solution)
+    field = view.refined(found.solution, task.threads, partial(tell, "tiles"))
+    finer = Chain((field, found.solution))
+    after, folded = view.score(finer), folded_share(finer, field.grid.fit(1024))
     accepted = after > before + NO_BETTER and folded == 0
     note = "" if accepted else (f"folds on {folded:.2%} of the slide" if folded else "no better than what came before")
-    stages.append(StageRecord("tiles", accepted, time.perf_counter() - began, before, after, note, asdict(config)))
-    return found if accepted else earlier
-
-
-def _affine(run: _Run, found: Hypothesis) -> Affine:
-    return Affine(found.matrix, run.fixed.frame, run.moving.frame)
-
-
-def _affine_part(start: Transform, fixed: Section) -> np.ndarray:
-    """The affine that fits a transform best over the fixed section."""
-    points = fixed.frame.fit(32).centres_um()
-    inside = np.c_[points, np.ones(len(points))]
-    rows = np.linalg.lstsq(inside, start(points), rcond=None)[0].T
-    return np.vstack([rows, [0, 0, 1]])
+    seconds = time.perf_counter() - began
+    return found.then(task, finer, StageRecord("tiles", accepted, seconds, before, after, note, asdict(config)))

@@ -45,6 +45,11 @@ class Verdict:
 Judge: TypeAlias = Callable[[Evidence], Verdict]
 
 
+def doubts(found: Verdict) -> tuple[bool, float, float]:
+    """What sorts verdicts, the most trusted first."""
+    return found.status == "failed", found.bound_rtre, found.predicted_rtre
+
+
 def doubt(checked: Verification) -> str:
     """Why a placement found without a search is not convincing, or nothing."""
     if checked.overlap < MIN_OVERLAP:
