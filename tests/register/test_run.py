@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,10 @@ import torch
 from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pair import PhantomPair, generate_pair
-from stainbridge.register.config import RegisterConfig
+from stainbridge.register.config import RegisterConfig, SearchConfig
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.run import register_slides
+from stainbridge.register.verdict import calibrated
 from stainbridge.register.verify import folded_share
 from stainbridge.slides.memory import ArraySlide
 
@@ -69,6 +72,37 @@ def test_nothing_of_the_slides_is_kept_afterwards(pair: PhantomPair, monkeypatch
     assert [section() for section in seen] == [None, None]
 
 
+BLIND = SearchConfig(angles=1, scales=1, candidates=1, hypotheses=1, features_px=32)
+
+
+def test_where_a_search_does_not_convince_another_one_may(pair: PhantomPair) -> None:
+    told: list[tuple[str, float]] = []
+    once = replace(RegisterConfig.preset("fast"), search=BLIND, search_again=None)
+    twice = replace(once, search_again=RegisterConfig.preset("fast").search)
+    assert register_slides(pair.fixed, pair.moving, once).status == "failed"
+    result = register_slides(pair.fixed, pair.moving, twice, progress=lambda *news: told.append(news))
+    assert result.status == "ok", result.reason
+    assert median_rtre(pair, result.transform) < 0.01
+    names = [stage.name for stage in result.stages]
+    assert names == ["prepare", "first search", "search", "affine", "deformable"]
+    assert not result.stages[1].accepted
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+
+
+def test_a_second_search_that_finds_nothing_better_changes_nothing(pair: PhantomPair) -> None:
+    narrow = replace(RegisterConfig.preset("fast"), deformable=None, search_again=BLIND)
+    doubted = partial(replace, status="fallback")
+    alone, twice = (
+        register_slides(pair.fixed, pair.moving, config, judge=lambda evidence: doubted(calibrated()(evidence)))
+        for config in (replace(narrow, search_again=None), narrow)
+    )
+    assert [stage.name for stage in twice.stages] == ["prepare", "search", "affine", "second search"]
+    assert not twice.stages[-1].accepted
+    points = pair.fixed_landmarks.points_um
+    np.testing.assert_allclose(alone.transform(points), twice.transform(points), atol=1e-3)
+
+
 def test_a_given_start_replaces_the_search(pair: PhantomPair) -> None:
     points = pair.fixed_landmarks.points_um
     rows = np.linalg.lstsq(np.c_[points, np.ones(len(points))], pair.moving_landmarks.points_um, rcond=None)[0].T
@@ -104,3 +138,4 @@ def test_slides_of_different_tissues_fail() -> None:
     )
     assert result.status == "failed"
     assert result.solution is None
+    assert {"first search", "second search"} & {stage.name for stage in result.stages}  # not given up at once
