@@ -15,7 +15,7 @@ import torch
 from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pair import PhantomPair, generate_pair
-from stainbridge.register.config import RegisterConfig, SearchConfig
+from stainbridge.register.config import RegisterConfig, SearchConfig, TilesConfig
 from stainbridge.register.prepare import Section, section_of
 from stainbridge.register.run import register_slides
 from stainbridge.register.verdict import calibrated
@@ -133,9 +133,10 @@ def test_slides_of_different_tissues_fail() -> None:
     y, x = np.mgrid[:500, :420] / 400 - 0.5
     stripes = 120 + 80 * np.sin(25 * x + 9 * np.sin(4 * y)) + rng.normal(0, 10, y.shape)
     other = np.where(np.maximum(abs(x), abs(y)) < 0.45, stripes, 240)
-    result = register_slides(
-        one, ArraySlide(np.repeat(other[None].astype(np.uint8), 3, 0)), RegisterConfig.preset("fast")
-    )
+    config = replace(RegisterConfig.preset("fast"), tiles=TilesConfig())
+    result = register_slides(one, ArraySlide(np.repeat(other[None].astype(np.uint8), 3, 0)), config)
     assert result.status == "failed"
     assert result.solution is None
-    assert {"first search", "second search"} & {stage.name for stage in result.stages}  # not given up at once
+    names = {stage.name for stage in result.stages}
+    assert {"first search", "second search"} & names  # not given up at once
+    assert "tiles" not in names  # there is nothing to refine

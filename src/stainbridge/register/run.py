@@ -139,7 +139,8 @@ def _register(run: _Run, start: Transform | None, tell: Progress) -> Registratio
         found = _better(run, found, other, _part(tell, end - AGAIN, end))
     if found is None:
         return run.failed("no placement with enough overlap was found", (prepared,))
-    found = _closer(task, found, _part(tell, end, 1.0))
+    if run.judge(found.evidence).status != "failed":
+        found = _closer(task, found, _part(tell, end, 1.0))
     tell("done", 1.0)
     return run.judged(found.evidence, (prepared, *found.stages), found.solution, found.rejected)
 
