@@ -1,7 +1,7 @@
 #!/bin/sh
 # Trains the weights that come with stainbridge, on generated tissue alone; run it from the root of the repository.
 #
-#     sh benchmarks/train_weights.sh [FOLDER] [AFFINE_STEPS] [UNET_STEPS] [FCN_STEPS]
+#     sh benchmarks/train_weights.sh [FOLDER] [AFFINE_STEPS] [UNET_STEPS] [FCN_STEPS] [PANCK_STEPS]
 #
 # Stop it at any time: the same command goes on, and a larger number of steps goes on with what is finished. The
 # learning rates of the configurations are spent by about the steps they name.
@@ -9,18 +9,19 @@ set -eu
 runs=${1:-weight-runs}
 
 train() {
-    run=$1 config=$2 steps=$3
-    shift 3
+    run=$1 config=$2 steps=$3 kind=$4
+    shift 4
     if [ -e "$run/last.safetensors" ]; then
-        stainbridge train "$@" --out "$run" --resume --steps "$steps"
+        stainbridge train "$kind" --out "$run" --resume --steps "$steps"
     else
-        stainbridge train "$@" --preset small --config "$config" --steps "$steps" --out "$run"
+        stainbridge train "$kind" "$@" --preset small --config "$config" --steps "$steps" --out "$run"
     fi
 }
 
 train "$runs/affine-net" configs/affine-net.yaml "${2:-2000}" affine
 train "$runs/unet-svf" configs/unet-svf.yaml "${3:-1500}" deformable
 train "$runs/multiscale-fcn" configs/multiscale-fcn.yaml "${4:-800}" deformable
-for name in affine-net unet-svf multiscale-fcn; do
+train "$runs/he-panck" configs/he-panck.yaml "${5:-5000}" translate --objective pix2pix --source HE --target PanCK --mpp 1.0
+for name in affine-net unet-svf multiscale-fcn he-panck; do
     python benchmarks/ship_weights.py "$runs/$name" "src/stainbridge/weights/$name.safetensors"
 done

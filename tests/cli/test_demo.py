@@ -28,6 +28,7 @@ def test_the_demo_makes_every_output_and_meets_the_truth(
         "moving.geojson",
         "moving-on-fixed.geojson",
         "demo.jpg",
+        "virtual-stain.jpg",
     }
     before, after = (float(number) for number in re.findall(r"median rTRE ([0-9.]+)", said))
     assert after < 0.01 < before

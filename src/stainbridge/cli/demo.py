@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 VIEW_PX, GAP_PX = 640, 12
 STAINED = 0.25  # of the strongest stain
-PICTURE = "demo.jpg"
+PICTURE, STAIN_PICTURE = "demo.jpg", "virtual-stain.jpg"
 FIXED, MOVING = "fixed-he.ome.tiff", "moving-ki67.ome.tiff"
 ANNOTATIONS, MOVED_ANNOTATIONS = "moving.geojson", "moving-on-fixed.geojson"
 ANNOTATIONS_DRAWN = 5
@@ -38,10 +39,11 @@ def demo(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in DIR.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the report.")] = False,
 ) -> int:
-    """Generate two stained sections, register them, and measure the result against the exact truth.
+    """Generate two stained sections, register them, measure the result against the exact truth, and stain virtually.
 
     The second section is turned, mirrored, stretched and torn. DIR receives both slides, the transform, the warped
-    slide, annotations carried over and the report.
+    slide, annotations carried over and the report; and a detail of the H&E slide in PanCK, as a network that comes
+    with stainbridge translates it and as it was generated.
 
     \b
     Example:
@@ -49,6 +51,7 @@ def demo(
     """
     import PIL.Image
 
+    from stainbridge.cli.demo_stain import virtual_stain
     from stainbridge.cli.result_folder import result_folder
     from stainbridge.metrics.landmarks import score_landmarks
     from stainbridge.phantom.pair import generate_pair
@@ -72,7 +75,10 @@ def demo(
             _write_annotations(folder, registration, pair.moving_landmarks)
             _write(registration.warp_slide(moving), folder / "warped.ome.tiff", progress)
             picture = three_views(registration, fixed, moving)
-        PIL.Image.fromarray(picture).save(folder / PICTURE, quality=88)
+        progress("staining virtually", 0.0)
+        stained = side_by_side(virtual_stain(pair.fixed))
+        for name, shown in ((PICTURE, picture), (STAIN_PICTURE, stained)):
+            PIL.Image.fromarray(shown).save(folder / name, quality=88)
     scores = score_landmarks(registration.transform, pair.fixed_landmarks, pair.moving_landmarks)
     print(_told(registration, scores, out))
     if not no_browser and _somebody_looks():
@@ -116,7 +122,6 @@ def ring(centre_um: Points, number: int, frame: Frame) -> dict[str, Any]:
 
 def three_views(registration: Registration, fixed: Slide, moving: Slide) -> Picture:
     """The fixed slide, the moving slide, and both aligned in a checkerboard, cut to their tissue: (H, W, 3) RGB."""
-    import numpy as np
 
     from stainbridge.report.pictures import checkerboard, viewable
 
@@ -124,9 +129,15 @@ def three_views(registration: Registration, fixed: Slide, moving: Slide) -> Pict
     first = viewable(fixed.read(on_fixed))
     second = viewable(moving.read(around_tissue(moving)))
     both = checkerboard(first, viewable(registration.warp_slide(moving).read(on_fixed)), across=6)
-    height = max(len(first), len(second))
-    views = [_framed(view, height) for view in (first, second, both)]
-    return np.concatenate(views, axis=1)[:, :-GAP_PX]
+    return side_by_side([first, second, both])
+
+
+def side_by_side(views: Sequence[Picture]) -> Picture:
+    """Pictures in a row, each in the middle of the tallest one's height, on white."""
+    import numpy as np
+
+    height = max(map(len, views))
+    return np.concatenate([_framed(view, height) for view in views], axis=1)[:, :-GAP_PX]
 
 
 def _framed(view: Picture, height: int) -> Picture:

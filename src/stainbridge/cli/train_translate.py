@@ -81,7 +81,7 @@ def translate(
         float | None, typer.Option("--ema", help="Keep the moving average of the weights, e.g. 0.999.")
     ] = None,
     init: Annotated[
-        Path | None, typer.Option("--init", help="Begin with the networks of another run.", metavar="RUN")
+        Path | None, typer.Option("--init", help="Begin with the networks of another run, or of a name.", metavar="RUN")
     ] = None,
     steps: StepsOption = None,
     resume: ResumeOption = False,
@@ -172,13 +172,14 @@ def _perceiving(settings: TranslationTraining, perceptual: Path | None) -> Trans
 
 
 def _train(folder: RunFolder, settings: TranslationTraining, source: str, init: Path | None) -> None:
+    from stainbridge.learn.shipped import weights_path
     from stainbridge.translate.model import begin_with
     from stainbridge.translate.tasks import task_of
 
     def make_task() -> TranslationTask:
         task = task_of(settings.translation)
         if init is not None:
-            begin_with(task, init)
+            begin_with(task, weights_path(str(init)))
         return task
 
     _tell_perceptual(folder, settings)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def translate(
     slide: Annotated[Path, typer.Argument(help="The slide to translate.", metavar="SLIDE")],
-    model: Annotated[Path, typer.Option("--model", help="A run of train translate, or its weights.", metavar="RUN")],
+    model: Annotated[
+        Path, typer.Option("--model", help="A run of train translate, its weights, or he-panck.", metavar="RUN")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The slide to write.", metavar="X.ome.tiff")],
     reverse: Annotated[bool, typer.Option("--reverse", help="From the target stain to the source stain.")] = False,
     mpp: Annotated[
@@ -59,8 +61,11 @@ def translate(
     Tiles overlap as far as the network reaches and are normalised by statistics of the whole slide, so there are no
     seams. Finished tiles are kept in X.parts until the slide is complete: interrupted, the same command goes on.
 
+    he-panck comes with stainbridge: H&E to pan-cytokeratin, learned on generated tissue alone.
+
     \b
     Example:
+        stainbridge translate he.svs --model he-panck --out panck.ome.tiff
         stainbridge translate he.svs --model he-to-ki67 --out ki67.ome.tiff
         stainbridge translate he.svs --model he-to-ki67 --out ki67.tiff --mpp 1.0 --device cuda --precision 16
         stainbridge translate he.svs --model he-to-ki67 --sharpen x2-run --out sharp.ome.tiff
