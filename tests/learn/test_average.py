@@ -33,6 +33,20 @@ def test_untrained_weights_are_soon_forgotten() -> None:
     assert average.tensors["average.n.weight"].item() > 0.99
 
 
+def test_statistics_of_batch_normalisation_go_with_the_weights() -> None:
+    network = nn.Sequential(nn.BatchNorm2d(2))
+    average = Average({"n": network}, 0.9)
+    network(torch.full((1, 2, 4, 4), 5.0))
+    statistics = network[0].running_mean
+    assert isinstance(statistics, torch.Tensor)
+    mean, counted = statistics.clone(), network[0].num_batches_tracked
+    average.update(1000)
+    with average.applied():
+        torch.testing.assert_close(network[0].running_mean, 0.1 * mean)
+        assert network[0].num_batches_tracked == counted
+    torch.testing.assert_close(network[0].running_mean, mean)
+
+
 def test_a_share_of_nothing_keeps_nothing() -> None:
     network = nn.Linear(1, 1)
     average = Average({"n": network}, 0.0)

@@ -17,7 +17,8 @@ class Average:
     """The exponential moving average of all parameters, `share` of it the earlier ones; of none for a share of 0.
 
     While there have been few steps the share is less, (1 + step) / (10 + step), so that the untrained weights are soon
-    forgotten. Buffers, such as the statistics of batch normalisation, are not averaged.
+    forgotten. The statistics of batch normalisation are averaged alike: its own, of the last few batches, do not go
+    with averaged weights. Other buffers are left as they are.
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], share: float) -> None:
@@ -25,7 +26,7 @@ class Average:
         self._live: dict[str, Tensor] = {}
         if share:
             for name, network in networks.items():
-                self._live |= {f"{AVERAGE}{name}.{key}": p.detach() for key, p in network.named_parameters()}
+                self._live |= {f"{AVERAGE}{name}.{key}": tensor.detach() for key, tensor in _averaged(network)}
         #: The averages by name, as they are stored with a run.
         self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
 
@@ -55,3 +56,13 @@ class Average:
             kept = self._live[name].clone()
             self._live[name].copy_(tensor)
             tensor.copy_(kept)
+
+
+def _averaged(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """All parameters, and the statistics of batch normalisation, by name."""
+    yield from network.named_parameters()
+    for name, module in network.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            yield from (
+                (f"{name}.{key}", buffer) for key, buffer in module.named_buffers() if buffer.is_floating_point()
+            )
