@@ -31,7 +31,7 @@ Picture = npt.NDArray[np.uint8]
 
 def tiles(organ: str, target: str, count: int, tile_px: int, mpp: float) -> Iterator[tuple[Picture, Picture]]:
     """Pairs of H&E and the target stain, each (3, H, W)."""
-    tissue = GeneratedTissue((organ,), distance_um=0.0, shift=0.0, elastic=0.0, laboratory=0.6)
+    tissue = GeneratedTissue((organ,), distance_um=0.0, shift=0.0, elastic=0.0, laboratory=1.0)
     stream = GeneratedTiles(tissue, "HE", target, tile_px, mpp, SEED, paired=True)
     return ((unscaled(source), unscaled(truth)) for source, truth, _ in map(stream.__getitem__, range(count)))
 

@@ -1,0 +1,30 @@
+"""The translation that comes with stainbridge, on generated tissue that it has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from stainbridge.datasets.generated_tiles import GeneratedTiles
+from stainbridge.learn.shipped import weights_path
+from stainbridge.metrics.stains import dab_density
+from stainbridge.translate.augment import unscaled
+from stainbridge.translate.model import read_model
+from stainbridge.translate.training import GeneratedTissue
+
+TISSUE = GeneratedTissue(("gland",), distance_um=0.0, shift=0.0, elastic=0.0, per_block=4)
+
+
+def test_epithelium_becomes_brown_and_the_rest_does_not() -> None:
+    model = read_model(weights_path("he-panck"))
+    assert (model.source, model.target, model.mpp) == ("HE", "PanCK", 1.0)
+    stream = GeneratedTiles(TISSUE, model.source, model.target, model.tile_px, model.mpp, 31, paired=True)
+    source, truth, _ = zip(*(stream[number] for number in range(16)), strict=True)
+    with torch.no_grad():
+        made = model.to_target(torch.stack(source))
+    brown, wanted, before = (
+        np.concatenate([dab_density(unscaled(picture)).ravel() for picture in some]) for some in (made, truth, source)
+    )
+    assert np.corrcoef(brown, wanted)[0, 1] > 0.6 > np.corrcoef(before, wanted)[0, 1]
+    error, untranslated = ((torch.stack(truth) - some).square().mean() for some in (made, torch.stack(source)))
+    assert error < untranslated / 5
