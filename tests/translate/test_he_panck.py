@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles
 from stainbridge.learn.shipped import weights_path
+from stainbridge.learn.weights import read
 from stainbridge.metrics.stains import dab_density
+from stainbridge.settings import build, merge, plain, read_yaml
 from stainbridge.translate.augment import unscaled
 from stainbridge.translate.model import read_model
-from stainbridge.translate.training import GeneratedTissue
+from stainbridge.translate.training import GeneratedTissue, TranslationTraining
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 TISSUE = GeneratedTissue(("gland",), distance_um=0.0, shift=0.0, elastic=0.0, per_block=4)
+
+
+@pytest.mark.parametrize("name", ["he-panck-begun", "he-panck"])
+def test_it_is_of_these_settings(name: str) -> None:
+    preset, path = TranslationTraining.preset("pix2pix", "small"), CONFIGS / f"{name}.yaml"
+    settings = build(TranslationTraining, merge(plain(preset), read_yaml(path)), path)
+    stored = read(weights_path("he-panck")).settings
+    assert plain(settings.translation.generator) == stored["generator"]
+    assert settings.translation.tile_px == stored["tile_px"]
+    assert settings.generated.distance_um == settings.generated.shift == settings.generated.elastic == 0
 
 
 def test_epithelium_becomes_brown_and_the_rest_does_not() -> None:

@@ -1,4 +1,4 @@
-"""The settings that the shipped weights were trained with."""
+"""The settings that the shipped weights of registration were trained with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_they_are_settings_and_say_what_network_it_is(name: str) -> None:
     assert settings.pairs.kept
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", [name for name in shipped() if read(weights_path(name)).task != "translate"])
 def test_shipped_weights_are_of_these_settings(name: str) -> None:
     path = CONFIGS / f"{name}.yaml"
     settings = build(type(PRESETS[name]), merge(plain(PRESETS[name]), read_yaml(path)), path)
