@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 from torch import nn
 
+from stainbridge.errors import InputError
 from stainbridge.learn.average import Average
+from stainbridge.learn.weights import Stored
 
 
 def test_it_follows_the_weights_and_stands_in_for_them_only_for_a_while() -> None:
@@ -45,6 +50,14 @@ def test_statistics_of_batch_normalisation_go_with_the_weights() -> None:
         torch.testing.assert_close(network[0].running_mean, 0.1 * mean)
         assert network[0].num_batches_tracked == counted
     torch.testing.assert_close(network[0].running_mean, mean)
+
+
+def test_a_run_that_averaged_less_is_refused() -> None:
+    network = nn.Sequential(nn.BatchNorm2d(2))
+    average = Average({"n": network}, 0.9)
+    weights = {name: tensor for name, tensor in average.tensors.items() if "running" not in name}
+    with pytest.raises(InputError, match="keeps no average"):
+        average.put(Stored(Path("last.safetensors"), weights, {}))
 
 
 def test_a_share_of_nothing_keeps_nothing() -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from stainbridge.errors import InputError
 from stainbridge.learn.weights import Stored
 
 AVERAGE = "average."
@@ -37,7 +38,11 @@ class Average:
             tensor.lerp_(self._live[name], 1 - share)
 
     def put(self, stored: Stored) -> None:
-        """Go on from a stored run's."""
+        """Go on from a stored run's. Raises `InputError` for a run that did not average what this one does."""
+        missing = next((name for name in self.tensors if name not in stored.tensors), None)
+        if missing:
+            remedy = "begin a new run, with --init to keep the weights"
+            raise InputError("the run keeps no average of a tensor", where=stored.path, got=missing, remedy=remedy)
         for name, tensor in self.tensors.items():
             tensor.copy_(stored.tensors[name])
 
