@@ -12,6 +12,7 @@ from tests.imaging.pictures import HEIGHT, SIZE, WIDTH, fluorescence, glass, ima
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
+from stainbridge.imaging.glass import remaining_shade
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import drawn, pen_coloured
 from stainbridge.phantom.artefacts import Artefact, BlackBorder, PenMark, ScaleBar, UnevenLight
@@ -128,6 +129,24 @@ def test_light_that_falls_off_is_evened_out() -> None:
 def test_stripes_of_light_do_not_hide_the_section() -> None:
     density = tissue_density(overview("HE", UnevenLight(0.06, seed=2)))
     assert np.abs(density - tissue_density(overview("HE")))[truth("HE")].mean() < 0.08
+
+
+def test_a_shade_of_the_glass_is_taken_off_and_what_has_texture_stays() -> None:
+    rng = np.random.default_rng(3)
+    above = np.zeros((384, 384), np.float32)
+    above[:, 96:160] = 0.04
+    above[200:, 200:] += 0.05 + rng.normal(0, 0.03, (184, 184)).astype(np.float32)
+    shade = remaining_shade(above, np.zeros(above.shape, bool))
+    assert shade is not None
+    np.testing.assert_allclose(shade[:180, 104:152], 0.04, atol=0.004)
+    assert np.abs(shade[:180, 200:]).max() < 0.002
+    assert np.abs(shade[240:, 240:]).max() < 0.02
+
+
+def test_even_glass_has_no_shade() -> None:
+    above = np.abs(np.random.default_rng(3).normal(0, 0.002, (384, 384))).astype(np.float32)
+    assert remaining_shade(above, np.zeros(above.shape, bool)) is None
+    assert remaining_shade(above, np.ones(above.shape, bool)) is None
 
 
 def test_pixels_that_are_not_valid_are_background_and_change_nothing() -> None:

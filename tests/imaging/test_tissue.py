@@ -11,7 +11,18 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.imaging.pictures import HEIGHT, SIZE, WIDTH, agreement, fluorescence, glass, image_of, overview, truth
+from tests.imaging.pictures import (
+    HEIGHT,
+    SIZE,
+    WIDTH,
+    agreement,
+    fluorescence,
+    glass,
+    image_of,
+    overview,
+    section,
+    truth,
+)
 
 from stainbridge.imaging.colour import tissue_density
 from stainbridge.imaging.image import Image
@@ -75,6 +86,18 @@ def test_artefacts_do_not_change_the_region(artefact: Artefact) -> None:
 def test_a_faint_section_is_found(stain: str, strength: float) -> None:
     faint = image_of(255 - (255.0 - overview(stain).pixels) * strength)
     assert agreement(region_of(faint), region_of(overview(stain))) > 0.9
+
+
+@pytest.mark.parametrize("stain", ["HE", "PanCK"])
+def test_stripes_of_light_are_no_tissue_beside_a_faint_section(stain: str) -> None:
+    pale = 255 - (255.0 - overview(stain).pixels) * 0.25
+    stripes = UnevenLight(0.05, seed=2)
+    frame = section(stain).frame
+    light = np.ones((SIZE, SIZE, 3), np.float32)
+    stripes.apply(light, frame, frame)
+    found = region_of(image_of(pale * light.transpose(2, 0, 1)))
+    assert found[~truth(stain)].mean() < 0.02
+    assert agreement(found, truth(stain)) > 0.7
 
 
 def test_a_section_on_tinted_glass_is_found() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stainbridge.imaging.glass import canvas, is_blank, uneven_light
+from stainbridge.imaging.glass import canvas, is_blank, remaining_shade, uneven_light
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import BLACK, drawn
 from stainbridge.types import Mask, Pixels, Plane
@@ -60,7 +60,9 @@ def _brightfield(image: Image) -> tuple[Plane, Mask]:
     light = uneven_light(density, ignore)
     if light is not None:
         density -= light
-    return np.clip(density - _background(density[~ignore]), 0, None), ignore
+    above = density - _background(density[~ignore])
+    shade = remaining_shade(above, ignore)
+    return np.clip(above if shade is None else above - shade, 0, None), ignore
 
 
 def _veil(above: np.ndarray) -> float:

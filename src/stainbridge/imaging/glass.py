@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -12,10 +14,17 @@ from stainbridge.types import Mask, Pixels, Plane
 FAINTEST, STRONGEST_NOISE = 0.006, 0.03
 #: The 99th percentile of noise is below this many times its median (normal noise: 3.8); a section's edges are beyond.
 NOISE_TAIL = 6.0
-#: Blocks the light is estimated from, and what its surface must show to be believed.
-BLOCKS, SUPPORT, TOLERANCE, LEAST_RANGE = 48, 0.2, 0.012, 0.025
+#: Blocks the light is estimated from, how many at least, and what its surface must show to be believed.
+BLOCKS, FEWEST, SUPPORT, TOLERANCE, LEAST_RANGE = 48, 64, 0.2, 0.012, 0.025
+#: A block's side in pixels at least: of fewer, smoothness says nothing.
+BLOCK = 4
 #: Standard deviation inside a block: glass has at most twice that of the smoothest fifth of the blocks, within these.
-SMOOTH, ROUGH = 0.004, 0.02
+SMOOTH, ROUGH = 0.003, 0.02
+#: Stripes and shades that remain: blocks to see them in, how far off the rest bare ones may be, how many blocks one
+#: speaks for, as a standard deviation, from how much bare glass it is the nearest that counts, and the least of them.
+FINE_BLOCKS, SHADE, REACH, NEAR, LEAST_SHADE = 96, 0.1, 1.5, 0.3, 0.01
+#: Bare blocks lie amid others, at least this share of so many around: flat parts of a pale section are small.
+AROUND, ALIKE = 5, 0.95
 #: Pure white says nothing of the light: it is overexposed, or canvas around the scan.
 SATURATED = 1e-3
 #: Canvas: at least this share of a picture, this white, beside glass at least so much darker, of so much of the rest.
@@ -79,23 +88,20 @@ def uneven_light(density: Plane, ignore: Mask) -> Plane | None:
     doi:10.2307/1911031). It is believed only where smooth, bare parts all over the picture lie on it.
     """
     height, width = density.shape
-    size = (min(width, BLOCKS), min(height, BLOCKS))
-    bare = cv2.resize((~ignore).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999
-    if bare.sum() < 64:
+    blocks = _blocks(density, ignore, BLOCKS)
+    if blocks is None:
         return None
-    slide = bare.copy()
-    level = cv2.resize(density, size, interpolation=cv2.INTER_AREA)
-    spread = cv2.resize(density * density, size, interpolation=cv2.INTER_AREA) - level * level
-    smooth = max(4 * float(np.percentile(spread[bare], 20)), SMOOTH**2)
-    bare &= (spread < min(smooth, ROUGH**2)) & (level > SATURATED)
-    if bare.sum() < 64:
+    slide, level = blocks.slide, blocks.level
+    bare = blocks.smooth & (level > SATURATED)
+    if bare.sum() < FEWEST:
         return None
-    y, x = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
+    rows, columns = level.shape
+    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     surface = _lower_envelope(terms[bare], level[bare])
     light = (terms @ surface).astype(np.float32)
     on = bare & (np.abs(level - light) < TOLERANCE)
-    quarters = [(rows, columns) for rows in _halves(size[1]) for columns in _halves(size[0])]
+    quarters = [(upper, left) for upper in _halves(rows) for left in _halves(columns)]
     shares = [on[q].sum() / max(1, slide[q].sum()) for q in quarters if slide[q].mean() > SUPPORT / 4]
     if on.sum() < SUPPORT * slide.sum() or min(shares) < SUPPORT / 4:
         return None
@@ -103,6 +109,56 @@ def uneven_light(density: Plane, ignore: Mask) -> Plane | None:
     if np.ptp(light) < LEAST_RANGE:
         return None
     return np.asarray(cv2.resize(light - light.mean(), (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def remaining_shade(above: Plane, ignore: Mask) -> Plane | None:
+    """What is left of uneven light at each pixel, (H, W), in the unit of `above`; None when glass is even.
+
+    `above` (H, W) is density above glass, negative where glass is brighter. Stripes of a scan's lanes and shades that
+    no surface follows are seen where blocks are smooth and faint, and carried over what lies between them.
+    """
+    height, width = above.shape
+    blocks = _blocks(above, ignore, FINE_BLOCKS)
+    if blocks is None:
+        return None
+    faint = blocks.smooth & (np.abs(blocks.level) < SHADE)
+    bare = (faint & (cv2.blur(faint.astype(np.float32), (AROUND, AROUND)) > ALIKE)).astype(np.float32)
+    if bare.sum() < FEWEST:
+        return None
+    (near, support), (far, some) = (_spread_out(blocks.level, bare, reach) for reach in (REACH, 8 * REACH))
+    trust = np.minimum(1, support / NEAR)
+    shade = trust * near + (1 - trust) * np.minimum(1, some / (NEAR / 16)) * far
+    if np.ptp(np.percentile(shade[bare > 0], (2, 98))) < LEAST_SHADE:
+        return None
+    return np.asarray(cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def _spread_out(level: Plane, bare: Plane, reach: float) -> tuple[Plane, Plane]:
+    """The mean level of bare blocks around each block, weighted by nearness, and how much of it there is, to 1."""
+    support = cv2.GaussianBlur(bare, (0, 0), reach)
+    return cv2.GaussianBlur(level * bare, (0, 0), reach) / np.maximum(support, 1e-6), support
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Blocks of a picture, (rows, columns): mean density, which are wholly slide, and which of those are smooth."""
+
+    level: Plane
+    slide: Mask
+    smooth: Mask
+
+
+def _blocks(density: Plane, ignore: Mask, most: int) -> _Blocks | None:
+    """At most `most` blocks along each side, of `BLOCK` pixels at least; None when too few are wholly slide."""
+    height, width = density.shape
+    size = min(max(1, width // BLOCK), most), min(max(1, height // BLOCK), most)
+    slide = cv2.resize((~ignore).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999
+    if slide.sum() < FEWEST:
+        return None
+    level = cv2.resize(density, size, interpolation=cv2.INTER_AREA)
+    spread = cv2.resize(density * density, size, interpolation=cv2.INTER_AREA) - level * level
+    bound = min(max(4 * float(np.percentile(spread[slide], 20)), SMOOTH**2), ROUGH**2)
+    return _Blocks(level, slide, slide & (spread < bound))
 
 
 def _lower_envelope(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
