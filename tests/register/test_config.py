@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.register.config import PRESETS, AffineConfig, RegisterConfig
+from stainbridge.register.config import PRESETS, AffineConfig, DeformableConfig, RegisterConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -49,3 +49,5 @@ def test_unknown_presets_and_uneven_rounds_are_refused() -> None:
         RegisterConfig.preset("best")
     with pytest.raises(InputError, match="one number of steps"):
         RegisterConfig(affine=AffineConfig(sizes_px=(128,), steps=(1, 2), keep=(1,)))
+    with pytest.raises(InputError, match="one number of steps"):
+        DeformableConfig(coarse_px=(32, 64, 96))

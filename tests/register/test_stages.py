@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -111,6 +113,22 @@ def test_a_known_bend_is_recovered_without_folds() -> None:
     assert np.median(after) < 0.5 < 3 < np.median(before)
     assert folded_share(field, fixed.frame) == 0
     assert 0 < found.disagreement_um < 1
+
+
+def test_a_bend_far_beyond_texture_needs_coarser_levels() -> None:
+    y, x = np.mgrid[:SIZE, :SIZE].astype(float)
+    pixels = picture()
+    bent = [map_coordinates(p, [y - 24 * np.cos(x / 60), x - 24 * np.sin(y / 60)], order=1, cval=245) for p in pixels]
+    fixed, moving = section(pixels, "fixed"), section(np.stack(bent), "moving")
+    points = fixed.frame.centres_um()[fixed.region.ravel()][::97]
+    q = points.copy()
+    for _ in range(50):  # moving(q) = fixed(q - bend(q))
+        q = (q + points + 24 * np.stack([np.sin((q[:, 1] - 0.5) / 60), np.cos((q[:, 0] - 0.5) / 60)], 1)) / 2
+    start = Affine(np.eye(3), fixed.frame, moving.frame)
+    config = DeformableConfig(sizes_px=(128, 256), steps=(40, 40), symmetric=False)
+    without = replace(config, coarse_px=(), coarse_steps=())
+    near, far = (np.linalg.norm(deform(fixed, moving, start, c).field(points) - q, axis=1) for c in (without, config))
+    assert np.median(far) < 0.5 < 10 < np.median(near)
 
 
 def test_where_the_directions_part_the_forward_one_stands() -> None:

@@ -48,18 +48,26 @@ class DeformableConfig:
 
     `sizes_px` is the longest side at each level, `spacing_px` that between nodes of the velocity field at that level,
     `radius` of the local NCC's windows, which stand every `window_step` pixels, `smoothness` the weight of the
-    diffusion regulariser, `rate_px` the first steps' length. `symmetric` registers both ways and takes the mean of the
-    one and the inverse of the other.
+    diffusion regulariser, `rate_px` the first steps' length. Coarser levels, `coarse_px` in `coarse_steps` each, offer
+    the first one another beginning, for sections bent far; empty for none. `symmetric` registers both ways and takes
+    the mean of the one and the inverse of the other.
     """
 
     sizes_px: tuple[int, ...] = (128, 256, 512)
     steps: tuple[int, ...] = (50, 50, 40)
+    coarse_px: tuple[int, ...] = (48, 96)
+    coarse_steps: tuple[int, ...] = (40, 40)
     spacing_px: float = 4.0
     radius: int = 14
     window_step: int = 4
     smoothness: float = 1.0
     rate_px: float = 0.6
     symmetric: bool = True
+
+    def __post_init__(self) -> None:
+        for sizes, steps in ((self.sizes_px, self.steps), (self.coarse_px, self.coarse_steps)):
+            if len(sizes) != len(steps):
+                raise InputError("deformable: one number of steps per size", expected=len(sizes), got=len(steps))
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class LearnedFieldConfig:
     weights: str = "unet-svf"
     mpp: float | None = None
     optimise: DeformableConfig | None = field(
-        default_factory=lambda: DeformableConfig(sizes_px=(256, 512), steps=(20, 20))
+        default_factory=lambda: DeformableConfig((256, 512), (20, 20), coarse_px=(), coarse_steps=())
     )
 
     def __post_init__(self) -> None:
@@ -152,12 +160,12 @@ class RegisterConfig:
     learned_field: LearnedFieldConfig | None = None
 
     def __post_init__(self) -> None:
-        after = None if self.learned_field is None else self.learned_field.optimise
-        for stage, value in (("affine", self.affine), ("deformable", self.deformable), ("optimise", after)):
-            if value is not None and len(value.sizes_px) != len(value.steps):
-                raise InputError(
-                    f"{stage}: one number of steps per size", expected=len(value.sizes_px), got=len(value.steps)
-                )
+        if len(self.affine.sizes_px) != len(self.affine.steps):
+            raise InputError(
+                "affine: one number of steps per size",
+                expected=len(self.affine.sizes_px),
+                got=len(self.affine.steps),
+            )
         if len(self.affine.keep) != len(self.affine.sizes_px):
             raise InputError("affine: one number of survivors per size", expected=len(self.affine.sizes_px))
         if not 0 <= self.max_rotation_deg <= 180:
@@ -196,7 +204,7 @@ PRESETS: dict[str, RegisterConfig] = {
         working_px=512,
         search=SearchConfig(angles=36, scales=9, hypotheses=6),
         affine=AffineConfig(steps=(30, 25, 10, 20), keep=(4, 4, 1, 1), varied=3),
-        deformable=DeformableConfig(sizes_px=(128, 256), steps=(25, 25), symmetric=False),
+        deformable=DeformableConfig(sizes_px=(128, 256), steps=(25, 25), coarse_steps=(20, 15), symmetric=False),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -102,10 +103,12 @@ def climb(
     """One direction: a field in the fixed space, nodes every `spacing_px` of the last level."""
     sizes = [size for size in config.sizes_px if size < max(fixed.frame.width, fixed.frame.height)]
     sizes = [*sizes, *config.sizes_px[len(sizes) : len(sizes) + 1]] or [config.sizes_px[0]]
-    velocity = torch.zeros(1, 2, 4, 4)
-    for index, (size, steps) in enumerate(zip(sizes, config.steps, strict=False)):
-        velocity = _level(fixed, moving, start, config, size, steps, velocity)
-        progress((index + 1) / len(sizes))
+    at = partial(_Level.of, fixed, moving, start, config)
+    velocity = _begun(at, sizes[0], config)
+    for index, (size, steps) in enumerate(zip(sizes[1:], config.steps[1:], strict=False), 1):
+        progress(index / len(sizes))
+        velocity = at(size).climbed(velocity, steps)
+    progress(1.0)
     with torch.no_grad():
         flow = exponentiate_normalised(velocity, SQUARINGS)[0].double().cpu().numpy()
     half = np.array(fixed.frame.size_um)[:, None, None] / 2
@@ -113,20 +116,60 @@ def climb(
     return DisplacementField((flow * half).astype(np.float32), grid, fixed.frame, fixed.frame)
 
 
-def _level(
-    fixed: Section, moving: Section, start: Affine, config: DeformableConfig, size: int, steps: int, velocity: Tensor
-) -> Tensor:
-    frame, target, outline = fixed.planes_at(size)
-    _, source, _ = moving.planes_at(max(8, round(max(moving.frame.size_um) / (max(frame.mpp) * start.scale))))
-    velocity = at_nodes(velocity, frame.height, frame.width, config.spacing_px)
-    to_moving, points = _sampling_of(start, moving, frame)
-    inside = ((points @ to_moving[:, :2].T + to_moving[:, 2]).abs() <= 1).all(-1)[:, None]
+def _begun(at: Callable[[int], _Level], size: int, config: DeformableConfig) -> Tensor:
+    """The velocity after the first level: from none, or from where coarser levels lead.
 
-    def warp(flow: Tensor) -> Tensor:
-        where = (points + flow.permute(0, 2, 3, 1)) @ to_moving[:, :2].T + to_moving[:, 2]
-        return F.grid_sample(source, where, padding_mode="border", align_corners=False)
+    Sections bent far need those; into stains that share little they read bends that are not there. So they count only
+    where the first level ends more alike and less bent.
+    """
+    first, none = at(size), torch.zeros(1, 2, 4, 4)
+    plain = first.climbed(none, config.steps[0])
+    coarse = none
+    for coarse_size, steps in zip(config.coarse_px, config.coarse_steps, strict=True):
+        if coarse_size < size:
+            coarse = at(coarse_size).climbed(coarse, steps)
+    if coarse is none:
+        return plain
+    far = first.climbed(coarse, config.steps[0])
+    (alike, bent), (far_alike, far_bent) = first.worth(plain), first.worth(far)
+    return far if far_alike > alike and far_bent < bent else plain
 
-    return ascend(velocity, target, outline * inside, warp, config, steps)
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """The fixed section at one size, (1, C, H, W), where it counts, (1, 1, H, W), and the moving one under a flow."""
+
+    target: Tensor
+    weight: Tensor
+    warp: Callable[[Tensor], Tensor]
+    config: DeformableConfig
+
+    @classmethod
+    def of(cls, fixed: Section, moving: Section, start: Affine, config: DeformableConfig, size: int) -> _Level:
+        """With a longest side of `size` pixels."""
+        frame, target, outline = fixed.planes_at(size)
+        _, source, _ = moving.planes_at(max(8, round(max(moving.frame.size_um) / (max(frame.mpp) * start.scale))))
+        to_moving, points = _sampling_of(start, moving, frame)
+        inside = ((points @ to_moving[:, :2].T + to_moving[:, 2]).abs() <= 1).all(-1)[:, None]
+
+        def warp(flow: Tensor) -> Tensor:
+            where = (points + flow.permute(0, 2, 3, 1)) @ to_moving[:, :2].T + to_moving[:, 2]
+            return F.grid_sample(source, where, padding_mode="border", align_corners=False)
+
+        return cls(target, outline * inside, warp, config)
+
+    def climbed(self, velocity: Tensor, steps: int) -> Tensor:
+        """The velocity on this level's nodes after so many steps."""
+        height, width = self.target.shape[-2:]
+        velocity = at_nodes(velocity, height, width, self.config.spacing_px)
+        return ascend(velocity, self.target, self.weight, self.warp, self.config, steps)
+
+    def worth(self, velocity: Tensor) -> tuple[float, float]:
+        """Local NCC under a velocity on this level's nodes, and how much that bends."""
+        similarity = LocalNCC.of(self.target, self.config.radius, step=self.config.window_step)
+        with torch.no_grad():
+            moved = self.warp(flow_of(velocity, *self.target.shape[-2:]))
+            return float(similarity(moved, similarity.focus(self.weight))[0]), float(_diffusion(_in_nodes(velocity)))
 
 
 def ascend(
@@ -139,18 +182,16 @@ def ascend(
 ) -> Tensor:
     """The velocity (1, 2, h, w) after `steps` up the local NCC of `target` (1, C, H, W) with what `warp` makes of its
     flow (1, 2, H, W), both in `grid_sample` units of the target; `weight` (1, 1, H, W) says where it counts."""
-    height, width = velocity.shape[-2:]
     velocity = velocity.requires_grad_(True)
     similarity = LocalNCC.of(target, config.radius, step=config.window_step)
     weight = similarity.focus(weight)
-    cells = torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
     rate = 2 * config.rate_px / max(target.shape[-2:])
     optimiser = torch.optim.Adam([velocity], lr=rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps), eta_min=rate * LAST)
     for _ in range(steps):
         optimiser.zero_grad()
         flow = flow_of(velocity, *target.shape[-2:])
-        loss = config.smoothness * _diffusion(velocity * cells) - similarity(warp(flow), weight)[0]
+        loss = config.smoothness * _diffusion(_in_nodes(velocity)) - similarity(warp(flow), weight)[0]
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
@@ -167,6 +208,12 @@ def at_nodes(velocity: Tensor, height: int, width: int, spacing_px: float) -> Te
     """A velocity field on nodes every `spacing_px` of a picture of that size."""
     nodes = max(4, round(height / spacing_px)), max(4, round(width / spacing_px))
     return F.interpolate(velocity, nodes, mode="bicubic", align_corners=False)
+
+
+def _in_nodes(velocity: Tensor) -> Tensor:
+    """A velocity in `grid_sample` units, in spacings of its nodes."""
+    height, width = velocity.shape[-2:]
+    return velocity * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
 
 
 def _diffusion(u: Tensor) -> Tensor:
