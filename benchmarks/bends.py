@@ -1,4 +1,4 @@
-"""How far a section may be bent and still be followed: generated pairs, exact truth, with and without coarse levels.
+"""How far a section may be bent and still be followed: generated pairs, exact truth, with and without matching.
 
     python benchmarks/bends.py                          # 36 pairs, some ten minutes on one core
     python benchmarks/bends.py --preset fast --pairs 6
@@ -31,8 +31,8 @@ def main() -> None:
     config = RegisterConfig.preset(asked.preset)
     if config.deformable is None:
         raise SystemExit("nothing is bent without a deformable stage")
-    near = replace(config, deformable=replace(config.deformable, coarse_px=(), coarse_steps=()))
-    print(f"| bend, % of the diagonal | `{asked.preset}`: median rTRE, success, ok | without coarse levels |")
+    near = replace(config, deformable=replace(config.deformable, matching=None))
+    print(f"| bend, % of the diagonal | `{asked.preset}`: median rTRE, success, ok | without matching |")
     print("| --- | --- | --- |")
     for bend in BENDS:
         columns: list[list[tuple[float, bool]]] = [[], []]

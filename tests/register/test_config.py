@@ -50,4 +50,4 @@ def test_unknown_presets_and_uneven_rounds_are_refused() -> None:
     with pytest.raises(InputError, match="one number of steps"):
         RegisterConfig(affine=AffineConfig(sizes_px=(128,), steps=(1, 2), keep=(1,)))
     with pytest.raises(InputError, match="one number of steps"):
-        DeformableConfig(coarse_px=(32, 64, 96))
+        DeformableConfig(steps=(32, 64))

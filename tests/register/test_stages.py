@@ -115,7 +115,7 @@ def test_a_known_bend_is_recovered_without_folds() -> None:
     assert 0 < found.disagreement_um < 1
 
 
-def test_a_bend_far_beyond_texture_needs_coarser_levels() -> None:
+def test_a_bend_far_beyond_texture_needs_matches() -> None:
     y, x = np.mgrid[:SIZE, :SIZE].astype(float)
     pixels = picture()
     bent = [map_coordinates(p, [y - 24 * np.cos(x / 60), x - 24 * np.sin(y / 60)], order=1, cval=245) for p in pixels]
@@ -126,7 +126,7 @@ def test_a_bend_far_beyond_texture_needs_coarser_levels() -> None:
         q = (q + points + 24 * np.stack([np.sin((q[:, 1] - 0.5) / 60), np.cos((q[:, 0] - 0.5) / 60)], 1)) / 2
     start = Affine(np.eye(3), fixed.frame, moving.frame)
     config = DeformableConfig(sizes_px=(128, 256), steps=(40, 40), symmetric=False)
-    without = replace(config, coarse_px=(), coarse_steps=())
+    without = replace(config, matching=None)
     near, far = (np.linalg.norm(deform(fixed, moving, start, c).field(points) - q, axis=1) for c in (without, config))
     assert np.median(far) < 0.5 < 10 < np.median(near)
 

@@ -43,31 +43,49 @@ class AffineConfig:
 
 
 @dataclass(frozen=True)
+class MatchingConfig:
+    """Where a section that is bent far may have gone: windows matched at a longest side of `size_px`.
+
+    Windows of (2·`radius` + 1)² pixels are sought up to `distance_px` away, matches smoothed over about `smooth_px`,
+    and what they say climbs for so many `steps`.
+    """
+
+    size_px: int = 96
+    distance_px: int = 9
+    radius: int = 3
+    smooth_px: int = 6
+    steps: int = 40
+
+    def __post_init__(self) -> None:
+        if min(self.size_px, self.distance_px, self.radius, self.smooth_px) < 1 or self.steps < 0:
+            raise InputError("matching: all but the steps must be positive", got=self)
+
+
+@dataclass(frozen=True)
 class DeformableConfig:
     """Diffeomorphic instance optimisation, coarse to fine.
 
     `sizes_px` is the longest side at each level, `spacing_px` that between nodes of the velocity field at that level,
     `radius` of the local NCC's windows, which stand every `window_step` pixels, `smoothness` the weight of the
-    diffusion regulariser, `rate_px` the first steps' length. Coarser levels, `coarse_px` in `coarse_steps` each, offer
-    the first one another beginning, for sections bent far; empty for none. `symmetric` registers both ways and takes
-    the mean of the one and the inverse of the other.
+    diffusion regulariser, `rate_px` the first steps' length. `matching` offers another beginning, None for none.
+    `symmetric` registers both ways and takes the mean of the one and the inverse of the other.
     """
 
     sizes_px: tuple[int, ...] = (128, 256, 512)
     steps: tuple[int, ...] = (50, 50, 40)
-    coarse_px: tuple[int, ...] = (48, 96)
-    coarse_steps: tuple[int, ...] = (40, 40)
     spacing_px: float = 4.0
     radius: int = 14
     window_step: int = 4
     smoothness: float = 1.0
     rate_px: float = 0.6
     symmetric: bool = True
+    matching: MatchingConfig | None = field(default_factory=MatchingConfig)
 
     def __post_init__(self) -> None:
-        for sizes, steps in ((self.sizes_px, self.steps), (self.coarse_px, self.coarse_steps)):
-            if len(sizes) != len(steps):
-                raise InputError("deformable: one number of steps per size", expected=len(sizes), got=len(steps))
+        if len(self.sizes_px) != len(self.steps):
+            raise InputError(
+                "deformable: one number of steps per size", expected=len(self.sizes_px), got=len(self.steps)
+            )
 
 
 @dataclass(frozen=True)
@@ -125,7 +143,7 @@ class LearnedFieldConfig:
     weights: str = "unet-svf"
     mpp: float | None = None
     optimise: DeformableConfig | None = field(
-        default_factory=lambda: DeformableConfig((256, 512), (20, 20), coarse_px=(), coarse_steps=())
+        default_factory=lambda: DeformableConfig((256, 512), (20, 20), matching=None)
     )
 
     def __post_init__(self) -> None:
@@ -204,7 +222,9 @@ PRESETS: dict[str, RegisterConfig] = {
         working_px=512,
         search=SearchConfig(angles=36, scales=9, hypotheses=6),
         affine=AffineConfig(steps=(30, 25, 10, 20), keep=(4, 4, 1, 1), varied=3),
-        deformable=DeformableConfig(sizes_px=(128, 256), steps=(25, 25), coarse_steps=(20, 15), symmetric=False),
+        deformable=DeformableConfig(
+            sizes_px=(128, 256), steps=(25, 25), symmetric=False, matching=MatchingConfig(steps=20)
+        ),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(

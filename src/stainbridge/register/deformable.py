@@ -6,9 +6,10 @@ Scaling and squaring: Arsigny et al. 2006, doi:10.1007/11866565_113. Per-pair op
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -19,15 +20,20 @@ from torch import Tensor
 from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.flow import exponentiate_normalised
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.transform import Affine, DisplacementField
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.imaging.similarity.lncc import LocalNCC
-from stainbridge.register.config import DeformableConfig
+from stainbridge.register.config import DeformableConfig, MatchingConfig
+from stainbridge.register.matching import matched
 from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
+from stainbridge.register.verify import similarity
 from stainbridge.types import Plane
+
+_Bend = TypeVar("_Bend", Tensor, DisplacementField)
 
 SQUARINGS = 5
 APART = 5.0  # times the median distance between the two directions
+BETTER = 0.01  # of the verification score, which no step climbs: by less, another bend is no better
 LAST = 0.05  # of the first rate: steps that stay long leave their own jitter, pixels of it on rescanned slides
 
 
@@ -52,18 +58,18 @@ def deform(
 
     Symmetric: what one direction reads into noise the other does not repeat, so the mean of the field found forward and
     of the inverse of the one found backward is nearer the truth than either, and their distance says how sure it is.
-    Where they are far apart the one found forward stands.
+    Where they are far apart the one found forward stands, and one of the two alone where that verifies better.
     """
     if not config.symmetric:
-        return Deformation(climb(fixed, moving, start, config, progress), float("nan"))
+        return Deformation(climb(fixed, moving, start, config, progress, threads), float("nan"))
     back = start.inverse()
     ways = [(fixed, moving, start), (moving, fixed, Affine(back.matrix, moving.frame, fixed.frame))]
-    shares = [0.0, 0.0]
+    done = [0.0, 0.0]
 
     def one_way(index: int) -> DisplacementField:
         def tell(share: float) -> None:
-            shares[index] = share
-            progress(sum(shares) / 2)
+            done[index] = share
+            progress(sum(done) / 2)
 
         return climb(*ways[index], config, tell)
 
@@ -73,8 +79,10 @@ def deform(
     apart = (back(backward.inverse()(start(points))) - forward(points)).T.reshape(shape)
     distance = np.hypot(*apart)
     typical = _on_tissue(distance, fixed, forward.grid)
-    middle = forward.displacement + apart * agreed(distance, typical) / 2
-    return Deformation(replace(forward, displacement=middle.astype(np.float32)), typical)
+    shares = (agreed(distance, typical) / 2, 0.0, 1.0)  # the middle, forward alone, backward alone
+    ways_to_bend = [forward.displacement + (apart * share).astype(np.float32) for share in shares]
+    fields = [replace(forward, displacement=displacement) for displacement in ways_to_bend]
+    return Deformation(_preferred(fields, lambda field: similarity(fixed, moving, Chain((field, start)))), typical)
 
 
 def agreed(distance: Plane, typical: float) -> Plane:
@@ -99,40 +107,60 @@ def climb(
     start: Affine,
     config: DeformableConfig,
     progress: Callable[[float], None] = lambda _: None,
+    threads: int = 1,
 ) -> DisplacementField:
     """One direction: a field in the fixed space, nodes every `spacing_px` of the last level."""
     sizes = [size for size in config.sizes_px if size < max(fixed.frame.width, fixed.frame.height)]
     sizes = [*sizes, *config.sizes_px[len(sizes) : len(sizes) + 1]] or [config.sizes_px[0]]
     at = partial(_Level.of, fixed, moving, start, config)
-    velocity = _begun(at, sizes[0], config)
+
+    def score(found: Tensor) -> float:
+        return similarity(fixed, moving, Chain((_field(found, fixed), start)))
+
+    velocity = _begun(at, sizes[0], config, score, threads)
     for index, (size, steps) in enumerate(zip(sizes[1:], config.steps[1:], strict=False), 1):
         progress(index / len(sizes))
         velocity = at(size).climbed(velocity, steps)
     progress(1.0)
+    return _field(velocity, fixed)
+
+
+def _begun(
+    at: Callable[[int], _Level], size: int, config: DeformableConfig, score: Callable[[Tensor], float], threads: int
+) -> Tensor:
+    """The velocity after the first level: begun at none, or at matches where that has a better `score`."""
+    first, matching = at(size), config.matching
+
+    def plain() -> Tensor:
+        return first.climbed(torch.zeros(1, 2, 4, 4), config.steps[0])
+
+    def far(matching: MatchingConfig) -> Tensor:
+        level = at(matching.size_px)
+        height, width = level.target.shape[-2:]
+        found = matched(level.target, level.warp(torch.zeros(1, 2, height, width)), level.weight, matching)
+        units = torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
+        return first.climbed(level.climbed(found * units, matching.steps), config.steps[0])
+
+    if matching is None:
+        return plain()
+    ways: tuple[Callable[[], Tensor], ...] = (plain, partial(far, matching))
+    return _preferred(spread(lambda begin: begin(), ways, threads), score)
+
+
+def _preferred(found: Sequence[_Bend], score: Callable[[_Bend], float]) -> _Bend:
+    """The first, or the one with the best score where that is `BETTER`."""
+    scores = [score(one) for one in found]
+    best = int(np.argmax(scores))
+    return found[best] if scores[best] > scores[0] + BETTER else found[0]
+
+
+def _field(velocity: Tensor, fixed: Section) -> DisplacementField:
+    """A displacement in the fixed space from a velocity in `grid_sample` units."""
     with torch.no_grad():
         flow = exponentiate_normalised(velocity, SQUARINGS)[0].double().cpu().numpy()
     half = np.array(fixed.frame.size_um)[:, None, None] / 2
     grid = fixed.frame.at_mpp((fixed.frame.size_um[0] / flow.shape[2], fixed.frame.size_um[1] / flow.shape[1]))
     return DisplacementField((flow * half).astype(np.float32), grid, fixed.frame, fixed.frame)
-
-
-def _begun(at: Callable[[int], _Level], size: int, config: DeformableConfig) -> Tensor:
-    """The velocity after the first level: from none, or from where coarser levels lead.
-
-    Sections bent far need those; into stains that share little they read bends that are not there. So they count only
-    where the first level ends more alike and less bent.
-    """
-    first, none = at(size), torch.zeros(1, 2, 4, 4)
-    plain = first.climbed(none, config.steps[0])
-    coarse = none
-    for coarse_size, steps in zip(config.coarse_px, config.coarse_steps, strict=True):
-        if coarse_size < size:
-            coarse = at(coarse_size).climbed(coarse, steps)
-    if coarse is none:
-        return plain
-    far = first.climbed(coarse, config.steps[0])
-    (alike, bent), (far_alike, far_bent) = first.worth(plain), first.worth(far)
-    return far if far_alike > alike and far_bent < bent else plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,13 +191,6 @@ class _Level:
         height, width = self.target.shape[-2:]
         velocity = at_nodes(velocity, height, width, self.config.spacing_px)
         return ascend(velocity, self.target, self.weight, self.warp, self.config, steps)
-
-    def worth(self, velocity: Tensor) -> tuple[float, float]:
-        """Local NCC under a velocity on this level's nodes, and how much that bends."""
-        similarity = LocalNCC.of(self.target, self.config.radius, step=self.config.window_step)
-        with torch.no_grad():
-            moved = self.warp(flow_of(velocity, *self.target.shape[-2:]))
-            return float(similarity(moved, similarity.focus(self.weight))[0]), float(_diffusion(_in_nodes(velocity)))
 
 
 def ascend(
