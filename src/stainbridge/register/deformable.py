@@ -6,10 +6,8 @@ Scaling and squaring: Arsigny et al. 2006, doi:10.1007/11866565_113. Per-pair op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -28,8 +26,6 @@ from stainbridge.register.parallel import spread
 from stainbridge.register.prepare import Section
 from stainbridge.register.verify import similarity
 from stainbridge.types import Plane
-
-_Bend = TypeVar("_Bend", Tensor, DisplacementField)
 
 SQUARINGS = 5
 APART = 5.0  # times the median distance between the two directions
@@ -58,31 +54,40 @@ def deform(
 
     Symmetric: what one direction reads into noise the other does not repeat, so the mean of the field found forward and
     of the inverse of the one found backward is nearer the truth than either, and their distance says how sure it is.
-    Where they are far apart the one found forward stands, and one of the two alone where that verifies better.
+    Where they are far apart the one found forward stands.
     """
-    if not config.symmetric:
-        return Deformation(climb(fixed, moving, start, config, progress, threads), float("nan"))
     back = start.inverse()
-    ways = [(fixed, moving, start), (moving, fixed, Affine(back.matrix, moving.frame, fixed.frame))]
-    done = [0.0, 0.0]
+    ways = [_Way(fixed, moving, start, config)]
+    if config.symmetric:
+        ways.append(_Way(moving, fixed, Affine(back.matrix, moving.frame, fixed.frame), config))
+    done = [0.0] * len(ways)
 
-    def one_way(index: int) -> DisplacementField:
+    def climb(index: int) -> DisplacementField:
         def tell(share: float) -> None:
             done[index] = share
-            progress(sum(done) / 2)
+            progress(sum(done) / len(ways))
 
-        return climb(*ways[index], config, tell)
+        return ways[index].climbed(begun[index], tell)
 
-    forward, backward = spread(one_way, (0, 1), threads)
+    begun = _preferred(spread(lambda way: way.begun(threads // len(ways)), ways, threads))
+    forward, *others = spread(climb, range(len(ways)), threads)
+    if not others:
+        return Deformation(forward, float("nan"))
     points = forward.grid.centres_um()
     shape = forward.displacement.shape
-    apart = (back(backward.inverse()(start(points))) - forward(points)).T.reshape(shape)
+    apart = (back(others[0].inverse()(start(points))) - forward(points)).T.reshape(shape)
     distance = np.hypot(*apart)
     typical = _on_tissue(distance, fixed, forward.grid)
-    shares = (agreed(distance, typical) / 2, 0.0, 1.0)  # the middle, forward alone, backward alone
-    ways_to_bend = [forward.displacement + (apart * share).astype(np.float32) for share in shares]
-    fields = [replace(forward, displacement=displacement) for displacement in ways_to_bend]
-    return Deformation(_preferred(fields, lambda field: similarity(fixed, moving, Chain((field, start)))), typical)
+    middle = forward.displacement + apart * agreed(distance, typical) / 2
+    return Deformation(replace(forward, displacement=middle.astype(np.float32)), typical)
+
+
+def _preferred(found: list[list[_Begun]]) -> list[Tensor]:
+    """Where every direction goes on from: all from the first beginning, or from another one that is `BETTER`."""
+    scores = np.array([[beginning.score for beginning in way] for way in found]).mean(0)
+    best = int(np.argmax(scores))
+    chosen = best if scores[best] > scores[0] + BETTER else 0
+    return [way[chosen].velocity for way in found]
 
 
 def agreed(distance: Plane, typical: float) -> Plane:
@@ -101,57 +106,66 @@ def _on_tissue(values: Plane, fixed: Section, grid: Frame) -> float:
     return float(np.median(values[tissue] if tissue.any() else values))
 
 
-def climb(
-    fixed: Section,
-    moving: Section,
-    start: Affine,
-    config: DeformableConfig,
-    progress: Callable[[float], None] = lambda _: None,
-    threads: int = 1,
-) -> DisplacementField:
-    """One direction: a field in the fixed space, nodes every `spacing_px` of the last level."""
-    sizes = [size for size in config.sizes_px if size < max(fixed.frame.width, fixed.frame.height)]
-    sizes = [*sizes, *config.sizes_px[len(sizes) : len(sizes) + 1]] or [config.sizes_px[0]]
-    at = partial(_Level.of, fixed, moving, start, config)
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A velocity after the first level, in `grid_sample` units, and how well it verifies."""
 
-    def score(found: Tensor) -> float:
-        return similarity(fixed, moving, Chain((_field(found, fixed), start)))
-
-    velocity = _begun(at, sizes[0], config, score, threads)
-    for index, (size, steps) in enumerate(zip(sizes[1:], config.steps[1:], strict=False), 1):
-        progress(index / len(sizes))
-        velocity = at(size).climbed(velocity, steps)
-    progress(1.0)
-    return _field(velocity, fixed)
+    velocity: Tensor
+    score: float
 
 
-def _begun(
-    at: Callable[[int], _Level], size: int, config: DeformableConfig, score: Callable[[Tensor], float], threads: int
-) -> Tensor:
-    """The velocity after the first level: begun at none, or at matches where that has a better `score`."""
-    first, matching = at(size), config.matching
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """One direction: what is bent onto what, and where that begins."""
 
-    def plain() -> Tensor:
-        return first.climbed(torch.zeros(1, 2, 4, 4), config.steps[0])
+    fixed: Section
+    moving: Section
+    start: Affine
+    config: DeformableConfig
 
-    def far(matching: MatchingConfig) -> Tensor:
-        level = at(matching.size_px)
+    @property
+    def sizes(self) -> list[int]:
+        """The levels there is resolution for, one at least."""
+        longest = max(self.fixed.frame.width, self.fixed.frame.height)
+        count = sum(size < longest for size in self.config.sizes_px)
+        return list(self.config.sizes_px[: count + 1])
+
+    def at(self, size: int) -> _Level:
+        """A level with a longest side of `size` pixels."""
+        return _Level.of(self.fixed, self.moving, self.start, self.config, size)
+
+    def begun(self, threads: int = 1) -> list[_Begun]:
+        """What the first level makes of no bend, and of where windows match."""
+        first, steps, matching = self.at(self.sizes[0]), self.config.steps[0], self.config.matching
+        beginnings: list[Callable[[], Tensor]] = [lambda: torch.zeros(1, 2, 4, 4)]
+        if matching is not None:
+            beginnings.append(lambda: self.matches(matching))
+
+        def climbed(begin: Callable[[], Tensor]) -> _Begun:
+            velocity = first.climbed(begin(), steps)
+            return _Begun(velocity, self.score(velocity))
+
+        return spread(climbed, beginnings, threads)
+
+    def matches(self, matching: MatchingConfig) -> Tensor:
+        """A velocity from where windows match."""
+        level = self.at(matching.size_px)
         height, width = level.target.shape[-2:]
         found = matched(level.target, level.warp(torch.zeros(1, 2, height, width)), level.weight, matching)
-        units = torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
-        return first.climbed(level.climbed(found * units, matching.steps), config.steps[0])
+        return level.climbed(found * torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1), matching.steps)
 
-    if matching is None:
-        return plain()
-    ways: tuple[Callable[[], Tensor], ...] = (plain, partial(far, matching))
-    return _preferred(spread(lambda begin: begin(), ways, threads), score)
+    def score(self, velocity: Tensor) -> float:
+        """How well a bend verifies."""
+        return similarity(self.fixed, self.moving, Chain((_field(velocity, self.fixed), self.start)))
 
-
-def _preferred(found: Sequence[_Bend], score: Callable[[_Bend], float]) -> _Bend:
-    """The first, or the one with the best score where that is `BETTER`."""
-    scores = [score(one) for one in found]
-    best = int(np.argmax(scores))
-    return found[best] if scores[best] > scores[0] + BETTER else found[0]
+    def climbed(self, velocity: Tensor, progress: Callable[[float], None]) -> DisplacementField:
+        """A field in the fixed space, nodes every `spacing_px` of the last level."""
+        sizes = self.sizes
+        for index, (size, steps) in enumerate(zip(sizes[1:], self.config.steps[1:], strict=False), 1):
+            progress(index / len(sizes))
+            velocity = self.at(size).climbed(velocity, steps)
+        progress(1.0)
+        return _field(velocity, self.fixed)
 
 
 def _field(velocity: Tensor, fixed: Section) -> DisplacementField:
