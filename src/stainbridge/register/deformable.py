@@ -29,7 +29,7 @@ from stainbridge.types import Plane
 
 SQUARINGS = 5
 APART = 5.0  # times the median distance between the two directions
-BETTER = 0.01  # of the verification score, which no step climbs: by less, another bend is no better
+BETTER = 0.025  # of the verification score, over both directions: by less, another beginning is no better
 LAST = 0.05  # of the first rate: steps that stay long leave their own jitter, pixels of it on rescanned slides
 
 
@@ -83,8 +83,11 @@ def deform(
 
 
 def _preferred(found: list[list[_Begun]]) -> list[Tensor]:
-    """Where every direction goes on from: all from the first beginning, or from another one that is `BETTER`."""
-    scores = np.array([[beginning.score for beginning in way] for way in found]).mean(0)
+    """Where every direction goes on from: all from the first beginning, or from another one that is `BETTER`.
+
+    A single direction has to gain as much as two together: what only one gains it may have read into noise.
+    """
+    scores = np.array([[beginning.score for beginning in way] for way in found]).sum(0)
     best = int(np.argmax(scores))
     chosen = best if scores[best] > scores[0] + BETTER else 0
     return [way[chosen].velocity for way in found]
