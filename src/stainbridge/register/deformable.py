@@ -30,6 +30,7 @@ from stainbridge.types import Plane
 SQUARINGS = 5
 APART = 5.0  # times the median distance between the two directions
 BETTER = 0.025  # of the verification score, over both directions: by less, another beginning is no better
+ELSEWHERE_PX = 1.2  # of the picture that windows are matched on, at the 90th percentile
 LAST = 0.05  # of the first rate: steps that stay long leave their own jitter, pixels of it on rescanned slides
 
 
@@ -138,24 +139,21 @@ class _Way:
         return _Level.of(self.fixed, self.moving, self.start, self.config, size)
 
     def begun(self, threads: int = 1) -> list[_Begun]:
-        """What the first level makes of no bend, and of where windows match."""
+        """What the first level makes of no bend, and of where windows match; twice the first where these agree."""
         first, steps, matching = self.at(self.sizes[0]), self.config.steps[0], self.config.matching
-        beginnings: list[Callable[[], Tensor]] = [lambda: torch.zeros(1, 2, 4, 4)]
-        if matching is not None:
-            beginnings.append(lambda: self.matches(matching))
 
-        def climbed(begin: Callable[[], Tensor]) -> _Begun:
-            velocity = first.climbed(begin(), steps)
-            return _Begun(velocity, self.score(velocity))
+        def plain() -> Tensor:
+            return first.climbed(torch.zeros(1, 2, 4, 4), steps)
 
-        return spread(climbed, beginnings, threads)
-
-    def matches(self, matching: MatchingConfig) -> Tensor:
-        """A velocity from where windows match."""
+        if matching is None:
+            return [_Begun(plain(), 0.0)]
         level = self.at(matching.size_px)
-        height, width = level.target.shape[-2:]
-        found = matched(level.target, level.warp(torch.zeros(1, 2, height, width)), level.weight, matching)
-        return level.climbed(found * torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1), matching.steps)
+        pieces: tuple[Callable[[], Tensor], ...] = (plain, lambda: level.matches(matching))
+        straight, found = spread(lambda piece: piece(), pieces, threads)
+        if not level.differ(straight, found):
+            return [_Begun(straight, 0.0)] * 2
+        far = first.climbed(level.climbed(found, matching.steps), steps)
+        return [_Begun(velocity, self.score(velocity)) for velocity in (straight, far)]
 
     def score(self, velocity: Tensor) -> float:
         """How well a bend verifies."""
@@ -208,6 +206,19 @@ class _Level:
         height, width = self.target.shape[-2:]
         velocity = at_nodes(velocity, height, width, self.config.spacing_px)
         return ascend(velocity, self.target, self.weight, self.warp, self.config, steps)
+
+    def matches(self, matching: MatchingConfig) -> Tensor:
+        """Where windows match, in `grid_sample` units, (1, 2, H, W)."""
+        height, width = self.target.shape[-2:]
+        found = matched(self.target, self.warp(torch.zeros(1, 2, height, width)), self.weight, matching)
+        return found * torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
+
+    def differ(self, velocity: Tensor, found: Tensor) -> bool:
+        """Whether a velocity leads elsewhere than `found`, (1, 2, H, W), by pixels that are more than chance."""
+        height, width = self.target.shape[-2:]
+        away = (found - flow_of(velocity, height, width)) * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
+        distance = away.square().sum(1, keepdim=True).sqrt()[self.weight > 0.5]
+        return distance.numel() > 0 and float(torch.quantile(distance, 0.9)) > ELSEWHERE_PX
 
 
 def ascend(
