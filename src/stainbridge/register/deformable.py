@@ -216,7 +216,7 @@ class _Level:
     def differ(self, velocity: Tensor, found: Tensor) -> bool:
         """Whether a velocity leads elsewhere than `found`, (1, 2, H, W), by pixels that are more than chance."""
         height, width = self.target.shape[-2:]
-        away = (found - flow_of(velocity, height, width)) * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
+        away = _in_cells(found - flow_of(velocity, height, width))
         distance = away.square().sum(1, keepdim=True).sqrt()[self.weight > 0.5]
         return distance.numel() > 0 and float(torch.quantile(distance, 0.9)) > ELSEWHERE_PX
 
@@ -240,7 +240,7 @@ def ascend(
     for _ in range(steps):
         optimiser.zero_grad()
         flow = flow_of(velocity, *target.shape[-2:])
-        loss = config.smoothness * _diffusion(_in_nodes(velocity)) - similarity(warp(flow), weight)[0]
+        loss = config.smoothness * _diffusion(_in_cells(velocity)) - similarity(warp(flow), weight)[0]
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
@@ -259,10 +259,10 @@ def at_nodes(velocity: Tensor, height: int, width: int, spacing_px: float) -> Te
     return F.interpolate(velocity, nodes, mode="bicubic", align_corners=False)
 
 
-def _in_nodes(velocity: Tensor) -> Tensor:
-    """A velocity in `grid_sample` units, in spacings of its nodes."""
-    height, width = velocity.shape[-2:]
-    return velocity * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
+def _in_cells(field: Tensor) -> Tensor:
+    """A field (1, 2, h, w) in `grid_sample` units, in cells of its own grid."""
+    height, width = field.shape[-2:]
+    return field * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
 
 
 def _diffusion(u: Tensor) -> Tensor:
