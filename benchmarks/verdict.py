@@ -29,7 +29,7 @@ from scipy.optimize import minimize
 
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.run import register_slides
-from stainbridge.register.verdict import OK_RTRE, Calibration, Verdict, calibrated, measures
+from stainbridge.register.verdict import TOLERABLE_RTRE, Calibration, Verdict, calibrated, measures
 from verdict_picture import draw
 from verdict_trials import Plan, Trial, generated_pair, generated_plans, real_pairs, real_plans, trial, unrelated
 
@@ -151,7 +151,7 @@ def fit(rows: list[Row]) -> Calibration:
     index, median, bound = _curves(values @ weights + offset, rtre)
     named = {name: round(float(w), 3) for name, w in zip(DIRECTIONS, weights, strict=True) if abs(w) > 0.01}
     exact = Calibration(named, round(offset, 3), index, median, bound)
-    chosen = [row for row in rows if row.source == "real" and "cyto" not in row.key and row.rtre < OK_RTRE]
+    chosen = [row for row in rows if row.source == "real" and "cyto" not in row.key and row.rtre < TOLERABLE_RTRE]
     said = [(exact(row.evidence), row.rtre) for row in chosen if row.evidence]
     if said:
         true, expected, bounded = np.array([(e, v.predicted_rtre, v.bound_rtre) for v, e in said]).T
@@ -224,7 +224,8 @@ def roc(score: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, Values, floa
     """False alarms and bad ones found at every threshold, and the area under that curve (ties count half)."""
     order = np.argsort(-score, kind="stable")
     found, alarms = np.cumsum(bad[order]) / bad.sum(), np.cumsum(~bad[order]) / (~bad).sum()
-    last = np.r_[np.diff(score[order]) != 0, True]
+    score = score[order]
+    last = np.r_[score[1:] != score[:-1], True]
     alarms, found = np.r_[0, alarms[last]], np.r_[0, found[last]]
     return alarms, found, float(np.trapezoid(found, alarms))
 

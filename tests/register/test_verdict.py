@@ -9,10 +9,9 @@ import pytest
 
 from stainbridge.register.evidence import Evidence
 from stainbridge.register.verdict import (
-    FAILED_RTRE,
     MIN_OVERLAP,
     MIN_SHARPNESS,
-    OK_RTRE,
+    TOLERABLE_RTRE,
     Calibration,
     calibrated,
     doubt,
@@ -54,8 +53,8 @@ def test_better_evidence_never_makes_it_worse(name: str) -> None:
 def test_the_status_follows_the_bound_and_the_median(share: float, status: str) -> None:
     found = SIMPLE(replace(GOOD, share=share))
     assert found.status == status
-    assert (found.bound_rtre <= OK_RTRE) == (status == "ok")
-    assert (found.predicted_rtre > FAILED_RTRE) == (status == "failed")
+    assert (found.bound_rtre <= TOLERABLE_RTRE) == (status == "ok")
+    assert (found.predicted_rtre > TOLERABLE_RTRE) == (status == "failed")
 
 
 def test_between_knots_errors_are_linear_in_their_logarithm_and_beyond_them_held() -> None:

@@ -20,10 +20,8 @@ from stainbridge.register.evidence import Evidence
 from stainbridge.register.result import Status
 from stainbridge.register.verify import Verification
 
-#: `ok` is said where nine of ten are better than this.
-OK_RTRE = 0.02
-#: Where half are worse than this there is no transform.
-FAILED_RTRE = 0.03
+#: `ok` is said where nine of ten are better than this, `failed` where half are worse.
+TOLERABLE_RTRE = 0.02
 #: Less of the smaller tissue on the other's says nothing.
 MIN_OVERLAP = 0.3
 #: Placements that stand out by less from displaced copies of themselves are not taken without a search.
@@ -71,15 +69,15 @@ class Calibration:
     bound: tuple[float, ...]
 
     def __call__(self, evidence: Evidence) -> Verdict:
-        """`ok`, `fallback` where an error beyond `OK_RTRE` cannot be ruled out, `failed` where it is likely."""
+        """`ok`, `fallback` where an error beyond `TOLERABLE_RTRE` cannot be ruled out, `failed` where it is likely."""
         index = self.index_of(evidence)
         expected, bound = (
             float(np.exp(np.interp(index, self.index, np.log(curve)))) for curve in (self.median, self.bound)
         )
         agreed = f"{evidence.share:.0%} of the tissue fits best where it lies, overlap {evidence.overlap:.0%}"
-        if expected > FAILED_RTRE or evidence.overlap < MIN_OVERLAP:
+        if expected > TOLERABLE_RTRE or evidence.overlap < MIN_OVERLAP:
             return Verdict("failed", f"{agreed}: the slides may not belong together", expected, bound)
-        if bound > OK_RTRE:
+        if bound > TOLERABLE_RTRE:
             reason = f"{agreed}: an error of {bound:.1%} of the diagonal is possible"
             return Verdict("fallback", reason, expected, bound)
         return Verdict("ok", agreed, expected, bound)
