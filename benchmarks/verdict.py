@@ -40,16 +40,6 @@ CUTS = (0.003, 0.006, 0.01, 0.02, 0.1)
 RIDGE = 0.3
 KNOTS = 16
 LEAST_NEAR = 24  # registrations that a knot speaks for
-#: Each measure may only speak in one direction: more of it is better (-1) or worse (1).
-DIRECTIONS = {
-    "share": -1,
-    "lead": -1,
-    "edges": -1,
-    "sharpness": -1,
-    "affine_share": -1,
-    "overlap": -1,
-    "area_spread": 1,
-}
 CALIBRATION = Path(__file__).parents[1] / "src" / "stainbridge" / "register" / "calibration.json"
 Values = npt.NDArray[np.float64]
 
@@ -140,16 +130,16 @@ def _row(entry: dict[str, str]) -> Row:
 
 
 def fit(rows: list[Row]) -> Calibration:
-    """An index of settled signs that sorts generated registrations by their error, and what error goes with it.
+    """An index that sorts generated registrations by their error, and what error goes with it.
 
     Landmarks set by hand, on sections that differ, lie farther off than generated truth; the real rows say how far.
     """
     seen = [(measures(row.evidence), row.rtre) for row in rows if row.source == "generated" and row.evidence]
-    values = np.array([[measured[name] for name in DIRECTIONS] for measured, _ in seen])
+    values = np.array([list(measured.values()) for measured, _ in seen])
     rtre = np.clip([error for _, error in seen], 0, WORST_RTRE)
     weights, offset = _ordinal(values, rtre)
     index, median, bound = _curves(values @ weights + offset, rtre)
-    named = {name: round(float(w), 3) for name, w in zip(DIRECTIONS, weights, strict=True) if abs(w) > 0.01}
+    named = {name: round(float(w), 3) for name, w in zip(seen[0][0], weights, strict=True) if abs(w) > 0.01}
     exact = Calibration(named, round(offset, 3), index, median, bound)
     chosen = [row for row in rows if row.source == "real" and "cyto" not in row.key and row.rtre < TOLERABLE_RTRE]
     said = [(exact(row.evidence), row.rtre) for row in chosen if row.evidence]
@@ -177,6 +167,8 @@ def _by_hand(curve: tuple[float, ...], factor: float, added: float) -> tuple[flo
 def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
     """Weights (F,), one set for all of `CUTS`, and the offset of the middle one: proportional odds.
 
+    More of a measure may only speak for a registration, never against it.
+
     McCullagh 1980, "Regression models for ordinal data", doi:10.1111/j.2517-6161.1980.tb01109.x. Both sides of each cut
     count alike; half the square of a weight, in standard deviations, is its cost.
     """
@@ -190,7 +182,7 @@ def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
         odds = values / scale @ x[: -len(CUTS)] + x[-len(CUTS) :, None]
         return float((count * np.logaddexp(0, -sign * odds)).sum() + 0.5 * RIDGE * np.square(x[: -len(CUTS)]).sum())
 
-    limits = [(0.0, None) if way > 0 else (None, 0.0) for way in DIRECTIONS.values()]
+    limits = [(None, 0.0)] * len(scale)
     start = np.zeros(len(scale) + len(CUTS))
     found = minimize(cost, start, bounds=[*limits, *[(None, None)] * len(CUTS)], method="L-BFGS-B").x
     return found[: -len(CUTS)] / scale, float(found[-len(CUTS) + CUTS.index(BAD_RTRE)])

@@ -93,11 +93,10 @@ def measures(evidence: Evidence) -> dict[str, float]:
     return {
         "share": evidence.share,
         "lead": float(np.tanh(evidence.lead / 0.1)),
-        "edges": evidence.edges,
+        "edges": float(np.log(max(evidence.edges, 0.05))),
         "sharpness": float(np.log(np.clip(evidence.sharpness, 1.0, 12.0))),
         "affine_share": float(np.log(max(evidence.affine_share, 0.05))),
         "overlap": evidence.overlap,
-        "area_spread": min(evidence.area_spread, 0.5),
     }
 
 

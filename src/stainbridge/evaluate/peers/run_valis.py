@@ -1,4 +1,7 @@
-"""VALIS with its defaults, the fixed picture as its reference.
+"""VALIS with SuperPoint and SuperGlue, whose weights it brings along, the fixed picture as its reference.
+
+Its default, DISK and LightGlue, downloads weights as soon as it is imported. It is told to look for mirrored slides,
+which it can do and does not unless asked; all else is as it comes.
 
 Gatenbee et al. 2023, "Virtual alignment of pathology image series for multi-gigapixel whole slide images",
 doi:10.1038/s41467-023-40218-9.
@@ -10,8 +13,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from exchange import run
-from valis import registration
+from kornia import feature
+
+# The default matcher is built on import and not used: without weights nothing is downloaded.
+feature.DISK.from_pretrained = lambda *_args, **_named: feature.DISK()
+feature.LightGlueMatcher = torch.nn.Identity
+
+from valis import feature_detectors, feature_matcher, registration  # noqa: E402
+
+# VALIS 1.2.0 hands SuperPoint a mask, which it has no argument for.
+without_mask = feature_detectors.SuperPointFD._detect_and_compute
+feature_detectors.SuperPointFD._detect_and_compute = lambda self, image, mask=None: without_mask(self, image)
 
 
 def valis(folder: Path, points: Any) -> Any:
@@ -21,7 +35,12 @@ def valis(folder: Path, points: Any) -> Any:
     for name in ("fixed.png", "moving.png"):
         shutil.copy(folder / name, slides / name)
     registrar = registration.Valis(
-        str(slides), str(folder / "valis"), reference_img_f="fixed.png", align_to_reference=True
+        str(slides),
+        str(folder / "valis"),
+        reference_img_f="fixed.png",
+        align_to_reference=True,
+        check_for_reflections=True,
+        matcher=feature_matcher.SuperGlueMatcher(),
     )
     try:
         registrar.register()
