@@ -63,6 +63,10 @@ def test_between_knots_errors_are_linear_in_their_logarithm_and_beyond_them_held
     assert SIMPLE(replace(GOOD, share=2.0)).predicted_rtre == pytest.approx(0.001)
 
 
+def test_bending_far_does_not_speak_against_a_registration() -> None:
+    assert calibrated()(replace(GOOD, area_spread=0.6, bend=0.08)) == calibrated()(GOOD)
+
+
 def test_sections_that_hardly_overlap_have_failed() -> None:
     assert calibrated()(replace(GOOD, overlap=MIN_OVERLAP - 0.01)).status == "failed"
 
