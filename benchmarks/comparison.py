@@ -1,19 +1,25 @@
 """Tables in Markdown from folders that `stainbridge benchmark landmarks` left.
 
-    python benchmarks/comparison.py table-real table-generated
+    python benchmarks/comparison.py docs/comparison/*
+    python benchmarks/comparison.py bench --keep docs/comparison
 
 One table for each folder and kind of start; only runs that every method of the folder has made are counted, so that a
-benchmark that is still going on compares like with like.
+benchmark that is still going on compares like with like. `--keep` also copies the runs, without pictures and without
+the places of slides, to a folder that `benchmark landmarks` and `benchmark join` go on from.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from stainbridge.evaluate.job import Row
-from stainbridge.evaluate.ledger import read_rows
+from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
 from stainbridge.evaluate.summary import MethodSummary, summarise
 
 HEAD = "| method | median rTRE | mean rTRE | success | no result | landmarks nearer | rank | CPU s | peak MB | folds |"
@@ -56,11 +62,29 @@ def tables(folder: Path) -> str:
     return "\n".join(parts)
 
 
+def keep(folder: Path, out: Path) -> None:
+    """The runs of `folder` in `out`, as far as they go into tables; numbers to six digits."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / SETUP, out / SETUP)
+    lines = [json.dumps(rounded(replace(row, fixed="", moving="").to_dict())) for row in read_rows(folder)]
+    (out / RUNS).write_text("".join(f"{line}\n" for line in sorted(lines)), encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
-    for folder in parser.parse_args().folders:
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder of DIR for each")
+    arguments = parser.parse_args()
+    for folder in arguments.folders:
         print(tables(folder))
+        if arguments.keep:
+            keep(folder, arguments.keep / folder.name)
 
 
 if __name__ == "__main__":

@@ -72,3 +72,25 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     assert run([*LANDMARKS, str(tmp_path / "table.csv"), "--out", str(tmp_path / "out")]) == 2
     assert "got the columns a, b" in capsys.readouterr().err
+
+
+def test_folders_are_joined_into_one_table_and_page(
+    pairs_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for method in ("identity", "orb"):
+        assert run([*LANDMARKS, str(pairs_csv), "--methods", method, "--out", str(tmp_path / method)]) == 0
+    capsys.readouterr()
+    folders = [str(tmp_path / method) for method in ("identity", "orb")]
+    assert run(["benchmark", "join", *folders, "--out", str(tmp_path / "all"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(item["method"], item["rank"] is not None) for item in told["summaries"]] == [
+        ("identity", True),
+        ("orb", True),
+    ]
+    page = (tmp_path / "all" / "benchmark.html").read_text()
+    assert "stainbridge benchmark join identity orb" in page
+    assert page.count("data:image/jpeg;base64,") >= 2
+    assert len(list((tmp_path / "all" / "anhir").rglob("registration-results.csv"))) == 2
+    assert run(["benchmark", "join", str(tmp_path), "--out", str(tmp_path / "none")]) == 2
+    assert "no benchmark folder" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()

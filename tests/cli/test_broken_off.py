@@ -45,21 +45,25 @@ def start(*arguments: object, limit_bytes: int | None = None) -> subprocess.Pope
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def interrupt_when(process: subprocess.Popen[str], begun: Callable[[], bool]) -> tuple[int, str, str]:
-    """Ctrl-C once `begun`; the exit code, standard output and standard error."""
+def interrupt_when(
+    process: subprocess.Popen[str], begun: Callable[[], bool], by: signal.Signals = signal.SIGINT
+) -> tuple[int, str, str]:
+    """Ctrl-C, or another signal, once `begun`; the exit code, standard output and standard error."""
     deadline = time.monotonic() + LONGEST_WAIT_S
     while not begun():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     out, err = process.communicate(timeout=LONGEST_WAIT_S)
     return process.returncode, out, err
 
 
-def test_ctrl_c_while_a_slide_is_written(large: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_a_slide_is_written(by: signal.Signals, large: Path, tmp_path: Path) -> None:
+    """By Ctrl-C, or by a scheduler that wants the machine back."""
     process = start("warp", "slide", large / "result", "--out", tmp_path / "warped.ome.tiff")
-    code, out, err = interrupt_when(process, lambda: any(tmp_path.iterdir()))
+    code, out, err = interrupt_when(process, lambda: any(tmp_path.iterdir()), by)
     assert (code, out, err) == (130, "", "interrupted; nothing half-written was left\n")
     assert list(tmp_path.iterdir()) == []
 

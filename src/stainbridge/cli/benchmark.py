@@ -57,17 +57,46 @@ def landmarks(
     """
     from stainbridge.datasets.layouts import read_data_set
     from stainbridge.evaluate.benchmark import run
-    from stainbridge.evaluate.page import PAGE, write_page
-    from stainbridge.evaluate.summary import summarise
-    from stainbridge.evaluate.tables import RESULTS, write_results, write_submissions
+    from stainbridge.evaluate.tables import write_submissions
 
     data_sets = by_name([read_data_set(path) for path in data])
     plan = _plan(data_sets, methods, start_kinds, n_starts, both, timeout, workers, seed)
     with progress_bar() as progress:
         rows = run(plan, out, progress)
-    write_results(out / RESULTS, rows)
     write_submissions(out, rows, {name: data_set.root for name, data_set in data_sets.items()})
-    write_page(out, rows, _command(data, plan, out))
+    _report(out, rows, _command(data, plan, out), json)
+
+
+@app.command("join")
+def join(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of benchmark landmarks.", metavar="DIR...")],
+    out: Annotated[Path, typer.Option("--out", help="The folder for all of it; runs in it are kept.", metavar="DIR")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Put benchmark folders into one: methods run on several machines or days, in one table and on one page.
+
+    They must have seed, hard starts, time limit, version and landmarks in common. A run that stands in several is
+    taken from the first. `benchmark landmarks` goes on in the joined folder.
+
+    \b
+    Example:
+        stainbridge benchmark join bench-laptop bench-cluster --out bench-all
+    """
+    from stainbridge.evaluate.join import join as join_folders
+
+    rows = join_folders(folders, out)
+    words = ["stainbridge", "benchmark", "join", *(path.name for path in folders), "--out", out.name]
+    _report(out, rows, shlex.join(words), json)
+
+
+def _report(out: Path, rows: list[Row], command: str, json: bool) -> None:
+    """The table of all rows, the page, and the summary on the terminal."""
+    from stainbridge.evaluate.page import PAGE, write_page
+    from stainbridge.evaluate.summary import summarise
+    from stainbridge.evaluate.tables import RESULTS, write_results
+
+    write_results(out / RESULTS, rows)
+    write_page(out, rows, command)
     _say_troubles(rows)
     summaries = summarise(rows)
     if json:

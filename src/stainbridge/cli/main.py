@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -74,6 +75,8 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     # Threads that spin while they wait slow a busy machine down tenfold; read by OpenMP when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # What a cluster's scheduler sends before it kills ends a command as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

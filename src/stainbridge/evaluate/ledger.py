@@ -83,7 +83,7 @@ class Ledger:
             raise InputError("the output is a file", where=self._folder, expected="a folder")
         if not path.is_file() and self._folder.is_dir() and any(self._folder.iterdir()):
             raise InputError("the folder has other things in it", where=self._folder, remedy="name another")
-        joined = merged(_read_setup(path), setup, self._folder) if path.is_file() else setup
+        joined = merged(read_setup(path), setup, self._folder) if path.is_file() else setup
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -120,7 +120,10 @@ def read_rows(folder: Path) -> list[Row]:
     return list(rows.values())
 
 
-def _read_setup(path: Path) -> Setup:
+def read_setup(path: Path) -> Setup:
+    """The setup of a benchmark folder; raises `InputError` where there is none, or it is damaged."""
+    if not path.is_file():
+        raise InputError("no benchmark folder", where=path.parent, expected=f"{SETUP} in it, of benchmark landmarks")
     try:
         return Setup(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
