@@ -46,7 +46,8 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Row:
-    """One registration: its key, what it is, how far off it ended, and the evidence, None where there was no map."""
+    """One registration: its key, what it is, how far off it ended, whether a planned stage was rejected, and the
+    evidence, None where there was no map."""
 
     key: str
     source: str
@@ -54,6 +55,7 @@ class Row:
     preset: str
     rtre: float
     seconds: float
+    rejected: bool
     evidence: Evidence | None
 
 
@@ -82,7 +84,8 @@ def measured(plan: Plan, what: Trial) -> Row:
     if found.solution is not None and len(pair.fixed_px):
         errors = np.linalg.norm(found.warp_points(pair.moving_px) - pair.fixed_px, axis=1)
         rtre = float(np.median(errors)) / float(np.hypot(pair.fixed.frame.width, pair.fixed.frame.height))
-    return Row(plan.key, plan.source, plan.kind, plan.preset, rtre, seconds, found.evidence)
+    rejected = any(stage.name == "deformable" and not stage.accepted for stage in found.stages)
+    return Row(plan.key, plan.source, plan.kind, plan.preset, rtre, seconds, rejected, found.evidence)
 
 
 def generated(preset: str, numbers: range, cache: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
@@ -103,12 +106,22 @@ def real(preset: str, root: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
     return ((plan, partial(make, plan)) for plan in real_plans(preset, readers))
 
 
-COLUMNS = ("key", "source", "kind", "preset", "rtre", "seconds", *(field.name for field in fields(Evidence)))
+COLUMNS = (
+    "key",
+    "source",
+    "kind",
+    "preset",
+    "rtre",
+    "seconds",
+    "rejected",
+    *(field.name for field in fields(Evidence)),
+)
 
 
 def add(path: Path, row: Row) -> None:
     plain = asdict(row)
-    plain |= plain.pop("evidence") or {}
+    plain |= {"rejected": int(row.rejected), **(plain.pop("evidence") or {})}
+    plain = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in plain.items()}
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
@@ -126,7 +139,8 @@ def _row(entry: dict[str, str]) -> Row:
     seen = {field.name: entry[field.name] for field in fields(Evidence)}
     evidence = Evidence(**{name: float(value) for name, value in seen.items()}) if seen["share"] else None
     key, source, kind, preset = (entry[name] for name in COLUMNS[:4])
-    return Row(key, source, kind, preset, float(entry["rtre"]), float(entry["seconds"]), evidence)
+    rejected = entry["rejected"] == "1"
+    return Row(key, source, kind, preset, float(entry["rtre"]), float(entry["seconds"]), rejected, evidence)
 
 
 def fit(rows: list[Row]) -> Calibration:
@@ -203,8 +217,11 @@ def _curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
 
 
 def judged(row: Row, by: Calibration) -> Verdict:
-    """What would have been said; where nothing was found at all, the worst."""
-    return Verdict("failed", "", 1.0, 1.0) if row.evidence is None else by(row.evidence)
+    """What would have been said: where nothing was found at all, the worst; never `ok` after a rejected stage."""
+    if row.evidence is None:
+        return Verdict("failed", "", 1.0, 1.0)
+    found = by(row.evidence)
+    return replace(found, status="fallback") if row.rejected and found.status == "ok" else found
 
 
 def indices(rows: list[Row], by: Calibration) -> Values:

@@ -16,7 +16,7 @@ from stainbridge.errors import InputError
 from stainbridge.evaluate.benchmark import Plan, reverse, run
 from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
-from stainbridge.evaluate.runner import WORK
+from stainbridge.evaluate.runner import WORK, places
 from stainbridge.register.config import PRESETS
 
 METHODS = ("identity", "orb")
@@ -44,10 +44,16 @@ def finished(done: Path, tmp_path: Path) -> Path:
 
 
 def peer(path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a shell script stand for the Python of ANTs' environment."""
-    path.write_text(f"#!/bin/sh\n{script}\n")
+    """Let a shell script stand for the Python of ANTs' environment; asked whether ANTs is there it says so."""
+    path.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then exit 0; fi\n{script}\n')
     path.chmod(0o755)
     monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", str(path))
+
+
+def runs(pid: str) -> bool:
+    """Whether a process is there and has not ended."""
+    status = Path(f"/proc/{pid}/status")
+    return status.is_file() and "State:\tZ" not in status.read_text()
 
 
 def test_every_method_runs_on_every_case_with_landmarks_from_every_start(plan: Plan, done: Path) -> None:
@@ -73,7 +79,7 @@ def test_every_method_runs_on_every_case_with_landmarks_from_every_start(plan: P
         if row.method == "identity":
             assert row.after == row.before
             assert row.robustness == 0
-    assert not (done / WORK).exists()
+    assert not list(done.glob(f"{WORK}*"))
     assert len(list((done / "pictures").glob("*.before.jpg"))) == 2
     assert (done / "pictures" / "generated__one__given__identity.after.jpg").is_file()
 
@@ -126,7 +132,7 @@ def test_other_landmarks_are_refused(plan: Plan, finished: Path) -> None:
     case = plan.data_sets["generated"][0]
     assert case.landmarks is not None
     moved = replace(case, landmarks=(case.landmarks[0] + 1, case.landmarks[1]))
-    with pytest.raises(InputError, match="data set 'generated' has changed"):
+    with pytest.raises(InputError, match="landmarks of 'generated/one' has changed"):
         run(replace(plan, data_sets={"generated": [moved]}), finished)
 
 
@@ -157,16 +163,89 @@ def test_a_method_that_takes_too_long_is_ended_with_all_it_started(
     (row,) = run(replace(plan, methods=("ants",), kinds=("given",), timeout_s=1.5), tmp_path / "out")
     assert (row.status, row.after) == ("timeout", None)
     assert row.before is not None  # counts as unregistered
-    for pid in map(int, (tmp_path / "pid").read_text().split()):
-        assert not Path(f"/proc/{pid}/cmdline").is_file() or b"sleep" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert row.seconds == 1.5
+    pids = (tmp_path / "pid").read_text().split()
+    assert len(pids) == 2
+    for pid in pids:
+        assert not runs(pid)
 
 
 def test_a_process_that_dies_is_a_row_too(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    peer(tmp_path / "python", "kill -9 $PPID", monkeypatch)
+    peer(tmp_path / "python", f"echo $$ > {tmp_path}/pid; kill -9 $PPID; sleep 60", monkeypatch)
     (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
+    assert not runs((tmp_path / "pid").read_text().strip())  # nor does what it had started
     assert row.status == "crashed"
     assert "SIGKILL" in row.reason
     assert row.before is not None
+
+
+def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
+    plan: Plan, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither files of a run in progress, nor those of a run whose row was deleted to run it again."""
+    peer(tmp_path / "python", "exit 4", monkeypatch)
+    out = tmp_path / "out"
+    left = out / f"{WORK}999999999" / "generated__one__given__ants"
+    left.mkdir(parents=True)
+    (left / "warped.csv").write_text(",X,Y\n0,1,2\n")
+    (out / SETUP).write_bytes((done / SETUP).read_bytes())
+    earlier = [out / place for place in places(Row("generated", "one", "given", "ants", "ok")).values()]
+    for path in earlier:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("earlier")
+    (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), out)
+    assert row.status == "failed"
+    assert [path.read_bytes()[:7] == b"earlier" for path in earlier if path.exists()] == [False]  # before.jpg
+    assert not list(out.glob(f"{WORK}*"))
+
+
+def test_cases_may_be_added_to_a_data_set(plan: Plan, finished: Path) -> None:
+    before = read_rows(finished)
+    rows = run(replace(plan, methods=("identity",), kinds=("given",), both_directions=True), finished)
+    assert [row.case for row in rows] == ["one", "one reversed"]
+    assert read_rows(finished)[: len(before)] == before
+
+
+def test_slides_are_named_from_their_data_set(plan: Plan, pairs_csv: Path, tmp_path: Path) -> None:
+    rows = run(replace(plan, methods=("identity",), roots={"generated": pairs_csv.parent}), tmp_path / "out")
+    assert [(row.fixed, row.moving) for row in rows[:1]] == [("a.png", "b.png")]
+    assert rows[1].fixed == "a.png"
+    assert rows[1].moving.startswith("hard-00: ")
+
+
+def test_a_peer_that_is_not_in_its_environment_is_told_before_anything_runs(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", str(tmp_path / "python"))
+    with pytest.raises(InputError, match=r"no ants there.*antspyx"):
+        run(replace(plan, methods=("identity", "ants")), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_users_own_method_is_measured_like_others(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+from stainbridge.evaluate.methods.presets import corner_on_corner
+
+def corners(fixed, moving):
+    return corner_on_corner(fixed.frame, moving.frame)
+
+def nothing(fixed, moving):
+    return None
+"""
+    (tmp_path / "laboratory.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    own = replace(plan, methods=("identity", "laboratory:corners", "laboratory:nothing"), kinds=("given",))
+    identity, corners, nothing = run(own, tmp_path / "out")
+    assert corners.after == identity.after
+    assert (nothing.status, nothing.reason) == ("failed", "the method gave up")
+    with pytest.raises(InputError, match="no such function"):
+        run(replace(own, methods=("laboratory:magic",)), tmp_path / "other")
+    with pytest.raises(InputError, match="cannot import"):
+        run(replace(own, methods=("nowhere_at_all:magic",)), tmp_path / "other")
 
 
 def test_a_peer_that_gives_up_is_failed(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +271,7 @@ def test_a_process_that_cannot_start_is_our_bug_and_no_row(
     with pytest.raises(RuntimeError, match="broken installation"):
         run(replace(plan, kinds=("given",)), tmp_path / "out")
     assert read_rows(tmp_path / "out") == []
-    assert not (tmp_path / "out" / WORK).exists()
+    assert not list((tmp_path / "out").glob(f"{WORK}*"))
 
 
 def test_a_map_to_nowhere_is_failed(plan: Plan, tmp_path: Path) -> None:
@@ -223,7 +302,7 @@ def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: Plan, tmp_path
     with pytest.raises(KeyboardInterrupt):
         run(replace(plan, kinds=("given",), workers=1), tmp_path / "out", interrupt)
     assert len(read_rows(tmp_path / "out")) == 1
-    assert not (tmp_path / "out" / WORK).exists()
+    assert not list((tmp_path / "out").glob(f"{WORK}*"))
     assert len(run(replace(plan, kinds=("given",)), tmp_path / "out")) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,10 @@ def test_every_method_has_a_name_and_settings() -> None:
 
 
 def test_a_missing_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(elastix, "find_spec", lambda name: None)
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(elastix, "distribution", missing)
     with pytest.raises(MissingExtraError, match=r"stainbridge\[peers\]"):
         elastix.check()
 

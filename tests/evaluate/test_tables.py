@@ -13,8 +13,8 @@ import pytest
 
 from stainbridge.evaluate.curves import LEFT, WIDTH, chart
 from stainbridge.evaluate.job import Row
-from stainbridge.evaluate.page import PAGE, cards, write_page
-from stainbridge.evaluate.summary import summarise
+from stainbridge.evaluate.page import MOST_CARDS, PAGE, cards, write_page
+from stainbridge.evaluate.summary import scored, summarise
 from stainbridge.evaluate.tables import write_results, write_submissions
 from stainbridge.metrics.landmarks import Spread
 
@@ -27,7 +27,7 @@ def row(case: str, method: str, after: float | None, *, start: str = "given", be
     return Row(
         "set", case, start, method, "ok" if after is not None else "failed", "" if after is not None else "lost <it>",
         80, spread(before), None if after is None else spread(after), 0.0 if after is None else 0.9, seconds=2.0,
-        cpu_s=3.5, peak_mb=100.0, fixed=f"/data/set/images/{case}/he.jpg", moving=f"/data/set/images/{case}/ki67.jpg",
+        cpu_s=3.5, peak_mb=100.0, fixed=f"images/{case}/he.jpg", moving=f"images/{case}/ki67.jpg",
         fixed_size=(400, 300),
     )  # fmt: skip
 
@@ -73,6 +73,19 @@ def test_a_row_survives_the_disk() -> None:
         assert Row.from_dict(item.to_dict()) == item
 
 
+def test_a_run_that_died_before_its_landmarks_were_read_counts_as_unregistered() -> None:
+    died = replace(ROWS[3], before=None, landmarks=0, status="crashed")
+    good = summarise([*ROWS[:3], died, *ROWS[4:]])[1]
+    assert good == summarise(ROWS)[1]
+    assert scored([died]) == []  # nobody knows
+
+
+def test_runs_have_files_of_their_own() -> None:
+    names = ("a b", "a+b", "a_b", "a/b")
+    assert len({replace(ROWS[0], case=name).slug for name in names}) == len(names)
+    assert "/" not in replace(ROWS[0], case="a/b").slug
+
+
 def test_results_csv_has_a_line_for_every_run(tmp_path: Path) -> None:
     write_results(tmp_path / "results.csv", ROWS)
     with (tmp_path / "results.csv").open() as file:
@@ -85,8 +98,9 @@ def test_results_csv_has_a_line_for_every_run(tmp_path: Path) -> None:
 
 def test_anhir_gets_its_table_and_the_warped_landmarks(tmp_path: Path) -> None:
     (tmp_path / "points").mkdir()
-    (tmp_path / "points" / f"{ROWS[1].slug}.csv").write_text(",X,Y\n0,1.0,2.0\n")
-    write_submissions(tmp_path, [*ROWS, replace(ROWS[0], start="hard-00")], {"set": Path("/data/set")})
+    for item in (ROWS[1], ROWS[3]):  # the second one failed, its points are of an earlier try
+        (tmp_path / "points" / f"{item.slug}.csv").write_text(",X,Y\n0,1.0,2.0\n")
+    write_submissions(tmp_path, [*ROWS, replace(ROWS[0], start="hard-00")])
     with (tmp_path / "anhir" / "set" / "good" / "registration-results.csv").open() as file:
         first, second, _ = csv.DictReader(file)
     assert first[""] == "1"
@@ -116,6 +130,15 @@ def test_the_worst_cases_come_first_and_the_worst_method_on_each() -> None:
     assert [card.title for card in shown] == ["set / 2", "set / 3", "set / 1"]
     assert [shot.method for shot in shown[1].shots] == ["identity", "good"]
     assert shown[0].worst == (0.3, 0.3)
+
+
+def test_of_many_cases_the_worst_of_every_method_are_shown() -> None:
+    """A case one method lost and the others did not is on the page, too."""
+    lost = row("lost", "good", 0.5), row("lost", "identity", 0.1), row("lost", "other", 0.0001)
+    many = [row(f"n{n}", name, 0.2) for n in range(2 * MOST_CARDS) for name in ("identity", "good", "other")]
+    shown = cards(Path("nowhere"), [*many, *lost], ["identity", "good", "other"])
+    assert len(shown) == MOST_CARDS
+    assert "set / lost" in {card.title for card in shown}
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:

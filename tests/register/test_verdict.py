@@ -40,11 +40,14 @@ def test_the_curves_that_are_shipped_rise_and_the_bound_is_above_the_median() ->
     assert set(shipped.weights) <= set(measures(GOOD))
 
 
-@pytest.mark.parametrize("name", ["share", "lead", "edges", "sharpness", "affine_share", "overlap"])
-def test_better_evidence_never_makes_it_worse(name: str) -> None:
+@pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share"])
+def test_better_evidence_makes_it_better(name: str) -> None:
+    """The index, the log-odds of a bad one, falls with what the calibration that is shipped goes by."""
     rising = [replace(WRONG, **{name: value}) for value in np.linspace(getattr(WRONG, name), getattr(GOOD, name), 9)]
     indices = [calibrated().index_of(evidence) for evidence in rising]
-    assert indices == sorted(indices, reverse=getattr(GOOD, name) > getattr(WRONG, name))
+    falling = indices if getattr(GOOD, name) > getattr(WRONG, name) else indices[::-1]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[0] - falling[-1] > 0.05
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,14 @@ def test_bending_far_does_not_speak_against_a_registration() -> None:
 
 def test_sections_that_hardly_overlap_have_failed() -> None:
     assert calibrated()(replace(GOOD, overlap=MIN_OVERLAP - 0.01)).status == "failed"
+
+
+@pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share", "overlap"])
+@pytest.mark.parametrize("evidence", [GOOD, WRONG])
+def test_what_cannot_be_measured_speaks_for_nothing(name: str, evidence: Evidence) -> None:
+    found = calibrated()(replace(evidence, **{name: float("nan")}))
+    assert (found.status, found.predicted_rtre) == ("failed", calibrated().median[-1])
+    assert found.bound_rtre == calibrated().bound[-1]
 
 
 def test_placements_that_do_not_stand_out_leave_doubt() -> None:

@@ -57,14 +57,13 @@ def landmarks(
     """
     from stainbridge.datasets.layouts import read_data_set
     from stainbridge.evaluate.benchmark import run
-    from stainbridge.evaluate.tables import write_submissions
+    from stainbridge.evaluate.ledger import read_rows
 
     data_sets = by_name([read_data_set(path) for path in data])
     plan = _plan(data_sets, methods, start_kinds, n_starts, both, timeout, workers, seed)
     with progress_bar() as progress:
-        rows = run(plan, out, progress)
-    write_submissions(out, rows, {name: data_set.root for name, data_set in data_sets.items()})
-    _report(out, rows, _command(data, plan, out), json)
+        run(plan, out, progress)
+    _report(out, read_rows(out), _command(data, plan, out), json)
 
 
 @app.command("join")
@@ -75,8 +74,9 @@ def join(
 ) -> None:
     """Put benchmark folders into one: methods run on several machines or days, in one table and on one page.
 
-    They must have seed, hard starts, time limit, version and landmarks in common. A run that stands in several is
-    taken from the first. `benchmark landmarks` goes on in the joined folder.
+    They must have seed, hard starts, time limit, version, settings of methods and landmarks in common. A run that
+    stands in several is taken from the first. `benchmark landmarks` goes on in the joined folder. A folder whose
+    benchmark still runs can be joined, too, for a look at what there is.
 
     \b
     Example:
@@ -85,17 +85,18 @@ def join(
     from stainbridge.evaluate.join import join as join_folders
 
     rows = join_folders(folders, out)
-    words = ["stainbridge", "benchmark", "join", *(path.name for path in folders), "--out", out.name]
+    words = ["stainbridge", "benchmark", "join", *map(str, folders), "--out", str(out)]
     _report(out, rows, shlex.join(words), json)
 
 
 def _report(out: Path, rows: list[Row], command: str, json: bool) -> None:
-    """The table of all rows, the page, and the summary on the terminal."""
+    """All rows of a folder: tables, submissions, the page, and the summary on the terminal."""
     from stainbridge.evaluate.page import PAGE, write_page
     from stainbridge.evaluate.summary import summarise
-    from stainbridge.evaluate.tables import RESULTS, write_results
+    from stainbridge.evaluate.tables import RESULTS, write_results, write_submissions
 
     write_results(out / RESULTS, rows)
+    write_submissions(out, rows)
     write_page(out, rows, command)
     _say_troubles(rows)
     summaries = summarise(rows)
@@ -128,7 +129,8 @@ def _plan(
     from stainbridge.evaluate.benchmark import Plan
 
     cases = {name: data_set.cases for name, data_set in data_sets.items()}
-    return Plan(cases, _listed(methods), _kinds(start_kinds), n_starts, seed, timeout, workers, both)
+    roots = {name: data_set.root for name, data_set in data_sets.items()}
+    return Plan(cases, _listed(methods), _kinds(start_kinds), n_starts, seed, timeout, workers, both, roots)
 
 
 def _kinds(text: str) -> tuple[StartKind, ...]:
@@ -150,12 +152,12 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _command(data: list[Path], plan: Plan, out: Path) -> str:
-    words = ["stainbridge", "benchmark", "landmarks", *(path.name or str(path) for path in data)]
+    words = ["stainbridge", "benchmark", "landmarks", *map(str, data)]
     words += ["--methods", ",".join(plan.methods), "--starts", ",".join(plan.kinds)]
     if "hard" in plan.kinds:
         words += ["--n-starts", str(plan.hard_starts), "--seed", str(plan.seed)]
     words += ["--both-directions"] if plan.both_directions else []
-    return shlex.join([*words, "--timeout", f"{plan.timeout_s:g}", "--out", out.name])
+    return shlex.join([*words, "--timeout", f"{plan.timeout_s:g}", "--out", str(out)])
 
 
 def _say_troubles(rows: list[Row]) -> None:

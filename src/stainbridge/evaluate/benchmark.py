@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stainbridge.errors import InputError
@@ -19,7 +19,8 @@ from stainbridge.slides.case import Case
 class Plan:
     """What to run: cases by the name of their data set, methods by name, kinds of starts.
 
-    `both_directions` also registers every pair the other way round.
+    `both_directions` also registers every pair the other way round; `roots` are the folders of data sets, which rows
+    name slides in.
     """
 
     data_sets: Mapping[str, Sequence[Case]]
@@ -30,6 +31,7 @@ class Plan:
     timeout_s: float = 600.0
     workers: int = 1
     both_directions: bool = False
+    roots: Mapping[str, Path] = field(default_factory=dict)
 
 
 def run(plan: Plan, out: Path, progress: Progress = lambda _told, _done: None) -> list[Row]:
@@ -70,7 +72,7 @@ def reverse(case: Case) -> Case:
 def _jobs(data_sets: dict[str, list[Case]], plan: Plan) -> list[Job]:
     """Case by case, start by start, so that a benchmark that is cut short has compared its methods on the same runs."""
     jobs = [
-        Job(name, case, method, start)
+        Job(name, case, method, start, plan.roots.get(name))
         for name, cases in data_sets.items()
         for case in cases
         for start in starts(plan.kinds, plan.hard_starts, plan.seed)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
+from zlib import crc32
 
 from stainbridge.evaluate.starts import Start
 from stainbridge.metrics.landmarks import CaseErrors, Spread
@@ -20,12 +22,16 @@ BEGAN = "began"
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What to run. Picklable: a case opens its slides in the process that runs it."""
+    """What to run. Picklable: a case opens its slides in the process that runs it.
+
+    `root` is the folder of the data set, where it is known.
+    """
 
     data_set: str
     case: Case
     method: str
     start: Start
+    root: Path | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -39,8 +45,9 @@ class Job:
 
 
 def slug(key: tuple[str, ...]) -> str:
-    """Names as one file name."""
-    return "__".join("".join(c if c.isalnum() or c in "-." else "_" for c in name) for name in key)
+    """Names as one file name; those that lose letters by that are told apart by a checksum."""
+    plain = "__".join("".join(c if c.isalnum() or c in "-._" else "_" for c in name) for name in key)
+    return plain if plain == "__".join(key) else f"{plain}-{crc32(repr(key).encode()):08x}"
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,9 @@ class Row:
 
     `before` and `after` are rTRE over the fixed slide's diagonal; `before` is None where no landmarks are known,
     `after` also where the method gave no result. `seconds` is the registration inside its process, reading the slides'
-    overviews included, loading libraries not; `cpu_s` what processors spent on it, all cores together; `wall_s` the
-    whole process; `peak_mb` its largest memory.
+    overviews included, loading libraries not, and the limit where it ran out of time; `cpu_s` what processors spent on
+    it, all cores together; `wall_s` the whole process; `peak_mb` its largest memory. `fixed` and `moving` are paths in
+    the data set's folder, or what a disturbed slide is.
     """
 
     data_set: str
@@ -93,6 +101,11 @@ class Row:
     def errors(self) -> CaseErrors | None:
         """For scores over cases; None where nothing is known."""
         return None if self.before is None else CaseErrors(self.before, self.after, self.robustness)
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether there is a map."""
+        return self.status in ("ok", "fallback")
 
     @property
     def success(self) -> bool:

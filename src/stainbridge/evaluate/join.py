@@ -9,12 +9,11 @@ from pathlib import Path
 from stainbridge.errors import InputError
 from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.ledger import SETUP, Ledger, merged, read_rows, read_setup
-from stainbridge.evaluate.runner import LOGS, PICTURES, POINTS
-from stainbridge.evaluate.tables import SUBMISSIONS
+from stainbridge.evaluate.runner import places
 
 
 def join(folders: Sequence[Path], out: Path) -> list[Row]:
-    """Put the runs of `folders` into `out`, with their pictures, points, logs and submissions; returns all its rows.
+    """Put the runs of `folders` into `out`, with their pictures, points and logs; returns all its rows.
 
     `out` may hold runs already, its own or some of these. A run that stands in several is taken from the first.
     Raises `InputError`, and writes nothing, for what is no benchmark folder and for folders that do not compare: other
@@ -25,21 +24,17 @@ def join(folders: Sequence[Path], out: Path) -> list[Row]:
     setup = read_setup(folders[0] / SETUP)
     for folder in folders[1:]:
         setup = merged(setup, read_setup(folder / SETUP), folder)
-    found = [read_rows(folder) for folder in folders]
+    found = [(folder, row) for folder in folders for row in read_rows(folder)]
     ledger = Ledger(out, setup)
-    for folder, rows in zip(folders, found, strict=True):
-        for part in (PICTURES, POINTS, LOGS, SUBMISSIONS):
-            _copy_new(folder / part, out / part)
-        for row in rows:
-            if row.key not in ledger.rows:
-                ledger.add(row)
+    for folder, row in found:
+        if row.key not in ledger.rows:
+            for place in places(row).values():
+                _copy_new(folder / place, out / place)
+            ledger.add(row)
     return list(ledger.rows.values())
 
 
-def _copy_new(folder: Path, out: Path) -> None:
-    """Copy what `out` does not have yet; pictures of a run that is taken from another folder stay that folder's."""
-    for path in sorted(folder.rglob("*")):
-        place = out / path.relative_to(folder)
-        if path.is_file() and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
+def _copy_new(file: Path, place: Path) -> None:
+    if file.is_file() and not place.exists():
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, place)

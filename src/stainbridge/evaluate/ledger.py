@@ -24,7 +24,7 @@ RUNS, SETUP = "runs.jsonl", "setup.json"
 class Setup:
     """What rows must have in common to stand in one table; methods and data sets may be added later.
 
-    `methods`: settings by name; `data_sets`: a digest of each set's cases and landmarks.
+    `methods`: settings by name; `data_sets`: for each set, by the name of a case, a digest of its landmarks.
     """
 
     version: str
@@ -32,7 +32,7 @@ class Setup:
     hard_starts: int
     timeout_s: float
     methods: dict[str, dict[str, Any]]
-    data_sets: dict[str, str]
+    data_sets: dict[str, dict[str, str]]
 
 
 def setup_of(
@@ -40,16 +40,15 @@ def setup_of(
 ) -> Setup:
     """The setup of a benchmark that is about to run."""
     settings: dict[str, dict[str, Any]] = json.loads(json.dumps({item.name: item.settings for item in methods}))
-    digests = {name: digest(cases) for name, cases in data_sets.items()}
+    digests = {name: {case.id: digest(case) for case in cases} for name, cases in data_sets.items()}
     return Setup(version("stainbridge"), seed, hard_starts, timeout_s, settings, digests)
 
 
-def digest(cases: Sequence[Case]) -> str:
-    """A short name for these cases: their ids and landmarks, in order."""
+def digest(case: Case) -> str:
+    """A short name for the landmarks of a case, in order."""
     sha = hashlib.sha256()
-    for case in cases:
-        sha.update(case.id.encode())
-        for points in case.landmarks or ():
+    for points in case.landmarks or (case.moving_only,):
+        if points is not None:
             sha.update(points.round(3).tobytes())
     return sha.hexdigest()[:16]
 
@@ -94,15 +93,18 @@ class Ledger:
 
 
 def merged(before: Setup, now: Setup, where: Path) -> Setup:
-    """The setup with what is new; raises `InputError` for what has changed."""
+    """The setup with methods, data sets and cases that are new; raises `InputError` for what has changed."""
     for name in ("version", "seed", "hard_starts", "timeout_s"):
         _same(name, getattr(before, name), getattr(now, name), where)
-    for group in ("methods", "data_sets"):
-        old, new = getattr(before, group), getattr(now, group)
-        for name in old.keys() & new.keys():
-            _same(f"{group[:-1].replace('_', ' ')} '{name}'", old[name], new[name], where)
-    methods, data_sets = {**before.methods, **now.methods}, {**before.data_sets, **now.data_sets}
-    return Setup(now.version, now.seed, now.hard_starts, now.timeout_s, methods, data_sets)
+    for name in before.methods.keys() & now.methods.keys():
+        _same(f"method '{name}'", before.methods[name], now.methods[name], where)
+    data_sets = dict(before.data_sets)
+    for name, cases in now.data_sets.items():
+        old = data_sets.get(name, {})
+        for case in old.keys() & cases.keys():
+            _same(f"landmarks of '{name}/{case}'", old[case], cases[case], where)
+        data_sets[name] = {**old, **cases}
+    return Setup(now.version, now.seed, now.hard_starts, now.timeout_s, {**before.methods, **now.methods}, data_sets)
 
 
 def read_rows(folder: Path) -> list[Row]:

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
+from itertools import chain, islice
 from pathlib import Path
 
 import jinja2
 import numpy as np
 
 from stainbridge.evaluate.curves import Chart, chart
-from stainbridge.evaluate.job import Row, slug
+from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.methods.registry import ABOUT
-from stainbridge.evaluate.runner import PICTURES
-from stainbridge.evaluate.summary import MethodSummary, summarise
+from stainbridge.evaluate.runner import AFTER, BEFORE, places
+from stainbridge.evaluate.summary import MethodSummary, scored, summarise
 from stainbridge.whole import whole_file
 
 PAGE = "benchmark.html"
@@ -60,17 +61,17 @@ def write_page(out: Path, rows: Sequence[Row], command: str) -> None:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = files("stainbridge.evaluate").joinpath("template.html").read_text(encoding="utf-8")
-    scored = [row for row in rows if row.before is not None]
+    known = scored(rows)
     methods = list(dict.fromkeys(row.method for row in rows))
-    shown = cards(out, scored, methods)
+    shown = cards(out, known, methods)
     content = {
-        "sections": sections(scored),
+        "sections": sections(known),
         "methods": methods,
         "about": ABOUT,
-        "cards": shown[:MOST_CARDS],
-        "left_out": len(shown[MOST_CARDS:]),
-        "troubles": [row for row in rows if row.status not in ("ok", "fallback")],
-        "unscored": len(rows) - len(scored),
+        "cards": shown,
+        "left_out": len({row.key[:3] for row in known}) - len(shown),
+        "troubles": [row for row in rows if not row.ended_well],
+        "unscored": len(rows) - len(known),
         "data_sets": list(dict.fromkeys(row.data_set for row in rows)),
         "cases": len({row.key[:2] for row in rows}),
         "runs": len(rows),
@@ -105,22 +106,29 @@ def _counted(row: Row) -> float:
 
 
 def cards(out: Path, rows: Sequence[Row], methods: Sequence[str]) -> list[Card]:
-    """Every case and start, the ones that methods did worst on (median over methods) first."""
+    """Cases and starts, the ones that methods did worst on (median over methods) first; `MOST_CARDS` at most.
+
+    Where there are more, the worst by the median and the worst of each method are shown, in turns.
+    """
     grouped: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         grouped.setdefault(row.key[:3], []).append(row)
-    ordered = sorted(grouped.values(), key=lambda group: -float(np.median([_counted(row) for row in group])))
-    return [_card(out, group, methods, pictured=n < MOST_CARDS) for n, group in enumerate(ordered)]
+    errors = {key: {row.method: _counted(row) for row in group} for key, group in grouped.items()}
+    ordered = sorted(grouped, key=lambda key: -float(np.median(list(errors[key].values()))))
+    of_methods = (sorted(ordered, key=lambda key: -errors[key].get(name, -1.0)) for name in methods)
+    in_turns = dict.fromkeys(chain.from_iterable(zip(ordered, *of_methods, strict=True)))
+    shown = set(islice(in_turns, MOST_CARDS))
+    return [_card(out, grouped[key], methods) for key in ordered if key in shown]
 
 
-def _card(out: Path, rows: Sequence[Row], methods: Sequence[str], *, pictured: bool) -> Card:
+def _card(out: Path, rows: Sequence[Row], methods: Sequence[str]) -> Card:
     by_method = {row.method: _counted(row) for row in rows}
     initial = rows[0].before.median if rows[0].before is not None else float("nan")
-    shots = [Shot(row.method, _picture(out, f"{row.slug}.after.jpg") if pictured else "", row) for row in rows]
+    shots = [Shot(row.method, _picture(out / places(row).get(AFTER, Path())), row) for row in rows]
     return Card(
         title=f"{rows[0].data_set} / {rows[0].case}",
         start=rows[0].start,
-        before=_picture(out, f"{slug(rows[0].key[:3])}.before.jpg") if pictured else "",
+        before=_picture(out / places(rows[0])[BEFORE]),
         initial=initial,
         shots=tuple(sorted(shots, key=_badness)),
         worst=tuple(by_method.get(name, -1.0) for name in methods),
@@ -131,8 +139,7 @@ def _badness(shot: Shot) -> float:
     return -_counted(shot.row)
 
 
-def _picture(out: Path, name: str) -> str:
-    path = out / PICTURES / name
+def _picture(path: Path) -> str:
     if not path.is_file():
         return ""
     return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

@@ -18,9 +18,12 @@ from pathlib import Path
 from stainbridge.evaluate.job import BEGAN, Job, Row, slug
 from stainbridge.evaluate.ledger import Ledger
 
-PICTURES, POINTS, LOGS, WORK = "pictures", "points", "logs", ".work"
+PICTURES, POINTS, LOGS = "pictures", "points", "logs"
+#: Each benchmark process has a folder of its own for runs in progress: this, and its number.
+WORK = ".work-"
 #: Opening slides and loading libraries may take so long.
 LOADING_S = 600.0
+BEFORE, AFTER, WARPED, LOG = "before.jpg", "after.jpg", "warped.csv", "log.txt"
 #: How often running processes are looked at.
 POLL_S = 0.05
 #: Libraries that size their thread pools by these; runs that share a machine share its cores.
@@ -61,10 +64,11 @@ def run_jobs(
     waiting = [job for job in jobs if job.key not in ledger.rows]
     done, total = len(jobs) - len(waiting), len(jobs)
     running: list[_Running] = []
+    work = _work_folder(out)
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                running.append(_begin(waiting.pop(0), out, workers))
+                running.append(_begin(waiting.pop(0), work, workers))
             progress(_told(running[0].job, done, total), done / total)
             for item in _ended(running, timeout_s):
                 running.remove(item)
@@ -73,24 +77,45 @@ def run_jobs(
     finally:
         for item in running:
             _end(item.process)
-        shutil.rmtree(out / WORK, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _work_folder(out: Path) -> Path:
+    """An empty folder for this process's runs; those that processes which are no more left behind are removed."""
+    for left in out.glob(f"{WORK}*"):
+        if not _alive(int(left.name.removeprefix(WORK))):
+            shutil.rmtree(left, ignore_errors=True)
+    work = out / f"{WORK}{os.getpid()}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    return work
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _told(job: Job, done: int, total: int) -> str:
     return f"{done + 1}/{total} {job.case.id} {job.start.name} {job.method}"
 
 
-def _begin(job: Job, out: Path, workers: int) -> _Running:
-    folder = out / WORK / job.slug
-    folder.mkdir(parents=True, exist_ok=True)
+def _begin(job: Job, work: Path, workers: int) -> _Running:
+    folder = (work / job.slug).resolve()
+    (folder / "tmp").mkdir(parents=True)
     (folder / "job.pkl").write_bytes(pickle.dumps(job))
-    with (folder / "log.txt").open("wb") as log:
+    with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "stainbridge.evaluate.worker", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=_environment(workers),
+            env={**_environment(workers), "TMPDIR": str(folder / "tmp")},  # what a run leaves there goes with it
             start_new_session=True,  # a peer's own processes end with it, and Ctrl-C is ours to hand on
         )
     return _Running(job, folder, process, time.perf_counter())
@@ -112,7 +137,7 @@ def _ended(running: list[_Running], timeout_s: float) -> list[_Running]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those it started."""
+    """End a process, if it still runs, and those it started."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -120,20 +145,33 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _finish(item: _Running, out: Path, timeout_s: float) -> Row:
     """The run's row; its pictures and points go to their places, its log is kept where it did not end well."""
+    _end(item.process)
     row = _row(item, timeout_s)
-    kept = {
-        "before.jpg": out / PICTURES / f"{slug(row.key[:3])}.before.jpg",  # the same for every method
-        "after.jpg": out / PICTURES / f"{row.slug}.after.jpg",
-        "warped.csv": out / POINTS / f"{row.slug}.csv",
-    }
-    if row.status not in ("ok", "fallback"):
-        kept["log.txt"] = out / LOGS / f"{row.slug}.txt"
-    for name, place in kept.items():
-        if (item.folder / name).is_file():
-            place.parent.mkdir(exist_ok=True)
-            (item.folder / name).replace(place)
+    wanted = places(row)
+    for name, place in _all_places(row).items():
+        if name in wanted and (item.folder / name).is_file():
+            (out / place).parent.mkdir(exist_ok=True)
+            (item.folder / name).replace(out / place)
+        elif name != BEFORE:  # of an earlier try, whose row was deleted
+            (out / place).unlink(missing_ok=True)
     shutil.rmtree(item.folder)
     return row
+
+
+def places(row: Row) -> dict[str, Path]:
+    """Where files of a run are kept in the benchmark's folder, by their names in the run's own."""
+    names = (BEFORE, AFTER, WARPED) if row.ended_well else (BEFORE, LOG)
+    return {name: place for name, place in _all_places(row).items() if name in names}
+
+
+def _all_places(row: Row) -> dict[str, Path]:
+    """The picture of the start is the same for every method."""
+    return {
+        BEFORE: Path(PICTURES, f"{slug(row.key[:3])}.before.jpg"),
+        AFTER: Path(PICTURES, f"{row.slug}.after.jpg"),
+        WARPED: Path(POINTS, f"{row.slug}.csv"),
+        LOG: Path(LOGS, f"{row.slug}.txt"),
+    }
 
 
 def _row(item: _Running, timeout_s: float) -> Row:
@@ -144,13 +182,14 @@ def _row(item: _Running, timeout_s: float) -> Row:
     row = Row.from_dict(json.loads((item.folder / "row.json").read_text()))
     row = replace(row, wall_s=time.perf_counter() - item.started)
     if item.out_of_time:
-        return replace(row, status="timeout", reason=f"no result after {timeout_s:g} s")
+        reason = f"no result after {timeout_s:g} s"
+        return replace(row, status="timeout", reason=reason, after=None, robustness=0.0, seconds=timeout_s)
     if code != 0:
-        return replace(row, status="crashed", reason=_last_words(item.folder, code))
+        return replace(row, status="crashed", reason=_last_words(item.folder, code), after=None, robustness=0.0)
     return row
 
 
 def _last_words(folder: Path, code: int) -> str:
-    said = [line.strip() for line in (folder / "log.txt").read_text(errors="replace").splitlines() if line.strip()]
+    said = [line.strip() for line in (folder / LOG).read_text(errors="replace").splitlines() if line.strip()]
     ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
     return f"{ended}: {said[-1][:200]}" if said else ended

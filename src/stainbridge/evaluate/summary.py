@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,14 +33,30 @@ class MethodSummary:
 
 def summarise(rows: Sequence[Row]) -> list[MethodSummary]:
     """A summary for each kind of start and method, in the order of the rows."""
-    scored = [row for row in rows if row.before is not None]
+    known = scored(rows)
     return [
         _summary(method, kind, [row for row in of_kind if row.method == method], ranks.get(method))
-        for kind in _in_order(row.kind for row in scored)
-        for of_kind in [[row for row in scored if row.kind == kind]]
+        for kind in _in_order(row.kind for row in known)
+        for of_kind in [[row for row in known if row.kind == kind]]
         for ranks in [_ranks(of_kind)]
         for method in _in_order(row.method for row in of_kind)
     ]
+
+
+def scored(rows: Sequence[Row]) -> list[Row]:
+    """Those whose landmarks are known.
+
+    A run that died before it got that far has them from another method's run of the same start, so that it counts as
+    unregistered there, too.
+    """
+    known = {row.key[:3]: row for row in rows if row.before is not None}
+    found = []
+    for row in rows:
+        other = known.get(row.key[:3])
+        if row.before is None and other is not None:
+            row = replace(row, before=other.before, landmarks=other.landmarks)
+        found += [row] if row.before is not None else []
+    return found
 
 
 def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) -> MethodSummary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -65,47 +64,46 @@ def _number(row: Row, when: str, part: str) -> float | None:
     return None if spread is None else float(getattr(spread, part))
 
 
-def write_submissions(out: Path, rows: Sequence[Row], roots: dict[str, Path]) -> None:
+def write_submissions(out: Path, rows: Sequence[Row]) -> None:
     """For each data set and method ANHIR's table of results and the warped landmark files it names.
 
     Borovec et al. 2020. Slides as given only; without a result the landmarks column is empty, which ANHIR counts as
-    unregistered. `roots` are the data sets' folders: paths in the table are relative to them.
+    unregistered. Paths in the table are those in the data set's folder.
     """
     given = [row for row in rows if row.kind == "given"]
     for data_set, method in dict.fromkeys((row.data_set, row.method) for row in given):
         folder = out / SUBMISSIONS / data_set / method
         (folder / "landmarks").mkdir(parents=True, exist_ok=True)
         own = [row for row in given if (row.data_set, row.method) == (data_set, method)]
-        lines = [_submitted(row, out, folder, roots[data_set]) for row in own]
+        lines = [_submitted(row, out, folder) for row in own]
         _write_csv(folder / SUBMISSION, ANHIR_COLUMNS, lines)
 
 
-def _submitted(row: Row, out: Path, folder: Path, root: Path) -> list[Any]:
-    source, target = (_relative(path, root) for path in (row.moving, row.fixed))
+def _submitted(row: Row, out: Path, folder: Path) -> list[Any]:
+    # Without the folder ANHIR keeps all images in.
+    source, target = (path.removeprefix("dataset_ANHIR/").removeprefix("images/") for path in (row.moving, row.fixed))
     name = f"{slug((row.case,))}.csv"
     warped = out / POINTS / f"{row.slug}.csv"
-    if warped.is_file():
+    found = row.ended_well and warped.is_file()
+    if found:
         shutil.copyfile(warped, folder / "landmarks" / name)
     width, height = row.fixed_size
     return [
         row.case,
         source,
-        Path(source).with_suffix(".csv").as_posix(),
+        _csv_beside(source),
         target,
-        Path(target).with_suffix(".csv").as_posix(),
+        _csv_beside(target),
         f"({height}, {width})",
         f"{float(np.hypot(width, height)):.1f}",
         "training" if row.before is not None else "evaluation",
-        f"landmarks/{name}" if warped.is_file() else "",
+        f"landmarks/{name}" if found else "",
         "" if row.seconds is None else f"{row.seconds / 60:.5f}",
     ]
 
 
-def _relative(path: str, root: Path) -> str:
-    """The slide's path in its data set, without the folder ANHIR keeps all images in."""
-    if not path:
-        return ""
-    return Path(os.path.relpath(path, root)).as_posix().removeprefix("dataset_ANHIR/").removeprefix("images/")
+def _csv_beside(path: str) -> str:
+    return Path(path).with_suffix(".csv").as_posix() if path else ""
 
 
 def _write_csv(path: Path, header: Sequence[str], lines: Iterable[Iterable[Any]]) -> None:

@@ -7,6 +7,7 @@ kills the process in between leaves the last one.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import sys
 from contextlib import ExitStack
@@ -59,7 +60,7 @@ def main(folder: Path) -> None:
             scene = _scene(job, opened)
         except InputError as error:
             return _write(folder, replace(row, status="unreadable", reason=str(error)))
-        row = _with_scene(row, scene)
+        row = _with_scene(row, scene, job.root)
         _write(folder, row)
         write_overlay(folder / "before.jpg", scene.fixed, scene.moving, scene.unregistered)
         align = method(job.method).load()
@@ -80,6 +81,8 @@ def _scene(job: Job, opened: ExitStack) -> Scene:
     to_warp = np.zeros((0, 2)) if to_warp is None else to_warp
     if job.start.kind == "hard":
         moving, to_warp, kept = hard_start(moving, to_warp, job.start, f"{job.data_set}/{job.case.id}")
+        if not kept.any():
+            raise InputError("no landmark is left on the cropped slide", where=f"{job.case.id}, {job.start.name}")
         marks = None if marks is None else (marks[0][kept], to_warp)
     if marks is None:
         return Scene(fixed, moving, None, to_warp)
@@ -102,13 +105,20 @@ def _measured(align: Align, scene: Scene) -> Alignment:
     return replace(alignment, seconds=seconds, cpu_s=cpu_s, peak_mb=peak_mb())
 
 
-def _with_scene(row: Row, scene: Scene) -> Row:
-    fixed, moving = scene.fixed.info.path, scene.moving.info.path
+def _with_scene(row: Row, scene: Scene, root: Path | None) -> Row:
+    fixed, moving = _place(scene.fixed.info.path, root), scene.moving.info.path
+    if row.kind == "given":
+        moving = _place(moving, root)
     row = replace(row, fixed=fixed, moving=moving, fixed_size=(scene.fixed.frame.width, scene.fixed.frame.height))
     if scene.landmarks is None:
         return row
     before = _rtre(scene.unregistered, *scene.landmarks)
     return replace(row, landmarks=len(before), before=spread(before))
+
+
+def _place(path: str, root: Path | None) -> str:
+    """Where a slide is in its data set's folder."""
+    return path if root is None or not path else Path(os.path.relpath(path, root)).as_posix()
 
 
 def _with_alignment(row: Row, alignment: Alignment) -> Row:

@@ -69,8 +69,13 @@ class Calibration:
     bound: tuple[float, ...]
 
     def __call__(self, evidence: Evidence) -> Verdict:
-        """`ok`, `fallback` where an error beyond `TOLERABLE_RTRE` cannot be ruled out, `failed` where it is likely."""
+        """`ok`, `fallback` where an error beyond `TOLERABLE_RTRE` cannot be ruled out, `failed` where it is likely.
+
+        Evidence that is not a number speaks for nothing: `failed`.
+        """
         index = self.index_of(evidence)
+        if not np.isfinite([index, evidence.overlap]).all():
+            return Verdict("failed", "what would speak for it cannot be measured", self.median[-1], self.bound[-1])
         expected, bound = (
             float(np.exp(np.interp(index, self.index, np.log(curve)))) for curve in (self.median, self.bound)
         )

@@ -5,7 +5,7 @@ Klein et al. 2010, "elastix: a toolbox for intensity-based medical image registr
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -39,8 +39,10 @@ SETTINGS: dict[str, Any] = {
 
 def check() -> None:
     """Raises `MissingExtraError` where itk-elastix is not installed."""
-    if find_spec("itk") is None:
-        raise MissingExtraError("the method 'elastix'", "itk-elastix", "peers")
+    try:
+        distribution("itk-elastix")
+    except PackageNotFoundError:
+        raise MissingExtraError("the method 'elastix'", "itk-elastix", "peers") from None
 
 
 def elastix() -> Align:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -26,11 +27,18 @@ GRID_PX = 256
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer's name, the script of ours that runs in its environment, and how to make that environment."""
+    """A peer's name, which is its module's, the script of ours that runs in its environment, and how to make that."""
 
     name: str
     script: str
     install: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its results depend on: how it is called, and which version of it."""
+        text = files("stainbridge.evaluate").joinpath("peers", self.script).read_bytes()
+        digest = hashlib.sha256(text).hexdigest()[:16]
+        return {"working_px": WORKING_PX, "script": digest, "install": self.install}
 
     @property
     def variable(self) -> str:
@@ -50,6 +58,13 @@ class Peer:
             raise InputError("no such Python", where=f"{self.variable}={named}", remedy=self.install)
         return Path(named)
 
+    def check(self) -> None:
+        """Raises `InputError` where its Python, or the peer in that, is missing."""
+        python = self.python()
+        asked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({self.name!r}) is None)"
+        if subprocess.run([python, "-c", asked], capture_output=True, check=False).returncode != 0:
+            raise InputError(f"no {self.name} there", where=f"{self.variable}={python}", remedy=self.install)
+
 
 PEERS = {
     peer.name: peer
@@ -67,20 +82,12 @@ PEERS = {
         Peer(
             "deeperhistreg",
             "run_deeperhistreg.py",
-            "python -m venv deeperhistreg-env && deeperhistreg-env/bin/pip install deeperhistreg torch torchvision"
-            " scipy pandas matplotlib opencv-python-headless pillow scikit-image SimpleITK einops pyvips pyvips-binary",
+            "python -m venv deeperhistreg-env && deeperhistreg-env/bin/pip install deeperhistreg==1.0.1 torch"
+            " torchvision scipy pandas matplotlib opencv-python-headless pillow scikit-image SimpleITK einops"
+            " pyvips pyvips-binary",
         ),
     )
 }
-
-
-def check(name: str) -> Callable[[], None]:
-    """Raises `InputError` where the peer's environment is missing."""
-
-    def checked() -> None:
-        PEERS[name].python()
-
-    return checked
 
 
 def external(name: str) -> Align:

@@ -19,6 +19,8 @@ RATIO = 0.8
 RANSAC_PX = 5.0
 #: OpenCV's tutorial on feature matching asks for as many.
 MIN_MATCHES = 10
+#: What both depend on.
+FEATURES = {"working_px": WORKING_PX, "most_features": MOST_FEATURES, "ransac_px": RANSAC_PX, "matches": MIN_MATCHES}
 
 Matches = Sequence[cv2.DMatch]
 Match = Callable[[Any, Any], Matches]

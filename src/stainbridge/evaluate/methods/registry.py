@@ -1,4 +1,4 @@
-"""The methods by name."""
+"""The methods by name: those that come with stainbridge, and a user's own as MODULE:FUNCTION."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from functools import partial
 from stainbridge.errors import InputError
 from stainbridge.evaluate.methods import elastix, external
 from stainbridge.evaluate.methods.alignment import Align, Method
-from stainbridge.evaluate.methods.features import orb, sift
+from stainbridge.evaluate.methods.features import FEATURES, RATIO, orb, sift
 from stainbridge.evaluate.methods.intensity import IntensitySettings, intensity
 from stainbridge.evaluate.methods.learned import LEARNED, settings_of, weights_of
+from stainbridge.evaluate.methods.own import own
 from stainbridge.evaluate.methods.presets import configured, identity, preset
 from stainbridge.register.config import PRESETS
 
@@ -39,8 +40,11 @@ ABOUT = {
 
 def method(name: str) -> Method:
     """The method of that name; raises `InputError` for one that does not exist."""
+    if ":" in name:
+        return own(name)
     if name not in ABOUT:
-        raise InputError("no such method", where=name, expected=", ".join(ABOUT))
+        expected = f"{', '.join(ABOUT)}, or your own as MODULE:FUNCTION"
+        raise InputError("no such method", where=name, expected=expected)
     return _METHODS[name]()
 
 
@@ -67,8 +71,8 @@ def _elastix() -> Method:
 
 
 def _external(name: str) -> Method:
-    settings = {"working_px": external.WORKING_PX, "install": external.PEERS[name].install}
-    return Method(name, ABOUT[name], partial(external.external, name), external.check(name), settings)
+    peer = external.PEERS[name]
+    return Method(name, ABOUT[name], partial(external.external, name), peer.check, peer.settings)
 
 
 def _nothing_missing() -> None:
@@ -79,8 +83,8 @@ _METHODS: dict[str, Callable[[], Method]] = {
     "identity": partial(_plain, "identity", identity),
     **{name: partial(_preset, name) for name in PRESETS},
     **{name: partial(_learned, name) for name in LEARNED},
-    "sift": partial(_plain, "sift", sift),
-    "orb": partial(_plain, "orb", orb),
+    "sift": partial(_plain, "sift", sift, **FEATURES, ratio=RATIO),
+    "orb": partial(_plain, "orb", orb, **FEATURES),
     "simpleitk-affine": partial(_intensity, "simpleitk-affine", False),
     "simpleitk-bspline": partial(_intensity, "simpleitk-bspline", True),
     "elastix": _elastix,
