@@ -106,16 +106,8 @@ def real(preset: str, root: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
     return ((plan, partial(make, plan)) for plan in real_plans(preset, readers))
 
 
-COLUMNS = (
-    "key",
-    "source",
-    "kind",
-    "preset",
-    "rtre",
-    "seconds",
-    "rejected",
-    *(field.name for field in fields(Evidence)),
-)
+EVIDENCE = tuple(field.name for field in fields(Evidence))
+COLUMNS = ("key", "source", "kind", "preset", "rtre", "seconds", "rejected", *EVIDENCE)
 
 
 def add(path: Path, row: Row) -> None:
@@ -136,7 +128,7 @@ def rows_of(path: Path) -> list[Row]:
 
 
 def _row(entry: dict[str, str]) -> Row:
-    seen = {field.name: entry[field.name] for field in fields(Evidence)}
+    seen = {name: entry[name] for name in EVIDENCE}
     evidence = Evidence(**{name: float(value) for name, value in seen.items()}) if seen["share"] else None
     key, source, kind, preset = (entry[name] for name in COLUMNS[:4])
     rejected = entry["rejected"] == "1"

@@ -48,8 +48,8 @@ def landmarks(
 
     Data sets: pairs.csv, ANHIR, ACROBAT, HyReCo. Methods: identity, fast, default, accurate, sift, orb,
     simpleitk-affine, simpleitk-bspline, elastix (pip install 'stainbridge[peers]'); ants, valis, deeperhistreg run in
-    environments of their own, whose Python STAINBRIDGE_ANTS_PYTHON and so on name. DIR receives results.csv,
-    benchmark.html and ANHIR submissions. Run again, it goes on where it stopped.
+    environments of their own, whose Python STAINBRIDGE_ANTS_PYTHON and so on name; MODULE:FUNCTION is your own.
+    DIR receives results.csv, benchmark.html and ANHIR submissions. Run again, it goes on where it stopped.
 
     \b
     Example:
