@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,8 +45,8 @@ def finished(done: Path, tmp_path: Path) -> Path:
 
 
 def peer(path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a shell script stand for the Python of ANTs' environment; asked whether ANTs is there it says so."""
-    path.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then exit 0; fi\n{script}\n')
+    """Let a shell script stand for the Python of ANTs' environment; asked whether ANTs can be used it says so."""
+    path.write_text(f'#!/bin/sh\nif [ "$2" = --check ]; then exit 0; fi\n{script}\n')
     path.chmod(0o755)
     monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", str(path))
 
@@ -213,13 +214,11 @@ def test_slides_are_named_from_their_data_set(plan: Plan, pairs_csv: Path, tmp_p
     assert rows[1].moving.startswith("hard-00: ")
 
 
-def test_a_peer_that_is_not_in_its_environment_is_told_before_anything_runs(
+def test_what_a_peer_lacks_is_told_before_anything_runs(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "python").write_text("#!/bin/sh\nexit 1\n")
-    (tmp_path / "python").chmod(0o755)
-    monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", str(tmp_path / "python"))
-    with pytest.raises(InputError, match=r"no ants there.*antspyx"):
+    monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", sys.executable)
+    with pytest.raises(InputError, match=r"ants cannot be used; got ModuleNotFoundError: .*'ants'.*antspyx"):
         run(replace(plan, methods=("identity", "ants")), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

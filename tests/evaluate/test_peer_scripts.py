@@ -15,6 +15,7 @@ import PIL.Image
 import pytest
 
 from stainbridge.evaluate.methods.external import PEERS
+from stainbridge.evaluate.peers.exchange import CHECK
 
 SCRIPTS = Path(__file__).parents[2] / "src" / "stainbridge" / "evaluate" / "peers"
 #: Middles of the squares, pixel indices (x, y); sizes of the pictures (width, height).
@@ -106,13 +107,36 @@ ENVIRONMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", list(PEERS))
-def test_fixed_points_go_to_the_moving_picture(name: str, tmp_path: Path) -> None:
-    environment, folder = tmp_path / "environment", tmp_path / "run"
-    folder.mkdir()
+def call(name: str, argument: str, environment: Path) -> subprocess.CompletedProcess[str]:
+    """Run a peer's script with a folder of modules as its environment."""
+    return subprocess.run(
+        [sys.executable, str(SCRIPTS / PEERS[name].script), argument],
+        env={"PYTHONPATH": str(environment), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def stand_ins(name: str, environment: Path) -> Path:
     for file, text in {"middle.py": MIDDLE, **ENVIRONMENTS[name]}.items():
         (environment / file).parent.mkdir(parents=True, exist_ok=True)
         (environment / file).write_text(text)
+    return environment
+
+
+@pytest.mark.parametrize("name", list(PEERS))
+def test_a_check_imports_all_that_is_needed(name: str, tmp_path: Path) -> None:
+    assert call(name, CHECK, stand_ins(name, tmp_path / "all")).returncode == 0
+    missing = call(name, CHECK, tmp_path)
+    assert missing.returncode == 1
+    assert "ModuleNotFoundError" in missing.stderr
+
+
+@pytest.mark.parametrize("name", list(PEERS))
+def test_fixed_points_go_to_the_moving_picture(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
     for side, at, (width, height) in zip(("fixed", "moving"), (FIXED, MOVING), SIZES, strict=True):
         picture = np.full((height, width, 3), 255, np.uint8)
         x, y = at.astype(int)
@@ -120,13 +144,7 @@ def test_fixed_points_go_to_the_moving_picture(name: str, tmp_path: Path) -> Non
         PIL.Image.fromarray(picture).save(folder / f"{side}.png")
     points = np.array([[10.0, 12.0], [30.0, 40.0], [51.25, 33.5]])
     np.save(folder / "points.npy", points)
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS / PEERS[name].script), str(folder)],
-        env={"PYTHONPATH": str(environment), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = call(name, str(folder), stand_ins(name, tmp_path / "environment"))
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(folder / "moved.npy"), points + MOVING - FIXED, atol=1e-4)
     measured = json.loads((folder / "measured.json").read_text())

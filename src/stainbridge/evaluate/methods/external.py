@@ -18,6 +18,7 @@ import PIL.Image
 from stainbridge.errors import InputError
 from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
 from stainbridge.evaluate.methods.views import grey_view, rgb, transform_from_samples
+from stainbridge.evaluate.peers.exchange import CHECK
 from stainbridge.slides.slide import Slide
 
 WORKING_PX = 1024
@@ -59,11 +60,18 @@ class Peer:
         return Path(named)
 
     def check(self) -> None:
-        """Raises `InputError` where its Python, or the peer in that, is missing."""
+        """Raises `InputError` where its Python, or something the peer imports, is missing there."""
         python = self.python()
-        asked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({self.name!r}) is None)"
-        if subprocess.run([python, "-c", asked], capture_output=True, check=False).returncode != 0:
-            raise InputError(f"no {self.name} there", where=f"{self.variable}={python}", remedy=self.install)
+        done = self.call(python, CHECK)
+        if done.returncode != 0:
+            where = f"{self.variable}={python}"
+            raise InputError(f"{self.name} cannot be used", where=where, got=_last_words(done), remedy=self.install)
+
+    def call(self, python: Path, argument: str) -> subprocess.CompletedProcess[str]:
+        """Run our script there, with a folder or `CHECK`."""
+        with as_file(files("stainbridge.evaluate") / "peers") as scripts:
+            command = [str(python), str(scripts / self.script), argument]
+            return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 PEERS = {
@@ -84,7 +92,7 @@ PEERS = {
             "run_deeperhistreg.py",
             "python -m venv deeperhistreg-env && deeperhistreg-env/bin/pip install deeperhistreg==1.0.1 torch"
             " torchvision scipy pandas matplotlib opencv-python-headless pillow scikit-image SimpleITK einops"
-            " pyvips pyvips-binary",
+            " pyvips pyvips-binary openslide-python openslide-bin",
         ),
     )
 }
@@ -108,13 +116,14 @@ def _run(peer: Peer, python: Path, folder: Path, fixed: Slide, moving: Slide) ->
     for side, slide in (("fixed", fixed), ("moving", moving)):
         PIL.Image.fromarray(rgb(slide.read(slide.frame.fit(WORKING_PX)))).save(folder / f"{side}.png")
     np.save(folder / "points.npy", views[0].frame.to_px(grid.centres_um()) - 0.5)
-    with as_file(files("stainbridge.evaluate") / "peers") as scripts:
-        done = subprocess.run(
-            [str(python), str(scripts / peer.script), str(folder)], capture_output=True, text=True, check=False
-        )
+    done = peer.call(python, str(folder))
     if done.returncode != 0:
-        said = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
-        return failed(f"{peer.name} ended with {done.returncode}: {said[-1] if said else 'and said nothing'}")
+        return failed(f"{peer.name} ended with {done.returncode}: {_last_words(done)}")
     measured = json.loads((folder / "measured.json").read_text())
     moved = np.load(folder / "moved.npy").T.reshape(2, grid.height, grid.width)
     return Alignment(transform_from_samples(moved, grid, *views), **measured)
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    said = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+    return said[-1] if said else "and said nothing"

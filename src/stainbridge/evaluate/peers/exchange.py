@@ -2,7 +2,7 @@
 
 These scripts run in a peer's own environment, without stainbridge: a folder is the only argument. In it are `fixed.png`
 and `moving.png`, and `points.npy`, (N, 2) pixel indices of the fixed picture; they leave `moved.npy`, the same points
-on the moving picture, and `measured.json`.
+on the moving picture, and `measured.json`. With `--check` in place of the folder they import all they need, and end.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from typing import Any
 
 import numpy as np
 
+CHECK = "--check"
+
 
 def run(peer: Callable[[Path, Any], Any]) -> None:
     """Call `peer(folder, points)`, which returns the moved points, (N, 2)."""
+    if sys.argv[1:] == [CHECK]:
+        return
     folder = Path(sys.argv[1])
     points = np.load(folder / "points.npy")
     began = clocks()
