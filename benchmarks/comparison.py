@@ -22,7 +22,10 @@ from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
 from stainbridge.evaluate.summary import MethodSummary, summarise
 
-HEAD = "| method | median rTRE | mean rTRE | success | no result | landmarks nearer | rank | CPU s | peak MB | folds |"
+COLUMNS = (
+    *("method", "median rTRE", "mean rTRE", "success", "no result", "landmarks nearer", "rank", "CPU s", "peak MB"),
+    *("folds", "in doubt", "worst not in doubt"),
+)
 
 
 def common(rows: list[Row]) -> list[Row]:
@@ -47,6 +50,8 @@ def line(item: MethodSummary) -> str:
         "–" if item.cpu_s is None else f"{item.cpu_s:.1f}",
         "–" if item.peak_mb is None else f"{item.peak_mb:.0f}",
         str(item.folded or "–"),
+        str(item.fallback or "–"),
+        "–" if item.worst_ok is None else f"{item.worst_ok:.4f}",
     )
     return f"| {' | '.join(cells)} |"
 
@@ -58,7 +63,7 @@ def tables(folder: Path) -> str:
     for kind in dict.fromkeys(item.kind for item in found):
         some = sorted((item for item in found if item.kind == kind), key=lambda item: item.scores.amrtre)
         parts += [f"{folder.name}, {kind}, {some[0].scores.cases} registrations:", ""]
-        parts += [HEAD, "|" + " --- |" * HEAD.count(" | ") + " --- |", *map(line, some), ""]
+        parts += [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), *map(line, some), ""]
     return "\n".join(parts)
 
 

@@ -54,6 +54,14 @@ def test_a_missing_result_counts_as_unregistered() -> None:
     assert good.rank == pytest.approx((1 + 1.5 + 1) / 3)
     assert identity.rank == pytest.approx((2 + 1.5 + 2) / 3)
     assert (identity.success, good.seconds, good.cpu_s, good.peak_mb) == (0, 2.0, 3.5, 100.0)
+    assert (good.fallback, good.worst_ok) == (0, 0.004)
+
+
+def test_results_in_doubt_stand_apart() -> None:
+    doubted = replace(ROWS[1], status="fallback", after=spread(0.3))
+    (good,) = summarise([doubted, ROWS[5], replace(ROWS[3], status="failed")])
+    assert (good.fallback, good.worst_ok) == (1, 0.004)
+    assert summarise([doubted])[0].worst_ok is None
 
 
 def test_ranks_are_of_the_runs_all_methods_made() -> None:

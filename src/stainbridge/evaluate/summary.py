@@ -17,6 +17,8 @@ class MethodSummary:
 
     `success`: share with a median rTRE below 0.01; `rank`: average rank among the methods on the runs all of them made,
     None where there are none; `seconds`, `cpu_s`: medians of the registrations that ended; `peak_mb`: the largest.
+    `fallback`: results the method itself has doubts about; `worst_ok`: the largest median rTRE among the others, None
+    where there are none.
     """
 
     method: str
@@ -29,6 +31,8 @@ class MethodSummary:
     cpu_s: float | None
     peak_mb: float | None
     folded: int
+    fallback: int
+    worst_ok: float | None
 
 
 def summarise(rows: Sequence[Row]) -> list[MethodSummary]:
@@ -74,6 +78,8 @@ def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) ->
         cpu_s=float(np.median(cpu_s)) if cpu_s else None,
         peak_mb=max(memory, default=None),
         folded=sum(bool(row.folded) for row in rows),
+        fallback=sum(row.status == "fallback" for row in rows),
+        worst_ok=max((row.after.median for row in rows if row.status == "ok" and row.after), default=None),
     )
 
 
