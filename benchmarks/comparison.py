@@ -4,8 +4,8 @@
     python benchmarks/comparison.py bench --keep docs/comparison
 
 One table for each folder and kind of start; only runs that every method of the folder has made are counted, so that a
-benchmark that is still going on compares like with like. `--keep` also copies the runs, without pictures and without
-the places of slides, to a folder that `benchmark landmarks` and `benchmark join` go on from.
+benchmark that is still going on compares like with like. `--keep` also copies the runs, without
+pictures, to folders that `benchmark landmarks` and `benchmark join` go on from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import argparse
 import json
 import shutil
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +67,10 @@ def tables(folder: Path) -> str:
 
 
 def keep(folder: Path, out: Path) -> None:
-    """The runs of `folder` in `out`, as far as they go into tables; numbers to six digits."""
+    """The runs of `folder` in `out`; numbers to six digits."""
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / SETUP, out / SETUP)
-    lines = [json.dumps(rounded(replace(row, fixed="", moving="").to_dict())) for row in read_rows(folder)]
+    lines = [json.dumps(rounded(row.to_dict())) for row in read_rows(folder)]
     (out / RUNS).write_text("".join(f"{line}\n" for line in sorted(lines)), encoding="utf-8")
 
 
