@@ -80,6 +80,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         (["--difficulty", "absurd"], "easy, real, hard"),
         (["--organ", "spleen"], "kidney"),
         (["--mpp", "0.1"], "too small for tissue"),
+        (["--mpp", "0"], "got 0.0"),
         (["--cases", "0"], "--cases"),
     ],
 )

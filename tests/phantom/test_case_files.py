@@ -72,6 +72,10 @@ def test_truth_landmarks_and_mask_agree(pair: PhantomPair, written: tuple[Path, 
 def test_a_description_is_plain_and_says_how_far_apart_the_slides_lie(pair: PhantomPair) -> None:
     facts = described(pair)
     assert (facts["fixed_stain"], facts["moving_stain"], facts["tears"]) == ("HE", "CD31", 1)
+    for side, slide in (("", pair.moving), ("fixed_", pair.fixed)):
+        assert facts[f"{side}artefacts"] == [type(artefact).__name__ for artefact in slide.artefacts]
+        assert facts[f"{side}jpeg_quality"] == slide.jpeg_quality
+        assert facts[f"{side}folds"] == len(slide.deformation.folds)
     assert 0 < facts["rtre_affine"] < facts["rtre_given"]
     assert described(generate_pair(seed=4, size_px=320, mpp=6.0, landmarks=0))["rtre_given"] is None
 

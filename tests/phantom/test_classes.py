@@ -82,6 +82,7 @@ def marker(stain: str, *names: str) -> tuple[float, float]:
         ("ER", ("lesion", "gland", "duct")),
         ("HER2", ("lesion",)),
         ("PanCK", ("lesion", "gland", "duct")),
+        ("CD31", ("vessel",)),
         ("Masson", ("stroma",)),
     ],
 )
@@ -90,11 +91,35 @@ def test_the_marker_is_where_it_belongs(stain: str, classes: tuple[str, ...]) ->
     assert inside > 3 * outside
 
 
-def test_her2_stands_on_membranes_and_not_in_nuclei() -> None:
-    amounts = section("HER2").amounts(CLOSE)
-    nuclei = amounts[..., 0] > 0.4
-    assert nuclei.mean() > 0.02
-    assert amounts[nuclei, 2].mean() < 0.5 * np.percentile(amounts[..., 2], 99)
+@pytest.mark.parametrize(
+    ("stain", "dye", "least", "in_nuclei"),
+    [
+        ("Ki67", 2, 0.8, (0.9, 1.0)),
+        ("ER", 2, 0.6, (0.9, 1.0)),
+        ("IF", 2, 0.6, (0.9, 1.0)),  # Ki67
+        ("IF", 1, 0.6, (0.0, 0.05)),  # PanCK
+        ("PanCK", 2, 0.8, (0.0, 0.05)),
+        ("HER2", 2, 0.4, (0.0, 0.35)),  # membranes, that touch nuclei where cells are crowded
+    ],
+)
+def test_the_marker_is_in_the_part_of_the_cell_it_belongs_to(
+    stain: str, dye: int, least: float, in_nuclei: tuple[float, float]
+) -> None:
+    """Nuclei lie where haematoxylin shows them in the same section."""
+    nuclei = section("HE").amounts(CLOSE)[..., 0] > 0.9
+    marked = section(stain).amounts(CLOSE)[..., dye]
+    strong = float(np.percentile(marked, 99.5))
+    assert strong > least
+    assert in_nuclei[0] <= nuclei[marked > 0.5 * strong].mean() <= in_nuclei[1]
+
+
+def test_pas_shows_basement_membranes_and_mucus() -> None:
+    schiff, labels = section("PAS").amounts(CLOSE)[..., 1], section().labels(CLOSE)
+    bodies = np.isin(labels, [CLASS_NAMES.index(name) for name in ("gland", "duct", "lesion")])
+    strong = schiff > 0.6
+    assert 0.01 < strong.mean() < 0.2
+    assert bodies[strong].mean() > 0.9
+    assert np.median(schiff[labels == CLASS_NAMES.index("stroma")]) < 0.3
 
 
 def test_fluorescence_is_dark_where_glass_is_and_has_a_channel_a_dye() -> None:

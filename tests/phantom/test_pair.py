@@ -159,6 +159,17 @@ def test_damage_and_artefacts_come_when_they_are_wanted(wanted: bool) -> None:
     assert bool(pair.moving.artefacts) is wanted
 
 
+def test_scraps_and_control_tissue_lie_beside_most_damaged_sections() -> None:
+    """Not beside all: some find no bare glass."""
+    pairs = [generate_pair(seed=seed, size_px=512, mpp=4.0, damage=True, landmarks=0) for seed in range(8)]
+    assert sum(bool(pair.moving.pieces) for pair in pairs) >= 6
+
+
+def test_a_seed_is_a_number_of_any_kind() -> None:
+    plain, other = (generate_pair(seed=seed, size_px=128, mpp=8.0) for seed in (3, np.int64(3)))
+    assert plain.moving.deformation == other.moving.deformation
+
+
 def test_a_faint_immunostain_has_less_dye_and_a_routine_stain_is_never_faint() -> None:
     def strengths(stain: str, faint: bool) -> tuple[float, float, float]:
         return generate_pair(SMALL, moving_stain=stain, faint=faint).moving.laboratory.strength

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from stainbridge.errors import InputError
@@ -13,6 +16,7 @@ from stainbridge.phantom.deformation import STEEPEST, DeformationConfig, elastic
 from stainbridge.phantom.laboratory import REFERENCE, Laboratory, colours, transmit
 from stainbridge.phantom.outline import TissueConfig
 from stainbridge.phantom.section import Section
+from stainbridge.phantom.slide import PhantomSlide
 from stainbridge.phantom.stains import DYES, STAINS, stain_named
 
 SLIDE = Frame("slide", 400, 500, (4.0, 4.0))
@@ -29,6 +33,21 @@ def test_an_artefact_is_where_it_is_however_it_is_read(artefact: Artefact) -> No
     artefact.apply(tile, SLIDE.crop(20, 230, 210, 150), SLIDE)
     assert whole.min() < 0.97
     np.testing.assert_allclose(tile, whole[230:380, 20:230], atol=2e-3)
+
+
+def test_a_slide_shows_its_artefacts_and_what_jpeg_leaves() -> None:
+    frame = Frame("slide", 300, 300, (4.0, 4.0))
+    plain = PhantomSlide(Section(TissueConfig(3, 1200, 1200), STAINS["HE"]), frame)
+    before = plain.read(frame).pixels.astype(int)
+
+    def change(**spoilt: object) -> npt.NDArray[np.int_]:
+        spoilt_slide = replace(plain, **spoilt)  # type: ignore[arg-type]
+        return np.asarray(np.abs(spoilt_slide.read(frame).pixels - before).max(axis=0))
+
+    marked = change(artefacts=(PenMark(((0.1, 0.5), (0.9, 0.5)), 0.05),)) > 8
+    assert marked[145:156, 40:260].mean() > 0.9
+    assert not marked[:135].any() and not marked[165:].any()
+    assert 0 < change(jpeg_quality=95).mean() < change(jpeg_quality=40).mean() < 40
 
 
 def test_beer_lambert_multiplies_light() -> None:

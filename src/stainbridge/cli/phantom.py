@@ -96,7 +96,7 @@ def case_configs(
             PairConfig(
                 seed=seed + number,
                 size_px=size,
-                mpp=mpp or max(FINEST_MPP, EXTENT_UM / size),
+                mpp=max(FINEST_MPP, EXTENT_UM / size) if mpp is None else mpp,
                 fixed_stain=fixed,
                 moving_stain=moving,
                 difficulty=difficulty,  # type: ignore[arg-type]

@@ -91,14 +91,23 @@ def described(pair: PhantomPair) -> dict[str, Any]:
         "shear": laid.shear,
         "elastic_um": laid.elastic_um,
         "tears": len(laid.tears),
-        "folds": len(laid.folds),
-        "holes": len(pair.moving.holes),
-        "pieces": len(pair.moving.pieces),
-        "artefacts": [type(artefact).__name__ for artefact in pair.moving.artefacts],
-        "jpeg_quality": pair.moving.jpeg_quality,
+        **_spoilt(pair.moving),
+        **{f"fixed_{name}": value for name, value in _spoilt(pair.fixed).items()},
         "landmarks": len(pair.fixed_landmarks.labels),
         **_distances(pair),
         "classes": list(CLASS_NAMES),
+    }
+
+
+def _spoilt(slide: PhantomSlide) -> dict[str, Any]:
+    """What was done to a section on its glass and in the scanner."""
+    return {
+        "folds": len(slide.deformation.folds),
+        "holes": len(slide.holes),
+        "pieces": len(slide.pieces),
+        "artefacts": [type(artefact).__name__ for artefact in slide.artefacts],
+        "jpeg_quality": slide.jpeg_quality,
+        "dye_strength": list(slide.laboratory.strength),
     }
 
 

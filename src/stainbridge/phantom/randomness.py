@@ -21,7 +21,7 @@ _SPLINE_VARIANCE = 151 / 315
 
 def key(seed: int, *names: object) -> int:
     """A 32-bit key for one random quantity: different names, different numbers."""
-    return zlib.crc32(repr((seed, *names)).encode())
+    return zlib.crc32(repr((int(seed), *names)).encode())
 
 
 def uniform(x: Integers, y: Integers, key: int) -> Plane:
