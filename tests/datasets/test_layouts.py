@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from stainbridge.datasets.layouts import read_data_set
+from stainbridge.datasets.table import landmark_pair, read_table
 from stainbridge.errors import InputError
 
 MARKS = np.array([[1.0, 2.0], [10.5, 7.25], [30.0, 20.0]])
@@ -146,12 +147,43 @@ def test_acrobat_points_are_micrometres(tmp_path: Path) -> None:
     assert (secret.landmarks, secret.moving_only is None) == (None, False)
 
 
+def test_hyreco_landmarks_of_one_slide_only_are_refused(tmp_path: Path) -> None:
+    hyreco(tmp_path)
+    next((tmp_path / "HE").glob("*.csv")).unlink()
+    with pytest.raises(InputError, match="landmarks of one slide only"):
+        read_data_set(tmp_path)
+
+
 def test_hyreco_points_are_millimetres(tmp_path: Path) -> None:
     hyreco(tmp_path)
     without, with_marks, _ = read_data_set(tmp_path).cases
     assert without.landmarks is None
     assert with_marks.landmarks is not None
     np.testing.assert_allclose(with_marks.landmarks[0], 2 * MARKS, rtol=1e-5)
+
+
+def test_landmarks_belong_together_by_label_where_labels_tell(tmp_path: Path) -> None:
+    def table(name: str, *rows: str) -> Path:
+        (tmp_path / name).write_text("\n".join((",X,Y", *rows)))
+        return tmp_path / name
+
+    four = table("four.csv", "0,1,1", "1,2,2", "2,3,3", "3,4,4")
+    fixed, moving = landmark_pair(four, table("three.csv", "3,40,40", "0,10,10", "2,30,30"))
+    np.testing.assert_array_equal(moving, 10 * fixed)
+    assert fixed[:, 0].tolist() == [1, 3, 4]
+    for name, rows in (("named", ("a,10,10", "b,20,20")), ("twice", ("0,10,10", "0,20,20"))):
+        fixed, moving = landmark_pair(four, table(f"{name}.csv", *rows))  # by row, as in ANHIR
+        np.testing.assert_array_equal(moving, 10 * fixed)
+
+
+def test_text_of_another_encoding_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "marks.csv").write_bytes(",X,Y\nDrüse,1,2\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"marks.csv: not a landmark CSV; expected text in UTF-8"):
+        landmark_pair(tmp_path / "marks.csv", tmp_path / "marks.csv")
+    rows = "case,fixed,moving\n" + "x,a.png,b.png\n" * 900 + "Drüse,a.png,b.png\n"
+    (tmp_path / "pairs.csv").write_bytes(rows.encode("latin-1"))
+    with pytest.raises(InputError, match="not a table; expected CSV in UTF-8"):
+        read_table(tmp_path / "pairs.csv", ("case",))
 
 
 def test_slices_have_masks_or_labels(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ RGB = np.zeros((3, 20, 20), np.uint8)
     ("a", "b", "mask", "message"),
     [
         (RGB, RGB[:, 1:], None, "same size"),
-        (RGB, RGB, np.ones((20, 19), bool), "same size"),
+        (RGB, RGB, np.ones((20, 19), bool), "the size of what"),
         (RGB, RGB, np.zeros((20, 20), bool), "mask is empty"),
         (RGB[:1], RGB[:1], None, "8-bit RGB"),
         (RGB.astype(np.uint16), RGB.astype(np.uint16), None, "8-bit RGB"),

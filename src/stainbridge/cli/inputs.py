@@ -52,8 +52,11 @@ def _check_shape(path: Path, mask: Frame, slide: Frame) -> None:
 
 
 def read_landmark_pair(fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame) -> tuple[Landmarks, Landmarks]:
-    """Corresponding landmarks of two slides; raises `InputError` when their counts differ."""
-    from stainbridge.geometry.landmarks import Landmarks, read_points_csv
+    """Corresponding landmarks of two slides, by label or, where labels do not tell, row by row.
+
+    Raises `InputError` when their counts differ.
+    """
+    from stainbridge.geometry.landmarks import Landmarks, read_points_csv, same_labels
 
     fixed_marks = Landmarks(*read_points_csv(fixed_csv), fixed)
     moving_marks = Landmarks(*read_points_csv(moving_csv), moving)
@@ -64,6 +67,9 @@ def read_landmark_pair(fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: 
             expected=f"{len(fixed_marks.labels)} as in {fixed_csv}",
             got=len(moving_marks.labels),
         )
+    rows = same_labels(fixed_marks.labels, moving_marks.labels)
+    if rows is not None:
+        moving_marks = Landmarks(moving_marks.points_px[rows[1]], fixed_marks.labels, moving)
     return fixed_marks, moving_marks
 
 

@@ -52,7 +52,11 @@ def _same(slide: Path, stain: Path) -> Path | None:
 
 def _case(id: str, fixed: Path, moving: Path) -> Case:
     marks = [path.with_name(path.name.split(".")[0] + ".csv") for path in (fixed, moving)]
-    if not all(path.is_file() for path in marks):
+    there = [path for path in marks if path.is_file()]
+    if len(there) == 1:
+        lacking = marks[1] if there == marks[:1] else marks[0]
+        raise InputError("landmarks of one slide only", where=there[0], expected=f"{lacking} too, or neither")
+    if not there:
         return Case.from_files(id, fixed, moving)
     first, second = (_points(mark, slide) for mark, slide in zip(marks, (fixed, moving), strict=True))
     return Case.from_files(id, fixed, moving, (first, second))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.landmarks import read_points_csv
+from stainbridge.geometry.landmarks import read_points_csv, same_labels
 from stainbridge.types import Points
 
 Row = dict[str, str]
@@ -31,11 +31,14 @@ def read_table(path: Path, columns: Iterable[str]) -> list[Row]:
         raise InputError(
             "columns are missing", where=path, expected=", ".join(missing), got=", ".join(header(path)) or "nothing"
         )
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [
-            {(name or "").strip(): (value or "").strip() for name, value in row.items() if not isinstance(value, list)}
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [
+                {(name or "").strip(): (value or "").strip() for name, value in row.items() if isinstance(value, str)}
+                for row in csv.DictReader(file, restval="")
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError("not a table", where=path, expected="CSV in UTF-8", got=error) from error
     if not rows:
         raise InputError("the table has no rows", where=path)
     return rows
@@ -50,8 +53,14 @@ def existing(roots: Sequence[Path], name: str, table: Path) -> Path:
 
 
 def landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:
-    """Corresponding points of two ANHIR CSVs, row by row; rows that only one of them has are left out, as in ANHIR."""
-    first, second = (read_points_csv(path)[0] for path in (fixed, moving))
+    """Corresponding points of two ANHIR CSVs, by label, or row by row where labels do not tell (`same_labels`).
+
+    Rows that only one of them has are left out, as in ANHIR.
+    """
+    (first, first_labels), (second, second_labels) = (read_points_csv(path) for path in (fixed, moving))
+    rows = same_labels(first_labels, second_labels)
+    if rows is not None:
+        first, second = first[rows[0]], second[rows[1]]
     count = min(len(first), len(second))
     if not count:
         raise InputError("there are no landmarks", where=fixed if not len(first) else moving)

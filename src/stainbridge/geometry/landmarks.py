@@ -40,8 +40,11 @@ def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
     """
     if not path.is_file():
         raise InputError("no such landmark file", where=path)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError("not a landmark CSV", where=path, expected="text in UTF-8", got=error) from error
     header = [name.strip().upper() for name in rows[0]] if rows else []
     if "X" not in header or "Y" not in header:
         raise InputError(
@@ -60,6 +63,20 @@ def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
     if not np.isfinite(array).all():
         raise InputError("landmarks must be finite", where=path)
     return array, tuple(labels)
+
+
+def same_labels(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[list[int], list[int]] | None:
+    """The rows of two files whose labels are the same, in the order of the first.
+
+    None where labels do not tell: a label stands twice, or each file has some the other has not. Then rows correspond
+    by their order, as ANHIR has it.
+    """
+    places = [{label: row for row, label in enumerate(labels)} for labels in (first, second)]
+    alone = set(first) - set(second), set(second) - set(first)
+    if len(places[0]) < len(first) or len(places[1]) < len(second) or all(alone):
+        return None
+    both = [label for label in first if label in places[1]]
+    return [places[0][label] for label in both], [places[1][label] for label in both]
 
 
 def write_points_csv(path: Path, points_px: Points, labels: tuple[str, ...]) -> None:

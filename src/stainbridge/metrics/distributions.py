@@ -27,7 +27,7 @@ KID_SUBSETS, KID_SUBSET_SIZE = 100, 1000
 class DistributionScores:
     """Distances of two sets of pictures, 0 when they are one; both shrink and grow with the number of pictures.
 
-    `kid` is the mean over random subsets, `kid_deviation` its standard deviation.
+    `kid` is the mean over random subsets, `kid_deviation` its standard deviation, nan where every subset is the whole.
     """
 
     real: int
@@ -105,7 +105,11 @@ def score_distributions(real: Tensor, generated: Tensor, seed: int = 0) -> Distr
             metric.update(real, real=True)
             metric.update(generated, real=False)
         kid, deviation = kernel.compute()
-    return DistributionScores(len(real), len(generated), float(frechet.compute()), float(kid), float(deviation))
+    # Subsets that are the whole of both sets are all the same: nothing is known of how much they would vary.
+    known = subset < max(len(real), len(generated))
+    return DistributionScores(
+        len(real), len(generated), float(frechet.compute()), float(kid), float(deviation) if known else float("nan")
+    )
 
 
 class _Given(nn.Identity):

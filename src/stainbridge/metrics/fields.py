@@ -16,6 +16,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
+from stainbridge.metrics.counted import counted
 from stainbridge.metrics.landmarks import Spread, spread
 from stainbridge.types import Mask, Plane
 
@@ -88,9 +89,4 @@ def inverse_consistency(there: Transform, back: Transform, grid: Frame, where: M
 
 def _chosen(values: npt.NDArray[np.floating], where: Mask | None) -> npt.NDArray[np.float64]:
     """Values, (H, W), as (N,): all of them or those in `where`."""
-    if where is not None and where.shape != values.shape:
-        raise InputError("the mask does not have the grid's size", expected=values.shape, got=where.shape)
-    chosen = values.ravel() if where is None else values[where]
-    if not chosen.size:
-        raise InputError("the mask is empty", expected="at least one pixel inside")
-    return np.asarray(chosen, np.float64)
+    return np.asarray(values[counted(where, values.shape)], np.float64)

@@ -13,6 +13,7 @@ from skimage.metrics import normalized_mutual_information, structural_similarity
 from stainbridge.errors import InputError
 from stainbridge.imaging.similarity.lncc import local_ncc
 from stainbridge.imaging.similarity.ncc import ncc
+from stainbridge.metrics.counted import counted
 from stainbridge.types import Mask, Pixels
 
 LOCAL_RADIUS = 4
@@ -55,7 +56,7 @@ def score_images(a: Pixels, b: Pixels, mask: Mask | None = None, span: float | N
     not fit or is empty, floating pixels come without a span or are not finite, or a side is shorter than 11 pixels.
     """
     _check(a, b)
-    inside = _inside(mask, a.shape[1:])
+    inside = counted(mask, a.shape[1:])
     span = _span(a, span)
     grey_a, grey_b = (pixels.mean(axis=0, dtype=np.float64) for pixels in (a, b))
     error = rmse(a, b, inside)
@@ -111,16 +112,6 @@ def _check(a: Pixels, b: Pixels) -> None:
         raise InputError("the pictures are too small", expected="at least 11 x 11 pixels", got=a.shape[1:])
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise InputError("the pictures have values that are not finite")
-
-
-def _inside(mask: Mask | None, size: tuple[int, ...]) -> Mask:
-    if mask is None:
-        return np.ones(size, bool)
-    if mask.shape != size:
-        raise InputError("the mask does not have the pictures' size", expected=size, got=mask.shape)
-    if not mask.any():
-        raise InputError("the mask is empty", expected="at least one pixel inside")
-    return mask
 
 
 def _span(pixels: Pixels, span: float | None) -> float:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from stainbridge.errors import InputError
+from stainbridge.metrics.counted import check_bool
 from stainbridge.types import Mask
 
 #: More values than this are no labels but a picture.
@@ -37,8 +38,10 @@ ABSENT = MaskScores(0.0, float("inf"), float("inf"), float("inf"))
 
 
 def dice(a: Mask, b: Mask) -> float:
-    """Dice's overlap of two masks, (H, W), 0 to 1; raises `InputError` when sizes differ or both masks are empty."""
+    """Dice's overlap of two masks, (H, W) bool, 0 to 1; raises `InputError` when sizes differ or both are empty."""
     _check_sizes(a, b)
+    for mask in (a, b):
+        check_bool(mask)
     total = int(a.sum()) + int(b.sum())
     if not total:
         raise InputError("both masks are empty", expected="at least one pixel inside")

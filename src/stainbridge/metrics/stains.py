@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.imaging.deconvolution import DAB, HAEMATOXYLIN, stain_densities
+from stainbridge.metrics.counted import counted
 from stainbridge.metrics.segmentations import dice
 from stainbridge.types import Mask, Pixels
 
@@ -42,11 +43,9 @@ def score_dab(a: Pixels, b: Pixels, mask: Mask | None = None, threshold: float =
 
     Raises `InputError` for other pixels, sizes that differ, or an empty mask.
     """
-    if a.shape != b.shape or (mask is not None and mask.shape != a.shape[1:]):
-        raise InputError("pictures and mask do not have the same size", expected=a.shape, got=b.shape)
-    if mask is not None and not mask.any():
-        raise InputError("the mask is empty", expected="at least one pixel inside")
-    chosen = np.ones(a.shape[1:], bool) if mask is None else mask
+    if a.shape != b.shape:
+        raise InputError("the pictures do not have the same size", expected=a.shape, got=b.shape)
+    chosen = counted(mask, a.shape[1:])
     density_a, density_b = dab_density(a)[chosen], dab_density(b)[chosen]
     positive_a, positive_b = density_a > threshold, density_b > threshold
     return DabScores(
