@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from stainbridge.evaluate.benchmark import Plan, reverse, run
 from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
 from stainbridge.evaluate.runner import WORK, places
+from stainbridge.evaluate.tables import write_submissions
 from stainbridge.register.config import PRESETS
 
 METHODS = ("identity", "orb")
@@ -245,6 +247,26 @@ def nothing(fixed, moving):
         run(replace(own, methods=("laboratory:magic",)), tmp_path / "other")
     with pytest.raises(InputError, match="cannot import"):
         run(replace(own, methods=("nowhere_at_all:magic",)), tmp_path / "other")
+
+
+def test_a_submission_names_cases_as_the_cover_table_does(pairs_csv: Path, tmp_path: Path) -> None:
+    """ANHIR's evaluation looks them up by these four names."""
+    for name in ("a", "b"):
+        for kind, ending in (("images", "png"), ("landmarks", "csv")):
+            place = tmp_path / kind / "x" / f"{name}.{ending}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes((pairs_csv.parent / f"{name}.{ending}").read_bytes())
+    columns = ("Source image", "Source landmarks", "Target image", "Target landmarks", "status")
+    named = ("./x/b.png", "x/b.csv", "x/a.png", "x/a.csv", "evaluation")
+    (tmp_path / "cover.csv").write_text(f",{','.join(columns)}\n5,{','.join(named)}\n")
+    cases = read_data_set(tmp_path / "cover.csv").cases
+    rows = run(Plan({"anhir": cases}, ("identity",), roots={"anhir": tmp_path}), tmp_path / "out")
+    write_submissions(tmp_path / "out", rows)
+    with (tmp_path / "out" / "anhir" / "anhir" / "identity" / "registration-results.csv").open() as file:
+        (line,) = csv.DictReader(file)
+    assert tuple(line[name] for name in columns) == named
+    assert (tmp_path / "out" / "anhir" / "anhir" / "identity" / line["Warped source landmarks"]).is_file()
+    assert reverse(cases[0]).cover == ()
 
 
 def test_a_peer_that_gives_up_is_failed(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

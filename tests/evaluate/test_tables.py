@@ -27,7 +27,7 @@ def row(case: str, method: str, after: float | None, *, start: str = "given", be
     return Row(
         "set", case, start, method, "ok" if after is not None else "failed", "" if after is not None else "lost <it>",
         80, spread(before), None if after is None else spread(after), 0.0 if after is None else 0.9, seconds=2.0,
-        cpu_s=3.5, peak_mb=100.0, fixed=f"images/{case}/he.jpg", moving=f"images/{case}/ki67.jpg",
+        cpu_s=3.5, peak_mb=100.0, fixed=f"{case}/he.jpg", moving=f"{case}/ki67.jpg",
         fixed_size=(400, 300),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ of evaluation cases are kept by the challenge: such a case has points to carry o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from stainbridge.datasets.table import Row, existing, header, landmark_pair, read_table
@@ -45,10 +46,11 @@ def _case(number: int, row: Row, table: Path) -> Case:
     fixed, moving = (existing(images, row[f"{side} image"], table) for side in ("Target", "Source"))
     moving_marks = existing(marks, row["Source landmarks"], table)
     id = row.get("") or str(number)
+    cover = tuple(row.get(name, "") for name in (*COLUMNS, "status"))
     if not _given(row, marks):
-        return Case.from_files(id, fixed, moving, moving_only=read_points_csv(moving_marks)[0])
+        return replace(Case.from_files(id, fixed, moving, moving_only=read_points_csv(moving_marks)[0]), cover=cover)
     fixed_marks = existing(marks, row["Target landmarks"], table)
-    return Case.from_files(id, fixed, moving, landmark_pair(fixed_marks, moving_marks))
+    return replace(Case.from_files(id, fixed, moving, landmark_pair(fixed_marks, moving_marks)), cover=cover)
 
 
 def _given(row: Row, roots: list[Path]) -> bool:

@@ -66,6 +66,7 @@ def reverse(case: Case) -> Case:
         landmarks=None if case.landmarks is None else (case.landmarks[1], case.landmarks[0]),
         open_fixed_mask=case.open_moving_mask,
         open_moving_mask=case.open_fixed_mask,
+        cover=(),
     )
 
 

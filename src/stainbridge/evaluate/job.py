@@ -58,7 +58,7 @@ class Row:
     `after` also where the method gave no result. `seconds` is the registration inside its process, reading the slides'
     overviews included, loading libraries not, and the limit where it ran out of time; `cpu_s` what processors spent on
     it, all cores together; `wall_s` the whole process; `peak_mb` its largest memory. `fixed` and `moving` are paths in
-    the data set's folder, or what a disturbed slide is.
+    the data set's folder, or what a disturbed slide is; `cover` is `Case.cover`.
     """
 
     data_set: str
@@ -81,6 +81,7 @@ class Row:
     fixed: str = ""
     moving: str = ""
     fixed_size: tuple[int, int] = (0, 0)
+    cover: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -120,4 +121,6 @@ class Row:
     def from_dict(cls, data: dict[str, Any]) -> Row:
         """A row from `to_dict`'s values; raises `TypeError` for others."""
         spreads = {name: Spread(**data[name]) for name in ("before", "after") if data.get(name)}
-        return cls(**{**data, **spreads, "fixed_size": tuple(data["fixed_size"])})
+        tuples = {name: tuple(data[name]) for name in ("fixed_size", "cover") if name in data}
+        given: dict[str, Any] = {**data, **spreads, **tuples}
+        return cls(**given)

@@ -68,7 +68,8 @@ def write_submissions(out: Path, rows: Sequence[Row]) -> None:
     """For each data set and method ANHIR's table of results and the warped landmark files it names.
 
     Borovec et al. 2020. Slides as given only; without a result the landmarks column is empty, which ANHIR counts as
-    unregistered. Paths in the table are those in the data set's folder.
+    unregistered. Paths in the table are those of ANHIR's cover table, which its evaluation looks cases up by, or those
+    in the data set's folder.
     """
     given = [row for row in rows if row.kind == "given"]
     for data_set, method in dict.fromkeys((row.data_set, row.method) for row in given):
@@ -80,26 +81,28 @@ def write_submissions(out: Path, rows: Sequence[Row]) -> None:
 
 
 def _submitted(row: Row, out: Path, folder: Path) -> list[Any]:
-    # Without the folder ANHIR keeps all images in.
-    source, target = (path.removeprefix("dataset_ANHIR/").removeprefix("images/") for path in (row.moving, row.fixed))
     name = f"{slug((row.case,))}.csv"
     warped = out / POINTS / f"{row.slug}.csv"
     found = row.ended_well and warped.is_file()
     if found:
         shutil.copyfile(warped, folder / "landmarks" / name)
     width, height = row.fixed_size
+    *paths, status = row.cover or _covered(row)
     return [
         row.case,
-        source,
-        _csv_beside(source),
-        target,
-        _csv_beside(target),
+        *paths,
         f"({height}, {width})",
         f"{float(np.hypot(width, height)):.1f}",
-        "training" if row.before is not None else "evaluation",
+        status,
         f"landmarks/{name}" if found else "",
         "" if row.seconds is None else f"{row.seconds / 60:.5f}",
     ]
+
+
+def _covered(row: Row) -> tuple[str, ...]:
+    """What a cover table would say of a case of another layout, with landmarks beside their images."""
+    status = "training" if row.before is not None else "evaluation"
+    return row.moving, _csv_beside(row.moving), row.fixed, _csv_beside(row.fixed), status
 
 
 def _csv_beside(path: str) -> str:

@@ -53,7 +53,7 @@ class Scene:
 def main(folder: Path) -> None:
     """Run the job of `folder` and leave its row, its warped points and its pictures there."""
     job: Job = pickle.loads((folder / "job.pkl").read_bytes())
-    row = Row(*job.key, status="crashed")
+    row = Row(*job.key, status="crashed", cover=job.case.cover)
     _write(folder, row)
     with ExitStack() as opened:
         try:

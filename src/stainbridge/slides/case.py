@@ -22,7 +22,9 @@ class Case:
 
     `landmarks` are (fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of its slide;
     `moving_only` are moving points whose fixed counterparts a challenge keeps to itself. A mask is a slide of one
-    channel, non-zero where its slide is to be used. Raises `InputError` when landmarks don't correspond.
+    channel, non-zero where its slide is to be used. `cover`: the row of ANHIR's cover table, which a submission
+    repeats: source image and landmarks, target image and landmarks, status. Raises `InputError` when landmarks don't
+    correspond.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Case:
     open_fixed_mask: OpenSlideFunction | None = None
     open_moving_mask: OpenSlideFunction | None = None
     moving_only: Points | None = None
+    cover: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.landmarks is None:
