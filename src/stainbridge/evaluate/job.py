@@ -120,7 +120,9 @@ class Row:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Row:
         """A row from `to_dict`'s values; raises `TypeError` for others."""
-        spreads = {name: Spread(**data[name]) for name in ("before", "after") if data.get(name)}
-        tuples = {name: tuple(data[name]) for name in ("fixed_size", "cover") if name in data}
-        given: dict[str, Any] = {**data, **spreads, **tuples}
+        given = dict(data)
+        for name in ("before", "after"):
+            given[name] = Spread(**data[name]) if data.get(name) else None
+        for name in ("fixed_size", "cover"):
+            given[name] = tuple(data.get(name, ()))
         return cls(**given)
