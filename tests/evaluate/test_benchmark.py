@@ -245,8 +245,12 @@ def nothing(fixed, moving):
     assert (nothing.status, nothing.reason) == ("failed", "the method gave up")
     with pytest.raises(InputError, match="no such function"):
         run(replace(own, methods=("laboratory:magic",)), tmp_path / "other")
-    with pytest.raises(InputError, match="cannot import"):
-        run(replace(own, methods=("nowhere_at_all:magic",)), tmp_path / "other")
+    (tmp_path / "unfinished.py").write_text("def half(:")
+    for name in ("nowhere_at_all:magic", "unfinished:half"):
+        with pytest.raises(InputError, match="cannot import"):
+            run(replace(own, methods=(name,)), tmp_path / "other")
+    with pytest.raises(InputError, match="no such function"):
+        run(replace(own, methods=("sys:exit",)), tmp_path / "other")
 
 
 def test_a_submission_names_cases_as_the_cover_table_does(pairs_csv: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def own(name: str) -> Method:
     """
     module, function = _found(name)
     about = (function.__doc__ or "").strip().partition("\n")[0]
-    text = Path(module.__file__ or "").read_bytes()
+    text = Path(str(module.__file__)).read_bytes()
     settings = {"module": hashlib.sha256(text).hexdigest()[:16]}
     return Method(name, about, partial(_aligning, function), lambda: None, settings)
 
@@ -38,10 +38,10 @@ def _found(name: str) -> tuple[ModuleType, OwnMethod]:
         sys.path.append("")  # as `python -m` does, which runs every registration
     try:
         module = import_module(module_name)
-    except ImportError as error:
+    except (ImportError, SyntaxError) as error:
         raise InputError("cannot import the method", where=name, expected="MODULE:FUNCTION", got=error) from error
     function = getattr(module, attribute, None)
-    if not callable(function):
+    if not callable(function) or not getattr(module, "__file__", None):
         raise InputError("no such function in the module", where=name, expected="MODULE:FUNCTION")
     return module, function
 
