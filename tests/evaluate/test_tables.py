@@ -28,7 +28,7 @@ def row(case: str, method: str, after: float | None, *, start: str = "given", be
         "set", case, start, method, "ok" if after is not None else "failed", "" if after is not None else "lost <it>",
         80, spread(before), None if after is None else spread(after), 0.0 if after is None else 0.9, seconds=2.0,
         cpu_s=3.5, peak_mb=100.0, fixed=f"{case}/he.jpg", moving=f"{case}/ki67.jpg",
-        fixed_size=(400, 300),
+        fixed_size=(400, 300), diagonal_um=1000.0,
     )  # fmt: skip
 
 
@@ -57,6 +57,12 @@ def test_a_missing_result_counts_as_unregistered() -> None:
     assert (good.fallback, good.worst_ok) == (0, 0.004)
 
 
+def test_acrobats_score_is_in_um_and_only_where_every_slide_has_a_pixel_size() -> None:
+    _, good = summarise(ROWS)
+    assert good.p90_um == pytest.approx(1000 * 2 * np.median([0.002, 0.3, 0.004]))  # the one without a result, too
+    assert summarise([replace(ROWS[1], diagonal_um=None), *ROWS[2:]])[0].p90_um is None
+
+
 def test_results_in_doubt_stand_apart() -> None:
     doubted = replace(ROWS[1], status="fallback", after=spread(0.3))
     (good,) = summarise([doubted, ROWS[5], replace(ROWS[3], status="failed")])
@@ -82,7 +88,7 @@ def test_a_row_survives_the_disk() -> None:
 
 
 def test_a_run_that_died_before_its_landmarks_were_read_counts_as_unregistered() -> None:
-    died = replace(ROWS[3], before=None, landmarks=0, status="crashed")
+    died = replace(ROWS[3], before=None, landmarks=0, diagonal_um=None, status="crashed")
     good = summarise([*ROWS[:3], died, *ROWS[4:]])[1]
     assert good == summarise(ROWS)[1]
     assert scored([died]) == []  # nobody knows
@@ -101,6 +107,7 @@ def test_results_csv_has_a_line_for_every_run(tmp_path: Path) -> None:
     assert len(lines) == len(ROWS)
     assert (lines[1]["method"], lines[1]["rtre_after_median"], lines[1]["peak_mb"]) == ("good", "0.002", "100.0")
     assert float(lines[1]["rtre_before_max"]) == pytest.approx(0.3)
+    assert [float(line["tre_um_p90_counted"]) for line in lines[1:4:2]] == pytest.approx([4, 600])
     assert (lines[3]["status"], lines[3]["rtre_after_median"], lines[3]["reason"]) == ("failed", "", "lost <it>")
 
 

@@ -131,7 +131,7 @@ def test_methods_are_ranked_on_the_same_cases() -> None:
 
 def test_acrobat_takes_the_90th_percentile_of_each_image() -> None:
     errors = [np.arange(11.0), np.full(4, 30.0), np.array([2.0])]
-    scores = acrobat_scores(errors)
+    scores = acrobat_scores([spread(some) for some in errors])
     assert (scores.images, scores.median_p90_um, scores.mean_p90_um) == (3, 9, pytest.approx(41 / 3))
 
 

@@ -58,7 +58,8 @@ class Row:
     `after` also where the method gave no result. `seconds` is the registration inside its process, reading the slides'
     overviews included, loading libraries not, and the limit where it ran out of time; `cpu_s` what processors spent on
     it, all cores together; `wall_s` the whole process; `peak_mb` its largest memory. `fixed` and `moving` are paths in
-    the data set's folder, or what a disturbed slide is; `cover` is `Case.cover`.
+    the data set's folder, or what a disturbed slide is; `diagonal_um` is None where the fixed slide has no pixel size;
+    `cover` is `Case.cover`.
     """
 
     data_set: str
@@ -81,6 +82,7 @@ class Row:
     fixed: str = ""
     moving: str = ""
     fixed_size: tuple[int, int] = (0, 0)
+    diagonal_um: float | None = None
     cover: tuple[str, ...] = ()
 
     @property
@@ -102,6 +104,13 @@ class Row:
     def errors(self) -> CaseErrors | None:
         """For scores over cases; None where nothing is known."""
         return None if self.before is None else CaseErrors(self.before, self.after, self.robustness)
+
+    @property
+    def counted_um(self) -> Spread | None:
+        """What ANHIR would count, in µm on the fixed slide; None where nothing is known or it has no pixel size."""
+        if self.errors is None or self.diagonal_um is None:
+            return None
+        return self.errors.counted.times(self.diagonal_um)
 
     @property
     def ended_well(self) -> bool:

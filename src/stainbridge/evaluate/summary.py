@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stainbridge.evaluate.job import Row
-from stainbridge.metrics.landmarks import AnhirScores, CaseErrors, anhir_scores, average_ranks
+from stainbridge.metrics.landmarks import AnhirScores, CaseErrors, acrobat_scores, anhir_scores, average_ranks
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,10 @@ class MethodSummary:
     """One method over all runs of one kind of start that have landmarks, in ANHIR's terms.
 
     `success`: share with a median rTRE below 0.01; `rank`: average rank among the methods on the runs all of them made,
-    None where there are none; `seconds`, `cpu_s`: medians of the registrations that ended; `peak_mb`: the largest.
-    `fallback`: results the method itself has doubts about; `worst_ok`: the largest median rTRE among the others, None
-    where there are none.
+    None where there are none; `p90_um`: ACROBAT's score, the median over runs of the 90th percentile, None where
+    some fixed slide has no pixel size; `seconds`, `cpu_s`: medians of the registrations that ended; `peak_mb`: the
+    largest. `fallback`: results the method itself has doubts about; `worst_ok`: the largest median rTRE
+    among the others, None where there are none.
     """
 
     method: str
@@ -26,6 +27,7 @@ class MethodSummary:
     scores: AnhirScores
     success: float
     rank: float | None
+    p90_um: float | None
     seconds: float | None
     longest_s: float | None
     cpu_s: float | None
@@ -58,7 +60,7 @@ def scored(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         other = known.get(row.key[:3])
         if row.before is None and other is not None:
-            row = replace(row, before=other.before, landmarks=other.landmarks)
+            row = replace(row, before=other.before, landmarks=other.landmarks, diagonal_um=other.diagonal_um)
         found += [row] if row.before is not None else []
     return found
 
@@ -67,12 +69,14 @@ def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) ->
     seconds = [row.seconds for row in rows if row.seconds is not None]
     cpu_s = [row.cpu_s for row in rows if row.cpu_s is not None]
     memory = [row.peak_mb for row in rows if row.peak_mb is not None]
+    images_um = [errors_um for row in rows if (errors_um := row.counted_um) is not None]
     return MethodSummary(
         method,
         kind,
         anhir_scores([errors for row in rows if (errors := row.errors) is not None]),
         success=float(np.mean([row.success for row in rows])),
         rank=rank,
+        p90_um=acrobat_scores(images_um).median_p90_um if len(images_um) == len(rows) else None,
         seconds=float(np.median(seconds)) if seconds else None,
         longest_s=max(seconds, default=None),
         cpu_s=float(np.median(cpu_s)) if cpu_s else None,

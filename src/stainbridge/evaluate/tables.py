@@ -49,6 +49,7 @@ def _flat(row: Row) -> dict[str, Any]:
         **rtre,
         "robustness": round(row.robustness, 4),
         "tre_px_median": row.tre_px,
+        "tre_um_p90_counted": None if row.counted_um is None else row.counted_um.p90,
         "folded": row.folded,
         "predicted_rtre": row.predicted_rtre,
         "seconds": row.seconds,

@@ -109,7 +109,9 @@ def _with_scene(row: Row, scene: Scene, root: Path | None) -> Row:
     fixed, moving = _place(scene.fixed.info.path, root), scene.moving.info.path
     if row.kind == "given":
         moving = _place(moving, root)
-    row = replace(row, fixed=fixed, moving=moving, fixed_size=(scene.fixed.frame.width, scene.fixed.frame.height))
+    frame = scene.fixed.frame
+    diagonal_um = frame.diagonal_um if frame.calibrated else None
+    row = replace(row, fixed=fixed, moving=moving, fixed_size=(frame.width, frame.height), diagonal_um=diagonal_um)
     if scene.landmarks is None:
         return row
     before = _rtre(scene.unregistered, *scene.landmarks)

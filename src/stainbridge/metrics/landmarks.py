@@ -33,6 +33,10 @@ class Spread:
     p90: float
     max: float
 
+    def times(self, factor: float) -> Spread:
+        """The same errors in another unit."""
+        return Spread(self.median * factor, self.mean * factor, self.p90 * factor, self.max * factor)
+
 
 @dataclass(frozen=True)
 class ErrorTable:
@@ -185,9 +189,9 @@ def average_ranks(methods: Mapping[str, Sequence[CaseErrors]]) -> dict[str, floa
     return dict(zip(methods, rankdata(medians, axis=0).mean(axis=1).tolist(), strict=True))
 
 
-def acrobat_scores(errors_um: Sequence[Errors]) -> AcrobatScores:
-    """Summarise the landmark errors of each image, (N,) µm; raises `InputError` without images or landmarks."""
-    if not errors_um:
+def acrobat_scores(images_um: Sequence[Spread]) -> AcrobatScores:
+    """Summarise the landmark errors of each image, in µm; raises `InputError` when there are none."""
+    if not images_um:
         raise InputError("there are no images to summarise", expected="at least one")
-    p90 = [spread(errors).p90 for errors in errors_um]
+    p90 = [errors.p90 for errors in images_um]
     return AcrobatScores(len(p90), float(np.median(p90)), float(np.mean(p90)))
