@@ -8,16 +8,21 @@ Weitz et al. 2024, "The ACROBAT 2022 challenge", doi:10.1016/j.media.2024.103257
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from stainbridge.datasets.table import Row, header, numbers, read_table
 from stainbridge.errors import InputError
-from stainbridge.slides.case import Case
+from stainbridge.slides.case import Case, OpenSlideFunction
+from stainbridge.slides.open import open_slide
+from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 
 COLUMNS = ("anon_id", "anon_filename_he", "anon_filename_ihc", "ihc_x", "ihc_y", "mpp_ihc_10X", "mpp_he_10X")
+#: By how much, relative to the table, a slide's pixel size may be another.
+MPP_TOLERANCE = 0.05
 ENDINGS = (".tif", ".tiff", ".ndpi", ".svs", ".ome.tif", ".ome.tiff", ".png", ".jpg")
 
 
@@ -41,12 +46,12 @@ def read(table: Path) -> list[Case]:
 
 
 def _case(rows: list[Row], slides: dict[str, Path], table: Path) -> Case:
-    he, ihc = (_slide(rows[0][f"anon_filename_{side}"], slides, table) for side in ("he", "ihc"))
+    he, ihc = (_slide(rows[0], side, slides, table) for side in ("he", "ihc"))
     moving = _points(rows, "ihc", table)
     id = f"{rows[0]['anon_id']}_{rows[0].get('ihc_antibody') or Path(rows[0]['anon_filename_ihc']).stem}"
     if all(not row.get("he_x") for row in rows):
-        return Case.from_files(id, he, ihc, moving_only=moving)
-    return Case.from_files(id, he, ihc, (_points(rows, "he", table), moving))
+        return Case(id, he, ihc, moving_only=moving)
+    return Case(id, he, ihc, (_points(rows, "he", table), moving))
 
 
 def _points(rows: list[Row], side: str, table: Path) -> Points:
@@ -58,9 +63,32 @@ def _points(rows: list[Row], side: str, table: Path) -> Points:
     return np.asarray(values[:, :2] / values[:, 2:])
 
 
-def _slide(name: str, slides: dict[str, Path], table: Path) -> Path:
+def _slide(row: Row, side: str, slides: dict[str, Path], table: Path) -> OpenSlideFunction:
+    name, where = row[f"anon_filename_{side}"], f"{table}: {row['anon_id']}"
+    (mpp,) = numbers(row, (f"mpp_{side}_10X",), where)
     stem = Path(name).stem
     for candidate in (name, *(stem + ending for ending in ENDINGS)):
         if candidate in slides:
-            return slides[candidate]
+            return partial(open_at, slides[candidate], mpp)
     raise InputError("no such slide", where=table.parent / name, expected="it, or a TIFF of its name", got="neither")
+
+
+def open_at(path: Path, mpp: float) -> Slide:
+    """A slide whose full resolution is that of the table's points; raises `InputError` for another one.
+
+    One that gives no pixel size is taken to have it.
+    """
+    slide = open_slide(path)
+    if not slide.frame.calibrated:
+        slide.close()
+        return open_slide(path, mpp=mpp)
+    if max(abs(own / mpp - 1) for own in slide.frame.mpp) <= MPP_TOLERANCE:
+        return slide
+    slide.close()
+    raise InputError(
+        "the slide's pixel size is not the table's",
+        where=path,
+        expected=f"{mpp:g} µm (10x)",
+        got=" x ".join(f"{own:g}" for own in slide.frame.mpp),
+        remedy="use the published slides of 10x",
+    )
