@@ -2,10 +2,11 @@
 
     python benchmarks/comparison.py docs/comparison/*
     python benchmarks/comparison.py bench --keep docs/comparison
+    python benchmarks/comparison.py docs/comparison/* --picture docs/images/comparison.svg
 
 One table for each folder and kind of start; only runs that every method of the folder has made are counted, so that a
 benchmark that is still going on compares like with like. `--keep` also copies the runs, without
-pictures, to folders that `benchmark landmarks` and `benchmark join` go on from.
+pictures, to folders that `benchmark landmarks` and `benchmark join` go on from. `--picture` draws their errors.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from comparison_picture import draw
 from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
-from stainbridge.evaluate.summary import MethodSummary, summarise
+from stainbridge.evaluate.summary import MethodSummary, scored, summarise
 
 COLUMNS = (
     *("method", "median rTRE", "mean rTRE", "success", "no result", "landmarks nearer", "rank", "CPU s", "peak MB"),
     *("folds", "in doubt", "worst not in doubt"),
 )
+
+WORDS = {"given": "as given", "hard": "turned, mirrored, cropped"}
 
 
 def common(rows: list[Row]) -> list[Row]:
@@ -66,6 +70,15 @@ def tables(folder: Path) -> str:
     return "\n".join(parts)
 
 
+def panels(folder: Path) -> dict[str, dict[str, list[float]]]:
+    """Median rTREs by title and method, as ANHIR counts them."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in scored(common(read_rows(folder))):
+        if row.errors is not None:
+            found[f"{folder.name}, {WORDS[row.kind]}"][row.method].append(row.errors.counted.median)
+    return found
+
+
 def keep(folder: Path, out: Path) -> None:
     """The runs of `folder` in `out`; numbers to six digits."""
     out.mkdir(parents=True, exist_ok=True)
@@ -84,11 +97,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder of DIR for each")
+    parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the errors, as cumulative curves")
     arguments = parser.parse_args()
     for folder in arguments.folders:
         print(tables(folder))
         if arguments.keep:
             keep(folder, arguments.keep / folder.name)
+    if arguments.picture:
+        draw(arguments.picture, {title: some for folder in arguments.folders for title, some in panels(folder).items()})
 
 
 if __name__ == "__main__":
