@@ -4,9 +4,9 @@
     python benchmarks/comparison.py bench --keep docs/comparison
     python benchmarks/comparison.py docs/comparison/* --picture docs/images/comparison.svg
 
-One table for each folder and kind of start; only runs that every method of the folder has made are counted, so that a
-benchmark that is still going on compares like with like. `--keep` also copies the runs, without
-pictures, to folders that `benchmark landmarks` and `benchmark join` go on from. `--picture` draws their errors.
+One table for each folder and kind of start, and one over all of them; only runs that every method of the folder has
+made are counted, so that a benchmark that is still going on compares like with like. `--keep` also copies the runs,
+without pictures, to folders that `benchmark landmarks` and `benchmark join` go on from. `--picture` draws their errors.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import json
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ COLUMNS = (
     *("folds", "in doubt", "worst not in doubt"),
 )
 
-WORDS = {"given": "as given", "hard": "turned, mirrored, cropped"}
+WORDS = {"given": "as given", "hard": "hard starts"}
 
 
 def common(rows: list[Row]) -> list[Row]:
@@ -59,23 +60,47 @@ def line(item: MethodSummary) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def tables(folder: Path) -> str:
-    """Markdown."""
-    found = summarise(common(read_rows(folder)))
-    parts = []
-    for kind in dict.fromkeys(item.kind for item in found):
-        some = sorted((item for item in found if item.kind == kind), key=lambda item: item.scores.amrtre)
-        parts += [f"{folder.name}, {kind}, {some[0].scores.cases} registrations:", ""]
-        parts += [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), *map(line, some), ""]
-    return "\n".join(parts)
+def titled(folder: Path) -> dict[str, list[Row]]:
+    """The rows that count, by what their table is called."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in common(scored(read_rows(folder))):
+        found[f"{folder.name.capitalize()}, {WORDS[row.kind]}"].append(row)
+    return found
 
 
-def panels(folder: Path) -> dict[str, dict[str, list[float]]]:
-    """Median rTREs by title and method, as ANHIR counts them."""
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in scored(common(read_rows(folder))):
+def table(title: str, rows: list[Row]) -> str:
+    """Markdown, the least mean error first."""
+    items = sorted(summarise(rows), key=lambda item: item.scores.amrtre)
+    heading = f"{title}, {items[0].scores.cases} registrations:"
+    return "\n".join([heading, "", *_head(COLUMNS), *map(line, items), ""])
+
+
+def overview(sets: dict[str, list[Row]]) -> str:
+    """Markdown: every method's median rTRE and success in all sets, the most successful first."""
+    by_set = [{item.method: item for item in summarise(rows)} for rows in sets.values()]
+    found = dict.fromkeys(name for items in by_set for name in items)
+    names = sorted(found, key=lambda name: -sum(items[name].success for items in by_set if name in items))
+    lines = [_across(name, [items.get(name) for items in by_set]) for name in names]
+    return "\n".join(["Median rTRE and success:", "", *_head(["method", *sets, "CPU s"]), *lines, ""])
+
+
+def _across(name: str, items: list[MethodSummary | None]) -> str:
+    cells = ["–" if item is None else f"{item.scores.mmrtre:.4f}, {item.success:.0%}" for item in items]
+    spent = [item.cpu_s for item in items if item is not None and item.cpu_s is not None]
+    cells.append(f"{min(spent):.1f} to {max(spent):.1f}" if spent else "–")
+    return f"| `{name}` | {' | '.join(cells)} |"
+
+
+def _head(columns: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+
+
+def medians(rows: list[Row]) -> dict[str, list[float]]:
+    """Median rTREs by method, as ANHIR counts them."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
         if row.errors is not None:
-            found[f"{folder.name}, {WORDS[row.kind]}"][row.method].append(row.errors.counted.median)
+            found[row.method].append(row.errors.counted.median)
     return found
 
 
@@ -99,12 +124,16 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder of DIR for each")
     parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the errors, as cumulative curves")
     arguments = parser.parse_args()
-    for folder in arguments.folders:
-        print(tables(folder))
-        if arguments.keep:
+    sets = {title: rows for folder in arguments.folders for title, rows in titled(folder).items()}
+    for title, rows in sets.items():
+        print(table(title, rows))
+    if len(arguments.folders) > 1:
+        print(overview(sets))
+    if arguments.keep:
+        for folder in arguments.folders:
             keep(folder, arguments.keep / folder.name)
     if arguments.picture:
-        draw(arguments.picture, {title: some for folder in arguments.folders for title, some in panels(folder).items()})
+        draw(arguments.picture, {title: medians(rows) for title, rows in sets.items()})
 
 
 if __name__ == "__main__":
