@@ -111,6 +111,8 @@ def test_a_layout_is_recognised_and_its_slides_open(
     make: Callable[[Path], None], layout: str, ids: list[str], tmp_path: Path
 ) -> None:
     make(tmp_path)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\x05\x16\x07")  # as macOS leaves on foreign disks
     data = read_data_set(tmp_path)
     assert (data.layout, data.name, [case.id for case in data.cases]) == (layout, tmp_path.name, ids)
     for case in data.cases:

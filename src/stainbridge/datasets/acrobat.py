@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.datasets.table import Row, header, numbers, read_table
+from stainbridge.datasets.table import Row, numbers, only_table, read_table
 from stainbridge.errors import InputError
 from stainbridge.slides.case import Case, OpenSlideFunction
 from stainbridge.slides.open import open_slide
@@ -28,12 +28,7 @@ ENDINGS = (".tif", ".tiff", ".ndpi", ".svs", ".ome.tif", ".ome.tiff", ".png", ".
 
 def find(path: Path) -> Path | None:
     """The table, where `path` is one or a folder that holds exactly one; raises `InputError` for several."""
-    candidates = sorted(path.glob("*.csv")) if path.is_dir() else [path]
-    tables = [table for table in candidates if table.is_file() and set(COLUMNS) <= set(header(table))]
-    if len(tables) > 1:
-        names = ", ".join(table.name for table in tables)
-        raise InputError("several ACROBAT tables", where=path, expected="one", got=names, remedy="name the table")
-    return tables[0] if tables else None
+    return only_table(path, COLUMNS, "ACROBAT")
 
 
 def read(table: Path) -> list[Case]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from stainbridge.datasets.table import Row, existing, header, landmark_pair, read_table
-from stainbridge.errors import InputError
+from stainbridge.datasets.table import Row, existing, landmark_pair, only_table, read_table
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.slides.case import Case
 
@@ -22,17 +21,7 @@ LANDMARK_FOLDERS = ("", "landmarks", "dataset_ANHIR/landmarks", "dataset_ANHIR/l
 
 def find(path: Path) -> Path | None:
     """The cover table, where `path` is one or a folder that holds exactly one; raises `InputError` for several."""
-    candidates = sorted(path.glob("*.csv")) if path.is_dir() else [path]
-    tables = [table for table in candidates if table.is_file() and set(COLUMNS) <= set(header(table))]
-    if len(tables) > 1:
-        raise InputError(
-            "several ANHIR tables",
-            where=path,
-            expected="one",
-            got=", ".join(table.name for table in tables),
-            remedy="name the table itself",
-        )
-    return tables[0] if tables else None
+    return only_table(path, COLUMNS, "ANHIR")
 
 
 def read(table: Path) -> list[Case]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stainbridge.datasets.files import files_in
 from stainbridge.errors import InputError
 from stainbridge.slides.case import Case
 from stainbridge.slides.open import open_slide
@@ -24,7 +25,7 @@ ENDINGS = (".tif", ".tiff", ".svs", ".ome.tif", ".ome.tiff")
 
 def find(path: Path) -> Path | None:
     """The folder, where it has `HE` and another stain beside it."""
-    return path if path.is_dir() and (path / FIXED).is_dir() and any(_stains(path)) and any(_slides(path)) else None
+    return path if path.is_dir() and (path / FIXED).is_dir() and any(_stains(path)) and _slides(path) else None
 
 
 def read(folder: Path) -> list[Case]:
@@ -41,13 +42,13 @@ def _stains(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.iterdir()) if path.is_dir() and path.name.upper() in STAINS)
 
 
-def _slides(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted((folder / FIXED).iterdir()) if path.name.lower().endswith(ENDINGS))
+def _slides(folder: Path) -> list[Path]:
+    return files_in(folder / FIXED, ENDINGS)
 
 
 def _same(slide: Path, stain: Path) -> Path | None:
     id = slide.name.split(".")[0]
-    return next((path for path in sorted(stain.glob(f"{id}.*")) if path.name.lower().endswith(ENDINGS)), None)
+    return next((path for path in files_in(stain, ENDINGS) if path.name.split(".")[0] == id), None)
 
 
 def _case(id: str, fixed: Path, moving: Path) -> Case:

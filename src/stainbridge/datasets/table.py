@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stainbridge.datasets.files import files_in
 from stainbridge.errors import InputError
 from stainbridge.geometry.landmarks import read_points_csv, same_labels
 from stainbridge.types import Points
@@ -22,6 +23,18 @@ def header(path: Path) -> tuple[str, ...]:
             return tuple(name.strip() for name in next(csv.reader(file), ()))
     except UnicodeDecodeError:
         return ()
+
+
+def only_table(path: Path, columns: Iterable[str], layout: str) -> Path | None:
+    """The CSV with `columns`, which `path` is or holds; None where there is none. Raises `InputError` for several."""
+    candidates = files_in(path, (".csv",)) if path.is_dir() else [path]
+    tables = [table for table in candidates if table.is_file() and set(columns) <= set(header(table))]
+    if len(tables) > 1:
+        names = ", ".join(table.name for table in tables)
+        raise InputError(
+            f"several {layout} tables", where=path, expected="one", got=names, remedy="name the table itself"
+        )
+    return tables[0] if tables else None
 
 
 def read_table(path: Path, columns: Iterable[str]) -> list[Row]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stainbridge.datasets.files import files_in
 from stainbridge.errors import InputError
 from stainbridge.slides.case import Case
 
@@ -53,4 +54,4 @@ def same_names(first: Path, second: Path) -> list[str]:
 
 def pictures_in(folder: Path) -> set[str]:
     """The names of the pictures in a folder; none where there is no folder."""
-    return {path.name for path in folder.iterdir() if path.suffix.lower() in ENDINGS} if folder.is_dir() else set()
+    return {path.name for path in files_in(folder, ENDINGS)}
