@@ -38,7 +38,7 @@ class DistributionScores:
 
 
 def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
-    """The network in a TorchScript file: (N, 3, H, W) uint8 pictures to (N, D) features.
+    """The network in a TorchScript file: (N, 3, H, W) uint8 pictures, anywhere, to (N, D) features on `device`.
 
     A network with an argument `return_features`, as the published Inception file has, is called with it. Raises
     `InputError` for a file that is missing or no TorchScript.
@@ -53,7 +53,8 @@ def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
         except RuntimeError as error:
             raise InputError("not a TorchScript file", where=path, got=str(error).partition("\n")[0]) from error
     takes_flag = "return_features" in {argument.name for argument in net.forward.schema.arguments}
-    return lambda images: net(images, return_features=True) if takes_flag else net(images)
+    options = {"return_features": True} if takes_flag else {}
+    return lambda images: net(images.to(device), **options)
 
 
 def features_of(batches: Iterable[Tensor], net: FeatureNet) -> Tensor:
