@@ -85,9 +85,9 @@ def overview(sets: dict[str, list[Row]]) -> str:
 
 
 def _across(name: str, items: list[MethodSummary | None]) -> str:
-    cells = ["–" if item is None else f"{item.scores.mmrtre:.4f}, {item.success:.0%}" for item in items]
+    cells = ["…" if item is None else f"{item.scores.mmrtre:.4f}, {item.success:.0%}" for item in items]
     spent = [item.cpu_s for item in items if item is not None and item.cpu_s is not None]
-    cells.append(f"{min(spent):.1f} to {max(spent):.1f}" if spent else "–")
+    cells.append("–".join(dict.fromkeys((f"{min(spent):.0f}", f"{max(spent):.0f}"))) if spent else "–")
     return f"| `{name}` | {' | '.join(cells)} |"
 
 

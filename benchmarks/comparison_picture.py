@@ -1,4 +1,4 @@
-"""The picture of docs/comparison.md: which share of the runs ends with which error, by method."""
+"""Benchmarks as a picture: which share of the runs ends with which error, by method."""
 
 from __future__ import annotations
 
