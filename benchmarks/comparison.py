@@ -1,12 +1,14 @@
 """Tables in Markdown from folders that `stainbridge benchmark landmarks` left.
 
-    python benchmarks/comparison.py docs/comparison/*
+    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated}
     python benchmarks/comparison.py bench --keep docs/comparison
-    python benchmarks/comparison.py docs/comparison/* --picture docs/images/comparison.svg
+    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated} --page docs/comparison.md
+    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated} --picture docs/images/comparison.svg
 
 One table for each folder and kind of start, and one over all of them; only runs that every method of the folder has
 made are counted, so that a benchmark that is still going on compares like with like. `--keep` also copies the runs,
-without pictures, to folders that `benchmark landmarks` and `benchmark join` go on from. `--picture` draws their errors.
+without pictures, to folders that `benchmark landmarks` and `benchmark join` go on from. `--page` puts the tables where
+a page has them, `--picture` draws the errors.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +28,11 @@ from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
 from stainbridge.evaluate.summary import MethodSummary, scored, summarise
 
 COLUMNS = (
-    *("method", "median rTRE", "mean rTRE", "success", "no result", "landmarks nearer", "rank", "CPU s", "peak MB"),
-    *("folds", "in doubt", "worst not in doubt"),
+    *("method", "median rTRE", "mean rTRE", "success", "no result"),
+    *("landmarks nearer", "rank", "CPU s", "peak MB", "folds"),
 )
 
+ABOVE_OVERVIEW = "Median rTRE, and the share of registrations below .01, which count as a success:"
 WORDS = {"given": "as given", "hard": "hard starts"}
 
 
@@ -54,8 +58,6 @@ def line(item: MethodSummary) -> str:
         "–" if item.cpu_s is None else f"{item.cpu_s:.1f}",
         "–" if item.peak_mb is None else f"{item.peak_mb:.0f}",
         str(item.folded or "–"),
-        str(item.fallback or "–"),
-        "–" if item.worst_ok is None else f"{item.worst_ok:.4f}",
     )
     return f"| {' | '.join(cells)} |"
 
@@ -68,20 +70,21 @@ def titled(folder: Path) -> dict[str, list[Row]]:
     return found
 
 
-def table(title: str, rows: list[Row]) -> str:
-    """Markdown, the least mean error first."""
+def table(title: str, rows: list[Row]) -> tuple[str, list[str]]:
+    """What stands before a table, and its lines in Markdown, the least mean error first."""
     items = sorted(summarise(rows), key=lambda item: item.scores.amrtre)
-    heading = f"{title}, {items[0].scores.cases} registrations:"
-    return "\n".join([heading, "", *_head(COLUMNS), *map(line, items), ""])
+    return f"{title}, {items[0].scores.cases} registrations:", [*_head(COLUMNS), *map(line, items)]
 
 
-def overview(sets: dict[str, list[Row]]) -> str:
-    """Markdown: every method's median rTRE and success in all sets, the most successful first."""
+def overview(sets: dict[str, list[Row]]) -> tuple[str, list[str]]:
+    """The same of every method's median rTRE and success in all sets, the most successful first."""
     by_set = [{item.method: item for item in summarise(rows)} for rows in sets.values()]
-    found = dict.fromkeys(name for items in by_set for name in items)
-    names = sorted(found, key=lambda name: -sum(items[name].success for items in by_set if name in items))
+    found = defaultdict(list)
+    for item in (item for items in by_set for item in items.values()):
+        found[item.method].append(item.success)
+    names = sorted(found, key=lambda name: -sum(found[name]) / len(found[name]))
     lines = [_across(name, [items.get(name) for items in by_set]) for name in names]
-    return "\n".join(["Median rTRE and success:", "", *_head(["method", *sets, "CPU s"]), *lines, ""])
+    return ABOVE_OVERVIEW, [*_head(["method", *sets, "CPU s"]), *lines]
 
 
 def _across(name: str, items: list[MethodSummary | None]) -> str:
@@ -93,6 +96,18 @@ def _across(name: str, items: list[MethodSummary | None]) -> str:
 
 def _head(columns: Sequence[str]) -> list[str]:
     return [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+
+
+def paged(page: str, tables: Sequence[tuple[str, list[str]]]) -> str:
+    """The page with these tables in the place of those that stand after the same words."""
+    for heading, lines in tables:
+        before, found, after = page.partition(f"{heading}\n\n|")
+        if not found:
+            raise SystemExit(f"the page has no table after: {heading}")
+        rest = after.splitlines(keepends=True)
+        kept = dropwhile(lambda line: line.startswith("|"), rest[1:])
+        page = "".join([before, heading, "\n\n", *(f"{line}\n" for line in lines), *kept])
+    return page
 
 
 def medians(rows: list[Row]) -> dict[str, list[float]]:
@@ -122,13 +137,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder of DIR for each")
+    parser.add_argument(
+        "--page", type=Path, metavar="MD", help="a page that has these tables, to be brought up to date"
+    )
     parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the errors, as cumulative curves")
     arguments = parser.parse_args()
     sets = {title: rows for folder in arguments.folders for title, rows in titled(folder).items()}
-    for title, rows in sets.items():
-        print(table(title, rows))
+    tables = [table(title, rows) for title, rows in sets.items()]
     if len(arguments.folders) > 1:
-        print(overview(sets))
+        tables.insert(0, overview(sets))
+    for heading, lines in tables:
+        print("\n".join([heading, "", *lines, ""]))
+    if arguments.page:
+        arguments.page.write_text(paged(arguments.page.read_text(encoding="utf-8"), tables), encoding="utf-8")
     if arguments.keep:
         for folder in arguments.folders:
             keep(folder, arguments.keep / folder.name)
