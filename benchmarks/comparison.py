@@ -8,7 +8,7 @@
 One table for each folder and kind of start, and one over all of them; only runs that every method of the folder has
 made are counted, so that a benchmark that is still going on compares like with like. `--keep` also copies the runs,
 without pictures, to folders that `benchmark landmarks` and `benchmark join` go on from. `--page` puts the tables where
-a page has them, `--picture` draws the errors.
+a page has them, so that methods without runs lose their lines; `--picture` draws the errors.
 """
 
 from __future__ import annotations

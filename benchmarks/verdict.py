@@ -2,8 +2,8 @@
 
     python benchmarks/verdict.py collect rows.csv --of generated --preset fast --pairs 0:40
     STAINBRIDGE_DATA=../shared/data python benchmarks/verdict.py collect rows.csv --of real --preset fast
-    python benchmarks/verdict.py fit rows.csv     # writes src/stainbridge/register/calibration.json
     python benchmarks/verdict.py test docs/verdict/trials.csv --picture docs/images/verdict.png
+    python benchmarks/verdict.py fit rows.csv     # writes src/stainbridge/register/calibration.json
 
 `collect` adds one registration a row and leaves out those that are there already; generated pairs are drawn once, into
 the folder `--cache`. `fit` uses generated tissue, and of the real rows how much farther off they are; `test` looks at
