@@ -43,11 +43,11 @@ def _panel(title: str, medians: Medians, names: Sequence[str]) -> str:
     parts.append(f'<g transform="translate(0 {TITLE})">')
     for x, words in drawn.x_ticks:
         style = "success" if words == "0.01" else "grid"
-        parts.append(f'<line class="{style}" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>')
-        parts.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{words}</text>')
+        parts.append(f'<line class="{style}" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{words}</text>')
     for y, words in drawn.y_ticks:
-        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text x="{left - 6}" y="{y + 5}" text-anchor="end">{words}</text>')
+        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{left - 6}" y="{y + 5:.1f}" text-anchor="end">{words}</text>')
     parts += [
         f'<polyline points="{curve.points}" {_stroke(drawn, curve.name)}/>'
         for curve in reversed(drawn.curves)
@@ -60,10 +60,9 @@ def _legend(names: Sequence[str]) -> str:
     drawn = chart({name: [1.0] for name in names})
     parts, x = [], 52.0
     for name in names:
-        words = name.removeprefix("simpleitk-")
         parts.append(f'<line x1="{x}" x2="{x + 24}" y1="20" y2="20" {_stroke(drawn, name)}/>')
-        parts.append(f'<text x="{x + 30}" y="25">{escape(words)}</text>')
-        x += 62 + 8 * len(words)
+        parts.append(f'<text x="{x + 30}" y="25">{escape(name)}</text>')
+        x += 56 + 8 * len(name)
     return "".join(parts)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 WIDTH, HEIGHT = 720, 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 42
 #: Decades of rTRE shown; better is left of it, worse is right.
-LOWEST, HIGHEST = 3e-4, 1.0
-TICKS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+LOWEST, HIGHEST = 5e-5, 1.0
+TICKS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Distinct to colour-blind readers and on paper, light or dark; with three dash patterns for thirty methods.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a5195", "#8c8c8c", "#e41a6b", "#4d7c0f")
