@@ -1,49 +1,36 @@
-"""The tables of docs/comparison.md are what the runs beside it say."""
+"""The tables and the picture of docs/comparison.md are made from the runs beside it."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
-
 from stainbridge.evaluate.ledger import SETUP, read_rows, read_setup
-from stainbridge.evaluate.summary import summarise
 
-DOCS = Path(__file__).parents[2] / "docs"
-#: How the table of a folder and a kind of start is headed. Methods that have not made all its runs are not in it.
-HEADINGS = {
-    ("sections", "given"): "Sections, as given, 10 registrations:",
-    ("sections", "hard"): "Sections, hard starts, 20 registrations:",
-    ("scanners", "given"): "Scanners, as given, 12 registrations:",
-    ("scanners", "hard"): "Scanners, hard starts, 24 registrations:",
-    ("generated", "given"): "Generated, as given, 50 registrations:",
-    ("generated", "hard"): "Generated, hard starts, 50 registrations:",
-}
-FOLDERS = sorted({name for name, _ in HEADINGS})
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+FOLDERS = [DOCS / "comparison" / name for name in ("sections", "scanners", "generated")]
 
 
-@pytest.mark.parametrize("name", FOLDERS)
-def test_tables_say_what_the_runs_say(name: str) -> None:
-    folder = DOCS / "comparison" / name
-    rows = read_rows(folder)
-    assert {row.method for row in rows} == set(read_setup(folder / SETUP).methods)
-    text = (DOCS / "comparison.md").read_text(encoding="utf-8")
-    for item in summarise(rows):
-        heading, scores = HEADINGS[name, item.kind], item.scores
-        assert heading in text
-        if f" {scores.cases} " in heading:
-            table = text.partition(heading)[2].partition("registrations:")[0]
-            assert f"| `{item.method}` | {scores.mmrtre:.4f} | {scores.amrtre:.4f} | {item.success:.0%} |" in table
-            column = heading.rpartition(",")[0]
-            assert overview(text)[item.method][column] == f"{scores.mmrtre:.4f}, {item.success:.0%}"
+def test_every_method_made_every_run() -> None:
+    for folder in FOLDERS:
+        rows, methods = read_rows(folder), set(read_setup(folder / SETUP).methods)
+        starts = {row.key[:3] for row in rows}
+        assert len(methods) == 11
+        assert {row.key for row in rows} == {(*start, method) for start in starts for method in methods}
 
 
-def overview(text: str) -> dict[str, dict[str, str]]:
-    """The first table: its cells by method and column."""
-    header, _, *lines = (line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|"))
-    return {cells[0].strip("`"): dict(zip(header, cells, strict=True)) for cells in lines if len(cells) == len(header)}
+def test_page_and_picture_are_what_the_runs_make(tmp_path: Path) -> None:
+    page, picture = tmp_path / "comparison.md", tmp_path / "comparison.svg"
+    before = (DOCS / "comparison.md").read_text(encoding="utf-8")
+    page.write_text(before, encoding="utf-8")
+    script = [sys.executable, str(ROOT / "benchmarks" / "comparison.py"), *map(str, FOLDERS)]
+    subprocess.run([*script, "--page", str(page), "--picture", str(picture)], check=True, capture_output=True)
+    assert page.read_text(encoding="utf-8") == before
+    assert picture.read_bytes() == (DOCS / "images" / "comparison.svg").read_bytes()
 
 
 def test_runs_name_no_place_on_a_machine() -> None:
-    rows = [row for name in FOLDERS for row in read_rows(DOCS / "comparison" / name)]
+    rows = [row for folder in FOLDERS for row in read_rows(folder)]
     assert not [row for row in rows if row.fixed.startswith(("/", "..")) or row.moving.startswith(("/", ".."))]
