@@ -56,11 +56,7 @@ def pairs(size: int) -> None:
     for seed, stain in enumerate(MOVING):
         with timed() as seconds:
             pair = generate_pair(seed=seed, size_px=size, mpp=4096 / size, moving_stain=stain)
-            pair.read()
-            grid = pair.fixed.frame.fit(TRUTH_PX)
-            pair.truth.to_field(grid)
-            pair.truth.inverse().to_field(pair.moving.frame.fit(TRUTH_PX))
-            pair.valid_mask(grid)
+            pair.read_with_truth(TRUTH_PX)
             rows.append(seconds())
         print(f"  HE / {stain:<28}{rows[-1][0]:10.2f}{rows[-1][1]:8.2f}")
     wall, cpu = np.median(rows, axis=0)

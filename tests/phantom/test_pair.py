@@ -42,6 +42,16 @@ def tissue(rgb: npt.NDArray[np.uint8], glass: tuple[float, ...]) -> npt.NDArray[
     return np.asarray(cv2.morphologyEx(stained.astype(np.uint8), cv2.MORPH_CLOSE, disc)) > 0
 
 
+def test_slides_and_truth_at_once_are_those_read_one_after_the_other(pair: PhantomPair) -> None:
+    fixed, moving, truth = pair.read_with_truth(128)
+    one, other = pair.read()
+    assert (fixed.pixels == one.pixels).all() and (moving.pixels == other.pixels).all()
+    grid, back = pair.fixed.frame.fit(128), pair.moving.frame.fit(128)
+    assert (truth.forward.displacement == pair.truth.to_field(grid).displacement).all()
+    assert (truth.inverse.displacement == pair.truth.inverse().to_field(back).displacement).all()
+    assert (truth.valid == pair.valid_mask(grid)).all() and truth.valid.any()
+
+
 def test_the_same_seed_gives_the_same_pixels_and_landmarks(pair: PhantomPair) -> None:
     again = generate_pair(SMALL)
     np.testing.assert_array_equal(pixels(pair.moving), pixels(again.moving))

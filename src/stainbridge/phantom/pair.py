@@ -11,7 +11,7 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.landmarks import Landmarks
-from stainbridge.geometry.transform import Transform
+from stainbridge.geometry.transform import DisplacementField, Transform
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.chance import accompanied, damaged, drawn_artefacts, drawn_deformation, torn
 from stainbridge.phantom.contrast import RANDOM, random_stain
@@ -84,6 +84,18 @@ class PairConfig:
 
 
 @dataclass(frozen=True, eq=False)
+class DenseTruth:
+    """The truth on pixel grids: `forward`, moving_from_fixed, and `valid`, (H, W), on one of the fixed slide.
+
+    `inverse` is fixed_from_moving on a grid of the moving slide.
+    """
+
+    forward: DisplacementField
+    inverse: DisplacementField
+    valid: Mask
+
+
+@dataclass(frozen=True, eq=False)
 class PhantomPair:
     """Two generated slides, the exact `truth` (moving_from_fixed, invertible), and landmarks that correspond by it."""
 
@@ -99,6 +111,20 @@ class PhantomPair:
         with ThreadPoolExecutor(2) as pool:
             fixed, moving = pool.map(lambda slide: slide.read(slide.frame), (self.fixed, self.moving))
         return fixed, moving
+
+    def read_with_truth(self, longest_px: int) -> tuple[Image, Image, DenseTruth]:
+        """Both slides at full resolution and the truth on at most `longest_px` a side, at once on two cores.
+
+        As `read`, `truth.to_field`, `truth.inverse().to_field` and `valid_mask` give them one after the other.
+        """
+        fixed, moving = self.fixed.frame.fit(longest_px), self.moving.frame.fit(longest_px)
+        with ThreadPoolExecutor(2) as pool:
+            images = [pool.submit(slide.read, slide.frame) for slide in (self.fixed, self.moving)]
+            valid = pool.submit(self.valid_mask, fixed)
+            forward = pool.submit(self.truth.to_field, fixed)
+            inverse = pool.submit(self.truth.inverse().to_field, moving)
+        one, other = (image.result() for image in images)
+        return one, other, DenseTruth(forward.result(), inverse.result(), valid.result())
 
     def valid(self, fixed_um: Points) -> Mask:
         """At which fixed points (N, 2) µm the truth is a correspondence of tissue, (N,) bool.
