@@ -1,17 +1,19 @@
-"""The published table of the affine network, re-made: initial, preprocessed, affine-net, SIFT, ORB, iterative.
+"""The published table of the affine network, re-made: initial, preprocessed, affine-net, SIFT, ORB,
+iterative.
 
     STAINBRIDGE_DATA=../shared/data python benchmarks/affine_net.py --weights affine-net --out affine.jsonl
     python benchmarks/affine_net.py --weights affine-run --out affine.jsonl --generated 40 --every 0
     python benchmarks/affine_net.py --weights affine-net --forward cuda     # a forward pass in ms, nothing else
 
-Cases: the real pairs as given, both ways; every n-th of their hard starts; generated pairs of seeds that no training
-draws. A landmark's rTRE is its error on the moving slide over that slide's diagonal (ANHIR's target). Of a case the
-median, the mean and the largest are taken; over cases the median of the first and the means of the others, as in the
-paper. A method without a result counts as unregistered. Success: from there, the deformable stage of the preset
-`fast` ends with a median rTRE below 0.01.
+Cases: the real pairs as given, both ways; every n-th of their hard starts; generated pairs of seeds
+that no training draws. A landmark's rTRE is its error on the moving slide over that slide's
+diagonal (ANHIR's target). Of a case the median, the mean and the largest are taken; over cases the
+median of the first and the means of the others, as in the paper. A method without a result counts
+as unregistered. Success: from there, the deformable stage of the preset `fast` ends with a median
+rTRE below 0.01.
 
-Times are of the processor, one thread, from overviews in memory: they bear other work beside. Rows are appended to
-OUT as they are made; the same command goes on where it was stopped.
+Times are of the processor, one thread, from overviews in memory: they bear other work beside. Rows
+are appended to OUT as they are made; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -34,14 +36,14 @@ from stainbridge.evaluate.methods.presets import corner_on_corner
 from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.learn.shipped import weights_path
 from stainbridge.phantom.pair import generate_pair
-from stainbridge.phantom.stains import STAINS
-from stainbridge.register.affine import ranked, refine
-from stainbridge.register.config import LearnedAffineConfig, RegisterConfig
-from stainbridge.register.deformable import deform
-from stainbridge.register.learned_affine import LearnedAffine
-from stainbridge.register.learned_stages import AffineStage
-from stainbridge.register.prepare import Section, section_of
-from stainbridge.register.search import Hypothesis, search
+from stainbridge.phantom.staining.library import STAINS
+from stainbridge.registration.config import LearnedAffineConfig, RegisterConfig
+from stainbridge.registration.sections.section import Section, section_of
+from stainbridge.registration.stages.affine import ranked, refine
+from stainbridge.registration.stages.deformable import deform
+from stainbridge.registration.stages.learned_affine import LearnedAffine
+from stainbridge.registration.stages.learned_stages import AffineStage
+from stainbridge.registration.stages.search import Hypothesis, search
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 
@@ -67,7 +69,9 @@ Method = Callable[[Prepared], Transform | None]
 
 
 def methods(network: LearnedAffine) -> dict[str, Method]:
-    """What is compared; "affine-net" begins at the search's starts, as the iterative method of stainbridge does."""
+    """What is compared; "affine-net" begins at the search's starts, as the iterative method of
+    stainbridge does.
+    """
     plain, rough = LearnedAffineConfig(), LearnedAffineConfig(passes=1, finer=0)
     own = LearnedAffineConfig(angles=48)
     iterative = intensity(IntensitySettings(deformable=False))
@@ -90,15 +94,23 @@ def methods(network: LearnedAffine) -> dict[str, Method]:
         "SIFT": lambda p: sift(p.pair.fixed, p.pair.moving).transform,
         "ORB": lambda p: orb(p.pair.fixed, p.pair.moving).transform,
         "iterative (SimpleITK)": lambda p: iterative(p.pair.fixed, p.pair.moving).transform,
-        "iterative (stainbridge)": lambda p: p.affine(refine(p.fixed, p.moving, list(p.starts), SETTINGS.affine)[0]),
+        "iterative (stainbridge)": lambda p: p.affine(
+            refine(p.fixed, p.moving, list(p.starts), SETTINGS.affine)[0]
+        ),
     }
 
 
 def cases(every: int, generated: int, seed: int) -> Iterator[tuple[str, Pair]]:
     if "STAINBRIDGE_DATA" in os.environ:
         yield from (("real, as given", pair) for pair in pairs(SECTIONS, both=True))
-        starts = (s for n, pair in enumerate(pairs(SECTIONS, both=False)) for s in hard_starts(pair, 24 * n, seed))
-        yield from (("real, hard starts", pair) for n, pair in enumerate(starts) if every and n % every == 0)
+        starts = (
+            s
+            for n, pair in enumerate(pairs(SECTIONS, both=False))
+            for s in hard_starts(pair, 24 * n, seed)
+        )
+        yield from (
+            ("real, hard starts", pair) for n, pair in enumerate(starts) if every and n % every == 0
+        )
     for number in range(generated):
         yield "generated", drawn(FIRST_SEED + number)
 
@@ -118,11 +130,18 @@ def drawn(seed: int) -> Pair:
         flip=bool(rng.integers(2)),
     )
     slides = [in_memory(slide) for slide in (made.fixed, made.moving)]
-    return Pair(f"{seed} {one}/{other}", *slides, made.fixed_landmarks.points_px, made.moving_landmarks.points_px)
+    return Pair(
+        f"{seed} {one}/{other}",
+        *slides,
+        made.fixed_landmarks.points_px,
+        made.moving_landmarks.points_px,
+    )
 
 
 def in_memory(slide: Slide) -> ArraySlide:
-    return ArraySlide(slide.read(slide.frame).pixels, slide.frame.mpp[0], slide.frame.name, slide.stain)
+    return ArraySlide(
+        slide.read(slide.frame).pixels, slide.frame.mpp[0], slide.frame.label, slide.stain
+    )
 
 
 def prepared(pair: Pair) -> tuple[Prepared, float] | None:
@@ -131,7 +150,9 @@ def prepared(pair: Pair) -> tuple[Prepared, float] | None:
     if fixed is None or moving is None:
         return None
     began = time.process_time()
-    starts = ranked(fixed, moving, search(fixed, moving, SETTINGS.search), SETTINGS.search.hypotheses)
+    starts = ranked(
+        fixed, moving, search(fixed, moving, SETTINGS.search), SETTINGS.search.hypotheses
+    )
     return Prepared(pair, fixed, moving, starts), time.process_time() - began
 
 
@@ -159,16 +180,27 @@ def measured(name: str, method: Method, p: Prepared, search_s: float) -> dict[st
     counted = errors(p.pair, found or corner_on_corner(p.pair.fixed.frame, p.pair.moving.frame))
     success = found is not None and name != "initial" and converges(p, found)
     spread = {"median": np.median(counted), "mean": counted.mean(), "max": counted.max()}
-    return {**{key: float(value) for key, value in spread.items()}, "ms": 1000 * seconds, "ok": success, "note": note}
+    return {
+        **{key: float(value) for key, value in spread.items()},
+        "ms": 1000 * seconds,
+        "ok": success,
+        "note": note,
+    }
 
 
-def forward_ms(network: LearnedAffine, sides: tuple[int, ...] = (128, 256, 1024), passes: int = 50) -> str:
-    """A line for each side in pixels: the median milliseconds of one pass of one pair, and of six at once."""
+def forward_ms(
+    network: LearnedAffine, sides: tuple[int, ...] = (128, 256, 1024), passes: int = 50
+) -> str:
+    """A line for each side in pixels: the median milliseconds of one pass of one pair, and of six
+    at once.
+    """
     lines = []
     for side in sides:
         times = []
         for count in (1, 6):
-            fixed, moving = (torch.rand(n, 1, side, side, device=network.device) for n in (1, count))
+            fixed, moving = (
+                torch.rand(n, 1, side, side, device=network.device) for n in (1, count)
+            )
             spent = []
             for _ in range(passes):
                 began = time.perf_counter()
@@ -188,7 +220,10 @@ def table(rows: list[dict[str, object]]) -> str:
     for group in dict.fromkeys(row["set"] for row in rows):
         for name in dict.fromkeys(row["method"] for row in rows):
             some = [row for row in rows if row["set"] == group and row["method"] == name]
-            column = {key: np.array([float(str(row[key])) for row in some]) for key in ("median", "mean", "max", "ms")}
+            column = {
+                key: np.array([float(str(row[key])) for row in some])
+                for key in ("median", "mean", "max", "ms")
+            }
             share = np.mean([bool(row["ok"]) for row in some])
             figures = np.median(column["median"]), column["mean"].mean(), column["max"].mean()
             words = " | ".join(f"{figure:.4f}" for figure in figures)
@@ -198,10 +233,14 @@ def table(rows: list[dict[str, object]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--weights", default="affine-net")
     parser.add_argument("--out", type=Path, default=Path("affine.jsonl"))
-    parser.add_argument("--forward", metavar="DEVICE", help="only time the network on this device: cpu or cuda")
+    parser.add_argument(
+        "--forward", metavar="DEVICE", help="only time the network on this device: cpu or cuda"
+    )
     parser.add_argument("--every", type=int, default=6, help="take every n-th hard start; 0: none")
     parser.add_argument("--generated", type=int, default=24)
     parser.add_argument("--methods", help="only these, by commas")
@@ -213,7 +252,11 @@ def main() -> None:
     chosen = methods(LearnedAffine.load(weights_path(options.weights)))
     if options.methods:
         chosen = {name: chosen[name] for name in options.methods.split(",")}
-    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    rows = (
+        [json.loads(line) for line in options.out.read_text().splitlines()]
+        if options.out.exists()
+        else []
+    )
     done = {(row["case"], row["method"]) for row in rows}
     for group, pair in cases(options.every, options.generated, seed=0):
         missing = [name for name in chosen if (f"{group}: {pair.name}", name) not in done]

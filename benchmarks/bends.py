@@ -1,11 +1,12 @@
-"""How far a section may be bent and still be followed: generated pairs, exact truth, with and without matching.
+"""How far a section may be bent and still be followed: generated pairs, exact truth, with and
+without matching.
 
     python benchmarks/bends.py                          # 60 pairs, a quarter of an hour on one core
     python benchmarks/bends.py --preset fast --pairs 6 --hard 0
 
-Bends are the root mean square of the elastic displacement in shares of the slide's diagonal; nothing is torn, folded
-or lost, and pairs are neither turned nor mirrored, so that the deformable stage alone is asked. The last row is of
-pairs of difficulty `hard`, with all that belongs to it.
+Bends are the root mean square of the elastic displacement in shares of the slide's diagonal;
+nothing is torn, folded or lost, and pairs are neither turned nor mirrored, so that the deformable
+stage alone is asked. The last row is of pairs of difficulty `hard`, with all that belongs to it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from dataclasses import replace
 import numpy as np
 
 from stainbridge.phantom.pair import PhantomPair, generate_pair
-from stainbridge.register.config import RegisterConfig
-from stainbridge.register.run import register_slides
+from stainbridge.registration.config import RegisterConfig
+from stainbridge.registration.pipeline import register_slides
 
 SIZE, MPP, SEED = 1024, 4.0, 79_000
 STAINS = ("Ki67", "PAS", "CD31", "ER", "Masson", "HER2")
@@ -34,7 +35,9 @@ def main() -> None:
     if config.deformable is None:
         raise SystemExit("nothing is bent without a deformable stage")
     near = replace(config, deformable=replace(config.deformable, matching=None))
-    print(f"| bend, % of the diagonal | `{asked.preset}`: median rTRE, success, ok | without matching |")
+    print(
+        f"| bend, % of the diagonal | `{asked.preset}`: median rTRE, success, ok | without matching |"
+    )
     print("| --- | --- | --- |")
     drawn = {f"{bend:.0%}": [bent(bend, index) for index in range(asked.pairs)] for bend in BENDS}
     drawn |= {"`hard`": [hard(index) for index in range(asked.hard)]} if asked.hard else {}
@@ -65,7 +68,9 @@ def bent(bend: float, index: int) -> PhantomPair:
 def hard(index: int) -> PhantomPair:
     """A pair of difficulty `hard` as it comes."""
     stain = STAINS[index % len(STAINS)]
-    return generate_pair(seed=SEED + index, size_px=SIZE, mpp=MPP, organ="any", moving_stain=stain, difficulty="hard")
+    return generate_pair(
+        seed=SEED + index, size_px=SIZE, mpp=MPP, organ="any", moving_stain=stain, difficulty="hard"
+    )
 
 
 def registered(pair: PhantomPair, config: RegisterConfig) -> tuple[float, bool]:
@@ -73,8 +78,12 @@ def registered(pair: PhantomPair, config: RegisterConfig) -> tuple[float, bool]:
     found = register_slides(pair.fixed, pair.moving, config)
     if found.solution is None:
         return 1.0, False
-    error = pair.moving_landmarks.points_px - found.warp_points(pair.fixed_landmarks.points_px, to="moving")
-    return float(np.median(np.linalg.norm(error, axis=1)) / np.hypot(SIZE, SIZE)), found.status == "ok"
+    error = pair.moving_landmarks.points_px - found.warp_points(
+        pair.fixed_landmarks.points_px, to="moving"
+    )
+    return float(
+        np.median(np.linalg.norm(error, axis=1)) / np.hypot(SIZE, SIZE)
+    ), found.status == "ok"
 
 
 def cell(column: list[tuple[float, bool]]) -> str:

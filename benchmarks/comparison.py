@@ -1,14 +1,16 @@
 """Tables in Markdown from folders that `stainbridge benchmark landmarks` left.
 
-    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated}
-    python benchmarks/comparison.py bench --keep docs/comparison
-    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated} --page docs/comparison.md
-    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated} --picture docs/images/comparison.svg
+    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated} python
+    benchmarks/comparison.py bench --keep docs/comparison python benchmarks/comparison.py
+    docs/comparison/{sections,scanners,generated} --page docs/comparison.md python
+    benchmarks/comparison.py docs/comparison/{sections,scanners,generated} --picture
+    docs/images/comparison.svg
 
-One table for each folder and kind of start, and one over all of them; only runs that every method of the folder has
-made are counted, so that a benchmark that is still going on compares like with like. `--keep` also copies the runs,
-without pictures, to folders that `benchmark landmarks` and `benchmark join` go on from. `--page` puts the tables where
-a page has them, so that methods without runs lose their lines; `--picture` draws the errors.
+One table for each folder and kind of start, and one over all of them; only runs that every method
+of the folder has made are counted, so that a benchmark that is still going on compares like with
+like. `--keep` also copies the runs, without pictures, to folders that `benchmark landmarks` and
+`benchmark join` go on from. `--page` puts the tables where a page has them, so that methods without
+runs lose their lines; `--picture` draws the errors.
 """
 
 from __future__ import annotations
@@ -42,7 +44,12 @@ def common(rows: list[Row]) -> list[Row]:
     for row in rows:
         by_run[row.key[:3]].append(row)
     methods = {kind: {row.method for row in rows if row.kind == kind} for kind in ("given", "hard")}
-    return [row for run in by_run.values() for row in run if {r.method for r in run} == methods[row.kind]]
+    return [
+        row
+        for run in by_run.values()
+        for row in run
+        if {r.method for r in run} == methods[row.kind]
+    ]
 
 
 def line(item: MethodSummary) -> str:
@@ -88,9 +95,13 @@ def overview(sets: dict[str, list[Row]]) -> tuple[str, list[str]]:
 
 
 def _across(name: str, items: list[MethodSummary | None]) -> str:
-    cells = ["…" if item is None else f"{item.scores.mmrtre:.4f}, {item.success:.0%}" for item in items]
+    cells = [
+        "…" if item is None else f"{item.scores.mmrtre:.4f}, {item.success:.0%}" for item in items
+    ]
     spent = [item.cpu_s for item in items if item is not None and item.cpu_s is not None]
-    cells.append("–".join(dict.fromkeys((f"{min(spent):.0f}", f"{max(spent):.0f}"))) if spent else "–")
+    cells.append(
+        "–".join(dict.fromkeys((f"{min(spent):.0f}", f"{max(spent):.0f}"))) if spent else "–"
+    )
     return f"| `{name}` | {' | '.join(cells)} |"
 
 
@@ -134,13 +145,20 @@ def rounded(value: Any) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder of DIR for each")
     parser.add_argument(
-        "--page", type=Path, metavar="MD", help="a page that has these tables, to be brought up to date"
+        "--page",
+        type=Path,
+        metavar="MD",
+        help="a page that has these tables, to be brought up to date",
     )
-    parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the errors, as cumulative curves")
+    parser.add_argument(
+        "--picture", type=Path, metavar="SVG", help="draw the errors, as cumulative curves"
+    )
     arguments = parser.parse_args()
     sets = {title: rows for folder in arguments.folders for title, rows in titled(folder).items()}
     tables = [table(title, rows) for title, rows in sets.items()]
@@ -149,7 +167,9 @@ def main() -> None:
     for heading, lines in tables:
         print("\n".join([heading, "", *lines, ""]))
     if arguments.page:
-        arguments.page.write_text(paged(arguments.page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+        arguments.page.write_text(
+            paged(arguments.page.read_text(encoding="utf-8"), tables), encoding="utf-8"
+        )
     if arguments.keep:
         for folder in arguments.folders:
             keep(folder, arguments.keep / folder.name)

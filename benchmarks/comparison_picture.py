@@ -33,7 +33,10 @@ def draw(path: Path, panels: Mapping[str, Medians]) -> None:
     parts.append(f'<g transform="translate(0 {rows * height})">{_legend(names)}</g>')
     size = f'viewBox="0 0 {2 * WIDTH} {rows * height + LEGEND}"'
     body = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>'
-    path.write_text(f'{body}<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n', encoding="utf-8")
+    path.write_text(
+        f'{body}<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n',
+        encoding="utf-8",
+    )
 
 
 def _panel(title: str, medians: Medians, names: Sequence[str]) -> str:

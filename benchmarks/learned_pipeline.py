@@ -1,10 +1,13 @@
-"""The whole registration with trained networks beside without: rTRE, success from hard starts, processor seconds.
+"""The whole registration with trained networks beside without: rTRE, success from hard starts,
+processor seconds.
 
     STAINBRIDGE_DATA=../shared/data python benchmarks/learned_pipeline.py given --out pipeline.jsonl
-    python benchmarks/learned_pipeline.py hard --preset fast --affine affine-run --field unet-run --out hard.jsonl
+    python benchmarks/learned_pipeline.py hard --preset fast --affine affine-run --field unet-run
+    --out hard.jsonl
 
-Pairs, starts and rTRE are those of benchmarks/registration.py. Seconds are of the processor, of all threads, so that
-they bear other work beside. Rows are appended to OUT; the same command goes on where it was stopped.
+Pairs, starts and rTRE are those of benchmarks/registration.py. Seconds are of the processor, of all
+threads, so that they bear other work beside. Rows are appended to OUT; the same command goes on
+where it was stopped.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from registration import SECTIONS, Pair, hard_starts, measure, pairs
-from stainbridge.register.config import LearnedAffineConfig, LearnedFieldConfig, RegisterConfig
+from stainbridge.registration.config import LearnedAffineConfig, LearnedFieldConfig, RegisterConfig
 
 SUCCESS = 0.01
 
@@ -31,11 +34,17 @@ def pipelines(preset: str, affine: str | None, field: str | None) -> dict[str, R
     if affine:
         first = LearnedAffineConfig(affine)
         found["affine-net first"] = replace(plain, learned_affine=first)
-        found["affine-net in place of the affine"] = replace(plain, learned_affine=replace(first, refine=False))
-        found["affine-net, own starts, no search"] = replace(plain, learned_affine=replace(first, angles=48))
+        found["affine-net in place of the affine"] = replace(
+            plain, learned_affine=replace(first, refine=False)
+        )
+        found["affine-net, own starts, no search"] = replace(
+            plain, learned_affine=replace(first, angles=48)
+        )
     if field:
         bent = LearnedFieldConfig(field)
-        found["network in place of the deformable"] = replace(plain, learned_field=replace(bent, optimise=None))
+        found["network in place of the deformable"] = replace(
+            plain, learned_field=replace(bent, optimise=None)
+        )
         found["network, then a few steps"] = replace(plain, learned_field=bent)
     if affine and field:
         both = LearnedAffineConfig(affine), LearnedFieldConfig(field)
@@ -47,7 +56,11 @@ def cases(what: str, every: int, seed: int) -> Iterator[Pair]:
     if what == "given":
         yield from pairs(SECTIONS, both=True)
         return
-    starts = (s for n, pair in enumerate(pairs(SECTIONS, both=False)) for s in hard_starts(pair, 24 * n, seed))
+    starts = (
+        s
+        for n, pair in enumerate(pairs(SECTIONS, both=False))
+        for s in hard_starts(pair, 24 * n, seed)
+    )
     yield from (pair for number, pair in enumerate(starts) if number % every == 0)
 
 
@@ -58,15 +71,21 @@ def table(rows: list[dict[str, object]]) -> str:
     ]
     for name in dict.fromkeys(row["pipeline"] for row in rows):
         some = [row for row in rows if row["pipeline"] == name]
-        rtre, seconds = (np.array([float(str(row[key])) for row in some]) for key in ("rtre", "cpu_s"))
+        rtre, seconds = (
+            np.array([float(str(row[key])) for row in some]) for key in ("rtre", "cpu_s")
+        )
         failed = sum(row["status"] == "failed" for row in some)
-        figures = f"{np.median(rtre):.4f} | {rtre.mean():.4f} | {(rtre < SUCCESS).mean():.0%} | {failed}"
+        figures = (
+            f"{np.median(rtre):.4f} | {rtre.mean():.4f} | {(rtre < SUCCESS).mean():.0%} | {failed}"
+        )
         lines.append(f"| {name} | {len(some)} | {figures} | {np.median(seconds):.2f} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("given", "hard"))
     parser.add_argument("--preset", default="default")
     parser.add_argument("--affine", metavar="WEIGHTS")
@@ -75,7 +94,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    rows = (
+        [json.loads(line) for line in options.out.read_text().splitlines()]
+        if options.out.exists()
+        else []
+    )
     done = {(row["name"], row["pipeline"]) for row in rows}
     chosen = pipelines(options.preset, options.affine, options.field)
     for pair in cases(options.what, options.every, options.seed):

@@ -1,7 +1,9 @@
-"""Deformable networks on patches, beside elastix: NCC, SSIM and NMI after each, and the distance to what was applied.
+"""Deformable networks on patches, beside elastix: NCC, SSIM and NMI after each, and the distance to
+what was applied.
 
-    STAINBRIDGE_DATA=../shared/data python benchmarks/patches.py unet=unet-run fcn=fcn-run --out patches.jsonl
-    python benchmarks/patches.py unet=unet-run --out patches.jsonl --count 20 --no-elastix
+    STAINBRIDGE_DATA=../shared/data python benchmarks/patches.py unet=unet-run fcn=fcn-run --out
+    patches.jsonl python benchmarks/patches.py unet=unet-run --out patches.jsonl --count 20
+    --no-elastix
 
 Patches are squares of tissue density as networks see them, from generated pairs of seeds that no training draws and
 from the real pairs, laid on each other by their landmarks' affine map. Deformed as published (rotation and shear of
@@ -30,12 +32,12 @@ from stainbridge.datasets.pairs import read
 from stainbridge.geometry.flow import warp
 from stainbridge.learn.shipped import weights_path
 from stainbridge.metrics.images import score_images
-from stainbridge.register.learned_field import LearnedField
-from stainbridge.register.training.align import by_registration
-from stainbridge.register.training.config import AugmentConfig, GeneratedConfig, PairsConfig
-from stainbridge.register.training.objective import error_px
-from stainbridge.register.training.pairs import CasePairs, Pairs
-from stainbridge.register.training.stream import PairStream, Sample
+from stainbridge.registration.stages.learned_field import LearnedField
+from stainbridge.registration.training.align import by_registration
+from stainbridge.registration.training.config import AugmentConfig, GeneratedConfig, PairsConfig
+from stainbridge.registration.training.objective import error_px
+from stainbridge.registration.training.pairs import CasePairs, Pairs
+from stainbridge.registration.training.stream import PairStream, Sample
 
 SECTIONS = ("rat_kidney", "lung_lesion_1", "lung_lesion_3")
 SEED = 2**31  # training draws smaller ones
@@ -57,12 +59,22 @@ def sets() -> Iterator[tuple[str, Pairs]]:
         root = Path(os.environ["STAINBRIDGE_DATA"])
         yield (
             "real",
-            CasePairs([case for name in SECTIONS for case in read(root / name / "pairs.csv")], by_registration),
+            CasePairs(
+                [case for name in SECTIONS for case in read(root / name / "pairs.csv")],
+                by_registration,
+            ),
         )
 
 
 def samples(pairs: Pairs, augment: AugmentConfig, patch_px: int, count: int) -> Iterator[Sample]:
-    config = PairsConfig(section_px=(256, 384), patch_px=patch_px, min_tissue=0.5, reuse=4, at_hand=1, augment=augment)
+    config = PairsConfig(
+        section_px=(256, 384),
+        patch_px=patch_px,
+        min_tissue=0.5,
+        reuse=4,
+        at_hand=1,
+        augment=augment,
+    )
     stream = PairStream(pairs, config, SEED)
     return (stream[number] for number in range(count))
 
@@ -89,9 +101,13 @@ def elastix() -> Method:
 
     def bend(fixed: Tensor, moving: Tensor) -> Tensor:
         images = [itk.image_from_array(picture[0, 0].numpy()) for picture in (fixed, moving)]
-        _, found = itk.elastix_registration_method(*images, parameter_object=parameters, log_to_console=False)
+        _, found = itk.elastix_registration_method(
+            *images, parameter_object=parameters, log_to_console=False
+        )
         with TemporaryDirectory() as folder:  # it also leaves a file
-            field = itk.array_from_image(itk.transformix_deformation_field(images[1], found, output_directory=folder))
+            field = itk.array_from_image(
+                itk.transformix_deformation_field(images[1], found, output_directory=folder)
+            )
         return torch.from_numpy(np.moveaxis(field, -1, 0)[None].astype(np.float32))
 
     return bend
@@ -109,24 +125,40 @@ def scores(sample: Sample, method: Method) -> dict[str, float]:
     inside = sample.tissue[0].numpy() > 0
     alike = score_images(sample.fixed_density.numpy(), warped.numpy(), inside, DENSEST)
     error = float(error_px(field, sample.truth[None], sample.tissue[None]))
-    return {"ncc": alike.ncc, "ssim": alike.ssim_uniform7, "nmi": alike.nmi, "error": error, "ms": 1000 * seconds}
+    return {
+        "ncc": alike.ncc,
+        "ssim": alike.ssim_uniform7,
+        "nmi": alike.nmi,
+        "error": error,
+        "ms": 1000 * seconds,
+    }
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    lines = ["| patches | method | NCC | SSIM | NMI | error px | ms |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| patches | method | NCC | SSIM | NMI | error px | ms |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for group in dict.fromkeys(row["set"] for row in rows):
         for name in dict.fromkeys(row["method"] for row in rows):
             some = [row for row in rows if row["set"] == group and row["method"] == name]
             if some:
-                figures = {key: float(np.nanmean([float(str(row[key])) for row in some])) for key in COLUMNS}
+                figures = {
+                    key: float(np.nanmean([float(str(row[key])) for row in some]))
+                    for key in COLUMNS
+                }
                 error = "" if "as they lie" in str(group) else f"{figures['error']:.2f}"
                 words = " | ".join(f"{figures[key]:.3f}" for key in COLUMNS[:3])
-                lines.append(f"| {group} ({len(some)}) | {name} | {words} | {error} | {figures['ms']:.0f} |")
+                lines.append(
+                    f"| {group} ({len(some)}) | {name} | {words} | {error} | {figures['ms']:.0f} |"
+                )
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("networks", nargs="*", metavar="NAME=WEIGHTS")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40, help="patches of each set")
@@ -135,10 +167,17 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     chosen: dict[str, Method] = {"none": lambda fixed, _: torch.zeros(1, 2, *fixed.shape[-2:])}
-    chosen |= {name: learned(weights) for name, _, weights in (word.partition("=") for word in options.networks)}
+    chosen |= {
+        name: learned(weights)
+        for name, _, weights in (word.partition("=") for word in options.networks)
+    }
     if not options.no_elastix:
         chosen["elastix"] = elastix()
-    rows = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    rows = (
+        [json.loads(line) for line in options.out.read_text().splitlines()]
+        if options.out.exists()
+        else []
+    )
     done = {(row["set"], row["number"], row["method"]) for row in rows}
     for kind, pairs in sets():
         for how, augment in DEFORMED.items():
@@ -148,7 +187,14 @@ def main() -> None:
                 continue
             for number, sample in enumerate(samples(pairs, augment, options.patch, options.count)):
                 for name in (name for name in chosen if (group, number, name) not in done):
-                    rows.append({"set": group, "number": number, "method": name, **scores(sample, chosen[name])})
+                    rows.append(
+                        {
+                            "set": group,
+                            "number": number,
+                            "method": name,
+                            **scores(sample, chosen[name]),
+                        }
+                    )
                     with options.out.open("a") as file:
                         file.write(json.dumps(rows[-1]) + "\n")
     print(table(rows))

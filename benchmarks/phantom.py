@@ -1,4 +1,5 @@
-"""How fast generated tissue is: a pair with its truth, patches in bulk, and a large slide written in flat memory.
+"""How fast generated tissue is: a pair with its truth, patches in bulk, and a large slide written
+in flat memory.
 
     python benchmarks/phantom.py                        # pairs and patches
     python benchmarks/phantom.py --slide 20000          # only a slide of that side, with the memory it took
@@ -21,7 +22,7 @@ import numpy as np
 
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.phantom.patches import PatchConfig, Patches
-from stainbridge.slides.write import write_slide
+from stainbridge.slides.writing.write import write_slide
 
 #: Fields and mask of the truth are sampled on every fourth pixel of a 2048-pixel slide.
 TRUTH_PX = 512
@@ -31,7 +32,12 @@ MOVING = ("Ki67", "PanCK", "Masson")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=2048, help="side of the pairs in pixels")
-    parser.add_argument("--slide", type=int, default=0, help="side of the large slide in pixels; 0: pairs and patches")
+    parser.add_argument(
+        "--slide",
+        type=int,
+        default=0,
+        help="side of the large slide in pixels; 0: pairs and patches",
+    )
     parser.add_argument("--patches", type=int, default=36, help="how many pairs of patches")
     asked = parser.parse_args()
     if asked.slide:
@@ -69,7 +75,9 @@ def patches(side: int, count: int) -> None:
         for _ in islice(Patches(PatchConfig(size_px=side), seed=1), count):
             pass
         wall, cpu = seconds()
-    print(f"patches of {side} px: {count / wall:.1f} pairs a second, {count / cpu:.1f} a CPU second")
+    print(
+        f"patches of {side} px: {count / wall:.1f} pairs a second, {count / cpu:.1f} a CPU second"
+    )
 
 
 def slide(side: int) -> None:
@@ -82,7 +90,10 @@ def slide(side: int) -> None:
         size_mb = path.stat().st_size / 2**20
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     megapixels = side * side / 1e6
-    print(f"slide of {side} px: {wall:.0f} s, {cpu:.0f} CPU s, {megapixels / wall:.1f} megapixels a second,", end=" ")
+    print(
+        f"slide of {side} px: {wall:.0f} s, {cpu:.0f} CPU s, {megapixels / wall:.1f} megapixels a second,",
+        end=" ",
+    )
     print(f"{size_mb:.0f} MB, peak memory {peak_mb:.0f} MB")
 
 

@@ -1,4 +1,5 @@
-"""The gallery of generated tissue in the docs: organs, and every stain as it is, slightly spoilt and badly spoilt.
+"""The gallery of generated tissue in the docs: organs, and every stain as it is, slightly spoilt
+and badly spoilt.
 
 python benchmarks/phantom_gallery.py --out docs/images/phantom-gallery.jpg
 """
@@ -15,13 +16,13 @@ import PIL.ImageFont
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.block import BlockConfig
-from stainbridge.phantom.classes import CLASS_NAMES
-from stainbridge.phantom.contrast import RANDOM
-from stainbridge.phantom.organs import ORGANS
+from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.phantom.patches import PatchConfig, Patches
-from stainbridge.phantom.slide import PhantomSlide
-from stainbridge.phantom.stains import STAINS
+from stainbridge.phantom.staining.contrast import RANDOM
+from stainbridge.phantom.staining.library import STAINS
+from stainbridge.phantom.tissue.classes import CLASS_NAMES
+from stainbridge.phantom.tissue.organs import ORGANS
 from stainbridge.report.pictures import Picture, viewable
 
 CELL_PX, GAP_PX, TITLE_PX = 230, 4, 20
@@ -29,7 +30,14 @@ SLIDE_PX, MPP = 2048, 2.0
 #: Pixel sizes of the two close views.
 NEAR_MPP, NEAREST_MPP = 1.6, 0.5
 #: Which organ shows a stain well.
-SHOWN_IN = {"HE": "gland", "PHH3": "carcinoma", "HER2": "carcinoma", "ER": "breast", "PAS": "kidney", "CD31": "lung"}
+SHOWN_IN = {
+    "HE": "gland",
+    "PHH3": "carcinoma",
+    "HER2": "carcinoma",
+    "ER": "breast",
+    "PAS": "kidney",
+    "CD31": "lung",
+}
 SHOWN_IN |= {"Ki67": "lymph node", "Masson": "kidney", "DAPI": "lymph node"}
 
 
@@ -49,13 +57,21 @@ def main() -> None:
     )
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     PIL.Image.fromarray(picture).save(asked.out, quality=asked.quality, optimize=True)
-    print(f"{asked.out}: {picture.shape[1]} x {picture.shape[0]}, {asked.out.stat().st_size / 1e6:.2f} MB")
+    print(
+        f"{asked.out}: {picture.shape[1]} x {picture.shape[0]}, {asked.out.stat().st_size / 1e6:.2f} MB"
+    )
 
 
 def organ_cells(organ: str) -> list[tuple[str, Picture]]:
     """An organ's H&E: the section, then closer and closer."""
     slide = generate_pair(
-        seed=3, size_px=SLIDE_PX, mpp=MPP, organ=organ, fixed_stain="HE", difficulty="easy", landmarks=0
+        seed=3,
+        size_px=SLIDE_PX,
+        mpp=MPP,
+        organ=organ,
+        fixed_stain="HE",
+        difficulty="easy",
+        landmarks=0,
     ).fixed
     near, nearest = busiest(slide, 2 * CELL_PX * NEAR_MPP), busiest(slide, CELL_PX * NEAREST_MPP)
     return [
@@ -70,22 +86,37 @@ def stain_cells(stain: str, number: int) -> list[tuple[str, Picture]]:
     organ = SHOWN_IN.get(stain, "gland")
     slides = {
         name: generate_pair(
-            seed=seed, size_px=SLIDE_PX, mpp=MPP, organ=organ, moving_stain=stain, difficulty=name, landmarks=0
+            seed=seed,
+            size_px=SLIDE_PX,
+            mpp=MPP,
+            organ=organ,
+            moving_stain=stain,
+            difficulty=name,
+            landmarks=0,
         ).moving
         for name, seed in (("easy", 3), ("real", 10 + number), ("hard", 30 + number))
     }
-    cells = [(name, viewable(slide.read(slide.frame.fit(CELL_PX)))) for name, slide in list(slides.items())[1:]]
+    cells = [
+        (name, viewable(slide.read(slide.frame.fit(CELL_PX))))
+        for name, slide in list(slides.items())[1:]
+    ]
     slide = slides["easy"]
     for mpp in (NEAR_MPP, NEAREST_MPP):
-        cells.append(("", viewable(slide.read(window(slide, busiest(slide, CELL_PX * mpp), mpp, CELL_PX)))))
+        cells.append(
+            ("", viewable(slide.read(window(slide, busiest(slide, CELL_PX * mpp), mpp, CELL_PX))))
+        )
     return cells
 
 
 def chance_cells() -> list[tuple[str, Picture]]:
     """Two pairs of patches in colours of chance."""
-    config = PatchConfig(size_px=CELL_PX, pairs_per_block=1, block=BlockConfig(mpp=(1.2, 3.0), stains=(RANDOM,)))
+    config = PatchConfig(
+        size_px=CELL_PX, pairs_per_block=1, block=BlockConfig(mpp=(1.2, 3.0), stains=(RANDOM,))
+    )
     pairs = [Patches(config, seed=5)[number] for number in (1, 2)]
-    return [("", np.moveaxis(patch, 0, -1)) for pair in pairs for patch in (pair.fixed, pair.moving)]
+    return [
+        ("", np.moveaxis(patch, 0, -1)) for pair in pairs for patch in (pair.fixed, pair.moving)
+    ]
 
 
 def busiest(slide: PhantomSlide, side_um: float) -> np.ndarray:
@@ -96,12 +127,18 @@ def busiest(slide: PhantomSlide, side_um: float) -> np.ndarray:
     rng = np.random.default_rng(4)
     centres = rng.integers(half, 512 - half, (400, 2))
     return (
-        max(centres, key=lambda c: _variety(labels[c[1] - half : c[1] + half, c[0] - half : c[0] + half])) * frame.mpp
+        max(
+            centres,
+            key=lambda c: _variety(labels[c[1] - half : c[1] + half, c[0] - half : c[0] + half]),
+        )
+        * frame.mpp
     )
 
 
 def _variety(labels: np.ndarray) -> float:
-    """Entropy of the classes; glass and fat are counted against it, some lesion, which most stains mark, for it."""
+    """Entropy of the classes; glass and fat are counted against it, some lesion, which most stains
+    mark, for it.
+    """
     shares = np.bincount(labels.ravel(), minlength=len(CLASS_NAMES)) / labels.size
     of = dict(zip(CLASS_NAMES, shares, strict=True))
     entropy = float(-(shares[1:] * np.log(shares[1:] + 1e-9)).sum())

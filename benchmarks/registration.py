@@ -1,12 +1,14 @@
-"""Landmark accuracy and time of `register` on real pairs: as given (both directions), hard starts, whole slides.
+"""Landmark accuracy and time of `register` on real pairs: as given (both directions), hard starts,
+whole slides.
 
     STAINBRIDGE_DATA=../shared/data python benchmarks/registration.py given --preset default
     STAINBRIDGE_DATA=../shared/data python benchmarks/registration.py hard --preset fast --every 1
     STAINBRIDGE_DATA=../shared/data python benchmarks/registration.py cytology --preset accurate
 
-rTRE is the landmark error ÷ the diagonal of the moving image (ANHIR's target). A hard start is the moving image
-cropped to 70-100 % of its area, scaled by 0.7-1.4, turned (12 angles spread over 360°), mirrored or not, shifted by up
-to 25 %, on a white canvas. A failed registration counts as rTRE 1 and robustness 0.
+rTRE is the landmark error ÷ the diagonal of the moving image (ANHIR's target). A hard start is the
+moving image cropped to 70-100 % of its area, scaled by 0.7-1.4, turned (12 angles spread over
+360°), mirrored or not, shifted by up to 25 %, on a white canvas. A failed registration counts as
+rTRE 1 and robustness 0.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ import numpy.typing as npt
 
 from stainbridge.evaluate.starts import disturb, placement
 from stainbridge.geometry.landmarks import read_points_csv
-from stainbridge.register.config import RegisterConfig
-from stainbridge.register.run import register_slides
-from stainbridge.register.verify import folded_share
+from stainbridge.registration.config import RegisterConfig
+from stainbridge.registration.pipeline import register_slides
+from stainbridge.registration.verdict.verification import folded_share
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
@@ -72,7 +74,10 @@ def pairs(sets: tuple[str, ...], both: bool) -> Iterator[Pair]:
     for name in sets:
         for row in csv.DictReader((root / name / "pairs.csv").open()):
             fixed, moving = (open_slide(root / name / row[side]) for side in ("fixed", "moving"))
-            a, b = (read_points_csv(root / name / row[f"{side}_landmarks"])[0] for side in ("fixed", "moving"))
+            a, b = (
+                read_points_csv(root / name / row[f"{side}_landmarks"])[0]
+                for side in ("fixed", "moving")
+            )
             count = min(len(a), len(b))
             yield Pair(row["case"], fixed, moving, a[:count], b[:count])
             if both:
@@ -115,7 +120,9 @@ def measure(pair: Pair, config: RegisterConfig) -> Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("given", "hard", "cytology"))
     parser.add_argument("--preset", default="default")
     parser.add_argument("--every", type=int, default=1, help="hard: take every n-th start")
@@ -128,7 +135,9 @@ def main() -> None:
     cases = pairs(("cytology_4scanner",) if options.what == "cytology" else SECTIONS, both)
     if options.what == "hard":
         turned = ((n, pair) for n, pair in enumerate(cases) if n % 2 or not options.back)
-        starts = (s for n, pair in turned for s in hard_starts(pair, n * 2 * ROTATIONS, options.seed))
+        starts = (
+            s for n, pair in turned for s in hard_starts(pair, n * 2 * ROTATIONS, options.seed)
+        )
         cases = (start for index, start in enumerate(starts) if index % options.every == 0)
     rows = []
     heads = f"{'improved':>8s} {'folded':>7s} {'s':>6s} {'predicted':>9s}  best peer"
@@ -136,7 +145,12 @@ def main() -> None:
     for pair in cases:
         row = measure(pair, config)
         print(
-            _line(row, BEST_PEER.get(row.name.removesuffix(" reversed")) if options.what == "given" else None),
+            _line(
+                row,
+                BEST_PEER.get(row.name.removesuffix(" reversed"))
+                if options.what == "given"
+                else None,
+            ),
             flush=True,
         )
         rows.append(row)

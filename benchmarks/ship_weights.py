@@ -14,14 +14,21 @@ from stainbridge.learn.weights import read, write
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
     stored = read(options.run)
-    halves = {name: t.to(torch.float16) if t.is_floating_point() else t for name, t in stored.tensors.items()}
+    halves = {
+        name: t.to(torch.float16) if t.is_floating_point() else t
+        for name, t in stored.tensors.items()
+    }
     write(options.out, halves, stored.header)
-    print(f"{stored.task}, step {stored.header.get('step')}, held-out measure {stored.header.get('measure')}")
+    print(
+        f"{stored.task}, step {stored.header.get('step')}, held-out measure {stored.header.get('measure')}"
+    )
     print(f"written: {options.out}, {options.out.stat().st_size / 2**20:.2f} MiB")
 
 

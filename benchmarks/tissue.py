@@ -1,4 +1,5 @@
-"""How much of a section is found as tissue, and how much glass with it, by stain, on generated slides with truth.
+"""How much of a section is found as tissue, and how much glass with it, by stain, on generated
+slides with truth.
 
 python benchmarks/tissue.py                         # 48 pairs, some two minutes
 python benchmarks/tissue.py --pairs 8 --difficulty hard
@@ -13,10 +14,10 @@ import numpy as np
 
 from stainbridge.imaging.colour import is_brightfield, tissue_density
 from stainbridge.imaging.tissue import tissue_region
-from stainbridge.phantom.organs import ORGANS
+from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pair import generate_pair
-from stainbridge.phantom.slide import PhantomSlide
-from stainbridge.phantom.stains import STAINS
+from stainbridge.phantom.staining.library import STAINS
+from stainbridge.phantom.tissue.organs import ORGANS
 
 SIZE, MPP = 768, 5.3
 #: The first pair's; tables and the verdict's fit use lower ones.
@@ -44,7 +45,9 @@ def main() -> None:
             found = measured(slide)
             if found is not None:
                 rows[stain].append(found)
-    print("| stain | slides | intersection over union | worst tenth | glass taken for tissue | tissue missed |")
+    print(
+        "| stain | slides | intersection over union | worst tenth | glass taken for tissue | tissue missed |"
+    )
     print("| --- | --- | --- | --- | --- | --- |")
     for name, values in sorted(rows.items()):
         print(row(name, values))
@@ -67,7 +70,9 @@ def row(name: str, values: list[tuple[float, float, float]]) -> str:
     table = np.array(values)
     mean = table.mean(axis=0)
     worst = np.quantile(table[:, 0], 0.1)
-    return f"| {name} | {len(table)} | {mean[0]:.3f} | {worst:.3f} | {mean[1]:.2%} | {mean[2]:.1%} |"
+    return (
+        f"| {name} | {len(table)} | {mean[0]:.3f} | {worst:.3f} | {mean[1]:.2%} | {mean[2]:.1%} |"
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""Steps per second of the training loop, against a plain eager float32 implementation of the same model.
+"""Steps per second of the training loop, against a plain eager float32 implementation of the same
+model.
 
     python benchmarks/translate_training.py                      every objective, small networks, 128 px, batch 4
     python benchmarks/translate_training.py --preset paper --tile 256 --batch 1 --objectives cyclegan pix2pix
     python benchmarks/translate_training.py --apart              what each setting gives by itself
     python benchmarks/translate_training.py --preset paper --device cuda
 
-Both take the same steps on the same tiles by turns in this process, on one thread. The plain one has torch's own
-instance normalisation and Adam, float32 and torch's usual layout. Seconds are the process's CPU seconds, so that other
-programs do not count, or with `--device cuda` those until the GPU is done; the least of several rounds is told.
+Both take the same steps on the same tiles by turns in this process, on one thread. The plain one
+has torch's own instance normalisation and Adam, float32 and torch's usual layout. Seconds are the
+process's CPU seconds, so that other programs do not count, or with `--device cuda` those until the
+GPU is done; the least of several rounds is told.
 """
 
 from __future__ import annotations
@@ -26,10 +28,15 @@ from stainbridge.learn.data import moved
 from stainbridge.learn.devices import launched
 from stainbridge.learn.stepping import Stepper
 from stainbridge.nn.normalisation import InstanceNorm
-from stainbridge.translate.config import OBJECTIVES, ObjectiveName, Preset, TranslationConfig
-from stainbridge.translate.task import Tiles, TranslationTask
-from stainbridge.translate.tasks import task_of
-from stainbridge.translate.training import TranslationTraining
+from stainbridge.translation.objectives.config import (
+    OBJECTIVES,
+    ObjectiveName,
+    Preset,
+    TranslationConfig,
+)
+from stainbridge.translation.objectives.task import Tiles, TranslationTask
+from stainbridge.translation.objectives.tasks import task_of
+from stainbridge.translation.training.training import TranslationTraining
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,9 @@ def plain(case: Case) -> Callable[[], None]:
     def step() -> None:
         for update in task.updates(tiles):
             optimiser = optimisers[update.optimiser]
-            update.loss.backward(inputs=list(_parameters(optimiser)))  # a generator's loss leaves its judge alone
+            update.loss.backward(
+                inputs=list(_parameters(optimiser))
+            )  # a generator's loss leaves its judge alone
             optimiser.step()
             optimiser.zero_grad()
 
@@ -103,7 +112,9 @@ def clock(device: Device) -> Callable[[], float]:
     return done
 
 
-def timed(steps: dict[str, Callable[[], None]], rounds: int, now: Callable[[], float]) -> dict[str, float]:
+def timed(
+    steps: dict[str, Callable[[], None]], rounds: int, now: Callable[[], float]
+) -> dict[str, float]:
     """The least seconds of a step each, taken by turns."""
     for step in steps.values():
         step()
@@ -159,10 +170,15 @@ def main() -> None:
     torch.set_num_threads(1)
     for objective in arguments.objectives:
         case = Case(objective, arguments.preset, arguments.tile, arguments.batch, arguments.device)
-        steps = apart(case) if arguments.apart else {"plain": plain(case), "ours": ours(case, case.train)}
+        steps = (
+            apart(case)
+            if arguments.apart
+            else {"plain": plain(case), "ours": ours(case, case.train)}
+        )
         seconds = timed(steps, arguments.rounds, clock(arguments.device))
         told = "  ".join(
-            f"{name} {1 / taken:6.2f}/s x{seconds['plain'] / taken:.2f}" for name, taken in seconds.items()
+            f"{name} {1 / taken:6.2f}/s x{seconds['plain'] / taken:.2f}"
+            for name, taken in seconds.items()
         )
         print(f"{objective:20} {told}", flush=True)
 

@@ -4,11 +4,11 @@
     python benchmarks/translation.py --out FOLDER --steps 2000    longer; runs that are there are gone on with
     python benchmarks/translation.py --out FOLDER --report --grid docs/images/translation.jpg
 
-Generated tiles are H&E and HER2 of neighbouring sections, misaligned by about a pixel, in folders laid out as BCI's.
-Every run sees the same number of them. Weights are averaged, chosen on `val` and measured on `test`. With
-STAINBRIDGE_DATA the runs of `real_jobs` learn from the real tiles there for a quarter of the steps, those of H&E and
-IHC from the weights of the run on generated ones, and are measured on the real ones held out. A run that was stopped
-is gone on with.
+Generated tiles are H&E and HER2 of neighbouring sections, misaligned by about a pixel, in folders
+laid out as BCI's. Every run sees the same number of them. Weights are averaged, chosen on `val` and
+measured on `test`. With STAINBRIDGE_DATA the runs of `real_jobs` learn from the real tiles there
+for a quarter of the steps, those of H&E and IHC from the weights of the run on generated ones, and
+are measured on the real ones held out. A run that was stopped is gone on with.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from torch import Tensor
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles
 from stainbridge.datasets.tile_pictures import read_pictures
-from stainbridge.imaging.similarity.ssim import ssim
 from stainbridge.learn.weights import read
 from stainbridge.metrics.stains import score_dab
-from stainbridge.translate.augment import scaled, unscaled, with_channels
-from stainbridge.translate.config import ObjectiveName
-from stainbridge.translate.model import read_model
-from stainbridge.translate.objectives import Translator
-from stainbridge.translate.picture_stream import read_picture
-from stainbridge.translate.task import distances
-from stainbridge.translate.training import GeneratedTissue
+from stainbridge.similarity.ssim import ssim
+from stainbridge.translation.inference.model import read_model
+from stainbridge.translation.objectives.config import ObjectiveName
+from stainbridge.translation.objectives.task import distances
+from stainbridge.translation.objectives.terms import Translator
+from stainbridge.translation.training.augment import scaled, unscaled, with_channels
+from stainbridge.translation.training.picture_stream import read_picture
+from stainbridge.translation.training.training import GeneratedTissue
 
 TILES, TILE_PX, MPP = "tiles", 128, 1.0
 #: Split, seed, tiles.
@@ -63,7 +63,9 @@ REAL_SHARE = 4  # of the steps on generated tiles
 
 @dataclass(frozen=True)
 class Job:
-    """A run: `name` of its folder, the objective, settings over the preset's, and what it learns from."""
+    """A run: `name` of its folder, the objective, settings over the preset's, and what it learns
+    from.
+    """
 
     name: str
     objective: ObjectiveName
@@ -89,8 +91,12 @@ def generated_jobs(data: Path) -> list[Job]:
 
 
 def real_jobs(data: Path) -> list[Job]:
-    """Every objective on every set: tiles of H&E and IHC, of autofluorescence and H&E, and panels of IHC and DAPI."""
-    tiles, dark, panels = (data / name for name in ("tiles_he_ihc", "tiles_autofluorescence_he", "ihc_multiplex"))
+    """Every objective on every set: tiles of H&E and IHC, of autofluorescence and H&E, and panels
+    of IHC and DAPI.
+    """
+    tiles, dark, panels = (
+        data / name for name in ("tiles_he_ihc", "tiles_autofluorescence_he", "ihc_multiplex")
+    )
     names = (*PAIRED, *SLOW)
     return [
         *(Job(f"he-ihc-{name}", name, {}, tiles, init=name) for name in names),
@@ -118,16 +124,37 @@ def write_tiles(folder: Path) -> None:
 def train(job: Job, runs: Path, steps: int) -> None:
     """Begin or go on with a run, in a process of its own."""
     run = runs / job.name
-    command = [sys.executable, "-m", "stainbridge", "train", "translate", "--out", str(run), "--steps", str(steps)]
+    command = [
+        sys.executable,
+        "-m",
+        "stainbridge",
+        "train",
+        "translate",
+        "--out",
+        str(run),
+        "--steps",
+        str(steps),
+    ]
     if (run / "last.safetensors").exists():
         if read(run / "last.safetensors").header["place"]["step"] >= steps:
             return
         command += ["--resume"]
     else:
         settings = runs / f"{job.name}.yaml"
-        merged = {**SETTINGS, **job.settings, "train": {**SETTINGS["train"], **job.settings.get("train", {})}}
+        merged = {
+            **SETTINGS,
+            **job.settings,
+            "train": {**SETTINGS["train"], **job.settings.get("train", {})},
+        }
         settings.write_text(yaml.safe_dump(merged))
-        command += ["--objective", job.objective, "--data", str(job.data), "--config", str(settings)]
+        command += [
+            "--objective",
+            job.objective,
+            "--data",
+            str(job.data),
+            "--config",
+            str(settings),
+        ]
         command += ["--source", job.stains[0], "--target", job.stains[1]]
         command += ["--init", str(runs / job.init)] if job.init else []
     print(f"{job.name} ...", flush=True)
@@ -135,7 +162,9 @@ def train(job: Job, runs: Path, steps: int) -> None:
 
 
 def measured(job: Job, runs: Path) -> dict[str, float] | None:
-    """Means over the held-out pairs of what the best weights make of them; None before a run is first saved."""
+    """Means over the held-out pairs of what the best weights make of them; None before a run is
+    first saved.
+    """
     run = runs / job.name
     if not (run / "last.safetensors").exists():
         return None
@@ -146,7 +175,10 @@ def measured(job: Job, runs: Path) -> dict[str, float] | None:
         scores: dict[str, float] = json.loads(kept.read_text())
         if scores["step"] == weights.header["step"]:
             return {**scores, **steps}
-    scores = {**mean_scores(read_model(run).to_target, held_pairs(job)), "step": float(weights.header["step"])}
+    scores = {
+        **mean_scores(read_model(run).to_target, held_pairs(job)),
+        "step": float(weights.header["step"]),
+    }
     kept.write_text(json.dumps(scores))
     return {**scores, **steps}
 
@@ -157,7 +189,9 @@ Pair = tuple[np.ndarray, np.ndarray]
 def held_pairs(job: Job) -> list[Pair]:
     if job.data.name == TILES:
         names = sorted(path.name for path in (job.data / "HE" / "test").iterdir())
-        files = [(job.data / "HE" / "test" / name, job.data / "IHC" / "test" / name) for name in names]
+        files = [
+            (job.data / "HE" / "test" / name, job.data / "IHC" / "test" / name) for name in names
+        ]
     else:
         held = read_pictures(str(job.data), job.stains, paired=True).held
         files = list(zip(held.sources, held.targets, strict=True))
@@ -171,7 +205,9 @@ def mean_scores(network: Translator, pairs: list[Pair]) -> dict[str, float]:
 
 
 def mean_colour(pairs: list[Pair]) -> Translator:
-    """The held-out targets' mean colour, whatever is asked: what knowing nothing of the source gives."""
+    """The held-out targets' mean colour, whatever is asked: what knowing nothing of the source
+    gives.
+    """
     mean = torch.stack([scaled(target).mean((1, 2)) for _, target in pairs]).mean(0)
     return lambda source: mean.view(1, -1, 1, 1).expand_as(source)
 
@@ -188,7 +224,10 @@ def _scores(network: Translator, source: Tensor, target: Tensor) -> dict[str, fl
 def table(jobs: Sequence[Job], runs: Path) -> str:
     """Of runs on one set of tiles."""
     columns = ("psnr_db", "ssim_gaussian11", "ssim_uniform7", "l1", "coarse_l1", "dab_dice")
-    lines = ["| run | steps | PSNR dB | SSIM 11 | SSIM 7 | L1 (of 2) | at 8 px | DAB Dice |", "| --- " * 8 + "|"]
+    lines = [
+        "| run | steps | PSNR dB | SSIM 11 | SSIM 7 | L1 (of 2) | at 8 px | DAB Dice |",
+        "| --- " * 8 + "|",
+    ]
     rows: dict[str, dict[str, float] | None] = {}
     pairs = held_pairs(jobs[0])
     rows["source as it is"] = mean_scores(lambda source: source, pairs)
@@ -220,9 +259,13 @@ def grid(jobs: Sequence[Job], runs: Path, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="where tiles and runs are kept")
-    parser.add_argument("--steps", type=int, default=300, help="of runs on generated tiles; on real ones a quarter")
+    parser.add_argument(
+        "--steps", type=int, default=300, help="of runs on generated tiles; on real ones a quarter"
+    )
     parser.add_argument("--report", action="store_true", help="train nothing")
-    parser.add_argument("--grid", type=Path, help="write picture grids there, FILE.jpg and FILE-SET.jpg")
+    parser.add_argument(
+        "--grid", type=Path, help="write picture grids there, FILE.jpg and FILE-SET.jpg"
+    )
     parser.add_argument("--only", nargs="+", help="names of runs")
     arguments = parser.parse_args()
     tiles, runs = arguments.out / TILES, arguments.out / "runs"

@@ -1,15 +1,17 @@
-"""Can the verdict be trusted? Registrations that went right and wrong, with the truth known, and what was said of them.
+"""Can the verdict be trusted? Registrations that went right and wrong, with the truth known, and
+what was said of them.
 
     python benchmarks/verdict.py collect rows.csv --of generated --preset fast --pairs 0:40
     STAINBRIDGE_DATA=../shared/data python benchmarks/verdict.py collect rows.csv --of real --preset fast
     python benchmarks/verdict.py test docs/verdict/trials.csv --picture docs/images/verdict.png
-    python benchmarks/verdict.py fit rows.csv     # writes src/stainbridge/register/calibration.json
+    python benchmarks/verdict.py fit rows.csv     # writes src/stainbridge/registration/verdict/calibration.json
 
-`collect` adds one registration a row and leaves out those that are there already; generated pairs are drawn once, into
-the folder `--cache`. `fit` uses generated tissue, and of the real rows how much farther off they are; `test` looks at
-all rows, and at the real ones apart, once with the calibration that is shipped and once, held out, with calibrations
-that were fitted without the pair they speak of. A registration is bad when its median rTRE, of landmarks carried to the
-fixed slide, is 0.01 or more; slides that do not belong together are always bad.
+`collect` adds one registration a row and leaves out those that are there already; generated pairs
+are drawn once, into the folder `--cache`. `fit` uses generated tissue, and of the real rows how
+much farther off they are; `test` looks at all rows, and at the real ones apart, once with the
+calibration that is shipped and once, held out, with calibrations that were fitted without the pair
+they speak of. A registration is bad when its median rTRE, of landmarks carried to the fixed slide,
+is 0.01 or more; slides that do not belong together are always bad.
 """
 
 from __future__ import annotations
@@ -30,11 +32,26 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from stainbridge.register.evidence import Evidence
-from stainbridge.register.run import register_slides
-from stainbridge.register.verdict import TOLERABLE_RTRE, Calibration, Verdict, calibrated, measures
+from stainbridge.registration.pipeline import register_slides
+from stainbridge.registration.verdict.evidence import Evidence
+from stainbridge.registration.verdict.judge import (
+    TOLERABLE_RTRE,
+    Calibration,
+    Verdict,
+    calibrated,
+    measures,
+)
 from verdict_picture import draw
-from verdict_trials import Plan, Trial, generated_pair, generated_plans, real_pairs, real_plans, trial, unrelated
+from verdict_trials import (
+    Plan,
+    Trial,
+    generated_pair,
+    generated_plans,
+    real_pairs,
+    real_plans,
+    trial,
+    unrelated,
+)
 
 BAD_RTRE = 0.01
 WORST_RTRE = 0.5
@@ -45,14 +62,22 @@ KNOTS = 16
 #: Parts of the pairs that are left out in turn.
 FOLDS = 5
 LEAST_NEAR = 24  # registrations that a knot speaks for
-CALIBRATION = Path(__file__).parents[1] / "src" / "stainbridge" / "register" / "calibration.json"
+CALIBRATION = (
+    Path(__file__).parents[1]
+    / "src"
+    / "stainbridge"
+    / "registration"
+    / "verdict"
+    / "calibration.json"
+)
 Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One registration: its key, what it is, how far off it ended, whether a planned stage was rejected, and the
-    evidence, None where there was no map."""
+    """One registration: its key, what it is, how far off it ended, whether a planned stage was
+    rejected, and the evidence, None where there was no map.
+    """
 
     key: str
     source: str
@@ -88,16 +113,24 @@ def measured(plan: Plan, what: Trial) -> Row:
     seconds, rtre = time.process_time() - began, 1.0
     if found.solution is not None and len(pair.fixed_px):
         errors = np.linalg.norm(found.warp_points(pair.moving_px) - pair.fixed_px, axis=1)
-        rtre = float(np.median(errors)) / float(np.hypot(pair.fixed.frame.width, pair.fixed.frame.height))
+        rtre = float(np.median(errors)) / float(
+            np.hypot(pair.fixed.frame.width, pair.fixed.frame.height)
+        )
     rejected = any(stage.name == "deformable" and not stage.accepted for stage in found.stages)
-    return Row(plan.key, plan.source, plan.kind, plan.preset, rtre, seconds, rejected, found.evidence)
+    return Row(
+        plan.key, plan.source, plan.kind, plan.preset, rtre, seconds, rejected, found.evidence
+    )
 
 
-def generated(preset: str, numbers: range, cache: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
+def generated(
+    preset: str, numbers: range, cache: Path
+) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
     def make(plan: Plan) -> Trial:
         number = int(plan.pair)
         another, twin = (number, plan.index + 1) if plan.kind == "wrong-alike" else (number + 1, 0)
-        return trial(plan, generated_pair(number, cache), lambda: generated_pair(another, cache, twin))
+        return trial(
+            plan, generated_pair(number, cache), lambda: generated_pair(another, cache, twin)
+        )
 
     return ((plan, partial(make, plan)) for plan in generated_plans(preset, numbers))
 
@@ -118,7 +151,10 @@ COLUMNS = ("key", "source", "kind", "preset", "rtre", "seconds", "rejected", *EV
 def add(path: Path, row: Row) -> None:
     plain = asdict(row)
     plain |= {"rejected": int(row.rejected), **(plain.pop("evidence") or {})}
-    plain = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in plain.items()}
+    plain = {
+        name: float(f"{value:.6g}") if isinstance(value, float) else value
+        for name, value in plain.items()
+    }
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
@@ -134,25 +170,42 @@ def rows_of(path: Path) -> list[Row]:
 
 def _row(entry: dict[str, str]) -> Row:
     seen = {name: entry[name] for name in EVIDENCE}
-    evidence = Evidence(**{name: float(value) for name, value in seen.items()}) if seen["share"] else None
+    evidence = (
+        Evidence(**{name: float(value) for name, value in seen.items()}) if seen["share"] else None
+    )
     key, source, kind, preset = (entry[name] for name in COLUMNS[:4])
     rejected = entry["rejected"] == "1"
-    return Row(key, source, kind, preset, float(entry["rtre"]), float(entry["seconds"]), rejected, evidence)
+    return Row(
+        key, source, kind, preset, float(entry["rtre"]), float(entry["seconds"]), rejected, evidence
+    )
 
 
 def fit(rows: list[Row]) -> Calibration:
     """An index that sorts generated registrations by their error, and what error goes with it.
 
-    Landmarks set by hand, on sections that differ, lie farther off than generated truth; the real rows say how far.
+    Landmarks set by hand, on sections that differ, lie farther off than generated truth; the real
+    rows say how far.
     """
-    seen = [(measures(row.evidence), row.rtre) for row in rows if row.source == "generated" and row.evidence]
+    seen = [
+        (measures(row.evidence), row.rtre)
+        for row in rows
+        if row.source == "generated" and row.evidence
+    ]
     values = np.array([list(measured.values()) for measured, _ in seen])
     rtre = np.clip([error for _, error in seen], 0, WORST_RTRE)
     weights, offset = _ordinal(values, rtre)
     index, median, bound = _curves(values @ weights + offset, rtre)
-    named = {name: round(float(w), 3) for name, w in zip(seen[0][0], weights, strict=True) if abs(w) > 0.01}
+    named = {
+        name: round(float(w), 3)
+        for name, w in zip(seen[0][0], weights, strict=True)
+        if abs(w) > 0.01
+    }
     exact = Calibration(named, round(offset, 3), index, median, bound)
-    chosen = [row for row in rows if row.source == "real" and "cyto" not in row.key and row.rtre < TOLERABLE_RTRE]
+    chosen = [
+        row
+        for row in rows
+        if row.source == "real" and "cyto" not in row.key and row.rtre < TOLERABLE_RTRE
+    ]
     said = [(exact(row.evidence), row.rtre) for row in chosen if row.evidence]
     if said:
         true, expected, bounded = np.array([(e, v.predicted_rtre, v.bound_rtre) for v, e in said]).T
@@ -163,13 +216,16 @@ def fit(rows: list[Row]) -> Calibration:
 
 
 def _added(true: Values, said: Values, share: float) -> float:
-    """What `share` of the true errors lie below when it is added to what was said of them, in squares."""
+    """What `share` of the true errors lie below when it is added to what was said of them, in
+    squares.
+    """
     return float(np.sqrt(max(0.0, np.quantile(true**2 - said**2, share))))
 
 
 def _by_hand(curve: tuple[float, ...], factor: float, added: float) -> tuple[float, ...]:
-    """The curve raised by a factor, or, where that is less, by something added in squares, as errors add that know
-    nothing of each other."""
+    """The curve raised by a factor, or, where that is less, by something added in squares, as
+    errors add that know nothing of each other.
+    """
     print(f"errors on real sections: {factor:.2f} times as large, or by {added:.4f}, in squares")
     raised = np.minimum(np.minimum(factor * np.array(curve), np.hypot(curve, added)), WORST_RTRE)
     return tuple(np.round(raised, 5).tolist())
@@ -180,8 +236,9 @@ def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
 
     More of a measure may only speak for a registration, never against it.
 
-    McCullagh 1980, "Regression models for ordinal data", doi:10.1111/j.2517-6161.1980.tb01109.x. Both sides of each cut
-    count alike; half the square of a weight, in standard deviations, is its cost.
+    McCullagh 1980, "Regression models for ordinal data", doi:10.1111/j.2517-6161.1980.tb01109.x.
+    Both sides of each cut count alike; half the square of a weight, in standard deviations, is its
+    cost.
     """
     scale = values.std(0)
     beyond = rtre[None] >= np.array(CUTS)[:, None]
@@ -191,23 +248,32 @@ def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
 
     def cost(x: Values) -> float:
         odds = values / scale @ x[: -len(CUTS)] + x[-len(CUTS) :, None]
-        return float((count * np.logaddexp(0, -sign * odds)).sum() + 0.5 * RIDGE * np.square(x[: -len(CUTS)]).sum())
+        return float(
+            (count * np.logaddexp(0, -sign * odds)).sum()
+            + 0.5 * RIDGE * np.square(x[: -len(CUTS)]).sum()
+        )
 
     limits = [(None, 0.0)] * len(scale)
     start = np.zeros(len(scale) + len(CUTS))
-    found = minimize(cost, start, bounds=[*limits, *[(None, None)] * len(CUTS)], method="L-BFGS-B").x
+    found = minimize(
+        cost, start, bounds=[*limits, *[(None, None)] * len(CUTS)], method="L-BFGS-B"
+    ).x
     return found[: -len(CUTS)] / scale, float(found[-len(CUTS) + CUTS.index(BAD_RTRE)])
 
 
 def _curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
-    """At `KNOTS` places of the index: the median and the 90th percentile of the rTRE near there, never falling."""
+    """At `KNOTS` places of the index: the median and the 90th percentile of the rTRE near there,
+    never falling.
+    """
     order = np.argsort(index)
     index, rtre = index[order], rtre[order]
     near = max(LEAST_NEAR, len(index) // KNOTS)
     middles = np.linspace(near // 2, len(index) - 1 - near // 2, KNOTS).round().astype(int)
     windows = [slice(middle - near // 2, middle + near // 2 + 1) for middle in middles]
     places = [float(np.mean(index[window])) for window in windows]
-    median, bound = ([float(np.quantile(rtre[window], share)) for window in windows] for share in (0.5, 0.9))
+    median, bound = (
+        [float(np.quantile(rtre[window], share)) for window in windows] for share in (0.5, 0.9)
+    )
     return tuple(
         tuple(np.round(np.maximum.accumulate(curve), 5).tolist()) for curve in (places, median, bound)
     )  # fmt: skip
@@ -232,7 +298,9 @@ def _fold(row: Row) -> int:
 
 
 def judged(row: Row, by: By) -> Verdict:
-    """What would have been said: where nothing was found at all, the worst; never `ok` after a rejected stage."""
+    """What would have been said: where nothing was found at all, the worst; never `ok` after a
+    rejected stage.
+    """
     if row.evidence is None:
         return Verdict("failed", "", 1.0, 1.0)
     found = by(row)(row.evidence)
@@ -245,7 +313,9 @@ def indices(rows: list[Row], by: By) -> Values:
 
 
 def roc(score: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, Values, float]:
-    """False alarms and bad ones found at every threshold, and the area under that curve (ties count half)."""
+    """False alarms and bad ones found at every threshold, and the area under that curve (ties count
+    half).
+    """
     order = np.argsort(-score, kind="stable")
     found, alarms = np.cumsum(bad[order]) / bad.sum(), np.cumsum(~bad[order]) / (~bad).sum()
     score = score[order]
@@ -262,11 +332,18 @@ def report(rows: list[Row], by: By) -> None:
     bound = np.array([verdict.bound_rtre for verdict in verdicts])
     status = np.array([verdict.status for verdict in verdicts])
     bad = rtre >= BAD_RTRE
-    print(f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(indices(rows, by), bad)[2]:.4f}")
+    print(
+        f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(indices(rows, by), bad)[2]:.4f}"
+    )
     for name in ("ok", "fallback", "failed"):
         these = rtre[status == name]
-        bad_ones, worst = (these >= BAD_RTRE).sum(), f"worst {these.max():.4f}" if len(these) else ""
-        print(f"  {name:9s}{len(these):5d}: good {len(these) - bad_ones:4d}, bad {bad_ones:4d}  {worst}")
+        bad_ones, worst = (
+            (these >= BAD_RTRE).sum(),
+            f"worst {these.max():.4f}" if len(these) else "",
+        )
+        print(
+            f"  {name:9s}{len(these):5d}: good {len(these) - bad_ones:4d}, bad {bad_ones:4d}  {worst}"
+        )
     right = status != "failed"
     ratio = score[right] / rtre[right]
     print(f"  predicted / true of those not failed: median {np.median(ratio):.2f}, "
@@ -277,8 +354,13 @@ def report(rows: list[Row], by: By) -> None:
 def test(rows: list[Row], picture: Path | None) -> None:
     shipped = calibrated()
     by: By = lambda _row: shipped  # noqa: E731
-    sets = {"all": rows} | {source: [r for r in rows if r.source == source] for source in ("generated", "real")}
-    sets |= {f"preset {name}": [r for r in rows if r.preset == name] for name in sorted({r.preset for r in rows})}
+    sets = {"all": rows} | {
+        source: [r for r in rows if r.source == source] for source in ("generated", "real")
+    }
+    sets |= {
+        f"preset {name}": [r for r in rows if r.preset == name]
+        for name in sorted({r.preset for r in rows})
+    }
     for name, chosen in sets.items():
         if chosen:
             print(f"\n{name}: ", end="")
@@ -317,13 +399,17 @@ def save_picture(path: Path, sets: dict[str, list[Row]], by: By) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("collect", "fit", "test"))
     parser.add_argument("rows", type=Path, nargs="+")
     parser.add_argument("--of", choices=("generated", "real"), default="generated")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--pairs", default="0:40", help="which generated pairs")
-    parser.add_argument("--cache", type=Path, default=Path("verdict-pairs"), help="folder for generated pairs")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("verdict-pairs"), help="folder for generated pairs"
+    )
     parser.add_argument("--picture", type=Path)
     asked = parser.parse_args()
     if asked.what == "collect":
@@ -337,7 +423,9 @@ def main() -> None:
         )
         collect(asked.rows[0], todo)
         return
-    rows = list({row.key: row for path in asked.rows for row in rows_of(path)}.values())  # the last of each key
+    rows = list(
+        {row.key: row for path in asked.rows for row in rows_of(path)}.values()
+    )  # the last of each key
     if asked.what == "test":
         test(rows, asked.picture)
         return

@@ -18,8 +18,12 @@ LOWEST, HIGHEST = 5e-4, 1.0
 DECADES = (0.001, 0.01, 0.1, 1.0)
 
 
-def draw(path: Path, curves: dict[str, tuple[Values, Values]], points: dict[str, tuple[Values, Values]]) -> None:
-    """`curves`: share of false alarms and of bad ones found; `points`: predicted and true rTRE; by set."""
+def draw(
+    path: Path, curves: dict[str, tuple[Values, Values]], points: dict[str, tuple[Values, Values]]
+) -> None:
+    """`curves`: share of false alarms and of bad ones found; `points`: predicted and true rTRE; by
+    set.
+    """
     image = PIL.Image.new("RGB", (2 * SIDE + 3 * MARGIN, SIDE + 2 * MARGIN), "white")
     pen = PIL.ImageDraw.Draw(image)
     shares = {f"{share:g}": share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
@@ -40,7 +44,9 @@ def draw(path: Path, curves: dict[str, tuple[Values, Values]], points: dict[str,
     image.save(path, optimize=True)
 
 
-def _axes(pen: PIL.ImageDraw.ImageDraw, left: int, ticks: dict[str, float], below: str, beside: str) -> None:
+def _axes(
+    pen: PIL.ImageDraw.ImageDraw, left: int, ticks: dict[str, float], below: str, beside: str
+) -> None:
     for words, at in ticks.items():
         (x, y), (across, down) = _place(left, at, 0), _place(left, 0, at)
         pen.line([(x, MARGIN), (x, MARGIN + SIDE)], fill=FAINT)

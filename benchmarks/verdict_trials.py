@@ -1,7 +1,9 @@
-"""Registrations that go right and registrations that go wrong, on generated and on real tissue, with the truth known.
+"""Registrations that go right and registrations that go wrong, on generated and on real tissue,
+with the truth known.
 
-A pair becomes trials: as given, from hard starts, and sabotaged: with another pair's moving slide ("wrong slide"), half
-of the moving tissue taken away, stages cut short, or a wrong start forced on stages too short to leave it.
+A pair becomes trials: as given, from hard starts, and sabotaged: with another pair's moving slide
+("wrong slide"), half of the moving tissue taken away, stages cut short, or a wrong start forced on
+stages too short to leave it.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from stainbridge.evaluate.starts import Start, hard_start
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pair import generate_pair
-from stainbridge.phantom.stains import STAINS
-from stainbridge.register.config import RegisterConfig
+from stainbridge.phantom.staining.library import STAINS
+from stainbridge.registration.config import RegisterConfig
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
@@ -51,7 +53,9 @@ SCANNER_KINDS = {"given": 1, "wrong": 1, "misled": 1}
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two slides and corresponding points, each (N, 2), in their full-resolution pixels; none: nothing corresponds."""
+    """Two slides and corresponding points, each (N, 2), in their full-resolution pixels; none:
+    nothing corresponds.
+    """
 
     name: str
     fixed: Slide
@@ -92,11 +96,14 @@ class Plan:
     @property
     def rng(self) -> np.random.Generator:
         """What the trial is drawn from: nothing but its name, less the preset."""
-        return np.random.default_rng(crc32(f"{self.source}/{self.pair}/{self.kind}-{self.index}".encode()))
+        return np.random.default_rng(
+            crc32(f"{self.source}/{self.pair}/{self.kind}-{self.index}".encode())
+        )
 
 
 def trial(plan: Plan, pair: Pair, other: Callable[[], Pair]) -> Trial:
-    """What `plan` says, done to `pair`; `other` reads another pair whose tissue does not belong to this one.
+    """What `plan` says, done to `pair`; `other` reads another pair whose tissue does not belong to
+    this one.
 
     That of "wrong-alike" is of the same organ in the same stains.
     """
@@ -138,7 +145,9 @@ def _enlarged(pair: Pair, rng: np.random.Generator) -> Pair:
 
 def _disturbed(pair: Pair, plan: Plan) -> Pair:
     begin = Start("hard", plan.index, 12, seed=7)
-    moving, points, kept = hard_start(pair.moving, pair.moving_px, begin, f"{plan.source}/{plan.pair}")
+    moving, points, kept = hard_start(
+        pair.moving, pair.moving_px, begin, f"{plan.source}/{plan.pair}"
+    )
     return replace(pair, moving=moving, fixed_px=pair.fixed_px[kept], moving_px=points)
 
 
@@ -150,7 +159,9 @@ def _halved(pair: Pair, rng: np.random.Generator) -> Pair:
     normal, middle = np.array([np.cos(angle), np.sin(angle)]), np.median(pair.moving_px, 0)
     full_px = pair.moving.frame.to_px(frame.centres_um())
     gone = ((full_px - middle) @ normal > 0).reshape(pixels.shape[1:])
-    pixels[:, gone] = np.percentile(pixels, 95 if pair.moving.info.is_rgb else 5, axis=(1, 2))[:, None]
+    pixels[:, gone] = np.percentile(pixels, 95 if pair.moving.info.is_rgb else 5, axis=(1, 2))[
+        :, None
+    ]
     kept = (pair.moving_px - middle) @ normal <= 0
     known = pair.moving.frame.calibrated
     slide = ArraySlide(pixels, frame.mpp[0] if known else None, stain=pair.moving.stain)
@@ -189,7 +200,9 @@ def _stiff(config: RegisterConfig) -> RegisterConfig:
 
 
 def _misplaced(pair: Pair, span: tuple[float, float], rng: np.random.Generator) -> Affine:
-    """The affine that fits the points best, after a move of the fixed slide by a share of its diagonal in `span`."""
+    """The affine that fits the points best, after a move of the fixed slide by a share of its
+    diagonal in `span`.
+    """
     fixed, moving = pair.fixed.frame.to_um(pair.fixed_px), pair.moving.frame.to_um(pair.moving_px)
     rows = np.linalg.lstsq(np.c_[fixed, np.ones(len(fixed))], moving, rcond=None)[0].T
     size = float(np.exp(rng.uniform(*np.log(span))))
@@ -199,11 +212,15 @@ def _misplaced(pair: Pair, span: tuple[float, float], rng: np.random.Generator) 
     move = np.eye(3)
     shift = size * pair.fixed.frame.diagonal_um * np.array([np.cos(angle), np.sin(angle)])
     move[:2, :2], move[:2, 2] = linear, centre - linear @ centre + shift
-    return Affine(np.vstack([rows, [0, 0, 1]]) @ move, pair.fixed.frame, pair.moving.frame)
+    return Affine(
+        np.vstack([rows, [0, 0, 1]]) @ move, pair.fixed.frame.space, pair.moving.frame.space
+    )
 
 
 def generated_pair(number: int, cache: Path, twin: int = 0) -> Pair:
-    """Generated pair `number`, drawn once and kept in `cache`; a `twin`: other tissue of that organ in these stains."""
+    """Generated pair `number`, drawn once and kept in `cache`; a `twin`: other tissue of that organ
+    in these stains.
+    """
     path = cache / (f"pair-{number:03d}-{twin}.npz" if twin else f"pair-{number:03d}.npz")
     if not path.exists():
         rng = np.random.default_rng([77, number])
@@ -218,7 +235,9 @@ def generated_pair(number: int, cache: Path, twin: int = 0) -> Pair:
             difficulty=DIFFICULTIES[number % len(DIFFICULTIES)],
         )
         if twin:
-            pair = generate_pair(pair.config, seed=1000 * (1 + twin) + number, organ=pair.fixed.section.tissue.organ)
+            pair = generate_pair(
+                pair.config, seed=1000 * (1 + twin) + number, organ=pair.fixed.section.tissue.organ
+            )
         fixed, moving = pair.read()
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(
@@ -246,12 +265,18 @@ def real_pairs(root: Path) -> dict[str, Callable[[], Pair]]:
     readers: dict[str, Callable[[], Pair]] = {}
     for name in (*SECTIONS, "cytology_4scanner"):
         for row in csv.DictReader((root / name / "pairs.csv").open()):
-            _both_ways(readers, row["case"], lambda row=row, name=name: _landmarked(root / name, row))
+            _both_ways(
+                readers, row["case"], lambda row=row, name=name: _landmarked(root / name, row)
+            )
     restained = json.loads((root / "restained_he_ihc" / "transforms.json").read_text())
     for case, entry in restained.items():
         files = [root / "restained_he_ihc" / "raw" / f"{case}_{side}.png" for side in ("he", "ihc")]
         matrix = entry["affine_he_to_ihc_raw"]
-        _both_ways(readers, case, lambda case=case, files=files, matrix=matrix: _affine_pair(case, files, matrix))
+        _both_ways(
+            readers,
+            case,
+            lambda case=case, files=files, matrix=matrix: _affine_pair(case, files, matrix),
+        )
     return readers
 
 
@@ -278,7 +303,9 @@ def _affine_pair(name: str, files: list[Path], matrix: list[list[float]]) -> Pai
 
 def generated_plans(preset: str, numbers: range) -> list[Plan]:
     """All kinds of trials of generated pairs."""
-    return _mixed(plan for n in numbers for plan in _plans("generated", f"{n:03d}", preset, GENERATED_KINDS))
+    return _mixed(
+        plan for n in numbers for plan in _plans("generated", f"{n:03d}", preset, GENERATED_KINDS)
+    )
 
 
 def real_plans(preset: str, names: Iterable[str]) -> list[Plan]:
@@ -293,11 +320,17 @@ def _mixed(chosen: Iterable[Plan]) -> list[Plan]:
 
 
 def _plans(source: str, name: str, preset: str, kinds: dict[str, int]) -> list[Plan]:
-    return [Plan(source, name, kind, preset, index) for kind, count in kinds.items() for index in range(count)]
+    return [
+        Plan(source, name, kind, preset, index)
+        for kind, count in kinds.items()
+        for index in range(count)
+    ]
 
 
 def unrelated(plan: Plan, names: Sequence[str]) -> str:
     """The name of a pair of other tissue than the plan's, and of moderate size."""
     tissue = plan.pair[:TISSUE_LETTERS]
-    others = [name for name in names if name[:TISSUE_LETTERS] != tissue and not name.startswith("cyto")]
+    others = [
+        name for name in names if name[:TISSUE_LETTERS] != tissue and not name.startswith("cyto")
+    ]
     return others[int(plan.rng.integers(len(others)))]

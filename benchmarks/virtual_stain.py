@@ -1,10 +1,11 @@
-"""How near a translation comes to the stain itself, organ by organ, on generated tissue that it was not trained on.
+"""How near a translation comes to the stain itself, organ by organ, on generated tissue that it was
+not trained on.
 
     python benchmarks/virtual_stain.py                      he-panck, which comes with stainbridge
     python benchmarks/virtual_stain.py --model RUN
 
-Both stains are of the very same section, so that pixels can be compared; the laboratories differ from tile to tile, as
-in training, and what they do to the target cannot be known from the source.
+Both stains are of the very same section, so that pixels can be compared; the laboratories differ
+from tile to tile, as in training, and what they do to the target cannot be known from the source.
 """
 
 from __future__ import annotations
@@ -17,27 +18,34 @@ import numpy.typing as npt
 import torch
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles
-from stainbridge.imaging.similarity.ssim import ssim
 from stainbridge.learn.shipped import weights_path
 from stainbridge.metrics.stains import score_dab
-from stainbridge.phantom.organs import ORGANS
-from stainbridge.translate.augment import scaled, unscaled
-from stainbridge.translate.model import read_model
-from stainbridge.translate.training import GeneratedTissue
+from stainbridge.phantom.tissue.organs import ORGANS
+from stainbridge.similarity.ssim import ssim
+from stainbridge.translation.inference.model import read_model
+from stainbridge.translation.training.augment import scaled, unscaled
+from stainbridge.translation.training.training import GeneratedTissue
 
 SEED = 4711
 Picture = npt.NDArray[np.uint8]
 
 
-def tiles(organ: str, target: str, count: int, tile_px: int, mpp: float) -> Iterator[tuple[Picture, Picture]]:
+def tiles(
+    organ: str, target: str, count: int, tile_px: int, mpp: float
+) -> Iterator[tuple[Picture, Picture]]:
     """Pairs of H&E and the target stain, each (3, H, W)."""
     tissue = GeneratedTissue((organ,), distance_um=0.0, shift=0.0, elastic=0.0, laboratory=1.0)
     stream = GeneratedTiles(tissue, "HE", target, tile_px, mpp, SEED, paired=True)
-    return ((unscaled(source), unscaled(truth)) for source, truth, _ in map(stream.__getitem__, range(count)))
+    return (
+        (unscaled(source), unscaled(truth))
+        for source, truth, _ in map(stream.__getitem__, range(count))
+    )
 
 
 def compared(made: Picture, truth: Picture) -> tuple[float, float, float, float]:
-    """PSNR in dB, SSIM (11 x 11 Gaussian), Dice of DAB-positive area and the correlation of DAB's density."""
+    """PSNR in dB, SSIM (11 x 11 Gaussian), Dice of DAB-positive area and the correlation of DAB's
+    density.
+    """
     error = np.square(made.astype(float) / 255 - truth / 255.0).mean()
     dab = score_dab(made, truth)
     pair = (scaled(picture)[None] / 2 + 0.5 for picture in (made, truth))
@@ -50,7 +58,9 @@ def compared(made: Picture, truth: Picture) -> tuple[float, float, float, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="he-panck")
     parser.add_argument("--tiles", type=int, default=48, help="of each organ")
     options = parser.parse_args()
@@ -59,13 +69,17 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     for organ in ORGANS:
         rows, before = [], []
-        for source, truth in tiles(organ, model.target, options.tiles, model.tile_px, model.mpp or 1.0):
+        for source, truth in tiles(
+            organ, model.target, options.tiles, model.tile_px, model.mpp or 1.0
+        ):
             with torch.no_grad():
                 made = model.to_target(scaled(source)[None])[0]
             rows.append(compared(unscaled(made), truth))
             before.append(compared(source, truth)[0])
         psnr, likeness, dice, correlation = np.nanmean(rows, axis=0)
-        print(f"| {organ} | {psnr:.1f} ({np.mean(before):.1f}) | {likeness:.3f} | {dice:.2f} | {correlation:.2f} |")
+        print(
+            f"| {organ} | {psnr:.1f} ({np.mean(before):.1f}) | {likeness:.3f} | {dice:.2f} | {correlation:.2f} |"
+        )
 
 
 if __name__ == "__main__":

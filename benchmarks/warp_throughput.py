@@ -3,8 +3,9 @@
     python benchmarks/warp_throughput.py            a generated 20 000 x 20 000 slide
     python benchmarks/warp_throughput.py --large    40 000 x 40 000 as well
 
-Each job runs in a process of its own, one after the other; seconds are those of the work without imports, memory is the
-process's peak resident size. MB are those of the uncompressed output. The slides are generated once and kept in --out.
+Each job runs in a process of its own, one after the other; seconds are those of the work without
+imports, memory is the process's peak resident size. MB are those of the uncompressed output. The
+slides are generated once and kept in --out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.imaging.image import Image
 from stainbridge.slides.slide import Channel, SlideInfo
@@ -35,18 +36,22 @@ TEXTURE_PX = 4096
 
 @dataclass(frozen=True)
 class TissueSlide:
-    """Something with the statistics of an H&E section: stroma, nuclei, blobs of tissue on a white slide."""
+    """Something with the statistics of an H&E section: stroma, nuclei, blobs of tissue on a white
+    slide.
+    """
 
     size: int
     stain: str = "HE"
 
     @property
     def info(self) -> SlideInfo:
-        return SlideInfo("generated", "benchmark", "generated", None, np.uint8, tuple(Channel(c) for c in "RGB"))
+        return SlideInfo(
+            "generated", "benchmark", "generated", None, np.uint8, tuple(Channel(c) for c in "RGB")
+        )
 
     @property
     def frame(self) -> Frame:
-        return Frame("moving", self.size, self.size, (MPP, MPP))
+        return Space("moving", self.size, self.size, (MPP, MPP)).frame
 
     @property
     def levels(self) -> tuple[Frame, ...]:
@@ -76,8 +81,13 @@ class TissueSlide:
         rows, columns = np.arange(y, y + frame.height), np.arange(x, x + frame.width)
         pixels = self.texture[np.ix_(rows % TEXTURE_PX, columns % TEXTURE_PX)]
         to_mask = np.float32(64 / self.size)
-        map_x, map_y = np.meshgrid(columns.astype(np.float32) * to_mask, rows.astype(np.float32) * to_mask)
-        tissue = cv2.remap(self.mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > 0
+        map_x, map_y = np.meshgrid(
+            columns.astype(np.float32) * to_mask, rows.astype(np.float32) * to_mask
+        )
+        tissue = (
+            cv2.remap(self.mask, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            > 0
+        )
         pixels[~tissue] = 243
         return Image(np.moveaxis(pixels, -1, 0), frame, np.ones(tissue.shape, bool), self.stain)
 
@@ -88,7 +98,10 @@ class TissueSlide:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -103,17 +116,24 @@ def _blurred(noise: np.ndarray, sigma: float) -> np.ndarray:
 def moving_from_fixed(frame: Frame, degrees: float) -> Chain:
     """A smooth displacement of up to 50 µm, then a rotation about the middle."""
     grid = frame.fit(64)
-    noise = np.stack([_blurred(np.random.default_rng(s).normal(size=(grid.height, grid.width)), 6) for s in (2, 3)])
-    bend = DisplacementField((50 * noise / np.abs(noise).max()).astype(np.float32), grid, frame, frame)
+    noise = np.stack(
+        [
+            _blurred(np.random.default_rng(s).normal(size=(grid.height, grid.width)), 6)
+            for s in (2, 3)
+        ]
+    )
+    bend = DisplacementField(
+        (50 * noise / np.abs(noise).max()).astype(np.float32), grid, frame.space, frame.space
+    )
     a = np.deg2rad(degrees)
     matrix = np.eye(3)
     matrix[:2, :2] = [[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]
     matrix[:2, 2] = frame.centre_um - matrix[:2, :2] @ frame.centre_um
-    return Chain((bend, Affine(matrix, frame, frame)))
+    return Chain((bend, Affine(matrix, frame.space, frame.space)))
 
 
 def generate(source: Path, size: int) -> None:
-    from stainbridge.slides.write import write_slide
+    from stainbridge.slides.writing.write import write_slide
 
     write_slide(TissueSlide(size), source, format="tiff")
 
@@ -121,9 +141,12 @@ def generate(source: Path, size: int) -> None:
 def warp(source: Path, out: Path, degrees: float) -> None:
     from stainbridge.slides.open import open_slide
     from stainbridge.slides.warped import WarpedSlide
-    from stainbridge.slides.write import write_slide
+    from stainbridge.slides.writing.write import write_slide
 
-    with open_slide(source) as slide, WarpedSlide(slide, moving_from_fixed(slide.frame, degrees)) as warped:
+    with (
+        open_slide(source) as slide,
+        WarpedSlide(slide, moving_from_fixed(slide.frame, degrees)) as warped,
+    ):
         write_slide(warped, out, format="tiff", quality=85, tile=512, overwrite=True)
 
 
@@ -131,13 +154,20 @@ def rewrite_with_pyvips(source: Path, out: Path, access: str) -> None:
     import pyvips
 
     pyvips.Image.new_from_file(str(source), access=access).tiffsave(
-        str(out), compression="jpeg", Q=85, tile=True, tile_width=512, tile_height=512, pyramid=True, bigtiff=True
+        str(out),
+        compression="jpeg",
+        Q=85,
+        tile=True,
+        tile_width=512,
+        tile_height=512,
+        pyramid=True,
+        bigtiff=True,
     )
 
 
 def run_job(job: str, source: Path, out: Path, degrees: float) -> None:
     """One job in this process; prints its seconds."""
-    for module in ("stainbridge.slides.write", "stainbridge.slides.open", "pyvips"):
+    for module in ("stainbridge.slides.writing.write", "stainbridge.slides.open", "pyvips"):
         __import__(module)
     begin, cpu = time.perf_counter(), time.process_time()
     if job == "generate":
@@ -150,7 +180,9 @@ def run_job(job: str, source: Path, out: Path, degrees: float) -> None:
 
 
 def _peak_kb() -> int:
-    """The peak resident size since this program began (the rusage of a child also counts what its parent held)."""
+    """The peak resident size since this program began (the rusage of a child also counts what its
+    parent held).
+    """
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0])
 
@@ -164,7 +196,16 @@ class Measured:
 
 def measure(job: str, source: Path, out: Path, degrees: float) -> Measured:
     """Run a job in a process of its own."""
-    command = [sys.executable, __file__, "--job", job, str(source), str(out), "--degrees", str(degrees)]
+    command = [
+        sys.executable,
+        __file__,
+        "--job",
+        job,
+        str(source),
+        str(out),
+        "--degrees",
+        str(degrees),
+    ]
     text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     seconds, cpu_s, peak_kb = (float(word) for word in text.split())
     return Measured(seconds, cpu_s, peak_kb / 1024)
@@ -176,18 +217,24 @@ def report(size: int, folder: Path, degrees: float) -> None:
     if not source.exists():
         measure("generate", source, source, size)
     megabytes = size * size * 3 / 1e6
-    print(f"\n{size} x {size} RGB, {megabytes:.0f} MB as pixels, {source.stat().st_size / 1e6:.0f} MB as JPEG")
+    print(
+        f"\n{size} x {size} RGB, {megabytes:.0f} MB as pixels, {source.stat().st_size / 1e6:.0f} MB as JPEG"
+    )
     print(f"{'job':34} {'seconds':>8} {'CPU s':>7} {'MB/s':>6} {'ratio':>6} {'peak MB':>8}")
     jobs = {
         "pyvips, unwarped": "random",
         "pyvips, unwarped, sequential": "sequential",
         f"stainbridge, warped {degrees:g}°": "warp",
     }
-    results = {name: measure(job, source, folder / f"{job}.tiff", degrees) for name, job in jobs.items()}
+    results = {
+        name: measure(job, source, folder / f"{job}.tiff", degrees) for name, job in jobs.items()
+    }
     fastest = min(m.seconds for name, m in results.items() if name.startswith("pyvips"))
     for name, m in results.items():
         rate = megabytes / m.seconds
-        print(f"{name:34} {m.seconds:8.1f} {m.cpu_s:7.1f} {rate:6.0f} {fastest / m.seconds:6.2f} {m.peak_mb:8.0f}")
+        print(
+            f"{name:34} {m.seconds:8.1f} {m.cpu_s:7.1f} {rate:6.0f} {fastest / m.seconds:6.2f} {m.peak_mb:8.0f}"
+        )
     print(f"(ratio: throughput against the faster pyvips; load average {os.getloadavg()[0]:.1f})")
 
 
@@ -196,7 +243,9 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="also 40 000 x 40 000")
     parser.add_argument("--size", type=int, default=20_000, help="pixels a side")
     parser.add_argument("--degrees", type=float, default=12.0, help="rotation of the warp")
-    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "stainbridge_warp_throughput")
+    parser.add_argument(
+        "--out", type=Path, default=Path(tempfile.gettempdir()) / "stainbridge_warp_throughput"
+    )
     parser.add_argument("--job", nargs=3, metavar=("NAME", "SOURCE", "OUT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:

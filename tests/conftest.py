@@ -32,11 +32,15 @@ APERIO = "Aperio Image Library v12.0.15\r\n803x601 [0,0 803x601] (128x128) JPEG/
 
 
 def texture(height: int, width: int, channels: int, seed: int = 7) -> Array:
-    """Blobs of several sizes on a light ground, the small ones grey, as JPEG likes it; (H, W, C) uint8."""
+    """Blobs of several sizes on a light ground, the small ones grey, as JPEG likes it; (H, W, C)
+    uint8.
+    """
     generator = np.random.default_rng(seed)
     total = np.zeros((height, width, channels), np.float32)
     for sigma, weight, colours in ((1.0, 8.0, 1), (4.0, 25.0, 1), (20.0, 30.0, channels)):
-        noise = cv2.GaussianBlur(generator.normal(size=(height, width, colours)).astype(np.float32), (0, 0), sigma)
+        noise = cv2.GaussianBlur(
+            generator.normal(size=(height, width, colours)).astype(np.float32), (0, 0), sigma
+        )
         total += noise.reshape(height, width, colours) * (weight / noise.std())
     return np.clip(190 + total, 0, 255).astype(np.uint8)
 
@@ -44,7 +48,9 @@ def texture(height: int, width: int, channels: int, seed: int = 7) -> Array:
 def halved(picture: Array) -> Array:
     """(H, W, C) at half the size, rounded down as many writers do."""
     height, width = picture.shape[0] // 2, picture.shape[1] // 2
-    small = cv2.resize(picture[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        picture[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA
+    )
     return small.reshape(height, width, -1)
 
 
@@ -57,7 +63,9 @@ def levels_of(picture: Array, count: int = 4) -> list[Array]:
 
 @dataclass(frozen=True)
 class Sample:
-    """A generated file; `levels` are the arrays (H, W, C) that are stored in it, exactly unless `lossy`."""
+    """A generated file; `levels` are the arrays (H, W, C) that are stored in it, exactly unless
+    `lossy`.
+    """
 
     path: Path
     levels: list[Array]
@@ -104,7 +112,9 @@ def _ome_fluorescence(folder: Path, picture: Array) -> Sample:
     }  # fmt: skip
     with tifffile.TiffWriter(path, ome=True, bigtiff=True) as writer:
         options = {"tile": (128, 128), "compression": "lzw", "photometric": "minisblack"}
-        writer.write(np.moveaxis(base, -1, 0), subifds=len(levels) - 1, metadata=metadata, **options)
+        writer.write(
+            np.moveaxis(base, -1, 0), subifds=len(levels) - 1, metadata=metadata, **options
+        )
         for level in levels[1:]:
             writer.write(np.moveaxis(level, -1, 0), subfiletype=1, **options)
     return Sample(path, levels, "tifffile", "OME-TIFF")
@@ -120,8 +130,12 @@ def _aperio(folder: Path, picture: Array) -> Sample:
                 description=APERIO, metadata=None,
             )  # fmt: skip
             if i == 0:
-                thumbnail = np.ascontiguousarray(cv2.resize(picture, (133, 100), interpolation=cv2.INTER_AREA))
-                writer.write(thumbnail, photometric="rgb", description=APERIO, metadata=None, rowsperstrip=16)
+                thumbnail = np.ascontiguousarray(
+                    cv2.resize(picture, (133, 100), interpolation=cv2.INTER_AREA)
+                )
+                writer.write(
+                    thumbnail, photometric="rgb", description=APERIO, metadata=None, rowsperstrip=16
+                )
     return Sample(path, levels, "tifffile", "SVS", lossy=True)
 
 
@@ -154,10 +168,15 @@ def write_ngff(path: Path, levels: list[Array], version: str) -> None:
         data = np.ascontiguousarray(np.moveaxis(level, -1, 0))
         group.create_array(str(i), data=data, chunks=(1, 200, 150))
         scale = [1.0, MPP * 2**i, MPP * 2**i]
-        datasets.append({"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": scale}]})
+        datasets.append(
+            {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+        )
     names = ("R", "G", "B") if levels[0].shape[2] == 3 else CHANNELS
     omero = {"channels": [{"label": name, "color": "00FF00"} for name in names]}
-    image = {"multiscales": [{"axes": axes, "datasets": datasets, "version": version}], "omero": omero}
+    image = {
+        "multiscales": [{"axes": axes, "datasets": datasets, "version": version}],
+        "omero": omero,
+    }
     group.attrs.update(image if version == "0.4" else {"ome": image})
 
 

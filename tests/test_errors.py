@@ -18,7 +18,9 @@ from stainbridge.errors import InputError, MissingExtraError, RegistrationError,
         (RegistrationError, StainbridgeError, 3),
     ],
 )
-def test_the_tree_and_its_exit_codes(kind: type[StainbridgeError], parent: type[Exception], code: int) -> None:
+def test_the_tree_and_its_exit_codes(
+    kind: type[StainbridgeError], parent: type[Exception], code: int
+) -> None:
     assert kind.__base__ is parent
     assert kind.exit_code == code
 
@@ -43,4 +45,7 @@ def test_a_message_is_one_line(what: str, got: str, remedy: str) -> None:
 
 def test_a_missing_extra_names_the_command_that_installs_it() -> None:
     error = MissingExtraError("reading Zarr", "zarr", "zarr")
-    assert str(error) == "reading Zarr needs the package 'zarr'; install it with: pip install 'stainbridge[zarr]'"
+    assert (
+        str(error)
+        == "reading Zarr needs the package 'zarr'; install it with: pip install 'stainbridge[zarr]'"
+    )

@@ -27,8 +27,12 @@ HEAVY = {
 
 def heavy_modules_after(statement: str) -> set[str]:
     """Which heavy libraries a fresh interpreter has loaded after `statement`."""
-    script = f"import sys\n{statement}\nprint(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    script = (
+        f"import sys\n{statement}\nprint(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     return HEAVY & set(done.stdout.split())
 
 
@@ -60,22 +64,31 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_the_version_is_the_installed_one() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "stainbridge", "--version"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "stainbridge", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.split() == ["stainbridge", stainbridge.__version__]
 
 
-@pytest.mark.parametrize("statement", ["import stainbridge", "import stainbridge; stainbridge.InputError"])
+@pytest.mark.parametrize(
+    "statement", ["import stainbridge", "import stainbridge; stainbridge.InputError"]
+)
 def test_importing_is_light(statement: str) -> None:
     assert heavy_modules_after(statement) == set()
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["register", "--help"], ["warp", "slide", "--help"], ["train", "affine", "--help"], ["nonsense"]],
+    [
+        ["--help"],
+        ["register", "--help"],
+        ["warp", "slide", "--help"],
+        ["train", "affine", "--help"],
+        ["nonsense"],
+    ],
 )
 def test_help_is_light(arguments: list[str]) -> None:
-    statement = (
-        f"from stainbridge.cli.main import run; sys.stdout = sys.stderr; run({arguments}); sys.stdout = sys.__stdout__"
-    )
+    statement = f"from stainbridge.cli.main import run; sys.stdout = sys.stderr; run({arguments}); sys.stdout = sys.__stdout__"
     assert heavy_modules_after(statement) == set()

@@ -11,19 +11,30 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "stainbridge"
 FLOORS = {
-    0: ("errors", "types", "whole", "settings"),
+    0: ("errors", "types", "whole", "settings", "compute"),
     1: ("geometry",),
-    2: ("imaging",),
-    3: ("slides", "metrics", "nn", "learn"),
-    4: ("phantom", "register", "translate"),
-    5: ("joint", "pairs", "stack", "datasets", "evaluate", "report", "viewer"),
-    6: ("cohort",),
-    7: ("cli",),
-    8: ("__init__", "__main__"),
+    2: ("imaging", "similarity", "learn"),
+    3: ("slides", "metrics", "nn"),
+    4: ("phantom", "registration", "translation"),
+    5: ("joint", "pairing", "stack", "datasets", "evaluate", "report", "viewer"),
+    6: ("jobs",),
+    7: ("cohort",),
+    8: ("cli",),
+    9: ("api", "__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 #: Progress bars, plots, pages, servers and argument parsing belong to floor 5 and above.
-SHOWING = {"rich", "tqdm", "matplotlib", "jinja2", "fastapi", "uvicorn", "typer", "click", "argparse"}
+SHOWING = {
+    "rich",
+    "tqdm",
+    "matplotlib",
+    "jinja2",
+    "fastapi",
+    "uvicorn",
+    "typer",
+    "click",
+    "argparse",
+}
 SHOWING_FROM = 5
 
 
@@ -42,7 +53,9 @@ def imported(tree: ast.Module, package: tuple[str, ...]) -> Iterator[tuple[str, 
             stem = ".".join((*base, *([node.module] if node.module else [])))
             yield from ((f"{stem}.{alias.name}", node.lineno) for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            yield from ((str(arg.value), node.lineno) for arg in node.args if isinstance(arg, ast.Constant))
+            yield from (
+                (str(arg.value), node.lineno) for arg in node.args if isinstance(arg, ast.Constant)
+            )
 
 
 def violations(path: Path, text: str) -> list[str]:
@@ -57,7 +70,9 @@ def violations(path: Path, text: str) -> list[str]:
             continue
         there = rest[0] if rest[0] in FLOOR_OF else "__init__"
         if FLOOR_OF[there] >= max(1, FLOOR_OF[here]):  # the words of floor 0 may use each other
-            found.append(f"{path.name}:{line} {here} (floor {FLOOR_OF[here]}) imports {name} (floor {FLOOR_OF[there]})")
+            found.append(
+                f"{path.name}:{line} {here} (floor {FLOOR_OF[here]}) imports {name} (floor {FLOOR_OF[there]})"
+            )
     return found
 
 
@@ -77,9 +92,9 @@ def test_imports_only_from_lower_floors(path: Path) -> None:
     "statement",
     [
         "from stainbridge.slides.open import open_slide",
-        "import stainbridge.register.run",
+        "import stainbridge.registration.pipeline",
         "def f():\n    from stainbridge.cli import main",
-        "if TYPE_CHECKING:\n    from stainbridge.register import result",
+        "if TYPE_CHECKING:\n    from stainbridge.registration import result",
         "from ..slides import open",
         "from stainbridge import load",
         "importlib.import_module('stainbridge.report')",
@@ -92,7 +107,12 @@ def test_the_check_sees_every_kind_of_import(statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["from stainbridge.errors import InputError", "from stainbridge.geometry import field", "import numpy"]
+    "statement",
+    [
+        "from stainbridge.errors import InputError",
+        "from stainbridge.geometry import field",
+        "import numpy",
+    ],
 )
 def test_the_check_allows_lower_floors_and_the_own_room(statement: str) -> None:
     assert violations(SOURCE / "geometry" / "frame.py", statement) == []
@@ -100,7 +120,9 @@ def test_the_check_allows_lower_floors_and_the_own_room(statement: str) -> None:
 
 def test_the_table_is_the_documented_one() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = {path: FLOOR_OF[path] for path in {room(path) for path in SOURCES} - {"__init__", "__main__"}}
+    rooms = {
+        path: FLOOR_OF[path] for path in {room(path) for path in SOURCES} - {"__init__", "__main__"}
+    }
     rows = {
         cells[1].strip(): int(cells[0])
         for line in text.splitlines()

@@ -33,12 +33,19 @@ class Snippet:
 
 
 def snippets(page: Path, *languages: str) -> list[Snippet]:
-    fenced = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    fenced = re.findall(
+        r"^```(\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     return [Snippet(page, language, text) for language, text in fenced if language in languages]
 
 
 def commands(*pages: Path) -> list[list[str]]:
-    return [words for page in pages for snippet in snippets(page, "sh", "console") for words in snippet.commands]
+    return [
+        words
+        for page in pages
+        for snippet in snippets(page, "sh", "console")
+        for words in snippet.commands
+    ]
 
 
 def pages(*names: str) -> list[Path]:
@@ -46,7 +53,9 @@ def pages(*names: str) -> list[Path]:
 
 
 def makefile_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    return set(
+        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 def test_the_readme_begins_with_its_two_commands() -> None:
@@ -60,12 +69,18 @@ def test_every_make_command_has_a_target() -> None:
 
 def test_other_commands_are_known_ones() -> None:
     for words in commands(*PAGES):
-        assert words[0] in {"make", "stainbridge", ".ci/run"} or words == ["pip", "install", "stainbridge"], words
+        assert words[0] in {"make", "stainbridge", ".ci/run"} or words == [
+            "pip",
+            "install",
+            "stainbridge",
+        ], words
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_the_commands_of_a_page_run(name: str, workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_of_a_page_run(
+    name: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     ran = 0
     for words in commands(*pages(name)):
         if words[0] != "stainbridge" or words[1] == "demo":  # the demo has a test of its own
@@ -84,7 +99,22 @@ def test_the_commands_of_a_page_run(name: str, workplace: Path, capsys: pytest.C
 
 @pytest.mark.parametrize("name", RUN[:2])
 def test_the_python_of_a_page_runs(name: str, workplace: Path) -> None:
-    assert run(["register", "--fixed", "he.svs", "--moving", "ki67.svs", "--out", "result", "--preset", "fast"]) == 0
+    assert (
+        run(
+            [
+                "register",
+                "--fixed",
+                "he.svs",
+                "--moving",
+                "ki67.svs",
+                "--out",
+                "result",
+                "--preset",
+                "fast",
+            ]
+        )
+        == 0
+    )
     names: dict[str, object] = {}
     for snippet in snippets(*pages(name), "python"):
         exec(compile(snippet.text, f"{name} (snippet)", "exec"), names)

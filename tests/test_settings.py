@@ -56,7 +56,10 @@ def test_a_number_that_yaml_reads_as_text() -> None:
         ({"size": [1, 2, 3]}, "f: size: wrong type"),
         ({"size": [1, True]}, "f: size: wrong type"),
         ({"legs": ["long"]}, "f: legs: wrong type; expected a number; got long"),
-        ({"top": {"kind": "square", "side": 1.5}}, "f: top: side: wrong type; expected int; got 1.5"),
+        (
+            {"top": {"kind": "square", "side": 1.5}},
+            "f: top: side: wrong type; expected int; got 1.5",
+        ),
     ],
 )
 def test_mistakes_are_named(values: dict[str, Any], said: str) -> None:

@@ -22,8 +22,12 @@ def test_the_file_appears_when_it_is_done(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), OSError("no number")])
-def test_whatever_breaks_off_leaves_nothing_and_is_passed_on(tmp_path: Path, error: BaseException) -> None:
+@pytest.mark.parametrize(
+    "error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), OSError("no number")]
+)
+def test_whatever_breaks_off_leaves_nothing_and_is_passed_on(
+    tmp_path: Path, error: BaseException
+) -> None:
     with pytest.raises(type(error)) as caught, whole_file(tmp_path / "result.h5") as temporary:
         temporary.write_text("half")
         raise error
@@ -41,8 +45,12 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
-def test_what_was_there_before_stays_until_the_new_is_whole(tmp_path: Path, error: BaseException) -> None:
+@pytest.mark.parametrize(
+    "error", [ValueError("bad"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")]
+)
+def test_what_was_there_before_stays_until_the_new_is_whole(
+    tmp_path: Path, error: BaseException
+) -> None:
     path = tmp_path / "result.json"
     path.write_text("old")
     with pytest.raises((type(error), InputError)), whole_file(path) as temporary:

@@ -31,9 +31,13 @@ class Tissue:
 
 @pytest.fixture(scope="session")
 def tissue(tmp_path_factory: pytest.TempPathFactory) -> Tissue:
-    """An H&E section and a turned, mirrored and stretched Ki67 section, with landmarks and annotations beside them."""
+    """An H&E section and a turned, mirrored and stretched Ki67 section, with landmarks and
+    annotations beside them.
+    """
     folder = tmp_path_factory.mktemp("tissue")
-    pair = generate_pair(seed=3, size_px=800, mpp=4.0, moving_stain="Ki67", rotation_deg=-75.0, flip=True)
+    pair = generate_pair(
+        seed=3, size_px=800, mpp=4.0, moving_stain="Ki67", rotation_deg=-75.0, flip=True
+    )
     _write(folder / "he", pair.fixed, pair.fixed_landmarks)
     _write(folder / "ki67", pair.moving, pair.moving_landmarks)
     for name, darkest in (("he-tissue", 225), ("he-tissue-by-hand", 215)):
@@ -55,5 +59,8 @@ def _write(stem: Path, slide: Slide, landmarks: Landmarks) -> None:
     pixels = np.ascontiguousarray(np.moveaxis(slide.read(slide.frame).pixels, 0, -1))
     PIL.Image.fromarray(pixels).save(stem.with_suffix(".svs"), "PNG")
     write_points_csv(stem.with_suffix(".csv"), landmarks.points_px, landmarks.labels)
-    features = [ring(centre, number, landmarks.frame) for number, centre in enumerate(landmarks.points_um[:3])]
+    features = [
+        ring(centre, number, landmarks.frame)
+        for number, centre in enumerate(landmarks.points_um[:3])
+    ]
     write_geojson(stem.with_suffix(".geojson"), {"type": "FeatureCollection", "features": features})

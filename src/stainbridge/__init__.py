@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from stainbridge.errors import MissingExtraError as MissingExtraError
     from stainbridge.errors import RegistrationError as RegistrationError
     from stainbridge.errors import StainbridgeError as StainbridgeError
-    from stainbridge.register.call import register as register
-    from stainbridge.register.result import Registration as Registration
-    from stainbridge.register.store import load as load
+    from stainbridge.registration.api import register as register
+    from stainbridge.registration.result import Registration as Registration
+    from stainbridge.registration.store import load as load
     from stainbridge.slides.open import open_slide as open_slide
 
     __version__: str
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "InputError": "stainbridge.errors",
     "MissingExtraError": "stainbridge.errors",
-    "Registration": "stainbridge.register.result",
+    "Registration": "stainbridge.registration.result",
     "RegistrationError": "stainbridge.errors",
     "StainbridgeError": "stainbridge.errors",
-    "load": "stainbridge.register.store",
+    "load": "stainbridge.registration.store",
+    "register": "stainbridge.registration.api",
     "open_slide": "stainbridge.slides.open",
 }
 
@@ -52,8 +53,6 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("stainbridge")
-    if name == "register":
-        return import_module("stainbridge.register")  # the package is callable, see there
     if name not in _HOMES:
         raise AttributeError(f"module 'stainbridge' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), name)

@@ -23,9 +23,21 @@ class InputError(StainbridgeError):
     exit_code = 2
 
     def __init__(
-        self, what: str, *, where: object = None, expected: object = None, got: object = None, remedy: str = ""
+        self,
+        what: str,
+        *,
+        where: object = None,
+        expected: object = None,
+        got: object = None,
+        remedy: str = "",
     ) -> None:
-        self.what, self.where, self.expected, self.got, self.remedy = what, where, expected, got, remedy
+        self.what, self.where, self.expected, self.got, self.remedy = (
+            what,
+            where,
+            expected,
+            got,
+            remedy,
+        )
         parts = [what if where is None else f"{where}: {what}"]
         if expected is not None:
             parts.append(f"expected {expected}")

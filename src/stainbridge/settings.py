@@ -26,31 +26,41 @@ def to_yaml(settings: Any) -> str:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The keys and values of a YAML file; raises `InputError` when it cannot be read or holds something else."""
+    """The keys and values of a YAML file; raises `InputError` when it cannot be read or holds
+    something else.
+    """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"cannot be read as YAML: {error}", where=path) from error
     if not isinstance(data, dict):
-        raise InputError("not a configuration", where=path, expected="keys and values", got=type(data).__name__)
+        raise InputError(
+            "not a configuration", where=path, expected="keys and values", got=type(data).__name__
+        )
     return data
 
 
 def build(kind: type[T], values: Mapping[str, Any], where: object) -> T:
     """A dataclass from some or all of its fields, nested ones included.
 
-    A field that may be one of several dataclasses is told by its `kind`. Raises `InputError` for unknown keys and
-    values of the wrong type, naming the key.
+    A field that may be one of several dataclasses is told by its `kind`. Raises `InputError` for
+    unknown keys and values of the wrong type, naming the key.
     """
     hints = _hints(kind)
     for key in values:
         if key not in hints:
-            raise InputError("unknown key", where=f"{where}: {key}", expected=", ".join(sorted(hints)))
-    return kind(**{key: _value(hints[key], value, f"{where}: {key}") for key, value in values.items()})
+            raise InputError(
+                "unknown key", where=f"{where}: {key}", expected=", ".join(sorted(hints))
+            )
+    return kind(
+        **{key: _value(hints[key], value, f"{where}: {key}") for key, value in values.items()}
+    )
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with the values of `over` put in, key by key in nested mappings; another `kind` replaces the whole."""
+    """`base` with the values of `over` put in, key by key in nested mappings; another `kind`
+    replaces the whole.
+    """
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)

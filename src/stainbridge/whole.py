@@ -12,10 +12,11 @@ from stainbridge.errors import InputError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Hand out a temporary name beside `path`; rename it to `path` on success, remove it on any exception.
+    """Hand out a temporary name beside `path`; rename it to `path` on success, remove it on any
+    exception.
 
-    The temporary name ends like `path`, since writers go by the ending. Raises `InputError` when the folder does
-    not exist or cannot be written, or the disk is full.
+    The temporary name ends like `path`, since writers go by the ending. Raises `InputError` when
+    the folder does not exist or cannot be written, or the disk is full.
     """
     if not path.parent.is_dir():
         raise InputError("no such folder", where=path.parent, remedy="create it first")

@@ -7,14 +7,16 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine
-from stainbridge.register.result import Registration
+from stainbridge.registration.result import Registration
 
 
 @dataclass(frozen=True)
 class KnownResult:
-    """A result folder made by hand: the moving slide is the fixed one turned a quarter and twice as large."""
+    """A result folder made by hand: the moving slide is the fixed one turned a quarter and twice as
+    large.
+    """
 
     folder: Path
     fixed: Path
@@ -40,7 +42,7 @@ def quarter_turn_registration(fixed: Frame, moving: Frame) -> Registration:
         predicted_rtre=0.0,
         seed=0,
         config={},
-        solution=Affine(matrix, fixed, moving),
+        solution=Affine(matrix, fixed.space, moving.space),
     )
 
 
@@ -50,7 +52,8 @@ def known(tmp_path: Path) -> KnownResult:
     PIL.Image.fromarray(FIXED_PIXELS).save(fixed)
     PIL.Image.fromarray(np.rot90(FIXED_PIXELS, -1).repeat(2, axis=0).repeat(2, axis=1)).save(moving)
     registration = quarter_turn_registration(
-        Frame(fixed.name, 100, 140, calibrated=False), Frame(moving.name, 280, 200, calibrated=False)
+        Space(fixed.name, 100, 140, calibrated=False).frame,
+        Space(moving.name, 280, 200, calibrated=False).frame,
     )
     registration.save(folder, fixed, moving)
     return KnownResult(folder, fixed, moving, registration)

@@ -22,9 +22,18 @@ def test_a_benchmark_leaves_tables_a_submission_and_a_page(
     told = json.loads(capsys.readouterr().out)
     assert told["runs"] == 2
     identity = told["summaries"][0]
-    assert (identity["method"], identity["kind"], identity["scores"]["cases"]) == ("identity", "given", 1)
+    assert (identity["method"], identity["kind"], identity["scores"]["cases"]) == (
+        "identity",
+        "given",
+        1,
+    )
     assert identity["success"] == 0
-    assert {path.name for path in out.iterdir()} >= {"results.csv", "benchmark.html", "anhir", "runs.jsonl"}
+    assert {path.name for path in out.iterdir()} >= {
+        "results.csv",
+        "benchmark.html",
+        "anhir",
+        "runs.jsonl",
+    }
     warped = list((out / "anhir").rglob("landmarks/*.csv"))
     assert any("identity" in path.parts for path in warped)
     assert run(arguments) == 0  # nothing is run again, the table comes from what is there
@@ -78,7 +87,10 @@ def test_folders_are_joined_into_one_table_and_page(
     pairs_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for method in ("identity", "orb"):
-        assert run([*LANDMARKS, str(pairs_csv), "--methods", method, "--out", str(tmp_path / method)]) == 0
+        assert (
+            run([*LANDMARKS, str(pairs_csv), "--methods", method, "--out", str(tmp_path / method)])
+            == 0
+        )
     capsys.readouterr()
     folders = [str(tmp_path / method) for method in ("identity", "orb")]
     assert run(["benchmark", "join", *folders, "--out", str(tmp_path / "all"), "--json"]) == 0

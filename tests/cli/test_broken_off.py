@@ -27,17 +27,25 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pixels = np.tile(noise, (3, 3, 1))
     for name in ("he.tif", "ki67.tif"):
         tifffile.imwrite(folder / name, pixels, photometric="rgb", tile=(512, 512))
-    with stainbridge.open_slide(folder / "he.tif") as fixed, stainbridge.open_slide(folder / "ki67.tif") as moving:
+    with (
+        stainbridge.open_slide(folder / "he.tif") as fixed,
+        stainbridge.open_slide(folder / "ki67.tif") as moving,
+    ):
         quarter_turn_registration(fixed.frame, moving.frame).save(folder / "result", fixed, moving)
     return folder
 
 
 def start(*arguments: object, limit_bytes: int | None = None) -> subprocess.Popen[str]:
-    """The command in a process of its own that can write files of `limit_bytes` at most, as on a full disk."""
+    """The command in a process of its own that can write files of `limit_bytes` at most, as on a
+    full disk.
+    """
     lines = [
         "import resource, signal",
-        "signal.signal(signal.SIGINT, signal.default_int_handler)",  # a shell's background jobs ignore Ctrl-C
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))" if limit_bytes else "",
+        # a shell's background jobs ignore Ctrl-C
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))"
+        if limit_bytes
+        else "",
         "from stainbridge.cli.main import main",
         "main()",
     ]
@@ -60,7 +68,9 @@ def interrupt_when(
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_while_a_slide_is_written(by: signal.Signals, large: Path, tmp_path: Path) -> None:
+def test_an_interruption_while_a_slide_is_written(
+    by: signal.Signals, large: Path, tmp_path: Path
+) -> None:
     """By Ctrl-C, or by a scheduler that wants the machine back."""
     process = start("warp", "slide", large / "result", "--out", tmp_path / "warped.ome.tiff")
     code, out, err = interrupt_when(process, lambda: any(tmp_path.iterdir()), by)

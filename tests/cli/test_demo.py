@@ -42,7 +42,9 @@ def test_the_demo_makes_every_output_and_meets_the_truth(
         assert warped.frame.size_um == pytest.approx(fixed.frame.size_um, rel=1e-3)
 
 
-def test_the_demo_does_not_replace_a_folder_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_does_not_replace_a_folder_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "thesis.docx").write_text("precious")
     assert run(["demo", "--out", str(tmp_path)]) == 2
     assert "not empty" in capsys.readouterr().err

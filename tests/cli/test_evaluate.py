@@ -18,7 +18,14 @@ def landmark_files(known: KnownResult, tmp_path: Path, off_px: float = 0.0) -> l
     labels = tuple(map(str, range(len(POINTS))))
     write_points_csv(fixed, POINTS, labels)
     write_points_csv(moving, known.moving_from_fixed_px(POINTS) + (2 * off_px, 0), labels)
-    return ["--fixed-landmarks", str(fixed), "--moving-landmarks", str(moving), "--result", str(known.folder)]
+    return [
+        "--fixed-landmarks",
+        str(fixed),
+        "--moving-landmarks",
+        str(moving),
+        "--result",
+        str(known.folder),
+    ]
 
 
 def test_errors_are_those_of_the_fixed_slide(
@@ -29,7 +36,9 @@ def test_errors_are_those_of_the_fixed_slide(
     assert scores["n"] == 4
     assert scores["robustness"] == 1
     after = scores["after"]
-    assert [after["tre_px"][name] for name in ("median", "mean", "p90", "max")] == pytest.approx([3] * 4, abs=1e-3)
+    assert [after["tre_px"][name] for name in ("median", "mean", "p90", "max")] == pytest.approx(
+        [3] * 4, abs=1e-3
+    )
     assert after["rtre"]["median"] == pytest.approx(3 / np.hypot(140, 100), abs=1e-5)
     before = np.linalg.norm(known.moving_from_fixed_px(POINTS) + (6, 0) - POINTS, axis=1)
     assert scores["before"]["tre_px"]["max"] == pytest.approx(before.max(), abs=1e-3)
@@ -47,7 +56,9 @@ def test_the_table_has_before_and_after_and_no_micrometres_where_there_are_none(
     assert "4 landmarks, 100.0%" in out
 
 
-def test_landmarks_must_correspond(known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_landmarks_must_correspond(
+    known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = landmark_files(known, tmp_path)
     write_points_csv(tmp_path / "moving.csv", POINTS[:3], ("0", "1", "2"))
     assert run(["evaluate", "landmarks", *arguments]) == 2

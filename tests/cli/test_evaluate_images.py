@@ -48,7 +48,9 @@ def facts_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[s
     return facts
 
 
-def test_the_numbers_are_those_of_the_pictures(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_numbers_are_those_of_the_pictures(
+    pair: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     facts = facts_of(pair, capsys)
     expected = score_images(planes(A), planes(B))
     assert (facts["a"], facts["width"], facts["height"], facts["pixels"]) == (pair[0], 80, 60, 4800)
@@ -69,14 +71,20 @@ def test_a_mask_of_any_resolution_chooses_what_is_compared(
     assert facts["rmse"] == pytest.approx(expected.rmse)
 
 
-def test_brown_is_compared_when_asked_for(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_brown_is_compared_when_asked_for(
+    pair: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     facts = facts_of([*pair, "--dab"], capsys)
-    assert facts["dab"]["mean_density_b"] == pytest.approx(score_dab(planes(A), planes(B)).mean_density_b)
+    assert facts["dab"]["mean_density_b"] == pytest.approx(
+        score_dab(planes(A), planes(B)).mean_density_b
+    )
     assert run(["evaluate", "images", *pair, "--dab"]) == 0
     assert "DAB area Dice" in capsys.readouterr().out
 
 
-def test_equal_pictures_have_no_finite_psnr(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_pictures_have_no_finite_psnr(
+    pair: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     facts = facts_of([pair[0], pair[0]], capsys)
     assert (facts["psnr_db"], facts["rmse"]) == (None, 0)
 
@@ -98,7 +106,9 @@ def test_both_are_shrunk_together(pair: list[str], capsys: pytest.CaptureFixture
     assert facts["rmse"] == pytest.approx(np.sqrt(np.mean((blocks[0] - blocks[1]) ** 2)), abs=0.5)
 
 
-def test_floating_pixels_are_given_their_span(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_floating_pixels_are_given_their_span(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     paths = [str(tmp_path / name) for name in ("a.tif", "b.tif")]
     for path, pixels in zip(paths, (A, B), strict=True):
         tifffile.imwrite(path, (pixels / 255).astype(np.float32), photometric="rgb", metadata=None)
@@ -108,7 +118,9 @@ def test_floating_pixels_are_given_their_span(tmp_path: Path, capsys: pytest.Cap
     assert facts["psnr_db"] == pytest.approx(score_images(planes(A), planes(B)).psnr_db, rel=1e-4)
 
 
-def test_the_table_names_both_kinds_of_ssim(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_names_both_kinds_of_ssim(
+    pair: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["evaluate", "images", *pair]) == 0
     out = capsys.readouterr().out
     assert out.startswith("80 x 60 px, 4800 of them compared; values span 255")
@@ -117,7 +129,10 @@ def test_the_table_names_both_kinds_of_ssim(pair: list[str], capsys: pytest.Capt
 
 
 def test_other_sizes_and_large_pictures_are_refused(
-    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pair: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert run(["evaluate", "images", pair[0], saved(tmp_path / "small.png", A[:-1])]) == 2
     message = capsys.readouterr().err
@@ -129,7 +144,9 @@ def test_other_sizes_and_large_pictures_are_refused(
     assert run(["evaluate", "images", *pair, "--longest", "30"]) == 0
 
 
-def test_different_pixel_sizes_are_mentioned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_different_pixel_sizes_are_mentioned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     paths = [str(tmp_path / name) for name in ("a.ome.tif", "b.ome.tif")]
     for path, mpp in zip(paths, (0.25, 0.5), strict=True):
         metadata = {"axes": "YXS", "PhysicalSizeX": mpp, "PhysicalSizeY": mpp}
@@ -142,9 +159,14 @@ def test_the_same_section_in_two_stains_is_alike_where_it_is_valid(
     real_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = real_data / "restained_he_ihc"
-    he, ihc = folder / "raw" / "merkel_ki67_546_he.png", folder / "aligned" / "merkel_ki67_546_ihc.png"
+    he, ihc = (
+        folder / "raw" / "merkel_ki67_546_he.png",
+        folder / "aligned" / "merkel_ki67_546_ihc.png",
+    )
     valid = folder / "aligned" / "merkel_ki67_546_valid.png"
     aligned = facts_of([str(he), str(ihc), "--mask", str(valid)], capsys)
-    raw = facts_of([str(he), str(folder / "raw" / "merkel_ki67_546_ihc.png"), "--mask", str(valid)], capsys)
+    raw = facts_of(
+        [str(he), str(folder / "raw" / "merkel_ki67_546_ihc.png"), "--mask", str(valid)], capsys
+    )
     for name in ("ncc", "local_ncc", "nmi", "ssim_uniform7", "ssim_gaussian11"):
         assert aligned[name] > raw[name]

@@ -32,7 +32,10 @@ def facts_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[s
 @pytest.fixture
 def pair(tmp_path: Path) -> list[str]:
     """Masks with 255 and with 1 inside."""
-    return [saved(tmp_path / "a.png", A * np.uint8(255)), saved(tmp_path / "b.png", B * np.uint8(1))]
+    return [
+        saved(tmp_path / "a.png", A * np.uint8(255)),
+        saved(tmp_path / "b.png", B * np.uint8(1)),
+    ]
 
 
 def test_masks_of_one_label_are_compared_whatever_its_value(
@@ -46,14 +49,18 @@ def test_masks_of_one_label_are_compared_whatever_its_value(
     assert [row["label"] for row in facts["labels"]] == [255]
 
 
-def test_labels_have_a_row_each_and_a_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_labels_have_a_row_each_and_a_mean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = A * np.uint8(2), B * np.uint8(2)
     a[40:, 60:], b[41:, 58:] = 5, 5
     paths = [saved(tmp_path / "a.png", a), saved(tmp_path / "b.png", b)]
     facts = facts_of(paths, capsys)
     expected = score_labels(a, b)
     assert [row["label"] for row in facts["labels"]] == [2, 5]
-    assert [row["dice"] for row in facts["labels"]] == pytest.approx([expected[2].dice, expected[5].dice])
+    assert [row["dice"] for row in facts["labels"]] == pytest.approx(
+        [expected[2].dice, expected[5].dice]
+    )
     assert facts["hd95"] == pytest.approx((expected[2].hd95 + expected[5].hd95) / 2)
     assert run(["evaluate", "masks", *paths]) == 0
     rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
@@ -69,7 +76,13 @@ def test_a_label_that_only_one_has_is_mentioned_and_scores_nothing(
     assert run(["evaluate", "masks", pair[0], path, "--json"]) == 0
     said = capsys.readouterr()
     row = json.loads(said.out)["labels"][0]
-    assert row == {"label": 9, "dice": 0, "hausdorff": None, "hd95": None, "mean_surface_distance": None}
+    assert row == {
+        "label": 9,
+        "dice": 0,
+        "hausdorff": None,
+        "hd95": None,
+        "mean_surface_distance": None,
+    }
     assert said.err == f"warning: label 9 is only in {path}\n"
 
 
@@ -88,10 +101,14 @@ def test_grey_saved_as_colour_is_still_a_mask(
     pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rgb = np.repeat((B * np.uint8(255))[..., None], 3, axis=2)
-    assert facts_of([pair[0], saved(tmp_path / "rgb.png", rgb)], capsys)["dice"] == pytest.approx(dice(A, B))
+    assert facts_of([pair[0], saved(tmp_path / "rgb.png", rgb)], capsys)["dice"] == pytest.approx(
+        dice(A, B)
+    )
 
 
-def test_what_is_no_mask_is_refused(pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_mask_is_refused(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     colours = np.random.default_rng(1).integers(0, 255, (50, 70, 3), np.uint8)
     fractions = tmp_path / "fractions.tif"
     tifffile.imwrite(fractions, B.astype(np.float32), photometric="minisblack", metadata=None)
@@ -118,7 +135,9 @@ def test_masks_too_large_are_refused(
     assert "lower resolution" in capsys.readouterr().err
 
 
-def test_real_labels_overlap_as_published(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_real_labels_overlap_as_published(
+    real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = real_data / "allen_slices"
     names = sorted(path.name for path in (folder / "mri_labels").iterdir())[::3]
     rows: dict[int, list[float]] = {}
@@ -130,11 +149,15 @@ def test_real_labels_overlap_as_published(real_data: Path, capsys: pytest.Captur
     assert medians == pytest.approx([0.664, 0.845, 0.837, 0.655], abs=0.03)
 
 
-def test_real_masks_overlap_as_published(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_real_masks_overlap_as_published(
+    real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = real_data / "bigbrain_slices"
     names = sorted(path.name for path in (folder / "mri_mask").iterdir())[::12]
     overlaps = [
-        facts_of([str(folder / side / name) for side in ("histo_affine_mask", "mri_mask")], capsys)["dice"]
+        facts_of([str(folder / side / name) for side in ("histo_affine_mask", "mri_mask")], capsys)[
+            "dice"
+        ]
         for name in names
     ]
     assert np.median(overlaps) == pytest.approx(0.919, abs=0.01)

@@ -20,7 +20,9 @@ LEVELS = ("0", "1+", "3+")
 
 @pytest.fixture
 def bci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder laid out as BCI: three pictures to train on, three to test on; the commands run beside it."""
+    """A folder laid out as BCI: three pictures to train on, three to test on; the commands run
+    beside it.
+    """
     for side in ("HE", "IHC"):
         for split in ("train", "test"):
             folder = tmp_path / "BCI" / side / split
@@ -44,7 +46,11 @@ def test_tables_and_files(bci: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert text.startswith("test: 3 pictures, 56 x 40 px\n\nHE to Ki67\n")
     assert "HE to Ki67 and back to HE" in text
     assert "Ki67 to HE and back to Ki67" in text
-    assert {path.name for path in (bci / "scores").iterdir()} == {"pictures.csv", "means.csv", "pictures.png"}
+    assert {path.name for path in (bci / "scores").iterdir()} == {
+        "pictures.csv",
+        "means.csv",
+        "pictures.png",
+    }
     with (bci / "scores" / "means.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     there = [line for line in lines if line["way"] == "there"]
@@ -61,7 +67,9 @@ def test_json_with_distances_of_sets(bci: Path, capsys: pytest.CaptureFixture[st
             return images.float().mean((2, 3))
 
     with pytest.warns(DeprecationWarning):
-        torch.jit.save(torch.jit.trace(Means(), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), "net.pt")
+        torch.jit.save(
+            torch.jit.trace(Means(), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), "net.pt"
+        )
     assert run([*BEGIN, "paired.safetensors", "--features", "net.pt", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["pictures"] == 3
@@ -80,13 +88,18 @@ def test_back_on_another_split_and_fewer(bci: Path, capsys: pytest.CaptureFixtur
     ("arguments", "said"),
     [
         (["cyclic.safetensors", "--data", "scores"], "scores: no paired tiles there"),
-        (["cyclic.safetensors", "--split", "valid"], "no tiles of that split; expected test, train; got valid"),
+        (
+            ["cyclic.safetensors", "--split", "valid"],
+            "no tiles of that split; expected test, train; got valid",
+        ),
         (["nothing"], "no weights of that name"),
         (["paired.safetensors", "--reverse"], "does not translate Ki67 to HE"),
         (["paired.safetensors", "--features", "none.pt"], "no such file of a feature network"),
     ],
 )
-def test_bad_input(arguments: list[str], said: str, bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input(
+    arguments: list[str], said: str, bci: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert said in error_of([*BEGIN, *arguments], capsys)
 
 
@@ -98,7 +111,20 @@ def test_a_tile_without_its_partner(bci: Path, capsys: pytest.CaptureFixture[str
 def test_real_tiles(real_data: Path, bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = str(real_data / "tiles_he_ihc")
     assert (
-        run(["evaluate", "translation", "--data", data, "--models", "cyclic.safetensors", "--most", "4", "--json"]) == 0
+        run(
+            [
+                "evaluate",
+                "translation",
+                "--data",
+                data,
+                "--models",
+                "cyclic.safetensors",
+                "--most",
+                "4",
+                "--json",
+            ]
+        )
+        == 0
     )
     facts = json.loads(capsys.readouterr().out)
     nothing = next(line for line in facts["means"] if line["model"] == "untranslated")

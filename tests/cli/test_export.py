@@ -9,9 +9,9 @@ from tests.cli.test_translate import weights
 from tests.cli.test_warp import error_of
 
 from stainbridge.cli.main import run
-from stainbridge.translate import onnx_file
-from stainbridge.translate.model import Model
-from stainbridge.translate.slide_statistics import normalises_tiles
+from stainbridge.translation.inference import onnx_file
+from stainbridge.translation.inference.model import Model
+from stainbridge.translation.inference.slide_statistics import normalises_tiles
 
 
 @pytest.fixture
@@ -30,13 +30,21 @@ def test_a_model_as_it_is_and_reversed(
     output = capsys.readouterr()
     assert "differs from the original by at most 1e-06" in output.out
     assert "--statistics SLIDE" in output.err
-    assert run(["export", "onnx", "--model", str(path), "--out", str(tmp_path / "m.onnx"), "--reverse"]) == 0
+    assert (
+        run(
+            ["export", "onnx", "--model", str(path), "--out", str(tmp_path / "m.onnx"), "--reverse"]
+        )
+        == 0
+    )
     assert [(model.source, model.target) for model in written] == [("HE", "Ki67"), ("Ki67", "HE")]
 
 
 def test_a_slide_s_statistics_are_kept(written: list[Model], workplace: Path) -> None:
     path = weights(workplace / "model.safetensors", mpp=None)
-    assert run(["export", "onnx", "--model", str(path), "--out", "m.onnx", "--statistics", "he.svs"]) == 0
+    assert (
+        run(["export", "onnx", "--model", str(path), "--out", "m.onnx", "--statistics", "he.svs"])
+        == 0
+    )
     assert not normalises_tiles(written[0].to_target)
 
 
@@ -46,5 +54,7 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such folder" in line
     line = error_of(["export", "onnx", "--model", path, "--out", path], capsys)
     assert "would replace the input" in line
-    line = error_of(["export", "onnx", "--model", tmp_path / "none", "--out", tmp_path / "m.onnx"], capsys)
+    line = error_of(
+        ["export", "onnx", "--model", tmp_path / "none", "--out", tmp_path / "m.onnx"], capsys
+    )
     assert "no weights there" in line

@@ -18,7 +18,9 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_table_names_size_reader_and_pixel_size(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_names_size_reader_and_pixel_size(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["info", str(picture)]) == 0
     out = capsys.readouterr().out
     assert "60 x 40 px" in out
@@ -26,7 +28,9 @@ def test_the_table_names_size_reader_and_pixel_size(picture: Path, capsys: pytes
     assert "R, G, B" in out
 
 
-def test_json_is_one_object_and_nothing_else(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_and_nothing_else(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["info", str(picture), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["width"], facts["height"], facts["calibrated"]) == (60, 40, False)
@@ -35,10 +39,19 @@ def test_json_is_one_object_and_nothing_else(picture: Path, capsys: pytest.Captu
     assert facts["path"] == str(picture)
 
 
-def test_a_doubtful_pixel_size_is_a_warning_beside_the_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_doubtful_pixel_size_is_a_warning_beside_the_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "doubtful.tif"
     pixels = np.zeros((512, 512, 3), np.uint8)
-    tifffile.imwrite(path, pixels, photometric="rgb", tile=(256, 256), resolution=(10, 10), resolutionunit="CENTIMETER")
+    tifffile.imwrite(
+        path,
+        pixels,
+        photometric="rgb",
+        tile=(256, 256),
+        resolution=(10, 10),
+        resolutionunit="CENTIMETER",
+    )
     assert run(["info", str(path), "--json"]) == 0
     output = capsys.readouterr()
     facts = json.loads(output.out)
@@ -54,7 +67,11 @@ def bad_file(tmp_path: Path, kind: str) -> Path:
     elif kind == "text":
         path.write_text("this is no picture")
     elif kind == "truncated":
-        tifffile.imwrite(path, np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8), photometric="rgb")
+        tifffile.imwrite(
+            path,
+            np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8),
+            photometric="rgb",
+        )
         path.write_bytes(path.read_bytes()[:5])
     elif kind == "folder":
         path.mkdir()
@@ -62,7 +79,9 @@ def bad_file(tmp_path: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "truncated", "folder"])
-def test_a_bad_file_is_one_line_that_names_it(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_file_is_one_line_that_names_it(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = bad_file(tmp_path, kind)
     assert run(["info", str(path), "--json"]) == 2
     output = capsys.readouterr()

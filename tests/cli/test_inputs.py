@@ -8,11 +8,11 @@ import pytest
 
 from stainbridge.cli.inputs import read_landmark_pair, read_mask, start_from_landmarks
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.landmarks import write_points_csv
 
-SLIDE = Frame("slide", height=301, width=399, mpp=(0.5, 0.5))
-MOVING = Frame("moving", height=200, width=200, mpp=(2.0, 2.0))
+SLIDE = Space("slide", height=301, width=399, mpp=(0.5, 0.5)).frame
+MOVING = Space("moving", height=200, width=200, mpp=(2.0, 2.0)).frame
 
 
 def write_mask(path: Path, inside: np.ndarray) -> Path:
@@ -26,12 +26,14 @@ def write_points(path: Path, points: list[tuple[float, float]]) -> Path:
 
 
 @pytest.mark.parametrize("size", [(301, 399), (30, 40), (76, 100), (602, 798)])
-def test_a_mask_covers_the_whole_slide_at_any_resolution(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_a_mask_covers_the_whole_slide_at_any_resolution(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     inside = np.zeros(size, bool)
     inside[: size[0] // 2] = True
     mask = read_mask(write_mask(tmp_path / "m.png", inside), SLIDE)
     assert mask.frame.size_um == pytest.approx(SLIDE.size_um)
-    assert mask.frame.name == SLIDE.name
+    assert mask.frame.label == SLIDE.label
     assert mask.pixels.shape == (1, *size)
     assert (mask.pixels[0] == inside).all()
 
@@ -39,7 +41,9 @@ def test_a_mask_covers_the_whole_slide_at_any_resolution(tmp_path: Path, size: t
 @pytest.mark.parametrize("size", [(399, 301), (301, 301), (30, 30)])
 def test_a_mask_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     path = write_mask(tmp_path / "m.png", np.ones(size, bool))
-    with pytest.raises(InputError, match=rf"m\.png: .*shape; expected 399 x 301 .*got {size[1]} x {size[0]}"):
+    with pytest.raises(
+        InputError, match=rf"m\.png: .*shape; expected 399 x 301 .*got {size[1]} x {size[0]}"
+    ):
         read_mask(path, SLIDE)
 
 
@@ -55,10 +59,12 @@ def test_an_empty_a_missing_and_a_broken_mask_are_refused(tmp_path: Path) -> Non
 
 def test_landmark_pairs_start_at_the_map_that_fits_them(tmp_path: Path) -> None:
     fixed = write_points(tmp_path / "f.csv", [(0, 0), (100, 0), (0, 100)])
-    moving = write_points(tmp_path / "m.csv", [(10, 20), (10, 45), (-15, 20)])  # a quarter turn, in other pixels
+    moving = write_points(
+        tmp_path / "m.csv", [(10, 20), (10, 45), (-15, 20)]
+    )  # a quarter turn, in other pixels
     start = start_from_landmarks(fixed, moving, SLIDE, MOVING)
     assert start(np.array([[0.0, 0], [50, 0]])) == pytest.approx(np.array([[20.0, 40], [20, 90]]))
-    assert (start.from_frame, start.to_frame) == (SLIDE, MOVING)
+    assert (start.source, start.target) == (SLIDE.space, MOVING.space)
 
 
 def test_landmark_counts_must_match(tmp_path: Path) -> None:

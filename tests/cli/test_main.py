@@ -34,13 +34,25 @@ def raising(error: BaseException) -> object:
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (InputError("too small", where="a.svs", expected=2, got=1), 2, "error: a.svs: too small; expected 2; got 1"),
-        (RegistrationError("the registration failed: blank"), 3, "error: the registration failed: blank"),
+        (
+            InputError("too small", where="a.svs", expected=2, got=1),
+            2,
+            "error: a.svs: too small; expected 2; got 1",
+        ),
+        (
+            RegistrationError("the registration failed: blank"),
+            3,
+            "error: the registration failed: blank",
+        ),
         (KeyboardInterrupt(), 130, "interrupted; nothing half-written was left"),
     ],
 )
 def test_an_error_is_one_line_and_its_exit_code(
-    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(main, "app", raising(error))
     assert main.run(["info", "a.svs"]) == code
@@ -70,12 +82,20 @@ def test_a_bug_of_ours_keeps_its_traceback(
         (["info", "a.svs", "--colour"], "--colour"),
         (["register", "--fixed", "a.svs", "--out", "b"], "--moving"),
         (["register", "--fixed", "a", "--moving", "b", "--out", "c", "--preset", "best"], "best"),
-        (["register", "--fixed", "a", "--moving", "b", "--out", "c", "--threads", "0"], "--threads"),
-        (["register", "--fixed", "a", "--moving", "b", "--out", "c", "--max-rotation", "200"], "--max-rotation"),
+        (
+            ["register", "--fixed", "a", "--moving", "b", "--out", "c", "--threads", "0"],
+            "--threads",
+        ),
+        (
+            ["register", "--fixed", "a", "--moving", "b", "--out", "c", "--max-rotation", "200"],
+            "--max-rotation",
+        ),
         (["warp", "points", "a", "b", "--out", "c", "--to", "source"], "source"),
     ],
 )
-def test_a_wrong_command_line_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_command_line_is_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main.run(arguments) == 2
     output = capsys.readouterr()
     assert output.out == ""
@@ -85,7 +105,9 @@ def test_a_wrong_command_line_is_one_line(arguments: list[str], said: str, capsy
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_every_verb_has_help_with_an_example(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_verb_has_help_with_an_example(
+    verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main.run([*verb, "--help"]) == 0
     help_text = capsys.readouterr().out
     (example,) = [line for line in help_text.splitlines() if line.strip().startswith("Example")]

@@ -17,7 +17,10 @@ SMALL = ["--size", "128", "--mpp", "16", "--seed", "3"]
 @pytest.fixture(scope="module")
 def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("phantoms") / "set"
-    assert run(["phantom", "--out", str(out), "--cases", "2", "--stains", "he,ki67,masson", *SMALL]) == 0
+    assert (
+        run(["phantom", "--out", str(out), "--cases", "2", "--stains", "he,ki67,masson", *SMALL])
+        == 0
+    )
     return out
 
 
@@ -31,19 +34,32 @@ def test_the_table_is_read_as_a_data_set(data_set: Path) -> None:
 
 def test_every_file_in_the_record_exists(data_set: Path) -> None:
     records = json.loads((data_set / "cases.json").read_text())
-    files = [value for row in records for value in row.values() if isinstance(value, str) and "/" in value]
+    files = [
+        value
+        for row in records
+        for value in row.values()
+        if isinstance(value, str) and "/" in value
+    ]
     assert len(files) == 2 * 9
     assert all((data_set / name).is_file() for name in files)
 
 
 def test_the_same_command_gives_the_same_slides(data_set: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    assert run(["phantom", "--out", str(again), "--cases", "1", "--stains", "he,ki67,masson", *SMALL]) == 0
-    ours, theirs = (next(iter((folder / "images").glob("case_000_fixed*"))) for folder in (data_set, again))
-    assert ours.name == theirs.name and ours.read_bytes() == theirs.read_bytes()
+    assert (
+        run(["phantom", "--out", str(again), "--cases", "1", "--stains", "he,ki67,masson", *SMALL])
+        == 0
+    )
+    ours, theirs = (
+        next(iter((folder / "images").glob("case_000_fixed*"))) for folder in (data_set, again)
+    )
+    assert ours.name == theirs.name
+    assert ours.read_bytes() == theirs.read_bytes()
 
 
-def test_a_data_set_is_replaced_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_set_is_replaced_only_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["phantom", "--out", str(tmp_path), "--cases", "1", *SMALL]
     assert run(command) == 0
     assert run(command) == 2
@@ -89,7 +105,8 @@ def test_impossible_wishes_are_refused_in_one_line(
 ) -> None:
     assert run(["phantom", "--out", str(tmp_path / "set"), *SMALL, *wrong]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and says in error
+    assert error.count("\n") == 1
+    assert says in error
     assert not (tmp_path / "set").exists()
 
 

@@ -59,8 +59,15 @@ def test_the_summary_says_how_far_off_it_may_be(result: Path) -> None:
     assert "nine of ten like it below" in said
 
 
-def test_it_finds_the_truth(result: Path, tissue: Tissue, capsys: pytest.CaptureFixture[str]) -> None:
-    marks = ["--fixed-landmarks", str(tissue.fixed_landmarks), "--moving-landmarks", str(tissue.moving_landmarks)]
+def test_it_finds_the_truth(
+    result: Path, tissue: Tissue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marks = [
+        "--fixed-landmarks",
+        str(tissue.fixed_landmarks),
+        "--moving-landmarks",
+        str(tissue.moving_landmarks),
+    ]
     assert run(["evaluate", "landmarks", *marks, "--result", str(result), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["before"]["rtre"]["median"] > 0.05
@@ -68,7 +75,10 @@ def test_it_finds_the_truth(result: Path, tissue: Tissue, capsys: pytest.Capture
 
 
 def test_the_warped_slide_has_the_fixed_slides_size(result: Path, tissue: Tissue) -> None:
-    with stainbridge.open_slide(result / "warped.ome.tiff") as warped, stainbridge.open_slide(tissue.fixed) as fixed:
+    with (
+        stainbridge.open_slide(result / "warped.ome.tiff") as warped,
+        stainbridge.open_slide(tissue.fixed) as fixed,
+    ):
         assert (warped.frame.width, warped.frame.height) == (fixed.frame.width, fixed.frame.height)
 
 
@@ -77,10 +87,14 @@ def test_again_it_gives_the_same_and_json_is_the_record_and_nothing_else(
 ) -> None:
     again = tmp_path / "again"
     assert run(register(tissue, again, "--seed", 7, "--no-report", "--json")) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads((again / "registration.json").read_text())
+    assert json.loads(capsys.readouterr().out) == json.loads(
+        (again / "registration.json").read_text()
+    )
     assert names(again) == {"registration.json", "transform.h5"}
     points, _ = read_points_csv(tissue.fixed_landmarks)
-    first, second = (stainbridge.load(folder).warp_points(points, to="moving") for folder in (result, again))
+    first, second = (
+        stainbridge.load(folder).warp_points(points, to="moving") for folder in (result, again)
+    )
     assert second == pytest.approx(first, abs=1e-3)
 
 
@@ -98,10 +112,19 @@ def test_an_option_that_does_not_exist_is_named(tissue: Tissue) -> None:
         stainbridge.register(tissue.fixed, tissue.moving, colour="red")
 
 
-def test_it_can_start_from_landmarks_and_from_a_transform(tissue: Tissue, result: Path, tmp_path: Path) -> None:
-    marks = ("--fixed-landmarks", tissue.fixed_landmarks, "--moving-landmarks", tissue.moving_landmarks)
+def test_it_can_start_from_landmarks_and_from_a_transform(
+    tissue: Tissue, result: Path, tmp_path: Path
+) -> None:
+    marks = (
+        "--fixed-landmarks",
+        tissue.fixed_landmarks,
+        "--moving-landmarks",
+        tissue.moving_landmarks,
+    )
     assert run(register(tissue, tmp_path / "a", *marks, "--no-report")) == 0
-    assert run(register(tissue, tmp_path / "b", "--init", result / "transform.h5", "--no-report")) == 0
+    assert (
+        run(register(tissue, tmp_path / "b", "--init", result / "transform.h5", "--no-report")) == 0
+    )
 
 
 @dataclass(frozen=True)
@@ -118,7 +141,9 @@ def mask_of_size(path: Path, width: int, height: int) -> Path:
 
 
 def points_file(path: Path, count: int) -> Path:
-    write_points_csv(path, np.arange(2.0 * count).reshape(-1, 2) ** 2, tuple(map(str, range(count))))
+    write_points_csv(
+        path, np.arange(2.0 * count).reshape(-1, 2) ** 2, tuple(map(str, range(count)))
+    )
     return path
 
 
@@ -129,7 +154,15 @@ def text_file(path: Path, text: str) -> Path:
 
 BAD = {
     "missing slide": Bad(
-        lambda t, f: ["register", "--fixed", str(f / "no.svs"), "--moving", str(t.moving), "--out", str(f / "out")],
+        lambda t, f: [
+            "register",
+            "--fixed",
+            str(f / "no.svs"),
+            "--moving",
+            str(t.moving),
+            "--out",
+            str(f / "out"),
+        ],
         "no.svs: no such file",
     ),
     "no picture": Bad(
@@ -166,7 +199,8 @@ BAD = {
         "too few landmarks",
     ),
     "landmarks on one side": Bad(
-        lambda t, f: register(t, f / "out", "--fixed-landmarks", points_file(f / "a.csv", 3)), "--moving-landmarks"
+        lambda t, f: register(t, f / "out", "--fixed-landmarks", points_file(f / "a.csv", 3)),
+        "--moving-landmarks",
     ),
     "two starts": Bad(
         lambda t, f: register(
@@ -177,29 +211,41 @@ BAD = {
         ),
         "exclude each other",
     ),
-    "no transform": Bad(lambda t, f: register(t, f / "out", "--init", f / "t.h5"), "t.h5: no such transform file"),
+    "no transform": Bad(
+        lambda t, f: register(t, f / "out", "--init", f / "t.h5"), "t.h5: no such transform file"
+    ),
     "preset and pipeline": Bad(
-        lambda t, f: register(t, f / "out", "--pipeline", text_file(f / "p.yaml", "")), "exclude each other"
+        lambda t, f: register(t, f / "out", "--pipeline", text_file(f / "p.yaml", "")),
+        "exclude each other",
     ),
     "no pipeline": Bad(
         lambda t, f: [
-            word for word in register(t, f / "out", "--pipeline", f / "p.yaml") if word not in ("--preset", "fast")
+            word
+            for word in register(t, f / "out", "--pipeline", f / "p.yaml")
+            if word not in ("--preset", "fast")
         ],
         "p.yaml",
     ),
     "no weights": Bad(
-        lambda t, f: register(t, f / "out", "--affine-weights", "no-such"), "no-such: no weights of that name"
+        lambda t, f: register(t, f / "out", "--affine-weights", "no-such"),
+        "no-such: no weights of that name",
     ),
     "truncated weights": Bad(
-        lambda t, f: register(t, f / "out", "--deformable-weights", text_file(f / "w.safetensors", "half a file")),
+        lambda t, f: register(
+            t, f / "out", "--deformable-weights", text_file(f / "w.safetensors", "half a file")
+        ),
         "w.safetensors",
     ),
-    "pixel size": Bad(lambda t, f: register(t, f / "out", "--fixed-mpp", "-1"), "pixel size must be positive"),
+    "pixel size": Bad(
+        lambda t, f: register(t, f / "out", "--fixed-mpp", "-1"), "pixel size must be positive"
+    ),
     "output not empty": Bad(
-        lambda t, f: register(t, text_file(f / "thesis.txt", "precious").parent), "not empty; expected a new or empty"
+        lambda t, f: register(t, text_file(f / "thesis.txt", "precious").parent),
+        "not empty; expected a new or empty",
     ),
     "output is a file": Bad(
-        lambda t, f: register(t, text_file(f / "out.txt", "precious")), "out.txt: the output is a file"
+        lambda t, f: register(t, text_file(f / "out.txt", "precious")),
+        "out.txt: the output is a file",
     ),
 }
 
@@ -219,7 +265,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert names(tmp_path) == before
 
 
-def test_an_unreadable_tile_is_named(tissue: Tissue, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_tile_is_named(
+    tissue: Tissue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import tifffile
 
     path = tmp_path / "broken.tif"
@@ -247,7 +295,9 @@ def blank(path: Path) -> Path:
 def chest(path: Path) -> Path:
     """Nothing like tissue: two dark lungs with ribs on a bright ground."""
     y, x = np.mgrid[0:600, 0:700]
-    lungs = sum(np.exp(-((((x - cx) / 110.0) ** 2 + ((y - 300) / 200.0) ** 2) ** 4)) for cx in (210, 490))
+    lungs = sum(
+        np.exp(-((((x - cx) / 110.0) ** 2 + ((y - 300) / 200.0) ** 2) ** 4)) for cx in (210, 490)
+    )
     ribs = 0.5 + 0.5 * np.sin((y + 0.002 * (x - 350) ** 2) / 14.0)
     grey = 200 - 150 * np.clip(lungs, 0, 1) * (0.6 + 0.4 * ribs)
     PIL.Image.fromarray(np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)).save(path, "PNG")
@@ -259,7 +309,14 @@ def test_slides_with_nothing_in_common_fail_with_a_reason_and_no_transform(
 ) -> None:
     out, other = tmp_path / "out", chest(tmp_path / "chest.png")
     limits = ("--no-flip", "--max-rotation", 45, "--threads", 1, "--device", "cpu")
-    assert run(register(Tissue(tissue.fixed, other, other, other), out, "--write-slide", "--json", *limits)) == 3
+    assert (
+        run(
+            register(
+                Tissue(tissue.fixed, other, other, other), out, "--write-slide", "--json", *limits
+            )
+        )
+        == 3
+    )
     printed = json.loads(capsys.readouterr().out)
     assert printed["status"] == "failed"
     assert printed["reason"]
@@ -274,7 +331,10 @@ def test_a_blank_slide_fails_and_leaves_no_earlier_transform(
 ) -> None:
     out, other = tmp_path / "out", blank(tmp_path / "blank.png")
     shutil.copytree(result, out)
-    assert run(register(Tissue(tissue.fixed, other, other, other), out, "--overwrite", "--no-report")) == 3
+    assert (
+        run(register(Tissue(tissue.fixed, other, other, other), out, "--overwrite", "--no-report"))
+        == 3
+    )
     assert capsys.readouterr().out.startswith("failed")
     assert names(out) == {"registration.json"}
 
@@ -297,21 +357,31 @@ def test_a_full_disk_leaves_nothing(tissue: Tissue, tmp_path: Path) -> None:
     assert names(tmp_path) == set()
 
 
-needs_data = pytest.mark.skipif("STAINBRIDGE_DATA" not in os.environ, reason="needs STAINBRIDGE_DATA")
+needs_data = pytest.mark.skipif(
+    "STAINBRIDGE_DATA" not in os.environ, reason="needs STAINBRIDGE_DATA"
+)
 
 
 @needs_data
-def test_a_chest_x_ray_and_a_kidney_have_nothing_in_common(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_chest_x_ray_and_a_kidney_have_nothing_in_common(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = Path(os.environ["STAINBRIDGE_DATA"])
-    kidney = sorted((data / "rat_kidney").rglob("*.jpg")) + sorted((data / "rat_kidney").rglob("*.png"))
+    kidney = sorted((data / "rat_kidney").rglob("*.jpg")) + sorted(
+        (data / "rat_kidney").rglob("*.png")
+    )
     chest_xray = data / "chest_xray" / "images" / "cxr_001.png"
-    arguments = register(Tissue(kidney[0], chest_xray, chest_xray, chest_xray), tmp_path / "out", "--json")
+    arguments = register(
+        Tissue(kidney[0], chest_xray, chest_xray, chest_xray), tmp_path / "out", "--json"
+    )
     assert run(arguments) == 3
     assert json.loads(capsys.readouterr().out)["reason"]
 
 
 @needs_data
-def test_a_file_that_is_no_slide_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_no_slide_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = Path(os.environ["STAINBRIDGE_DATA"]) / "slide_formats" / "broken.svs"
     assert run(register(Tissue(broken, broken, broken, broken), tmp_path / "out")) == 2
     assert capsys.readouterr().err.startswith(f"error: {broken}: ")

@@ -21,7 +21,9 @@ def test_files_appear_only_when_all_are_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_nothing_is_left_of_a_run_that_breaks_off(tmp_path: Path, error: type[BaseException]) -> None:
+def test_nothing_is_left_of_a_run_that_breaks_off(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
     with pytest.raises(error), result_folder(tmp_path / "a" / "b") as partial:
         (partial / "transform.h5").write_text("half")
         raise error

@@ -14,27 +14,45 @@ import numpy as np
 import PIL.Image
 import pytest
 import yaml
-from tests.register.training.sections import section
+from tests.registration.training.sections import section
 
 from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import write_points_csv
 from stainbridge.learn.weights import read
 
 TINY = {
-    "train": {"accumulate": 1, "batch": 1, "workers": 0, "held": 1, "device": "cpu", "save_every": 1},
+    "train": {
+        "accumulate": 1,
+        "batch": 1,
+        "workers": 0,
+        "held": 1,
+        "device": "cpu",
+        "save_every": 1,
+    },
     "pairs": {"section_px": [64, 64], "at_hand": 1},
 }
-AFFINE = {**TINY, "network": {"patch_px": 32, "widths": [8, 16], "features": 16, "groups": 4, "pool": 2}}
-DEFORMABLE = {**TINY, "pairs": {**TINY["pairs"], "patch_px": 64}, "network": {"kind": "dirnet", "poolings": 3}}
+AFFINE = {
+    **TINY,
+    "network": {"patch_px": 32, "widths": [8, 16], "features": 16, "groups": 4, "pool": 2},
+}
+DEFORMABLE = {
+    **TINY,
+    "pairs": {**TINY["pairs"], "patch_px": 64},
+    "network": {"kind": "dirnet", "poolings": 3},
+}
 LANDMARKS = np.array([[50.0, 60], [110, 70], [80, 100], [60, 90]])
 
 
 @pytest.fixture
 def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with `pairs.csv` of two slides that lie on each other, `affine.yaml` and `deformable.yaml`."""
+    """A working folder with `pairs.csv` of two slides that lie on each other, `affine.yaml` and
+    `deformable.yaml`.
+    """
     for seed, name in enumerate(("he", "ki67")):
         slide = section(seed)
-        PIL.Image.fromarray(np.moveaxis(slide.read(slide.frame).pixels, 0, -1)).save(tmp_path / f"{name}.png")
+        PIL.Image.fromarray(np.moveaxis(slide.read(slide.frame).pixels, 0, -1)).save(
+            tmp_path / f"{name}.png"
+        )
         write_points_csv(tmp_path / f"{name}.csv", LANDMARKS, tuple("abcd"))
     (tmp_path / "pairs.csv").write_text(
         "case,fixed,moving,fixed_landmarks,moving_landmarks\none,he.png,ki67.png,he.csv,ki67.csv\n"
@@ -45,7 +63,18 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-BEGIN = ["train", "affine", "--data", "pairs.csv", "--config", "affine.yaml", "--steps", "2", "--out", "run"]
+BEGIN = [
+    "train",
+    "affine",
+    "--data",
+    "pairs.csv",
+    "--config",
+    "affine.yaml",
+    "--steps",
+    "2",
+    "--out",
+    "run",
+]
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -58,14 +87,23 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
-def test_train_resume_and_what_lies_in_the_folder(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_resume_and_what_lies_in_the_folder(
+    pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(BEGIN) == 0
     output = capsys.readouterr()
     assert output.out.startswith("2 steps, best measure ")
     assert "too few to keep some out" in output.err
     folder = pairs / "run"
     names = {path.name for path in folder.iterdir()}
-    assert names >= {"config.yaml", "metrics.csv", "last.safetensors", "best.safetensors", "pictures", "tensorboard"}
+    assert names >= {
+        "config.yaml",
+        "metrics.csv",
+        "last.safetensors",
+        "best.safetensors",
+        "pictures",
+        "tensorboard",
+    }
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["run"]["command"] == "train affine"
     assert config["network"]["widths"] == [8, 16]
@@ -77,7 +115,16 @@ def test_train_resume_and_what_lies_in_the_folder(pairs: Path, capsys: pytest.Ca
 
 
 def test_a_deformable_network(pairs: Path) -> None:
-    arguments = ["train", "deformable", "--network", "dirnet", "--data", "pairs.csv", "--config", "deformable.yaml"]
+    arguments = [
+        "train",
+        "deformable",
+        "--network",
+        "dirnet",
+        "--data",
+        "pairs.csv",
+        "--config",
+        "deformable.yaml",
+    ]
     assert run([*arguments, "--steps", "1", "--seed", "5", "--out", "run"]) == 0
     stored = read(pairs / "run")
     assert (stored.task, stored.settings["network"]["kind"]) == ("deformable", "dirnet")
@@ -94,8 +141,21 @@ def test_a_config_with_an_unknown_key(pairs: Path, capsys: pytest.CaptureFixture
 def test_a_loss_that_is_not_finite(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wild = {**AFFINE, "optimiser": {"rate": "1e30"}}
     (pairs / "wild.yaml").write_text(yaml.safe_dump(wild))
-    arguments = ["train", "affine", "--data", "pairs.csv", "--config", "wild.yaml", "--steps", "9", "--out", "run"]
-    assert "the loss of 'loss' is not finite; got nan; lower the learning rate" in refused(arguments, capsys)
+    arguments = [
+        "train",
+        "affine",
+        "--data",
+        "pairs.csv",
+        "--config",
+        "wild.yaml",
+        "--steps",
+        "9",
+        "--out",
+        "run",
+    ]
+    assert "the loss of 'loss' is not finite; got nan; lower the learning rate" in refused(
+        arguments, capsys
+    )
 
 
 def test_an_empty_data_set(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,15 +172,22 @@ def test_workers_that_would_prepare_the_same_pairs_are_warned_of(
     assert "warning: with pairs: at_hand below workers x batch = 3" in capsys.readouterr().err
 
 
-def test_a_slide_without_tissue_leaves_no_folder(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_slide_without_tissue_leaves_no_folder(
+    pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     PIL.Image.fromarray(np.full((160, 160, 3), 240, np.uint8)).save(pairs / "he.png")
     assert "he.png: no tissue found" in refused(BEGIN, capsys)
     assert not (pairs / "run").exists()
 
 
-def test_weights_of_another_architecture_and_truncated_files(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_weights_of_another_architecture_and_truncated_files(
+    pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(BEGIN) == 0
-    last, resume = pairs / "run" / "last.safetensors", ["train", "affine", "--out", "run", "--resume", "--steps", "4"]
+    last, resume = (
+        pairs / "run" / "last.safetensors",
+        ["train", "affine", "--out", "run", "--resume", "--steps", "4"],
+    )
     whole, config = last.read_bytes(), (pairs / "run" / "config.yaml").read_text()
     last.write_bytes(whole[: len(whole) // 2])
     assert "no complete safetensors file" in refused(resume, capsys)
@@ -137,7 +204,12 @@ def test_folders_that_do_not_fit(pairs: Path, capsys: pytest.CaptureFixture[str]
     assert "a run of another command; expected train deformable; got train affine" in refused(
         ["train", "deformable", "--out", "run", "--resume"], capsys
     )
-    for option, value in (("--seed", "3"), ("--preset", "paper"), ("--data", "pairs.csv"), ("--config", "affine.yaml")):
+    for option, value in (
+        ("--seed", "3"),
+        ("--preset", "paper"),
+        ("--data", "pairs.csv"),
+        ("--config", "affine.yaml"),
+    ):
         line = refused(["train", "affine", "--out", "run", "--resume", option, value], capsys)
         assert f"{option} cannot change a run on the way" in line
     assert "the run is a file" in refused([*BEGIN[:-1], "he.png"], capsys)
@@ -165,7 +237,12 @@ def test_ctrl_c_leaves_a_run_that_goes_on(pairs: Path) -> None:
 def test_two_processes_train_one_network(pairs: Path) -> None:
     command = [sys.executable, "-m", "stainbridge", *BEGIN, "--devices", "2", "--device", "cpu"]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("2 steps, best measure") == 1

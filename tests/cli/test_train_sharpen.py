@@ -43,7 +43,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 BEGIN = ["train", "sharpen", "--config", "tiny.yaml", "--steps", "2", "--out", "run"]
 
 
-def test_train_resume_and_apply(place: Path, known: KnownResult, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_resume_and_apply(
+    place: Path, known: KnownResult, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([*BEGIN, "--data", "tiles", "--factor", "2"]) == 0
     output = capsys.readouterr()
     assert output.out.startswith("2 steps, best measure ")
@@ -61,7 +63,16 @@ def test_train_resume_and_apply(place: Path, known: KnownResult, capsys: pytest.
     assert not Path("sharp.ome.tiff.parts").exists()
 
     model = weights(place / "model.safetensors", mpp=None)
-    arguments = ["translate", str(known.moving), "--model", str(model), "--out", "there.tiff", "--sharpen", "run"]
+    arguments = [
+        "translate",
+        str(known.moving),
+        "--model",
+        str(model),
+        "--out",
+        "there.tiff",
+        "--sharpen",
+        "run",
+    ]
     assert run([*arguments, "--glass"]) == 0
     with stainbridge.open_slide("there.tiff") as slide:
         assert (slide.frame.width, slide.frame.height) == (400, 560)
@@ -81,13 +92,19 @@ def test_weights_of_something_else_do_not_sharpen(
     model = weights(place / "model.safetensors")
     line = error_of(["warp", "slide", known.folder, "--out", "x.tiff", "--sharpen", model], capsys)
     assert "weights of another architecture; expected sharpen; got translate" in line
-    line = error_of(["translate", known.fixed, "--model", model, "--out", "x.tiff", "--sharpen", "none"], capsys)
+    line = error_of(
+        ["translate", known.fixed, "--model", model, "--out", "x.tiff", "--sharpen", "none"], capsys
+    )
     assert "no weights of that name" in line
     assert not Path("x.tiff").exists()
 
 
-@pytest.mark.parametrize(("data", "said"), [("nowhere", "no such file or folder"), ("empty", "no slides or pictures")])
-def test_data_that_is_not_there(data: str, said: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("data", "said"), [("nowhere", "no such file or folder"), ("empty", "no slides or pictures")]
+)
+def test_data_that_is_not_there(
+    data: str, said: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (place / "empty").mkdir()
     assert said in error_of([*BEGIN, "--data", data], capsys)
     assert not (place / "run").exists()

@@ -11,10 +11,17 @@ import yaml
 
 from stainbridge.cli.main import run
 from stainbridge.learn.weights import read
-from stainbridge.translate.model import read_model
+from stainbridge.translation.inference.model import read_model
 
 TINY = {
-    "train": {"batch": 1, "workers": 0, "held": 2, "device": "cpu", "save_every": 1, "precision": "32"},
+    "train": {
+        "batch": 1,
+        "workers": 0,
+        "held": 2,
+        "device": "cpu",
+        "save_every": 1,
+        "precision": "32",
+    },
     "translation": {
         "tile_px": 32,
         "generator": {"width": 4, "halvings": 4},
@@ -40,15 +47,37 @@ def tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             source = rng.integers(0, 256, (32, 32, 3), np.uint8)
             for stain, pixels in (("HE", source), ("IHC", 255 - source)):
                 (tmp_path / "data" / stain / split).mkdir(parents=True, exist_ok=True)
-                PIL.Image.fromarray(pixels).save(tmp_path / "data" / stain / split / f"{number}.png")
+                PIL.Image.fromarray(pixels).save(
+                    tmp_path / "data" / stain / split / f"{number}.png"
+                )
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     (tmp_path / "cycle.yaml").write_text(yaml.safe_dump(CYCLE))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-BEGIN = ["train", "translate", "--objective", "pix2pix-unet", "--data", "data", "--config", "tiny.yaml", "--steps", "2"]
-TURN = ["train", "translate", "--objective", "cyclegan-perceptual", "--data", "data", "--config", "cycle.yaml"]
+BEGIN = [
+    "train",
+    "translate",
+    "--objective",
+    "pix2pix-unet",
+    "--data",
+    "data",
+    "--config",
+    "tiny.yaml",
+    "--steps",
+    "2",
+]
+TURN = [
+    "train",
+    "translate",
+    "--objective",
+    "cyclegan-perceptual",
+    "--data",
+    "data",
+    "--config",
+    "cycle.yaml",
+]
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -61,24 +90,48 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
-def test_train_resume_and_what_lies_in_the_folder(tiles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_resume_and_what_lies_in_the_folder(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([*BEGIN, "--mpp", "0.5", "--ema", "0.9", "--out", "run"]) == 0
     assert capsys.readouterr().out.startswith("2 steps, best measure ")
     folder = tiles / "run"
-    assert {path.name for path in folder.iterdir()} >= {"config.yaml", "metrics.csv", "model-card.md", "pictures"}
+    assert {path.name for path in folder.iterdir()} >= {
+        "config.yaml",
+        "metrics.csv",
+        "model-card.md",
+        "pictures",
+    }
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    assert config["run"]["command"] == "train translate" and config["train"]["average"] == 0.9
+    assert config["run"]["command"] == "train translate"
+    assert config["train"]["average"] == 0.9
     model = read_model(folder)
-    assert (model.objective, model.source, model.target, model.mpp) == ("pix2pix-unet", "HE", "IHC", 0.5)
+    assert (model.objective, model.source, model.target, model.mpp) == (
+        "pix2pix-unet",
+        "HE",
+        "IHC",
+        0.5,
+    )
     assert run(["train", "translate", "--out", "run", "--resume", "--steps", "3"]) == 0
     assert read(folder / "last.safetensors").header["place"]["step"] == 3
     card = (folder / "model-card.md").read_text()
-    assert "# HE to IHC" in card and "| objective | pix2pix-unet |" in card and "PSNR, dB" in card
+    assert "# HE to IHC" in card
+    assert "| objective | pix2pix-unet |" in card
+    assert "PSNR, dB" in card
 
 
 def test_a_resumed_run_is_the_one_that_was_never_stopped(tiles: Path) -> None:
-    train = {**TINY["train"], "precision": "bf16", "channels_last": True, "average": 0.5, "batch": 2}
-    translation = {**TINY["translation"], "optimiser": {"decay_steps": 0}}  # what --steps does not change
+    train = {
+        **TINY["train"],
+        "precision": "bf16",
+        "channels_last": True,
+        "average": 0.5,
+        "batch": 2,
+    }
+    translation = {
+        **TINY["translation"],
+        "optimiser": {"decay_steps": 0},
+    }  # what --steps does not change
     fast = {**TINY, "train": train, "translation": translation}
     (tiles / "tiny.yaml").write_text(yaml.safe_dump(fast))
     assert run([*BEGIN[:-1], "4", "--out", "whole"]) == 0
@@ -90,12 +143,17 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(tiles: Path) -> None:
 
 def test_the_rate_falls_to_nothing_at_the_last_step(tiles: Path) -> None:
     def course() -> tuple[int, int]:
-        optimiser = yaml.safe_load((tiles / "run" / "config.yaml").read_text())["translation"]["optimiser"]
+        optimiser = yaml.safe_load((tiles / "run" / "config.yaml").read_text())["translation"][
+            "optimiser"
+        ]
         return optimiser["steady_steps"], optimiser["decay_steps"]
 
-    assert run([*BEGIN, "--out", "run"]) == 0 and course() == (1, 1)
-    assert run(["train", "translate", "--out", "run", "--resume"]) == 0 and course() == (1, 1)
-    assert run(["train", "translate", "--out", "run", "--resume", "--steps", "4"]) == 0 and course() == (2, 2)
+    assert run([*BEGIN, "--out", "run"]) == 0
+    assert course() == (1, 1)
+    assert run(["train", "translate", "--out", "run", "--resume"]) == 0
+    assert course() == (1, 1)
+    assert run(["train", "translate", "--out", "run", "--resume", "--steps", "4"]) == 0
+    assert course() == (2, 2)
 
 
 def test_the_other_way_and_from_another_runs_networks(tiles: Path) -> None:
@@ -103,16 +161,34 @@ def test_the_other_way_and_from_another_runs_networks(tiles: Path) -> None:
     (tiles / "slow.yaml").write_text(yaml.safe_dump(slow))
     assert run([*BEGIN, "--out", "first"]) == 0
     assert (
-        run([*BEGIN, "--reverse", "--init", "first", "--steps", "1", "--config", "slow.yaml", "--out", "second"]) == 0
+        run(
+            [
+                *BEGIN,
+                "--reverse",
+                "--init",
+                "first",
+                "--steps",
+                "1",
+                "--config",
+                "slow.yaml",
+                "--out",
+                "second",
+            ]
+        )
+        == 0
     )
-    first, second = (read(tiles / name / "best.safetensors").tensors for name in ("first", "second"))
+    first, second = (
+        read(tiles / name / "best.safetensors").tensors for name in ("first", "second")
+    )
     for name in (name for name in first if name.endswith("weight") and "to_target" in name):
         assert (first[name] - second[name]).abs().max() < 1e-6
     model = read_model(tiles / "second")
     assert (model.source, model.target) == ("IHC", "HE")
 
 
-def test_the_perceptual_network_is_told_in_log_and_card(tiles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_perceptual_network_is_told_in_log_and_card(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([*TURN, "--steps", "1", "--out", "run"]) == 0
     line = "perceptual network: seeded-untrained-vgg16 (no --perceptual was given)"
     assert line in capsys.readouterr().err.splitlines()
@@ -121,7 +197,9 @@ def test_the_perceptual_network_is_told_in_log_and_card(tiles: Path, capsys: pyt
     assert model.to_source is not None
 
 
-def test_weights_of_the_perceptual_network_that_cannot_be_used(tiles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_weights_of_the_perceptual_network_that_cannot_be_used(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tiles / "vgg16.pth").write_bytes(b"no safetensors")
     full = {**CYCLE, "translation": {**CYCLE["translation"], "objective": {"buffer": 2}}}
     (tiles / "full.yaml").write_text(yaml.safe_dump(full))
@@ -133,34 +211,64 @@ def test_weights_of_the_perceptual_network_that_cannot_be_used(tiles: Path, caps
     assert not (tiles / "run").exists()
 
 
-def test_bad_data_is_one_line_and_leaves_no_folder(tiles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_data_is_one_line_and_leaves_no_folder(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     begin = [*BEGIN, "--out", "run"]
     (tiles / "data" / "IHC" / "train" / "2.png").rename(tiles / "data" / "IHC" / "train" / "9.png")
     assert "a picture without its partner" in refused(begin, capsys)
     (tiles / "data" / "IHC" / "train" / "9.png").rename(tiles / "data" / "IHC" / "train" / "2.png")
     PIL.Image.new("RGB", (40, 32)).save(tiles / "data" / "IHC" / "train" / "1.png")
-    assert "1.png: not the size of its partner; expected 32 x 32; got 40 x 32" in refused(begin, capsys)
+    assert "1.png: not the size of its partner; expected 32 x 32; got 40 x 32" in refused(
+        begin, capsys
+    )
     PIL.Image.new("RGBA", (32, 32)).save(tiles / "data" / "IHC" / "train" / "1.png")
     assert "1.png: wrong channels; expected 8-bit grey or RGB; got RGBA" in refused(begin, capsys)
-    assert "none: no such folder of pictures" in refused([*BEGIN[:5], "none", "--out", "run"], capsys)
+    assert "none: no such folder of pictures" in refused(
+        [*BEGIN[:5], "none", "--out", "run"], capsys
+    )
     assert not (tiles / "run").exists()
 
 
-def test_what_makes_a_run_cannot_be_changed_on_the_way(tiles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_makes_a_run_cannot_be_changed_on_the_way(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([*BEGIN, "--out", "run"]) == 0
-    for option in (["--objective", "pix2pix"], ["--mpp", "0.5"], ["--reverse"], ["--ema", "0.5"], ["--source", "x"]):
+    for option in (
+        ["--objective", "pix2pix"],
+        ["--mpp", "0.5"],
+        ["--reverse"],
+        ["--ema", "0.5"],
+        ["--source", "x"],
+    ):
         line = refused(["train", "translate", "--out", "run", "--resume", *option], capsys)
         assert "cannot change a run on the way" in line
 
 
-def test_slides_of_a_manifest_and_generated_tissue(tiles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_slides_of_a_manifest_and_generated_tissue(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rng = np.random.default_rng(0)
     whole = np.full((120, 140, 3), 245, np.uint8)
     whole[20:100, 30:120] = rng.integers(60, 170, (80, 90, 3), np.uint8)
     PIL.Image.fromarray(whole).save(tiles / "he.tif", resolution_unit=3, resolution=20000)
     (tiles / "slides.csv").write_text("fixed,moving\nhe.tif,he.tif\n")
     settings = ["--config", "cycle.yaml", "--steps", "1", "--out"]
-    assert run(["train", "translate", "--objective", "cyclegan", "--data", "slides.csv", *settings, "slides"]) == 0
+    assert (
+        run(
+            [
+                "train",
+                "translate",
+                "--objective",
+                "cyclegan",
+                "--data",
+                "slides.csv",
+                *settings,
+                "slides",
+            ]
+        )
+        == 0
+    )
     assert read_model(tiles / "slides").mpp == pytest.approx(0.5, rel=1e-3)
     line = refused([*BEGIN[:5], "slides.csv", *BEGIN[6:], "--out", "run"], capsys)
     assert "it is not known how the slides lie on each other" in line

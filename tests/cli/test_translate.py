@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 from tests.cli.test_warp import error_of
-from tests.translate.tiny import tiny
+from tests.translation.tiny import tiny
 
 import stainbridge
 from stainbridge.cli.main import run
 from stainbridge.learn.checkpoint import Place, save_weights
 from stainbridge.phantom.pair import generate_pair
-from stainbridge.slides.write import write_slide
-from stainbridge.translate.config import ObjectiveName
-from stainbridge.translate.tasks import task_of
+from stainbridge.slides.writing.write import write_slide
+from stainbridge.translation.objectives.config import ObjectiveName
+from stainbridge.translation.objectives.tasks import task_of
 
 
 def weights(path: Path, name: ObjectiveName = "cyclegan", mpp: float | None = 4.0) -> Path:
@@ -43,10 +43,18 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("name", "levels"), [("ki67.ome.tiff", 1), ("ki67.tiff", 1)])
 def test_a_slide_is_written_at_the_model_s_pixel_size(
-    name: str, levels: int, slide: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    levels: int,
+    slide: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / name
-    assert run(["translate", str(slide), "--model", str(model), "--out", str(out), "--tile", "256"]) == 0
+    assert (
+        run(["translate", str(slide), "--model", str(model), "--out", str(out), "--tile", "256"])
+        == 0
+    )
     assert capsys.readouterr().err == ""
     with stainbridge.open_slide(out) as written:
         assert (written.frame.width, written.frame.height) == (256, 256)
@@ -63,9 +71,22 @@ def test_back_and_at_another_pixel_size(
     slide: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there, back = tmp_path / "there.tiff", tmp_path / "back.tiff"
-    assert run(["translate", str(slide), "--model", str(model), "--out", str(there), "--mpp", "8"]) == 0
+    assert (
+        run(["translate", str(slide), "--model", str(model), "--out", str(there), "--mpp", "8"])
+        == 0
+    )
     assert "the model was trained at 4 µm a pixel and is applied at 8" in capsys.readouterr().err
-    arguments = ["translate", str(slide), "--model", str(model), "--out", str(back), "--mpp", "8", "--reverse"]
+    arguments = [
+        "translate",
+        str(slide),
+        "--model",
+        str(model),
+        "--out",
+        str(back),
+        "--mpp",
+        "8",
+        "--reverse",
+    ]
     assert run(arguments) == 0
     pixels = []
     for path in (there, back):
@@ -76,12 +97,26 @@ def test_back_and_at_another_pixel_size(
 
 
 def test_what_is_kept_is_gone_on_from(
-    slide: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    slide: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from stainbridge.translate.inference import Inference
+    from stainbridge.translation.inference.inference import Inference
 
     whole, out = tmp_path / "whole.tiff", tmp_path / "ki67.tiff"
-    arguments = ["translate", str(slide), "--model", str(model), "--tile", "128", "--mpp", "2", "--out"]
+    arguments = [
+        "translate",
+        str(slide),
+        "--model",
+        str(model),
+        "--tile",
+        "128",
+        "--mpp",
+        "2",
+        "--out",
+    ]
     assert run([*arguments, str(whole)]) == 0
     asked: list[int] = []
     made = Inference.__call__
@@ -126,7 +161,12 @@ def test_what_is_kept_is_gone_on_from(
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
-    change: list[str], said: str, slide: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: list[str],
+    said: str,
+    slide: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if change == ["--device", "cuda"] and torch.cuda.is_available():
         pytest.skip("there is one")
@@ -136,7 +176,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert not out.exists()
 
 
-def test_weights_of_something_else_are_refused(slide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_weights_of_something_else_are_refused(
+    slide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from stainbridge.learn.weights import write
 
     other = tmp_path / "affine.safetensors"
@@ -145,7 +187,11 @@ def test_weights_of_something_else_are_refused(slide: Path, tmp_path: Path, caps
     assert "weights of another architecture; expected translate; got affine" in line
 
 
-def test_the_slide_is_never_replaced(slide: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_slide_is_never_replaced(
+    slide: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = slide.read_bytes()
-    assert "would replace the input" in error_of(["translate", slide, "--model", model, "--out", slide], capsys)
+    assert "would replace the input" in error_of(
+        ["translate", slide, "--model", model, "--out", slide], capsys
+    )
     assert slide.read_bytes() == before

@@ -35,17 +35,28 @@ def test_points_go_to_the_fixed_slide_and_back(known: KnownResult, tmp_path: Pat
     points, labels = read_points_csv(there)
     assert points == pytest.approx(POINTS, abs=1e-3)
     assert labels == ("p0", "p1", "p2")
-    assert run(["warp", "points", str(known.folder), str(there), "--out", str(back), "--to", "moving"]) == 0
+    assert (
+        run(["warp", "points", str(known.folder), str(there), "--out", str(back), "--to", "moving"])
+        == 0
+    )
     assert read_points_csv(back)[0] == pytest.approx(known.moving_from_fixed_px(POINTS), abs=1e-3)
 
 
-def test_annotations_go_to_the_fixed_slide_and_keep_what_they_are(known: KnownResult, tmp_path: Path) -> None:
+def test_annotations_go_to_the_fixed_slide_and_keep_what_they_are(
+    known: KnownResult, tmp_path: Path
+) -> None:
     corners = np.array([[10.0, 10], [40, 10], [40, 30], [10, 30], [10, 10]])
     feature = {
         "type": "Feature",
         "id": "11c3e5d2-0001",
-        "geometry": {"type": "Polygon", "coordinates": [known.moving_from_fixed_px(corners).tolist()]},
-        "properties": {"objectType": "annotation", "classification": {"name": "Tumor", "color": [200, 0, 0]}},
+        "geometry": {
+            "type": "Polygon",
+            "coordinates": [known.moving_from_fixed_px(corners).tolist()],
+        },
+        "properties": {
+            "objectType": "annotation",
+            "classification": {"name": "Tumor", "color": [200, 0, 0]},
+        },
     }
     source, out = tmp_path / "in.geojson", tmp_path / "out.geojson"
     source.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
@@ -56,7 +67,9 @@ def test_annotations_go_to_the_fixed_slide_and_keep_what_they_are(known: KnownRe
     assert {tuple(np.round(point, 2)) for point in ring} == {tuple(corner) for corner in corners}
 
 
-def test_annotations_count_from_the_corner_that_qupath_counts_from(known: KnownResult, tmp_path: Path) -> None:
+def test_annotations_count_from_the_corner_that_qupath_counts_from(
+    known: KnownResult, tmp_path: Path
+) -> None:
     path = known.folder / "registration.json"
     record = json.loads(path.read_text())
     record["moving"]["bounds_px"], record["fixed"]["bounds_px"] = [30, 0], [0, 7]
@@ -69,9 +82,21 @@ def test_annotations_count_from_the_corner_that_qupath_counts_from(known: KnownR
 
 
 @pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
-def test_the_warped_slide_lies_on_the_fixed_one(known: KnownResult, tmp_path: Path, format: str) -> None:
+def test_the_warped_slide_lies_on_the_fixed_one(
+    known: KnownResult, tmp_path: Path, format: str
+) -> None:
     out = tmp_path / "warped.tiff"
-    arguments = ["warp", "slide", str(known.folder), "--out", str(out), "--format", format, "--compression", "deflate"]
+    arguments = [
+        "warp",
+        "slide",
+        str(known.folder),
+        "--out",
+        str(out),
+        "--format",
+        format,
+        "--compression",
+        "deflate",
+    ]
     assert run(arguments) == 0
     with stainbridge.open_slide(out) as slide:
         assert (slide.frame.height, slide.frame.width) == (100, 140)
@@ -87,7 +112,10 @@ def test_the_moving_slide_can_lie_elsewhere_now(
     line = error_of(["warp", "slide", known.folder, "--out", out], capsys)
     assert "ki67.png: the moving slide is not there" in line
     assert "--moving" in line
-    assert run(["warp", "slide", str(known.folder), "--out", str(out), "--moving", str(elsewhere)]) == 0
+    assert (
+        run(["warp", "slide", str(known.folder), "--out", str(out), "--moving", str(elsewhere)])
+        == 0
+    )
     assert out.exists()
 
 
@@ -106,11 +134,15 @@ def test_an_input_is_never_replaced(
 ) -> None:
     path = tmp_path / "same"
     path.write_text("precious")
-    assert "would replace the input" in error_of(["warp", kind, known.folder, path, "--out", path], capsys)
+    assert "would replace the input" in error_of(
+        ["warp", kind, known.folder, path, "--out", path], capsys
+    )
     assert path.read_text() == "precious"
 
 
-def test_the_moving_slide_is_never_replaced(known: KnownResult, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_moving_slide_is_never_replaced(
+    known: KnownResult, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = known.moving.read_bytes()
     line = error_of(["warp", "slide", known.folder, "--out", known.moving], capsys)
     assert "would replace the input" in line
@@ -119,10 +151,18 @@ def test_the_moving_slide_is_never_replaced(known: KnownResult, capsys: pytest.C
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "no such landmark file"), ("a,b\n1,2\n", "columns X and Y"), (",X,Y\n0,1,here\n", "line 2: not a number")],
+    [
+        (None, "no such landmark file"),
+        ("a,b\n1,2\n", "columns X and Y"),
+        (",X,Y\n0,1,here\n", "line 2: not a number"),
+    ],
 )
 def test_bad_points_are_one_line_and_leave_nothing(
-    content: str | None, said: str, known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: str | None,
+    said: str,
+    known: KnownResult,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     if content is not None:
@@ -131,7 +171,9 @@ def test_bad_points_are_one_line_and_leave_nothing(
     assert not out.exists()
 
 
-def test_a_folder_that_is_no_result_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_no_result_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = write_points(tmp_path / "in.csv", POINTS)
     line = error_of(["warp", "points", tmp_path, source, "--out", tmp_path / "out.csv"], capsys)
     assert line.startswith(f"error: {tmp_path}: not a registration's folder")
@@ -141,7 +183,9 @@ def test_an_output_folder_that_does_not_exist_is_refused(
     known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_points(tmp_path / "in.csv", POINTS)
-    assert "no such folder" in error_of(["warp", "points", known.folder, source, "--out", tmp_path / "a" / "b"], capsys)
+    assert "no such folder" in error_of(
+        ["warp", "points", known.folder, source, "--out", tmp_path / "a" / "b"], capsys
+    )
 
 
 @pytest.mark.parametrize("kind", ["points", "geojson", "slide"])
@@ -149,7 +193,11 @@ def test_a_failed_registration_moves_nothing(
     kind: str, known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = known.folder / "registration.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed", "reason": "nothing in common"}))
+    path.write_text(
+        json.dumps(
+            json.loads(path.read_text()) | {"status": "failed", "reason": "nothing in common"}
+        )
+    )
     points, out = write_points(tmp_path / "in.csv", POINTS), tmp_path / "out"
     geojson = tmp_path / "in.geojson"
     geojson.write_text('{"type": "Point", "coordinates": [1, 2]}')

@@ -9,9 +9,9 @@ import pytest
 
 from stainbridge.datasets.generated import GeneratedPairs
 from stainbridge.errors import InputError
-from stainbridge.register.prepare import section_of
-from stainbridge.register.training.config import GeneratedConfig
-from stainbridge.register.training.pairs import TrainingPair
+from stainbridge.registration.sections.section import section_of
+from stainbridge.registration.training.config import GeneratedConfig
+from stainbridge.registration.training.pairs import TrainingPair
 
 PAIRS = GeneratedPairs(GeneratedConfig(160, (6.0, 8.0), ("HE", "PanCK"), "easy"), 3)
 
@@ -23,7 +23,9 @@ def pair() -> TrainingPair:
 
 def test_a_number_is_always_the_same_pair(pair: TrainingPair) -> None:
     again = pickle.loads(pickle.dumps(PAIRS))[4]
-    assert np.array_equal(pair.fixed.read(pair.fixed.frame).pixels, again.fixed.read(again.fixed.frame).pixels)
+    assert np.array_equal(
+        pair.fixed.read(pair.fixed.frame).pixels, again.fixed.read(again.fixed.frame).pixels
+    )
     points = pair.fixed.frame.centres_um()[::500]
     assert np.allclose(pair.moving_from_fixed(points), again.moving_from_fixed(points))
 
@@ -39,14 +41,16 @@ def test_the_truth_takes_tissue_to_tissue(pair: TrainingPair) -> None:
 
 
 def test_the_slides_lie_in_the_spaces_of_the_truth(pair: TrainingPair) -> None:
-    assert pair.fixed.frame.name == pair.moving_from_fixed.from_frame.name
-    assert pair.moving.frame.name == pair.moving_from_fixed.to_frame.name
+    assert pair.fixed.frame.label == pair.moving_from_fixed.source.frame.label
+    assert pair.moving.frame.label == pair.moving_from_fixed.target.frame.label
     assert {pair.fixed.stain, pair.moving.stain} <= {"HE", "PanCK"}
 
 
 def test_other_numbers_are_other_tissue(pair: TrainingPair) -> None:
     other = PAIRS[5]
-    assert not np.array_equal(other.fixed.read(other.fixed.frame).pixels, pair.fixed.read(pair.fixed.frame).pixels)
+    assert not np.array_equal(
+        other.fixed.read(other.fixed.frame).pixels, pair.fixed.read(pair.fixed.frame).pixels
+    )
 
 
 def test_stains_nobody_knows_are_refused() -> None:

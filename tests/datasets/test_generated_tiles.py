@@ -10,9 +10,11 @@ import torch
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles, place_of
 from stainbridge.errors import InputError
-from stainbridge.translate.training import GeneratedTissue
+from stainbridge.translation.training.training import GeneratedTissue
 
-TISSUE = GeneratedTissue(distance_um=0.0, shift=0.0, elastic=0.0, laboratory=0.0, per_block=4, at_hand=2)
+TISSUE = GeneratedTissue(
+    distance_um=0.0, shift=0.0, elastic=0.0, laboratory=0.0, per_block=4, at_hand=2
+)
 STREAM = GeneratedTiles(TISSUE, "HE", "HER2", 64, 1.0, 0, paired=True)
 
 
@@ -23,10 +25,14 @@ def dark(picture: torch.Tensor) -> torch.Tensor:
 
 def test_pairs_show_one_place_in_the_two_stains() -> None:
     tiles = [STREAM[number] for number in range(8)]
-    alike = [float(torch.corrcoef(torch.stack([dark(t.source), dark(t.target)]))[0, 1]) for t in tiles]
+    alike = [
+        float(torch.corrcoef(torch.stack([dark(t.source), dark(t.target)]))[0, 1]) for t in tiles
+    ]
     assert sorted(alike)[4] > 0.5
     for source, target, paired in tiles:
-        assert paired and source.shape == (3, 64, 64) and source.abs().max() <= 1
+        assert paired
+        assert source.shape == (3, 64, 64)
+        assert source.abs().max() <= 1
         assert float(source[1].mean()) <= float(target[1].mean()) + 0.05  # eosin takes green away
 
 

@@ -29,8 +29,14 @@ def marks(path: Path, points: np.ndarray = MARKS) -> None:
 
 def scanned(path: Path, mpp: float | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    size = {} if mpp is None else {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
-    tifffile.imwrite(path, np.full((64, 96, 3), 200, np.uint8), photometric="rgb", metadata=None, **size)
+    size = (
+        {}
+        if mpp is None
+        else {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
+    )
+    tifffile.imwrite(
+        path, np.full((64, 96, 3), 200, np.uint8), photometric="rgb", metadata=None, **size
+    )
 
 
 def pairs(root: Path) -> None:
@@ -51,10 +57,14 @@ def anhir(root: Path) -> None:
     marks(root / "landmarks/COAD_01/scale-5pc/he.csv")
     marks(root / "landmarks/COAD_01/scale-5pc/ki67.csv", np.vstack([MARKS + 1, [[5.0, 6.0]]]))
     images = "COAD_01/scale-5pc/ki67.jpg,COAD_01/scale-5pc/he.jpg"
-    columns = "Image diagonal [pixels],Source image,Target image,Source landmarks,Target landmarks,status"
+    columns = (
+        "Image diagonal [pixels],Source image,Target image,Source landmarks,Target landmarks,status"
+    )
     known = "COAD_01/scale-5pc/ki67.csv,COAD_01/scale-5pc/he.csv,training"
     secret = "COAD_01/scale-5pc/ki67.csv,COAD_01/scale-5pc/withheld.csv,evaluation"
-    (root / "dataset_small.csv").write_text(f",{columns}\n0,40.0,{images},{known}\n7,40.0,{images},{secret}\n")
+    (root / "dataset_small.csv").write_text(
+        f",{columns}\n0,40.0,{images},{known}\n7,40.0,{images},{secret}\n"
+    )
 
 
 def acrobat(root: Path) -> None:
@@ -63,8 +73,13 @@ def acrobat(root: Path) -> None:
     lines = [
         "anon_id,anon_filename_he,anon_filename_ihc,point_id,ihc_x,ihc_y,mpp_ihc_10X,mpp_he_10X,ihc_antibody,he_x,he_y"
     ]
-    lines += [f"0,0_HE_val.ndpi,0_KI67_val.ndpi,{n},{x},{y},0.5,0.25,KI67,{x},{y}" for n, (x, y) in enumerate(MARKS)]
-    lines += [f"1,1_HE_val.ndpi,1_ER_val.ndpi,{n},{x},{y},0.5,0.25,ER,," for n, (x, y) in enumerate(MARKS)]
+    lines += [
+        f"0,0_HE_val.ndpi,0_KI67_val.ndpi,{n},{x},{y},0.5,0.25,KI67,{x},{y}"
+        for n, (x, y) in enumerate(MARKS)
+    ]
+    lines += [
+        f"1,1_HE_val.ndpi,1_ER_val.ndpi,{n},{x},{y},0.5,0.25,ER,," for n, (x, y) in enumerate(MARKS)
+    ]
     (root / "points.csv").write_text("\n".join(lines))
 
 
@@ -112,9 +127,15 @@ def test_a_layout_is_recognised_and_its_slides_open(
 ) -> None:
     make(tmp_path)
     for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
-        path.with_name(f"._{path.name}").write_bytes(b"\0\x05\x16\x07")  # as macOS leaves on foreign disks
+        path.with_name(f"._{path.name}").write_bytes(
+            b"\0\x05\x16\x07"
+        )  # as macOS leaves on foreign disks
     data = read_data_set(tmp_path)
-    assert (data.layout, data.name, [case.id for case in data.cases]) == (layout, tmp_path.name, ids)
+    assert (data.layout, data.name, [case.id for case in data.cases]) == (
+        layout,
+        tmp_path.name,
+        ids,
+    )
     for case in data.cases:
         with case.open_fixed() as fixed, case.open_moving() as moving:
             assert fixed.info.path != moving.info.path

@@ -32,18 +32,22 @@ def manifest(folder: Path, *rows: str, header: str = "fixed,moving,transform,spl
 def test_transforms_are_read_and_splits_kept(slides: Path) -> None:
     with open_slide(slides / "he.tif") as fixed, open_slide(slides / "ki67.tif") as moving:
         matrix = np.array([[1.0, 0, 3], [0, 1, -2], [0, 0, 1]])
-        write_transform(slides / "t.h5", Affine(matrix, fixed.frame, moving.frame))
-    found = read_slide_pairs(manifest(slides, "he.tif,ki67.tif,t.h5,train", "he.tif,ki67.tif,,test"))
+        write_transform(slides / "t.h5", Affine(matrix, fixed.frame.space, moving.frame.space))
+    found = read_slide_pairs(
+        manifest(slides, "he.tif,ki67.tif,t.h5,train", "he.tif,ki67.tif,,test")
+    )
     assert (len(found.training), len(found.held)) == (1, 1)
     transform = found.training[0].moving_from_fixed
-    assert transform is not None and found.held[0].moving_from_fixed is None
+    assert transform is not None
+    assert found.held[0].moving_from_fixed is None
     assert transform(np.array([[1.0, 5.0]])) == pytest.approx(np.array([[4.0, 3.0]]))
     assert found.mpp == pytest.approx(0.5, rel=1e-3)
 
 
 def test_without_a_split_every_fifth_is_held_out_if_there_are_enough(slides: Path) -> None:
     few = read_slide_pairs(manifest(slides, *["he.tif,ki67.tif"] * 2, header="fixed,moving"))
-    assert len(few.training) == len(few.held) == 2 and "too few" in few.note
+    assert len(few.training) == len(few.held) == 2
+    assert "too few" in few.note
     many = read_slide_pairs(manifest(slides, *["he.tif,ki67.tif"] * 6, header="fixed,moving"))
     assert (len(many.training), len(many.held), many.note) == (4, 2, "")
 
@@ -55,7 +59,11 @@ def test_pixel_sizes_may_be_given(slides: Path) -> None:
     with found.training[0].open_moving() as moving:
         assert moving.frame.mpp == (1.0, 1.0)
     with pytest.raises(InputError, match="not a number; expected fixed_mpp"):
-        read_slide_pairs(manifest(slides, "he.tif,ki67.tif,quarter,1", header="fixed,moving,fixed_mpp,moving_mpp"))
+        read_slide_pairs(
+            manifest(
+                slides, "he.tif,ki67.tif,quarter,1", header="fixed,moving,fixed_mpp,moving_mpp"
+            )
+        )
 
 
 def test_what_cannot_be_read_is_refused(slides: Path) -> None:

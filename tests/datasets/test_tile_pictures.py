@@ -11,7 +11,7 @@ import pytest
 
 from stainbridge.datasets.tile_pictures import read_pictures
 from stainbridge.errors import InputError
-from stainbridge.translate.picture_stream import PictureStream
+from stainbridge.translation.training.picture_stream import PictureStream
 
 HE_IHC = ("HE", "IHC")
 
@@ -41,7 +41,8 @@ def test_bci_is_split_and_paired_by_name(bci: Path) -> None:
     assert names(found.held.sources) == ["7_2+"]
     assert found.training.sources[0].parent == bci / "HE" / "train"
     assert found.held.targets[0].parent == bci / "IHC" / "test"
-    assert found.training.paired and found.held.paired
+    assert found.training.paired
+    assert found.held.paired
 
 
 def test_the_other_way_round(bci: Path) -> None:
@@ -59,7 +60,8 @@ def test_validation_tiles_choose_the_weights_where_there_are_some(bci: Path) -> 
 def test_an_unpaired_objective_takes_what_is_there_and_still_measures_pairs(bci: Path) -> None:
     fill(bci / "HE" / "train", "more")
     found = read_pictures(str(bci), HE_IHC, paired=False)
-    assert not found.training.paired and len(found.training.sources) == 4
+    assert not found.training.paired
+    assert len(found.training.sources) == 4
     assert found.held.paired
     with pytest.raises(InputError, match=r"more.png: a picture without its partner"):
         read_pictures(str(bci), HE_IHC, paired=True)
@@ -91,9 +93,13 @@ def test_held_out_tiles_do_not_overlap_those_trained_on(tmp_path: Path) -> None:
 
 
 def test_panels_of_one_field(tmp_path: Path) -> None:
-    fill(tmp_path, *(f"{field}_{panel}" for field in ("lung", "bladder") for panel in ("IHC", "DAPI", "Seg")))
+    fill(
+        tmp_path,
+        *(f"{field}_{panel}" for field in ("lung", "bladder") for panel in ("IHC", "DAPI", "Seg")),
+    )
     found = read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
-    assert names(found.training.sources) == ["bladder_IHC"] and names(found.training.targets) == ["bladder_DAPI"]
+    assert names(found.training.sources) == ["bladder_IHC"]
+    assert names(found.training.targets) == ["bladder_DAPI"]
     assert names(found.held.sources) == ["lung_IHC"]
     (tmp_path / "lung_DAPI.png").unlink()
     with pytest.raises(InputError, match=r"lung_DAPI.png: a picture without its partner"):
@@ -121,7 +127,8 @@ def test_one_pair_is_measured_on_too_and_says_so(tmp_path: Path) -> None:
     for side in "AB":
         fill(tmp_path / side, "only")
     found = read_pictures(str(tmp_path), HE_IHC, paired=True)
-    assert found.training == found.held and "too few" in found.note
+    assert found.training == found.held
+    assert "too few" in found.note
 
 
 def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:

@@ -20,14 +20,20 @@ from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
 from stainbridge.evaluate.runner import WORK, places
 from stainbridge.evaluate.tables import write_submissions
-from stainbridge.register.config import PRESETS
+from stainbridge.registration.config import PRESETS
 
 METHODS = ("identity", "orb")
 
 
 @pytest.fixture(scope="module")
 def plan(pairs_csv: Path) -> Plan:
-    return Plan({"generated": read_data_set(pairs_csv).cases}, METHODS, ("given", "hard"), hard_starts=1, workers=2)
+    return Plan(
+        {"generated": read_data_set(pairs_csv).cases},
+        METHODS,
+        ("given", "hard"),
+        hard_starts=1,
+        workers=2,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,9 @@ def finished(done: Path, tmp_path: Path) -> Path:
 
 
 def peer(path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a shell script stand for the Python of ANTs' environment; asked whether ANTs can be used it says so."""
+    """Let a shell script stand for the Python of ANTs' environment; asked whether ANTs can be used
+    it says so.
+    """
     path.write_text(f'#!/bin/sh\nif [ "$2" = --check ]; then exit 0; fi\n{script}\n')
     path.chmod(0o755)
     monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", str(path))
@@ -59,7 +67,9 @@ def runs(pid: str) -> bool:
     return status.is_file() and "State:\tZ" not in status.read_text()
 
 
-def test_every_method_runs_on_every_case_with_landmarks_from_every_start(plan: Plan, done: Path) -> None:
+def test_every_method_runs_on_every_case_with_landmarks_from_every_start(
+    plan: Plan, done: Path
+) -> None:
     rows = read_rows(done)
     assert {row.key for row in rows} == {
         ("generated", "one", start, method) for start in ("given", "hard-00") for method in METHODS
@@ -114,7 +124,9 @@ def test_methods_may_be_added_and_left_out(plan: Plan, finished: Path) -> None:
         ({"timeout_s": 9}, "timeout_s"),
     ],
 )
-def test_another_setup_is_refused(plan: Plan, finished: Path, change: dict[str, int], said: str) -> None:
+def test_another_setup_is_refused(
+    plan: Plan, finished: Path, change: dict[str, int], said: str
+) -> None:
     before = (finished / RUNS).read_text()
     with pytest.raises(InputError, match=said):
         run(replace(plan, **change), finished)
@@ -126,7 +138,8 @@ def test_changed_settings_are_named(plan: Plan, finished: Path) -> None:
     setup["methods"]["fast"] = {**PRESETS["fast"].to_dict(), "working_px": 77}
     (finished / SETUP).write_text(json.dumps(setup))
     with pytest.raises(
-        InputError, match=r"'fast' has changed .* expected \{'working_px': 77\}; got \{'working_px': \d+\}"
+        InputError,
+        match=r"'fast' has changed .* expected \{'working_px': 77\}; got \{'working_px': \d+\}",
     ):
         run(replace(plan, methods=("fast",)), finished)
 
@@ -162,8 +175,14 @@ def test_no_landmarks_no_benchmark(plan: Plan, tmp_path: Path) -> None:
 def test_a_method_that_takes_too_long_is_ended_with_all_it_started(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    peer(tmp_path / "python", f"echo $$ > {tmp_path}/pid; sleep 60 & echo $! >> {tmp_path}/pid; wait", monkeypatch)
-    (row,) = run(replace(plan, methods=("ants",), kinds=("given",), timeout_s=1.5), tmp_path / "out")
+    peer(
+        tmp_path / "python",
+        f"echo $$ > {tmp_path}/pid; sleep 60 & echo $! >> {tmp_path}/pid; wait",
+        monkeypatch,
+    )
+    (row,) = run(
+        replace(plan, methods=("ants",), kinds=("given",), timeout_s=1.5), tmp_path / "out"
+    )
     assert (row.status, row.after) == ("timeout", None)
     assert row.before is not None  # counts as unregistered
     assert row.seconds == 1.5
@@ -173,7 +192,9 @@ def test_a_method_that_takes_too_long_is_ended_with_all_it_started(
         assert not runs(pid)
 
 
-def test_a_process_that_dies_is_a_row_too(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_a_row_too(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     peer(tmp_path / "python", f"echo $$ > {tmp_path}/pid; kill -9 $PPID; sleep 60", monkeypatch)
     (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
     assert not runs((tmp_path / "pid").read_text().strip())  # nor does what it had started
@@ -192,25 +213,34 @@ def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
     left.mkdir(parents=True)
     (left / "warped.csv").write_text(",X,Y\n0,1,2\n")
     (out / SETUP).write_bytes((done / SETUP).read_bytes())
-    earlier = [out / place for place in places(Row("generated", "one", "given", "ants", "ok")).values()]
+    earlier = [
+        out / place for place in places(Row("generated", "one", "given", "ants", "ok")).values()
+    ]
     for path in earlier:
         path.parent.mkdir(exist_ok=True)
         path.write_text("earlier")
     (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), out)
     assert row.status == "failed"
-    assert [path.read_bytes()[:7] == b"earlier" for path in earlier if path.exists()] == [False]  # before.jpg
+    assert [path.read_bytes()[:7] == b"earlier" for path in earlier if path.exists()] == [
+        False
+    ]  # before.jpg
     assert not list(out.glob(f"{WORK}*"))
 
 
 def test_cases_may_be_added_to_a_data_set(plan: Plan, finished: Path) -> None:
     before = read_rows(finished)
-    rows = run(replace(plan, methods=("identity",), kinds=("given",), both_directions=True), finished)
+    rows = run(
+        replace(plan, methods=("identity",), kinds=("given",), both_directions=True), finished
+    )
     assert [row.case for row in rows] == ["one", "one reversed"]
     assert read_rows(finished)[: len(before)] == before
 
 
 def test_slides_are_named_from_their_data_set(plan: Plan, pairs_csv: Path, tmp_path: Path) -> None:
-    rows = run(replace(plan, methods=("identity",), roots={"generated": pairs_csv.parent}), tmp_path / "out")
+    rows = run(
+        replace(plan, methods=("identity",), roots={"generated": pairs_csv.parent}),
+        tmp_path / "out",
+    )
     assert [(row.fixed, row.moving) for row in rows[:1]] == [("a.png", "b.png")]
     assert rows[1].fixed == "a.png"
     assert rows[1].moving.startswith("hard-00: ")
@@ -220,7 +250,9 @@ def test_what_a_peer_lacks_is_told_before_anything_runs(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", sys.executable)
-    with pytest.raises(InputError, match=r"ants cannot be used; got ModuleNotFoundError: .*'ants'.*antspyx"):
+    with pytest.raises(
+        InputError, match=r"ants cannot be used; got ModuleNotFoundError: .*'ants'.*antspyx"
+    ):
         run(replace(plan, methods=("identity", "ants")), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -239,7 +271,9 @@ def nothing(fixed, moving):
 """
     (tmp_path / "laboratory.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    own = replace(plan, methods=("identity", "laboratory:corners", "laboratory:nothing"), kinds=("given",))
+    own = replace(
+        plan, methods=("identity", "laboratory:corners", "laboratory:nothing"), kinds=("given",)
+    )
     identity, corners, nothing = run(own, tmp_path / "out")
     assert corners.after == identity.after
     assert (nothing.status, nothing.reason) == ("failed", "the method gave up")
@@ -266,14 +300,20 @@ def test_a_submission_names_cases_as_the_cover_table_does(pairs_csv: Path, tmp_p
     cases = read_data_set(tmp_path / "cover.csv").cases
     rows = run(Plan({"anhir": cases}, ("identity",), roots={"anhir": tmp_path}), tmp_path / "out")
     write_submissions(tmp_path / "out", rows)
-    with (tmp_path / "out" / "anhir" / "anhir" / "identity" / "registration-results.csv").open() as file:
+    with (
+        tmp_path / "out" / "anhir" / "anhir" / "identity" / "registration-results.csv"
+    ).open() as file:
         (line,) = csv.DictReader(file)
     assert tuple(line[name] for name in columns) == named
-    assert (tmp_path / "out" / "anhir" / "anhir" / "identity" / line["Warped source landmarks"]).is_file()
+    assert (
+        tmp_path / "out" / "anhir" / "anhir" / "identity" / line["Warped source landmarks"]
+    ).is_file()
     assert reverse(cases[0]).cover == ()
 
 
-def test_a_peer_that_gives_up_is_failed(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_gives_up_is_failed(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     peer(tmp_path / "python", "echo no such luck >&2; exit 4", monkeypatch)
     (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
     assert (row.status, row.reason) == ("failed", "ants ended with 4: no such luck")
@@ -282,7 +322,9 @@ def test_a_peer_that_gives_up_is_failed(plan: Plan, tmp_path: Path, monkeypatch:
 def test_a_slide_that_cannot_be_read_is_a_row_without_scores(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     case = plan.data_sets["generated"][0]
-    broken = type(case).from_files("broken", tmp_path / "broken.png", tmp_path / "broken.png", case.landmarks)
+    broken = type(case).from_files(
+        "broken", tmp_path / "broken.png", tmp_path / "broken.png", case.landmarks
+    )
     (row,) = run(Plan({"set": [broken]}, ("identity",)), tmp_path / "out")
     assert (row.status, row.before, row.errors) == ("unreadable", None, None)
     assert "broken.png" in row.reason
@@ -342,7 +384,9 @@ def test_the_other_way_round(plan: Plan) -> None:
         assert fixed.info.path == moving.info.path
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux tells which cores a process may use")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="Linux tells which cores a process may use"
+)
 def test_runs_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     from stainbridge.evaluate.runner import _environment
 

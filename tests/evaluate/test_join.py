@@ -31,7 +31,9 @@ def apart(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     return folders
 
 
-def test_methods_run_apart_stand_in_one_table(plan: Plan, apart: tuple[Path, Path], tmp_path: Path) -> None:
+def test_methods_run_apart_stand_in_one_table(
+    plan: Plan, apart: tuple[Path, Path], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     rows = join(apart, out)
     assert rows == [row for folder in apart for row in read_rows(folder)]
@@ -40,11 +42,15 @@ def test_methods_run_apart_stand_in_one_table(plan: Plan, apart: tuple[Path, Pat
     pictures = {path.name for folder in apart for path in (folder / "pictures").iterdir()}
     assert {path.name for path in (out / "pictures").iterdir()} == pictures
     lines = (out / RUNS).read_text()
-    assert run(replace(plan, methods=("orb", "identity")), out) == rows[::-1]  # nothing is left to run
+    assert (
+        run(replace(plan, methods=("orb", "identity")), out) == rows[::-1]
+    )  # nothing is left to run
     assert (out / RUNS).read_text() == lines
 
 
-def test_a_run_in_several_folders_is_taken_from_the_first(apart: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_run_in_several_folders_is_taken_from_the_first(
+    apart: tuple[Path, Path], tmp_path: Path
+) -> None:
     (row,) = read_rows(apart[0])
     again = tmp_path / "again"
     again.mkdir()

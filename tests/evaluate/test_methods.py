@@ -19,7 +19,7 @@ from stainbridge.evaluate.methods.presets import corner_on_corner, identity
 from stainbridge.evaluate.methods.registry import ABOUT, method
 from stainbridge.evaluate.methods.views import affine_from_pixels, grey_view, transform_from_samples
 from stainbridge.evaluate.starts import disturb
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.phantom.pair import generate_pair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
@@ -52,10 +52,21 @@ def test_features_find_a_turned_section(align: Align, reached_px: float, turned:
 
 def test_intensities_find_a_turn_and_bsplines_a_bend() -> None:
     settings = {"flip": False, "scale": 1.0, "tear": False, "elastic_um": 60.0, "distance_um": 0.0}
-    made = generate_pair(seed=3, size_px=400, mpp=8.0, rotation_deg=100.0, moving_stain="HE", **settings)
-    pair = (made.fixed, made.moving, made.fixed_landmarks.points_px, made.moving_landmarks.points_px)
+    made = generate_pair(
+        seed=3, size_px=400, mpp=8.0, rotation_deg=100.0, moving_stain="HE", **settings
+    )
+    pair = (
+        made.fixed,
+        made.moving,
+        made.fixed_landmarks.points_px,
+        made.moving_landmarks.points_px,
+    )
     affine, bent = (
-        intensity(IntensitySettings(deformable, working_px=200, angles=4, search_shrink=4, bspline_iterations=20))
+        intensity(
+            IntensitySettings(
+                deformable, working_px=200, angles=4, search_shrink=4, bspline_iterations=20
+            )
+        )
         for deformable in (False, True)
     )
     rigid_and_more = error_px(affine(made.fixed, made.moving), pair)
@@ -71,28 +82,36 @@ def test_blank_slides_are_a_failure_with_a_reason(align: Align) -> None:
 
 
 def test_unregistered_is_corner_on_corner() -> None:
-    calibrated, larger = Frame("a", 10, 10, (0.5, 0.5)), Frame("b", 20, 20, (2.0, 2.0))
-    unknown = Frame("c", 10, 10, calibrated=False)
+    calibrated, larger = Space("a", 10, 10, (0.5, 0.5)).frame, Space("b", 20, 20, (2.0, 2.0)).frame
+    unknown = Space("c", 10, 10, calibrated=False).frame
     point = np.array([[4.0, 3.0]])
     np.testing.assert_allclose(corner_on_corner(calibrated, larger)(point), point)
-    np.testing.assert_allclose(corner_on_corner(calibrated, unknown)(point), 2 * point)  # pixel on pixel
+    np.testing.assert_allclose(
+        corner_on_corner(calibrated, unknown)(point), 2 * point
+    )  # pixel on pixel
     slide = ArraySlide(np.zeros((3, 9, 9), np.uint8))
     assert identity(slide, slide).status == "ok"
 
 
 def test_a_sampled_map_equals_the_affine_map_it_samples() -> None:
-    slides = ArraySlide(np.zeros((3, 60, 84), np.uint8), mpp=0.5), ArraySlide(np.zeros((3, 90, 70), np.uint8), mpp=2.0)
+    slides = (
+        ArraySlide(np.zeros((3, 60, 84), np.uint8), mpp=0.5),
+        ArraySlide(np.zeros((3, 90, 70), np.uint8), mpp=2.0),
+    )
     fixed, moving = (grey_view(slide, 40) for slide in slides)
     matrix = np.array([[-1.1, 0.2, 30.0], [0.15, 0.9, 4.0]])
     exact = affine_from_pixels(matrix, fixed, moving)
     x, y = np.meshgrid(np.arange(fixed.frame.width), np.arange(fixed.frame.height))
     index = np.stack(
-        [matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2], matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]]
+        [
+            matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2],
+            matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2],
+        ]
     )
     sampled = transform_from_samples(index, fixed.frame, fixed, moving)
     points = np.array([[0.0, 0], [20, 10], [42, 30], [-5, 50]])
     np.testing.assert_allclose(sampled(points), exact(points), atol=1e-6)
-    assert (sampled.from_frame, sampled.to_frame) == (fixed.full, moving.full)
+    assert (sampled.source, sampled.target) == (fixed.full.space, moving.full.space)
     first_pixel = fixed.frame.to_um(np.array([[0.5, 0.5]]))
     np.testing.assert_allclose(moving.frame.to_px(exact(first_pixel)), [[30.5, 4.5]])
 
@@ -102,7 +121,9 @@ def test_a_sampled_map_may_bend() -> None:
     view = grey_view(slide, 64)
     x, y = np.meshgrid(np.arange(64.0), np.arange(64.0))
     bent = transform_from_samples(np.stack([x + 2 * np.sin(y / 10), y]), view.frame, view, view)
-    np.testing.assert_allclose(bent(np.array([[20.5, 30.5]])), [[20.5 + 2 * np.sin(3.0), 30.5]], atol=1e-4)
+    np.testing.assert_allclose(
+        bent(np.array([[20.5, 30.5]])), [[20.5 + 2 * np.sin(3.0), 30.5]], atol=1e-4
+    )
 
 
 def test_every_method_has_a_name_and_settings() -> None:
@@ -124,7 +145,9 @@ def test_a_missing_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("name", list(external.PEERS))
-def test_a_missing_environment_says_how_to_make_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_environment_says_how_to_make_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     variable = f"STAINBRIDGE_{name.upper()}_PYTHON"
     monkeypatch.delenv(variable, raising=False)
     with pytest.raises(InputError, match=f"venv {name}-env .*export {variable}="):
@@ -150,9 +173,14 @@ def fake_peer(script: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Align
     return external.external("fake")
 
 
-def test_a_peer_in_its_own_process_returns_its_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_in_its_own_process_returns_its_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     align = fake_peer(tmp_path / "run_fake.py", SHIFT, monkeypatch)
-    fixed, moving = ArraySlide(np.zeros((3, 300, 400), np.uint8)), ArraySlide(np.zeros((4, 640, 830), np.uint16))
+    fixed, moving = (
+        ArraySlide(np.zeros((3, 300, 400), np.uint8)),
+        ArraySlide(np.zeros((4, 640, 830), np.uint16)),
+    )
     found = align(fixed, moving)
     assert found.transform is not None
     points = np.array([[10.5, 20.5], [399.5, 0.5], [200, 150]])
@@ -169,10 +197,16 @@ def test_a_peer_that_breaks_off_is_a_failure_with_its_last_words(
     align = fake_peer(tmp_path / "run_fake.py", "raise SystemExit('no luck today')", monkeypatch)
     slide = ArraySlide(np.zeros((3, 30, 40), np.uint8))
     found = align(slide, slide)
-    assert (found.transform, found.status, found.reason) == (None, "failed", "fake ended with 1: no luck today")
+    assert (found.transform, found.status, found.reason) == (
+        None,
+        "failed",
+        "fake ended with 1: no luck today",
+    )
 
 
-def test_a_network_is_a_method_where_its_weights_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_is_a_method_where_its_weights_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STAINBRIDGE_WEIGHTS", str(tmp_path))
     monkeypatch.setattr("stainbridge.learn.shipped._own", lambda: tmp_path)
     for name in DEFORMABLE:

@@ -1,6 +1,8 @@
-"""The scripts that run in the peers' environments call them the right way round, with stand-ins for the peers.
+"""The scripts that run in the peers' environments call them the right way round, with stand-ins for
+the peers.
 
-Each stand-in finds the shift between the dark squares of the two pictures, in its peer's own conventions.
+Each stand-in finds the shift between the dark squares of the two pictures, in its peer's own
+conventions.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ def dotted(points: np.ndarray = POINTS) -> ArraySlide:
     """A white slide with a soft dark dot at each point."""
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     ink = sum(np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18) for px, py in points)
-    return ArraySlide(np.repeat((250 - 220 * np.clip(ink, 0, 1)).astype(np.uint8)[None], 3, axis=0), mpp=0.5)
+    return ArraySlide(
+        np.repeat((250 - 220 * np.clip(ink, 0, 1)).astype(np.uint8)[None], 3, axis=0), mpp=0.5
+    )
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -38,14 +40,19 @@ def test_landmarks_stay_on_what_they_mark(index: int) -> None:
 def test_a_start_is_the_same_for_every_method_and_another_for_every_case() -> None:
     start = Start("hard", 2, 6, 1)
     first, again = (hard_start(dotted(), POINTS, start, "a") for _ in range(2))
-    np.testing.assert_array_equal(first[0].read(first[0].frame).pixels, again[0].read(again[0].frame).pixels)
+    np.testing.assert_array_equal(
+        first[0].read(first[0].frame).pixels, again[0].read(again[0].frame).pixels
+    )
     assert hard_start(dotted(), POINTS, start, "b")[0].frame.size_um != first[0].frame.size_um
 
 
 def test_turns_are_spread_and_every_second_one_is_mirrored() -> None:
     placed = [placement(index, 24, np.random.default_rng(index)) for index in range(24)]
     assert [flip for _, flip in placed] == [False, True] * 12
-    assert all(30 * (index // 2) <= degrees < 30 * (index // 2 + 1) for index, (degrees, _) in enumerate(placed))
+    assert all(
+        30 * (index // 2) <= degrees < 30 * (index // 2 + 1)
+        for index, (degrees, _) in enumerate(placed)
+    )
 
 
 def test_a_single_start_may_be_mirrored() -> None:
@@ -70,5 +77,9 @@ def test_fluorescence_lies_on_black() -> None:
 
 
 def test_kinds_of_starts() -> None:
-    assert [start.name for start in starts(("given", "hard"), 2, 0)] == ["given", "hard-00", "hard-01"]
+    assert [start.name for start in starts(("given", "hard"), 2, 0)] == [
+        "given",
+        "hard-00",
+        "hard-01",
+    ]
     assert [start.name for start in starts(("hard",), 1, 0)] == ["hard-00"]

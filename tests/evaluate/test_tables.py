@@ -23,7 +23,9 @@ def spread(median: float) -> Spread:
     return Spread(median, median, 2 * median, 3 * median)
 
 
-def row(case: str, method: str, after: float | None, *, start: str = "given", before: float = 0.1) -> Row:
+def row(
+    case: str, method: str, after: float | None, *, start: str = "given", before: float = 0.1
+) -> Row:
     return Row(
         "set", case, start, method, "ok" if after is not None else "failed", "" if after is not None else "lost <it>",
         80, spread(before), None if after is None else spread(after), 0.0 if after is None else 0.9, seconds=2.0,
@@ -59,7 +61,9 @@ def test_a_missing_result_counts_as_unregistered() -> None:
 
 def test_acrobats_score_is_in_um_and_only_where_every_slide_has_a_pixel_size() -> None:
     _, good = summarise(ROWS)
-    assert good.p90_um == pytest.approx(1000 * 2 * np.median([0.002, 0.3, 0.004]))  # the one without a result, too
+    assert good.p90_um == pytest.approx(
+        1000 * 2 * np.median([0.002, 0.3, 0.004])
+    )  # the one without a result, too
     assert summarise([replace(ROWS[1], diagonal_um=None), *ROWS[2:]])[0].p90_um is None
 
 
@@ -78,7 +82,10 @@ def test_ranks_are_of_the_runs_all_methods_made() -> None:
 
 def test_kinds_of_starts_stand_apart_and_rows_without_landmarks_are_left_out() -> None:
     hard = replace(ROWS[0], start="hard-01")
-    assert [(item.kind, item.scores.cases) for item in summarise([*ROWS[:1], hard])] == [("given", 1), ("hard", 1)]
+    assert [(item.kind, item.scores.cases) for item in summarise([*ROWS[:1], hard])] == [
+        ("given", 1),
+        ("hard", 1),
+    ]
     assert summarise([replace(ROWS[0], before=None, after=None, robustness=0)]) == []
 
 
@@ -105,10 +112,18 @@ def test_results_csv_has_a_line_for_every_run(tmp_path: Path) -> None:
     with (tmp_path / "results.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == len(ROWS)
-    assert (lines[1]["method"], lines[1]["rtre_after_median"], lines[1]["peak_mb"]) == ("good", "0.002", "100.0")
+    assert (lines[1]["method"], lines[1]["rtre_after_median"], lines[1]["peak_mb"]) == (
+        "good",
+        "0.002",
+        "100.0",
+    )
     assert float(lines[1]["rtre_before_max"]) == pytest.approx(0.3)
     assert [float(line["tre_um_p90_counted"]) for line in lines[1:4:2]] == pytest.approx([4, 600])
-    assert (lines[3]["status"], lines[3]["rtre_after_median"], lines[3]["reason"]) == ("failed", "", "lost <it>")
+    assert (lines[3]["status"], lines[3]["rtre_after_median"], lines[3]["reason"]) == (
+        "failed",
+        "",
+        "lost <it>",
+    )
 
 
 def test_anhir_gets_its_table_and_the_warped_landmarks(tmp_path: Path) -> None:
@@ -121,7 +136,10 @@ def test_anhir_gets_its_table_and_the_warped_landmarks(tmp_path: Path) -> None:
     assert first[""] == "1"
     assert first["Source image"] == "1/ki67.jpg"
     assert first["Target landmarks"] == "1/he.csv"
-    assert (first["Image size [pixels]"], first["Image diagonal [pixels]"]) == ("(300, 400)", "500.0")
+    assert (first["Image size [pixels]"], first["Image diagonal [pixels]"]) == (
+        "(300, 400)",
+        "500.0",
+    )
     assert float(first["Execution time [minutes]"]) == pytest.approx(2 / 60, abs=1e-5)
     warped = tmp_path / "anhir" / "set" / "good" / first["Warped source landmarks"]
     assert warped.read_text() == ",X,Y\n0,1.0,2.0\n"
@@ -129,8 +147,13 @@ def test_anhir_gets_its_table_and_the_warped_landmarks(tmp_path: Path) -> None:
 
 
 def test_a_curve_rises_from_none_to_the_share_of_runs_below() -> None:
-    drawn = chart({"all good": [0.002, 0.004], "half lost": [0.01, 5.0], "better than shown": [1e-5]})
-    ends = {curve.name: [tuple(map(float, p.split(","))) for p in curve.points.split()] for curve in drawn.curves}
+    drawn = chart(
+        {"all good": [0.002, 0.004], "half lost": [0.01, 5.0], "better than shown": [1e-5]}
+    )
+    ends = {
+        curve.name: [tuple(map(float, p.split(","))) for p in curve.points.split()]
+        for curve in drawn.curves
+    }
     bottom, top = drawn.y_ticks[0][0], drawn.y_ticks[-1][0]
     assert ends["all good"][0] == (LEFT, bottom)
     assert ends["all good"][-1][1] == top
@@ -150,7 +173,11 @@ def test_the_worst_cases_come_first_and_the_worst_method_on_each() -> None:
 def test_of_many_cases_the_worst_of_every_method_are_shown() -> None:
     """A case one method lost and the others did not is on the page, too."""
     lost = row("lost", "good", 0.5), row("lost", "identity", 0.1), row("lost", "other", 0.0001)
-    many = [row(f"n{n}", name, 0.2) for n in range(2 * MOST_CARDS) for name in ("identity", "good", "other")]
+    many = [
+        row(f"n{n}", name, 0.2)
+        for n in range(2 * MOST_CARDS)
+        for name in ("identity", "good", "other")
+    ]
     shown = cards(Path("nowhere"), [*many, *lost], ["identity", "good", "other"])
     assert len(shown) == MOST_CARDS
     assert "set / lost" in {card.title for card in shown}
@@ -158,7 +185,9 @@ def test_of_many_cases_the_worst_of_every_method_are_shown() -> None:
 
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
-    PIL.Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "pictures" / f"{ROWS[1].slug}.after.jpg")
+    PIL.Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(
+        tmp_path / "pictures" / f"{ROWS[1].slug}.after.jpg"
+    )
     write_page(tmp_path, ROWS, "stainbridge benchmark landmarks <pairs>")
     page = (tmp_path / PAGE).read_text()
     assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', page) == []

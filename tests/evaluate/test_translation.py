@@ -39,11 +39,18 @@ def inverted(pixels: Pixels) -> Pixels:
 def pairs(count: int = 3) -> list[PicturePair]:
     """The target is the source inverted."""
     names = ("00000_test_0", "00001_test_3+", "00002_test_3+")
-    return [PicturePair(f"test/{name}", picture(i), inverted(picture(i))) for i, name in enumerate(names[:count])]
+    return [
+        PicturePair(f"test/{name}", picture(i), inverted(picture(i)))
+        for i, name in enumerate(names[:count])
+    ]
 
 
 def test_a_model_that_is_right_has_no_error() -> None:
-    rows = [row for item in compared(pairs(), [Translator("right", inverted, inverted)]) for row in item.rows]
+    rows = [
+        row
+        for item in compared(pairs(), [Translator("right", inverted, inverted)])
+        for row in item.rows
+    ]
     assert {row.way for row in rows} == {"there", "source", "target"}
     assert all(row.scores.rmse == 0 and row.scores.psnr_db == math.inf for row in rows)
     assert all(row.scores.ssim_gaussian11 == pytest.approx(1) for row in rows)
@@ -54,7 +61,10 @@ def test_scores_are_those_of_the_metrics() -> None:
     (row,) = item.rows
     alike = score_images(item.pair.target, item.pair.source)
     assert (row.scores.psnr_db, row.scores.rmse) == (alike.psnr_db, alike.rmse)
-    assert (row.scores.ssim_uniform7, row.scores.ssim_gaussian11) == (alike.ssim_uniform7, alike.ssim_gaussian11)
+    assert (row.scores.ssim_uniform7, row.scores.ssim_gaussian11) == (
+        alike.ssim_uniform7,
+        alike.ssim_gaussian11,
+    )
     assert (row.width, row.height, row.level) == (24, 24, "0")
 
 
@@ -63,12 +73,20 @@ def test_reconstructions_are_measured_against_where_they_began() -> None:
     grey = np.full((3, 24, 24), 100, np.uint8)
     grey[:, ::2] = 140
     there, back = (lambda pixels: pixels + np.uint8(10)), (lambda pixels: pixels - np.uint8(30))
-    (item,) = compared([PicturePair("x", grey, grey + np.uint8(10))], [Translator("m", there, back)])
-    assert {row.way: row.scores.rmse for row in item.rows} == {"there": 0, "source": 20, "target": 20}
+    (item,) = compared(
+        [PicturePair("x", grey, grey + np.uint8(10))], [Translator("m", there, back)]
+    )
+    assert {row.way: row.scores.rmse for row in item.rows} == {
+        "there": 0,
+        "source": 20,
+        "target": 20,
+    }
 
 
 def scored(level: str, psnr: float, dab: float, model: str = "m") -> ScoredPicture:
-    return ScoredPicture(model, "p", level, 24, 24, "there", TranslationScores(psnr, 0.5, 0.5, 1.0, dab))
+    return ScoredPicture(
+        model, "p", level, 24, 24, "there", TranslationScores(psnr, 0.5, 0.5, 1.0, dab)
+    )
 
 
 def test_means_over_all_and_over_each_level() -> None:
@@ -84,7 +102,13 @@ def test_means_over_all_and_over_each_level() -> None:
 
 @pytest.mark.parametrize(
     ("name", "level"),
-    [("test/00000_test_3+", "3+"), ("00000_train_0", "0"), ("a/00013_test_1+", "1+"), ("he_064_000", ""), ("x_4", "")],
+    [
+        ("test/00000_test_3+", "3+"),
+        ("00000_train_0", "0"),
+        ("a/00013_test_1+", "1+"),
+        ("he_064_000", ""),
+        ("x_4", ""),
+    ],
 )
 def test_levels_as_bci_names_them(name: str, level: str) -> None:
     assert PicturePair(name, picture(0), picture(0)).level == level

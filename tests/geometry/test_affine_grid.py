@@ -15,5 +15,7 @@ def test_it_is_the_grid_of_torch(size: tuple[int, int]) -> None:
 
 
 def test_the_gradient_is_exact() -> None:
-    matrices = torch.randn(2, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    matrices = torch.randn(
+        2, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True
+    )
     assert torch.autograd.gradcheck(lambda m: affine_grid(m, 4, 6).sin(), (matrices,))

@@ -1,4 +1,6 @@
-"""Fields: derivatives are exact for linear displacements, folds have a Jacobian of no more than zero."""
+"""Fields: derivatives are exact for linear displacements, folds have a Jacobian of no more than
+zero.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,13 @@ slopes = st.floats(-0.9, 0.9)
 spacings = st.tuples(st.floats(0.5, 20), st.floats(0.5, 20))
 
 
-def linear(slope: tuple[float, float, float, float], spacing: tuple[float, float], shape: tuple[int, int]) -> Field:
-    """u = (a·x + b·y, c·x + d·y) on a grid (2, H, W)."""
-    y, x = np.meshgrid(*(np.arange(n) * s for n, s in zip(shape, spacing[::-1], strict=True)), indexing="ij")
+def linear(
+    slope: tuple[float, float, float, float], spacing: tuple[float, float], shape: tuple[int, int]
+) -> Field:
+    """U = (a·x + b·y, c·x + d·y) on a grid (2, H, W)."""
+    y, x = np.meshgrid(
+        *(np.arange(n) * s for n, s in zip(shape, spacing[::-1], strict=True)), indexing="ij"
+    )
     a, b, c, d = slope
     return np.stack([a * x + b * y, c * x + d * y]).astype(np.float32)
 
@@ -29,10 +35,16 @@ def test_linear_displacements_have_constant_derivatives(
     field = linear(slope, spacing, (7, 9))
     du_dx, du_dy = gradient(field, spacing)
     assert du_dx.dtype == du_dy.dtype == np.float32
-    np.testing.assert_allclose(du_dx, np.broadcast_to(np.array([a, c])[:, None, None], du_dx.shape), atol=1e-4)
-    np.testing.assert_allclose(du_dy, np.broadcast_to(np.array([b, d])[:, None, None], du_dy.shape), atol=1e-4)
+    np.testing.assert_allclose(
+        du_dx, np.broadcast_to(np.array([a, c])[:, None, None], du_dx.shape), atol=1e-4
+    )
+    np.testing.assert_allclose(
+        du_dy, np.broadcast_to(np.array([b, d])[:, None, None], du_dy.shape), atol=1e-4
+    )
     expected = np.linalg.det([[1 + a, b], [c, 1 + d]])
-    np.testing.assert_allclose(jacobian_determinant(field, spacing), np.full((7, 9), expected), atol=1e-3)
+    np.testing.assert_allclose(
+        jacobian_determinant(field, spacing), np.full((7, 9), expected), atol=1e-3
+    )
 
 
 def test_a_shift_keeps_areas() -> None:
@@ -45,7 +57,8 @@ def test_a_fold_is_seen_where_it_is() -> None:
     field = np.zeros((2, 10, 40), np.float32)
     field[0] = -6 * np.exp(-((x - 20) ** 2) / 18)  # steeper than -1 on the left of the bump
     folded = jacobian_determinant(field, (1.0, 1.0)) <= 0
-    assert not folded[:, :10].any() and not folded[:, 30:].any()
+    assert not folded[:, :10].any()
+    assert not folded[:, 30:].any()
     assert folded.any()
     assert (np.diff(x + field[0, 0])[np.flatnonzero(folded[0])] < 0.5).all()
 

@@ -8,12 +8,22 @@ import torch
 from torch import Tensor
 
 from stainbridge.geometry.field import jacobian_determinant
-from stainbridge.geometry.flow import affine_displacement, compose, exponentiate, pixel_grid, resized, sample, warp
+from stainbridge.geometry.flow import (
+    affine_displacement,
+    compose,
+    exponentiate,
+    pixel_grid,
+    resized,
+    sample,
+    warp,
+)
 
 
 def smooth_field(height: int, width: int, amount: float, seed: int = 0) -> Tensor:
     nodes = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(seed))
-    wave = torch.nn.functional.interpolate(nodes, (height, width), mode="bicubic", align_corners=True)
+    wave = torch.nn.functional.interpolate(
+        nodes, (height, width), mode="bicubic", align_corners=True
+    )
     return wave / wave.abs().max() * amount
 
 
@@ -25,7 +35,9 @@ def test_a_whole_shift_moves_pixels_exactly() -> None:
 
 def test_sampling_at_the_pixels_gives_the_picture() -> None:
     image = torch.rand(2, 3, 7, 5)
-    assert torch.allclose(sample(image, pixel_grid(7, 5, image).expand(2, -1, -1, -1)), image, atol=1e-5)
+    assert torch.allclose(
+        sample(image, pixel_grid(7, 5, image).expand(2, -1, -1, -1)), image, atol=1e-5
+    )
 
 
 def test_composition_is_one_map_after_the_other() -> None:
@@ -49,7 +61,8 @@ def test_a_flow_after_one_without_gradients_has_gradients() -> None:
     with torch.inference_mode():
         exponentiate(velocity)
     exponentiate(velocity.requires_grad_(True)).sum().backward()
-    assert velocity.grad is not None and bool((velocity.grad != 0).all())
+    assert velocity.grad is not None
+    assert bool((velocity.grad != 0).all())
 
 
 def test_the_flow_of_a_constant_velocity_is_a_shift() -> None:
@@ -65,9 +78,15 @@ def test_resizing_scales_the_vectors() -> None:
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (61, 33)])
 def test_affine_displacement_is_about_the_middle_in_half_sides(height: int, width: int) -> None:
     turn = np.radians(90)
-    matrix = torch.tensor([[[np.cos(turn), -np.sin(turn), 0.5], [np.sin(turn), np.cos(turn), 0]]], dtype=torch.float32)
+    matrix = torch.tensor(
+        [[[np.cos(turn), -np.sin(turn), 0.5], [np.sin(turn), np.cos(turn), 0]]], dtype=torch.float32
+    )
     moved = (pixel_grid(height, width, matrix) + affine_displacement(matrix, height, width))[0]
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    expected = np.array([[0, -1], [1, 0]]) @ (np.array([3, 5]) - middle) + middle + [max(height, width) / 4, 0]
+    expected = (
+        np.array([[0, -1], [1, 0]]) @ (np.array([3, 5]) - middle)
+        + middle
+        + [max(height, width) / 4, 0]
+    )
     assert np.allclose(moved[:, 5, 3].numpy(), expected, atol=1e-4)
     assert affine_displacement(torch.eye(2, 3)[None], height, width).abs().max() < 1e-5

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 
 sizes = st.integers(1, 400)
 pixel_sizes = st.floats(0.05, 20)
 offsets = st.floats(-5000, 5000)
 frames = st.builds(
     Frame,
-    st.just("slide"),
+    st.just(Space("slide", 400, 400)),
     sizes,
     sizes,
     st.tuples(pixel_sizes, pixel_sizes),
@@ -26,7 +26,9 @@ frames = st.builds(
 
 
 @given(frames, st.lists(st.tuples(offsets, offsets), min_size=1, max_size=5))
-def test_pixels_and_micrometres_are_inverse(frame: Frame, points: list[tuple[float, float]]) -> None:
+def test_pixels_and_micrometres_are_inverse(
+    frame: Frame, points: list[tuple[float, float]]
+) -> None:
     px = np.array(points)
     np.testing.assert_allclose(frame.to_px(frame.to_um(px)), px, rtol=0, atol=1e-6)
 
@@ -38,7 +40,9 @@ def test_pixel_centres_lie_half_a_pixel_from_the_corner(frame: Frame) -> None:
         centres[..., 0], np.broadcast_to(np.arange(frame.width) + 0.5, centres.shape[:2]), atol=1e-6
     )
     np.testing.assert_allclose(
-        centres[..., 1].T, np.broadcast_to(np.arange(frame.height) + 0.5, centres.shape[1::-1]), atol=1e-6
+        centres[..., 1].T,
+        np.broadcast_to(np.arange(frame.height) + 0.5, centres.shape[1::-1]),
+        atol=1e-6,
     )
 
 
@@ -47,20 +51,25 @@ def test_another_level_covers_exactly_the_same_ground(frame: Frame, mpp: float) 
     level = frame.at_mpp(mpp)
     np.testing.assert_allclose(level.size_um, frame.size_um)
     np.testing.assert_allclose(level.corners_um, frame.corners_um, atol=1e-6)
-    assert (level.name, level.calibrated) == (frame.name, frame.calibrated)
+    assert (level.label, level.calibrated) == (frame.label, frame.calibrated)
 
 
 @given(frames, st.integers(1, 500))
-def test_fitting_bounds_the_longer_side_and_never_makes_finer_pixels(frame: Frame, longest_px: int) -> None:
+def test_fitting_bounds_the_longer_side_and_never_makes_finer_pixels(
+    frame: Frame, longest_px: int
+) -> None:
     fitted = frame.fit(longest_px)
     assert max(fitted.width, fitted.height) <= longest_px
-    assert fitted.width <= frame.width and fitted.height <= frame.height
+    assert fitted.width <= frame.width
+    assert fitted.height <= frame.height
     if longest_px >= max(frame.width, frame.height):
         assert (fitted.width, fitted.height) == (frame.width, frame.height)
 
 
 @given(frames, st.integers(-50, 50), st.integers(-50, 50), sizes, sizes)
-def test_a_crop_keeps_its_pixels_where_they_were(frame: Frame, x: int, y: int, width: int, height: int) -> None:
+def test_a_crop_keeps_its_pixels_where_they_were(
+    frame: Frame, x: int, y: int, width: int, height: int
+) -> None:
     crop = frame.crop(x, y, width, height)
     assert (crop.width, crop.height, crop.mpp) == (width, height, frame.mpp)
     np.testing.assert_allclose(
@@ -72,11 +81,13 @@ def test_a_crop_keeps_its_pixels_where_they_were(frame: Frame, x: int, y: int, w
 def test_the_centre_is_amid_the_corners_and_inside(frame: Frame) -> None:
     np.testing.assert_allclose(frame.centre_um, frame.corners_um.mean(axis=0), atol=1e-6)
     assert frame.contains(np.array([frame.centre_um]))[0]
-    assert frame.diagonal_um == pytest.approx(math.dist(frame.corners_um[0], frame.corners_um[2]), rel=1e-9, abs=1e-6)
+    assert frame.diagonal_um == pytest.approx(
+        math.dist(frame.corners_um[0], frame.corners_um[2]), rel=1e-9, abs=1e-6
+    )
 
 
 def test_points_beyond_each_side_are_outside() -> None:
-    frame = Frame("slide", 10, 20, (2.0, 3.0), (100.0, -50.0))
+    frame = Frame(Space("slide", 10, 20, (2.0, 3.0)), 10, 20, (2.0, 3.0), (100.0, -50.0))
     inside = np.array([[100, -50], [140, -20], [120, -35]])
     outside = np.array([[99.9, -35], [140.1, -35], [120, -50.1], [120, -19.9]])
     assert frame.contains(inside).all()
@@ -86,10 +97,10 @@ def test_points_beyond_each_side_are_outside() -> None:
 @pytest.mark.parametrize(("height", "width"), [(0, 5), (5, 0), (-1, 5)])
 def test_an_empty_grid_is_refused(height: int, width: int) -> None:
     with pytest.raises(InputError, match=r"slide.*at least one pixel.*got"):
-        Frame("slide", height, width)
+        Space("slide", height, width)
 
 
 @pytest.mark.parametrize("mpp", [(0.0, 1.0), (1.0, -1.0), (math.nan, 1.0), (1.0, math.inf)])
 def test_an_impossible_pixel_size_is_refused(mpp: tuple[float, float]) -> None:
     with pytest.raises(InputError, match="pixel size must be positive"):
-        Frame("slide", 5, 5, mpp)
+        Space("slide", 5, 5, mpp)

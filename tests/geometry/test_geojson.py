@@ -13,26 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.geojson import read_geojson, warp_geojson, write_geojson
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective, Transform
 
-FIXED = Frame("fixed", 4000, 5000, (0.5, 0.5))
-MOVING = Frame("moving", 4000, 5000, (0.25, 0.25))
+FIXED = Space("fixed", 4000, 5000, (0.5, 0.5)).frame
+MOVING = Space("moving", 4000, 5000, (0.25, 0.25)).frame
 
 
 def affine(*, flip: bool = False) -> Affine:
     """A turn by 30° with a change of scale, and a mirror image if asked for."""
     c, s = np.cos(np.radians(30)), np.sin(np.radians(30))
     linear = np.array([[c, -s], [s, c]]) @ np.diag([-0.6 if flip else 0.6, 0.6])
-    return Affine(np.array([[*linear[0], 900.0], [*linear[1], 100.0], [0, 0, 1]]), FIXED, MOVING)
+    return Affine(
+        np.array([[*linear[0], 900.0], [*linear[1], 100.0], [0, 0, 1]]), FIXED.space, MOVING.space
+    )
 
 
 def wave(amplitude_um: float = 30.0) -> DisplacementField:
     grid = FIXED.fit(128)
     x, y = (grid.centres_um() / FIXED.size_um).T.reshape(2, grid.height, grid.width)
     u = amplitude_um * np.stack([np.sin(2 * np.pi * y), np.cos(2 * np.pi * x)])
-    return DisplacementField(u.astype(np.float32), grid, FIXED, FIXED)
+    return DisplacementField(u.astype(np.float32), grid, FIXED.space, FIXED.space)
 
 
 def bent(*, flip: bool = False) -> Chain:
@@ -44,7 +46,13 @@ def px_map(transform: Transform, px: Any) -> npt.NDArray[np.float64]:
 
 
 def feature(geometry: Any, **more: Any) -> dict[str, Any]:
-    return {"type": "Feature", "id": "a-1", "geometry": geometry, "properties": {"objectType": "annotation"}, **more}
+    return {
+        "type": "Feature",
+        "id": "a-1",
+        "geometry": geometry,
+        "properties": {"objectType": "annotation"},
+        **more,
+    }
 
 
 def polygon(*rings: list[list[float]]) -> dict[str, Any]:
@@ -76,7 +84,9 @@ def shape_of(value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", GEOMETRIES)
 def test_every_geometry_keeps_its_structure_and_is_mapped(kind: str) -> None:
-    before = feature({"type": kind, "coordinates": GEOMETRIES[kind], "plane": {"c": -1, "z": 2, "t": 0}})
+    before = feature(
+        {"type": kind, "coordinates": GEOMETRIES[kind], "plane": {"c": -1, "z": 2, "t": 0}}
+    )
     after = warp_geojson(before, affine())
     assert shape_of(after["geometry"]["coordinates"]) == shape_of(GEOMETRIES[kind])
     flat_before = np.array(list(numbers(GEOMETRIES[kind]))).reshape(-1, 2)
@@ -93,7 +103,9 @@ def numbers(value: Any) -> Any:
         yield value
 
 
-@pytest.mark.parametrize("form", ["collection", "list", "feature", "geometry", "geometry collection"])
+@pytest.mark.parametrize(
+    "form", ["collection", "list", "feature", "geometry", "geometry collection"]
+)
 def test_every_form_of_document_is_taken(form: str) -> None:
     point = {"type": "Point", "coordinates": [100.0, 200.0]}
     document = {
@@ -128,9 +140,14 @@ def test_only_places_change_in_a_qupath_cell() -> None:
     for moved, was in [
         (after["geometry"], cell["geometry"]),
         (after["nucleusGeometry"], cell["nucleusGeometry"]),
-        (after["properties"]["childObjects"][0]["geometry"], cell["properties"]["childObjects"][0]["geometry"]),
+        (
+            after["properties"]["childObjects"][0]["geometry"],
+            cell["properties"]["childObjects"][0]["geometry"],
+        ),
     ]:
-        assert np.allclose(moved["coordinates"][0], px_map(bent(), was["coordinates"][0]), atol=1e-4)
+        assert np.allclose(
+            moved["coordinates"][0], px_map(bent(), was["coordinates"][0]), atol=1e-4
+        )
         moved["coordinates"] = was["coordinates"]
     assert after == cell
 
@@ -139,16 +156,22 @@ def test_a_long_edge_bends_with_the_tissue_and_no_more_points_than_it_needs() ->
     transform, ring = bent(), square(500, 500, 3000)
     after = np.array(warp_geojson(feature(polygon(ring)), transform)["geometry"]["coordinates"][0])
     along = np.linspace(0, 1, 2001)[:, None]
-    truth = np.concatenate([np.array(a) * (1 - along) + np.array(b) * along for a, b in pairwise(ring)])
+    truth = np.concatenate(
+        [np.array(a) * (1 - along) + np.array(b) * along for a, b in pairwise(ring)]
+    )
     assert distance_to_line(px_map(transform, truth), after).max() < 0.6
     assert 20 < len(after) < 200
     assert np.array_equal(after[0], after[-1])
 
 
-def distance_to_line(points: npt.NDArray[np.float64], line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def distance_to_line(
+    points: npt.NDArray[np.float64], line: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     a, b = line[:-1], line[1:]
     t = ((points[:, None] - a) * (b - a)).sum(-1) / ((b - a) ** 2).sum(-1)
-    return np.linalg.norm(a + np.clip(t, 0, 1)[..., None] * (b - a) - points[:, None], axis=-1).min(axis=1)
+    return np.linalg.norm(a + np.clip(t, 0, 1)[..., None] * (b - a) - points[:, None], axis=-1).min(
+        axis=1
+    )
 
 
 def test_no_points_are_added_by_an_affine_map_or_to_cells() -> None:
@@ -160,14 +183,20 @@ def test_no_points_are_added_by_an_affine_map_or_to_cells() -> None:
 def test_a_flip_keeps_the_rings_sense_of_rotation(transform: Transform) -> None:
     outer, hole = square(500, 500, 900), square(600, 600, 100)[::-1]
     after = warp_geojson(polygon(outer, hole), transform)["coordinates"]
-    assert [np.sign(area(ring)) for ring in after] == [np.sign(area(ring)) for ring in (outer, hole)]
+    assert [np.sign(area(ring)) for ring in after] == [
+        np.sign(area(ring)) for ring in (outer, hole)
+    ]
     assert [ring[0] == ring[-1] for ring in after] == [True, True]
     line = {"type": "LineString", "coordinates": [[0, 0], [5, 0], [5, 5], [0, 0]]}
-    assert np.allclose(warp_geojson(line, transform)["coordinates"][1], px_map(transform, [[5, 0]]), atol=1e-4)
+    assert np.allclose(
+        warp_geojson(line, transform)["coordinates"][1], px_map(transform, [[5, 0]]), atol=1e-4
+    )
 
 
 @given(
-    st.lists(st.tuples(st.floats(50, 4900), st.floats(50, 3900)), min_size=3, max_size=12, unique=True),
+    st.lists(
+        st.tuples(st.floats(50, 4900), st.floats(50, 3900)), min_size=3, max_size=12, unique=True
+    ),
     st.booleans(),
 )
 def test_there_and_back_is_where_it_was(corners: list[tuple[float, float]], flip: bool) -> None:
@@ -181,7 +210,11 @@ def test_depth_and_boxes_follow() -> None:
     ring = [[*xy, 7.0] for xy in square(500, 500, 2000)]
     box = [500, 500, 7, 2500, 2500, 7]
     inner = {"type": "Polygon", "coordinates": [ring], "bbox": box}
-    document = {"type": "FeatureCollection", "bbox": [500, 500, 2500, 2500], "features": [feature(inner, bbox=box)]}
+    document = {
+        "type": "FeatureCollection",
+        "bbox": [500, 500, 2500, 2500],
+        "features": [feature(inner, bbox=box)],
+    }
     after = warp_geojson(document, bent(flip=True))
     moved = after["features"][0]["geometry"]["coordinates"][0]
     assert {position[2] for position in moved} == {7.0}
@@ -199,7 +232,9 @@ def test_an_ellipse_becomes_a_polygon() -> None:
 def test_an_annotating_program_may_count_from_another_corner() -> None:
     point = {"type": "Point", "coordinates": [10.0, 20.0]}
     plain = warp_geojson({"type": "Point", "coordinates": [110.0, 220.0]}, affine())["coordinates"]
-    offset = warp_geojson(point, affine(), from_offset_px=(100, 200), to_offset_px=(3, 4))["coordinates"]
+    offset = warp_geojson(point, affine(), from_offset_px=(100, 200), to_offset_px=(3, 4))[
+        "coordinates"
+    ]
     assert np.allclose(offset, np.array(plain) - (3, 4), atol=1e-4)
 
 
@@ -237,14 +272,18 @@ def test_bad_geometry_is_refused_by_the_number_of_its_feature(geometry: Any, mes
         warp_geojson([good, feature(geometry)], affine())
 
 
-@pytest.mark.parametrize("document", [7, "text", None, {}, {"type": "Topology"}, [3], {"type": "FeatureCollection"}])
+@pytest.mark.parametrize(
+    "document", [7, "text", None, {}, {"type": "Topology"}, [3], {"type": "FeatureCollection"}]
+)
 def test_what_is_no_geojson_is_refused(document: Any) -> None:
     with pytest.raises(InputError):
         warp_geojson(document, affine())
 
 
 def test_a_position_that_is_lost_is_refused() -> None:
-    horizon = Projective(np.array([[1.0, 0, 0], [0, 1, 0], [-1.0, 0, 50.0]]), FIXED, MOVING)
+    horizon = Projective(
+        np.array([[1.0, 0, 0], [0, 1, 0], [-1.0, 0, 50.0]]), FIXED.space, MOVING.space
+    )
     with (
         np.errstate(divide="ignore", invalid="ignore"),
         pytest.raises(InputError, match=r"feature 0: .*no finite place.*\[100\.0, 3\.0\]"),
@@ -264,7 +303,12 @@ def test_bad_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.geojson").write_text('{"type": \n "Feature",,}')
     (tmp_path / "binary.geojson").write_bytes(b"\xff\xfe\xff")
     (tmp_path / "cut.geojson").write_bytes(b"\x1f\x8b\x08\x00")
-    wanted = {"bad": r"line 2: not JSON", "binary": "not a GeoJSON", "cut": "not a GeoJSON", "none": "no such"}
+    wanted = {
+        "bad": r"line 2: not JSON",
+        "binary": "not a GeoJSON",
+        "cut": "not a GeoJSON",
+        "none": "no such",
+    }
     for name, message in wanted.items():
         with pytest.raises(InputError, match=message):
             read_geojson(tmp_path / f"{name}.geojson")

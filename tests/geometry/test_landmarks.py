@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.landmarks import Landmarks, read_points_csv, write_points_csv
 
-FRAME = Frame("slide", 100, 200, (0.5, 0.25))
+FRAME = Space("slide", 100, 200, (0.5, 0.25)).frame
 coordinates = st.floats(-1e5, 1e5)
 names = st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=12)
 
@@ -37,7 +37,13 @@ def test_the_file_is_anhirs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["X,Y\n1,2\n3,4\n", ",X,Y\n0,1,2\n1,3,4\n", "y, x \n2,1\n\n4,3\n", "\ufeffX,Y,note\r\n1,2,a\r\n3,4,b\r\n"]
+    "text",
+    [
+        "X,Y\n1,2\n3,4\n",
+        ",X,Y\n0,1,2\n1,3,4\n",
+        "y, x \n2,1\n\n4,3\n",
+        "\ufeffX,Y,note\r\n1,2,a\r\n3,4,b\r\n",
+    ],
 )
 def test_columns_are_found_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "points.csv").write_bytes(text.encode())

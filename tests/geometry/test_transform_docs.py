@@ -13,39 +13,47 @@ import pytest
 import SimpleITK
 from scipy.ndimage import gaussian_filter
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.geometry.warp import warp_array
-from stainbridge.register.result import Registration
-from stainbridge.register.store import save
+from stainbridge.registration.result import Registration
+from stainbridge.registration.store import save
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "transform-files.md").read_text(encoding="utf-8"), re.S)
+BLOCKS = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs" / "transform-files.md").read_text(encoding="utf-8"), re.S
+)
 REDUCTION = 2
 
 
 def solved(*, calibrated: bool) -> Registration:
     mpp = (0.5, 0.25) if calibrated else (1.0, 1.0)
-    fixed = Frame("fixed", 160, 200, (mpp[0], mpp[0]), calibrated=calibrated)
-    moving = Frame("moving", 180, 220, (mpp[1], mpp[1]), calibrated=calibrated)
+    fixed = Space("fixed", 160, 200, (mpp[0], mpp[0]), calibrated=calibrated).frame
+    moving = Space("moving", 180, 220, (mpp[1], mpp[1]), calibrated=calibrated).frame
     ratio = mpp[1] / mpp[0]
-    turn = Affine(np.array([[0.9, -0.3, 40 * mpp[0]], [0.3, 0.9, -5.0], [0, 0, 1]]), fixed, fixed)
-    scale = Affine(np.diag([ratio, ratio, 1.0]) @ turn.matrix, fixed, moving)
+    turn = Affine(
+        np.array([[0.9, -0.3, 40 * mpp[0]], [0.3, 0.9, -5.0], [0, 0, 1]]), fixed.space, fixed.space
+    )
+    scale = Affine(np.diag([ratio, ratio, 1.0]) @ turn.matrix, fixed.space, moving.space)
     grid = fixed.fit(50)
     noise = np.random.default_rng(0).normal(size=(2, grid.height, grid.width))
     bend = (gaussian_filter(noise, (0, 4, 4)) * 30 * mpp[0]).astype(np.float32)
-    solution = Chain((DisplacementField(bend, grid, fixed, fixed), scale))
+    solution = Chain((DisplacementField(bend, grid, fixed.space, fixed.space), scale))
     return Registration(fixed, moving, "ok", "", (), 1.0, 0.001, 0, {}, solution)
 
 
 def texture(frame: Frame) -> np.ndarray:
     """A smooth picture of a slide at half its resolution."""
-    noise = np.random.default_rng(1).normal(size=(frame.height // REDUCTION, frame.width // REDUCTION))
+    noise = np.random.default_rng(1).normal(
+        size=(frame.height // REDUCTION, frame.width // REDUCTION)
+    )
     return np.clip(128 + 300 * gaussian_filter(noise, 3), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
-def test_the_documented_code_warps_as_we_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrated: bool) -> None:
+def test_the_documented_code_warps_as_we_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrated: bool
+) -> None:
     registration = solved(calibrated=calibrated)
     fixed, moving = registration.fixed, registration.moving
     save(registration, tmp_path)
@@ -68,5 +76,7 @@ def test_the_documented_code_warps_as_we_do(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_report_shows_the_documented_code() -> None:
-    template = (ROOT / "src" / "stainbridge" / "report" / "template.html").read_text(encoding="utf-8")
+    template = (ROOT / "src" / "stainbridge" / "report" / "template.html").read_text(
+        encoding="utf-8"
+    )
     assert BLOCKS[0].strip() in html.unescape(template)

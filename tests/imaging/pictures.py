@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.imaging.image import Image
-from stainbridge.phantom.artefacts import Artefact
-from stainbridge.phantom.laboratory import Laboratory
+from stainbridge.phantom.glass.artefacts import Artefact
+from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pair import generate_pair
-from stainbridge.phantom.slide import PhantomSlide
+from stainbridge.phantom.staining.laboratory import Laboratory
 from stainbridge.types import Mask
 
 SIZE = 500
@@ -26,7 +26,14 @@ LABORATORY = Laboratory((0.985, 1.156, 0.804), (0.112, 0.026, -0.107), (0.9501, 
 def section(stain: str) -> PhantomSlide:
     """A generated section without artefacts, as an overview of 500 x 500 pixels."""
     pair = generate_pair(
-        seed=5, size_px=SIZE, mpp=6.4, moving_stain=stain, tear=False, damage=False, artefacts=False, faint=False
+        seed=5,
+        size_px=SIZE,
+        mpp=6.4,
+        moving_stain=stain,
+        tear=False,
+        damage=False,
+        artefacts=False,
+        faint=False,
     )
     return replace(pair.moving, jpeg_quality=None, laboratory=LABORATORY)
 
@@ -38,7 +45,11 @@ def _clean(stain: str) -> Image:
 
 def overview(stain: str, *artefacts: Artefact) -> Image:
     """The whole of `section` with `artefacts` on it."""
-    return replace(section(stain), artefacts=artefacts).read(section(stain).frame) if artefacts else _clean(stain)
+    return (
+        replace(section(stain), artefacts=artefacts).read(section(stain).frame)
+        if artefacts
+        else _clean(stain)
+    )
 
 
 @cache
@@ -53,8 +64,10 @@ def truth(stain: str) -> Mask:
 
 def image_of(pixels: npt.NDArray[np.floating]) -> Image:
     """(C, H, W) intensities as an 8-bit image."""
-    frame = Frame("slide", *pixels.shape[1:])
-    return Image(np.clip(np.rint(pixels), 0, 255).astype(np.uint8), frame, np.ones(pixels.shape[1:], bool))
+    frame = Space("slide", *pixels.shape[1:]).frame
+    return Image(
+        np.clip(np.rint(pixels), 0, 255).astype(np.uint8), frame, np.ones(pixels.shape[1:], bool)
+    )
 
 
 def glass(noise: float, seed: int, level: float = 240.0) -> npt.NDArray[np.float64]:

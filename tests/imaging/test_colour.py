@@ -8,23 +8,46 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.imaging.pictures import HEIGHT, SIZE, WIDTH, fluorescence, glass, image_of, overview, section, truth
+from tests.imaging.pictures import (
+    HEIGHT,
+    SIZE,
+    WIDTH,
+    fluorescence,
+    glass,
+    image_of,
+    overview,
+    section,
+    truth,
+)
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
 from stainbridge.imaging.glass import remaining_shade
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import drawn, pen_coloured
-from stainbridge.phantom.artefacts import Artefact, BlackBorder, PenMark, ScaleBar, UnevenLight
-from stainbridge.phantom.randomness import centres
+from stainbridge.phantom.glass.artefacts import (
+    Artefact,
+    BlackBorder,
+    PenMark,
+    ScaleBar,
+    UnevenLight,
+)
+from stainbridge.phantom.space.randomness import centres
 from stainbridge.types import Mask
 
 LOOP = ((0.1, 0.1), (0.9, 0.08), (0.92, 0.9), (0.08, 0.93), (0.1, 0.1))
 ACROSS = ((0.05, 0.5), (0.95, 0.45))
-PENS = {"blue": (0.12, 0.32, 0.62), "green": (0.1, 0.5, 0.2), "red": (0.8, 0.1, 0.15), "black": (0.05, 0.05, 0.06)}
+PENS = {
+    "blue": (0.12, 0.32, 0.62),
+    "green": (0.1, 0.5, 0.2),
+    "red": (0.8, 0.1, 0.15),
+    "black": (0.05, 0.05, 0.06),
+}
 
 
-def stroke(path: tuple[tuple[float, float], ...], width: float, colour: str) -> tuple[PenMark, Mask]:
+def stroke(
+    path: tuple[tuple[float, float], ...], width: float, colour: str
+) -> tuple[PenMark, Mask]:
     """A pen mark and the pixels of `overview` whose colour it changes much."""
     pen = PenMark(path, width, PENS[colour], 0.95)
     frame = section("HE").frame
@@ -42,7 +65,9 @@ def test_optical_density_is_additive(level: int) -> None:
 
 def test_optical_density_of_integers_is_that_of_their_values() -> None:
     values = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    np.testing.assert_allclose(optical_density(values), optical_density(values.astype(np.float32)), atol=1e-6)
+    np.testing.assert_allclose(
+        optical_density(values), optical_density(values.astype(np.float32)), atol=1e-6
+    )
     assert optical_density(values)[0, -1, -1] == 0
 
 
@@ -108,7 +133,8 @@ def test_a_dark_nucleus_is_tissue_and_a_black_speck_on_glass_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "stained", [(130, 70, 140), (100, 110, 180), (70, 60, 130), (200, 90, 140), (120, 80, 50), (220, 80, 130)]
+    "stained",
+    [(130, 70, 140), (100, 110, 180), (70, 60, 130), (200, 90, 140), (120, 80, 50), (220, 80, 130)],
 )
 def test_common_stains_are_no_pens(stained: tuple[int, int, int]) -> None:
     """Haematoxylin in H&E, as counterstain and dense; eosin; DAB; erythrocytes."""
@@ -117,7 +143,9 @@ def test_common_stains_are_no_pens(stained: tuple[int, int, int]) -> None:
 
 def test_light_that_falls_off_is_evened_out() -> None:
     slide = section("HE")
-    x, y = (c / size - 0.5 for c, size in zip(centres(slide.frame), slide.frame.size_um, strict=True))
+    x, y = (
+        c / size - 0.5 for c, size in zip(centres(slide.frame), slide.frame.size_um, strict=True)
+    )
     light = 1 - 0.25 * (x[None] ** 2 + y[:, None] ** 2) - 0.15 * x[None]
     plain = overview("HE")
     uneven = tissue_density(image_of(plain.pixels * light))
@@ -190,7 +218,7 @@ def test_any_number_of_channels_will_do(channels: int) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 3), (16, 16)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_tiny_pictures_are_no_trouble(size: tuple[int, int], dtype: type) -> None:
-    image = Image(np.full((3, *size), 100, dtype), Frame("slide", *size), np.ones(size, bool))
+    image = Image(np.full((3, *size), 100, dtype), Space("slide", *size).frame, np.ones(size, bool))
     np.testing.assert_array_equal(tissue_density(image), np.zeros(size))
 
 

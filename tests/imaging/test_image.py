@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.imaging.image import Image
 
-FRAME = Frame("slide", 4, 6)
+FRAME = Space("slide", 4, 6).frame
 
 
 @pytest.mark.parametrize("channels", [1, 3, 7])

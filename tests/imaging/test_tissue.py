@@ -27,7 +27,14 @@ from tests.imaging.pictures import (
 from stainbridge.imaging.colour import tissue_density
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
-from stainbridge.phantom.artefacts import Artefact, BlackBorder, Dust, PenMark, ScaleBar, UnevenLight
+from stainbridge.phantom.glass.artefacts import (
+    Artefact,
+    BlackBorder,
+    Dust,
+    PenMark,
+    ScaleBar,
+    UnevenLight,
+)
 from stainbridge.slides.open import open_slide
 from stainbridge.types import Mask, Plane
 
@@ -111,7 +118,9 @@ def on_canvas(pixels: Intensities) -> tuple[Image, Callable[[Mask], Mask]]:
     side = int(np.hypot(height, width)) + 20
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 30, 1.0)
     matrix[:, 2] += (side / 2 - width / 2, side / 2 - height / 2)
-    turned = np.stack([cv2.warpAffine(plane, matrix, (side, side), borderValue=255.0) for plane in pixels])
+    turned = np.stack(
+        [cv2.warpAffine(plane, matrix, (side, side), borderValue=255.0) for plane in pixels]
+    )
 
     def carried(mask: Mask) -> Mask:
         return np.asarray(cv2.warpAffine(mask.astype(np.uint8), matrix, (side, side)) > 0)
@@ -121,8 +130,14 @@ def on_canvas(pixels: Intensities) -> tuple[Image, Callable[[Mask], Mask]]:
 
 @pytest.mark.parametrize("level", [0.98, 0.95, 0.9, 0.8])
 @pytest.mark.parametrize("strength", [1.0, 0.3])
-def test_the_white_that_pads_a_scan_does_not_make_its_glass_tissue(level: float, strength: float) -> None:
-    scan = (255 - (255.0 - overview("HE").pixels) * strength) * np.array([0.99, 1.0, 0.98])[:, None, None] * level
+def test_the_white_that_pads_a_scan_does_not_make_its_glass_tissue(
+    level: float, strength: float
+) -> None:
+    scan = (
+        (255 - (255.0 - overview("HE").pixels) * strength)
+        * np.array([0.99, 1.0, 0.98])[:, None, None]
+        * level
+    )
     padded, carried = on_canvas(scan)
     assert agreement(region_of(padded), carried(region_of(image_of(scan)))) > 0.93
 
@@ -151,13 +166,16 @@ def test_noise_on_blank_glass_is_not_tissue(level: float, noise: float, seed: in
 @settings(max_examples=15, deadline=None)
 @given(low=st.floats(170, 250), high=st.floats(170, 250), noise=st.floats(0, 4))
 def test_a_gradient_of_light_is_not_tissue(low: float, high: float, noise: float) -> None:
-    # From 120 to 224 with a noise of 5 it is taken for tissue: light so uneven is not known of any scanner.
+    # From 120 to 224 with a noise of 5 it is taken for tissue: light so uneven is not known of any
+    # scanner.
     assert not region_of(image_of(ramp(low, high) + glass(noise, 1, 0.0))).any()
 
 
 def test_grain_that_a_codec_smoothed_is_not_tissue() -> None:
     grain = cv2.GaussianBlur(glass(1, 2, 0.0)[0], (0, 0), 3)
-    assert not region_of(image_of(240 + np.broadcast_to(2.5 * grain / grain.std(), (3, HEIGHT, WIDTH)))).any()
+    assert not region_of(
+        image_of(240 + np.broadcast_to(2.5 * grain / grain.std(), (3, HEIGHT, WIDTH)))
+    ).any()
 
 
 def test_ink_and_a_border_on_blank_glass_are_not_tissue() -> None:
@@ -194,7 +212,8 @@ def test_debris_is_dropped_and_a_second_piece_is_kept() -> None:
     density = np.maximum(disc(400, 600, (180, 200), 110), disc(400, 600, (480, 200), 50))
     density = np.maximum(density, disc(400, 600, (330, 30), 7))
     region = tissue_region(density)
-    assert region[200, 180] and region[200, 480]
+    assert region[200, 180]
+    assert region[200, 480]
     assert not region[:50, 310:350].any()
 
 
@@ -223,7 +242,9 @@ def test_the_region_turns_with_the_picture(quarters: int, mirrored: bool) -> Non
 @pytest.mark.parametrize("size", [250, 1000, 1600])
 def test_the_region_is_the_same_at_other_resolutions(size: int) -> None:
     density = tissue_density(overview("HE"))
-    other = cv2.resize(density, (size, size), interpolation=cv2.INTER_AREA if size < SIZE else cv2.INTER_LINEAR)
+    other = cv2.resize(
+        density, (size, size), interpolation=cv2.INTER_AREA if size < SIZE else cv2.INTER_LINEAR
+    )
     region = cv2.resize(tissue_region(np.asarray(other)).astype(np.uint8), (SIZE, SIZE)) > 0
     assert agreement(region, tissue_region(density)) > 0.93
 

@@ -34,7 +34,9 @@ def test_a_worker_process_makes_the_same_batches_and_its_errors_come_as_they_are
 def test_several_processes_share_the_stream() -> None:
     whole = torch.cat(taken(6, 2, 0, 4))
     first, second = torch.cat(taken(3, 2, 0, 4, 0, 2)), torch.cat(taken(3, 2, 0, 4, 1, 2))
-    mixed = torch.cat([torch.cat([a, b]) for a, b in zip(first.split(2), second.split(2), strict=True)])
+    mixed = torch.cat(
+        [torch.cat([a, b]) for a, b in zip(first.split(2), second.split(2), strict=True)]
+    )
     assert torch.equal(whole, mixed)
 
 
@@ -49,7 +51,10 @@ class Growing:
 
 
 def test_samples_of_different_sizes_are_one_line() -> None:
-    with closing(batches(Growing(), 2, 0, 0)) as source, pytest.raises(InputError, match="set batch: 1"):
+    with (
+        closing(batches(Growing(), 2, 0, 0)) as source,
+        pytest.raises(InputError, match="set batch: 1"),
+    ):
         next(source)
 
 
@@ -58,7 +63,10 @@ def test_samples_of_different_sizes_are_one_line() -> None:
     [
         (torch.zeros(0, 1, 4, 4), "no pixels"),
         (torch.full((1, 1, 4, 4), float("nan")), "not finite"),
-        (torch.linspace(0, 255, 16).view(1, 1, 4, 4), r"out of range; expected -1.0 to 1.5; got 0 to 255"),
+        (
+            torch.linspace(0, 255, 16).view(1, 1, 4, 4),
+            r"out of range; expected -1.0 to 1.5; got 0 to 255",
+        ),
         (torch.full((2, 1, 4, 4), 0.5), "nothing but one value"),
     ],
 )

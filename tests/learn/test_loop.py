@@ -21,16 +21,27 @@ from stainbridge.learn.weights import put, read
 
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "metrics.csv").open(newline="") as file:
-        return [{key: value for key, value in row.items() if key != "step_s"} for row in csv.DictReader(file)]
+        return [
+            {key: value for key, value in row.items() if key != "step_s"}
+            for row in csv.DictReader(file)
+        ]
 
 
 def test_what_a_run_leaves(tmp_path: Path) -> None:
     told: list[tuple[str, float]] = []
     data = Data(ToyStream(0), ToyStream(1))
-    place = train(ToyTask, data, CONFIG, tmp_path, progress=lambda text, share: told.append((text, share)))
+    place = train(
+        ToyTask, data, CONFIG, tmp_path, progress=lambda text, share: told.append((text, share))
+    )
     assert (place.step, place.position) == (6, 24)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"last.safetensors", "best.safetensors", "metrics.csv", "pictures", "tensorboard"}
+    assert names == {
+        "last.safetensors",
+        "best.safetensors",
+        "metrics.csv",
+        "pictures",
+        "tensorboard",
+    }
     assert [row["step"] for row in rows(tmp_path)] == ["0", "2", "3", "4", "6"]
     assert rows(tmp_path)[0]["generator"] == ""
     assert float(rows(tmp_path)[-1]["held_distance"]) > 0
@@ -50,7 +61,10 @@ def test_stopping_and_going_on_is_bit_for_bit_not_stopping(tmp_path: Path) -> No
     parts = run(tmp_path / "parts", go_on=True)
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    assert read(tmp_path / "whole" / "last.safetensors").header == read(tmp_path / "parts" / "last.safetensors").header
+    assert (
+        read(tmp_path / "whole" / "last.safetensors").header
+        == read(tmp_path / "parts" / "last.safetensors").header
+    )
     assert rows(tmp_path / "whole")[-1] == rows(tmp_path / "parts")[-1]
 
 
@@ -71,7 +85,9 @@ def test_the_best_weights_are_those_that_measured_best(tmp_path: Path) -> None:
     for network in task.networks.values():
         network.eval()
     held = [torch.stack([ToyStream(1)[i] for i in pair]) for pair in ((0, 1), (2, 3))]
-    assert np.mean([task.measure(batch)["distance"] for batch in held]) == pytest.approx(min(measured), rel=1e-4)
+    assert np.mean([task.measure(batch)["distance"] for batch in held]) == pytest.approx(
+        min(measured), rel=1e-4
+    )
 
 
 def test_ctrl_c_ends_the_step_and_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
@@ -91,18 +107,23 @@ def test_ctrl_c_ends_the_step_and_leaves_a_run_to_go_on_with(tmp_path: Path) -> 
 def test_a_loss_that_is_not_finite_is_one_line_and_changes_nothing_saved(tmp_path: Path) -> None:
     config = replace(CONFIG, save_every=1)
     with pytest.raises(
-        InputError, match=r"^step 3: the loss of 'generator' is not finite; got nan; lower the learning"
+        InputError,
+        match=r"^step 3: the loss of 'generator' is not finite; got nan; lower the learning",
     ):
         run(tmp_path, config, hook=lambda taken: float("nan") if taken == 4 else 1.0)
     stored = read(tmp_path / "last.safetensors")
     assert stored.header["place"]["step"] == 2
-    assert all(bool(torch.isfinite(t).all()) for t in stored.tensors.values() if t.is_floating_point())
+    assert all(
+        bool(torch.isfinite(t).all()) for t in stored.tensors.values() if t.is_floating_point()
+    )
 
 
 def test_an_optimiser_changes_only_its_own_network(tmp_path: Path) -> None:
     once = replace(CONFIG, steps=1, accumulate=1)
     plain, louder = run(tmp_path / "a", once), run(tmp_path / "b", once, hook=lambda taken: 1000.0)
-    critics = [name for name in plain if name.startswith("optimisers.critic") and name.endswith("exp_avg")]
+    critics = [
+        name for name in plain if name.startswith("optimisers.critic") and name.endswith("exp_avg")
+    ]
     assert critics
     assert all(torch.equal(plain[name], louder[name]) for name in critics)
     loud = "optimisers.generator.0.exp_avg"
@@ -113,7 +134,11 @@ def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
     base = replace(CONFIG, steps=1)
     two = run(tmp_path / "two", replace(base, batch=2, accumulate=1), plain=True)
     accumulated = run(tmp_path / "one", replace(base, batch=1, accumulate=2), plain=True)
-    assert all(torch.allclose(two[name], accumulated[name], atol=1e-6) for name in two if name.startswith("networks"))
+    assert all(
+        torch.allclose(two[name], accumulated[name], atol=1e-6)
+        for name in two
+        if name.startswith("networks")
+    )
 
 
 def test_the_rate_falls_as_the_task_says(tmp_path: Path) -> None:
@@ -128,7 +153,9 @@ def test_the_average_of_weights_is_measured_kept_and_resumed(tmp_path: Path) -> 
     run(tmp_path / "parts", replace(config, steps=3))
     parts = run(tmp_path / "parts", config, go_on=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    assert all(torch.equal(whole[name], plain[name]) for name in plain)  # training does not depend on it
+    assert all(
+        torch.equal(whole[name], plain[name]) for name in plain
+    )  # training does not depend on it
     name = "critic.0.weight"
     assert not torch.equal(whole[f"average.{name}"], whole[f"networks.{name}"])
     measured = [rows(tmp_path / folder)[-1]["held_distance"] for folder in ("whole", "plain")]

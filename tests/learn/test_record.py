@@ -24,7 +24,12 @@ def test_a_new_number_is_a_new_column(tmp_path: Path) -> None:
         record.row(1, {"loss": 0.5})
         record.row(2, {"loss": 0.25, "held": 3})
         record.row(3, {"loss": 0.125})
-    assert table(tmp_path) == [["step", "loss", "held"], ["1", "0.5", ""], ["2", "0.25", "3"], ["3", "0.125", ""]]
+    assert table(tmp_path) == [
+        ["step", "loss", "held"],
+        ["1", "0.5", ""],
+        ["2", "0.25", "3"],
+        ["3", "0.125", ""],
+    ]
 
 
 def test_rows_past_the_step_that_is_resumed_are_dropped(tmp_path: Path) -> None:
@@ -37,8 +42,14 @@ def test_rows_past_the_step_that_is_resumed_are_dropped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["tensorboard", "lightning-fabric"])
-def test_a_missing_package_names_its_extra(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_names_its_extra(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    with pytest.raises(MissingExtraError, match=rf"needs the package '{package}'; install it with: .*\[train\]"):
-        launched(TrainConfig(device="cpu")) if package == "lightning-fabric" else Record(tmp_path, 0)
+    with pytest.raises(
+        MissingExtraError, match=rf"needs the package '{package}'; install it with: .*\[train\]"
+    ):
+        launched(TrainConfig(device="cpu")) if package == "lightning-fabric" else Record(
+            tmp_path, 0
+        )

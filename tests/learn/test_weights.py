@@ -40,9 +40,13 @@ def test_half_precision_weights_load_as_single(tmp_path: Path) -> None:
 
 
 def test_another_architecture_is_one_line(finished: Path) -> None:
-    with pytest.raises(InputError, match=r"another architecture; expected critic.0.bias \(4,\); got \(3,\)"):
+    with pytest.raises(
+        InputError, match=r"another architecture; expected critic.0.bias \(4,\); got \(3,\)"
+    ):
         put(read(finished), ToyTask(width=4).networks)
-    with pytest.raises(InputError, match=r"another architecture; expected generator.0.bias absent; got \(3,\)"):
+    with pytest.raises(
+        InputError, match=r"another architecture; expected generator.0.bias absent; got \(3,\)"
+    ):
         put(read(finished), {"critic": ToyTask().networks["critic"]})
 
 

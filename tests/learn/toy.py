@@ -40,14 +40,21 @@ class ToyTask:
     name = "toy"
     best_by = "distance"
 
-    def __init__(self, width: int = 3, hook: Callable[[int], float] = lambda step: 1.0, plain: bool = False) -> None:
+    def __init__(
+        self, width: int = 3, hook: Callable[[int], float] = lambda step: 1.0, plain: bool = False
+    ) -> None:
         self.width, self.hook, self.taken = width, hook, 0
         conv = nn.Conv2d
         generator = nn.Sequential(
-            conv(1, width, 3, padding=1), nn.Identity() if plain else nn.Dropout(0.3), conv(width, 1, 1)
+            conv(1, width, 3, padding=1),
+            nn.Identity() if plain else nn.Dropout(0.3),
+            conv(width, 1, 1),
         )
         critic = nn.Sequential(
-            conv(1, width, 3), nn.Identity() if plain else nn.BatchNorm2d(width), nn.ReLU(), conv(width, 1, 1)
+            conv(1, width, 3),
+            nn.Identity() if plain else nn.BatchNorm2d(width),
+            nn.ReLU(),
+            conv(width, 1, 1),
         )
         self.networks: Mapping[str, nn.Module] = {"generator": generator, "critic": critic}
         self.optimisers: Mapping[str, Optimizer] = {
@@ -68,11 +75,17 @@ class ToyTask:
         generator, critic = self.networks["generator"], self.networks["critic"]
         made = generator(batch)
         factor, self.taken = self.hook(self.taken), self.taken + 1
-        yield Update("generator", factor * (critic(made) - 1).square().mean(), {"spread": made.std()})
-        yield Update("critic", (critic(batch) - 1).square().mean() + critic(made.detach()).square().mean())
+        yield Update(
+            "generator", factor * (critic(made) - 1).square().mean(), {"spread": made.std()}
+        )
+        yield Update(
+            "critic", (critic(batch) - 1).square().mean() + critic(made.detach()).square().mean()
+        )
 
     def measure(self, batch: Tensor) -> Mapping[str, float]:
-        return {"distance": float((self.networks["generator"](batch) - batch).abs().mean().detach())}
+        return {
+            "distance": float((self.networks["generator"](batch) - batch).abs().mean().detach())
+        }
 
     def picture(self, batch: Tensor) -> npt.NDArray[np.uint8]:
         grey = (255 * batch[0, 0].clamp(0, 1)).byte().numpy()
@@ -80,11 +93,21 @@ class ToyTask:
 
 
 CONFIG = TrainConfig(
-    steps=6, batch=2, accumulate=2, workers=0, held=3, device="cpu", log_every=2, validate_every=3, picture_every=4
+    steps=6,
+    batch=2,
+    accumulate=2,
+    workers=0,
+    held=3,
+    device="cpu",
+    log_every=2,
+    validate_every=3,
+    picture_every=4,
 )
 
 
-def run(folder: Path, config: TrainConfig = CONFIG, *, go_on: bool = False, **task: Any) -> Mapping[str, Tensor]:
+def run(
+    folder: Path, config: TrainConfig = CONFIG, *, go_on: bool = False, **task: Any
+) -> Mapping[str, Tensor]:
     """Train a toy in `folder`; the tensors of last.safetensors."""
     folder.mkdir(exist_ok=True)
     train(lambda: ToyTask(**task), Data(ToyStream(0), ToyStream(1)), config, folder, go_on=go_on)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
 from stainbridge.metrics.counted import counted
 from stainbridge.metrics.fields import jacobian_scores
@@ -16,7 +16,7 @@ from stainbridge.metrics.images import score_images
 from stainbridge.metrics.segmentations import dice, score_masks
 from stainbridge.metrics.stains import score_dab
 
-FRAME = Frame("slide", 30, 30, (1.0, 1.0))
+FRAME = Space("slide", 30, 30, (1.0, 1.0)).frame
 PICTURE = np.random.default_rng(0).integers(0, 255, (3, 30, 30)).astype(np.uint8)
 NUMBERS = np.zeros((30, 30), np.uint8)
 NUMBERS[5:25, 5:25] = 255
@@ -29,17 +29,20 @@ NUMBERS[5:25, 5:25] = 255
         lambda mask: dice(NUMBERS > 0, mask),
         lambda mask: score_images(PICTURE, PICTURE, mask),
         lambda mask: score_dab(PICTURE, PICTURE, mask),
-        lambda mask: jacobian_scores(Affine(np.eye(3), FRAME, FRAME), FRAME, mask),
+        lambda mask: jacobian_scores(Affine(np.eye(3), FRAME.space, FRAME.space), FRAME, mask),
     ],
 )
 def test_numbers_are_no_mask(score: Callable[[np.ndarray], object]) -> None:
-    with pytest.raises(InputError, match="not a mask; expected an array of bool; got uint8; hand over mask > 0"):
+    with pytest.raises(
+        InputError, match="not a mask; expected an array of bool; got uint8; hand over mask > 0"
+    ):
         score(NUMBERS)
     score(NUMBERS > 0)
 
 
 def test_no_mask_is_all_of_it() -> None:
-    assert counted(None, (4, 5)).all() and counted(None, (4, 5)).shape == (4, 5)
+    assert counted(None, (4, 5)).all()
+    assert counted(None, (4, 5)).shape == (4, 5)
     with pytest.raises(InputError, match="empty"):
         counted(np.zeros((4, 5), bool), (4, 5))
     with pytest.raises(InputError, match="size"):

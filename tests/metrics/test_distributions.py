@@ -22,7 +22,9 @@ class SmallNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x = images.float() / 255
-        return torch.cat([x.mean((2, 3)), (x * x).mean((2, 3)), (x[..., 1:] - x[..., :-1]).abs().mean((2, 3))], 1)
+        return torch.cat(
+            [x.mean((2, 3)), (x * x).mean((2, 3)), (x[..., 1:] - x[..., :-1]).abs().mean((2, 3))], 1
+        )
 
 
 class Published(nn.Module):
@@ -48,7 +50,9 @@ def batches(images: Tensor, size: int = 7) -> Iterator[Tensor]:
     return iter(images.split(size))
 
 
-REAL, OTHER = (features_of([pictures(40, seed, top)], SmallNet()) for seed, top in ((1, 255), (2, 200)))
+REAL, OTHER = (
+    features_of([pictures(40, seed, top)], SmallNet()) for seed, top in ((1, 255), (2, 200))
+)
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
@@ -59,8 +63,13 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     """The unbiased squared maximum mean discrepancy with the kernel (x·y/d + 1)³."""
-    n, (kaa, kbb, kab) = len(a), ((x @ y.T / a.shape[1] + 1) ** 3 for x, y in ((a, a), (b, b), (a, b)))
-    return float((kaa.sum() - np.trace(kaa) + kbb.sum() - np.trace(kbb)) / (n * (n - 1)) - 2 * kab.mean())
+    n, (kaa, kbb, kab) = (
+        len(a),
+        ((x @ y.T / a.shape[1] + 1) ** 3 for x, y in ((a, a), (b, b), (a, b))),
+    )
+    return float(
+        (kaa.sum() - np.trace(kaa) + kbb.sum() - np.trace(kbb)) / (n * (n - 1)) - 2 * kab.mean()
+    )
 
 
 def test_fid_and_kid_are_their_formulas() -> None:
@@ -91,7 +100,9 @@ def test_kid_depends_on_the_seed_alone_and_leaves_the_random_state_alone() -> No
 
 def test_features_do_not_depend_on_batches() -> None:
     images = pictures(20, 4)
-    torch.testing.assert_close(features_of(batches(images), SmallNet()), features_of([images], SmallNet()))
+    torch.testing.assert_close(
+        features_of(batches(images), SmallNet()), features_of([images], SmallNet())
+    )
 
 
 @pytest.mark.parametrize("net", [SmallNet(), Published()])
@@ -101,7 +112,9 @@ def test_a_network_is_loaded_from_torchscript(net: nn.Module, tmp_path: Path) ->
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.script(net).save(path)
     images = pictures(5, 5)
-    torch.testing.assert_close(features_of([images], load_feature_net(path)), SmallNet()(images).double())
+    torch.testing.assert_close(
+        features_of([images], load_feature_net(path)), SmallNet()(images).double()
+    )
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
@@ -113,7 +126,9 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
         load_feature_net(path)
 
 
-@pytest.mark.parametrize("images", [pictures(4, 6)[:, :1], pictures(4, 6).float(), pictures(4, 6)[0]])
+@pytest.mark.parametrize(
+    "images", [pictures(4, 6)[:, :1], pictures(4, 6).float(), pictures(4, 6)[0]]
+)
 def test_other_pictures_are_refused(images: Tensor) -> None:
     with pytest.raises(InputError, match="8-bit RGB"):
         features_of([images], SmallNet())

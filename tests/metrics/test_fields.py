@@ -7,23 +7,25 @@ import pytest
 import SimpleITK
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, DisplacementField
 from stainbridge.metrics.fields import area_factors, inverse_consistency, jacobian_scores
 
-FIXED = Frame("fixed", height=60, width=80, mpp=(2.0, 3.0))
-MOVING = Frame("moving", height=60, width=80, mpp=(2.0, 3.0))
+FIXED = Space("fixed", height=60, width=80, mpp=(2.0, 3.0)).frame
+MOVING = Space("moving", height=60, width=80, mpp=(2.0, 3.0)).frame
 
 
 def affine(*rows: tuple[float, float, float]) -> Affine:
-    return Affine(np.array([*rows, (0, 0, 1)], float), FIXED, MOVING)
+    return Affine(np.array([*rows, (0, 0, 1)], float), FIXED.space, MOVING.space)
 
 
 def wave(height_um: float, to: Frame = MOVING) -> DisplacementField:
-    """x moves by height_um · sin(2π x / 80 µm): the area factor is 1 + height_um · 2π / 80 · cos(2π x / 80 µm)."""
+    """X moves by height_um · sin(2π x / 80 µm): the area factor is 1 + height_um · 2π / 80 · cos(2π
+    x / 80 µm).
+    """
     x = FIXED.centres_um()[:, 0].reshape(FIXED.height, FIXED.width)
     u = np.stack([height_um * np.sin(2 * np.pi * x / 80), np.zeros_like(x)])
-    return DisplacementField(u.astype(np.float32), FIXED, FIXED, to)
+    return DisplacementField(u.astype(np.float32), FIXED, FIXED.space, to.space)
 
 
 def test_an_affine_map_has_its_determinant_everywhere() -> None:
@@ -59,7 +61,7 @@ def test_area_factors_are_those_of_simpleitk() -> None:
     field = SimpleITK.GetImageFromArray(np.moveaxis(u, 0, -1).astype(np.float64), isVector=True)
     field.SetSpacing(FIXED.mpp)
     expected = SimpleITK.GetArrayFromImage(SimpleITK.DisplacementFieldJacobianDeterminant(field))
-    got = area_factors(DisplacementField(u, FIXED, FIXED, MOVING), FIXED)
+    got = area_factors(DisplacementField(u, FIXED, FIXED.space, MOVING.space), FIXED)
     np.testing.assert_allclose(got[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-5)
 
 
@@ -82,7 +84,7 @@ def test_a_transform_and_its_inverse_are_consistent() -> None:
 
 def test_inconsistency_is_a_distance_in_the_first_space() -> None:
     there = affine((2, 0, 10), (0, 2, 0))
-    back = Affine(np.array([[0.5, 0, -5 + 3], [0, 0.5, 4], [0, 0, 1.0]]), MOVING, FIXED)
+    back = Affine(np.array([[0.5, 0, -5 + 3], [0, 0.5, 4], [0, 0, 1.0]]), MOVING.space, FIXED.space)
     errors = inverse_consistency(there, back, FIXED)
     assert [errors.median, errors.mean, errors.p90, errors.max] == pytest.approx([5] * 4)
 

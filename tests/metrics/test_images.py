@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import pearsonr
-from skimage.metrics import normalized_mutual_information, peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import (
+    normalized_mutual_information,
+    peak_signal_noise_ratio,
+    structural_similarity,
+)
 
 from stainbridge.errors import InputError
 from stainbridge.metrics.images import score_images
@@ -41,7 +45,9 @@ def test_they_are_the_libraries_numbers(kind: Any) -> None:
     ssim = {"data_range": span, "channel_axis": 0}
     gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     assert (scores.pixels, scores.span) == (60 * 70, span)
-    assert scores.ncc == pytest.approx(pearsonr(a.mean(0).ravel(), b.mean(0).ravel()).statistic, rel=1e-5)
+    assert scores.ncc == pytest.approx(
+        pearsonr(a.mean(0).ravel(), b.mean(0).ravel()).statistic, rel=1e-5
+    )
     assert scores.nmi == pytest.approx(normalized_mutual_information(a.mean(0), b.mean(0)))
     assert scores.ssim_uniform7 == pytest.approx(structural_similarity(a, b, **ssim))
     assert scores.ssim_gaussian11 == pytest.approx(structural_similarity(a, b, **ssim, **gaussian))
@@ -60,7 +66,12 @@ def test_local_ncc_is_the_mean_of_correlations_of_windows() -> None:
 
 def test_equal_pictures_are_as_like_as_can_be() -> None:
     scores = score_images(A, A)
-    assert [scores.ncc, scores.nmi / 2, scores.ssim_uniform7, scores.ssim_gaussian11] == pytest.approx([1] * 4)
+    assert [
+        scores.ncc,
+        scores.nmi / 2,
+        scores.ssim_uniform7,
+        scores.ssim_gaussian11,
+    ] == pytest.approx([1] * 4)
     assert scores.local_ncc == pytest.approx(1, abs=0.01)
     assert (scores.psnr_db, scores.rmse) == (float("inf"), 0)
 
@@ -111,7 +122,9 @@ def test_floating_pixels_need_their_span() -> None:
         (np.full((1, 20, 20), np.nan), np.ones((1, 20, 20)), None, "not finite"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(a: Array, b: Array, mask: Array | None, message: str) -> None:
+def test_what_cannot_be_compared_is_refused(
+    a: Array, b: Array, mask: Array | None, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         score_images(a, b, mask)
 

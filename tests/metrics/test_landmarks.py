@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import Affine
 from stainbridge.metrics.landmarks import (
@@ -24,21 +24,25 @@ from stainbridge.metrics.landmarks import (
     target_registration_errors,
 )
 
-FIXED = Frame("fixed", height=300, width=400, mpp=(0.5, 0.5))
-MOVING = Frame("moving", height=300, width=400, mpp=(0.25, 0.25))
+FIXED = Space("fixed", height=300, width=400, mpp=(0.5, 0.5)).frame
+MOVING = Space("moving", height=300, width=400, mpp=(0.25, 0.25)).frame
 
 
 def landmarks(points_px: list[tuple[float, float]], frame: Frame) -> Landmarks:
-    return Landmarks(np.array(points_px, float).reshape(-1, 2), tuple(map(str, range(len(points_px)))), frame)
+    return Landmarks(
+        np.array(points_px, float).reshape(-1, 2), tuple(map(str, range(len(points_px)))), frame
+    )
 
 
 def shift_um(dx: float, dy: float) -> Affine:
-    return Affine(np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1.0]]), FIXED, MOVING)
+    return Affine(np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1.0]]), FIXED.space, MOVING.space)
 
 
 def test_errors_are_reported_in_all_three_units_of_the_fixed_slide() -> None:
     fixed = landmarks([(0, 0), (100, 100)], FIXED)
-    moving = landmarks([(0, 0), (200, 200)], MOVING)  # the same physical places at half the pixel size
+    moving = landmarks(
+        [(0, 0), (200, 200)], MOVING
+    )  # the same physical places at half the pixel size
     scores = score_landmarks(shift_um(3, 4), fixed, moving)
     assert scores.n == 2
     assert scores.before.tre_um.max == 0
@@ -66,7 +70,8 @@ def test_robustness_counts_only_landmarks_that_improved() -> None:
 def test_spread_is_ordered(errors: list[float]) -> None:
     got = spread(np.array(errors))
     assert 0 <= got.median <= got.p90 <= got.max
-    assert min(errors) <= got.mean * (1 + 1e-12) and got.mean <= got.max * (1 + 1e-12)
+    assert min(errors) <= got.mean * (1 + 1e-12)
+    assert got.mean <= got.max * (1 + 1e-12)
 
 
 def test_landmarks_that_do_not_correspond_are_refused() -> None:
@@ -79,7 +84,8 @@ def test_no_landmarks_are_refused() -> None:
         score_landmarks(shift_um(0, 0), landmarks([], FIXED), landmarks([], MOVING))
 
 
-# The hand-worked case: three cases of three landmarks; the second method has no result for the second case.
+# The hand-worked case: three cases of three landmarks; the second method has no result for the
+# second case.
 BEFORE = (np.array([0.03, 0.05, 0.1]), np.array([0.2, 0.2, 0.5]), np.array([0.01, 0.02, 0.03]))
 GOOD = (np.array([0.01, 0.02, 0.2]), np.array([0.1, 0.3, 0.2]), np.array([0.01, 0.01, 0.04]))
 GAPS = (np.array([0.005, 0.01, 0.02]), None, np.array([0.01, 0.01, 0.01]))
@@ -115,8 +121,11 @@ def test_a_missing_result_cannot_be_robust() -> None:
 
 
 def test_ranks_share_ties_and_a_missing_result_ranks_as_unregistered() -> None:
-    ranks = average_ranks({"good": cases(GOOD), "gaps": cases(GAPS), "none": cases((None, None, None))})
-    # medians: case 1 .02 .01 .05 -> 2 1 3; case 2 .2 .2 .2 -> all tied; case 3 .01 .01 .02 -> 1.5 1.5 3
+    ranks = average_ranks(
+        {"good": cases(GOOD), "gaps": cases(GAPS), "none": cases((None, None, None))}
+    )
+    # medians: case 1 .02 .01 .05 -> 2 1 3; case 2 .2 .2 .2 -> all tied; case 3 .01 .01 .02 -> 1.5
+    # 1.5 3
     assert ranks == {
         "good": pytest.approx((2 + 2 + 1.5) / 3),
         "gaps": pytest.approx((1 + 2 + 1.5) / 3),
@@ -132,7 +141,11 @@ def test_methods_are_ranked_on_the_same_cases() -> None:
 def test_acrobat_takes_the_90th_percentile_of_each_image() -> None:
     errors = [np.arange(11.0), np.full(4, 30.0), np.array([2.0])]
     scores = acrobat_scores([spread(some) for some in errors])
-    assert (scores.images, scores.median_p90_um, scores.mean_p90_um) == (3, 9, pytest.approx(41 / 3))
+    assert (scores.images, scores.median_p90_um, scores.mean_p90_um) == (
+        3,
+        9,
+        pytest.approx(41 / 3),
+    )
 
 
 @pytest.mark.parametrize("summary", [anhir_scores, acrobat_scores])

@@ -13,13 +13,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
-from stainbridge.register.result import Registration
-from stainbridge.register.store import save
+from stainbridge.registration.result import Registration
+from stainbridge.registration.store import save
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "metrics.md").read_text("utf-8"), re.S | re.M)
+BLOCKS = re.findall(
+    r"^```python\n(.*?)^```", (ROOT / "docs" / "metrics.md").read_text("utf-8"), re.S | re.M
+)
 
 
 class Means(nn.Module):
@@ -40,8 +42,8 @@ def write_files(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.script(Means()).save(folder / "inception-2015-12-05.pt")
-    fixed, moving = Frame("a", 24, 24), Frame("b", 24, 24)
-    turn = Affine(np.array([[0.0, -1, 24], [1, 0, 0], [0, 0, 1]]), fixed, moving)
+    fixed, moving = Space("a", 24, 24).frame, Space("b", 24, 24).frame
+    turn = Affine(np.array([[0.0, -1, 24], [1, 0, 0], [0, 0, 1]]), fixed.space, moving.space)
     save(Registration(fixed, moving, "ok", "", (), 1.0, 0.001, 0, {}, turn), folder / "result")
 
 

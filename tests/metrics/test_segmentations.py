@@ -48,7 +48,10 @@ def test_distances_are_those_between_all_outline_pixels() -> None:
 
 
 def test_overlap_and_hausdorff_are_simpleitks() -> None:
-    overlap, distance = SimpleITK.LabelOverlapMeasuresImageFilter(), SimpleITK.HausdorffDistanceImageFilter()
+    overlap, distance = (
+        SimpleITK.LabelOverlapMeasuresImageFilter(),
+        SimpleITK.HausdorffDistanceImageFilter(),
+    )
     overlap.Execute(itk(ROUND), itk(BITTEN))
     distance.Execute(*(SimpleITK.LabelContour(itk(mask)) for mask in (ROUND, BITTEN)))
     scores = score_masks(ROUND, BITTEN, SPACING)

@@ -36,8 +36,12 @@ def test_known_amounts_are_found_again() -> None:
 
 def test_three_stains_are_those_of_scikit_image() -> None:
     rgb = np.random.default_rng(1).integers(20, 255, (3, 12, 14), np.uint8)
-    directions = np.array([np.array(stain) / np.linalg.norm(stain) for stain in (HAEMATOXYLIN, EOSIN, DAB)])
-    theirs = separate_stains(np.moveaxis(rgb / 255, 0, -1), np.linalg.inv(directions)) * 6  # in units of log10 1e-6
+    directions = np.array(
+        [np.array(stain) / np.linalg.norm(stain) for stain in (HAEMATOXYLIN, EOSIN, DAB)]
+    )
+    theirs = (
+        separate_stains(np.moveaxis(rgb / 255, 0, -1), np.linalg.inv(directions)) * 6
+    )  # in units of log10 1e-6
     ours = np.clip(stain_densities(rgb, HAEMATOXYLIN, EOSIN, DAB), 0, None)
     np.testing.assert_allclose(np.moveaxis(ours, 0, -1), theirs, atol=1e-5)
 
@@ -48,7 +52,9 @@ def test_the_agreement_of_two_pictures_is_that_of_their_dab() -> None:
     assert scores.positive_share_a == scores.positive_share_b == 19 / 50
     assert scores.positive_dice == pytest.approx(14 / 19)
     assert scores.mean_density_a == pytest.approx(BROWN.mean(), abs=0.005)
-    assert scores.density_correlation == pytest.approx(np.corrcoef(BROWN.ravel(), shifted.ravel())[0, 1], abs=0.01)
+    assert scores.density_correlation == pytest.approx(
+        np.corrcoef(BROWN.ravel(), shifted.ravel())[0, 1], abs=0.01
+    )
 
 
 def test_only_the_masked_part_counts() -> None:
@@ -82,6 +88,8 @@ RGB = np.zeros((3, 20, 20), np.uint8)
         (RGB.astype(np.uint16), RGB.astype(np.uint16), None, "8-bit RGB"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(a: Array, b: Array, mask: Array | None, message: str) -> None:
+def test_what_cannot_be_compared_is_refused(
+    a: Array, b: Array, mask: Array | None, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         score_dab(a, b, mask)

@@ -18,7 +18,9 @@ TINY: dict[str, DeformableNetConfig] = {
     "fcn": FCNConfig(widths=(4, 6, 8)),
     "dirnet": DirNetConfig(width=4, poolings=3),
     "unet-svf": UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,), squarings=4),
-    "unet-svf, correlating": UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,), squarings=4, correlation=2),
+    "unet-svf, correlating": UNetSVFConfig(
+        down=(4, 6, 8), up=(8, 6), last=(4,), squarings=4, correlation=2
+    ),
 }
 
 

@@ -23,7 +23,9 @@ def test_the_paper_has_slightly_over_thirty_million_parameters() -> None:
     with torch.device("meta"):
         count = parameters(AffineNet(AffineNetConfig.preset("paper")))
         small = parameters(AffineNet(AffineNetConfig.preset("small")))
-        reference = parameters(AffineNet(AffineNetConfig(widths=(32, 64, 128, 256), features=256, groups=8)))
+        reference = parameters(
+            AffineNet(AffineNetConfig(widths=(32, 64, 128, 256), features=256, groups=8))
+        )
     assert abs(count / 30e6 - 1) < 0.05
     assert 0.3e6 < small < 0.4e6
     assert abs(reference / 5.9e6 - 1) < 0.05
@@ -31,7 +33,9 @@ def test_the_paper_has_slightly_over_thirty_million_parameters() -> None:
 
 def test_the_paper_normalises_in_groups_and_combines_patches_in_three_dimensions() -> None:
     with torch.device("meta"):
-        kinds = {type(module).__name__ for module in AffineNet(AffineNetConfig.preset("paper")).modules()}
+        kinds = {
+            type(module).__name__ for module in AffineNet(AffineNetConfig.preset("paper")).modules()
+        }
     assert {"GroupNorm", "Conv3d", "PReLU"} <= kinds
     assert not {kind for kind in kinds if kind.startswith("BatchNorm")}
 
@@ -41,9 +45,13 @@ def test_what_is_fitted_to_matches_is_in_the_matrices_units(size: tuple[int, int
     torch.manual_seed(0)
     network = AffineNet(replace(TINY, correlation=3)).eval()
     picture = smooth_pictures(*size)[0]
-    # what windows say is put in its place: everything is two pixels of half the resolution to the right
+    # what windows say is put in its place: everything is two pixels of half the resolution to the
+    # right
     told = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
-    with mock.patch("stainbridge.nn.window_matches.matches", lambda like, *_: told.expand(1, 2, *like.shape[-2:])):
+    with mock.patch(
+        "stainbridge.nn.window_matches.matches",
+        lambda like, *_: told.expand(1, 2, *like.shape[-2:]),
+    ):
         found = network(picture, picture)[0]
     shift_px = 4.0
     expected = torch.tensor([[1, 0, shift_px / (max(size) / 2)], [0, 1, 0]])
@@ -73,13 +81,17 @@ def test_one_fixed_picture_does_for_all() -> None:
     network = AffineNet(replace(TINY, correlation=3)).eval()
     torch.nn.init.normal_(network.regress[-1].weight)  # type: ignore[arg-type]
     fixed, moving = torch.rand(1, 1, 70, 50), torch.rand(3, 1, 70, 50)
-    assert torch.allclose(network(fixed, moving), network(fixed.expand(3, -1, -1, -1), moving), atol=1e-4)
+    assert torch.allclose(
+        network(fixed, moving), network(fixed.expand(3, -1, -1, -1), moving), atol=1e-4
+    )
 
 
 def test_gradients_reach_every_parameter() -> None:
     network = AffineNet(TINY)
     network(torch.rand(1, 1, 64, 96), torch.rand(1, 1, 64, 96)).square().sum().backward()
-    unreached = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    unreached = [
+        name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()
+    ]
     assert unreached == []
 
 
@@ -114,7 +126,9 @@ def test_pictures_of_two_sizes_are_refused() -> None:
         AffineNet(TINY)(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 40))
 
 
-@pytest.mark.parametrize("wrong", [{"patch_px": 0}, {"groups": 5}, {"widths": ()}, {"correlation": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"patch_px": 0}, {"groups": 5}, {"widths": ()}, {"correlation": -1}]
+)
 def test_impossible_networks_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         AffineNetConfig(**wrong)  # type: ignore[arg-type]

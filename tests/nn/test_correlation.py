@@ -11,11 +11,18 @@ from stainbridge.nn.correlation import affine_fit, matches, smoothed, window_cor
 
 def test_windows_correlate_as_numpy_says_and_best_where_they_went() -> None:
     here = torch.rand(2, 1, 20, 24, generator=torch.Generator().manual_seed(0))
-    there = 0.3 + 0.5 * torch.roll(here, (2, -1), (2, 3))  # another contrast, two down, one to the left
+    there = 0.3 + 0.5 * torch.roll(
+        here, (2, -1), (2, 3)
+    )  # another contrast, two down, one to the left
     found = window_correlations(here, there, 2, 3)
     assert found.shape == (2, 25, 20, 24)
-    windows = [picture[1, 0, 7:14, 9:16].numpy().ravel() for picture in (here, torch.roll(there, (-1, -2), (2, 3)))]
-    assert abs(float(found[1, (1 + 2) * 5 + (2 + 2), 10, 12]) - np.corrcoef(*windows)[0, 1]) < 0.03  # the noise floor
+    windows = [
+        picture[1, 0, 7:14, 9:16].numpy().ravel()
+        for picture in (here, torch.roll(there, (-1, -2), (2, 3)))
+    ]
+    assert (
+        abs(float(found[1, (1 + 2) * 5 + (2 + 2), 10, 12]) - np.corrcoef(*windows)[0, 1]) < 0.03
+    )  # the noise floor
     assert (found[:, :, 6:14, 6:18].argmax(1) == (2 + 2) * 5 + (-1 + 2)).all()
     assert window_correlations(torch.ones(1, 1, 9, 9), here[:1, :, :9, :9], 2, 3).abs().max() < 1e-3
 

@@ -30,13 +30,17 @@ def test_any_size_and_the_identity_untrained(network: DeformableNet, size: tuple
     assert found.final.shape == (2, 2, *size)
     assert all(term.displacement.shape == (2, 2, *size) for term in found.terms)
     correlating = isinstance(network, UNetSVF | MultiscaleFCN) and network.config.correlation
-    assert found.final.abs().max() < (8.1 if correlating else 0.05)  # windows: a pixel at a quarter, two at half
+    assert found.final.abs().max() < (
+        8.1 if correlating else 0.05
+    )  # windows: a pixel at a quarter, two at half
 
 
 def test_gradients_reach_every_parameter(network: DeformableNet) -> None:
     found = network(torch.rand(2, 1, 64, 64), torch.rand(2, 1, 64, 64))
     sum(term.displacement.square().mean() for term in found.terms).backward()  # type: ignore[union-attr]
-    unreached = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    unreached = [
+        name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()
+    ]
     assert unreached == []
 
 
@@ -51,7 +55,9 @@ def test_a_picture_shifted_by_the_period_has_its_field_shifted(name: str) -> Non
     middle = slice(11 * step, 13 * step)
     assert whole.abs().max() > 1
     assert torch.allclose(
-        whole[..., 12 * step : 14 * step, 12 * step : 14 * step], part[..., middle, middle], atol=2e-2
+        whole[..., 12 * step : 14 * step, 12 * step : 14 * step],
+        part[..., middle, middle],
+        atol=2e-2,
     )
 
 
@@ -81,7 +87,10 @@ def test_three_joint_models_with_the_papers_weights() -> None:
     assert [term.similarity for term in found.terms] == [0.9, 0.6, 0.3, 0.05, 0.05]
     assert [term.regularity for term in found.terms] == [0.9, 0.6, 0.3, 0, 0]
     assert found.final is found.terms[-1].displacement
-    assert all(len(model.regressor.regress) == 3 for model in (network.first, network.second, network.third))
+    assert all(
+        len(model.regressor.regress) == 3
+        for model in (network.first, network.second, network.third)
+    )
 
 
 def test_the_velocity_has_half_the_resolution_and_its_flow_does_not_fold() -> None:

@@ -9,7 +9,10 @@ from torch import nn
 from stainbridge.errors import InputError
 from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
 from stainbridge.nn.generators import GeneratorConfig, generator
-from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminator, MultiscaleDiscriminatorConfig
+from stainbridge.nn.multiscale_discriminator import (
+    MultiscaleDiscriminator,
+    MultiscaleDiscriminatorConfig,
+)
 from stainbridge.nn.patchgan import PatchGAN, PatchGANConfig
 from stainbridge.nn.resnet_generator import ResNetConfig, ResNetGenerator
 from stainbridge.nn.unet_generator import UNetConfig
@@ -19,8 +22,12 @@ TINY: dict[str, GeneratorConfig] = {
     "resnet-batch": ResNetConfig(width=4, blocks=2, norm="batch", dropout=0.5),
     "unet": UNetConfig(width=4, halvings=5),
     "unet-instance": UNetConfig(width=4, halvings=3, norm="instance"),
-    "coarse-to-fine": CoarseToFineConfig(coarse=ResNetConfig(width=8, blocks=1, halvings=2), enhancers=2, blocks=1),
-    "coarse-alone": CoarseToFineConfig(coarse=ResNetConfig(width=4, blocks=1, halvings=2), enhancers=0),
+    "coarse-to-fine": CoarseToFineConfig(
+        coarse=ResNetConfig(width=8, blocks=1, halvings=2), enhancers=2, blocks=1
+    ),
+    "coarse-alone": CoarseToFineConfig(
+        coarse=ResNetConfig(width=4, blocks=1, halvings=2), enhancers=0
+    ),
 }
 
 
@@ -40,9 +47,13 @@ def millions(network: nn.Module) -> float:
         (CoarseToFineConfig.preset("small"), 1.4),
     ],
 )
-def test_generators_have_as_many_parameters_as_published(config: GeneratorConfig, expected: float) -> None:
+def test_generators_have_as_many_parameters_as_published(
+    config: GeneratorConfig, expected: float
+) -> None:
     with torch.device("meta"):
-        assert millions(generator(config)) == pytest.approx(expected, rel=0.03 if expected < 10 else 0.001)
+        assert millions(generator(config)) == pytest.approx(
+            expected, rel=0.03 if expected < 10 else 0.001
+        )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +64,9 @@ def test_generators_have_as_many_parameters_as_published(config: GeneratorConfig
         (PatchGANConfig.preset("small"), 0.1751),
     ],
 )
-def test_discriminators_have_as_many_parameters_as_published(config: PatchGANConfig, expected: float) -> None:
+def test_discriminators_have_as_many_parameters_as_published(
+    config: PatchGANConfig, expected: float
+) -> None:
     with torch.device("meta"):
         assert millions(PatchGAN(config)) == pytest.approx(expected, rel=0.001)
         three = MultiscaleDiscriminator(MultiscaleDiscriminatorConfig(patch=config))
@@ -84,15 +97,24 @@ def test_channels_may_differ(name: str) -> None:
 @pytest.mark.parametrize("name", list(TINY))
 def test_weights_begin_small(name: str) -> None:
     torch.manual_seed(0)
-    drawn = [m for m in generator(TINY[name]).modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    drawn = [
+        m for m in generator(TINY[name]).modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)
+    ]
     weights = torch.cat([layer.weight.detach().flatten() for layer in drawn])
     assert float(weights.std()) == pytest.approx(0.02, rel=0.05)
     assert all(layer.bias is None or not layer.bias.any() for layer in drawn)
 
 
 def test_normalisation_is_the_papers() -> None:
-    kinds = {name: {type(m).__name__ for m in generator(config).modules()} for name, config in TINY.items()}
-    for name, other in (("resnet", "BatchNorm2d"), ("unet", "InstanceNorm"), ("coarse-to-fine", "BatchNorm2d")):
+    kinds = {
+        name: {type(m).__name__ for m in generator(config).modules()}
+        for name, config in TINY.items()
+    }
+    for name, other in (
+        ("resnet", "BatchNorm2d"),
+        ("unet", "InstanceNorm"),
+        ("coarse-to-fine", "BatchNorm2d"),
+    ):
         assert other not in kinds[name]
     assert "InstanceNorm" in kinds["resnet"] & kinds["coarse-to-fine"]
     assert "BatchNorm2d" in kinds["unet"]
@@ -137,8 +159,12 @@ def test_features_for_contrast_come_from_the_picture_down() -> None:
 def test_an_enhancer_adds_what_the_coarse_generator_cannot_see() -> None:
     torch.manual_seed(0)
     network = generator(TINY["coarse-to-fine"])
-    checks = (torch.arange(32)[:, None] + torch.arange(32)[None]) % 2 * 0.5  # every 3 x 3 mean is nearly alike
-    assert (network(checks.expand(1, 3, 32, 32)) - network(torch.full((1, 3, 32, 32), 0.25))).abs().max() > 1e-4
+    checks = (
+        (torch.arange(32)[:, None] + torch.arange(32)[None]) % 2 * 0.5
+    )  # every 3 x 3 mean is nearly alike
+    assert (
+        network(checks.expand(1, 3, 32, 32)) - network(torch.full((1, 3, 32, 32), 0.25))
+    ).abs().max() > 1e-4
 
 
 def test_a_patch_is_seventy_pixels() -> None:
@@ -157,7 +183,9 @@ def test_a_patch_is_seventy_pixels() -> None:
 
 def test_discriminators_show_their_features_and_score_last() -> None:
     torch.manual_seed(0)
-    config = MultiscaleDiscriminatorConfig(scales=2, patch=PatchGANConfig(width=4, channels=6, padding=2))
+    config = MultiscaleDiscriminatorConfig(
+        scales=2, patch=PatchGANConfig(width=4, channels=6, padding=2)
+    )
     network, pictures = MultiscaleDiscriminator(config), torch.rand(1, 6, 64, 64)
     fine, coarse = network.features(pictures)
     assert [x.shape[1] for x in fine] == [x.shape[1] for x in coarse] == [4, 8, 16, 32, 1]

@@ -23,11 +23,17 @@ def test_it_is_torchs_in_either_layout_and_keeps_the_layout(count: int) -> None:
 def test_gradients_are_torchs_and_evaluation_changes_nothing() -> None:
     weights = torch.randn(2, 4, 6, 5, generator=torch.Generator().manual_seed(1))
     gradients = []
-    for layer, layout in ((nn.InstanceNorm2d(4), torch.contiguous_format), (InstanceNorm(4), torch.channels_last)):
-        x = torch.randn(2, 4, 6, 5, generator=torch.Generator().manual_seed(0)).to(memory_format=layout)
+    for layer, layout in (
+        (nn.InstanceNorm2d(4), torch.contiguous_format),
+        (InstanceNorm(4), torch.channels_last),
+    ):
+        x = torch.randn(2, 4, 6, 5, generator=torch.Generator().manual_seed(0)).to(
+            memory_format=layout
+        )
         (layer.eval()(x.requires_grad_()) * weights).sum().backward()
         gradients.append(x.grad)
-    assert gradients[0] is not None and gradients[1] is not None
+    assert gradients[0] is not None
+    assert gradients[1] is not None
     assert torch.allclose(gradients[0], gradients[1], atol=1e-5)
 
 

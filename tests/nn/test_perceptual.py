@@ -15,7 +15,15 @@ from stainbridge.nn.patch_projection import PatchProjection
 from stainbridge.nn.perceptual import MEAN, SEEDED, STD, VGG16, PerceptualConfig, PerceptualNet
 
 #: Where torchvision's convolutions stand, and their channels.
-PUBLISHED = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)}
+PUBLISHED = {
+    0: (3, 64),
+    2: (64, 64),
+    5: (64, 128),
+    7: (128, 128),
+    10: (128, 256),
+    12: (256, 256),
+    14: (256, 256),
+}
 
 
 @pytest.fixture
@@ -24,7 +32,9 @@ def weights(tmp_path: Path) -> Path:
     generator = torch.Generator().manual_seed(0)
     tensors = {"classifier.0.weight": torch.zeros(1)}
     for number, (before, after) in PUBLISHED.items():
-        tensors[f"features.{number}.weight"] = torch.randn(after, before, 3, 3, generator=generator) / 20
+        tensors[f"features.{number}.weight"] = (
+            torch.randn(after, before, 3, 3, generator=generator) / 20
+        )
         tensors[f"features.{number}.bias"] = torch.randn(after, generator=generator) / 20
     save_file(tensors, tmp_path / "vgg16.safetensors")
     return tmp_path / "vgg16.safetensors"
@@ -48,7 +58,10 @@ def test_weights_from_a_file_are_used_on_pictures_normalised_as_imagenet(weights
     tensors = load_file(weights)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     wanted = nn.functional.conv2d(
-        ((pictures + 1) / 2 - mean) / std, tensors["features.0.weight"], tensors["features.0.bias"], padding=1
+        ((pictures + 1) / 2 - mean) / std,
+        tensors["features.0.weight"],
+        tensors["features.0.bias"],
+        padding=1,
     ).relu()
     assert torch.allclose(first, wanted, atol=1e-5)
     assert last.shape == (1, 256, 4, 4)
@@ -59,7 +72,10 @@ def test_the_stand_in_is_named_seeded_and_leaves_torchs_random_state_alone() -> 
     config = PerceptualConfig(width=4, layers=(1, 3))
     one = PerceptualNet(config)
     torch.manual_seed(4)
-    two, other = PerceptualNet(config), PerceptualNet(PerceptualConfig(width=4, layers=(1, 3), seed=1))
+    two, other = (
+        PerceptualNet(config),
+        PerceptualNet(PerceptualConfig(width=4, layers=(1, 3), seed=1)),
+    )
     pictures = 2 * torch.rand(1, 3, 16, 16) - 1
     assert one.name == SEEDED != VGG16
     assert torch.equal(one(pictures)[1], two(pictures)[1])
@@ -68,11 +84,14 @@ def test_the_stand_in_is_named_seeded_and_leaves_torchs_random_state_alone() -> 
 
 def test_features_keep_their_scale_and_are_frozen() -> None:
     network = PerceptualNet(PerceptualConfig(width=8, layers=(0, 12)))
-    pictures = (2 * torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) - 1).requires_grad_()
+    pictures = (
+        2 * torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) - 1
+    ).requires_grad_()
     first, last = network(pictures)
     assert 0.1 < float(last.detach().std() / first.detach().std()) < 10
     last.sum().backward()
-    assert pictures.grad is not None and pictures.grad.any()
+    assert pictures.grad is not None
+    assert pictures.grad.any()
     assert all(p.grad is None and not p.requires_grad for p in network.parameters())
 
 
@@ -91,7 +110,8 @@ def test_files_that_are_not_vgg16_are_refused(tmp_path: Path, weights: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"layers": ()}, {"layers": (13,)}, {"width": 0}, {"weights": "vgg16.safetensors", "width": 8}]
+    "wrong",
+    [{"layers": ()}, {"layers": (13,)}, {"width": 0}, {"weights": "vgg16.safetensors", "width": 8}],
 )
 def test_impossible_choices_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):
@@ -104,7 +124,8 @@ def test_a_place_becomes_a_unit_vector_that_depends_on_it_alone() -> None:
     features = [torch.rand(2, 3, 6, 7), torch.rand(2, 5, 3, 4)]
     places = [torch.tensor([8, 0]), torch.tensor([2])]
     fine, coarse = network(features, places)
-    assert fine.shape == (2, 2, 8) and coarse.shape == (2, 1, 8)
+    assert fine.shape == (2, 2, 8)
+    assert coarse.shape == (2, 1, 8)
     assert torch.allclose(fine.norm(dim=-1), torch.ones(2, 2))
     features[0][:, :, 1, 1] = 0  # place 8 of 7 columns
     changed, _ = network(features, places)

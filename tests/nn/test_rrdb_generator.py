@@ -52,7 +52,9 @@ def test_one_score_a_picture_of_one_size() -> None:
     judge = VGGDiscriminator(VGGDiscriminatorConfig(width=4, halvings=2))
     assert judge.config.side_px == 16
     assert judge(torch.zeros(3, 3, 16, 16)).shape == (3, 1)
-    with pytest.raises(InputError, match=r"cannot judge; expected \(3, 16, 16\); got \(3, 32, 32\)"):
+    with pytest.raises(
+        InputError, match=r"cannot judge; expected \(3, 16, 16\); got \(3, 32, 32\)"
+    ):
         judge(torch.zeros(3, 3, 32, 32))
 
 

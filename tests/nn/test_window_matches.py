@@ -21,7 +21,9 @@ def test_windows_that_are_found_again_are_trusted_and_those_that_are_not_are_not
     with torch.no_grad():
         found = windows(*pictures())
     assert found.told.shape == (1, windows.told, 64, 96)
-    assert torch.allclose(found.displacement[..., 20:44, 64:84].mean((2, 3)), torch.tensor([[1.0, 0.0]]), atol=0.02)
+    assert torch.allclose(
+        found.displacement[..., 20:44, 64:84].mean((2, 3)), torch.tensor([[1.0, 0.0]]), atol=0.02
+    )
     assert found.trust[..., 64:84].min() > 4 * found.trust[..., 12:32].max()
 
 
@@ -30,9 +32,15 @@ def test_neighbours_agree_on_what_the_trusted_say() -> None:
     with torch.no_grad():
         windows = WindowMatches(3, summary=8)
         found = windows(*pictures())
-    border = (..., slice(20, 44), slice(44, 48))  # windows half in noise: only their neighbours know
+    border = (
+        ...,
+        slice(20, 44),
+        slice(44, 48),
+    )  # windows half in noise: only their neighbours know
     wrong = (found.displacement - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean()
-    assert (windows.agreed(found) - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean() < 0.5 * wrong
+    assert (windows.agreed(found) - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[
+        border
+    ].mean() < 0.5 * wrong
 
 
 def test_taps_that_are_added_are_the_convolution() -> None:

@@ -1,4 +1,6 @@
-"""A generated pair: deterministic, readable in parts, with a truth that is exact and that the pictures obey."""
+"""A generated pair: deterministic, readable in parts, with a truth that is exact and that the
+pictures obey.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,14 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
+from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pair import PairConfig, PhantomPair, generate_pair
-from stainbridge.phantom.slide import PhantomSlide
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 
-SMALL = PairConfig(seed=5, size_px=512, mpp=4.0, moving_stain="Ki67", tear=True, damage=False, artefacts=False)
+SMALL = PairConfig(
+    seed=5, size_px=512, mpp=4.0, moving_stain="Ki67", tear=True, damage=False, artefacts=False
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +49,13 @@ def tissue(rgb: npt.NDArray[np.uint8], glass: tuple[float, ...]) -> npt.NDArray[
 def test_slides_and_truth_at_once_are_those_read_one_after_the_other(pair: PhantomPair) -> None:
     fixed, moving, truth = pair.read_with_truth(128)
     one, other = pair.read()
-    assert (fixed.pixels == one.pixels).all() and (moving.pixels == other.pixels).all()
+    assert (fixed.pixels == one.pixels).all()
+    assert (moving.pixels == other.pixels).all()
     grid, back = pair.fixed.frame.fit(128), pair.moving.frame.fit(128)
     assert (truth.forward.displacement == pair.truth.to_field(grid).displacement).all()
     assert (truth.inverse.displacement == pair.truth.inverse().to_field(back).displacement).all()
-    assert (truth.valid == pair.valid_mask(grid)).all() and truth.valid.any()
+    assert (truth.valid == pair.valid_mask(grid)).all()
+    assert truth.valid.any()
 
 
 def test_the_same_seed_gives_the_same_pixels_and_landmarks(pair: PhantomPair) -> None:
@@ -81,7 +87,9 @@ def test_sections_are_slides(pair: PhantomPair) -> None:
 
 def test_outside_the_slide_is_white_and_not_valid(pair: PhantomPair) -> None:
     image = pair.moving.read(pair.moving.frame.crop(-10, -6, 30, 20))
-    assert not image.valid[:6].any() and not image.valid[:, :10].any() and image.valid[6:, 10:].all()
+    assert not image.valid[:6].any()
+    assert not image.valid[:, :10].any()
+    assert image.valid[6:, 10:].all()
     assert (image.pixels[:, ~image.valid] == 255).all()
 
 
@@ -108,7 +116,9 @@ def test_the_truth_has_no_folds_where_it_is_valid(pair: PhantomPair) -> None:
 def test_landmarks_correspond_by_the_truth_and_lie_in_the_tissue(pair: PhantomPair) -> None:
     assert len(pair.fixed_landmarks.points_px) == SMALL.landmarks
     assert pair.fixed_landmarks.labels == pair.moving_landmarks.labels
-    np.testing.assert_allclose(pair.moving_landmarks.points_um, pair.truth(pair.fixed_landmarks.points_um), atol=0.01)
+    np.testing.assert_allclose(
+        pair.moving_landmarks.points_um, pair.truth(pair.fixed_landmarks.points_um), atol=0.01
+    )
     assert pair.valid(pair.fixed_landmarks.points_um).all()
 
 
@@ -118,9 +128,14 @@ def test_the_pictures_obey_the_truth_but_show_other_nuclei(pair: PhantomPair) ->
     ours = tissue(pixels(pair.fixed), pair.fixed.laboratory.glass)
     theirs = tissue(moved, pair.moving.laboratory.glass)
     assert 2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()) > 0.9
-    zoomed = generate_pair(replace(SMALL, moving_stain="HE", rotation_deg=0, flip=False, elastic_um=0, tear=False))
+    zoomed = generate_pair(
+        replace(SMALL, moving_stain="HE", rotation_deg=0, flip=False, elastic_um=0, tear=False)
+    )
     part = zoomed.fixed.frame.at_mpp(1.0).crop(800, 800, 400, 400)
-    first, second = (density(pixels(slide, part)) for slide in (zoomed.fixed, WarpedSlide(zoomed.moving, zoomed.truth)))
+    first, second = (
+        density(pixels(slide, part))
+        for slide in (zoomed.fixed, WarpedSlide(zoomed.moving, zoomed.truth))
+    )
     assert _correlation(*(cv2.GaussianBlur(d, (0, 0), 12) for d in (first, second))) > 0.6
     assert _correlation(*(d - cv2.GaussianBlur(d, (0, 0), 4) for d in (first, second))) < 0.5
 
@@ -131,7 +146,9 @@ def _correlation(first: npt.NDArray[np.floating], second: npt.NDArray[np.floatin
 
 def test_the_tear_is_bare_glass_and_not_valid(pair: PhantomPair) -> None:
     frame = pair.moving.frame
-    gap = (pair.moving.gap_um(frame.centres_um()) < -2 * frame.mpp[0]).reshape(frame.height, frame.width)
+    gap = (pair.moving.gap_um(frame.centres_um()) < -2 * frame.mpp[0]).reshape(
+        frame.height, frame.width
+    )
     assert gap.sum() > 100
     glass = density(pixels(pair.moving))[:8, :8].mean()
     assert np.abs(density(pixels(pair.moving))[gap] - glass).max() < 0.05
@@ -143,20 +160,42 @@ def test_the_tear_is_bare_glass_and_not_valid(pair: PhantomPair) -> None:
 
 def test_settings_are_obeyed() -> None:
     wanted = generate_pair(
-        SMALL, rotation_deg=30.0, flip=True, scale=1.1, elastic_um=0.0, tear=False, difficulty="easy"
+        SMALL,
+        rotation_deg=30.0,
+        flip=True,
+        scale=1.1,
+        elastic_um=0.0,
+        tear=False,
+        difficulty="easy",
     )
-    affine = [member for member in wanted.moving.pull.inverse().members if isinstance(member, Affine)]
+    affine = [
+        member for member in wanted.moving.pull.inverse().members if isinstance(member, Affine)
+    ]
     assert len(affine) == 1
-    assert affine[0].flip and affine[0].scale == pytest.approx(1.1)
+    assert affine[0].flip
+    assert affine[0].scale == pytest.approx(1.1)
     assert affine[0].rotation_deg == pytest.approx(30.0)
 
 
 def test_an_easy_pair_is_whole_and_a_hard_one_has_everything() -> None:
-    easy, hard = (generate_pair(seed=8, size_px=256, mpp=8.0, difficulty=name) for name in ("easy", "hard"))  # type: ignore[arg-type]
-    assert not (easy.moving.deformation.tears or easy.moving.deformation.folds)
-    assert not (easy.moving.holes or easy.moving.pieces or easy.moving.artefacts)
+    easy, hard = (
+        generate_pair(seed=8, size_px=256, mpp=8.0, difficulty=name) for name in ("easy", "hard")
+    )  # type: ignore[arg-type]
+    assert not (easy.moving.deformation.tears)
+    assert not (easy.moving.deformation.folds)
+    assert not (easy.moving.holes)
+    assert not (easy.moving.pieces)
+    assert not (easy.moving.artefacts)
     kinds = {type(artefact).__name__ for artefact in hard.moving.artefacts}
-    assert kinds == {"UnevenLight", "OutOfFocus", "Bubble", "PenMark", "Dust", "ScaleBar", "BlackBorder"}
+    assert kinds == {
+        "UnevenLight",
+        "OutOfFocus",
+        "Bubble",
+        "PenMark",
+        "Dust",
+        "ScaleBar",
+        "BlackBorder",
+    }
     assert hard.moving.deformation.tears
     assert (hard.moving.jpeg_quality or 100) < (easy.moving.jpeg_quality or 0)
 
@@ -171,7 +210,10 @@ def test_damage_and_artefacts_come_when_they_are_wanted(wanted: bool) -> None:
 
 def test_scraps_and_control_tissue_lie_beside_most_damaged_sections() -> None:
     """Not beside all: some find no bare glass."""
-    pairs = [generate_pair(seed=seed, size_px=512, mpp=4.0, damage=True, landmarks=0) for seed in range(8)]
+    pairs = [
+        generate_pair(seed=seed, size_px=512, mpp=4.0, damage=True, landmarks=0)
+        for seed in range(8)
+    ]
     assert sum(bool(pair.moving.pieces) for pair in pairs) >= 6
 
 
@@ -189,7 +231,10 @@ def test_a_faint_immunostain_has_less_dye_and_a_routine_stain_is_never_faint() -
 
 
 def test_any_organ_is_one_by_the_seed() -> None:
-    organs = {generate_pair(seed=n, size_px=64, mpp=16.0, organ="any").fixed.section.tissue.organ for n in range(20)}
+    organs = {
+        generate_pair(seed=n, size_px=64, mpp=16.0, organ="any").fixed.section.tissue.organ
+        for n in range(20)
+    }
     assert len(organs) > 3
 
 

@@ -14,7 +14,9 @@ from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.phantom.block import BlockConfig
 from stainbridge.phantom.patches import PatchConfig, Patches, PatchPair
 
-SAME = BlockConfig(mpp=(2.0, 2.0), stains=("HE",), organs=("gland",), distance_um=0.0, laboratory=0.0)
+SAME = BlockConfig(
+    mpp=(2.0, 2.0), stains=("HE",), organs=("gland",), distance_um=0.0, laboratory=0.0
+)
 CONFIG = PatchConfig(size_px=128, pairs_per_block=4, block=SAME)
 
 
@@ -40,21 +42,29 @@ def test_numbers_and_seeds_give_other_pairs(patches: Patches) -> None:
 def test_a_pair_has_one_shape(patches: Patches) -> None:
     pair = patches[0]
     assert pair.fixed.shape == pair.moving.shape == (3, 128, 128)
-    assert pair.displacement.shape == (2, 128, 128) and pair.displacement.dtype == np.float32
-    assert pair.valid.shape == (128, 128) and pair.valid.dtype == bool
-    assert pair.stains == ("HE", "HE") and pair.mpp == 2.0
+    assert pair.displacement.shape == (2, 128, 128)
+    assert pair.displacement.dtype == np.float32
+    assert pair.valid.shape == (128, 128)
+    assert pair.valid.dtype == bool
+    assert pair.stains == ("HE", "HE")
+    assert pair.mpp == 2.0
 
 
 def warped(pair: PatchPair) -> np.ndarray:
     """The moving patch pulled onto the fixed one, (H, W, 3)."""
     y, x = np.mgrid[0:128, 0:128].astype(np.float32)
     return cv2.remap(
-        np.ascontiguousarray(np.moveaxis(pair.moving, 0, -1)), x + pair.displacement[0], y + pair.displacement[1], 1
+        np.ascontiguousarray(np.moveaxis(pair.moving, 0, -1)),
+        x + pair.displacement[0],
+        y + pair.displacement[1],
+        1,
     )
 
 
 @pytest.mark.parametrize("number", [0, 1, 6, 9])
-def test_the_displacement_brings_the_moving_patch_onto_the_fixed_one(patches: Patches, number: int) -> None:
+def test_the_displacement_brings_the_moving_patch_onto_the_fixed_one(
+    patches: Patches, number: int
+) -> None:
     pair = patches[number]
     before, after = (
         np.abs(np.moveaxis(pair.fixed, 0, -1).astype(float) - picture)[pair.valid].mean()
@@ -74,7 +84,9 @@ def test_displacements_do_not_fold_and_keep_the_patch_where_they_are_valid(numbe
 
 
 def test_stains_are_drawn_from_those_asked_for() -> None:
-    config = PatchConfig(size_px=64, pairs_per_block=1, block=BlockConfig(stains=("random", "Masson")))
+    config = PatchConfig(
+        size_px=64, pairs_per_block=1, block=BlockConfig(stains=("random", "Masson"))
+    )
     stains = {name for number in range(4) for name in Patches(config)[number].stains}
     assert stains == {"random", "Masson"}
 

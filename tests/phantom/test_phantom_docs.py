@@ -13,8 +13,8 @@ import pytest
 
 from stainbridge.cli.main import run
 from stainbridge.phantom.difficulty import SPANS
-from stainbridge.phantom.organs import ORGANS
-from stainbridge.phantom.stains import STAINS
+from stainbridge.phantom.staining.library import STAINS
+from stainbridge.phantom.tissue.organs import ORGANS
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "phantom.md").read_text(encoding="utf-8")
@@ -24,7 +24,8 @@ def test_the_snippets_run() -> None:
     names: dict[str, Any] = {}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.S):
         exec(block, names)
-    assert names["usable"].any() and names["classes"].max() > 0
+    assert names["usable"].any()
+    assert names["classes"].max() > 0
     np.testing.assert_allclose(names["moving_um"], generated_landmarks(), atol=0.01)
     assert names["patches"][0].fixed.shape == (3, 128, 128)
 
@@ -32,15 +33,20 @@ def test_the_snippets_run() -> None:
 def generated_landmarks() -> Any:
     from stainbridge.phantom.pair import generate_pair
 
-    pair = generate_pair(seed=3, size_px=512, mpp=8.0, fixed_stain="HE", moving_stain="Ki67", organ="kidney")
+    pair = generate_pair(
+        seed=3, size_px=512, mpp=8.0, fixed_stain="HE", moving_stain="Ki67", organ="kidney"
+    )
     return pair.moving_landmarks.points_um
 
 
-def test_the_command_writes_what_the_table_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_what_the_table_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"```sh\n(.*?)```", TEXT, re.S)
     command = shlex.split(block.replace("--size 512", "--size 128 --mpp 16"))
-    assert command[0] == "stainbridge" and run(command[1:]) == 0
+    assert command[0] == "stainbridge"
+    assert run(command[1:]) == 0
     for row in re.findall(r"^\| (`\S+`(?:, `\S+`)*) \|", TEXT.split("## In Python")[0], re.M):
         for pattern in re.findall(r"`(\S+?)`", row):
             assert list((tmp_path / "phantoms").glob(pattern)), pattern

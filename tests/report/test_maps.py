@@ -3,25 +3,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective
 from stainbridge.report.maps import FOLD, area_map, area_picture, moving_grid, svg_path
 
-FIXED = Frame("fixed", 300, 400, (0.5, 0.5))
-MOVING = Frame("moving", 350, 390, (0.25, 0.25))
+FIXED = Space("fixed", 300, 400, (0.5, 0.5)).frame
+MOVING = Space("moving", 350, 390, (0.25, 0.25)).frame
 
 
 def affine(*, flip: bool = False) -> Affine:
     linear = np.array([[0.0, -0.5], [0.5, 0.0]]) @ np.diag([-1.0 if flip else 1.0, 1.0])
-    return Affine(np.array([[*linear[0], 90.0], [*linear[1], 10.0], [0, 0, 1]]), FIXED, MOVING)
+    return Affine(
+        np.array([[*linear[0], 90.0], [*linear[1], 10.0], [0, 0, 1]]), FIXED.space, MOVING.space
+    )
 
 
 def field(u: np.ndarray) -> DisplacementField:
-    return DisplacementField(u.astype(np.float32), FIXED.fit(u.shape[2]), FIXED, FIXED)
+    return DisplacementField(u.astype(np.float32), FIXED.fit(u.shape[2]), FIXED.space, FIXED.space)
 
 
 def stretched(factor: float) -> DisplacementField:
-    """x grows by `factor` over the right half."""
+    """X grows by `factor` over the right half."""
     grid = FIXED.fit(100)
     x = grid.centres_um()[:, 0].reshape(grid.height, grid.width)
     u = np.maximum(x - 100, 0) * (factor - 1)
@@ -50,7 +52,8 @@ def test_folds_are_seen_and_painted(flip: bool) -> None:
 def test_red_is_what_was_shrunk_and_blue_what_was_stretched() -> None:
     still = np.zeros((75, 100), np.float32)
     red, blue = (
-        area_picture(area_map(Chain((stretched(f), affine()))), still)[30, 80].astype(int) for f in (1.9, 0.55)
+        area_picture(area_map(Chain((stretched(f), affine()))), still)[30, 80].astype(int)
+        for f in (1.9, 0.55)
     )
     assert red[0] > red[2] + 50
     assert blue[2] > blue[0] + 50
@@ -78,7 +81,9 @@ def test_the_grid_lies_where_the_moving_slide_does() -> None:
 
 
 def test_points_beyond_the_horizon_are_left_out() -> None:
-    horizon = Projective(np.array([[1.0, 0, 0], [0, 1, 0], [0, 1 / 50.0, 1.0]]), FIXED, MOVING)
+    horizon = Projective(
+        np.array([[1.0, 0, 0], [0, 1, 0], [0, 1 / 50.0, 1.0]]), FIXED.space, MOVING.space
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         lines = moving_grid(horizon, FIXED)
     assert all(np.isfinite(line).all() for line in lines)

@@ -7,14 +7,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.imaging.image import Image
 from stainbridge.report.pictures import checkerboard, data_uri, density, overlay, viewable
 from stainbridge.types import Mask, Pixels
 
 
 def image(pixels: Pixels, valid: Mask | None = None) -> Image:
-    frame = Frame("slide", *pixels.shape[1:])
+    frame = Space("slide", *pixels.shape[1:]).frame
     return Image(pixels, frame, np.ones(pixels.shape[1:], bool) if valid is None else valid)
 
 

@@ -7,14 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine
-from stainbridge.register.result import Registration, StageRecord
-from stainbridge.report.words import distance, headline, percent, pixel_size, slide_facts, stage_row, verdict
+from stainbridge.registration.result import Registration, StageRecord
+from stainbridge.report.words import (
+    distance,
+    headline,
+    percent,
+    pixel_size,
+    slide_facts,
+    stage_row,
+    verdict,
+)
 from stainbridge.slides.memory import ArraySlide
 
-FRAME = Frame("slide", 3000, 4000, (0.5, 0.5))
-PIXELS = replace(FRAME, mpp=(1.0, 1.0), calibrated=False)
+FRAME = Space("slide", 3000, 4000, (0.5, 0.5)).frame
+PIXELS = Space("slide", 3000, 4000, calibrated=False).frame
 
 
 def registration(**changes: Any) -> Registration:
@@ -28,7 +36,7 @@ def registration(**changes: Any) -> Registration:
         predicted_rtre=0.01,
         seed=0,
         config={},
-        solution=Affine(np.eye(3), FRAME, FRAME),
+        solution=Affine(np.eye(3), FRAME.space, FRAME.space),
     )
     return replace(complete, **changes)
 
@@ -67,7 +75,7 @@ def test_the_reason_is_told() -> None:
 
 
 def test_the_headline_names_flip_rotation_scale_and_folds() -> None:
-    mirrored = Affine(np.array([[0.0, -2, 5], [-2, 0, 6], [0, 0, 1]]), FRAME, FRAME)
+    mirrored = Affine(np.array([[0.0, -2, 5], [-2, 0, 6], [0, 0, 1]]), FRAME.space, FRAME.space)
     facts = {f.name: f for f in headline(registration(), mirrored, 0.02)}
     assert facts["Flipped"].value == "yes"
     assert abs(float(facts["Rotation"].value.rstrip("°"))) == pytest.approx(90)
@@ -87,21 +95,38 @@ def test_the_bound_is_said_where_there_is_one() -> None:
 def test_slide_facts_hide_no_doubt_about_the_pixel_size() -> None:
     pixels = np.zeros((3, 30, 40), np.uint8)
     facts = {f.name: f for f in slide_facts(ArraySlide(pixels, mpp=0.25, name="he", stain="HE"))}
-    assert (facts["Pixel size"].value, facts["Stain"].value, facts["File"].value) == ("0.25 µm", "HE", "he")
+    assert (facts["Pixel size"].value, facts["Stain"].value, facts["File"].value) == (
+        "0.25 µm",
+        "HE",
+        "he",
+    )
     assert facts["Size"].note == "0.01 × 0.01 mm"
     assert {f.name: f for f in slide_facts(ArraySlide(pixels))}["Pixel size"].value == "not known"
 
 
 def test_a_stage_without_a_score_has_a_dash() -> None:
     row = stage_row(StageRecord("affine", False, 0.123, 0.5, math.nan, "diverged"))
-    assert (row.accepted, row.seconds, row.before, row.after, row.note) == (False, "0.12", "0.5000", "–", "diverged")
+    assert (row.accepted, row.seconds, row.before, row.after, row.note) == (
+        False,
+        "0.12",
+        "0.5000",
+        "–",
+        "diverged",
+    )
 
 
 @pytest.mark.parametrize(
     ("length_um", "frame", "said"),
-    [(12.345, FRAME, "12 µm"), (1234, FRAME, "1.2 mm"), (0.456, PIXELS, "0.46 px"), (1234, PIXELS, "1200 px")],
+    [
+        (12.345, FRAME, "12 µm"),
+        (1234, FRAME, "1.2 mm"),
+        (0.456, PIXELS, "0.46 px"),
+        (1234, PIXELS, "1200 px"),
+    ],
 )
-def test_lengths_have_two_digits_and_the_slides_unit(length_um: float, frame: Frame, said: str) -> None:
+def test_lengths_have_two_digits_and_the_slides_unit(
+    length_um: float, frame: Frame, said: str
+) -> None:
     assert distance(length_um, frame) == said
 
 

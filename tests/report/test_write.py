@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_filter
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.fit import fit_affine
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
-from stainbridge.register.result import Registration, StageRecord, Status
+from stainbridge.registration.result import Registration, StageRecord, Status
 from stainbridge.report.write import as_they_are, report_html, write_report
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
@@ -30,7 +30,9 @@ STAGES = (
 )
 
 
-def slide(seed: int, name: str, *, mpp: float | None = 0.5, height: int = 150, width: int = 200) -> ArraySlide:
+def slide(
+    seed: int, name: str, *, mpp: float | None = 0.5, height: int = 150, width: int = 200
+) -> ArraySlide:
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=(height, width)), 5)
     grey = np.clip(240 - 3000 * np.maximum(noise, 0), 0, 255)
     return ArraySlide(np.stack([grey, grey * 0.8, grey]).astype(np.uint8), mpp=mpp, name=name)
@@ -38,12 +40,20 @@ def slide(seed: int, name: str, *, mpp: float | None = 0.5, height: int = 150, w
 
 def bend(frame: Frame, size_um: float, seed: int = 0) -> DisplacementField:
     grid = frame.fit(100)
-    u = gaussian_filter(np.random.default_rng(seed).normal(size=(2, grid.height, grid.width)), (0, 8, 8))
-    return DisplacementField((u / u.std() * size_um).astype(np.float32), grid, frame, frame)
+    u = gaussian_filter(
+        np.random.default_rng(seed).normal(size=(2, grid.height, grid.width)), (0, 8, 8)
+    )
+    return DisplacementField(
+        (u / u.std() * size_um).astype(np.float32), grid, frame.space, frame.space
+    )
 
 
-def registration(fixed: Slide, moving: Slide, status: Status = "ok", reason: str = "") -> Registration:
-    mirrored = Affine(np.array([[-1.0, 0, 100], [0, 1, 2], [0, 0, 1]]), fixed.frame, moving.frame)
+def registration(
+    fixed: Slide, moving: Slide, status: Status = "ok", reason: str = ""
+) -> Registration:
+    mirrored = Affine(
+        np.array([[-1.0, 0, 100], [0, 1, 2], [0, 0, 1]]), fixed.frame.space, moving.frame.space
+    )
     failed = status == "failed"
     return Registration(
         fixed=fixed.frame,
@@ -91,7 +101,10 @@ class Page(HTMLParser):
 
 def pictures(page: Page) -> list[np.ndarray]:
     sources = [image["src"] or "" for image in page.all("img")]
-    return [np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(s.partition(",")[2])))) for s in sources]
+    return [
+        np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(s.partition(",")[2]))))
+        for s in sources
+    ]
 
 
 @pytest.fixture
@@ -102,7 +115,16 @@ def pair() -> tuple[ArraySlide, ArraySlide]:
 def test_the_page_shows_every_check(pair: tuple[ArraySlide, ArraySlide]) -> None:
     page = Page(report_html(registration(*pair), *pair))
     assert "ki67.svs on he.svs" in page.text
-    for words in ("Aligned", "0.40 %", "Slide over", "Before and after", "Checkerboard", "grid", "Jacobian", "No fold"):
+    for words in (
+        "Aligned",
+        "0.40 %",
+        "Slide over",
+        "Before and after",
+        "Checkerboard",
+        "grid",
+        "Jacobian",
+        "No fold",
+    ):
         assert words in page.text
     assert "worse <than> before" in page.text  # and so was escaped
     assert "not kept" in page.text
@@ -121,12 +143,15 @@ def test_the_page_needs_nothing_else(pair: tuple[ArraySlide, ArraySlide], status
     assert not re.search(r"https?:|//\w|@import|url\(|<link|src=\"(?!data:)", without_pictures)
 
 
-def test_the_swipe_lays_the_warped_slide_over_the_fixed_one(pair: tuple[ArraySlide, ArraySlide]) -> None:
+def test_the_swipe_lays_the_warped_slide_over_the_fixed_one(
+    pair: tuple[ArraySlide, ArraySlide],
+) -> None:
     fixed, moving = pair
     first, second = pictures(Page(report_html(registration(fixed, moving), fixed, moving)))[:2]
     assert np.abs(first.astype(int) - fixed.read(fixed.frame).pixels.transpose(1, 2, 0)).mean() < 4
     mirrored = moving.read(moving.frame).pixels.transpose(1, 2, 0)[4:154, ::-1]
-    # The bend moves tissue by about two pixels: most of the picture still agrees with the plain mirror image.
+    # The bend moves tissue by about two pixels: most of the picture still agrees with the plain
+    # mirror image.
     assert np.corrcoef(second.ravel(), mirrored.ravel())[0, 1] > 0.8
     assert abs(np.corrcoef(second.ravel(), first.ravel())[0, 1]) < 0.5
 
@@ -135,7 +160,13 @@ def test_a_failed_registration_shows_both_slides_the_reason_and_what_to_try(
     pair: tuple[ArraySlide, ArraySlide],
 ) -> None:
     page = Page(report_html(registration(*pair, "failed", "nothing in common"), *pair))
-    for words in ("Not aligned", "Nothing in common.", "What to try", "--fixed-landmarks", "coarse"):
+    for words in (
+        "Not aligned",
+        "Nothing in common.",
+        "What to try",
+        "--fixed-landmarks",
+        "coarse",
+    ):
         assert words in page.text
     assert "Use the result" not in page.text
     assert [picture.shape for picture in pictures(page)] == [(150, 200, 3), (160, 200, 3)]
@@ -149,7 +180,9 @@ def test_a_fallback_says_why(pair: tuple[ArraySlide, ArraySlide]) -> None:
 
 def test_folds_are_told(pair: tuple[ArraySlide, ArraySlide]) -> None:
     fixed, moving = pair
-    torn = Chain((bend(fixed.frame, 15.0), Affine(np.eye(3), fixed.frame, moving.frame)))
+    torn = Chain(
+        (bend(fixed.frame, 15.0), Affine(np.eye(3), fixed.frame.space, moving.frame.space))
+    )
     complete = registration(fixed, moving)
     folded = Registration(**{**vars(complete), "solution": torn})
     assert "of the area folds" in Page(report_html(folded, fixed, moving)).text
@@ -172,16 +205,22 @@ def test_large_slides_are_read_small(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").stat().st_size < 6e6
 
 
-def test_nothing_is_left_when_it_cannot_be_written(tmp_path: Path, pair: tuple[ArraySlide, ArraySlide]) -> None:
+def test_nothing_is_left_when_it_cannot_be_written(
+    tmp_path: Path, pair: tuple[ArraySlide, ArraySlide]
+) -> None:
     with pytest.raises(InputError, match="no such folder"):
         write_report(tmp_path / "none" / "report.html", registration(*pair), *pair)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_before_is_corner_on_corner() -> None:
-    same = as_they_are(Frame("a", 100, 200, (0.5, 0.5)), Frame("b", 90, 80, (0.25, 0.25)))
+    same = as_they_are(
+        Space("a", 100, 200, (0.5, 0.5)).frame, Space("b", 90, 80, (0.25, 0.25)).frame
+    )
     assert np.array_equal(same.matrix, np.eye(3))
-    unlike = as_they_are(Frame("a", 100, 200, (0.5, 0.5)), Frame("b", 100, 200, calibrated=False))
+    unlike = as_they_are(
+        Space("a", 100, 200, (0.5, 0.5)).frame, Space("b", 100, 200, calibrated=False).frame
+    )
     assert unlike(np.array([[100.0, 50.0]])) == pytest.approx(np.array([[200.0, 100.0]]))
 
 
@@ -194,9 +233,11 @@ def test_a_real_pair(tmp_path: Path) -> None:
         open_slide(folder / "images" / f"{stems[0]}.jpg") as fixed,
         open_slide(folder / "images" / f"{stems[1]}.jpg") as moving,
     ):
-        affine = fit_affine(*marks, fixed.frame, moving.frame)
+        affine = fit_affine(*marks, fixed.frame.space, moving.frame.space)
         complete = registration(fixed, moving)
-        solved = Registration(**{**vars(complete), "solution": Chain((bend(fixed.frame, 3.0), affine))})
+        solved = Registration(
+            **{**vars(complete), "solution": Chain((bend(fixed.frame, 3.0), affine))}
+        )
         write_report(tmp_path / "report.html", solved, fixed, moving)
     page = Page((tmp_path / "report.html").read_text())
     before, after = pictures(page)[2:4]

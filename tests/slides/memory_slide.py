@@ -10,7 +10,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.imaging.image import Image
 from stainbridge.slides.slide import Channel, SlideInfo
 from stainbridge.types import Mask, Pixels
@@ -20,7 +20,9 @@ RGB = tuple(Channel(name) for name in "RGB")
 
 @dataclass
 class MemorySlide:
-    """`pixels` (C, H, W); `hole` marks pixels that are not valid; `factors` are the downsamples of its levels."""
+    """`pixels` (C, H, W); `hole` marks pixels that are not valid; `factors` are the downsamples of
+    its levels.
+    """
 
     pixels: Pixels
     mpp: tuple[float, float] = (0.5, 0.5)
@@ -40,7 +42,7 @@ class MemorySlide:
     @property
     def frame(self) -> Frame:
         _, height, width = self.pixels.shape
-        return Frame(self.name, height, width, self.mpp, calibrated=self.calibrated)
+        return Space(self.name, height, width, self.mpp, calibrated=self.calibrated).frame
 
     @property
     def levels(self) -> tuple[Frame, ...]:
@@ -56,9 +58,16 @@ class MemorySlide:
         grid = self.frame.at_mpp(frame.mpp)
         pixels = self.pixels
         if (grid.width, grid.height) != (self.frame.width, self.frame.height):
-            pixels = np.stack([cv2.resize(p, (grid.width, grid.height), interpolation=cv2.INTER_AREA) for p in pixels])
+            pixels = np.stack(
+                [
+                    cv2.resize(p, (grid.width, grid.height), interpolation=cv2.INTER_AREA)
+                    for p in pixels
+                ]
+            )
         x, y = np.round((np.array(frame.origin_um) - grid.origin_um) / grid.mpp).astype(int)
-        out = np.full((len(pixels), frame.height, frame.width), 255 if self.info.is_rgb else 0, pixels.dtype)
+        out = np.full(
+            (len(pixels), frame.height, frame.width), 255 if self.info.is_rgb else 0, pixels.dtype
+        )
         valid = np.zeros((frame.height, frame.width), bool)
         rows = slice(max(0, -y), max(0, min(frame.height, grid.height - y)))
         columns = slice(max(0, -x), max(0, min(frame.width, grid.width - x)))
@@ -74,12 +83,17 @@ class MemorySlide:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
 
-def smooth_texture(channels: int, height: int, width: int, dtype: type = np.uint8, seed: int = 0) -> Pixels:
+def smooth_texture(
+    channels: int, height: int, width: int, dtype: type = np.uint8, seed: int = 0
+) -> Pixels:
     """Band-limited noise over the whole range of the number type, (C, H, W)."""
     rng = np.random.default_rng(seed)
     noise = [cv2.GaussianBlur(rng.normal(size=(height, width)), (0, 0), 3) for _ in range(channels)]

@@ -13,7 +13,9 @@ from stainbridge.slides import ArraySlide, Case
 
 
 def test_files_are_opened_only_when_wanted(samples: dict[str, Sample]) -> None:
-    case = Case.from_files("a", samples["png"].path, Path("missing.png"), fixed_mask=samples["jpeg"].path)
+    case = Case.from_files(
+        "a", samples["png"].path, Path("missing.png"), fixed_mask=samples["jpeg"].path
+    )
     with case.open_fixed() as fixed:
         assert fixed.info.format == "PNG"
     assert case.open_fixed_mask is not None

@@ -37,7 +37,9 @@ def test_every_format_gives_the_picture_that_was_written(sample: Sample) -> None
                 assert stored(slide, i).dtype == level.dtype == slide.info.dtype
 
 
-def test_pictures_are_rgb_and_fluorescence_keeps_its_names_and_colours(samples: dict[str, Sample]) -> None:
+def test_pictures_are_rgb_and_fluorescence_keeps_its_names_and_colours(
+    samples: dict[str, Sample],
+) -> None:
     for name, sample in samples.items():
         with open_slide(sample.path) as slide:
             assert slide.info.is_rgb is (name != "ome fluorescence")
@@ -47,7 +49,9 @@ def test_pictures_are_rgb_and_fluorescence_keeps_its_names_and_colours(samples: 
         assert slide.info.channels[2].colour == (255, 0, 0)
 
 
-def test_levels_of_dropped_columns_have_whole_multiples_of_the_pixel_size(samples: dict[str, Sample]) -> None:
+def test_levels_of_dropped_columns_have_whole_multiples_of_the_pixel_size(
+    samples: dict[str, Sample],
+) -> None:
     with open_slide(samples["plain pyramid"].path) as slide:
         assert [level.width for level in slide.levels] == [803, 401, 200, 100]
         assert [level.mpp[0] / MPP for level in slide.levels] == [1, 2, 4, 8]
@@ -66,7 +70,9 @@ def test_a_pixel_size_given_must_be_one(samples: dict[str, Sample], mpp: float) 
         open_slide(samples["png"].path, mpp=mpp)
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("png", "a.svs"), ("plain pyramid", "b.png"), ("jpeg", "c")])
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("png", "a.svs"), ("plain pyramid", "b.png"), ("jpeg", "c")]
+)
 def test_the_contents_decide_and_not_the_name(
     samples: dict[str, Sample], tmp_path: Path, name: str, wrong: str
 ) -> None:
@@ -88,7 +94,9 @@ def test_what_is_no_slide_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.tif").write_text("this is not a slide")
     (tmp_path / "header.tif").write_bytes(b"II*\x00\x08\x00\x00\x00")
     (tmp_path / "noise.tif").write_bytes(b"II*\x00" + np.random.default_rng(0).bytes(4000))
-    (tmp_path / "noise.png").write_bytes(b"\x89PNG\r\n\x1a\n" + np.random.default_rng(1).bytes(4000))
+    (tmp_path / "noise.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + np.random.default_rng(1).bytes(4000)
+    )
     (tmp_path / "noise.jpg").write_bytes(b"\xff\xd8\xff\xe0" + np.random.default_rng(2).bytes(4000))
     (tmp_path / "noise.zip").write_bytes(b"PK\x03\x04" + np.random.default_rng(3).bytes(4000))
     (tmp_path / "folder").mkdir()
@@ -104,7 +112,9 @@ def test_what_is_no_slide_is_refused_in_one_line(tmp_path: Path) -> None:
     "name", ["plain pyramid", "ome rgb", "ome fluorescence", "aperio", "raw strips", "png", "jpeg"]
 )
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-def test_a_truncated_file_is_refused(samples: dict[str, Sample], tmp_path: Path, name: str, kept: float) -> None:
+def test_a_truncated_file_is_refused(
+    samples: dict[str, Sample], tmp_path: Path, name: str, kept: float
+) -> None:
     whole = samples[name].path.read_bytes()
     short = tmp_path / samples[name].path.name
     short.write_bytes(whole[: int(kept * len(whole))])
@@ -112,7 +122,9 @@ def test_a_truncated_file_is_refused(samples: dict[str, Sample], tmp_path: Path,
         slide.read(slide.frame)
 
 
-def test_a_damaged_tile_is_named_and_the_others_are_read(samples: dict[str, Sample], tmp_path: Path) -> None:
+def test_a_damaged_tile_is_named_and_the_others_are_read(
+    samples: dict[str, Sample], tmp_path: Path
+) -> None:
     sample = samples["plain pyramid"]
     path = tmp_path / "broken.tif"
     shutil.copy(sample.path, path)
@@ -124,7 +136,8 @@ def test_a_damaged_tile_is_named_and_the_others_are_read(samples: dict[str, Samp
         file.write(b"\x00" * 64)
     with open_slide(path) as slide:
         np.testing.assert_array_equal(
-            np.moveaxis(slide.read(slide.frame.crop(0, 0, 384, 200)).pixels, 0, -1), sample.levels[0][:200, :384]
+            np.moveaxis(slide.read(slide.frame.crop(0, 0, 384, 200)).pixels, 0, -1),
+            sample.levels[0][:200, :384],
         )
         for _ in range(2):  # and again: an error is not cached as a tile
             with pytest.raises(InputError, match=r"broken\.tif, level 0, tile at column 3, row 2"):
@@ -149,7 +162,7 @@ def test_an_array_is_a_slide(picture: Array) -> None:
     pixels = np.moveaxis(picture, -1, 0)
     with ArraySlide(pixels, 0.5, name="mine", stain="HE") as slide:
         assert isinstance(slide, Slide)
-        assert slide.frame.name == "mine"
+        assert slide.frame.label == "mine"
         assert slide.info.is_rgb
         assert slide.frame.calibrated
         np.testing.assert_array_equal(slide.read(slide.frame).pixels, pixels)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from stainbridge.evaluate.starts import StartKind
     from stainbridge.evaluate.summary import MethodSummary
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure methods beside each other.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Measure methods beside each other."
+)
 
 
 @app.callback()
@@ -29,31 +31,54 @@ def benchmark() -> None:
 
 @app.command("landmarks")
 def landmarks(
-    data: Annotated[list[Path], typer.Argument(help="Tables or folders of data sets.", metavar="PAIRS.csv...")],
-    out: Annotated[Path, typer.Option("--out", help="The folder for everything; runs in it are kept.", metavar="DIR")],
+    data: Annotated[
+        list[Path], typer.Argument(help="Tables or folders of data sets.", metavar="PAIRS.csv...")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="The folder for everything; runs in it are kept.", metavar="DIR"
+        ),
+    ],
     methods: Annotated[
         str, typer.Option("--methods", help="Names, separated by commas.", metavar="M1,M2")
     ] = "identity,fast,default",
     start_kinds: Annotated[
-        str, typer.Option("--starts", help="given (as they are), hard (disturbed), or both.", metavar="given,hard")
+        str,
+        typer.Option(
+            "--starts", help="given (as they are), hard (disturbed), or both.", metavar="given,hard"
+        ),
     ] = "given",
-    n_starts: Annotated[int, typer.Option("--n-starts", help="Hard starts for each case.", min=1, metavar="N")] = 12,
-    both: Annotated[bool, typer.Option("--both-directions", help="Every pair the other way round, too.")] = False,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for each registration.", min=0.1)] = 600.0,
-    workers: Annotated[int, typer.Option("--workers", help="Runs at a time; 1 for honest seconds.", min=1)] = 1,
-    seed: Annotated[int, typer.Option("--seed", help="What hard starts are drawn from.", min=0)] = 0,
+    n_starts: Annotated[
+        int, typer.Option("--n-starts", help="Hard starts for each case.", min=1, metavar="N")
+    ] = 12,
+    both: Annotated[
+        bool, typer.Option("--both-directions", help="Every pair the other way round, too.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds for each registration.", min=0.1)
+    ] = 600.0,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Runs at a time; 1 for honest seconds.", min=1)
+    ] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", help="What hard starts are drawn from.", min=0)
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Register every case with every method from every start, each in its own process, and compare landmark errors.
+    """Register every case with every method from every start, each in its own process, and compare
+    landmark errors.
 
-    Data sets: pairs.csv, ANHIR, ACROBAT, HyReCo. Methods: identity, fast, default, accurate, sift, orb,
-    simpleitk-affine, simpleitk-bspline, elastix (pip install 'stainbridge[peers]'); ants, valis, deeperhistreg run in
-    environments of their own, whose Python STAINBRIDGE_ANTS_PYTHON and so on name; MODULE:FUNCTION is your own.
-    DIR receives results.csv, benchmark.html and ANHIR submissions. Run again, it goes on where it stopped.
+    Data sets: pairs.csv, ANHIR, ACROBAT, HyReCo. Methods: identity, fast, default, accurate, sift,
+    orb, simpleitk-affine, simpleitk-bspline, elastix (pip install 'stainbridge[peers]'); ants,
+    valis, deeperhistreg run in environments of their own, whose Python STAINBRIDGE_ANTS_PYTHON and
+    so on name; MODULE:FUNCTION is your own. DIR receives results.csv, benchmark.html and ANHIR
+    submissions. Run again, it goes on where it stopped.
 
     \b
     Example:
-        stainbridge benchmark landmarks pairs.csv --methods identity,default,sift --starts given,hard --out bench
+        stainbridge benchmark landmarks pairs.csv --methods identity,default,sift \\
+            --starts given,hard --out bench
     """
     from stainbridge.datasets.layouts import read_data_set
     from stainbridge.evaluate.benchmark import run
@@ -68,15 +93,22 @@ def landmarks(
 
 @app.command("join")
 def join(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of benchmark landmarks.", metavar="DIR...")],
-    out: Annotated[Path, typer.Option("--out", help="The folder for all of it; runs in it are kept.", metavar="DIR")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders of benchmark landmarks.", metavar="DIR...")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="The folder for all of it; runs in it are kept.", metavar="DIR"),
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Put benchmark folders into one: methods run on several machines or days, in one table and on one page.
+    """Put benchmark folders into one: methods run on several machines or days, in one table and on
+    one page.
 
-    They must have seed, hard starts, time limit, version, settings of methods and landmarks in common. A run that
-    stands in several is taken from the first. `benchmark landmarks` goes on in the joined folder. A folder whose
-    benchmark still runs can be joined, too, for a look at what there is.
+    They must have seed, hard starts, time limit, version, settings of methods and landmarks in
+    common. A run that stands in several is taken from the first. `benchmark landmarks` goes on in
+    the joined folder. A folder whose benchmark still runs can be joined, too, for a look at what
+    there is.
 
     \b
     Example:
@@ -101,7 +133,9 @@ def _report(out: Path, rows: list[Row], command: str, json: bool) -> None:
     _say_troubles(rows)
     summaries = summarise(rows)
     if json:
-        print_json({"out": str(out), "runs": len(rows), "summaries": [asdict(item) for item in summaries]})
+        print_json(
+            {"out": str(out), "runs": len(rows), "summaries": [asdict(item) for item in summaries]}
+        )
     else:
         show(summaries)
         print(f"written: {out}; look at {out / PAGE}")
@@ -112,7 +146,11 @@ def by_name(data_sets: list[DataSet]) -> dict[str, DataSet]:
     named = {data_set.name: data_set for data_set in data_sets}
     if len(named) < len(data_sets):
         names = ", ".join(data_set.name for data_set in data_sets)
-        raise InputError("two data sets have the same name", expected="folders with names of their own", got=names)
+        raise InputError(
+            "two data sets have the same name",
+            expected="folders with names of their own",
+            got=names,
+        )
     return named
 
 
@@ -130,7 +168,9 @@ def _plan(
 
     cases = {name: data_set.cases for name, data_set in data_sets.items()}
     roots = {name: data_set.root for name, data_set in data_sets.items()}
-    return Plan(cases, _listed(methods), _kinds(start_kinds), n_starts, seed, timeout, workers, both, roots)
+    return Plan(
+        cases, _listed(methods), _kinds(start_kinds), n_starts, seed, timeout, workers, both, roots
+    )
 
 
 def _kinds(text: str) -> tuple[StartKind, ...]:
@@ -139,7 +179,9 @@ def _kinds(text: str) -> tuple[StartKind, ...]:
     names = _listed(text)
     for name in names:
         if name not in STARTS:
-            raise InputError("no such start", where=f"--starts {text}", expected=" or ".join(STARTS), got=name)
+            raise InputError(
+                "no such start", where=f"--starts {text}", expected=" or ".join(STARTS), got=name
+            )
     return tuple(kind for kind in STARTS if kind in names)
 
 
@@ -179,7 +221,18 @@ def show(summaries: list[MethodSummary]) -> None:
     console = console if console.is_terminal else Console(width=100)
     for kind in dict.fromkeys(item.kind for item in summaries):
         table = Table("method", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for head in ("runs", "none", "MMrTRE", "AMrTRE", "success", "robust", "rank", "s", "cpu s", "MB"):
+        for head in (
+            "runs",
+            "none",
+            "MMrTRE",
+            "AMrTRE",
+            "success",
+            "robust",
+            "rank",
+            "s",
+            "cpu s",
+            "MB",
+        ):
             table.add_column(head, justify="right", no_wrap=True)
         for item in summaries:
             if item.kind == kind:

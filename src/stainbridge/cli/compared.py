@@ -21,7 +21,8 @@ MOST_PIXELS, MOST_MASK_PIXELS = 4096 * 4096, 8192 * 8192
 
 
 def read_pair(a: Path, b: Path, longest: int | None) -> tuple[Pixels, Pixels, Frame]:
-    """The pixels (C, H, W) of two pictures of one size, and the frame of the first, shrunk to `longest` if given.
+    """The pixels (C, H, W) of two pictures of one size, and the frame of the first, shrunk to
+    `longest` if given.
 
     Raises `InputError` when sizes differ or the pictures are too large to compare.
     """
@@ -29,13 +30,17 @@ def read_pair(a: Path, b: Path, longest: int | None) -> tuple[Pixels, Pixels, Fr
 
     with open_slide(a) as slide_a, open_slide(b) as slide_b:
         check_sizes(b, slide_b.frame, a, slide_a.frame)
-        frames = [slide.frame.fit(longest) if longest else slide.frame for slide in (slide_a, slide_b)]
+        frames = [
+            slide.frame.fit(longest) if longest else slide.frame for slide in (slide_a, slide_b)
+        ]
         _check_area(a, frames[0], MOST_PIXELS, remedy="add --longest 4096")
         return slide_a.read(frames[0]).pixels, slide_b.read(frames[1]).pixels, frames[0]
 
 
 def check_sizes(path: Path, size: Frame, other_path: Path, other: Frame) -> None:
-    """Raise `InputError` when two pictures do not have the same size; say so when their pixels are not as large."""
+    """Raise `InputError` when two pictures do not have the same size; say so when their pixels are
+    not as large.
+    """
     if (size.width, size.height) != (other.width, other.height):
         raise InputError(
             "the pictures do not have the same size",
@@ -45,11 +50,15 @@ def check_sizes(path: Path, size: Frame, other_path: Path, other: Frame) -> None
             remedy="warp one onto the other first: stainbridge warp slide",
         )
     if size.calibrated and other.calibrated and abs(size.mpp[0] / other.mpp[0] - 1) > 0.01:
-        say(f"warning: pixel sizes differ, {other.mpp[0]:.4g} and {size.mpp[0]:.4g} µm; pixels are compared one to one")
+        say(
+            f"warning: pixel sizes differ, {other.mpp[0]:.4g} and {size.mpp[0]:.4g} µm; pixels are compared one to one"
+        )
 
 
 def read_inside(path: Path, frame: Frame) -> Mask:
-    """Where a mask picture of the shape of `frame`, at any resolution, is not 0, on its pixels, (H, W)."""
+    """Where a mask picture of the shape of `frame`, at any resolution, is not 0, on its pixels, (H,
+    W).
+    """
     import cv2
     import numpy as np
 
@@ -57,11 +66,15 @@ def read_inside(path: Path, frame: Frame) -> Mask:
 
     mask = read_mask(path, frame).pixels[0]
     size = (frame.width, frame.height)
-    return np.asarray(cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST) > 0)
+    return np.asarray(
+        cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST) > 0
+    )
 
 
 def read_labels(path: Path, slide: Slide) -> npt.NDArray[np.integer[Any]]:
-    """A label picture, (H, W), as stored; raises `InputError` for colours, fractions or too many pixels."""
+    """A label picture, (H, W), as stored; raises `InputError` for colours, fractions or too many
+    pixels.
+    """
     _check_area(path, slide.frame, MOST_MASK_PIXELS, remedy="save both at a lower resolution")
     pixels = slide.read(slide.frame).pixels
     if pixels.dtype.kind not in "iu" or (pixels != pixels[:1]).any():

@@ -1,4 +1,6 @@
-"""`stainbridge demo`: generated tissue in, every main output out, and the error against the exact truth."""
+"""`stainbridge demo`: generated tissue in, every main output out, and the error against the exact
+truth.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from stainbridge.geometry.frame import Frame
     from stainbridge.geometry.landmarks import Landmarks
     from stainbridge.metrics.landmarks import LandmarkScores
-    from stainbridge.register.result import Registration
+    from stainbridge.registration.result import Registration
     from stainbridge.report.pictures import Picture
     from stainbridge.slides.slide import Slide
     from stainbridge.types import Points
@@ -33,17 +35,26 @@ ANNOTATION_RADIUS_UM = 120.0
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="The folder for everything.", metavar="DIR")] = Path("demo-out"),
-    size: Annotated[int, typer.Option("--size", help="Side of the slides in pixels.", min=400)] = 2400,
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder for everything.", metavar="DIR")
+    ] = Path("demo-out"),
+    size: Annotated[
+        int, typer.Option("--size", help="Side of the slides in pixels.", min=400)
+    ] = 2400,
     seed: Annotated[int, typer.Option("--seed", help="Which tissue.", min=0)] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo in DIR.")] = False,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the report.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier demo in DIR.")
+    ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Do not open the report.")
+    ] = False,
 ) -> int:
-    """Generate two stained sections, register them, measure the result against the exact truth, and stain virtually.
+    """Generate two stained sections, register them, measure the result against the exact truth, and
+    stain virtually.
 
-    The second section is turned, mirrored, stretched and torn. DIR receives both slides, the transform, the warped
-    slide, annotations carried over and the report; and a detail of the H&E slide in PanCK, as a network that comes
-    with stainbridge translates it and as it was generated.
+    The second section is turned, mirrored, stretched and torn. DIR receives both slides, the
+    transform, the warped slide, annotations carried over and the report; and a detail of the H&E
+    slide in PanCK, as a network that comes with stainbridge translates it and as it was generated.
 
     \b
     Example:
@@ -55,18 +66,25 @@ def demo(
     from stainbridge.cli.result_folder import result_folder
     from stainbridge.metrics.landmarks import score_landmarks
     from stainbridge.phantom.pair import generate_pair
-    from stainbridge.register.config import RegisterConfig
-    from stainbridge.register.run import register_slides
-    from stainbridge.register.store import save
+    from stainbridge.registration.config import RegisterConfig
+    from stainbridge.registration.pipeline import register_slides
+    from stainbridge.registration.store import save
     from stainbridge.report.write import write_report
     from stainbridge.slides.open import open_slide
 
     with result_folder(out, overwrite=overwrite) as folder, progress_bar() as progress:
-        pair = generate_pair(seed=seed, size_px=size, moving_stain="Ki67", rotation_deg=140.0, flip=True, tear=True)
+        pair = generate_pair(
+            seed=seed, size_px=size, moving_stain="Ki67", rotation_deg=140.0, flip=True, tear=True
+        )
         for name, section in ((FIXED, pair.fixed), (MOVING, pair.moving)):
             _write(section, folder / name, progress)
-        with open_slide(folder / FIXED, stain="HE") as fixed, open_slide(folder / MOVING, stain="Ki67") as moving:
-            registration = register_slides(fixed, moving, RegisterConfig.preset("default"), progress=progress)
+        with (
+            open_slide(folder / FIXED, stain="HE") as fixed,
+            open_slide(folder / MOVING, stain="Ki67") as moving,
+        ):
+            registration = register_slides(
+                fixed, moving, RegisterConfig.preset("default"), progress=progress
+            )
             save(registration, folder, out / FIXED, out / MOVING)
             write_report(folder / "report.html", registration, fixed, moving)
             if registration.status == "failed":
@@ -87,9 +105,11 @@ def demo(
 
 
 def _write(slide: Slide, path: Path, progress: Progress) -> None:
-    from stainbridge.slides.write import write_slide
+    from stainbridge.slides.writing.write import write_slide
 
-    write_slide(slide, path, progress=lambda done, total: progress(f"writing {path.name}", done / total))
+    write_slide(
+        slide, path, progress=lambda done, total: progress(f"writing {path.name}", done / total)
+    )
 
 
 def _write_annotations(folder: Path, registration: Registration, landmarks: Landmarks) -> None:
@@ -106,23 +126,32 @@ def _write_annotations(folder: Path, registration: Registration, landmarks: Land
 
 
 def ring(centre_um: Points, number: int, frame: Frame) -> dict[str, Any]:
-    """A round QuPath annotation about a point, (2,) in µm, of the slide with the full-resolution frame `frame`."""
+    """A round QuPath annotation about a point, (2,) in µm, of the slide with the full-resolution
+    frame `frame`.
+    """
     import numpy as np
 
     angle = np.linspace(0, 2 * np.pi, 33)
-    points = frame.to_px(centre_um + ANNOTATION_RADIUS_UM * np.column_stack([np.cos(angle), np.sin(angle)]))
+    points = frame.to_px(
+        centre_um + ANNOTATION_RADIUS_UM * np.column_stack([np.cos(angle), np.sin(angle)])
+    )
     outline = points.round(2).tolist()
     return {
         "type": "Feature",
         "id": f"00000000-0000-4000-8000-{number:012d}",
         "geometry": {"type": "Polygon", "coordinates": [[*outline[:-1], outline[0]]]},
-        "properties": {"objectType": "annotation", "name": f"region {number}", "classification": {"name": "Tumor"}},
+        "properties": {
+            "objectType": "annotation",
+            "name": f"region {number}",
+            "classification": {"name": "Tumor"},
+        },
     }
 
 
 def three_views(registration: Registration, fixed: Slide, moving: Slide) -> Picture:
-    """The fixed slide, the moving slide, and both aligned in a checkerboard, cut to their tissue: (H, W, 3) RGB."""
-
+    """The fixed slide, the moving slide, and both aligned in a checkerboard, cut to their tissue:
+    (H, W, 3) RGB.
+    """
     from stainbridge.report.pictures import checkerboard, viewable
 
     on_fixed = around_tissue(fixed)
@@ -180,6 +209,12 @@ def _told(registration: Registration, scores: LandmarkScores, out: Path) -> str:
 
 
 def _somebody_looks() -> bool:
-    """Whether a person sits before a screen: a terminal, no CI, and a display where one has to be named."""
-    display = sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    """Whether a person sits before a screen: a terminal, no CI, and a display where one has to be
+    named.
+    """
+    display = (
+        sys.platform in ("win32", "darwin")
+        or os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+    )
     return sys.stdout.isatty() and "CI" not in os.environ and bool(display)

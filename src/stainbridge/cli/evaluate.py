@@ -24,28 +24,39 @@ def evaluate() -> None:
 
 @app.command("landmarks")
 def landmarks(
-    fixed_landmarks: Annotated[Path, typer.Option("--fixed-landmarks", help="Points on the fixed slide.")],
-    moving_landmarks: Annotated[Path, typer.Option("--moving-landmarks", help="The same points on the moving slide.")],
+    fixed_landmarks: Annotated[
+        Path, typer.Option("--fixed-landmarks", help="Points on the fixed slide.")
+    ],
+    moving_landmarks: Annotated[
+        Path, typer.Option("--moving-landmarks", help="The same points on the moving slide.")
+    ],
     result: Annotated[
-        Path, typer.Option("--result", help="The folder that `stainbridge register` wrote.", metavar="DIR")
+        Path,
+        typer.Option(
+            "--result", help="The folder that `stainbridge register` wrote.", metavar="DIR"
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare landmarks of the moving slide, carried over, with those of the fixed one.
 
-    TRE is the distance from where a landmark should be; rTRE is TRE over the fixed slide's diagonal. "Before" lays the
-    slides on each other by their top-left corners. Robustness is the share of landmarks that came closer.
+    TRE is the distance from where a landmark should be; rTRE is TRE over the fixed slide's
+    diagonal. "Before" lays the slides on each other by their top-left corners. Robustness is the
+    share of landmarks that came closer.
 
     \b
     Example:
-        stainbridge evaluate landmarks --fixed-landmarks he.csv --moving-landmarks ki67.csv --result result
+        stainbridge evaluate landmarks --fixed-landmarks he.csv --moving-landmarks ki67.csv \\
+            --result result
     """
     from stainbridge.cli.inputs import read_landmark_pair
     from stainbridge.metrics.landmarks import score_landmarks
-    from stainbridge.register.store import load
+    from stainbridge.registration.store import load
 
     registration = load(result)
-    marks = read_landmark_pair(fixed_landmarks, moving_landmarks, registration.fixed, registration.moving)
+    marks = read_landmark_pair(
+        fixed_landmarks, moving_landmarks, registration.fixed, registration.moving
+    )
     scores = score_landmarks(registration.transform, *marks)
     if json:
         print_json(asdict(scores))
@@ -62,7 +73,11 @@ def table(scores: LandmarkScores, *, calibrated: bool) -> str:
     """The scores as lines for people; µm only where the pixel size is known."""
     lines = [f"{'':<16}{'median':>10}{'mean':>10}{'p90':>10}{'max':>10}"]
     for when, errors in (("before", scores.before), ("after", scores.after)):
-        rows = [("rTRE", errors.rtre, ".5f"), ("TRE px", errors.tre_px, ".2f"), ("TRE µm", errors.tre_um, ".2f")]
+        rows = [
+            ("rTRE", errors.rtre, ".5f"),
+            ("TRE px", errors.tre_px, ".2f"),
+            ("TRE µm", errors.tre_um, ".2f"),
+        ]
         for unit, spread, style in rows if calibrated else rows[:2]:
             values = (spread.median, spread.mean, spread.p90, spread.max)
             lines.append(f"{when:<8}{unit:<8}" + "".join(f"{value:>10{style}}" for value in values))

@@ -35,24 +35,32 @@ DAB_ROWS = {
 
 def images(
     a: Annotated[Path, typer.Argument(help="A picture or slide.", metavar="A")],
-    b: Annotated[Path, typer.Argument(help="Another of the same size that lies on it.", metavar="B")],
+    b: Annotated[
+        Path, typer.Argument(help="Another of the same size that lies on it.", metavar="B")
+    ],
     mask: Annotated[
-        Path | None, typer.Option("--mask", help="Compare only where this picture is not 0.", metavar="M.png")
+        Path | None,
+        typer.Option("--mask", help="Compare only where this picture is not 0.", metavar="M.png"),
     ] = None,
     longest: Annotated[
-        int | None, typer.Option("--longest", help="Shrink both to so many pixels on the longer side.", min=11)
+        int | None,
+        typer.Option("--longest", help="Shrink both to so many pixels on the longer side.", min=11),
     ] = None,
     grey: Annotated[bool, typer.Option("--grey", help="Compare the mean of the channels.")] = False,
-    dab: Annotated[bool, typer.Option("--dab", help="Also compare the brown stain of two IHC pictures.")] = False,
+    dab: Annotated[
+        bool, typer.Option("--dab", help="Also compare the brown stain of two IHC pictures.")
+    ] = False,
     span: Annotated[
-        float | None, typer.Option("--span", help="Range of possible values; default: that of the pixels' type.")
+        float | None,
+        typer.Option("--span", help="Range of possible values; default: that of the pixels' type."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare two pictures pixel by pixel: NCC, NMI, SSIM, PSNR, RMSE.
 
-    NCC, local NCC and NMI are of the mean of the channels, the others of all channels. The two kinds of SSIM cannot be
-    compared with each other, and every score changes with the resolution, which is printed.
+    NCC, local NCC and NMI are of the mean of the channels, the others of all channels. The two
+    kinds of SSIM cannot be compared with each other, and every score changes with the resolution,
+    which is printed.
 
     \b
     Example:

@@ -15,18 +15,25 @@ if TYPE_CHECKING:
     from stainbridge.geometry.frame import Frame
     from stainbridge.metrics.segmentations import MaskScores
 
-COLUMNS = {"dice": "Dice", "hausdorff": "Hausdorff", "hd95": "HD95", "mean_surface_distance": "mean distance"}
+COLUMNS = {
+    "dice": "Dice",
+    "hausdorff": "Hausdorff",
+    "hd95": "HD95",
+    "mean_surface_distance": "mean distance",
+}
 
 
 def masks(
-    a: Annotated[Path, typer.Argument(help="A mask: 0 is outside, other values are labels.", metavar="A")],
+    a: Annotated[
+        Path, typer.Argument(help="A mask: 0 is outside, other values are labels.", metavar="A")
+    ],
     b: Annotated[Path, typer.Argument(help="Another of the same size.", metavar="B")],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare two masks label by label: Dice, Hausdorff, HD95, mean absolute surface distance.
 
-    Distances are in µm where the files say how large a pixel is, else in pixels. Masks of one label each are compared
-    whatever its value; the scores of several labels are averaged.
+    Distances are in µm where the files say how large a pixel is, else in pixels. Masks of one label
+    each are compared whatever its value; the scores of several labels are averaged.
 
     \b
     Example:
@@ -62,12 +69,20 @@ def describe(scores: dict[int, MaskScores], frame: Frame) -> dict[str, Any]:
     rows = {label: asdict(row) for label, row in scores.items()}
     means = {key: sum(row[key] for row in rows.values()) / len(rows) for key in COLUMNS}
     unit = "µm" if frame.calibrated else "px"
-    return {"unit": unit, **means, "labels": [{"label": label, **row} for label, row in rows.items()]}
+    return {
+        "unit": unit,
+        **means,
+        "labels": [{"label": label, **row} for label, row in rows.items()],
+    }
 
 
 def table(facts: dict[str, Any]) -> str:
     """The facts of `describe` as lines for people."""
-    lines = [f"{'label':<8}" + "".join(f"{name:>15}" for name in COLUMNS.values()) + f"   ({facts['unit']})"]
+    lines = [
+        f"{'label':<8}"
+        + "".join(f"{name:>15}" for name in COLUMNS.values())
+        + f"   ({facts['unit']})"
+    ]
     rows = [(str(row["label"]), row) for row in facts["labels"]]
     if len(rows) > 1:
         rows.append(("mean", facts))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from stainbridge.nn.generators import Generator
     from stainbridge.slides.case import Case
-    from stainbridge.translate.model import Model
+    from stainbridge.translation.inference.model import Model
 
 #: Rows of the picture grid, and the row of what doing nothing scores.
 SHOWN, UNTRANSLATED = 6, "untranslated"
@@ -41,39 +41,56 @@ COLUMNS = {
 
 def translation(
     models: Annotated[
-        list[Path], typer.Option("--models", help="A run of train translate, or several.", metavar="RUN...")
+        list[Path],
+        typer.Option("--models", help="A run of train translate, or several.", metavar="RUN..."),
     ],
     data: Annotated[
-        Path, typer.Option("--data", help="Paired tiles: HE and IHC, trainA and trainB, or A and B.", metavar="DIR")
+        Path,
+        typer.Option(
+            "--data", help="Paired tiles: HE and IHC, trainA and trainB, or A and B.", metavar="DIR"
+        ),
     ],
-    more_models: Annotated[list[Path] | None, typer.Argument(help="More models.", metavar="[RUN...]")] = None,
+    more_models: Annotated[
+        list[Path] | None, typer.Argument(help="More models.", metavar="[RUN...]")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the tables and a grid of pictures.", metavar="OUT")
+        Path | None,
+        typer.Option("--out", help="Folder for the tables and a grid of pictures.", metavar="OUT"),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Which part of the data.")] = "test",
-    reverse: Annotated[bool, typer.Option("--reverse", help="Translate the second stain to the first.")] = False,
-    most: Annotated[int | None, typer.Option("--most", help="Use so many pictures, evenly chosen.", min=1)] = None,
-    features: Annotated[
-        Path | None, typer.Option("--features", help="A feature network, for FID and KID.", metavar="NET.pt")
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Translate the second stain to the first.")
+    ] = False,
+    most: Annotated[
+        int | None, typer.Option("--most", help="Use so many pictures, evenly chosen.", min=1)
     ] = None,
-    place: Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")] = "auto",
+    features: Annotated[
+        Path | None,
+        typer.Option("--features", help="A feature network, for FID and KID.", metavar="NET.pt"),
+    ] = None,
+    place: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to compute.")
+    ] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Compare what models make of tiles with the real ones: PSNR, SSIM, RMSE, DAB area, FID and KID.
+    """Compare what models make of tiles with the real ones: PSNR, SSIM, RMSE, DAB area, FID and
+    KID.
 
-    Pictures are translated whole, and scores change with their size, which is printed. Where names end in a HER2 level,
-    as BCI's do, there is a line for each. Models that translate both ways also get a table of there and back.
+    Pictures are translated whole, and scores change with their size, which is printed. Where names
+    end in a HER2 level, as BCI's do, there is a line for each. Models that translate both ways also
+    get a table of there and back.
 
     \b
     Example:
         stainbridge evaluate translation --data BCI --models pyramid-run cyclegan-run --out scores
-        stainbridge evaluate translation --data BCI --models pyramid-run --features inception-2015-12-05.pt --json
+        stainbridge evaluate translation --data BCI --models pyramid-run \\
+            --features inception-2015-12-05.pt --json
     """
     from stainbridge.evaluate.translation import compared, means
     from stainbridge.evaluate.translation_sets import FeatureSets
     from stainbridge.learn.shipped import weights_path
     from stainbridge.metrics.distributions import load_feature_net
-    from stainbridge.translate.model import read_model
+    from stainbridge.translation.inference.model import read_model
 
     found = [read_model(weights_path(str(path))) for path in (*models, *(more_models or ()))]
     found = [model.reversed() for model in found] if reverse else found
@@ -83,13 +100,17 @@ def translation(
     rows: list[ScoredPicture] = []
     grid = {round(i * (len(cases) - 1) / max(1, SHOWN - 1)) for i in range(SHOWN)}
     with progress_bar() as progress:
-        for number, item in enumerate(compared(_pairs(cases, found[0], reverse), _translators(found, place))):
+        for number, item in enumerate(
+            compared(_pairs(cases, found[0], reverse), _translators(found, place))
+        ):
             rows += item.rows
             shown += [item] if number in grid else []
             if sets is not None:
                 sets.add(item)
             progress("translating", (number + 1) / len(cases))
-    distances = {} if sets is None else {name: asdict(scores) for name, scores in sets.scores().items()}
+    distances = (
+        {} if sets is None else {name: asdict(scores) for name, scores in sets.scores().items()}
+    )
     lines = means(rows)
     stains = (found[0].source or "source", found[0].target or "target")
     if out is not None:
@@ -108,13 +129,17 @@ def _chosen(data: Path, split: str, most: int | None) -> list[Case]:
 
     if not data.is_dir() or find(data) is None:
         raise InputError(
-            "no paired tiles there", where=data, expected="HE/test and IHC/test, testA and testB, or A and B"
+            "no paired tiles there",
+            where=data,
+            expected="HE/test and IHC/test, testA and testB, or A and B",
         )
     cases = read(data)
     splits = sorted({case.id.partition("/")[0] for case in cases if "/" in case.id})
     chosen = [case for case in cases if case.id.startswith(f"{split}/")] if splits else cases
     if not chosen:
-        raise InputError("no tiles of that split", where=data, expected=", ".join(splits), got=split)
+        raise InputError(
+            "no tiles of that split", where=data, expected=", ".join(splits), got=split
+        )
     count = min(most or len(chosen), len(chosen))
     return [chosen[i * len(chosen) // count] for i in range(count)]
 
@@ -122,7 +147,7 @@ def _chosen(data: Path, split: str, most: int | None) -> list[Case]:
 def _pairs(cases: Sequence[Case], model: Model, reverse: bool) -> Iterator[PicturePair]:
     """The pictures of each case, with the channels of the model."""
     from stainbridge.evaluate.translation import PicturePair
-    from stainbridge.translate.augment import with_channels
+    from stainbridge.translation.training.augment import with_channels
 
     for case in cases:
         with case.open_fixed() as first, case.open_moving() as second:
@@ -136,27 +161,33 @@ def _pairs(cases: Sequence[Case], model: Model, reverse: bool) -> Iterator[Pictu
 
 
 def _translators(models: Sequence[Model], name: Literal["auto", "cpu", "cuda"]) -> list[Translator]:
-    """One for doing nothing, where that makes sense, and one a model, by the shortest names that tell them apart."""
+    """One for doing nothing, where that makes sense, and one a model, by the shortest names that
+    tell them apart.
+    """
     from stainbridge.evaluate.translation import Translator
-    from stainbridge.translate.inference import device_named
+    from stainbridge.translation.inference.inference import device_named
 
     first = models[0]
     for model in models[1:]:
         channels = (model.source_channels, model.target_channels)
         if channels != (first.source_channels, first.target_channels):
             expected = (first.source_channels, first.target_channels)
-            raise InputError("models of other channels", where=model.path, expected=expected, got=channels)
+            raise InputError(
+                "models of other channels", where=model.path, expected=expected, got=channels
+            )
     place = device_named(name)
     names = _names([model.path for model in models])
     alike = first.source_channels == first.target_channels
     found = [Translator(UNTRANSLATED, lambda pixels: pixels)] if alike else []
-    return found + [_translator(name, model, place) for name, model in zip(names, models, strict=True)]
+    return found + [
+        _translator(name, model, place) for name, model in zip(names, models, strict=True)
+    ]
 
 
 def _translator(name: str, model: Model, place: device) -> Translator:
     """A model's ways there and, where it has one, back."""
     from stainbridge.evaluate.translation import Translator
-    from stainbridge.translate.inference import Inference, whole
+    from stainbridge.translation.inference.inference import Inference, whole
 
     def way(network: Generator, channels: int) -> Translate:
         return partial(whole, Inference(network.to(place), channels, place), model.period)
@@ -167,7 +198,10 @@ def _translator(name: str, model: Model, place: device) -> Translator:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """Run folders by their own names, or whole paths where those are not different."""
-    runs = [path.parent if path.name in ("best.safetensors", "last.safetensors") else path for path in paths]
+    runs = [
+        path.parent if path.name in ("best.safetensors", "last.safetensors") else path
+        for path in paths
+    ]
     short = [run.stem if run.suffix == ".safetensors" else run.name for run in runs]
     return short if len(set(short)) == len(short) else [str(run) for run in runs]
 
@@ -180,7 +214,13 @@ def _write(
     distances: Mapping[str, Mapping[str, float]],
     stains: tuple[str, str],
 ) -> None:
-    from stainbridge.evaluate.translation_files import GRID, MEANS_CSV, PICTURES_CSV, write_grid, write_rows
+    from stainbridge.evaluate.translation_files import (
+        GRID,
+        MEANS_CSV,
+        PICTURES_CSV,
+        write_grid,
+        write_rows,
+    )
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -191,7 +231,11 @@ def _write(
     write_grid(out / GRID, shown, *stains)
 
 
-def tables(lines: Sequence[MeanScores], distances: Mapping[str, Mapping[str, float]], stains: tuple[str, str]) -> str:
+def tables(
+    lines: Sequence[MeanScores],
+    distances: Mapping[str, Mapping[str, float]],
+    stains: tuple[str, str],
+) -> str:
     """The means as lines for people: the translation, then each stain there and back."""
     source, target = stains
     titles = {

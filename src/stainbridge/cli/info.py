@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def info(
-    slide: Annotated[Path, typer.Argument(help="A whole-slide image or any picture.", metavar="SLIDE")],
+    slide: Annotated[
+        Path, typer.Argument(help="A whole-slide image or any picture.", metavar="SLIDE")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a slide's format, size, levels, pixel size, channels and reader.
@@ -72,7 +74,9 @@ def table(facts: dict[str, Any]) -> str:
     """The facts of `describe` as lines for people."""
     x, y = facts["mpp"]
     levels = ", ".join(f"{level['width']} x {level['height']}" for level in facts["levels"])
-    pixel_size = f"{x:.4g} x {y:.4g} µm" if facts["calibrated"] else "unknown (lengths are in pixels)"
+    pixel_size = (
+        f"{x:.4g} x {y:.4g} µm" if facts["calibrated"] else "unknown (lengths are in pixels)"
+    )
     rows = [
         ("file", facts["path"]),
         ("format", facts["format"] + (f" ({facts['vendor']})" if facts["vendor"] else "")),

@@ -20,9 +20,11 @@ LONGEST_MASK_PX = 4096
 
 
 def read_mask(path: Path, slide: Frame) -> Image:
-    """A mask picture of a whole slide, at any resolution, as an `Image` (1, H, W) of 0 and 1; not 0 is inside.
+    """A mask picture of a whole slide, at any resolution, as an `Image` (1, H, W) of 0 and 1; not 0
+    is inside.
 
-    Raises `InputError` for a file that is no picture, a shape that is not the slide's, or an empty mask.
+    Raises `InputError` for a file that is no picture, a shape that is not the slide's, or an empty
+    mask.
     """
     import numpy as np
 
@@ -34,9 +36,13 @@ def read_mask(path: Path, slide: Frame) -> Image:
         image = picture.read(picture.frame.fit(LONGEST_MASK_PX))
     inside = np.asarray(image.pixels.any(axis=0))
     if not inside.any():
-        raise InputError("the mask is empty", where=path, expected="pixels that are not 0 where the tissue is")
+        raise InputError(
+            "the mask is empty", where=path, expected="pixels that are not 0 where the tissue is"
+        )
     height, width = inside.shape
-    frame = replace(slide, height=height, width=width, mpp=(slide.size_um[0] / width, slide.size_um[1] / height))
+    frame = replace(
+        slide, height=height, width=width, mpp=(slide.size_um[0] / width, slide.size_um[1] / height)
+    )
     return Image(inside[None].astype(np.uint8), frame, image.valid)
 
 
@@ -51,7 +57,9 @@ def _check_shape(path: Path, mask: Frame, slide: Frame) -> None:
         )
 
 
-def read_landmark_pair(fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame) -> tuple[Landmarks, Landmarks]:
+def read_landmark_pair(
+    fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame
+) -> tuple[Landmarks, Landmarks]:
     """Corresponding landmarks of two slides, by label or, where labels do not tell, row by row.
 
     Raises `InputError` when their counts differ.
@@ -73,13 +81,19 @@ def read_landmark_pair(fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: 
     return fixed_marks, moving_marks
 
 
-def start_from_landmarks(fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame) -> Transform:
-    """The `moving_from_fixed` map that fits landmark pairs best: affine from three pairs on, a similarity from two."""
+def start_from_landmarks(
+    fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame
+) -> Transform:
+    """The `moving_from_fixed` map that fits landmark pairs best: affine from three pairs on, a
+    similarity from two.
+    """
     from stainbridge.geometry.fit import fit_landmarks
 
     fixed_marks, moving_marks = read_landmark_pair(fixed_csv, moving_csv, fixed, moving)
     try:
-        return fit_landmarks(fixed_marks.points_um, moving_marks.points_um, fixed, moving)
+        return fit_landmarks(
+            fixed_marks.points_um, moving_marks.points_um, fixed.space, moving.space
+        )
     except InputError as error:
         raise InputError(
             error.what, where=fixed_csv, expected=error.expected, got=error.got, remedy=error.remedy

@@ -62,7 +62,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def stainbridge(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Align differently stained whole-slide images and use the result.
@@ -73,7 +76,8 @@ def stainbridge(
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    # Threads that spin while they wait slow a busy machine down tenfold; read by OpenMP when torch is first imported.
+    # Threads that spin while they wait slow a busy machine down tenfold; read by OpenMP when torch
+    # is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # What a cluster's scheduler sends before it kills ends a command as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -93,7 +97,9 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        say(f"error: unexpected {type(error).__name__}; please report it with the traceback in {_keep_traceback()}")
+        say(
+            f"error: unexpected {type(error).__name__}; please report it with the traceback in {_keep_traceback()}"
+        )
         return OUR_BUG
     if code == INTERRUPTED:
         say("interrupted; nothing half-written was left")
@@ -101,7 +107,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _usage_error(error: typer.TyperException) -> int:
-    """One line for a wrong command line; the help, which is the message then, for one without a verb."""
+    """One line for a wrong command line; the help, which is the message then, for one without a
+    verb.
+    """
     message = error.format_message()
     if message.startswith("Usage:"):
         say(message)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-Progress: TypeAlias = Callable[[str, float], None]  # what is being done, and the fraction done, 0 to 1
+Progress: TypeAlias = Callable[
+    [str, float], None
+]  # what is being done, and the fraction done, 0 to 1
 
 
 def say(message: str) -> None:
@@ -17,15 +19,19 @@ def say(message: str) -> None:
 
 
 def print_json(result: Mapping[str, Any]) -> None:
-    """One JSON object on standard output; numbers that are not finite become null, which JSON has a word for."""
-    from stainbridge.register.store import plain
+    """One JSON object on standard output; numbers that are not finite become null, which JSON has a
+    word for.
+    """
+    from stainbridge.registration.store import plain
 
     print(json.dumps(plain(dict(result)), indent=2, allow_nan=False))
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A callback that draws a progress bar on standard error, or nothing when that is not a terminal."""
+    """A callback that draws a progress bar on standard error, or nothing when that is not a
+    terminal.
+    """
     if not sys.stderr.isatty():
         yield lambda task, fraction: None
         return

@@ -24,24 +24,37 @@ EXTENT_UM, FINEST_MPP = 4096.0, 0.25
 def phantom(
     out: Annotated[Path, typer.Option("--out", help="The folder for the data set.", metavar="DIR")],
     cases: Annotated[int, typer.Option("--cases", help="How many pairs.", min=1)] = 10,
-    size: Annotated[int, typer.Option("--size", help="Side of the slides in pixels.", min=128)] = 2048,
+    size: Annotated[
+        int, typer.Option("--size", help="Side of the slides in pixels.", min=128)
+    ] = 2048,
     stains: Annotated[
-        str, typer.Option("--stains", help="Stains to draw two different ones from, with commas between.")
+        str,
+        typer.Option(
+            "--stains", help="Stains to draw two different ones from, with commas between."
+        ),
     ] = STAINS,
     difficulty: Annotated[str, typer.Option("--difficulty", help="easy, real or hard.")] = "real",
-    organ: Annotated[str, typer.Option("--organ", help="The kind of tissue; any: another one for each pair.")] = "any",
+    organ: Annotated[
+        str, typer.Option("--organ", help="The kind of tissue; any: another one for each pair.")
+    ] = "any",
     mpp: Annotated[
-        float | None, typer.Option("--mpp", help="Pixel size in µm; default: sections some 3 mm across.")
+        float | None,
+        typer.Option("--mpp", help="Pixel size in µm; default: sections some 3 mm across."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the first pair; the next ones count on.", min=0)] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier data set in DIR.")] = False,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of the first pair; the next ones count on.", min=0)
+    ] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier data set in DIR.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Generate pairs of stained sections with exact ground truth, as a data set for benchmarks and training.
+    """Generate pairs of stained sections with exact ground truth, as a data set for benchmarks and
+    training.
 
-    DIR receives the slides (pyramidal OME-TIFF), landmarks (CSV), tissue classes, the true transforms, pairs.csv and
-    cases.json, all when the last pair is complete. Stains: HE, Ki67, PHH3, ER, HER2, PanCK, CD31, PAS, Masson, DAPI,
-    IF, and random (colours of chance).
+    DIR receives the slides (pyramidal OME-TIFF), landmarks (CSV), tissue classes, the true
+    transforms, pairs.csv and cases.json, all when the last pair is complete. Stains: HE, Ki67,
+    PHH3, ER, HER2, PanCK, CD31, PAS, Masson, DAPI, IF, and random (colours of chance).
 
     \b
     Example:
@@ -55,7 +68,10 @@ def phantom(
     configs = case_configs(cases, size, stains, difficulty, organ, mpp, seed)
     rows: list[dict[str, Any]] = []
     outputs = (PAIRS, CASES, *FOLDERS)
-    with result_folder(out, overwrite=overwrite, outputs=outputs) as folder, progress_bar() as progress:
+    with (
+        result_folder(out, overwrite=overwrite, outputs=outputs) as folder,
+        progress_bar() as progress,
+    ):
         for number, config in enumerate(configs):
             name = f"case_{number:0{max(3, len(str(cases - 1)))}d}"
 
@@ -107,8 +123,12 @@ def case_configs(
 
 
 def _two_stains(names: list[str], rng: np.random.Generator) -> tuple[str, str]:
-    """Two different stains where there are two; where H&E is among them the fixed slide is H&E half the time."""
-    fixed, moving = (str(name) for name in rng.permutation(names * (2 if len(names) == 1 else 1))[:2])
+    """Two different stains where there are two; where H&E is among them the fixed slide is H&E half
+    the time.
+    """
+    fixed, moving = (
+        str(name) for name in rng.permutation(names * (2 if len(names) == 1 else 1))[:2]
+    )
     routine = [name for name in names if name.upper() in ("HE", "H&E")]
     if routine and moving != routine[0] and rng.uniform() < 0.5:
         fixed = routine[0]
@@ -121,7 +141,7 @@ def _write_tables(rows: list[dict[str, Any]], folder: Path) -> None:
     import json
 
     from stainbridge.phantom.case_files import COLUMNS
-    from stainbridge.register.store import plain
+    from stainbridge.registration.store import plain
 
     with (folder / PAIRS).open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")

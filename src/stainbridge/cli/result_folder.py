@@ -14,14 +14,18 @@ OUTPUTS = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff"
 
 
 @contextmanager
-def result_folder(out: Path, *, overwrite: bool = False, outputs: tuple[str, ...] = OUTPUTS) -> Iterator[Path]:
-    """Hand out a hidden folder in `out`; its files move to `out` on success, on any exception nothing is left.
+def result_folder(
+    out: Path, *, overwrite: bool = False, outputs: tuple[str, ...] = OUTPUTS
+) -> Iterator[Path]:
+    """Hand out a hidden folder in `out`; its files move to `out` on success, on any exception
+    nothing is left.
 
-    With `overwrite`, files and folders in `out` that an earlier run left are removed when they are among `outputs`, the
-    first of which is the record of the others; others stay. The hidden folder is inside `out`, so that a mounted folder
-    can be `out`.
+    With `overwrite`, files and folders in `out` that an earlier run left are removed when they are
+    among `outputs`, the first of which is the record of the others; others stay. The hidden folder
+    is inside `out`, so that a mounted folder can be `out`.
 
-    Raises `InputError` when `out` holds files and `overwrite` is not set, is a file, or cannot be written.
+    Raises `InputError` when `out` holds files and `overwrite` is not set, is a file, or cannot be
+    written.
     """
     _check(out, overwrite)
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
@@ -43,7 +47,11 @@ def result_folder(out: Path, *, overwrite: bool = False, outputs: tuple[str, ...
 def _check(out: Path, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError("the output is a file", where=out, expected="a folder")
-    if out.is_dir() and not overwrite and any(not path.name.startswith(".") for path in out.iterdir()):
+    if (
+        out.is_dir()
+        and not overwrite
+        and any(not path.name.startswith(".") for path in out.iterdir())
+    ):
         raise InputError(
             "the output folder is not empty",
             where=out,
@@ -53,7 +61,9 @@ def _check(out: Path, overwrite: bool) -> None:
 
 
 def _publish(partial: Path, out: Path, outputs: tuple[str, ...]) -> None:
-    """Replace the earlier outputs; the record goes first and comes last, so that it never speaks of other files."""
+    """Replace the earlier outputs; the record goes first and comes last, so that it never speaks of
+    other files.
+    """
     for name in outputs:
         if (out / name).is_dir():
             shutil.rmtree(out / name)

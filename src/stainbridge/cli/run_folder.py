@@ -1,4 +1,6 @@
-"""The folder of a training run: its settings, whether it may be begun or gone on with, and the run itself."""
+"""The folder of a training run: its settings, whether it may be begun or gone on with, and the run
+itself.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,18 @@ class RunFolder:
         return os.environ.get("LOCAL_RANK", "0") == "0"
 
     def plan(
-        self, kind: type[T], preset: Callable[[], T], chosen: Mapping[str, Any], given: Mapping[str, Any]
+        self,
+        kind: type[T],
+        preset: Callable[[], T],
+        chosen: Mapping[str, Any],
+        given: Mapping[str, Any],
     ) -> tuple[T, str]:
         """The run's settings and data.
 
-        `chosen` (`data`, `config`, ...) makes a run what it is; `given` are fields of `train`; None is left out.
-        A new run has the preset's settings, under those of the `config` file, under the given ones; a resumed one has
-        its own, under the given ones. Raises `InputError` for a folder that does not fit, unknown keys, and options
-        that would change a run on the way.
+        `chosen` (`data`, `config`, ...) makes a run what it is; `given` are fields of `train`; None
+        is left out. A new run has the preset's settings, under those of the `config` file, under
+        the given ones; a resumed one has its own, under the given ones. Raises `InputError` for a
+        folder that does not fit, unknown keys, and options that would change a run on the way.
         """
         from stainbridge.settings import build, merge, plain, read_yaml
 
@@ -62,12 +68,16 @@ class RunFolder:
             self._check_empty()
             source, data = chosen["config"] or Path("preset"), chosen["data"] or GENERATED
             over = read_yaml(source) if chosen["config"] else {}
-            values = merge(plain(preset()), {key: value for key, value in over.items() if key != "run"})
+            values = merge(
+                plain(preset()), {key: value for key, value in over.items() if key != "run"}
+            )
         return build(kind, merge(values, {"train": given}), source), data
 
     @contextmanager
     def open(self, settings: Any, data: str) -> Iterator[Path]:
-        """The folder, config.yaml in it; a new one goes again when bad input ends the run before anything is saved."""
+        """The folder, config.yaml in it; a new one goes again when bad input ends the run before
+        anything is saved.
+        """
         from stainbridge.settings import plain
         from stainbridge.whole import whole_file
 
@@ -83,7 +93,9 @@ class RunFolder:
             raise InputError(f"cannot write there: {error.strerror}", where=self.path) from error
         run = {"command": self.command, "data": data, "version": version("stainbridge")}
         with whole_file(self.path / CONFIG) as temporary:
-            temporary.write_text(yaml.safe_dump({"run": run, **plain(settings)}, sort_keys=False), encoding="utf-8")
+            temporary.write_text(
+                yaml.safe_dump({"run": run, **plain(settings)}, sort_keys=False), encoding="utf-8"
+            )
         try:
             yield self.path
         except InputError:
@@ -104,7 +116,9 @@ class RunFolder:
 
         with self.open(settings, source) as path, progress_bar() as progress:
             try:
-                place = train(make_task, data, settings.train, path, go_on=self.resume, progress=progress)
+                place = train(
+                    make_task, data, settings.train, path, go_on=self.resume, progress=progress
+                )
             finally:
                 if finish is not None and self.first_process:
                     finish(path)
@@ -115,16 +129,27 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError("the run is a file", where=self.path, expected="a folder")
         if self.first_process and self.path.is_dir() and any(self.path.iterdir()):
-            raise InputError("the folder is not empty", where=self.path, remedy="name another or add --resume")
+            raise InputError(
+                "the folder is not empty", where=self.path, remedy="name another or add --resume"
+            )
 
     def _check_resumable(self, options: Mapping[str, Any]) -> None:
         if not (self.path / LAST).exists():
             raise InputError("no run to resume", where=self.path, expected=f"{CONFIG} and {LAST}")
         for name, value in options.items():
             if value is not None and name not in RESUMABLE:
-                raise InputError(f"--{name} cannot change a run on the way", where=self.path, remedy="leave it out")
+                raise InputError(
+                    f"--{name} cannot change a run on the way",
+                    where=self.path,
+                    remedy="leave it out",
+                )
 
     def _data(self, run: Mapping[str, Any]) -> str:
         if run.get("command") != self.command:
-            raise InputError("a run of another command", where=self.path, expected=self.command, got=run.get("command"))
+            raise InputError(
+                "a run of another command",
+                where=self.path,
+                expected=self.command,
+                got=run.get("command"),
+            )
         return str(run["data"])

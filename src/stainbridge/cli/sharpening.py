@@ -26,14 +26,14 @@ def write_sharpened(
 ) -> None:
     """Sharpen the slide that `opened` opens, with the weights in `run`, and `write` it to `out`.
 
-    Finished tiles are kept, as long as the files that the slide is `made_from`, and `how`, stay the same. Tiles are
-    halved where memory runs out.
+    Finished tiles are kept, as long as the files that the slide is `made_from`, and `how`, stay the
+    same. Tiles are halved where memory runs out.
     """
     from stainbridge.learn.shipped import weights_path
-    from stainbridge.translate.apply import ApplyConfig, plan_of
-    from stainbridge.translate.inference import halving
-    from stainbridge.translate.parts import Parts
-    from stainbridge.translate.sharpen import read_sharpening, sharpened
+    from stainbridge.translation.inference.apply import ApplyConfig, plan_of
+    from stainbridge.translation.inference.inference import halving
+    from stainbridge.translation.inference.parts import Parts
+    from stainbridge.translation.sharpening.sharpen import read_sharpening, sharpened
 
     model = read_sharpening(weights_path(str(run)))
 

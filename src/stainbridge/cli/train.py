@@ -15,7 +15,7 @@ from stainbridge.cli.run_folder import GENERATED, RunFolder
 if TYPE_CHECKING:
     from stainbridge.learn.loop import Data
     from stainbridge.learn.task import Task
-    from stainbridge.register.training.config import AffineTraining, DeformableTraining
+    from stainbridge.registration.training.config import AffineTraining, DeformableTraining
 
     RegistrationTraining = AffineTraining | DeformableTraining
 
@@ -28,25 +28,45 @@ HELD_FROM, HELD_ONE_IN = 5, 5
 #: The folder of a run's kept samples.
 SAMPLES = "samples"
 
-app = typer.Typer(no_args_is_help=True, help="Train networks: on generated tissue or on your own pairs of slides.")
+app = typer.Typer(
+    no_args_is_help=True, help="Train networks: on generated tissue or on your own pairs of slides."
+)
 
 DataOption = Annotated[
     str | None,
-    typer.Option("--data", help="A data set: a folder or table of pairs.  [default: generated]", metavar="DATA"),
+    typer.Option(
+        "--data",
+        help="A data set: a folder or table of pairs.  [default: generated]",
+        metavar="DATA",
+    ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="The folder of the run.", metavar="RUN")]
 PresetOption = Annotated[
-    Preset | None, typer.Option("--preset", help="For 2 CPU cores, or as published.  [default: small]")
+    Preset | None,
+    typer.Option("--preset", help="For 2 CPU cores, or as published.  [default: small]"),
 ]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="Settings to put over the preset's.", metavar="FILE.yaml")
+    Path | None,
+    typer.Option("--config", help="Settings to put over the preset's.", metavar="FILE.yaml"),
 ]
-StepsOption = Annotated[int | None, typer.Option("--steps", help="Steps in all, earlier ones included.", min=1)]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in RUN, with its settings.")]
-DeviceOption = Annotated[Device | None, typer.Option("--device", help="Where to compute.  [default: auto]")]
-DevicesOption = Annotated[int | None, typer.Option("--devices", help="How many GPUs or processes.", min=1)]
-WorkersOption = Annotated[int | None, typer.Option("--workers", help="Processes that make samples.", min=0)]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of every random choice.", min=0)]
+StepsOption = Annotated[
+    int | None, typer.Option("--steps", help="Steps in all, earlier ones included.", min=1)
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with the run in RUN, with its settings.")
+]
+DeviceOption = Annotated[
+    Device | None, typer.Option("--device", help="Where to compute.  [default: auto]")
+]
+DevicesOption = Annotated[
+    int | None, typer.Option("--devices", help="How many GPUs or processes.", min=1)
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Processes that make samples.", min=0)
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", help="Seed of every random choice.", min=0)
+]
 
 
 @app.command("affine")
@@ -64,21 +84,23 @@ def affine(
 ) -> None:
     """Train the affine network, which brings one section roughly onto another in one pass.
 
-    RUN receives config.yaml, metrics.csv, last.safetensors (to resume), best.safetensors (to use), pictures and
-    TensorBoard's log. Ctrl-C ends the step and saves; --resume goes on.
+    RUN receives config.yaml, metrics.csv, last.safetensors (to resume), best.safetensors (to use),
+    pictures and TensorBoard's log. Ctrl-C ends the step and saves; --resume goes on.
 
     \b
     Example:
         stainbridge train affine --data generated --preset small --steps 20 --out affine-run
         stainbridge train affine --out affine-run --resume --steps 40
     """
-    from stainbridge.register.training.config import AffineTraining
-    from stainbridge.register.training.task import AffineTask
+    from stainbridge.registration.training.config import AffineTraining
+    from stainbridge.registration.training.task import AffineTask
 
     given = {"steps": steps, "device": device, "devices": devices, "workers": workers, "seed": seed}
     chosen = {"data": data, "preset": preset, "config": config}
     folder = RunFolder(out, "train affine", resume)
-    settings, source = folder.plan(AffineTraining, lambda: AffineTraining.preset(preset or "small"), chosen, given)
+    settings, source = folder.plan(
+        AffineTraining, lambda: AffineTraining.preset(preset or "small"), chosen, given
+    )
     _train(folder, settings, source, lambda: AffineTask(settings))
 
 
@@ -105,10 +127,11 @@ def deformable(
     \b
     Example:
         stainbridge train deformable --network unet-svf --preset small --steps 20 --out unet-run
-        stainbridge train deformable --network multiscale-fcn --data pairs.csv --preset paper --out fcn-run
+        stainbridge train deformable --network multiscale-fcn --data pairs.csv --preset paper \\
+            --out fcn-run
     """
-    from stainbridge.register.training.config import DeformableTraining
-    from stainbridge.register.training.task import DeformableTask
+    from stainbridge.registration.training.config import DeformableTraining
+    from stainbridge.registration.training.task import DeformableTask
 
     def preset_settings() -> DeformableTraining:
         return DeformableTraining.preset(preset or "small", network or "multiscale-fcn")
@@ -120,24 +143,36 @@ def deformable(
     _train(folder, settings, source, lambda: DeformableTask(settings))
 
 
-def _train(folder: RunFolder, settings: RegistrationTraining, source: str, make_task: Callable[[], Task[Any]]) -> None:
+def _train(
+    folder: RunFolder,
+    settings: RegistrationTraining,
+    source: str,
+    make_task: Callable[[], Task[Any]],
+) -> None:
     wanted = settings.train.workers * settings.train.batch
     if folder.first_process and wanted > settings.pairs.at_hand:
-        say(f"warning: with pairs: at_hand below workers x batch = {wanted}, workers prepare the same pairs")
+        say(
+            f"warning: with pairs: at_hand below workers x batch = {wanted}, workers prepare the same pairs"
+        )
     folder.train(make_task, pair_data(source, settings, folder.path / SAMPLES), settings, source)
 
 
 def pair_data(source: str, settings: RegistrationTraining, samples: Path) -> Data:
-    """Training and held-out samples from generated tissue or from a data set's cases; kept ones lie in `samples`."""
+    """Training and held-out samples from generated tissue or from a data set's cases; kept ones lie
+    in `samples`.
+    """
     from stainbridge.datasets.generated import GeneratedPairs
     from stainbridge.learn.loop import Data
-    from stainbridge.register.training.kept import KeptStream
-    from stainbridge.register.training.stream import PairStream
+    from stainbridge.registration.training.kept import KeptStream
+    from stainbridge.registration.training.stream import PairStream
 
     seed = settings.train.seed
     once = replace(settings.pairs, reuse=1, at_hand=1)  # every held-out sample shows another pair
     training, held = (
-        (GeneratedPairs(settings.generated, 2 * seed), GeneratedPairs(settings.generated, 2 * seed + 1))
+        (
+            GeneratedPairs(settings.generated, 2 * seed),
+            GeneratedPairs(settings.generated, 2 * seed + 1),
+        )
         if source == GENERATED
         else _cases(Path(source))
     )
@@ -149,12 +184,14 @@ def pair_data(source: str, settings: RegistrationTraining, samples: Path) -> Dat
 def _cases(path: Path) -> tuple[Any, Any]:
     """The cases of a data set to train on and to measure on."""
     from stainbridge.datasets.layouts import read_data_set
-    from stainbridge.register.training.align import by_registration
-    from stainbridge.register.training.pairs import CasePairs
+    from stainbridge.registration.training.align import by_registration
+    from stainbridge.registration.training.pairs import CasePairs
 
     cases = read_data_set(path).cases
     if len(cases) < HELD_FROM:
-        say(f"warning: {len(cases)} pairs are too few to keep some out: training pairs are measured on too")
+        say(
+            f"warning: {len(cases)} pairs are too few to keep some out: training pairs are measured on too"
+        )
         return CasePairs(cases, by_registration), CasePairs(cases, by_registration)
     training = [case for number, case in enumerate(cases) if number % HELD_ONE_IN]
     return CasePairs(training, by_registration), CasePairs(cases[::HELD_ONE_IN], by_registration)

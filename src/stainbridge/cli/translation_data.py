@@ -14,8 +14,8 @@ from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import Data
-    from stainbridge.translate.slide_stream import SlideStream
-    from stainbridge.translate.training import TranslationTraining
+    from stainbridge.translation.training.slide_stream import SlideStream
+    from stainbridge.translation.training.training import TranslationTraining
 
 GENERATED_MPP = 1.0
 #: Held-out tiles of one piece of generated tissue.
@@ -29,9 +29,12 @@ def is_manifest(data: str) -> bool:
 
 @contextmanager
 def tile_data(source: str, settings: TranslationTraining) -> Iterator[Data]:
-    """Training and held-out tiles from generated tissue, pictures or slides. Raises `InputError` where they are bad."""
+    """Training and held-out tiles from generated tissue, pictures or slides.
+
+    Raises `InputError` where they are bad.
+    """
     from stainbridge.learn.loop import Data
-    from stainbridge.translate.config import CycleConfig
+    from stainbridge.translation.objectives.config import CycleConfig
 
     paired = not isinstance(settings.translation.objective, CycleConfig)
     if source == GENERATED:
@@ -47,7 +50,7 @@ def tile_data(source: str, settings: TranslationTraining) -> Iterator[Data]:
 def _pictures(source: str, settings: TranslationTraining, paired: bool) -> Data:
     from stainbridge.datasets.tile_pictures import read_pictures
     from stainbridge.learn.loop import Data
-    from stainbridge.translate.picture_stream import PictureStream
+    from stainbridge.translation.training.picture_stream import PictureStream
 
     translation, seed = settings.translation, 2 * settings.train.seed
     stains = (translation.source, translation.target)[:: -1 if settings.tiles.reverse else 1]
@@ -73,16 +76,20 @@ def _generated(settings: TranslationTraining, paired: bool) -> Data:
     )
 
 
-def _slides(manifest: Path, settings: TranslationTraining, paired: bool) -> tuple[SlideStream, SlideStream]:
+def _slides(
+    manifest: Path, settings: TranslationTraining, paired: bool
+) -> tuple[SlideStream, SlideStream]:
     from stainbridge.datasets.slide_pairs import read_slide_pairs
-    from stainbridge.translate.slide_stream import SlideStream
+    from stainbridge.translation.training.slide_stream import SlideStream
 
     translation, tiles, seed = settings.translation, settings.tiles, 2 * settings.train.seed
     found = read_slide_pairs(manifest, tiles.reverse)
     _note(found.note)
     mpp = translation.mpp
     if mpp is None:
-        raise InputError("tiles of slides need a pixel size", where=manifest, remedy="set translation: mpp")
+        raise InputError(
+            "tiles of slides need a pixel size", where=manifest, remedy="set translation: mpp"
+        )
     aligned = all(pair.moving_from_fixed is not None for pair in found.held)
 
     def stream(held: bool) -> SlideStream:

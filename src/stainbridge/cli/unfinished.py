@@ -18,7 +18,9 @@ def parts_folder(out: Path) -> Path:
 
 @contextmanager
 def kept_parts(out: Path) -> Iterator[None]:
-    """Finished tiles are removed once the output is there; where it is not, they stay, which is said."""
+    """Finished tiles are removed once the output is there; where it is not, they stay, which is
+    said.
+    """
     folder = parts_folder(out)
     try:
         yield
@@ -32,10 +34,14 @@ def kept_parts(out: Path) -> Iterator[None]:
 
 
 def check_output(out: Path, source: Path) -> None:
-    """Raise `InputError`, before hours of work, for an output that cannot be written or would replace the input."""
+    """Raise `InputError`, before hours of work, for an output that cannot be written or would
+    replace the input.
+    """
     if not out.parent.is_dir():
         raise InputError("no such folder", where=out.parent, remedy="create it first")
     if out.is_dir():
         raise InputError("is a folder", where=out, expected="a file name")
     if out.exists() and source.exists() and out.samefile(source):
-        raise InputError("the output would replace the input", where=out, remedy="name another output")
+        raise InputError(
+            "the output would replace the input", where=out, remedy="name another output"
+        )

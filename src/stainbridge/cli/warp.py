@@ -12,12 +12,16 @@ from stainbridge.cli.sharpening import write_sharpened
 from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
-    from stainbridge.register.store import StoredRegistration
+    from stainbridge.registration.store import StoredRegistration
     from stainbridge.slides.slide import Slide
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Carry a slide, points or annotations over.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Carry a slide, points or annotations over."
+)
 
-Result = Annotated[Path, typer.Argument(help="The folder that `stainbridge register` wrote.", metavar="DIR")]
+Result = Annotated[
+    Path, typer.Argument(help="The folder that `stainbridge register` wrote.", metavar="DIR")
+]
 Side = Literal["fixed", "moving"]
 SIDES: tuple[Side, ...] = ("fixed", "moving")
 To = Annotated[Side, typer.Option("--to", help="The slide to carry them to, from the other one.")]
@@ -29,22 +33,34 @@ def slide(
     out: Annotated[Path, typer.Option("--out", help="The slide to write.", metavar="X.ome.tiff")],
     crop: Annotated[
         Literal["fixed", "overlap", "moving"],
-        typer.Option("--crop", help="What to cover: the fixed slide, the part both cover, or the moving slide."),
+        typer.Option(
+            "--crop",
+            help="What to cover: the fixed slide, the part both cover, or the moving slide.",
+        ),
     ] = "fixed",
     format: Annotated[
-        Literal["ome-tiff", "tiff"], typer.Option("--format", help="tiff is for OpenSlide, which sees all its levels.")
+        Literal["ome-tiff", "tiff"],
+        typer.Option("--format", help="tiff is for OpenSlide, which sees all its levels."),
     ] = "ome-tiff",
     compression: Annotated[
         Literal["jpeg", "deflate", "zstd", "none"] | None,
         typer.Option("--compression", help="[default: jpeg for RGB, else zstd]"),
     ] = None,
-    quality: Annotated[int, typer.Option("--quality", help="Quality of JPEG.", min=1, max=100)] = 85,
-    threads: Annotated[int | None, typer.Option("--threads", help="[default: all cores]", min=1)] = None,
+    quality: Annotated[
+        int, typer.Option("--quality", help="Quality of JPEG.", min=1, max=100)
+    ] = 85,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="[default: all cores]", min=1)
+    ] = None,
     sharpen: Annotated[
-        Path | None, typer.Option("--sharpen", help="Sharpen the result: a run of train sharpen.", metavar="RUN")
+        Path | None,
+        typer.Option(
+            "--sharpen", help="Sharpen the result: a run of train sharpen.", metavar="RUN"
+        ),
     ] = None,
     moving: Annotated[
-        Path | None, typer.Option("--moving", help="Where the moving slide is now, if it was moved since.")
+        Path | None,
+        typer.Option("--moving", help="Where the moving slide is now, if it was moved since."),
     ] = None,
 ) -> None:
     """Write the moving slide as it looks from the fixed one: same pixels, same places.
@@ -55,8 +71,8 @@ def slide(
         stainbridge warp slide result --out ki67-on-he.tiff --format tiff --crop overlap
         stainbridge warp slide result --out sharp.ome.tiff --sharpen x2-run
     """
-    from stainbridge.register.store import load_stored
-    from stainbridge.slides.write import write_slide
+    from stainbridge.registration.store import load_stored
+    from stainbridge.slides.writing.write import write_slide
 
     stored = load_stored(result)
 
@@ -92,7 +108,9 @@ def slide(
 @app.command("points")
 def points(
     result: Result,
-    source: Annotated[Path, typer.Argument(help="Columns X and Y in full-resolution pixels.", metavar="IN.csv")],
+    source: Annotated[
+        Path, typer.Argument(help="Columns X and Y in full-resolution pixels.", metavar="IN.csv")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="OUT.csv")],
     to: To = "fixed",
 ) -> None:
@@ -104,7 +122,7 @@ def points(
         stainbridge warp points result he-landmarks.csv --out on-ki67.csv --to moving
     """
     from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
-    from stainbridge.register.store import load
+    from stainbridge.registration.store import load
 
     _refuse_same(out, source)
     registration = load(result)
@@ -115,11 +133,14 @@ def points(
 @app.command("geojson")
 def geojson(
     result: Result,
-    source: Annotated[Path, typer.Argument(help="Annotations as QuPath exports them.", metavar="IN.geojson")],
+    source: Annotated[
+        Path, typer.Argument(help="Annotations as QuPath exports them.", metavar="IN.geojson")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="OUT.geojson")],
     to: To = "fixed",
 ) -> None:
-    """Carry QuPath annotations from the moving slide to the fixed one, or back; ids and classes are kept.
+    """Carry QuPath annotations from the moving slide to the fixed one, or back; ids and classes are
+    kept.
 
     \b
     Example:
@@ -127,7 +148,7 @@ def geojson(
         stainbridge warp geojson result he.geojson --out on-ki67.geojson --to moving
     """
     from stainbridge.geometry.geojson import read_geojson, write_geojson
-    from stainbridge.register.store import load_stored
+    from stainbridge.registration.store import load_stored
 
     _refuse_same(out, source)
     stored = load_stored(result)
@@ -148,7 +169,8 @@ def _offset_px(stored: StoredRegistration, side: Side) -> tuple[float, float]:
 
 
 def _open_moving(stored: StoredRegistration, path: Path | None) -> Slide:
-    """The registered moving slide, with the pixel size it was registered with; `path` says where it is now.
+    """The registered moving slide, with the pixel size it was registered with; `path` says where it
+    is now.
 
     Raises `InputError` when it is not found or is not the slide that was registered.
     """
@@ -157,18 +179,28 @@ def _open_moving(stored: StoredRegistration, path: Path | None) -> Slide:
     registered = stored.registration.moving
     path = path or stored.moving_path
     if path is None:
-        raise InputError("the record does not say where the moving slide is", remedy="add --moving SLIDE")
+        raise InputError(
+            "the record does not say where the moving slide is", remedy="add --moving SLIDE"
+        )
     if not path.exists():
-        raise InputError("the moving slide is not there", where=path, remedy="say where it is with --moving SLIDE")
+        raise InputError(
+            "the moving slide is not there",
+            where=path,
+            remedy="say where it is with --moving SLIDE",
+        )
     square = registered.calibrated and registered.mpp[0] == registered.mpp[1]
     slide = open_slide(path, mpp=registered.mpp[0] if square else None)
     size, expected = (slide.frame.width, slide.frame.height), (registered.width, registered.height)
     if size != expected:
         slide.close()
-        raise InputError("not the slide that was registered", where=path, expected=f"{expected} px", got=size)
+        raise InputError(
+            "not the slide that was registered", where=path, expected=f"{expected} px", got=size
+        )
     return slide
 
 
 def _refuse_same(out: Path, source: Path) -> None:
     if out.exists() and source.exists() and out.samefile(source):
-        raise InputError("the output would replace the input", where=out, remedy="name another output")
+        raise InputError(
+            "the output would replace the input", where=out, remedy="name another output"
+        )

@@ -1,8 +1,9 @@
 """ANHIR and BIRL: a cover table beside images and landmarks.
 
-Borovec et al. 2020, doi:10.1109/TMI.2020.2986331. `dataset_medium.csv` names "Target image" (fixed) and "Source image"
-(moving) with their landmarks, relative to the table or to `images/` and `landmarks/` beside it. The target's landmarks
-of evaluation cases are kept by the challenge: such a case has points to carry over and no truth.
+Borovec et al. 2020, doi:10.1109/TMI.2020.2986331. `dataset_medium.csv` names "Target image" (fixed)
+and "Source image" (moving) with their landmarks, relative to the table or to `images/` and
+`landmarks/` beside it. The target's landmarks of evaluation cases are kept by the challenge: such a
+case has points to carry over and no truth.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ LANDMARK_FOLDERS = ("", "landmarks", "dataset_ANHIR/landmarks", "dataset_ANHIR/l
 
 
 def find(path: Path) -> Path | None:
-    """The cover table, where `path` is one or a folder that holds exactly one; raises `InputError` for several."""
+    """The cover table, where `path` is one or a folder that holds exactly one; raises `InputError`
+    for several.
+    """
     return only_table(path, COLUMNS, "ANHIR")
 
 
 def read(table: Path) -> list[Case]:
-    """The cases of the table, whose ids are its index; raises `InputError` for files that do not exist."""
+    """The cases of the table, whose ids are its index; raises `InputError` for files that do not
+    exist.
+    """
     return [_case(number, row, table) for number, row in enumerate(read_table(table, COLUMNS))]
 
 
@@ -37,9 +42,14 @@ def _case(number: int, row: Row, table: Path) -> Case:
     id = row.get("") or str(number)
     cover = tuple(row.get(name, "") for name in (*COLUMNS, "status"))
     if not _given(row, marks):
-        return replace(Case.from_files(id, fixed, moving, moving_only=read_points_csv(moving_marks)[0]), cover=cover)
+        return replace(
+            Case.from_files(id, fixed, moving, moving_only=read_points_csv(moving_marks)[0]),
+            cover=cover,
+        )
     fixed_marks = existing(marks, row["Target landmarks"], table)
-    return replace(Case.from_files(id, fixed, moving, landmark_pair(fixed_marks, moving_marks)), cover=cover)
+    return replace(
+        Case.from_files(id, fixed, moving, landmark_pair(fixed_marks, moving_marks)), cover=cover
+    )
 
 
 def _given(row: Row, roots: list[Path]) -> bool:

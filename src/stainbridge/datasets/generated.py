@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stainbridge.phantom.contrast import RANDOM
 from stainbridge.phantom.pair import generate_pair
-from stainbridge.phantom.stains import STAINS, stain_named
-from stainbridge.register.training.config import GeneratedConfig
-from stainbridge.register.training.pairs import TrainingPair
+from stainbridge.phantom.staining.contrast import RANDOM
+from stainbridge.phantom.staining.library import STAINS, stain_named
+from stainbridge.registration.training.config import GeneratedConfig
+from stainbridge.registration.training.pairs import TrainingPair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 
 
 @dataclass(frozen=True)
 class GeneratedPairs:
-    """Pair `number` of `seed`, with its exact truth, rendered once, at full resolution, into memory.
+    """Pair `number` of `seed`, with its exact truth, rendered once, at full resolution, into
+    memory.
 
     Raises `InputError` for stains that are not known.
     """
@@ -50,4 +51,4 @@ class GeneratedPairs:
 
 def _rendered(slide: Slide) -> ArraySlide:
     pixels = np.ascontiguousarray(slide.read(slide.frame).pixels)
-    return ArraySlide(pixels, slide.frame.mpp[0], slide.frame.name, slide.stain)
+    return ArraySlide(pixels, name=slide.frame.label, stain=slide.stain, space=slide.frame.space)

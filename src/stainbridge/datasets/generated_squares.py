@@ -10,9 +10,9 @@ import numpy as np
 
 from stainbridge.datasets.generated_tiles import place_of
 from stainbridge.phantom.block import Block, BlockConfig, drawn_block
-from stainbridge.phantom.randomness import key
-from stainbridge.phantom.stains import STAINS
-from stainbridge.translate.augment import Cut
+from stainbridge.phantom.space.randomness import key
+from stainbridge.phantom.staining.library import STAINS
+from stainbridge.translation.training.augment import Cut
 from stainbridge.types import Pixels
 
 #: A block's side in squares' sides, squares from each block, and blocks that are at hand.
@@ -22,7 +22,8 @@ BRIGHT = tuple(name for name, stain in STAINS.items() if not stain.fluorescent)
 
 @dataclass(frozen=True)
 class GeneratedSquares:
-    """Squares of `side_px` of tissue stained for bright field, at pixel sizes in the range `mpp` of µm.
+    """Squares of `side_px` of tissue stained for bright field, at pixel sizes in the range `mpp` of
+    µm.
 
     Square i of a seed is always the same. Raises `InputError` for pixel sizes that cannot be drawn.
     """

@@ -7,9 +7,9 @@ from functools import cached_property
 
 from stainbridge.phantom.block import BlockConfig
 from stainbridge.phantom.patches import PatchConfig, Patches
-from stainbridge.translate.augment import scaled
-from stainbridge.translate.task import Tiles
-from stainbridge.translate.training import GeneratedTissue
+from stainbridge.translation.objectives.task import Tiles
+from stainbridge.translation.training.augment import scaled
+from stainbridge.translation.training.training import GeneratedTissue
 
 #: Added to a seed for tissue of its own.
 ELSEWHERE = 1 << 20
@@ -17,10 +17,11 @@ ELSEWHERE = 1 << 20
 
 @dataclass(frozen=True)
 class GeneratedTiles:
-    """Squares of `tile_px` at `mpp` µm a pixel of tissue stained with `source` and `target`. A `learn.task.Stream`.
+    """Squares of `tile_px` at `mpp` µm a pixel of tissue stained with `source` and `target`. A
+    `learn.task.Stream`.
 
-    `paired` ones show the same or a neighbouring section, as `tissue` says; others each tissue of its own. Raises
-    `InputError` for stains and organs that are not known.
+    `paired` ones show the same or a neighbouring section, as `tissue` says; others each tissue of
+    its own. Raises `InputError` for stains and organs that are not known.
     """
 
     tissue: GeneratedTissue
@@ -53,13 +54,22 @@ class GeneratedTiles:
             faint=0.0,
         )
         patches = PatchConfig(
-            self.tile_px, 0.0, 0.0, tissue.shift, tissue.elastic, tissue.per_block, block, tissue.at_hand + 1
+            self.tile_px,
+            0.0,
+            0.0,
+            tissue.shift,
+            tissue.elastic,
+            tissue.per_block,
+            block,
+            tissue.at_hand + 1,
         )
         return Patches(patches, self.seed), Patches(patches, self.seed + ELSEWHERE)
 
 
 def place_of(number: int, at_hand: int, per_block: int) -> int:
-    """Which patch sample `number` is: samples go round `at_hand` blocks, each of which is used up and then replaced."""
+    """Which patch sample `number` is: samples go round `at_hand` blocks, each of which is used up
+    and then replaced.
+    """
     turn, slot = divmod(number, at_hand)
     generation, patch = divmod(turn + slot * per_block // at_hand, per_block)
     return (generation * at_hand + slot) * per_block + patch

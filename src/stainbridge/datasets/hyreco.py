@@ -1,8 +1,8 @@
 """HyReCo: one folder a stain, `HE` the fixed one, with `ID.tif` and `ID.csv`.
 
-Lotz et al. 2023, "Comparison of consecutive and restained sections for image registration in histopathology",
-doi:10.1117/1.JMI.10.6.067501. A landmark CSV has no header: x, y (and more) in millimetres, a row a point, so the
-slides are opened for their pixel size.
+Lotz et al. 2023, "Comparison of consecutive and restained sections for image registration in
+histopathology", doi:10.1117/1.JMI.10.6.067501. A landmark CSV has no header: x, y (and more) in
+millimetres, a row a point, so the slides are opened for their pixel size.
 """
 
 from __future__ import annotations
@@ -25,11 +25,17 @@ ENDINGS = (".tif", ".tiff", ".svs", ".ome.tif", ".ome.tiff")
 
 def find(path: Path) -> Path | None:
     """The folder, where it has `HE` and another stain beside it."""
-    return path if path.is_dir() and (path / FIXED).is_dir() and any(_stains(path)) and _slides(path) else None
+    return (
+        path
+        if path.is_dir() and (path / FIXED).is_dir() and any(_stains(path)) and _slides(path)
+        else None
+    )
 
 
 def read(folder: Path) -> list[Case]:
-    """H&E to every other stain of the same id; raises `InputError` for slides without pixel size, damaged tables."""
+    """H&E to every other stain of the same id; raises `InputError` for slides without pixel size,
+    damaged tables.
+    """
     return [
         _case(f"{slide.name.split('.')[0]}_{stain.name}", slide, partner)
         for stain in _stains(folder)
@@ -39,7 +45,9 @@ def read(folder: Path) -> list[Case]:
 
 
 def _stains(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.iterdir()) if path.is_dir() and path.name.upper() in STAINS)
+    return (
+        path for path in sorted(folder.iterdir()) if path.is_dir() and path.name.upper() in STAINS
+    )
 
 
 def _slides(folder: Path) -> list[Path]:
@@ -56,10 +64,14 @@ def _case(id: str, fixed: Path, moving: Path) -> Case:
     there = [path for path in marks if path.is_file()]
     if len(there) == 1:
         lacking = marks[1] if there == marks[:1] else marks[0]
-        raise InputError("landmarks of one slide only", where=there[0], expected=f"{lacking} too, or neither")
+        raise InputError(
+            "landmarks of one slide only", where=there[0], expected=f"{lacking} too, or neither"
+        )
     if not there:
         return Case.from_files(id, fixed, moving)
-    first, second = (_points(mark, slide) for mark, slide in zip(marks, (fixed, moving), strict=True))
+    first, second = (
+        _points(mark, slide) for mark, slide in zip(marks, (fixed, moving), strict=True)
+    )
     return Case.from_files(id, fixed, moving, (first, second))
 
 
@@ -68,9 +80,13 @@ def _points(table: Path, slide: Path) -> Points:
     try:
         mm = np.loadtxt(table, delimiter=",", ndmin=2)
     except ValueError as error:
-        raise InputError("not a table of numbers", where=table, expected="x, y in mm, no header", got=error) from error
+        raise InputError(
+            "not a table of numbers", where=table, expected="x, y in mm, no header", got=error
+        ) from error
     if mm.shape[1] < 2:
-        raise InputError("not a table of points", where=table, expected="x, y in mm", got=f"{mm.shape[1]} column")
+        raise InputError(
+            "not a table of points", where=table, expected="x, y in mm", got=f"{mm.shape[1]} column"
+        )
     with open_slide(slide) as opened:
         frame = opened.frame
     if not frame.calibrated:

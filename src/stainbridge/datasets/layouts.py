@@ -15,7 +15,9 @@ from stainbridge.slides.case import Case
 
 @dataclass(frozen=True)
 class Layout:
-    """`find` gives the table or folder of a data set of this layout at a path, or None; `read` its cases."""
+    """`find` gives the table or folder of a data set of this layout at a path, or None; `read` its
+    cases.
+    """
 
     name: str
     looks: str
@@ -46,8 +48,8 @@ class DataSet:
 def read_data_set(path: Path) -> DataSet:
     """The data set at `path`, a table or a folder, whatever its layout.
 
-    Slides are not opened (but by HyReCo for their pixel size). Raises `InputError` when there is nothing at `path`,
-    no layout matches, or what the layout promises is missing.
+    Slides are not opened (but by HyReCo for their pixel size). Raises `InputError` when there is
+    nothing at `path`, no layout matches, or what the layout promises is missing.
     """
     path = Path(path)
     if not path.exists():
@@ -73,4 +75,6 @@ def _check(cases: list[Case], where: Path) -> None:
         raise InputError("the data set has no cases", where=where)
     id, count = Counter(case.id for case in cases).most_common(1)[0]
     if count > 1:
-        raise InputError("two cases have the same name", where=f"{where}: {id}", expected="one each", got=count)
+        raise InputError(
+            "two cases have the same name", where=f"{where}: {id}", expected="one each", got=count
+        )

@@ -1,7 +1,7 @@
 """`pairs.csv`: one pair of slides a row, paths relative to the table.
 
-Columns `case`, `fixed`, `moving`; `fixed_landmarks` and `moving_landmarks` (ANHIR CSVs), `fixed_mask` and `moving_mask`
-may be missing or empty.
+Columns `case`, `fixed`, `moving`; `fixed_landmarks` and `moving_landmarks` (ANHIR CSVs),
+`fixed_mask` and `moving_mask` may be missing or empty.
 """
 
 from __future__ import annotations
@@ -32,9 +32,17 @@ def _case(row: Row, table: Path) -> Case:
 
     fixed, moving = path("fixed"), path("moving")
     if fixed is None or moving is None:
-        raise InputError("a pair needs two slides", where=f"{table}: {row['case']}", expected="fixed and moving")
+        raise InputError(
+            "a pair needs two slides", where=f"{table}: {row['case']}", expected="fixed and moving"
+        )
     marks = path("fixed_landmarks"), path("moving_landmarks")
     if (marks[0] is None) != (marks[1] is None):
-        raise InputError("landmarks of one slide only", where=f"{table}: {row['case']}", expected="both or neither")
+        raise InputError(
+            "landmarks of one slide only",
+            where=f"{table}: {row['case']}",
+            expected="both or neither",
+        )
     landmarks = landmark_pair(marks[0], marks[1]) if marks[0] and marks[1] else None
-    return Case.from_files(row["case"], fixed, moving, landmarks, path("fixed_mask"), path("moving_mask"))
+    return Case.from_files(
+        row["case"], fixed, moving, landmarks, path("fixed_mask"), path("moving_mask")
+    )

@@ -26,13 +26,21 @@ def header(path: Path) -> tuple[str, ...]:
 
 
 def only_table(path: Path, columns: Iterable[str], layout: str) -> Path | None:
-    """The CSV with `columns`, which `path` is or holds; None where there is none. Raises `InputError` for several."""
+    """The CSV with `columns`, which `path` is or holds; None where there is none. Raises
+    `InputError` for several.
+    """
     candidates = files_in(path, (".csv",)) if path.is_dir() else [path]
-    tables = [table for table in candidates if table.is_file() and set(columns) <= set(header(table))]
+    tables = [
+        table for table in candidates if table.is_file() and set(columns) <= set(header(table))
+    ]
     if len(tables) > 1:
         names = ", ".join(table.name for table in tables)
         raise InputError(
-            f"several {layout} tables", where=path, expected="one", got=names, remedy="name the table itself"
+            f"several {layout} tables",
+            where=path,
+            expected="one",
+            got=names,
+            remedy="name the table itself",
         )
     return tables[0] if tables else None
 
@@ -42,12 +50,19 @@ def read_table(path: Path, columns: Iterable[str]) -> list[Row]:
     missing = [name for name in columns if name not in header(path)]
     if missing:
         raise InputError(
-            "columns are missing", where=path, expected=", ".join(missing), got=", ".join(header(path)) or "nothing"
+            "columns are missing",
+            where=path,
+            expected=", ".join(missing),
+            got=", ".join(header(path)) or "nothing",
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [
-                {(name or "").strip(): (value or "").strip() for name, value in row.items() if isinstance(value, str)}
+                {
+                    (name or "").strip(): (value or "").strip()
+                    for name, value in row.items()
+                    if isinstance(value, str)
+                }
                 for row in csv.DictReader(file, restval="")
             ]
     except (UnicodeDecodeError, csv.Error) as error:
@@ -58,7 +73,9 @@ def read_table(path: Path, columns: Iterable[str]) -> list[Row]:
 
 
 def existing(roots: Sequence[Path], name: str, table: Path) -> Path:
-    """The file `name` under the first of `roots` that has it; raises `InputError` that says which table wants it."""
+    """The file `name` under the first of `roots` that has it; raises `InputError` that says which
+    table wants it.
+    """
     for root in roots:
         if (root / name).is_file():
             return root / name
@@ -66,11 +83,14 @@ def existing(roots: Sequence[Path], name: str, table: Path) -> Path:
 
 
 def landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:
-    """Corresponding points of two ANHIR CSVs, by label, or row by row where labels do not tell (`same_labels`).
+    """Corresponding points of two ANHIR CSVs, by label, or row by row where labels do not tell
+    (`same_labels`).
 
     Rows that only one of them has are left out, as in ANHIR.
     """
-    (first, first_labels), (second, second_labels) = (read_points_csv(path) for path in (fixed, moving))
+    (first, first_labels), (second, second_labels) = (
+        read_points_csv(path) for path in (fixed, moving)
+    )
     rows = same_labels(first_labels, second_labels)
     if rows is not None:
         first, second = first[rows[0]], second[rows[1]]
@@ -81,11 +101,18 @@ def landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:
 
 
 def numbers(row: Row, columns: Sequence[str], where: str) -> Points:
-    """Some columns of a row as floats, (len(columns),); raises `InputError` for what is no finite number."""
+    """Some columns of a row as floats, (len(columns),); raises `InputError` for what is no finite
+    number.
+    """
     try:
         values = np.array([float(row[name]) for name in columns])
     except (ValueError, KeyError):
         values = np.array([np.nan])
     if not np.isfinite(values).all():
-        raise InputError("not a number", where=where, expected=", ".join(columns), got=[row.get(c) for c in columns])
+        raise InputError(
+            "not a number",
+            where=where,
+            expected=", ".join(columns),
+            got=[row.get(c) for c in columns],
+        )
     return values

@@ -1,4 +1,6 @@
-"""Files of pictures of two stains to train a translation on, whatever their layout, and which are held out."""
+"""Files of pictures of two stains to train a translation on, whatever their layout, and which are
+held out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import PIL.Image
 
 from stainbridge.datasets.tiles import ENDINGS, FOLDERS, pictures_in, same_names
 from stainbridge.errors import InputError
-from stainbridge.translate.picture_stream import Pictures
+from stainbridge.translation.training.picture_stream import Pictures
 
 #: One in so many is held out where the data have no split of their own.
 HELD_ONE_IN = 5
@@ -29,13 +31,16 @@ class PictureSet:
     note: str = ""
 
 
-def read_pictures(data: str, stains: tuple[str, str], paired: bool, reverse: bool = False) -> PictureSet:
+def read_pictures(
+    data: str, stains: tuple[str, str], paired: bool, reverse: bool = False
+) -> PictureSet:
     """The pictures of `data`, as pairs where that is wanted.
 
-    `data` is a folder in one of the layouts of `datasets.tiles` (`HE/train`, `IHC/train`, ...; `trainA`, `trainB`, ...;
-    `A`, `B`), a folder of panels (`NAME_HE.png`, `NAME_DAPI.png`, ... of which `stains` are taken), or two folders with
-    a comma between, of which only an objective that needs pairs takes files of one name to show one place. `reverse`
-    makes the second the source. Raises `InputError` for anything else, and for pictures without partners.
+    `data` is a folder in one of the layouts of `datasets.tiles` (`HE/train`, `IHC/train`, ...;
+    `trainA`, `trainB`, ...; `A`, `B`), a folder of panels (`NAME_HE.png`, `NAME_DAPI.png`, ... of
+    which `stains` are taken), or two folders with a comma between, of which only an objective that
+    needs pairs takes files of one name to show one place. `reverse` makes the second the source.
+    Raises `InputError` for anything else, and for pictures without partners.
     """
     sides, held, aligned = _sides(data, stains, paired)
     note = ""
@@ -48,14 +53,20 @@ def read_pictures(data: str, stains: tuple[str, str], paired: bool, reverse: boo
 
 
 def _sides(data: str, stains: tuple[str, str], paired: bool) -> tuple[Sides, Sides | None, bool]:
-    """Files to train on, files that are kept out where the data say so, and whether these correspond."""
+    """Files to train on, files that are kept out where the data say so, and whether these
+    correspond.
+    """
     if "," in data:
         first, second = (Path(name.strip()) for name in data.split(",", 1))
         return _listed(first, second, paired), None, False
     folder = Path(data)
     if not folder.is_dir():
         raise InputError("no such folder of pictures", where=folder)
-    splits = {split: (folder / a, folder / b) for split, a, b in reversed(FOLDERS) if pictures_in(folder / a)}
+    splits = {
+        split: (folder / a, folder / b)
+        for split, a, b in reversed(FOLDERS)
+        if pictures_in(folder / a)
+    }
     if not splits:
         return _panels(folder, stains), None, True
     training = splits.get("train") or splits.get("")
@@ -76,7 +87,9 @@ def _listed(first: Path, second: Path, paired: bool) -> Sides:
     if paired:
         names = same_names(first, second)
         return [first / name for name in names], [second / name for name in names]
-    return [first / n for n in sorted(pictures_in(first))], [second / n for n in sorted(pictures_in(second))]
+    return [first / n for n in sorted(pictures_in(first))], [
+        second / n for n in sorted(pictures_in(second))
+    ]
 
 
 def _aligned(first: Path, second: Path) -> bool:
@@ -98,7 +111,9 @@ def _panels(folder: Path, stains: tuple[str, str]) -> Sides:
     targets = [_partner(name, stains) for name in sources]
     missing = [name for name in targets if name not in names]
     if missing:
-        raise InputError("a picture without its partner", where=folder / missing[0], got=len(missing))
+        raise InputError(
+            "a picture without its partner", where=folder / missing[0], got=len(missing)
+        )
     return [folder / name for name in sources], [folder / name for name in targets]
 
 
@@ -117,7 +132,11 @@ def _apart(sides: Sides, paired: bool) -> tuple[Sides, Sides, str]:
         first = _clear_of(sides[0][-kept:], sides[0][:-kept])
         chosen = [number for number, path in enumerate(sides[0]) if path in first]
         training = [sides[0][n] for n in chosen], [sides[1][n] for n in chosen]
-        return training, (sides[0][-kept:], sides[1][-kept:]), f"the last {kept} of {count} pictures are held out"
+        return (
+            training,
+            (sides[0][-kept:], sides[1][-kept:]),
+            f"the last {kept} of {count} pictures are held out",
+        )
     halves = [_apart((side, side), True) for side in sides]
     return (halves[0][0][0], halves[1][0][0]), (halves[0][1][0], halves[1][1][0]), halves[0][2]
 
@@ -127,7 +146,9 @@ def _clear_of(held: list[Path], others: list[Path]) -> set[Path]:
     with PIL.Image.open(held[0]) as picture:
         side = max(picture.size)
     places = [place for path in held if (place := _place(path)) is not None]
-    return {path for path in others if not any(_overlap(_place(path), place, side) for place in places)}
+    return {
+        path for path in others if not any(_overlap(_place(path), place, side) for place in places)
+    }
 
 
 def _place(path: Path) -> tuple[str, int, int] | None:

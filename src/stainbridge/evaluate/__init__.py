@@ -1,1 +1,3 @@
-"""Measure registration methods: cases × methods × starts, each in a process of its own, then tables and a page."""
+"""Measure registration methods: cases × methods × starts, each in a process of its own, then tables
+and a page.
+"""

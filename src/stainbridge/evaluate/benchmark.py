@@ -19,8 +19,8 @@ from stainbridge.slides.case import Case
 class Plan:
     """What to run: cases by the name of their data set, methods by name, kinds of starts.
 
-    `both_directions` also registers every pair the other way round; `roots` are the folders of data sets, which rows
-    name slides in.
+    `both_directions` also registers every pair the other way round; `roots` are the folders of data
+    sets, which rows name slides in.
     """
 
     data_sets: Mapping[str, Sequence[Case]]
@@ -37,15 +37,17 @@ class Plan:
 def run(plan: Plan, out: Path, progress: Progress = lambda _told, _done: None) -> list[Row]:
     """Run what `out` does not hold yet; returns the rows of this plan, in its order.
 
-    Raises `InputError` for methods that do not exist or whose libraries are missing, cases without landmarks, and a
-    folder with runs of another setup.
+    Raises `InputError` for methods that do not exist or whose libraries are missing, cases without
+    landmarks, and a folder with runs of another setup.
     """
     methods = [method(name) for name in plan.methods]
     for item in methods:
         item.check()
     data_sets = {name: _cases(cases, plan) for name, cases in plan.data_sets.items()}
     jobs = _jobs(data_sets, plan)
-    setup = setup_of(methods, data_sets, seed=plan.seed, hard_starts=plan.hard_starts, timeout_s=plan.timeout_s)
+    setup = setup_of(
+        methods, data_sets, seed=plan.seed, hard_starts=plan.hard_starts, timeout_s=plan.timeout_s
+    )
     ledger = Ledger(out, setup)
     run_jobs(jobs, ledger, out, workers=plan.workers, timeout_s=plan.timeout_s, progress=progress)
     return [ledger.rows[job.key] for job in jobs]
@@ -53,7 +55,9 @@ def run(plan: Plan, out: Path, progress: Progress = lambda _told, _done: None) -
 
 def _cases(cases: Sequence[Case], plan: Plan) -> list[Case]:
     known = [case for case in cases if case.landmarks is not None or case.moving_only is not None]
-    return known + [reverse(case) for case in known if plan.both_directions and case.landmarks is not None]
+    return known + [
+        reverse(case) for case in known if plan.both_directions and case.landmarks is not None
+    ]
 
 
 def reverse(case: Case) -> Case:
@@ -71,7 +75,9 @@ def reverse(case: Case) -> Case:
 
 
 def _jobs(data_sets: dict[str, list[Case]], plan: Plan) -> list[Job]:
-    """Case by case, start by start, so that a benchmark that is cut short has compared its methods on the same runs."""
+    """Case by case, start by start, so that a benchmark that is cut short has compared its methods
+    on the same runs.
+    """
     jobs = [
         Job(name, case, method, start, plan.roots.get(name))
         for name, cases in data_sets.items()
@@ -81,5 +87,7 @@ def _jobs(data_sets: dict[str, list[Case]], plan: Plan) -> list[Job]:
         for method in plan.methods
     ]
     if not jobs:
-        raise InputError("no case has landmarks", where=", ".join(data_sets), expected="at least one that has")
+        raise InputError(
+            "no case has landmarks", where=", ".join(data_sets), expected="at least one that has"
+        )
     return jobs

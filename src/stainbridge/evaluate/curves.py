@@ -13,8 +13,20 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 42
 LOWEST, HIGHEST = 5e-5, 1.0
 TICKS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: Distinct to colour-blind readers and on paper, light or dark; with three dash patterns for thirty methods.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a5195", "#8c8c8c", "#e41a6b", "#4d7c0f")
+#: Distinct to colour-blind readers and on paper, light or dark; with three dash patterns for thirty
+#: methods.
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#b8860b",
+    "#56b4e9",
+    "#7a5195",
+    "#8c8c8c",
+    "#e41a6b",
+    "#4d7c0f",
+)
 DASHES = ("", "7 3", "2 3")
 
 
@@ -43,7 +55,12 @@ class Chart:
 def chart(medians: Mapping[str, Sequence[float]]) -> Chart:
     """The chart of median rTREs by method; every method needs at least one."""
     curves = [
-        Curve(name, _steps(np.sort(values)), COLOURS[n % len(COLOURS)], DASHES[n // len(COLOURS) % len(DASHES)])
+        Curve(
+            name,
+            _steps(np.sort(values)),
+            COLOURS[n % len(COLOURS)],
+            DASHES[n // len(COLOURS) % len(DASHES)],
+        )
         for n, (name, values) in enumerate(medians.items())
     ]
     return Chart(

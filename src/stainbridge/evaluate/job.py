@@ -46,7 +46,9 @@ class Job:
 
 def slug(key: tuple[str, ...]) -> str:
     """Names as one file name; those that lose letters by that are told apart by a checksum."""
-    plain = "__".join("".join(c if c.isalnum() or c in "-._" else "_" for c in name) for name in key)
+    plain = "__".join(
+        "".join(c if c.isalnum() or c in "-._" else "_" for c in name) for name in key
+    )
     return plain if plain == "__".join(key) else f"{plain}-{crc32(repr(key).encode()):08x}"
 
 
@@ -54,12 +56,13 @@ def slug(key: tuple[str, ...]) -> str:
 class Row:
     """What came of a run.
 
-    `before` and `after` are rTRE over the fixed slide's diagonal; `before` is None where no landmarks are known,
-    `after` also where the method gave no result. `seconds` is the registration inside its process, reading the slides'
-    overviews included, loading libraries not, and the limit where it ran out of time; `cpu_s` what processors spent on
-    it, all cores together; `wall_s` the whole process; `peak_mb` its largest memory. `fixed` and `moving` are paths in
-    the data set's folder, or what a disturbed slide is; `diagonal_um` is None where the fixed slide has no pixel size;
-    `cover` is `Case.cover`.
+    `before` and `after` are rTRE over the fixed slide's diagonal; `before` is None where no
+    landmarks are known, `after` also where the method gave no result. `seconds` is the registration
+    inside its process, reading the slides' overviews included, loading libraries not, and the limit
+    where it ran out of time; `cpu_s` what processors spent on it, all cores together; `wall_s` the
+    whole process; `peak_mb` its largest memory. `fixed` and `moving` are paths in the data set's
+    folder, or what a disturbed slide is; `diagonal_um` is None where the fixed slide has no pixel
+    size; `cover` is `Case.cover`.
     """
 
     data_set: str
@@ -107,7 +110,9 @@ class Row:
 
     @property
     def counted_um(self) -> Spread | None:
-        """What ANHIR would count, in µm on the fixed slide; None where nothing is known or it has no pixel size."""
+        """What ANHIR would count, in µm on the fixed slide; None where nothing is known or it has
+        no pixel size.
+        """
         if self.errors is None or self.diagonal_um is None:
             return None
         return self.errors.counted.times(self.diagonal_um)

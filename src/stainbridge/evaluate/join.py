@@ -13,11 +13,13 @@ from stainbridge.evaluate.runner import places
 
 
 def join(folders: Sequence[Path], out: Path) -> list[Row]:
-    """Put the runs of `folders` into `out`, with their pictures, points and logs; returns all its rows.
+    """Put the runs of `folders` into `out`, with their pictures, points and logs; returns all its
+    rows.
 
-    `out` may hold runs already, its own or some of these. A run that stands in several is taken from the first.
-    Raises `InputError`, and writes nothing, for what is no benchmark folder and for folders that do not compare: other
-    seeds, numbers of hard starts, time limits, versions, settings of a method or landmarks.
+    `out` may hold runs already, its own or some of these. A run that stands in several is taken
+    from the first. Raises `InputError`, and writes nothing, for what is no benchmark folder and for
+    folders that do not compare: other seeds, numbers of hard starts, time limits, versions,
+    settings of a method or landmarks.
     """
     if not folders:
         raise InputError("no folders", expected="one or more of benchmark landmarks")

@@ -22,9 +22,11 @@ RUNS, SETUP = "runs.jsonl", "setup.json"
 
 @dataclass(frozen=True)
 class Setup:
-    """What rows must have in common to stand in one table; methods and data sets may be added later.
+    """What rows must have in common to stand in one table; methods and data sets may be added
+    later.
 
-    `methods`: settings by name; `data_sets`: for each set, by the name of a case, a digest of its landmarks.
+    `methods`: settings by name; `data_sets`: for each set, by the name of a case, a digest of its
+    landmarks.
     """
 
     version: str
@@ -36,10 +38,17 @@ class Setup:
 
 
 def setup_of(
-    methods: Sequence[Method], data_sets: Mapping[str, Sequence[Case]], *, seed: int, hard_starts: int, timeout_s: float
+    methods: Sequence[Method],
+    data_sets: Mapping[str, Sequence[Case]],
+    *,
+    seed: int,
+    hard_starts: int,
+    timeout_s: float,
 ) -> Setup:
     """The setup of a benchmark that is about to run."""
-    settings: dict[str, dict[str, Any]] = json.loads(json.dumps({item.name: item.settings for item in methods}))
+    settings: dict[str, dict[str, Any]] = json.loads(
+        json.dumps({item.name: item.settings for item in methods})
+    )
     digests = {name: {case.id: digest(case) for case in cases} for name, cases in data_sets.items()}
     return Setup(version("stainbridge"), seed, hard_starts, timeout_s, settings, digests)
 
@@ -56,13 +65,16 @@ def digest(case: Case) -> str:
 class Ledger:
     """The rows in a folder, read when it is opened and added to as runs end.
 
-    Raises `InputError` when the folder holds rows of another setup, or something that is no benchmark.
+    Raises `InputError` when the folder holds rows of another setup, or something that is no
+    benchmark.
     """
 
     def __init__(self, folder: Path, setup: Setup) -> None:
         self._folder = folder
         self._claim(setup)
-        self.rows: dict[tuple[str, str, str, str], Row] = {row.key: row for row in read_rows(folder)}
+        self.rows: dict[tuple[str, str, str, str], Row] = {
+            row.key: row for row in read_rows(folder)
+        }
 
     def add(self, row: Row) -> None:
         """Append a row and see to it that it is on the disk."""
@@ -81,7 +93,9 @@ class Ledger:
         if self._folder.exists() and not self._folder.is_dir():
             raise InputError("the output is a file", where=self._folder, expected="a folder")
         if not path.is_file() and self._folder.is_dir() and any(self._folder.iterdir()):
-            raise InputError("the folder has other things in it", where=self._folder, remedy="name another")
+            raise InputError(
+                "the folder has other things in it", where=self._folder, remedy="name another"
+            )
         joined = merged(read_setup(path), setup, self._folder) if path.is_file() else setup
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +107,9 @@ class Ledger:
 
 
 def merged(before: Setup, now: Setup, where: Path) -> Setup:
-    """The setup with methods, data sets and cases that are new; raises `InputError` for what has changed."""
+    """The setup with methods, data sets and cases that are new; raises `InputError` for what has
+    changed.
+    """
     for name in ("version", "seed", "hard_starts", "timeout_s"):
         _same(name, getattr(before, name), getattr(now, name), where)
     for name in before.methods.keys() & now.methods.keys():
@@ -104,11 +120,20 @@ def merged(before: Setup, now: Setup, where: Path) -> Setup:
         for case in old.keys() & cases.keys():
             _same(f"landmarks of '{name}/{case}'", old[case], cases[case], where)
         data_sets[name] = {**old, **cases}
-    return Setup(now.version, now.seed, now.hard_starts, now.timeout_s, {**before.methods, **now.methods}, data_sets)
+    return Setup(
+        now.version,
+        now.seed,
+        now.hard_starts,
+        now.timeout_s,
+        {**before.methods, **now.methods},
+        data_sets,
+    )
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The rows of a benchmark folder, the last one of each run; raises `InputError` for a damaged line."""
+    """The rows of a benchmark folder, the last one of each run; raises `InputError` for a damaged
+    line.
+    """
     path = folder / RUNS
     if not path.is_file():
         return []
@@ -117,7 +142,9 @@ def read_rows(folder: Path) -> list[Row]:
         try:
             row = Row.from_dict(json.loads(line))
         except (ValueError, TypeError, KeyError) as error:
-            raise InputError("not a row of a benchmark", where=f"{path} line {number + 1}", got=error) from error
+            raise InputError(
+                "not a row of a benchmark", where=f"{path} line {number + 1}", got=error
+            ) from error
         rows[row.key] = row
     return list(rows.values())
 
@@ -125,7 +152,11 @@ def read_rows(folder: Path) -> list[Row]:
 def read_setup(path: Path) -> Setup:
     """The setup of a benchmark folder; raises `InputError` where there is none, or it is damaged."""
     if not path.is_file():
-        raise InputError("no benchmark folder", where=path.parent, expected=f"{SETUP} in it, of benchmark landmarks")
+        raise InputError(
+            "no benchmark folder",
+            where=path.parent,
+            expected=f"{SETUP} in it, of benchmark landmarks",
+        )
     try:
         return Setup(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
@@ -147,7 +178,9 @@ def _differing(before: Any, now: Any) -> tuple[Any, Any]:
         return before, now
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     parts = {name: _differing(before.get(name), now.get(name)) for name in names}
-    return {name: old for name, (old, _) in parts.items()}, {name: new for name, (_, new) in parts.items()}
+    return {name: old for name, (old, _) in parts.items()}, {
+        name: new for name, (_, new) in parts.items()
+    }
 
 
 def _drop_half_line(path: Path) -> None:

@@ -1,4 +1,6 @@
-"""`benchmark.html`: one file with the table, the curves, and every case in pictures, the worst first."""
+"""`benchmark.html`: one file with the table, the curves, and every case in pictures, the worst
+first.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,9 @@ def sections(rows: Sequence[Row]) -> list[Section]:
     """A section for each kind of start."""
     found = summarise(rows)
     return [
-        Section(kind, tuple(item for item in found if item.kind == kind), chart(_medians(rows, kind)))
+        Section(
+            kind, tuple(item for item in found if item.kind == kind), chart(_medians(rows, kind))
+        )
         for kind in dict.fromkeys(item.kind for item in found)
     ]
 
@@ -106,7 +110,8 @@ def _counted(row: Row) -> float:
 
 
 def cards(out: Path, rows: Sequence[Row], methods: Sequence[str]) -> list[Card]:
-    """Cases and starts, the ones that methods did worst on (median over methods) first; `MOST_CARDS` at most.
+    """Cases and starts, the ones that methods did worst on (median over methods) first;
+    `MOST_CARDS` at most.
 
     Where there are more, the worst by the median and the worst of each method are shown, in turns.
     """

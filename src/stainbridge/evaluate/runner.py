@@ -1,4 +1,6 @@
-"""Run jobs, each in a process of its own, with a time limit; what is done already is not done again."""
+"""Run jobs, each in a process of its own, with a time limit; what is done already is not done
+again.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ BEFORE, AFTER, WARPED, LOG = "before.jpg", "after.jpg", "warped.csv", "log.txt"
 #: How often running processes are looked at.
 POLL_S = 0.05
 #: Libraries that size their thread pools by these; runs that share a machine share its cores.
-THREADS = ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OPENCV_FOR_THREADS_NUM", "MKL_NUM_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+    "MKL_NUM_THREADS",
+)
 
 Progress = Callable[[str, float], None]
 
@@ -48,14 +55,22 @@ class _Running:
         now = time.perf_counter()
         if self.registering is None and (self.folder / BEGAN).exists():
             self.registering = now
-        since, limit = (self.started, LOADING_S) if self.registering is None else (self.registering, timeout_s)
+        since, limit = (
+            (self.started, LOADING_S) if self.registering is None else (self.registering, timeout_s)
+        )
         if self.process.poll() is None and now - since > limit:
             self.out_of_time = True
             _end(self.process)
 
 
 def run_jobs(
-    jobs: Sequence[Job], ledger: Ledger, out: Path, *, workers: int, timeout_s: float, progress: Progress
+    jobs: Sequence[Job],
+    ledger: Ledger,
+    out: Path,
+    *,
+    workers: int,
+    timeout_s: float,
+    progress: Progress,
 ) -> None:
     """Run what `ledger` does not hold yet and add the rows, pictures and points to `out`.
 
@@ -81,7 +96,9 @@ def run_jobs(
 
 
 def _work_folder(out: Path) -> Path:
-    """An empty folder for this process's runs; those that processes which are no more left behind are removed."""
+    """An empty folder for this process's runs; those that processes which are no more left behind
+    are removed.
+    """
     for left in out.glob(f"{WORK}*"):
         if not _alive(int(left.name.removeprefix(WORK))):
             shutil.rmtree(left, ignore_errors=True)
@@ -115,14 +132,20 @@ def _begin(job: Job, work: Path, workers: int) -> _Running:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**_environment(workers), "TMPDIR": str(folder / "tmp")},  # what a run leaves there goes with it
-            start_new_session=True,  # a peer's own processes end with it, and Ctrl-C is ours to hand on
+            env={
+                **_environment(workers),
+                "TMPDIR": str(folder / "tmp"),
+            },  # what a run leaves there goes with it
+            # a peer's own processes end with it, and Ctrl-C is ours to hand on
+            start_new_session=True,
         )
     return _Running(job, folder, process, time.perf_counter())
 
 
 def _environment(workers: int) -> dict[str, str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     share = str(max(1, cores // workers))
     return {**dict.fromkeys(THREADS, share), "OMP_WAIT_POLICY": "passive", **os.environ}
 
@@ -144,7 +167,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _finish(item: _Running, out: Path, timeout_s: float) -> Row:
-    """The run's row; its pictures and points go to their places, its log is kept where it did not end well."""
+    """The run's row; its pictures and points go to their places, its log is kept where it did not
+    end well.
+    """
     _end(item.process)
     row = _row(item, timeout_s)
     wanted = places(row)
@@ -175,7 +200,9 @@ def _all_places(row: Row) -> dict[str, Path]:
 
 
 def _row(item: _Running, timeout_s: float) -> Row:
-    """What the process wrote down; raises `RuntimeError` for one that could not even start: a bug of ours."""
+    """What the process wrote down; raises `RuntimeError` for one that could not even start: a bug
+    of ours.
+    """
     code = item.process.returncode
     if not (item.folder / "row.json").is_file():
         raise RuntimeError(f"a benchmark process {_last_words(item.folder, code)}")
@@ -183,13 +210,21 @@ def _row(item: _Running, timeout_s: float) -> Row:
     row = replace(row, wall_s=time.perf_counter() - item.started)
     if item.out_of_time:
         reason = f"no result after {timeout_s:g} s"
-        return replace(row, status="timeout", reason=reason, after=None, robustness=0.0, seconds=timeout_s)
+        return replace(
+            row, status="timeout", reason=reason, after=None, robustness=0.0, seconds=timeout_s
+        )
     if code != 0:
-        return replace(row, status="crashed", reason=_last_words(item.folder, code), after=None, robustness=0.0)
+        return replace(
+            row, status="crashed", reason=_last_words(item.folder, code), after=None, robustness=0.0
+        )
     return row
 
 
 def _last_words(folder: Path, code: int) -> str:
-    said = [line.strip() for line in (folder / LOG).read_text(errors="replace").splitlines() if line.strip()]
+    said = [
+        line.strip()
+        for line in (folder / LOG).read_text(errors="replace").splitlines()
+        if line.strip()
+    ]
     ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
     return f"{ended}: {said[-1][:200]}" if said else ended

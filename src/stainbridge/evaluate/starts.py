@@ -1,4 +1,6 @@
-"""Where a registration starts: the slides as given, or the moving one cropped, scaled, turned, mirrored and shifted."""
+"""Where a registration starts: the slides as given, or the moving one cropped, scaled, turned,
+mirrored and shifted.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ LONGEST_PX = 6000
 
 @dataclass(frozen=True)
 class Start:
-    """The slides as given, or hard start number `index` of `count` that are spread over 360°, drawn from `seed`."""
+    """The slides as given, or hard start number `index` of `count` that are spread over 360°, drawn
+    from `seed`.
+    """
 
     kind: StartKind = "given"
     index: int = 0
@@ -51,7 +55,9 @@ def starts(kinds: tuple[StartKind, ...], count: int, seed: int) -> Iterator[Star
 
 @dataclass(frozen=True, eq=False)
 class Disturbed:
-    """`pixels` (C, H, W) on their new canvas, the landmarks (N, 2) in its pixels, and which of them, (M,), are left."""
+    """`pixels` (C, H, W) on their new canvas, the landmarks (N, 2) in its pixels, and which of
+    them, (M,), are left.
+    """
 
     pixels: Pixels
     points_px: Points
@@ -59,7 +65,8 @@ class Disturbed:
 
 
 def placement(index: int, count: int, rng: np.random.Generator) -> tuple[float, bool]:
-    """Degrees and flip of hard start `index` of `count`: turns spread over 360°, every second one mirrored.
+    """Degrees and flip of hard start `index` of `count`: turns spread over 360°, every second one
+    mirrored.
 
     A single one is mirrored by chance.
     """
@@ -69,9 +76,15 @@ def placement(index: int, count: int, rng: np.random.Generator) -> tuple[float, 
 
 
 def disturb(
-    image: Image, points_px: Points, degrees: float, flip: bool, rng: np.random.Generator, background: float = 255.0
+    image: Image,
+    points_px: Points,
+    degrees: float,
+    flip: bool,
+    rng: np.random.Generator,
+    background: float = 255.0,
 ) -> Disturbed:
-    """Crop to 70-100 % of the area, scale by 0.7-1.4, mirror, turn, shift by up to 25 %, on a canvas of `background`.
+    """Crop to 70-100 % of the area, scale by 0.7-1.4, mirror, turn, shift by up to 25 %, on a
+    canvas of `background`.
 
     `points_px` are in pixels of `image`, 0 its corner; those that are cropped away are left out.
     """
@@ -89,20 +102,29 @@ def disturb(
     shift = 5 - extent.min(axis=0) + np.where(rng.random(2) < 0.5, room, 0)
     canvas = np.ceil(span + room + 10).astype(int)
     crop = image.pixels[:, corner[1] : corner[1] + size[1], corner[0] : corner[0] + size[0]]
-    matrix = np.c_[linear, shift + linear @ [0.5, 0.5] - 0.5]  # OpenCV counts from the centre of the first pixel
+    matrix = np.c_[
+        linear, shift + linear @ [0.5, 0.5] - 0.5
+    ]  # OpenCV counts from the centre of the first pixel
     pixels = np.stack([_painted(plane, matrix, canvas, scale, background) for plane in crop])
     return Disturbed(pixels, (points_px[kept] - corner) @ linear.T + shift, kept)
 
 
-def _painted(plane: np.ndarray, matrix: np.ndarray, canvas: np.ndarray, scale: float, background: float) -> np.ndarray:
+def _painted(
+    plane: np.ndarray, matrix: np.ndarray, canvas: np.ndarray, scale: float, background: float
+) -> np.ndarray:
     """One channel (h, w) through `matrix` onto a canvas of (width, height)."""
     smooth = cv2.GaussianBlur(plane, (0, 0), 0.5 * (1 / scale - 1) + 0.01) if scale < 1 else plane
     size = (int(canvas[0]), int(canvas[1]))
-    return np.asarray(cv2.warpAffine(np.ascontiguousarray(smooth), matrix, size, borderValue=background))
+    return np.asarray(
+        cv2.warpAffine(np.ascontiguousarray(smooth), matrix, size, borderValue=background)
+    )
 
 
-def hard_start(moving: Slide, points_px: Points, start: Start, case: str) -> tuple[ArraySlide, Points, Mask]:
-    """The moving slide as `start` has it, its landmarks, (N, 2) in its pixels, and which of them, (M,), are left.
+def hard_start(
+    moving: Slide, points_px: Points, start: Start, case: str
+) -> tuple[ArraySlide, Points, Mask]:
+    """The moving slide as `start` has it, its landmarks, (N, 2) in its pixels, and which of them,
+    (M,), are left.
 
     The new slide has no pixel size: its scale is what a method has to find.
     """

@@ -8,18 +8,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stainbridge.evaluate.job import Row
-from stainbridge.metrics.landmarks import AnhirScores, CaseErrors, acrobat_scores, anhir_scores, average_ranks
+from stainbridge.metrics.landmarks import (
+    AnhirScores,
+    CaseErrors,
+    acrobat_scores,
+    anhir_scores,
+    average_ranks,
+)
 
 
 @dataclass(frozen=True)
 class MethodSummary:
     """One method over all runs of one kind of start that have landmarks, in ANHIR's terms.
 
-    `success`: share with a median rTRE below 0.01; `rank`: average rank among the methods on the runs all of them made,
-    None where there are none; `p90_um`: ACROBAT's score, the median over runs of the 90th percentile, None where
-    some fixed slide has no pixel size; `seconds`, `cpu_s`: medians of the registrations that ended; `peak_mb`: the
-    largest. `fallback`: results the method itself has doubts about; `worst_ok`: the largest median rTRE
-    among the others, None where there are none.
+    `success`: share with a median rTRE below 0.01; `rank`: average rank among the methods on the
+    runs all of them made, None where there are none; `p90_um`: ACROBAT's score, the median over
+    runs of the 90th percentile, None where some fixed slide has no pixel size; `seconds`, `cpu_s`:
+    medians of the registrations that ended; `peak_mb`: the largest. `fallback`: results the method
+    itself has doubts about; `worst_ok`: the largest median rTRE among the others, None where there
+    are none.
     """
 
     method: str
@@ -52,15 +59,17 @@ def summarise(rows: Sequence[Row]) -> list[MethodSummary]:
 def scored(rows: Sequence[Row]) -> list[Row]:
     """Those whose landmarks are known.
 
-    A run that died before it got that far has them from another method's run of the same start, so that it counts as
-    unregistered there, too.
+    A run that died before it got that far has them from another method's run of the same start, so
+    that it counts as unregistered there, too.
     """
     known = {row.key[:3]: row for row in rows if row.before is not None}
     found = []
     for row in rows:
         other = known.get(row.key[:3])
         if row.before is None and other is not None:
-            row = replace(row, before=other.before, landmarks=other.landmarks, diagonal_um=other.diagonal_um)
+            row = replace(
+                row, before=other.before, landmarks=other.landmarks, diagonal_um=other.diagonal_um
+            )
         found += [row] if row.before is not None else []
     return found
 
@@ -83,7 +92,9 @@ def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) ->
         peak_mb=max(memory, default=None),
         folded=sum(bool(row.folded) for row in rows),
         fallback=sum(row.status == "fallback" for row in rows),
-        worst_ok=max((row.after.median for row in rows if row.status == "ok" and row.after), default=None),
+        worst_ok=max(
+            (row.after.median for row in rows if row.status == "ok" and row.after), default=None
+        ),
     )
 
 
@@ -96,7 +107,9 @@ def _ranks(rows: Sequence[Row]) -> dict[str, float]:
     common = set.intersection(*(set(runs) for runs in by_method.values())) if by_method else set()
     if not common:
         return {}
-    return average_ranks({name: [runs[key] for key in sorted(common)] for name, runs in by_method.items()})
+    return average_ranks(
+        {name: [runs[key] for key in sorted(common)] for name, runs in by_method.items()}
+    )
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

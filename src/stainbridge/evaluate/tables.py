@@ -38,7 +38,11 @@ def write_results(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    rtre = {f"rtre_{when}_{part}": _number(row, when, part) for when in ("before", "after") for part in PARTS}
+    rtre = {
+        f"rtre_{when}_{part}": _number(row, when, part)
+        for when in ("before", "after")
+        for part in PARTS
+    }
     return {
         "data_set": row.data_set,
         "case": row.case,
@@ -68,9 +72,9 @@ def _number(row: Row, when: str, part: str) -> float | None:
 def write_submissions(out: Path, rows: Sequence[Row]) -> None:
     """For each data set and method ANHIR's table of results and the warped landmark files it names.
 
-    Borovec et al. 2020. Slides as given only; without a result the landmarks column is empty, which ANHIR counts as
-    unregistered. Paths in the table are those of ANHIR's cover table, which its evaluation looks cases up by, or those
-    in the data set's folder.
+    Borovec et al. 2020. Slides as given only; without a result the landmarks column is empty, which
+    ANHIR counts as unregistered. Paths in the table are those of ANHIR's cover table, which its
+    evaluation looks cases up by, or those in the data set's folder.
     """
     given = [row for row in rows if row.kind == "given"]
     for data_set, method in dict.fromkeys((row.data_set, row.method) for row in given):

@@ -1,6 +1,7 @@
 """Pictures that models translated against the real ones: a row a picture, and means over pictures.
 
-Measured as pyramid pix2pix (Liu et al. 2022) and CycGANRegNet (2022, translation there and back) report it.
+Measured as pyramid pix2pix (Liu et al. 2022) and CycGANRegNet (2022, translation there and back)
+report it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ LEVEL = re.compile(r"_(0|1\+|2\+|3\+)$")
 
 @dataclass(frozen=True)
 class Translator:
-    """`there` translates source to target; `back`, where the model learned that too, target to source."""
+    """`there` translates source to target; `back`, where the model learned that too, target to
+    source.
+    """
 
     name: str
     there: Translate
@@ -64,7 +67,9 @@ class TranslationScores:
 
 @dataclass(frozen=True)
 class ScoredPicture:
-    """A row: which model, which picture, at which size; `way` is "there", or the stain that came back."""
+    """A row: which model, which picture, at which size; `way` is "there", or the stain that came
+    back.
+    """
 
     model: str
     picture: str
@@ -95,8 +100,13 @@ class MeanScores:
     scores: TranslationScores
 
 
-def compared(pairs: Iterable[PicturePair], translators: Sequence[Translator]) -> Iterator[Comparison]:
-    """Each pair through each translator. Raises `InputError` where made and real differ in size or channels."""
+def compared(
+    pairs: Iterable[PicturePair], translators: Sequence[Translator]
+) -> Iterator[Comparison]:
+    """Each pair through each translator.
+
+    Raises `InputError` where made and real differ in size or channels.
+    """
     for pair in pairs:
         made = {translator.name: translator.there(pair.source) for translator in translators}
         rows = [row for t in translators for row in _rows(pair, t, made[t.name])]
@@ -124,7 +134,9 @@ def score_translation(real: Pixels, made: Pixels, where: str) -> TranslationScor
     except InputError as error:
         raise InputError(error.what, where=where, expected=error.expected, got=error.got) from error
     brown = score_dab(real, made).positive_dice if len(real) == 3 else float("nan")
-    return TranslationScores(alike.psnr_db, alike.ssim_uniform7, alike.ssim_gaussian11, alike.rmse, brown)
+    return TranslationScores(
+        alike.psnr_db, alike.ssim_uniform7, alike.ssim_gaussian11, alike.rmse, brown
+    )
 
 
 def means(rows: Sequence[ScoredPicture]) -> list[MeanScores]:
@@ -134,14 +146,26 @@ def means(rows: Sequence[ScoredPicture]) -> list[MeanScores]:
         for model in dict.fromkeys(row.model for row in rows):
             own = [row for row in rows if (row.way, row.model) == (way, model)]
             levels = sorted({row.level for row in own} - {""})
-            groups = {ALL: own, **{level: [row for row in own if row.level == level] for level in levels}}
-            found += [MeanScores(model, way, name, len(group), _mean(group)) for name, group in groups.items() if group]
+            groups = {
+                ALL: own,
+                **{level: [row for row in own if row.level == level] for level in levels},
+            }
+            found += [
+                MeanScores(model, way, name, len(group), _mean(group))
+                for name, group in groups.items()
+                if group
+            ]
     return found
 
 
 def _mean(rows: Sequence[ScoredPicture]) -> TranslationScores:
-    values = {field.name: [getattr(row.scores, field.name) for row in rows] for field in fields(TranslationScores)}
-    return TranslationScores(**{name: _mean_of_numbers(numbers) for name, numbers in values.items()})
+    values = {
+        field.name: [getattr(row.scores, field.name) for row in rows]
+        for field in fields(TranslationScores)
+    }
+    return TranslationScores(
+        **{name: _mean_of_numbers(numbers) for name, numbers in values.items()}
+    )
 
 
 def _mean_of_numbers(numbers: Sequence[float]) -> float:

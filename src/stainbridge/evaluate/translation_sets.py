@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 
 from stainbridge.evaluate.translation import Comparison
-from stainbridge.metrics.distributions import DistributionScores, FeatureNet, features_of, score_distributions
+from stainbridge.metrics.distributions import (
+    DistributionScores,
+    FeatureNet,
+    features_of,
+    score_distributions,
+)
 from stainbridge.types import Pixels
 
 REAL = ""

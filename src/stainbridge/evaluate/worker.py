@@ -1,7 +1,8 @@
-"""The process of one run: `python -m stainbridge.evaluate.worker FOLDER`, where the runner left `job.pkl`.
+"""The process of one run: `python -m stainbridge.evaluate.worker FOLDER`, where the runner left
+`job.pkl`.
 
-`row.json` is written at once, again with the errors as unregistered before the method is loaded, and at the end: what
-kills the process in between leaves the last one.
+`row.json` is written at once, again with the errors as unregistered before the method is loaded,
+and at the end: what kills the process in between leaves the last one.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ FOLDS_PX = 512
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Opened slides and their landmarks, as the start has them; `to_warp` are (N, 2) moving points to carry over."""
+    """Opened slides and their landmarks, as the start has them; `to_warp` are (N, 2) moving points
+    to carry over.
+    """
 
     fixed: Slide
     moving: Slide
@@ -75,14 +78,21 @@ def main(folder: Path) -> None:
 
 
 def _scene(job: Job, opened: ExitStack) -> Scene:
-    fixed, moving = opened.enter_context(job.case.open_fixed()), opened.enter_context(job.case.open_moving())
+    fixed, moving = (
+        opened.enter_context(job.case.open_fixed()),
+        opened.enter_context(job.case.open_moving()),
+    )
     marks = job.case.landmarks
     to_warp = marks[1] if marks is not None else job.case.moving_only
     to_warp = np.zeros((0, 2)) if to_warp is None else to_warp
     if job.start.kind == "hard":
-        moving, to_warp, kept = hard_start(moving, to_warp, job.start, f"{job.data_set}/{job.case.id}")
+        moving, to_warp, kept = hard_start(
+            moving, to_warp, job.start, f"{job.data_set}/{job.case.id}"
+        )
         if not kept.any():
-            raise InputError("no landmark is left on the cropped slide", where=f"{job.case.id}, {job.start.name}")
+            raise InputError(
+                "no landmark is left on the cropped slide", where=f"{job.case.id}, {job.start.name}"
+            )
         marks = None if marks is None else (marks[0][kept], to_warp)
     if marks is None:
         return Scene(fixed, moving, None, to_warp)
@@ -111,7 +121,13 @@ def _with_scene(row: Row, scene: Scene, root: Path | None) -> Row:
         moving = _place(moving, root)
     frame = scene.fixed.frame
     diagonal_um = frame.diagonal_um if frame.calibrated else None
-    row = replace(row, fixed=fixed, moving=moving, fixed_size=(frame.width, frame.height), diagonal_um=diagonal_um)
+    row = replace(
+        row,
+        fixed=fixed,
+        moving=moving,
+        fixed_size=(frame.width, frame.height),
+        diagonal_um=diagonal_um,
+    )
     if scene.landmarks is None:
         return row
     before = _rtre(scene.unregistered, *scene.landmarks)
@@ -142,16 +158,22 @@ def _scored(row: Row, scene: Scene, transform: Transform) -> Row:
         return replace(row, folded=folded)
     after = _rtre(transform, *scene.landmarks)
     if not np.isfinite(after).all():
-        return replace(row, status="failed", reason="the transform takes landmarks to nowhere", folded=folded)
+        return replace(
+            row, status="failed", reason="the transform takes landmarks to nowhere", folded=folded
+        )
     before = _rtre(scene.unregistered, *scene.landmarks)
     tre_px = float(np.median(after)) * float(np.hypot(*row.fixed_size))
-    return replace(row, after=spread(after), robustness=robustness(before, after), tre_px=tre_px, folded=folded)
+    return replace(
+        row, after=spread(after), robustness=robustness(before, after), tre_px=tre_px, folded=folded
+    )
 
 
 def _rtre(moving_from_fixed: Transform, fixed: Landmarks, moving: Landmarks) -> Errors:
     """Errors of the moving landmarks carried to the fixed slide, (N,), over its diagonal."""
     moved_um = moving_from_fixed.inverse()(moving.points_um)
-    return np.asarray(target_registration_errors(moved_um, fixed.points_um) / fixed.frame.diagonal_um)
+    return np.asarray(
+        target_registration_errors(moved_um, fixed.points_um) / fixed.frame.diagonal_um
+    )
 
 
 def _write_points(path: Path, scene: Scene, transform: Transform) -> None:

@@ -1,7 +1,8 @@
-"""Where affine maps take a picture's pixels, in `grid_sample`'s coordinates, with the gradient written out.
+"""Where affine maps take a picture's pixels, in `grid_sample`'s coordinates, with the gradient
+written out.
 
-`torch.nn.functional.affine_grid` multiplies every pixel by a 2 x 3 matrix; rows and columns alone say the same at a
-quarter of the cost.
+`torch.nn.functional.affine_grid` multiplies every pixel by a 2 x 3 matrix; rows and columns alone
+say the same at a quarter of the cost.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from torch.autograd.function import Function
 
 
 def affine_grid(matrices: Tensor, height: int, width: int) -> Tensor:
-    """(N, H, W, 2) of maps (N, 2, 3); as torch's with `align_corners=False`, −1 and 1 are the picture's outer edges."""
-    grid: Tensor = _AffineGrid.apply(matrices, _centres(width, matrices), _centres(height, matrices))  # type: ignore[no-untyped-call]
+    """(N, H, W, 2) of maps (N, 2, 3); as torch's with `align_corners=False`, −1 and 1 are the
+    picture's outer edges.
+    """
+    grid: Tensor = _AffineGrid.apply(
+        matrices, _centres(width, matrices), _centres(height, matrices)
+    )  # type: ignore[no-untyped-call]
     return grid
 
 

@@ -1,4 +1,6 @@
-"""Straight edges that must bend: the points to insert so that a warped polygon follows the map between its vertices."""
+"""Straight edges that must bend: the points to insert so that a warped polygon follows the map
+between its vertices.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ import numpy.typing as npt
 
 from stainbridge.types import Points
 
-SHORTEST_PX = 12.0  # an edge this short, as those of cells are, does not sag by half a pixel in tissue
+SHORTEST_PX = (
+    12.0  # an edge this short, as those of cells are, does not sag by half a pixel in tissue
+)
 SAMPLE_PX = 16.0  # an edge is looked at this often along its length,
 MOST_SAMPLES = 1024  # and at most so often
 POINTS_AT_ONCE = 1_000_000
@@ -18,11 +22,12 @@ POINTS_AT_ONCE = 1_000_000
 def inserted_points(
     start: Points, end: Points, mapping: Callable[[Points], Points], tolerance_px: float
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Where edges (N, 2) → (N, 2) need points so that their warped chords err by less than `tolerance_px`.
+    """Where edges (N, 2) → (N, 2) need points so that their warped chords err by less than
+    `tolerance_px`.
 
-    Returns the edge of each inserted point, (M,), ascending, and its place along it, (M,), 0 < t < 1, ascending within
-    an edge. The fewest that a greedy split finds are chosen (Douglas and Peucker 1973, doi:10.3138/FM57-6770-U75U-7727)
-    from samples at powers of two.
+    Returns the edge of each inserted point, (M,), ascending, and its place along it, (M,), 0 < t <
+    1, ascending within an edge. The fewest that a greedy split finds are chosen (Douglas and
+    Peucker 1973, doi:10.3138/FM57-6770-U75U-7727) from samples at powers of two.
     """
     lengths = np.hypot(*(end - start).T)
     pieces = 2 ** np.ceil(np.log2(np.clip(lengths / SAMPLE_PX, 4, MOST_SAMPLES))).astype(int)
@@ -48,15 +53,21 @@ def _batches(indices: npt.NDArray[np.intp], points_each: int) -> Iterator[npt.ND
 
 
 def _sag(lines: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How far the points of lines (..., K, 2) lie from the straight segment between their ends, (..., K)."""
+    """How far the points of lines (..., K, 2) lie from the straight segment between their ends,
+    (..., K).
+    """
     first, chord = lines[..., :1, :], lines[..., -1:, :] - lines[..., :1, :]
-    along = ((lines - first) * chord).sum(-1, keepdims=True) / np.maximum((chord**2).sum(-1, keepdims=True), 1e-12)
+    along = ((lines - first) * chord).sum(-1, keepdims=True) / np.maximum(
+        (chord**2).sum(-1, keepdims=True), 1e-12
+    )
     foot = first + np.clip(along, 0, 1) * chord
     return np.asarray(np.hypot(*np.moveaxis(lines - foot, -1, 0)))
 
 
 def _split(line: npt.NDArray[np.float64], tolerance_px: float) -> list[int]:
-    """The inner points of a line (K, 2) to keep so that it errs by at most `tolerance_px`, ascending."""
+    """The inner points of a line (K, 2) to keep so that it errs by at most `tolerance_px`,
+    ascending.
+    """
     kept: list[int] = []
     open_spans = [(0, len(line) - 1)]
     while open_spans:

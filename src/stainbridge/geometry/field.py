@@ -8,7 +8,9 @@ from stainbridge.types import Field, Plane
 
 
 def gradient(displacement: Field, spacing: tuple[float, float]) -> tuple[Field, Field]:
-    """Central differences (du/dx, du/dy), each (2, H, W), for samples `spacing` = (x, y) apart in u's unit."""
+    """Central differences (du/dx, du/dy), each (2, H, W), for samples `spacing` = (x, y) apart in
+    u's unit.
+    """
     if min(displacement.shape[1:]) < 2:
         return np.zeros_like(displacement), np.zeros_like(displacement)
     du_dy, du_dx = np.gradient(displacement, spacing[1], spacing[0], axis=(1, 2))

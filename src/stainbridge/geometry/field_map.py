@@ -1,4 +1,6 @@
-"""Where output pixels lie in a source grid, pixel by pixel, for the transform that registration makes: one field."""
+"""Where output pixels lie in a source grid, pixel by pixel, for the transform that registration
+makes: one field.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +14,25 @@ from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform, parts
 from stainbridge.types import Matrix
 
-#: A field whose nodes are closer than this to each other, in pixels of the output, is left to a lattice.
+#: A field whose nodes are closer than this to each other, in pixels of the output, is left to a
+#: lattice.
 CLOSEST_NODES_PX = 8
 
 
 def field_map(
     transform: Transform, patch: Frame, grid: Frame, origin: tuple[int, int], scratch: Scratch
 ) -> npt.NDArray[np.float32] | None:
-    """The map of `source_map` at every pixel, exact to about 1e-3 pixels; None where this shortcut does not hold.
+    """The map of `source_map` at every pixel, exact to about 1e-3 pixels; None where this shortcut
+    does not hold.
 
-    It holds for a displacement field followed by affine maps. Between two rows of the field's own nodes such a map is
-    linear down each column, kinks and all; a lattice that does not know where those rows are needs far more nodes.
-    The map lies in `scratch`.
+    It holds for a displacement field followed by affine maps. Between two rows of the field's own
+    nodes such a map is linear down each column, kinks and all; a lattice that does not know where
+    those rows are needs far more nodes. The map lies in `scratch`.
     """
     field, *rest = parts(transform)
-    if not isinstance(field, DisplacementField) or not all(isinstance(member, Affine) for member in rest):
+    if not isinstance(field, DisplacementField) or not all(
+        isinstance(member, Affine) for member in rest
+    ):
         return None
     if min(np.divide(field.grid.mpp, patch.mpp)) < CLOSEST_NODES_PX:
         return None
@@ -58,7 +64,8 @@ def field_map(
 def _between_nodes(
     patch: Frame, nodes: Frame, axis: int
 ) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_], npt.NDArray[np.float64]]:
-    """Of each column (axis 0) or row (axis 1) of `patch`: the nodes before and after it, and how far between, 0 to 1.
+    """Of each column (axis 0) or row (axis 1) of `patch`: the nodes before and after it, and how
+    far between, 0 to 1.
 
     Beyond the nodes both are the outermost one.
     """

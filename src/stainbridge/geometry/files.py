@@ -1,4 +1,7 @@
-"""Transforms on disk, in the files ITK's family of tools reads. The conventions are those of `itk.py`."""
+"""Transforms on disk, in the files ITK's family of tools reads.
+
+The conventions are those of `itk.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.itk import field_image, from_field_image, from_itk, to_itk
 from stainbridge.geometry.transform import Affine, Transform, parts
 from stainbridge.whole import whole_file
@@ -24,27 +27,36 @@ FIELDS_READ = (".mha", ".mhd", ".nrrd", ".nii", ".nii.gz")
 
 
 def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> None:
-    """Write `transform` whole or not at all; its frames must be the two slides' full-resolution frames.
+    """Write `transform` whole or not at all; its frames must be the two slides' full-resolution
+    frames.
 
-    `.h5` takes any transform as an ITK composite, exact for affine maps and displacement fields; `.tfm` and `.txt` take
-    affine ones; `.mha` holds the whole map as one displacement field. `dimension` 3 (`.h5`, `.tfm`) is for programs
-    that know volumes only, such as 3D Slicer. Raises `InputError` for another ending, a map that the format cannot
-    hold or a file that cannot be written.
+    `.h5` takes any transform as an ITK composite, exact for affine maps and displacement fields;
+    `.tfm` and `.txt` take affine ones; `.mha` holds the whole map as one displacement field.
+    `dimension` 3 (`.h5`, `.tfm`) is for programs that know volumes only, such as 3D Slicer. Raises
+    `InputError` for another ending, a map that the format cannot hold or a file that cannot be
+    written.
     """
     import SimpleITK
 
     ending = path.suffix.lower()
     if ending not in (*COMPOSITES, *TEXTS, *FIELDS):
         raise InputError(
-            "unknown kind of transform file", where=path, expected=".h5, .tfm or .mha", got=ending or "none"
+            "unknown kind of transform file",
+            where=path,
+            expected=".h5, .tfm or .mha",
+            got=ending or "none",
         )
     if ending in TEXTS and not all(isinstance(part, Affine) for part in parts(transform)):
-        raise InputError("a text file holds affine maps only", where=path, remedy="write an .h5 file")
+        raise InputError(
+            "a text file holds affine maps only", where=path, remedy="write an .h5 file"
+        )
     with whole_file(path) as temporary:
         try:
             if ending in FIELDS:
                 SimpleITK.WriteImage(
-                    SimpleITK.Cast(field_image(transform), SimpleITK.sitkVectorFloat32), str(temporary), True
+                    SimpleITK.Cast(field_image(transform), SimpleITK.sitkVectorFloat32),
+                    str(temporary),
+                    True,
                 )
             else:
                 written = to_itk(transform, dimension)
@@ -54,28 +66,38 @@ def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> 
             raise InputError("could not write", where=path, got=_last_line(error)) from error
 
 
-def read_transform(path: Path, from_frame: Frame, to_frame: Frame) -> Transform:
-    """The transform in an ITK file, as a map from `from_frame`'s slide to `to_frame`'s (full-resolution frames).
+def read_transform(path: Path, source: Space, target: Space) -> Transform:
+    """The transform in an ITK file, as a map from `source`'s slide to `target`'s
+    (full-resolution frames).
 
-    Takes what `write_transform` writes and any other ITK transform file with linear and displacement-field members
-    (Euler, similarity, affine, translation, composites; ANTs' .mat), and images of displacements. Outside the grid of
-    a field its border is continued. Raises `InputError` for a file that is missing, damaged or of another kind.
+    Takes what `write_transform` writes and any other ITK transform file with linear and
+    displacement-field members (Euler, similarity, affine, translation, composites; ANTs' .mat), and
+    images of displacements. Outside the grid of a field its border is continued. Raises
+    `InputError` for a file that is missing, damaged or of another kind.
     """
     if not path.is_file():
         raise InputError("no such transform file", where=path)
     name = path.name.lower()
     try:
         if name.endswith(FIELDS_READ):
-            return from_field_image(_read_image(path), from_frame, to_frame)
+            return from_field_image(_read_image(path), source, target)
         if name.endswith((*COMPOSITES, *TEXTS, *MATRICES)):
-            return from_itk(_read_itk(path), from_frame, to_frame)
+            return from_itk(_read_itk(path), source, target)
     except InputError as error:
-        raise InputError(error.what, where=path, expected=error.expected, got=error.got, remedy=error.remedy) from error
-    raise InputError("unknown kind of transform file", where=path, expected=".h5, .tfm, .txt, .mat or a field image")
+        raise InputError(
+            error.what, where=path, expected=error.expected, got=error.got, remedy=error.remedy
+        ) from error
+    raise InputError(
+        "unknown kind of transform file",
+        where=path,
+        expected=".h5, .tfm, .txt, .mat or a field image",
+    )
 
 
 def _claim_room(path: Path, transform: SimpleITK.CompositeTransform) -> None:
-    """Write as many bytes to `path` as the transform will take: on a full disk Python fails cleanly, HDF5 crashes."""
+    """Write as many bytes to `path` as the transform will take: on a full disk Python fails
+    cleanly, HDF5 crashes.
+    """
     members = (transform.GetNthTransform(n) for n in range(transform.GetNumberOfTransforms()))
     numbers = sum(member.GetNumberOfParameters() for member in members)
     path.write_bytes(bytes(BYTES_PER_NUMBER * numbers + HEADER_BYTES))
@@ -102,15 +124,20 @@ def _read_itk(path: Path) -> SimpleITK.Transform:
 
 
 def _check_hdf5(path: Path) -> None:
-    """Refuse what is no complete HDF5 file before the HDF5 library fills standard error with its own account of it."""
+    """Refuse what is no complete HDF5 file before the HDF5 library fills standard error with its
+    own account of it.
+    """
     with path.open("rb") as file:
         head = file.read(48)
     if head[:8] != b"\x89HDF\r\n\x1a\n":
         raise InputError("not an HDF5 file", expected="an ITK transform in HDF5")
-    # The superblock gives the file's length, with 8-byte offsets, at byte 40 in version 0 and at byte 28 in 2 and 3.
+    # The superblock gives the file's length, with 8-byte offsets, at byte 40 in version 0 and at
+    # byte 28 in 2 and 3.
     at = 40 if head[8:9] == b"\0" else 28
     if len(head) < 48 or struct.unpack_from("<Q", head, at)[0] > path.stat().st_size:
-        raise InputError("the file is cut short", got=f"{path.stat().st_size} bytes", remedy="make it again")
+        raise InputError(
+            "the file is cut short", got=f"{path.stat().st_size} bytes", remedy="make it again"
+        )
 
 
 def _last_line(error: Exception) -> str:

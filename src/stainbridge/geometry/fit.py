@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
 from stainbridge.types import Points
 
 
-def fit_affine(from_um: Points, to_um: Points, from_frame: Frame, to_frame: Frame) -> Affine:
-    """The affine map that takes `from_um` to `to_um`, both (N, 2) in µm, N ≥ 3, with the least squared error.
+def fit_affine(from_um: Points, to_um: Points, source: Space, target: Space) -> Affine:
+    """The affine map that takes `from_um` to `to_um`, both (N, 2) in µm, N ≥ 3, with the least
+    squared error.
 
     Raises `InputError` when the counts differ, are below 3, or the points lie on one line.
     """
@@ -24,40 +25,47 @@ def fit_affine(from_um: Points, to_um: Points, from_frame: Frame, to_frame: Fram
     matrix = np.eye(3)
     matrix[:2, :2] = solution[:2].T
     matrix[:2, 2] = solution[2] - matrix[:2, :2] @ centre
-    return Affine(matrix, from_frame, to_frame)
+    return Affine(matrix, source, target)
 
 
-def fit_similarity(from_um: Points, to_um: Points, from_frame: Frame, to_frame: Frame) -> Affine:
+def fit_similarity(from_um: Points, to_um: Points, source: Space, target: Space) -> Affine:
     """The rotation, scale and shift (no flip) that takes `from_um` to `to_um`, (N, 2) in µm, N ≥ 2.
 
-    Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns",
-    doi:10.1109/34.88573, in its closed form for the plane. Raises `InputError` when the counts differ, are below 2,
-    or the points coincide.
+    Umeyama 1991, "Least-squares estimation of transformation parameters between two point
+    patterns", doi:10.1109/34.88573, in its closed form for the plane. Raises `InputError` when the
+    counts differ, are below 2, or the points coincide.
     """
     _check(from_um, to_um, at_least=2)
     centre_from, centre_to = from_um.mean(axis=0), to_um.mean(axis=0)
-    z, w = ((points - centre) @ (1, 1j) for points, centre in ((from_um, centre_from), (to_um, centre_to)))
+    z, w = (
+        (points - centre) @ (1, 1j)
+        for points, centre in ((from_um, centre_from), (to_um, centre_to))
+    )
     energy = float(np.vdot(z, z).real)
     if energy <= 0:
         raise InputError("landmarks coincide", remedy="give at least two different points")
     factor = complex(np.vdot(z, w)) / energy
     if abs(factor) == 0:
-        raise InputError("the landmarks to be reached coincide", remedy="give at least two different points")
+        raise InputError(
+            "the landmarks to be reached coincide", remedy="give at least two different points"
+        )
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = centre_to - linear @ centre_from
-    return Affine(matrix, from_frame, to_frame)
+    return Affine(matrix, source, target)
 
 
-def fit_landmarks(from_um: Points, to_um: Points, from_frame: Frame, to_frame: Frame) -> Affine:
+def fit_landmarks(from_um: Points, to_um: Points, source: Space, target: Space) -> Affine:
     """`fit_affine` of three pairs or more, `fit_similarity` of two; `InputError` for fewer."""
     fit = fit_affine if len(from_um) >= 3 else fit_similarity
-    return fit(from_um, to_um, from_frame, to_frame)
+    return fit(from_um, to_um, source, target)
 
 
 def _check(from_um: Points, to_um: Points, *, at_least: int) -> None:
     if len(from_um) != len(to_um):
-        raise InputError("landmarks must correspond one to one", expected=len(from_um), got=len(to_um))
+        raise InputError(
+            "landmarks must correspond one to one", expected=len(from_um), got=len(to_um)
+        )
     if len(from_um) < at_least:
         raise InputError("too few landmarks", expected=f"at least {at_least}", got=len(from_um))

@@ -1,6 +1,8 @@
-"""Differentiable displacement fields, (N, 2, H, W) in pixels, channels dx, dy: what networks put out.
+"""Differentiable displacement fields, (N, 2, H, W) in pixels, channels dx, dy: what networks put
+out.
 
-A field u takes the pixel at x to x + u(x). Samples lie at pixel centres; beyond the outermost ones their values go on.
+A field u takes the pixel at x to x + u(x). Samples lie at pixel centres; beyond the outermost ones
+their values go on.
 """
 
 from __future__ import annotations
@@ -43,15 +45,17 @@ def compose(first: Tensor, then: Tensor) -> Tensor:
 def exponentiate(velocity: Tensor, squarings: int = 7) -> Tensor:
     """The displacement at time 1 of the flow along a stationary velocity field, (N, 2, H, W).
 
-    Scaling and squaring, Arsigny et al. 2006, "A log-Euclidean framework for statistics on diffeomorphisms",
-    doi:10.1007/11866565_113.
+    Scaling and squaring, Arsigny et al. 2006, "A log-Euclidean framework for statistics on
+    diffeomorphisms", doi:10.1007/11866565_113.
     """
     half = velocity.new_tensor([velocity.shape[-1], velocity.shape[-2]]).view(1, 2, 1, 1) / 2
     return exponentiate_normalised(velocity / half, squarings) * half
 
 
 def exponentiate_normalised(velocity: Tensor, squarings: int) -> Tensor:
-    """`exponentiate` with velocity and displacement in `grid_sample` units, in which loops need not convert."""
+    """`exponentiate` with velocity and displacement in `grid_sample` units, in which loops need not
+    convert.
+    """
     identity = _centres(*velocity.shape[-2:], velocity.dtype, velocity.device)
     step: Tensor = velocity / 2**squarings
     for _ in range(squarings):
@@ -64,13 +68,17 @@ def exponentiate_normalised(velocity: Tensor, squarings: int) -> Tensor:
 @lru_cache(maxsize=8)
 def _centres(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(1, H, W, 2) `grid_sample` coordinates of pixel centres."""
-    with torch.inference_mode(False):  # what inference makes has no gradients ever after, and this is kept
+    with torch.inference_mode(
+        False
+    ):  # what inference makes has no gradients ever after, and this is kept
         return affine_grid(torch.eye(2, 3, dtype=dtype, device=device)[None], height, width)
 
 
 def resized(displacement: Tensor, height: int, width: int) -> Tensor:
     """The same map on a grid of another size, (N, 2, height, width), in pixels of that grid."""
-    factor = displacement.new_tensor([width / displacement.shape[-1], height / displacement.shape[-2]])
+    factor = displacement.new_tensor(
+        [width / displacement.shape[-1], height / displacement.shape[-2]]
+    )
     larger = F.interpolate(displacement, (height, width), mode="bilinear", align_corners=False)
     return larger * factor.view(1, 2, 1, 1)
 
@@ -78,10 +86,13 @@ def resized(displacement: Tensor, height: int, width: int) -> Tensor:
 def affine_displacement(matrices: Tensor, height: int, width: int) -> Tensor:
     """The displacement (N, 2, H, W) of affine maps (N, 2, 3).
 
-    The matrices act on coordinates about the middle of the picture in units of half its longer side.
+    The matrices act on coordinates about the middle of the picture in units of half its longer
+    side.
     """
     grid, half = pixel_grid(height, width, matrices), max(height, width) / 2
     middle = matrices.new_tensor([(width - 1) / 2, (height - 1) / 2]).view(1, 2, 1, 1)
     point = (grid - middle) / half
-    moved = torch.einsum("nij,mjhw->nihw", matrices[:, :, :2], point) + matrices[:, :, 2, None, None]
+    moved = (
+        torch.einsum("nij,mjhw->nihw", matrices[:, :, :2], point) + matrices[:, :, 2, None, None]
+    )
     return (moved - point) * half

@@ -1,8 +1,13 @@
-"""Frame: where pixels are, in micrometres. The one place that knows pixel-centre conventions."""
+"""Space and Frame: which plane points lie in, and where pixels are in it, in micrometres.
+
+The one place that knows pixel-centre conventions.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -11,31 +16,78 @@ from stainbridge.errors import InputError
 from stainbridge.types import Matrix, Points
 
 
+def _new_id() -> str:
+    return uuid4().hex
+
+
 @dataclass(frozen=True)
-class Frame:
-    """A rectangular grid of pixels in a slide's physical space.
+class Space:
+    """The plane of one slide: its identity and its full-resolution grid.
 
-    (0, 0) µm is the top-left *corner* of the slide's top-left full-resolution pixel, x right, y down; the centre of
-    pixel (column i, row j) is at `origin_um + ((i + 0.5)·mpp_x, (j + 0.5)·mpp_y)`.
+    Whoever opens a slide makes its space. Two spaces are equal when their `id` is, and every new
+    space gets an `id` of its own, so that slides of the same name in two folders are told apart.
+    A copy of a slide in another process keeps the `id`.
 
-    `name` names the physical space, so frames of one slide at different levels or crops share it. When
-    `calibrated` is False the file gave no trustworthy pixel size and "µm" are full-resolution pixels.
+    (0, 0) µm is the top-left *corner* of the top-left full-resolution pixel, x right, y down.
 
     Raises `InputError` for an empty grid or a pixel size that is not positive and finite.
     """
 
-    name: str
-    height: int
-    width: int
-    mpp: tuple[float, float] = (1.0, 1.0)
-    origin_um: tuple[float, float] = (0.0, 0.0)
-    calibrated: bool = True
+    label: str = field(compare=False)
+    """A name for messages; it identifies nothing."""
+    height: int = field(compare=False)
+    """Rows at full resolution."""
+    width: int = field(compare=False)
+    """Columns at full resolution."""
+    mpp: tuple[float, float] = field(default=(1.0, 1.0), compare=False)
+    """µm per full-resolution pixel, (x, y)."""
+    calibrated: bool = field(default=True, compare=False)
+    """False when the file gave no trustworthy pixel size; "µm" then are full-resolution pixels."""
+    id: str = field(default_factory=_new_id, repr=False)
+    """What tells this plane from every other."""
 
     def __post_init__(self) -> None:
-        if self.height < 1 or self.width < 1:
-            raise InputError("a frame needs at least one pixel", where=self.name, got=f"{self.width} x {self.height}")
-        if not (np.all(np.isfinite(self.mpp)) and min(self.mpp) > 0):
-            raise InputError("pixel size must be positive", where=self.name, expected="µm > 0", got=self.mpp)
+        _check_grid(self.label, self.height, self.width, self.mpp)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The full-resolution frame; its origin is (0, 0) µm."""
+        return Frame(self, self.height, self.width, self.mpp)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A rectangular grid of pixels in a space.
+
+    The centre of pixel (column i, row j) is at
+    `origin_um + ((i + 0.5)·mpp_x, (j + 0.5)·mpp_y)`.
+
+    Raises `InputError` for an empty grid or a pixel size that is not positive and finite.
+    """
+
+    space: Space
+    """The plane that the grid lies in."""
+    height: int
+    """Rows."""
+    width: int
+    """Columns."""
+    mpp: tuple[float, float] = (1.0, 1.0)
+    """µm per pixel, (x, y)."""
+    origin_um: tuple[float, float] = (0.0, 0.0)
+    """The top-left corner of the top-left pixel, (x, y)."""
+
+    def __post_init__(self) -> None:
+        _check_grid(self.space.label, self.height, self.width, self.mpp)
+
+    @property
+    def label(self) -> str:
+        """The name of the space, for messages."""
+        return self.space.label
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether µm are µm, and not full-resolution pixels."""
+        return self.space.calibrated
 
     @property
     def size_um(self) -> tuple[float, float]:
@@ -67,12 +119,16 @@ class Frame:
 
     @property
     def to_half_sides(self) -> Matrix:
-        """(3, 3): µm to units of half the longer side about the centre, in which a rotation is a rotation."""
+        """(3, 3): µm to units of half the longer side about the centre, in which a rotation is a
+        rotation.
+        """
         half, (x, y) = max(self.size_um) / 2, self.centre_um
         return np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
 
     def at_mpp(self, mpp: float | tuple[float, float]) -> Frame:
-        """The same extent sampled at about `mpp`; the size is rounded and the pixel size made exact."""
+        """The same extent sampled at about `mpp`; the size is rounded and the pixel size made
+        exact.
+        """
         want = (mpp, mpp) if isinstance(mpp, (int, float)) else mpp
         width_um, height_um = self.size_um
         width = max(1, round(width_um / want[0]))
@@ -80,12 +136,16 @@ class Frame:
         return replace(self, width=width, height=height, mpp=(width_um / width, height_um / height))
 
     def fit(self, longest_px: int) -> Frame:
-        """The same extent with its longer side at most `longest_px` pixels; never finer than this frame."""
+        """The same extent with its longer side at most `longest_px` pixels; never finer than this
+        frame.
+        """
         factor = max(1.0, max(self.width, self.height) / longest_px)
         return self.at_mpp((self.mpp[0] * factor, self.mpp[1] * factor))
 
     def crop(self, x: int, y: int, width: int, height: int) -> Frame:
-        """The sub-grid of `width` x `height` pixels whose top-left pixel is column `x`, row `y` (may lie outside)."""
+        """The sub-grid of `width` x `height` pixels whose top-left pixel is column `x`, row `y`
+        (may lie outside).
+        """
         origin = (self.origin_um[0] + x * self.mpp[0], self.origin_um[1] + y * self.mpp[1])
         return replace(self, width=width, height=height, origin_um=origin)
 
@@ -99,7 +159,9 @@ class Frame:
         """µm to continuous pixel coordinates, (N, 2), 0 = the corner of the first pixel."""
         points = np.asarray(points_um, float)
         columns = ((points[..., axis] - self.origin_um[axis]) / self.mpp[axis] for axis in (0, 1))
-        return np.stack([*columns], axis=-1)  # by columns: five times as fast as broadcasting over rows of two
+        return np.stack(
+            [*columns], axis=-1
+        )  # by columns: five times as fast as broadcasting over rows of two
 
     def centres_um(self) -> Points:
         """Pixel centres in µm, (H·W, 2), row by row."""
@@ -111,3 +173,10 @@ class Frame:
         """Which points lie inside the extent, (N,) bool."""
         x, y = self.to_px(points_um).T
         return np.asarray((x >= 0) & (x <= self.width) & (y >= 0) & (y <= self.height))
+
+
+def _check_grid(label: str, height: int, width: int, mpp: tuple[float, float]) -> None:
+    if height < 1 or width < 1:
+        raise InputError("a frame needs at least one pixel", where=label, got=f"{width} x {height}")
+    if not (np.all(np.isfinite(mpp)) and min(mpp) > 0):
+        raise InputError("pixel size must be positive", where=label, expected="µm > 0", got=mpp)

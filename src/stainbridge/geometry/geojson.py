@@ -1,7 +1,7 @@
 """QuPath annotations (GeoJSON) carried from one slide to another.
 
-Only places change: ids, classes, measurements, names, planes and everything else stay as they are. All positions of a
-file are gathered into one array, mapped once, and put back.
+Only places change: ids, classes, measurements, names, planes and everything else stay as they are.
+All positions of a file are gathered into one array, mapped once, and put back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.densify import inserted_points
-from stainbridge.geometry.geojson_lines import FARTHEST_PX, Document, Json, Line, is_position, not_a_position
+from stainbridge.geometry.geojson_lines import (
+    FARTHEST_PX,
+    Document,
+    Json,
+    Line,
+    is_position,
+    not_a_position,
+)
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Points
 from stainbridge.whole import whole_file
@@ -39,19 +46,21 @@ def warp_geojson(
     to_offset_px: tuple[float, float] = (0, 0),
     tolerance_px: float = 0.5,
 ) -> Json:
-    """`data` of `transform.from_frame`'s slide moved to `transform.to_frame`'s; `data` itself is not changed.
+    """`data` of `transform.source`'s slide moved to `transform.target`'s; `data` itself is
+    not changed.
 
-    `data` is a FeatureCollection, a Feature, a geometry or a list of Features, in full-resolution pixels from the
-    top-left corner; `transform`'s frames are the slides' full-resolution frames. `from_offset_px`, `to_offset_px`: the
-    corner that the annotating program counts from (`SlideInfo.bounds_px`). Long edges get vertices where the warped
-    edge would be off by more than `tolerance_px`. Rings stay closed and keep their sense of rotation through a flip.
+    `data` is a FeatureCollection, a Feature, a geometry or a list of Features, in full-resolution
+    pixels from the top-left corner; `transform`'s frames are the slides' full-resolution frames.
+    `from_offset_px`, `to_offset_px`: the corner that the annotating program counts from
+    (`SlideInfo.bounds_px`). Long edges get vertices where the warped edge would be off by more than
+    `tolerance_px`. Rings stay closed and keep their sense of rotation through a flip.
 
     Raises `InputError`, naming the feature by its index, for what is not valid GeoJSON.
     """
 
     def mapping(px: Points) -> Points:
-        um = transform.from_frame.to_um(px + np.asarray(from_offset_px, float))
-        return np.asarray(transform.to_frame.to_px(transform(um)) - to_offset_px)
+        um = transform.source.frame.to_um(px + np.asarray(from_offset_px, float))
+        return np.asarray(transform.target.frame.to_px(transform(um)) - to_offset_px)
 
     with _many_small_objects():
         document = Document(data)
@@ -62,7 +71,9 @@ def warp_geojson(
 
 
 def read_geojson(path: Path) -> Json:
-    """The JSON of a `.geojson` or `.json` file, also gzipped; raises `InputError` when missing or no JSON."""
+    """The JSON of a `.geojson` or `.json` file, also gzipped; raises `InputError` when missing or
+    no JSON.
+    """
     if not path.is_file():
         raise InputError("no such annotation file", where=path)
     try:
@@ -70,7 +81,9 @@ def read_geojson(path: Path) -> Json:
         with _many_small_objects():
             return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
     except json.JSONDecodeError as error:
-        raise InputError("not JSON", where=f"{path} line {error.lineno}", expected="GeoJSON", got=error.msg) from error
+        raise InputError(
+            "not JSON", where=f"{path} line {error.lineno}", expected="GeoJSON", got=error.msg
+        ) from error
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise InputError("not a GeoJSON file", where=path, got=str(error)) from error
 
@@ -84,7 +97,9 @@ def write_geojson(path: Path, data: Json) -> None:
 
 @contextmanager
 def _many_small_objects() -> Iterator[None]:
-    """Rest the cyclic garbage collector: it would look through millions of living lists over and over."""
+    """Rest the cyclic garbage collector: it would look through millions of living lists over and
+    over.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -98,7 +113,9 @@ def _warp(lines: list[Line], mapping: PixelMap, tolerance_px: float) -> None:
     """Map the positions of all lines and put the new lists into the lines' owners."""
     points, ends = _gathered(lines)
     points, ends, source = _densified(points, ends, _leading(lines, ends), mapping, tolerance_px)
-    warped = np.concatenate([mapping(points[i : i + POINTS_AT_ONCE]) for i in range(0, len(points), POINTS_AT_ONCE)])
+    warped = np.concatenate(
+        [mapping(points[i : i + POINTS_AT_ONCE]) for i in range(0, len(points), POINTS_AT_ONCE)]
+    )
     _check_finite(warped, points, lines, ends)
     turned = _signed_areas(points, ends) * _signed_areas(warped, ends) < 0
     rows, begin = np.round(warped, DECIMALS).tolist(), 0
@@ -119,7 +136,9 @@ def _gathered(lines: list[Line]) -> tuple[Points, Indices]:
         points = np.array(flat, np.float64).reshape(-1, 2)
         if (np.abs(points) < FARTHEST_PX).all():
             return points, np.cumsum([len(line.positions) for line in lines])
-    line = next(line for line in lines if not all(is_position(position) for position in line.positions))
+    line = next(
+        line for line in lines if not all(is_position(position) for position in line.positions)
+    )
     raise not_a_position(line.positions, line.place)
 
 
@@ -133,12 +152,18 @@ def _leading(lines: list[Line], ends: Indices) -> Indices:
 def _densified(
     points: Points, ends: Indices, leading: Indices, mapping: PixelMap, tolerance_px: float
 ) -> tuple[Points, Indices, Indices]:
-    """Points with those inserted that the edges need, the new line ends, and each point's old one at or before it."""
+    """Points with those inserted that the edges need, the new line ends, and each point's old one
+    at or before it.
+    """
     edge, t = inserted_points(points[leading], points[leading + 1], mapping, tolerance_px)
     before = leading[edge]
     fresh = points[before] * (1 - t)[:, None] + points[before + 1] * t[:, None]
     source = np.insert(np.arange(len(points)), before + 1, before)
-    return np.insert(points, before + 1, fresh, axis=0), ends + np.searchsorted(before, ends, side="left"), source
+    return (
+        np.insert(points, before + 1, fresh, axis=0),
+        ends + np.searchsorted(before, ends, side="left"),
+        source,
+    )
 
 
 def _check_finite(warped: Points, points: Points, lines: list[Line], ends: Indices) -> None:
@@ -152,13 +177,17 @@ def _check_finite(warped: Points, points: Points, lines: list[Line], ends: Indic
 def _signed_areas(points: Points, ends: Indices) -> npt.NDArray[np.float64]:
     """Twice the signed area inside each line, taken as a ring, (L,)."""
     starts = np.concatenate([[0], ends[:-1]])
-    local = points - np.repeat(points[starts], np.diff(ends, prepend=0), axis=0)  # for precision far from the origin
+    local = points - np.repeat(
+        points[starts], np.diff(ends, prepend=0), axis=0
+    )  # for precision far from the origin
     following = np.roll(local, -1, axis=0)
     following[ends - 1] = 0  # back to the ring's own start
     return np.add.reduceat(local[:, 0] * following[:, 1] - local[:, 1] * following[:, 0], starts)
 
 
-def _restore_further_numbers(fresh: list[list[float]], old: list[list[float]], source: Indices) -> None:
+def _restore_further_numbers(
+    fresh: list[list[float]], old: list[list[float]], source: Indices
+) -> None:
     """Give each new position the z (and what follows it) of the old position at or before it."""
     for position, index in zip(fresh, (source - source[0]).tolist(), strict=True):
         position += old[index][2:]

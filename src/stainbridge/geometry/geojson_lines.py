@@ -1,4 +1,6 @@
-"""The lists of positions in a GeoJSON document, gathered so that they can be moved together and put back."""
+"""The lists of positions in a GeoJSON document, gathered so that they can be moved together and put
+back.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,26 @@ from stainbridge.errors import InputError
 
 Json: TypeAlias = Any
 
-#: How deep the lists of positions lie in the `coordinates` of each geometry; a Point has a bare position.
-DEPTH = {"Point": -1, "MultiPoint": 0, "LineString": 0, "MultiLineString": 1, "Polygon": 1, "MultiPolygon": 2}
+#: How deep the lists of positions lie in the `coordinates` of each geometry; a Point has a bare
+#: position.
+DEPTH = {
+    "Point": -1,
+    "MultiPoint": 0,
+    "LineString": 0,
+    "MultiLineString": 1,
+    "Polygon": 1,
+    "MultiPolygon": 2,
+}
 FARTHEST_PX = 1e15
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One list of positions, `[[x, y, …], …]`, never empty: what it was, and where (`owner[key]`) a new one goes.
+    """One list of positions, `[[x, y, …], …]`, never empty: what it was, and where (`owner[key]`) a
+    new one goes.
 
-    `edges`: neighbours are joined (lines and rings); `ring`: it bounds a polygon; `place`: the feature, in words.
+    `edges`: neighbours are joined (lines and rings); `ring`: it bounds a polygon; `place`: the
+    feature, in words.
     """
 
     owner: Any
@@ -39,7 +51,8 @@ class Line:
 
 @dataclass(eq=False)
 class Document:
-    """A copy of a GeoJSON document whose `lines` are to be replaced; what does not change is shared with the original.
+    """A copy of a GeoJSON document whose `lines` are to be replaced; what does not change is shared
+    with the original.
 
     Raises `InputError`, naming the feature by its index, for what is not valid GeoJSON.
     """
@@ -56,7 +69,11 @@ class Document:
         for item in self._boxed:
             xy = np.array([position[:2] for position in _positions(item)], float)
             if len(xy):
-                low, high, half = xy.min(axis=0).tolist(), xy.max(axis=0).tolist(), len(item["bbox"]) // 2
+                low, high, half = (
+                    xy.min(axis=0).tolist(),
+                    xy.max(axis=0).tolist(),
+                    len(item["bbox"]) // 2,
+                )
                 item["bbox"] = [*low, *item["bbox"][2:half], *high, *item["bbox"][half + 2 :]]
 
     def _document(self, data: Json) -> Json:
@@ -66,15 +83,27 @@ class Document:
         if kind == "FeatureCollection":
             features = data.get("features")
             if not isinstance(features, list):
-                raise InputError("a FeatureCollection without a list of features", got=repr(features)[:60])
+                raise InputError(
+                    "a FeatureCollection without a list of features", got=repr(features)[:60]
+                )
             return self._boxes(
-                {**data, "features": [self._feature(item, f"feature {n}") for n, item in enumerate(features)]}, "file"
+                {
+                    **data,
+                    "features": [
+                        self._feature(item, f"feature {n}") for n, item in enumerate(features)
+                    ],
+                },
+                "file",
             )
         if kind == "Feature":
             return self._feature(data, "feature 0")
         if kind in DEPTH or kind == "GeometryCollection":
             return self._geometry(data, "geometry")
-        raise InputError("not GeoJSON", expected="a FeatureCollection, Feature, geometry or list", got=repr(data)[:60])
+        raise InputError(
+            "not GeoJSON",
+            expected="a FeatureCollection, Feature, geometry or list",
+            got=repr(data)[:60],
+        )
 
     def _feature(self, data: Json, place: str) -> Json:
         if not isinstance(data, dict) or data.get("type") != "Feature":
@@ -86,7 +115,8 @@ class Document:
         properties = copy.get("properties")
         if isinstance(properties, dict) and isinstance(properties.get("childObjects"), list):
             children = [
-                self._feature(child, f"{place} child {n}") for n, child in enumerate(properties["childObjects"])
+                self._feature(child, f"{place} child {n}")
+                for n, child in enumerate(properties["childObjects"])
             ]
             copy["properties"] = {**properties, "childObjects": children}
         return self._boxes(copy, place)
@@ -94,13 +124,21 @@ class Document:
     def _geometry(self, data: Json, place: str) -> Json:
         kind = data.get("type") if isinstance(data, dict) else None
         if kind not in DEPTH and kind != "GeometryCollection":
-            raise InputError("unknown geometry", where=place, expected=", ".join(DEPTH), got=repr(kind or data)[:60])
+            raise InputError(
+                "unknown geometry",
+                where=place,
+                expected=", ".join(DEPTH),
+                got=repr(kind or data)[:60],
+            )
         copy = dict(data)
-        # QuPath rebuilds such an ellipse from its bounding box, and a warped one is no longer upright.
+        # QuPath rebuilds such an ellipse from its bounding box, and a warped one is no longer
+        # upright.
         copy.pop("isEllipse", None)
         content = "geometries" if kind == "GeometryCollection" else "coordinates"
         if not isinstance(copy.get(content), list):
-            raise InputError(f"a {kind} without {content}", where=place, got=repr(copy.get(content))[:60])
+            raise InputError(
+                f"a {kind} without {content}", where=place, got=repr(copy.get(content))[:60]
+            )
         if kind == "GeometryCollection":
             copy[content] = [self._geometry(item, place) for item in copy[content]]
         else:
@@ -111,7 +149,9 @@ class Document:
         value = owner[key]
         if not isinstance(value, list):
             raise InputError(
-                f"coordinates of a {kind} are not nested as they should be", where=place, got=repr(value)[:60]
+                f"coordinates of a {kind} are not nested as they should be",
+                where=place,
+                got=repr(value)[:60],
             )
         if depth > 0:
             owner[key] = list(value)
@@ -121,13 +161,17 @@ class Document:
             slot, positions = (_Bare(owner, key), [value]) if depth < 0 else (owner, value)
             if not all(isinstance(position, list) and len(position) >= 2 for position in positions):
                 raise not_a_position(positions, place)
-            self.lines.append(Line(slot, key, positions, place, "Point" not in kind, "Polygon" in kind))
+            self.lines.append(
+                Line(slot, key, positions, place, "Point" not in kind, "Polygon" in kind)
+            )
 
     def _boxes(self, copy: dict[str, Any], place: str) -> dict[str, Any]:
         box = copy.get("bbox")
         if box is not None:
             if not isinstance(box, list) or len(box) not in (4, 6):
-                raise InputError("not a bbox", where=place, expected="4 or 6 numbers", got=repr(box)[:60])
+                raise InputError(
+                    "not a bbox", where=place, expected="4 or 6 numbers", got=repr(box)[:60]
+                )
             self._boxed.append(copy)
         return copy
 
@@ -146,7 +190,9 @@ class _Bare:
 def not_a_position(positions: list[Json], place: str) -> InputError:
     """The error that names the first of `positions` that is none."""
     bad = next((position for position in positions if not is_position(position)), positions[0])
-    return InputError("not a position", where=place, expected="[x, y] of finite numbers", got=repr(bad)[:60])
+    return InputError(
+        "not a position", where=place, expected="[x, y] of finite numbers", got=repr(bad)[:60]
+    )
 
 
 def is_position(value: Json) -> bool:

@@ -1,8 +1,9 @@
 """Transforms in ITK's conventions: its units, its centre-of-pixel origin, its order of composition.
 
-Each slide's ITK space is what ITK's own readers give an image with origin (0, 0): its unit is the millimetre where the
-pixel size is known and the full-resolution pixel where it is not, and its origin is the *centre* of the top-left
-full-resolution pixel. So `itk = (µm - mpp / 2) / unit`, with unit 1000 µm or 1.
+Each slide's ITK space is what ITK's own readers give an image with origin (0, 0): its unit is the
+millimetre where the pixel size is known and the full-resolution pixel where it is not, and its
+origin is the *centre* of the top-left full-resolution pixel. So `itk = (µm - mpp / 2) / unit`, with
+unit 1000 µm or 1.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform, parts
 from stainbridge.types import Field, Matrix
 
 if TYPE_CHECKING:
     import SimpleITK
 
-#: What ITK has no type for (a homography, the inverse of a field) is sampled on a grid of at most this many pixels.
+#: What ITK has no type for (a homography, the inverse of a field) is sampled on a grid of at most
+#: this many pixels.
 SAMPLED_PX = 1024
 
 #: A matrix in µm, or displacements in µm on a grid.
@@ -37,7 +39,9 @@ class SampledField:
 
 
 def itk_unit_um(frame: Frame) -> float:
-    """Micrometres in one ITK unit of the slide's space: 1000 (mm), or 1 (full-resolution pixels) when uncalibrated."""
+    """Micrometres in one ITK unit of the slide's space: 1000 (mm), or 1 (full-resolution pixels)
+    when uncalibrated.
+    """
     return 1000.0 if frame.calibrated else 1.0
 
 
@@ -47,21 +51,31 @@ def itk_spacing(frame: Frame) -> tuple[float, float]:
 
 
 def itk_from_um(frame: Frame) -> Matrix:
-    """(3, 3): µm of the slide that `frame` (its full-resolution frame) describes to ITK's physical points."""
+    """(3, 3): µm of the slide that `frame` (its full-resolution frame) describes to ITK's physical
+    points.
+    """
     unit = itk_unit_um(frame)
-    return np.array([[1 / unit, 0, -frame.mpp[0] / 2 / unit], [0, 1 / unit, -frame.mpp[1] / 2 / unit], [0, 0, 1]])
+    return np.array(
+        [
+            [1 / unit, 0, -frame.mpp[0] / 2 / unit],
+            [0, 1 / unit, -frame.mpp[1] / 2 / unit],
+            [0, 0, 1],
+        ]
+    )
 
 
 def to_itk(transform: Transform, dimension: int = 2) -> SimpleITK.CompositeTransform:
-    """`transform` as an ITK composite of affine and displacement-field members, last applied first in its list.
+    """`transform` as an ITK composite of affine and displacement-field members, last applied first
+    in its list.
 
-    `from_frame` and `to_frame` must be the two slides' full-resolution frames. Affine maps and fields are exact; other
-    maps are sampled as fields on the extent of their `from_frame`. ITK takes a field to be zero outside its grid, so
-    fields are continued to cover the extent of their `from_frame`. With `dimension` 3 the plane is the slice z = 0.
+    `source` and `target` must be the two slides' full-resolution frames. Affine maps and
+    fields are exact; other maps are sampled as fields on the extent of their `source`. ITK
+    takes a field to be zero outside its grid, so fields are continued to cover the extent of their
+    `source`. With `dimension` 3 the plane is the slice z = 0.
     """
     import SimpleITK
 
-    fixed, moving = itk_from_um(transform.from_frame), itk_from_um(transform.to_frame)
+    fixed, moving = itk_from_um(transform.source.frame), itk_from_um(transform.target.frame)
     members = parts(transform)
     applied: list[SimpleITK.Transform] = []
     for position, member in enumerate(members):
@@ -69,28 +83,33 @@ def to_itk(transform: Transform, dimension: int = 2) -> SimpleITK.CompositeTrans
         if isinstance(member, Affine):
             applied.append(_itk_affine(out @ member.matrix @ np.linalg.inv(fixed), dimension))
             continue
-        field = member if isinstance(member, DisplacementField) else member.to_field(member.from_frame.fit(SAMPLED_PX))
-        applied.append(_itk_field(_covering(field), transform.from_frame, dimension))
+        field = (
+            member
+            if isinstance(member, DisplacementField)
+            else member.to_field(member.source.frame.fit(SAMPLED_PX))
+        )
+        applied.append(_itk_field(_covering(field), transform.source.frame, dimension))
         if not np.array_equal(out, fixed):
             applied.append(_itk_affine(out @ np.linalg.inv(fixed), dimension))
     return SimpleITK.CompositeTransform(applied[::-1])
 
 
-def from_itk(transform: SimpleITK.Transform, from_frame: Frame, to_frame: Frame) -> Transform:
-    """An ITK transform of points of `from_frame`'s ITK space to `to_frame`'s, both full-resolution frames, in µm.
+def from_itk(transform: SimpleITK.Transform, source: Space, target: Space) -> Transform:
+    """An ITK transform of points of `source`'s ITK space to `target`'s, both full-resolution
+    frames, in µm.
 
-    Takes every linear ITK transform, displacement fields, and composites of those; 3-D ones when they keep the plane.
-    Raises `InputError` for others.
+    Takes every linear ITK transform, displacement fields, and composites of those; 3-D ones when
+    they keep the plane. Raises `InputError` for others.
     """
     import SimpleITK
 
-    fixed, moving = itk_from_um(from_frame), itk_from_um(to_frame)
+    fixed, moving = itk_from_um(source.frame), itk_from_um(target.frame)
     applied = list(_flattened(transform))
     elementary: list[Elementary] = []
     for position, member in enumerate(applied):
         out = moving if position == len(applied) - 1 else fixed
         if isinstance(member, SimpleITK.DisplacementFieldTransform):
-            elementary.append(_um_field(member.GetDisplacementField(), from_frame))
+            elementary.append(_um_field(member.GetDisplacementField(), source.frame))
             elementary.append(np.linalg.inv(out) @ fixed)
         elif member.IsLinear():
             elementary.append(np.linalg.inv(out) @ _linear_matrix(member) @ fixed)
@@ -100,40 +119,49 @@ def from_itk(transform: SimpleITK.Transform, from_frame: Frame, to_frame: Frame)
                 expected="affine or displacement-field members",
                 remedy="turn it into a field with SimpleITK.TransformToDisplacementField",
             )
-    return _chained(elementary, from_frame, to_frame)
+    return _chained(elementary, source, target)
 
 
 def field_image(transform: Transform) -> SimpleITK.Image:
     """The whole of `transform` as one vector image of displacements in ITK units.
 
-    It lies on the grid of the first member where that is a field, else on the extent of `from_frame`.
+    It lies on the grid of the first member where that is a field, else on the extent of
+    `source`.
     """
     first = parts(transform)[0]
-    grid = _covering(first).grid if isinstance(first, DisplacementField) else transform.from_frame.fit(SAMPLED_PX)
+    grid = (
+        _covering(first).grid
+        if isinstance(first, DisplacementField)
+        else transform.source.frame.fit(SAMPLED_PX)
+    )
     centres = grid.centres_um()
-    fixed, moving = itk_from_um(transform.from_frame), itk_from_um(transform.to_frame)
+    fixed, moving = itk_from_um(transform.source.frame), itk_from_um(transform.target.frame)
     moved = transform(centres) @ moving[:2, :2].T + moving[:2, 2]
     shift = moved - (centres @ fixed[:2, :2].T + fixed[:2, 2])
-    return _vector_image(shift.reshape(grid.height, grid.width, 2), grid, transform.from_frame, 2)
+    return _vector_image(shift.reshape(grid.height, grid.width, 2), grid, transform.source.frame, 2)
 
 
-def from_field_image(image: SimpleITK.Image, from_frame: Frame, to_frame: Frame) -> Transform:
-    """A vector image of displacements in ITK units as a transform; raises `InputError` when it is not one."""
-    field = _um_field(image, from_frame)
-    back = np.linalg.inv(itk_from_um(to_frame)) @ itk_from_um(from_frame)
-    return _chained([field, back], from_frame, to_frame)
+def from_field_image(image: SimpleITK.Image, source: Space, target: Space) -> Transform:
+    """A vector image of displacements in ITK units as a transform; raises `InputError` when it is
+    not one.
+    """
+    field = _um_field(image, source.frame)
+    back = np.linalg.inv(itk_from_um(target.frame)) @ itk_from_um(source.frame)
+    return _chained([field, back], source, target)
 
 
-def _chained(elementary: Sequence[Elementary], from_frame: Frame, to_frame: Frame) -> Transform:
+def _chained(elementary: Sequence[Elementary], source: Space, target: Space) -> Transform:
     """The elementary maps one after the other, identities left out."""
-    kept = [e for e in elementary if isinstance(e, SampledField) or not _is_identity(e, from_frame)] or [np.eye(3)]
+    kept = [
+        e for e in elementary if isinstance(e, SampledField) or not _is_identity(e, source.frame)
+    ] or [np.eye(3)]
     members: list[Transform] = []
     for position, item in enumerate(kept):
-        end = to_frame if position == len(kept) - 1 else from_frame
+        end = target if position == len(kept) - 1 else source
         if isinstance(item, SampledField):
-            members.append(DisplacementField(item.displacement, item.grid, from_frame, end))
+            members.append(DisplacementField(item.displacement, item.grid, source, end))
         else:
-            members.append(Affine(item, from_frame, end))
+            members.append(Affine(item, source, end))
     return members[0] if len(members) == 1 else Chain(tuple(members))
 
 
@@ -152,15 +180,23 @@ def _itk_affine(matrix: Matrix, dimension: int) -> SimpleITK.AffineTransform:
     return SimpleITK.AffineTransform(linear.ravel().tolist(), shift.tolist())
 
 
-def _itk_field(field: DisplacementField, fixed: Frame, dimension: int) -> SimpleITK.DisplacementFieldTransform:
+def _itk_field(
+    field: DisplacementField, fixed: Frame, dimension: int
+) -> SimpleITK.DisplacementFieldTransform:
     import SimpleITK
 
     vectors = np.moveaxis(field.displacement, 0, -1).astype(np.float64) / itk_unit_um(fixed)
-    return SimpleITK.DisplacementFieldTransform(_vector_image(vectors, field.grid, fixed, dimension))
+    return SimpleITK.DisplacementFieldTransform(
+        _vector_image(vectors, field.grid, fixed, dimension)
+    )
 
 
-def _vector_image(vectors: np.ndarray[Any, Any], grid: Frame, fixed: Frame, dimension: int) -> SimpleITK.Image:
-    """(H, W, 2) displacements in ITK units on `grid` as an ITK image of `dimension` axes and components."""
+def _vector_image(
+    vectors: np.ndarray[Any, Any], grid: Frame, fixed: Frame, dimension: int
+) -> SimpleITK.Image:
+    """(H, W, 2) displacements in ITK units on `grid` as an ITK image of `dimension` axes and
+    components.
+    """
     import SimpleITK
 
     unit = itk_unit_um(fixed)
@@ -181,7 +217,11 @@ def _um_field(image: SimpleITK.Image, fixed: Frame) -> SampledField:
     import SimpleITK
 
     dimension, size = image.GetDimension(), image.GetSize()
-    if image.GetNumberOfComponentsPerPixel() != dimension or dimension not in (2, 3) or (*size, 1)[2] != 1:
+    if (
+        image.GetNumberOfComponentsPerPixel() != dimension
+        or dimension not in (2, 3)
+        or (*size, 1)[2] != 1
+    ):
         raise InputError(
             "not a planar displacement field",
             expected="2 components on a 2-D grid",
@@ -189,27 +229,33 @@ def _um_field(image: SimpleITK.Image, fixed: Frame) -> SampledField:
         )
     if not np.allclose(image.GetDirection(), np.eye(dimension).ravel()):
         raise InputError(
-            "a displacement field on a turned grid", expected="identity direction", got=image.GetDirection()
+            "a displacement field on a turned grid",
+            expected="identity direction",
+            got=image.GetDirection(),
         )
     unit = itk_unit_um(fixed)
     mpp = (image.GetSpacing()[0] * unit, image.GetSpacing()[1] * unit)
-    corner = [o * unit + f / 2 - m / 2 for o, f, m in zip(image.GetOrigin(), fixed.mpp, mpp, strict=False)]
+    corner = [
+        o * unit + f / 2 - m / 2 for o, f, m in zip(image.GetOrigin(), fixed.mpp, mpp, strict=False)
+    ]
     grid = replace(fixed, width=size[0], height=size[1], mpp=mpp, origin_um=(corner[0], corner[1]))
     vectors = SimpleITK.GetArrayFromImage(image).reshape(size[1], size[0], dimension)[..., :2]
     return SampledField(np.moveaxis(vectors * unit, -1, 0).astype(np.float32), grid)
 
 
 def _covering(field: DisplacementField) -> DisplacementField:
-    """The same map on a grid continued by whole cells until it covers the extent of `from_frame`."""
-    grid, frame = field.grid, field.from_frame
+    """The same map on a grid continued by whole cells until it covers the extent of `source`."""
+    grid, frame = field.grid, field.source.frame
     low = (np.array(grid.origin_um) - frame.origin_um) / grid.mpp
     high = (np.array(frame.origin_um) + frame.size_um - grid.origin_um - grid.size_um) / grid.mpp
-    (left, top), (right, bottom) = (np.maximum(0, np.ceil(side - 1e-6)).astype(int).tolist() for side in (low, high))
+    (left, top), (right, bottom) = (
+        np.maximum(0, np.ceil(side - 1e-6)).astype(int).tolist() for side in (low, high)
+    )
     if not any((left, top, right, bottom)):
         return field
     cells = np.pad(field.displacement, ((0, 0), (top, bottom), (left, right)), mode="edge")
     wider = grid.crop(-left, -top, grid.width + left + right, grid.height + top + bottom)
-    return DisplacementField(cells, wider, field.from_frame, field.to_frame)
+    return DisplacementField(cells, wider, field.source, field.target)
 
 
 def _flattened(transform: SimpleITK.Transform) -> list[SimpleITK.Transform]:
@@ -220,16 +266,24 @@ def _flattened(transform: SimpleITK.Transform) -> list[SimpleITK.Transform]:
     if not isinstance(concrete, SimpleITK.CompositeTransform):
         return [concrete]
     count = concrete.GetNumberOfTransforms()
-    return [leaf for n in reversed(range(count)) for leaf in _flattened(concrete.GetNthTransform(n))]
+    return [
+        leaf for n in reversed(range(count)) for leaf in _flattened(concrete.GetNthTransform(n))
+    ]
 
 
 def _linear_matrix(transform: SimpleITK.Transform) -> Matrix:
     """The in-plane (3, 3) matrix of any linear ITK transform."""
     dimension = transform.GetDimension()
     origin = np.array(transform.TransformPoint([0.0] * dimension))
-    columns = np.stack([transform.TransformPoint(axis.tolist()) - origin for axis in np.eye(dimension)], axis=1)
+    columns = np.stack(
+        [transform.TransformPoint(axis.tolist()) - origin for axis in np.eye(dimension)], axis=1
+    )
     if dimension == 3 and not np.allclose(columns[:2, 2], 0, atol=1e-9):
-        raise InputError("a 3-D transform that leaves the plane", expected="a 2-D transform", got=columns.tolist())
+        raise InputError(
+            "a 3-D transform that leaves the plane",
+            expected="a 2-D transform",
+            got=columns.tolist(),
+        )
     matrix = np.eye(3)
     matrix[:2, :2], matrix[:2, 2] = columns[:2, :2], origin[:2]
     return matrix

@@ -1,4 +1,6 @@
-"""Where output pixels lie in a source grid: a transform sampled on a lattice, interpolated between its nodes."""
+"""Where output pixels lie in a source grid: a transform sampled on a lattice, interpolated between
+its nodes.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +15,35 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 
-#: (2, H, W) float32: x and y in pixels of the source grid, 0 = the centre of the pixel at the map's origin.
+#: (2, H, W) float32: x and y in pixels of the source grid, 0 = the centre of the pixel at the map's
+#: origin.
 SourceMap: TypeAlias = npt.NDArray[np.float32]
-Nodes: TypeAlias = npt.NDArray[np.float64]  # (2, rows, columns): x and y in pixels of the source grid
+Nodes: TypeAlias = npt.NDArray[
+    np.float64
+]  # (2, rows, columns): x and y in pixels of the source grid
 
 COARSEST_STEP_PX = 32
 ORIGIN_MARGIN_PX = 8
-FAR_PX = 1e6  # coordinates are held to ± this: still far outside any slide, and exact enough in float32
+FAR_PX = (
+    1e6  # coordinates are held to ± this: still far outside any slide, and exact enough in float32
+)
 
 
 def source_map(
-    transform: Transform, patch: Frame, grid: Frame, tolerance_px: float = 0.05, scratch: Scratch | None = None
+    transform: Transform,
+    patch: Frame,
+    grid: Frame,
+    tolerance_px: float = 0.05,
+    scratch: Scratch | None = None,
 ) -> tuple[tuple[int, int], SourceMap]:
-    """The pixels of `grid` that the pixel centres of `patch` fall on, as an integer origin (x, y) and a map from it.
+    """The pixels of `grid` that the pixel centres of `patch` fall on, as an integer origin (x, y)
+    and a map from it.
 
-    Exact for a displacement field and affine maps after it (`field_map`). Any other transform is evaluated every 16
-    pixels of `patch`, and more densely where the lattice one step coarser mispredicts that by more than half the
-    tolerance, down to every pixel; interpolation errs by at most about `tolerance_px` source pixels. The origin keeps
-    float32 coordinates small. Where the transform is not finite the map points far outside. The map lies in `scratch`.
+    Exact for a displacement field and affine maps after it (`field_map`). Any other transform is
+    evaluated every 16 pixels of `patch`, and more densely where the lattice one step coarser
+    mispredicts that by more than half the tolerance, down to every pixel; interpolation errs by at
+    most about `tolerance_px` source pixels. The origin keeps float32 coordinates small. Where the
+    transform is not finite the map points far outside. The map lies in `scratch`.
     """
     scratch = scratch or Scratch()
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -48,12 +61,18 @@ def source_map(
 
 
 def _origin(px: npt.NDArray[np.float64], grid: Frame) -> tuple[int, int]:
-    """A little less than the least of the pixels (2, N) that the map points to, or the closest one inside the grid."""
-    low = np.clip(np.floor(np.nan_to_num(px).min(axis=1)) - ORIGIN_MARGIN_PX, 0, (grid.width, grid.height))
+    """A little less than the least of the pixels (2, N) that the map points to, or the closest one
+    inside the grid.
+    """
+    low = np.clip(
+        np.floor(np.nan_to_num(px).min(axis=1)) - ORIGIN_MARGIN_PX, 0, (grid.width, grid.height)
+    )
     return int(low[0]), int(low[1])
 
 
-def _sufficient_nodes(transform: Transform, patch: Frame, grid: Frame, tolerance_px: float) -> tuple[Nodes, int]:
+def _sufficient_nodes(
+    transform: Transform, patch: Frame, grid: Frame, tolerance_px: float
+) -> tuple[Nodes, int]:
     """The coarsest lattice that its own coarser neighbour predicts, and its step in pixels."""
     step = COARSEST_STEP_PX
     nodes = _nodes(transform, patch, grid, step)
@@ -67,13 +86,17 @@ def _sufficient_nodes(transform: Transform, patch: Frame, grid: Frame, tolerance
 
 
 def _misprediction(coarse: Nodes, fine: Nodes) -> float:
-    """The largest difference, in pixels, of the lattice of half the step from what the coarser one says there."""
+    """The largest difference, in pixels, of the lattice of half the step from what the coarser one
+    says there.
+    """
     predicted = np.stack([_upsample(plane, 2) for plane in coarse])
     return float(np.abs(predicted[:, 1 : 1 + fine.shape[1], 1 : 1 + fine.shape[2]] - fine).max())
 
 
 def _nodes(transform: Transform, patch: Frame, grid: Frame, step: int) -> Nodes:
-    """The transform at the centres of the `step` x `step` cells of `patch`, and of one ring of cells around it."""
+    """The transform at the centres of the `step` x `step` cells of `patch`, and of one ring of
+    cells around it.
+    """
     x = (np.arange(-1, -(-patch.width // step) + 1) + 0.5) * step
     y = (np.arange(-1, -(-patch.height // step) + 1) + 0.5) * step
     points = patch.to_um(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
@@ -87,6 +110,7 @@ def _upsample(
     plane: npt.NDArray[np.floating], factor: int, out: npt.NDArray[np.floating] | None = None
 ) -> npt.NDArray[np.floating]:
     """Bilinear interpolation from cell centres to the centres of `factor` x `factor` sub-cells."""
-    # cv2.resize puts samples at cell centres, which is what the nodes are; it computes in the array's own precision.
+    # cv2.resize puts samples at cell centres, which is what the nodes are; it computes in the
+    # array's own precision.
     size = (plane.shape[1] * factor, plane.shape[0] * factor)
     return np.asarray(cv2.resize(plane, size, dst=out, interpolation=cv2.INTER_LINEAR))

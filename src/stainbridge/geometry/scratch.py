@@ -1,4 +1,6 @@
-"""Work arrays that a thread uses again: fresh large ones cost more in page faults than the work done on them."""
+"""Work arrays that a thread uses again: fresh large ones cost more in page faults than the work
+done on them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ import numpy.typing as npt
 
 
 class Scratch(threading.local):
-    """Named arrays, each thread its own; asking for a name again gives the same memory, its old contents in it.
+    """Named arrays, each thread its own; asking for a name again gives the same memory, its old
+    contents in it.
 
     Who hands a scratch down shares its names with whom it is handed to, and with no one else.
     """

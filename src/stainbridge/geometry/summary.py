@@ -12,15 +12,23 @@ from stainbridge.types import Points
 
 
 def affine_part(transform: Transform) -> Affine:
-    """The affine members of `transform` one after the other; the best affine fit over its extent where it has none."""
+    """The affine members of `transform` one after the other; the best affine fit over its extent
+    where it has none.
+    """
     matrices = [member.matrix for member in parts(transform) if isinstance(member, Affine)]
     if matrices:
-        return Affine(reduce(lambda done, after: after @ done, matrices), transform.from_frame, transform.to_frame)
-    centres = transform.from_frame.fit(32).centres_um()
-    return fit_affine(centres, transform(centres), transform.from_frame, transform.to_frame)
+        return Affine(
+            reduce(lambda done, after: after @ done, matrices),
+            transform.source,
+            transform.target,
+        )
+    centres = transform.source.frame.fit(32).centres_um()
+    return fit_affine(centres, transform(centres), transform.source, transform.target)
 
 
 def bending(transform: Transform, points_um: Points) -> Points:
-    """How far `transform` moves points (N, 2) from where its affine part alone would, (N, 2) µm of `from_frame`."""
+    """How far `transform` moves points (N, 2) from where its affine part alone would, (N, 2) µm of
+    `source`.
+    """
     affine = affine_part(transform)
     return np.asarray(affine.inverse()(transform(points_um)) - points_um)

@@ -1,7 +1,8 @@
 """Transforms of points between the physical spaces of two slides.
 
-A transform takes (N, 2) points in µm of its `from_frame` to µm of its `to_frame`. A registration's transform is
-`moving_from_fixed`: it takes fixed points to moving points, which is what warping the moving slide pulls with.
+A transform takes (N, 2) points in µm of its `source` to µm of its `target`. A registration's
+transform is `moving_from_fixed`: it takes fixed points to moving points, which is what warping the
+moving slide pulls with.
 """
 
 from __future__ import annotations
@@ -15,21 +16,23 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.types import Field, Matrix, Points
 
 
 class Transform(ABC):
     """A map of the plane from one physical space to another."""
 
-    if TYPE_CHECKING:  # at run time a property here would keep dataclass fields from taking its place
+    if (
+        TYPE_CHECKING
+    ):  # at run time a property here would keep dataclass fields from taking its place
 
         @property
-        def from_frame(self) -> Frame:
+        def source(self) -> Space:
             """The frame whose points go in."""
 
         @property
-        def to_frame(self) -> Frame:
+        def target(self) -> Space:
             """The frame whose points come out."""
 
     @abstractmethod
@@ -38,17 +41,19 @@ class Transform(ABC):
 
     @abstractmethod
     def inverse(self) -> Transform:
-        """The transform back, from `to_frame` to `from_frame`."""
+        """The transform back, from `target` to `source`."""
 
     def then(self, after: Transform) -> Transform:
         """This transform followed by `after`, whose points must live where this one's come out."""
         return Chain((*parts(self), *parts(after)))
 
     def to_field(self, grid: Frame) -> DisplacementField:
-        """Sample as displacements on the pixel centres of `grid`, a frame in the space of `from_frame`."""
+        """Sample as displacements on the pixel centres of `grid`, a frame in the space of
+        `source`.
+        """
         centres = grid.centres_um()
         moved = (self(centres) - centres).T.reshape(2, grid.height, grid.width)
-        return DisplacementField(moved.astype(np.float32), grid, self.from_frame, self.to_frame)
+        return DisplacementField(moved.astype(np.float32), grid, self.source, self.target)
 
 
 def parts(transform: Transform) -> tuple[Transform, ...]:
@@ -64,14 +69,16 @@ class Projective(Transform):
     """
 
     matrix: Matrix
-    from_frame: Frame
-    to_frame: Frame
+    source: Space
+    target: Space
 
     def __post_init__(self) -> None:
         if np.shape(self.matrix) != (3, 3) or not np.all(np.isfinite(self.matrix)):
             raise InputError("matrix must be finite and 3 x 3", got=np.shape(self.matrix))
         if abs(np.linalg.det(self.matrix[:2, :2])) < 1e-12:
-            raise InputError("matrix has no inverse", expected="a non-zero determinant", got=self.matrix.tolist())
+            raise InputError(
+                "matrix has no inverse", expected="a non-zero determinant", got=self.matrix.tolist()
+            )
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
@@ -80,7 +87,7 @@ class Projective(Transform):
 
     def inverse(self) -> Projective:
         """The inverse homography."""
-        return type(self)(np.asarray(np.linalg.inv(self.matrix), float), self.to_frame, self.from_frame)
+        return type(self)(np.asarray(np.linalg.inv(self.matrix), float), self.target, self.source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,10 @@ class Affine(Projective):
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
         points = np.asarray(points_um, float)
-        x, y = points[:, 0], points[:, 1]  # by columns: ten times as fast as a product of such narrow matrices
+        x, y = (
+            points[:, 0],
+            points[:, 1],
+        )  # by columns: ten times as fast as a product of such narrow matrices
         return np.stack([a * x + b * y + c for a, b, c in self.matrix[:2].tolist()], axis=1)
 
     @property
@@ -112,28 +122,33 @@ class Affine(Projective):
     def rotation_deg(self) -> float:
         """Angle of the nearest rotation in degrees, (-180, 180]; with `flip`, after mirroring x."""
         linear = self.matrix[:2, :2] @ np.diag([-1.0 if self.flip else 1.0, 1.0])
-        return float(np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])))
+        return float(
+            np.degrees(np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1]))
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class DisplacementField(Transform):
-    """x ↦ x + u(x), with u linearly interpolated between pixel centres of `grid` and held constant outside it.
+    """x ↦ x + u(x), with u linearly interpolated between pixel centres of `grid` and held constant
+    outside it.
 
-    `displacement` is (2, H, W) float32 in µm, channels dx, dy. Raises `InputError` when its shape is not that of `grid`
-    or it has values that are not finite.
+    `displacement` is (2, H, W) float32 in µm, channels dx, dy. Raises `InputError` when its shape
+    is not that of `grid` or it has values that are not finite.
     """
 
     displacement: Field
     grid: Frame
-    from_frame: Frame
-    to_frame: Frame
+    source: Space
+    target: Space
 
     def __post_init__(self) -> None:
         expected = (2, self.grid.height, self.grid.width)
         if self.displacement.shape != expected:
-            raise InputError("displacement has the wrong shape", expected=expected, got=self.displacement.shape)
+            raise InputError(
+                "displacement has the wrong shape", expected=expected, got=self.displacement.shape
+            )
         if not np.isfinite(self.displacement).all():
-            raise InputError("displacement has values that are not finite", where=self.grid.name)
+            raise InputError("displacement has values that are not finite", where=self.grid.label)
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
@@ -144,7 +159,11 @@ class DisplacementField(Transform):
         """Displacements at (N, 2) points, in µm."""
         index = (self.grid.to_px(points_um) - 0.5).T[::-1]
         return np.stack(
-            [map_coordinates(u, index, np.float64, order=1, mode="nearest") for u in self.displacement], axis=1
+            [
+                map_coordinates(u, index, np.float64, order=1, mode="nearest")
+                for u in self.displacement
+            ],
+            axis=1,
         )
 
     def inverse(self) -> InverseField:
@@ -154,32 +173,34 @@ class DisplacementField(Transform):
 
 @dataclass(frozen=True, eq=False)
 class InverseField(Transform):
-    """The inverse of a displacement field: y ↦ the x with x + u(x) = y, by damped fixed-point iteration.
+    """The inverse of a displacement field: y ↦ the x with x + u(x) = y, by damped fixed-point
+    iteration.
 
-    Chen et al. 2008, "A simple fixed-point approach to invert a deformation field", doi:10.1118/1.2816107; a Newton
-    step with the local Jacobian is used so that it converges in a few iterations where u is steep.
+    Chen et al. 2008, "A simple fixed-point approach to invert a deformation field",
+    doi:10.1118/1.2816107; a Newton step with the local Jacobian is used so that it converges in a
+    few iterations where u is steep.
     """
 
     field: DisplacementField
     iterations: int = 25
 
     @property
-    def from_frame(self) -> Frame:
+    def source(self) -> Space:
         """The space the field maps to."""
-        return self.field.to_frame
+        return self.field.target
 
     @property
-    def to_frame(self) -> Frame:
+    def target(self) -> Space:
         """The space the field maps from."""
-        return self.field.from_frame
+        return self.field.source
 
     @cached_property
     def _jacobian(self) -> tuple[DisplacementField, DisplacementField]:
-        """d u/dx and d u/dy as fields on the same grid."""
+        """D u/dx and d u/dy as fields on the same grid."""
         from stainbridge.geometry.field import gradient
 
         du_dx, du_dy = gradient(self.field.displacement, self.field.grid.mpp)
-        of = (self.field.grid, self.field.from_frame, self.field.to_frame)
+        of = (self.field.grid, self.field.source, self.field.target)
         return DisplacementField(du_dx, *of), DisplacementField(du_dy, *of)
 
     def __call__(self, points_um: Points) -> Points:
@@ -202,7 +223,10 @@ class InverseField(Transform):
         du_dx, du_dy = (field.at(here) for field in self._jacobian)
         a, c, b, d = 1 + du_dx[:, 0], du_dx[:, 1], du_dy[:, 0], 1 + du_dy[:, 1]
         det = a * d - b * c
-        newton = np.stack([d * residual[:, 0] - b * residual[:, 1], a * residual[:, 1] - c * residual[:, 0]], axis=1)
+        newton = np.stack(
+            [d * residual[:, 0] - b * residual[:, 1], a * residual[:, 1] - c * residual[:, 0]],
+            axis=1,
+        )
         steady = det > 0.2  # near a fold the Newton step overshoots; the fixed-point step does not
         return np.where(steady[:, None], newton / np.where(steady, det, 1.0)[:, None], residual)
 
@@ -224,20 +248,22 @@ class Chain(Transform):
         if not self.members:
             raise InputError("a chain needs at least one transform")
         for before, after in zip(self.members, self.members[1:], strict=False):
-            if before.to_frame.name != after.from_frame.name:
+            if before.target != after.source:
                 raise InputError(
-                    "transforms do not meet", expected=f"one from '{before.to_frame.name}'", got=after.from_frame.name
+                    "transforms do not meet",
+                    expected=f"one from '{before.target.label}'",
+                    got=after.source.label,
                 )
 
     @property
-    def from_frame(self) -> Frame:
+    def source(self) -> Space:
         """The frame whose points go in."""
-        return self.members[0].from_frame
+        return self.members[0].source
 
     @property
-    def to_frame(self) -> Frame:
+    def target(self) -> Space:
         """The frame whose points come out."""
-        return self.members[-1].to_frame
+        return self.members[-1].target
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""

@@ -21,9 +21,11 @@ Interpolation = Literal["linear", "cubic", "nearest"]
 Crop = Literal["fixed", "overlap", "moving"]
 Interleaved: TypeAlias = npt.NDArray[np.generic]  # (H, W, C)
 
-#: Output is computed in squares of this many pixels, on an absolute grid, so that tiled reads equal whole reads.
+#: Output is computed in squares of this many pixels, on an absolute grid, so that tiled reads equal
+#: whole reads.
 PATCH_PX = 512
-#: A source box larger than this (folds, tears, perspective) is reached by splitting the output, not by reading it.
+#: A source box larger than this (folds, tears, perspective) is reached by splitting the output, not
+#: by reading it.
 LARGEST_BOX_PX = 2048 * 2048
 #: A source box may begin this much earlier where that saves moving the map.
 SLACK_PX = 32
@@ -42,16 +44,18 @@ class Box:
     y1: int
 
 
-#: Reads a box that lies inside the grid: (H, W, C) pixels, and which are valid, (H, W), or None when all are. The
-#: arrays are used before the same thread reads again, and not changed.
+#: Reads a box that lies inside the grid: (H, W, C) pixels, and which are valid, (H, W), or None
+#: when all are. The arrays are used before the same thread reads again, and not changed.
 Region: TypeAlias = Callable[[Box], tuple[Interleaved, Mask | None]]
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` is what lies around them.
+    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` is what
+    lies around them.
 
-    `extent_um` (x, y) is how far the source reaches: a level of a pyramid may be a pixel shorter or longer than that.
+    `extent_um` (x, y) is how far the source reaches: a level of a pyramid may be a pixel shorter or
+    longer than that.
 
     One `scratch` may serve all warps of one slide, in any number of threads.
     """
@@ -70,22 +74,28 @@ def warp(
 ) -> tuple[Interleaved, Mask]:
     """`source` seen on `frame` through `transform` (µm of `frame`'s space to µm of the source's).
 
-    Returns (H, W, C) pixels and (H, W) valid. A pixel is valid where its centre falls inside the extent of the source
-    and on valid source pixels; elsewhere it is background. Beyond the last pixel centre the last pixel is continued.
-    The source is not filtered: choose a grid about as coarse as the output. Raises `InputError` for other pixels than
-    integers and floats; cubic takes 8- and 16-bit integers and 32-bit floats only.
+    Returns (H, W, C) pixels and (H, W) valid. A pixel is valid where its centre falls inside the
+    extent of the source and on valid source pixels; elsewhere it is background. Beyond the last
+    pixel centre the last pixel is continued. The source is not filtered: choose a grid about as
+    coarse as the output. Raises `InputError` for other pixels than integers and floats; cubic takes
+    8- and 16-bit integers and 32-bit floats only.
     """
     dtype = np.dtype(source.dtype)
-    # cv2.remap's cubic interpolation of 64-bit floats, which stand in for 32-bit integers, drops the border.
+    # cv2.remap's cubic interpolation of 64-bit floats, which stand in for 32-bit integers, drops
+    # the border.
     narrow = dtype.kind in "iu" and dtype.itemsize <= 4
-    fits = dtype.name in _REMAPPED[:4] or (interpolation != "cubic" and (dtype.name in _REMAPPED or narrow))
+    fits = dtype.name in _REMAPPED[:4] or (
+        interpolation != "cubic" and (dtype.name in _REMAPPED or narrow)
+    )
     if not fits:
         raise InputError(f"{dtype.name} pixels cannot be warped with {interpolation} interpolation")
     out = np.empty((frame.height, frame.width, source.channels), source.dtype)
     valid = np.empty((frame.height, frame.width), bool)
     for patch, part, window in _patches(frame):
         origin, coords = source_map(transform, patch, source.grid, scratch=source.scratch)
-        _fill(source, origin, coords[:, part[0], part[1]], interpolation, out[window], valid[window])
+        _fill(
+            source, origin, coords[:, part[0], part[1]], interpolation, out[window], valid[window]
+        )
     return out, valid
 
 
@@ -98,12 +108,15 @@ def warp_array(
     interpolation: Interpolation = "linear",
     background: float = 0,
 ) -> tuple[Pixels, Mask]:
-    """`pixels` (C, H, W) lying on `grid`, seen on `frame` through `transform`: (C, H', W') pixels and (H', W') valid.
+    """`pixels` (C, H, W) lying on `grid`, seen on `frame` through `transform`: (C, H', W') pixels
+    and (H', W') valid.
 
     Raises `InputError` when `pixels` does not have the size of `grid`.
     """
     if pixels.ndim != 3 or pixels.shape[1:] != (grid.height, grid.width):
-        raise InputError("pixels do not match their grid", expected=(grid.height, grid.width), got=pixels.shape)
+        raise InputError(
+            "pixels do not match their grid", expected=(grid.height, grid.width), got=pixels.shape
+        )
     interleaved = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
 
     def region(box: Box) -> tuple[Interleaved, None]:
@@ -114,12 +127,14 @@ def warp_array(
     return np.moveaxis(out, -1, 0), valid
 
 
-def output_frame(moving_from_fixed: Transform, fixed: Frame, moving: Frame, crop: Crop = "fixed") -> Frame:
+def output_frame(
+    moving_from_fixed: Transform, fixed: Frame, moving: Frame, crop: Crop = "fixed"
+) -> Frame:
     """The part of the fixed pixel grid that a warped moving slide is written on.
 
-    "fixed": all of the fixed slide; "moving": the box around all of the moving slide, which may reach beyond the
-    fixed one; "overlap": what those two share. Raises `InputError` when there is no overlap, or the moving slide's
-    outline has no finite place on the fixed one.
+    "fixed": all of the fixed slide; "moving": the box around all of the moving slide, which may
+    reach beyond the fixed one; "overlap": what those two share. Raises `InputError` when there is
+    no overlap, or the moving slide's outline has no finite place on the fixed one.
     """
     if crop == "fixed":
         return fixed
@@ -128,12 +143,16 @@ def output_frame(moving_from_fixed: Transform, fixed: Frame, moving: Frame, crop
     outline = (corners[:-1] * (1 - steps) + corners[1:] * steps).reshape(-1, 2)
     placed = fixed.to_px(moving_from_fixed.inverse()(outline))
     if not np.isfinite(placed).all():
-        raise InputError("the moving slide's outline has no finite place on the fixed slide", where=moving.name)
+        raise InputError(
+            "the moving slide's outline has no finite place on the fixed slide", where=moving.label
+        )
     low, high = np.floor(placed.min(axis=0) + 1e-6), np.ceil(placed.max(axis=0) - 1e-6)
     if crop == "overlap":
         low, high = np.maximum(low, 0), np.minimum(high, (fixed.width, fixed.height))
     if (high <= low).any():
-        raise InputError("the warped moving slide does not overlap the fixed slide", where=moving.name)
+        raise InputError(
+            "the warped moving slide does not overlap the fixed slide", where=moving.label
+        )
     (x, y), (width, height) = low.astype(int), (high - low).astype(int)
     return fixed.crop(int(x), int(y), int(width), int(height))
 
@@ -142,14 +161,22 @@ Window: TypeAlias = tuple[slice, slice]  # rows, columns
 
 
 def _patches(frame: Frame) -> Iterator[tuple[Frame, Window, Window]]:
-    """The patches that touch `frame`: the patch's own frame, its part inside `frame`, and that part's place in it."""
-    # Counted from the origin of the physical space; the fraction of a pixel left over is the frame's own.
-    x, y = (int(np.floor(o / mpp + 1e-6)) for o, mpp in zip(frame.origin_um, frame.mpp, strict=True))
+    """The patches that touch `frame`: the patch's own frame, its part inside `frame`, and that
+    part's place in it.
+    """
+    # Counted from the origin of the physical space; the fraction of a pixel left over is the
+    # frame's own.
+    x, y = (
+        int(np.floor(o / mpp + 1e-6)) for o, mpp in zip(frame.origin_um, frame.mpp, strict=True)
+    )
     for top in range(y // PATCH_PX * PATCH_PX - y, frame.height, PATCH_PX):
         for left in range(x // PATCH_PX * PATCH_PX - x, frame.width, PATCH_PX):
             rows = slice(max(top, 0), min(top + PATCH_PX, frame.height))
             columns = slice(max(left, 0), min(left + PATCH_PX, frame.width))
-            part = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+            part = (
+                slice(rows.start - top, rows.stop - top),
+                slice(columns.start - left, columns.stop - left),
+            )
             yield frame.crop(left, top, PATCH_PX, PATCH_PX), part, (rows, columns)
 
 
@@ -161,7 +188,9 @@ def _fill(
     out: Interleaved,
     valid: Mask,
 ) -> None:
-    """Sample `source` at `coords` (from `origin`) into `out` and `valid`, splitting where the box is too large."""
+    """Sample `source` at `coords` (from `origin`) into `out` and `valid`, splitting where the box
+    is too large.
+    """
     low, high = coords.min(axis=(1, 2)), coords.max(axis=(1, 2))
     last = np.divide(source.extent_um, source.grid.mpp) - 0.5
     if (high + origin < -0.5).any() or (low + origin > last).any():
@@ -171,7 +200,14 @@ def _fill(
     box = _box(low + origin, high + origin, size, margin=1 if interpolation == "cubic" else 0)
     if (box.x1 - box.x0) * (box.y1 - box.y0) > LARGEST_BOX_PX and valid.size > 1:
         for window in _quarters(valid.shape):
-            _fill(source, origin, coords[:, window[0], window[1]], interpolation, out[window], valid[window])
+            _fill(
+                source,
+                origin,
+                coords[:, window[0], window[1]],
+                interpolation,
+                out[window],
+                valid[window],
+            )
         return
     if 0 <= box.x0 - origin[0] <= SLACK_PX and 0 <= box.y0 - origin[1] <= SLACK_PX:
         box = replace(box, x0=origin[0], y0=origin[1])
@@ -186,12 +222,19 @@ def _fill(
         right, bottom = last - (box.x0, box.y0)
         valid &= (x >= -0.5 - box.x0) & (x <= right) & (y >= -0.5 - box.y0) & (y <= bottom)
     if mask is not None:
-        valid &= cv2.remap(mask.view(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE).astype(bool)
+        valid &= cv2.remap(
+            mask.view(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+        ).astype(bool)
     if not valid.all():
         out[~valid] = source.background
 
 
-def _box(low: npt.NDArray[np.floating], high: npt.NDArray[np.floating], size: npt.NDArray[np.int_], margin: int) -> Box:
+def _box(
+    low: npt.NDArray[np.floating],
+    high: npt.NDArray[np.floating],
+    size: npt.NDArray[np.int_],
+    margin: int,
+) -> Box:
     """The pixels that samples between `low` and `high` are made of, inside the grid, at least one."""
     first = np.clip(np.floor(low).astype(int) - margin, 0, size - 1)
     last = np.clip(np.floor(high).astype(int) + 1 + margin, first, size - 1)
@@ -212,7 +255,9 @@ def _remap(
     out: Interleaved,
     scratch: Scratch,
 ) -> None:
-    """cv2.remap for any channel count and integer type; `pixels` may have padding channels beyond those of `out`."""
+    """cv2.remap for any channel count and integer type; `pixels` may have padding channels beyond
+    those of `out`.
+    """
     channels = out.shape[2]
     if pixels.dtype.name not in _REMAPPED:
         wide = np.empty(out.shape, np.float64)

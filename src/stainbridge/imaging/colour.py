@@ -10,24 +10,30 @@ from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import BLACK, drawn
 from stainbridge.types import Mask, Pixels, Plane
 
-#: A smear: less than this share of it is darker than bare glass, but what is, is darker by many times this much, the
-#: optical density of a few grey levels. There the root would make a veil of the scanner's noise.
+#: A smear: less than this share of it is darker than bare glass, but what is, is darker by many
+#: times this much, the optical density of a few grey levels. There the root would make a veil of
+#: the scanner's noise.
 SMEAR_SHARE, GLASS_NOISE, SMEAR_CONTRAST = 0.08, 0.02, 10.0
 #: A fluorescence channel's signal is shown against at least so many times its noise.
 NOISE_SPAN = 12.0
-#: The background of a channel ends so many times its noise above the fifth percentile, of a 3 x 3 median.
+#: The background of a channel ends so many times its noise above the fifth percentile, of a 3 x 3
+#: median.
 NOISE_ABOVE = 0.35
 
 
 def optical_density(rgb: Pixels, white: float = 255.0) -> Pixels:
-    """Beer-Lambert: −ln(I / white) of (C, H, W) intensities, clipped at I = 4 where cameras stop being linear."""
+    """Beer-Lambert: −ln(I / white) of (C, H, W) intensities, clipped at I = 4 where cameras stop
+    being linear.
+    """
     if rgb.dtype == np.uint8:
         return np.take(optical_density(np.arange(256, dtype=np.float32), white), rgb)
     return np.asarray(-np.log(np.clip(rgb, 4, white, dtype=np.float32) / np.float32(white)))
 
 
 def is_brightfield(image: Image) -> bool:
-    """Whether light passes through the slide: 8-bit RGB whose valid pixels are mostly not near black."""
+    """Whether light passes through the slide: 8-bit RGB whose valid pixels are mostly not near
+    black.
+    """
     if image.pixels.shape[0] != 3 or image.pixels.dtype != np.uint8:
         return False
     grey = image.pixels[:, ::2, ::2].mean(0)[image.valid[::2, ::2]]
@@ -37,12 +43,14 @@ def is_brightfield(image: Image) -> bool:
 def tissue_density(image: Image) -> Plane:
     """(H, W) float32: 0 on background, about 1 on dark tissue, whatever the stain; ≤ 1.2.
 
-    Bright field: the square root of the optical density above the slide's own background (the root keeps faint
-    counterstain visible beside DAB), which may be tinted or lit unevenly. Dark field: the brightest channel after hot
-    pixels are removed. Ink, scan borders and pixels that are not valid are background. A slide on which nothing but
-    noise is seen is 0 everywhere.
+    Bright field: the square root of the optical density above the slide's own background (the root
+    keeps faint counterstain visible beside DAB), which may be tinted or lit unevenly. Dark field:
+    the brightest channel after hot pixels are removed. Ink, scan borders and pixels that are not
+    valid are background. A slide on which nothing but noise is seen is 0 everywhere.
     """
-    density, ignore = _brightfield(image) if is_brightfield(image) else (_fluorescence(image), ~image.valid)
+    density, ignore = (
+        _brightfield(image) if is_brightfield(image) else (_fluorescence(image), ~image.valid)
+    )
     if is_blank(density, ignore):
         return np.zeros(density.shape, np.float32)
     density = np.clip(density - _veil(density[~ignore]), 0, None)
@@ -66,7 +74,9 @@ def _brightfield(image: Image) -> tuple[Plane, Mask]:
 
 
 def _veil(above: np.ndarray) -> float:
-    """What to take off densities above glass: nothing, but on a smear of scattered dark cells the noise between."""
+    """What to take off densities above glass: nothing, but on a smear of scattered dark cells the
+    noise between.
+    """
     sample = above[::5]
     if sample.size == 0 or float((sample > 2 * GLASS_NOISE).mean()) > SMEAR_SHARE:
         return 0.0
@@ -89,7 +99,9 @@ def _fluorescence(image: Image) -> Plane:
 
 
 def _signal(plane: np.ndarray, valid: Mask) -> Plane:
-    """One channel, (H, W): 0 at its background, 1 at its brightest tissue, less where that hardly exceeds the noise."""
+    """One channel, (H, W): 0 at its background, 1 at its brightest tissue, less where that hardly
+    exceeds the noise.
+    """
     raw = plane.astype(np.float32)
     smooth = cv2.medianBlur(raw, 3)
     if not valid.any():
@@ -97,11 +109,15 @@ def _signal(plane: np.ndarray, valid: Mask) -> Plane:
     noise = _noise(raw)
     low, high = np.percentile(_thinned(smooth, valid), (5, 99.5))
     low += NOISE_ABOVE * noise
-    return np.asarray(np.clip((smooth - low) / max(float(high - low), NOISE_SPAN * noise, 1e-6), 0, 1.5))
+    return np.asarray(
+        np.clip((smooth - low) / max(float(high - low), NOISE_SPAN * noise, 1e-6), 0, 1.5)
+    )
 
 
 def _noise(plane: Plane) -> float:
-    """Standard deviation of the noise where it is weakest: from the first quartile of differences of neighbours."""
+    """Standard deviation of the noise where it is weakest: from the first quartile of differences
+    of neighbours.
+    """
     if min(plane.shape) < 2:
         return 0.0
     mixed = plane[:-1:2, :-1:2] - plane[1::2, :-1:2] - plane[:-1:2, 1::2] + plane[1::2, 1::2]

@@ -1,6 +1,7 @@
 """How much of each stain is where: colour deconvolution.
 
-Ruifrok & Johnston 2001, "Quantification of histochemical staining by color deconvolution", Anal Quant Cytol Histol 23.
+Ruifrok & Johnston 2001, "Quantification of histochemical staining by color deconvolution", Anal
+Quant Cytol Histol 23.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ DAB = (0.268, 0.570, 0.776)
 def stain_densities(rgb: Pixels, *stains: tuple[float, float, float]) -> npt.NDArray[np.float32]:
     """Optical density to base 10 of each of two or three stains, (S, H, W), of (3, H, W) 8-bit RGB.
 
-    One unit is a tenth of the light left, along the stain's own direction. What two stains leave unexplained goes to a
-    direction at right angles to both, which is dropped. Densities of noise are below 0. Raises `InputError` for other
-    pixels than 8-bit RGB.
+    One unit is a tenth of the light left, along the stain's own direction. What two stains leave
+    unexplained goes to a direction at right angles to both, which is dropped. Densities of noise
+    are below 0. Raises `InputError` for other pixels than 8-bit RGB.
     """
     if rgb.ndim != 3 or len(rgb) != 3 or rgb.dtype != np.uint8:
         raise InputError(
-            "stains are separated in 8-bit RGB", expected="(3, H, W) uint8", got=f"{rgb.shape} {rgb.dtype}"
+            "stains are separated in 8-bit RGB",
+            expected="(3, H, W) uint8",
+            got=f"{rgb.shape} {rgb.dtype}",
         )
     density = optical_density(rgb) / np.float32(np.log(10))
     amounts = np.tensordot(np.linalg.inv(_directions(stains)).T.astype(np.float32), density, axes=1)

@@ -11,10 +11,11 @@ from stainbridge.types import Mask, Pixels
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """`pixels` (C, H, W), where they are (`frame`), and which of them hold data (`valid`, (H, W) bool).
+    """`pixels` (C, H, W), where they are (`frame`), and which of them hold data (`valid`, (H, W)
+    bool).
 
-    Pixels outside the slide are not valid and hold the background value. `stain` is a free name such as "HE".
-    Raises `InputError` when the shapes do not match the frame.
+    Pixels outside the slide are not valid and hold the background value. `stain` is a free name
+    such as "HE". Raises `InputError` when the shapes do not match the frame.
     """
 
     pixels: Pixels
@@ -26,7 +27,11 @@ class Image:
         size = (self.frame.height, self.frame.width)
         if self.pixels.ndim != 3 or self.pixels.shape[1:] != size:
             raise InputError(
-                "pixels do not match their frame", expected=f"(C, {size[0]}, {size[1]})", got=self.pixels.shape
+                "pixels do not match their frame",
+                expected=f"(C, {size[0]}, {size[1]})",
+                got=self.pixels.shape,
             )
         if self.valid.shape != size:
-            raise InputError("valid mask does not match the frame", expected=size, got=self.valid.shape)
+            raise InputError(
+                "valid mask does not match the frame", expected=size, got=self.valid.shape
+            )

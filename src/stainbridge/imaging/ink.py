@@ -1,4 +1,6 @@
-"""What is drawn on a slide or its picture and is not tissue: pen strokes, letters, scale bars, scan borders."""
+"""What is drawn on a slide or its picture and is not tissue: pen strokes, letters, scale bars, scan
+borders.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,12 @@ STAINED = 0.12
 
 
 def drawn(rgb: Pixels, density: Plane) -> Mask:
-    """Pixels of ink in 8-bit `rgb` (3, H, W), (H, W) bool; `density` is its optical density above glass, (H, W).
+    """Pixels of ink in 8-bit `rgb` (3, H, W), (H, W) bool; `density` is its optical density above
+    glass, (H, W).
 
-    Black is ink, unless it is a speck amid stained tissue: a nucleus dark with chromogen. The colours of felt pens,
-    which no common stain has so pure, are ink where they form strokes: long, narrow and solid.
+    Black is ink, unless it is a speck amid stained tissue: a nucleus dark with chromogen. The
+    colours of felt pens, which no common stain has so pure, are ink where they form strokes: long,
+    narrow and solid.
     """
     black = np.asarray(rgb.max(axis=0) < BLACK)
     if black.any():
@@ -35,7 +39,8 @@ def drawn(rgb: Pixels, density: Plane) -> Mask:
 def pen_coloured(rgb: Pixels) -> Mask:
     """Where 8-bit `rgb` (3, H, W) has the blue, green or red of a felt pen, (H, W) bool.
 
-    Haematoxylin is more violet than blue ink, eosin and red chromogens let more blue through than red ink.
+    Haematoxylin is more violet than blue ink, eosin and red chromogens let more blue through than
+    red ink.
     """
     red, green, blue = (plane.astype(np.int16) for plane in rgb)
     is_blue = (red * 5 < blue * 3) & (red * 5 < green * 4) & (red < 140)
@@ -57,7 +62,8 @@ def _strokes(mask: Mask) -> Mask:
             continue
         box = slice(top, top + height), slice(left, left + width)
         inside = depth[box][labels[box] == index]
-        # A ragged band is shallow for the area it has; along a stroke the mean depth is a quarter of its width.
+        # A ragged band is shallow for the area it has; along a stroke the mean depth is a quarter
+        # of its width.
         kept[index] = 2 * inside.max() < WIDE * longest and inside.mean() > 0.35 * inside.max()
     return np.asarray(kept[labels])
 
@@ -69,11 +75,15 @@ def _without_nuclei(black: Mask, density: Plane) -> Mask:
     small = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) < max(4, speck)
     window = (2 * int(speck / 2) + 5,) * 2
     others = (~_grown(black, 5)).astype(np.float32)
-    around = cv2.boxFilter(density * others, -1, window) / np.maximum(cv2.boxFilter(others, -1, window), 1e-3)
+    around = cv2.boxFilter(density * others, -1, window) / np.maximum(
+        cv2.boxFilter(others, -1, window), 1e-3
+    )
     return np.asarray(black & ~(small[labels] & (around > STAINED)))
 
 
 def _grown(mask: Mask, size: int) -> Mask:
     if not mask.any():
         return mask
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)).astype(bool))
+    return np.asarray(
+        cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)).astype(bool)
+    )

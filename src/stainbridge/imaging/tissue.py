@@ -1,4 +1,6 @@
-"""Where the tissue is: a region mask that copes with faint stains, debris, ink, scale bars and scan borders."""
+"""Where the tissue is: a region mask that copes with faint stains, debris, ink, scale bars and scan
+borders.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from skimage.filters import threshold_otsu
 
 from stainbridge.types import Mask, Plane
 
-#: The region has no finer detail than a picture of this longer side shows; larger ones are reduced to it.
+#: The region has no finer detail than a picture of this longer side shows; larger ones are reduced
+#: to it.
 LONGEST_PX = 512
 #: A straight line, in shares of the longer side: at least so long, at most so wide.
 LINE_LENGTH, LINE_WIDTH = 0.2, 0.02
@@ -17,12 +20,15 @@ LINE_LENGTH, LINE_WIDTH = 0.2, 0.02
 LINE_DENSITY = 0.15
 
 
-def tissue_region(density: Plane, smooth: float = 1 / 150, close: float = 0.03, keep: float = 0.02) -> Mask:
+def tissue_region(
+    density: Plane, smooth: float = 1 / 150, close: float = 0.03, keep: float = 0.02
+) -> Mask:
     """The area a section covers, lumina and air spaces included, (H, W) bool.
 
-    `density` as of `colour.tissue_density`. Lengths are shares of the longer side: `smooth` the blur before the
-    threshold, `close` the gaps to bridge. Pieces below `keep` of the largest are debris; long straight horizontal and
-    vertical lines are scale bars, cover-slip edges and rims of a scan. Empty when there is none.
+    `density` as of `colour.tissue_density`. Lengths are shares of the longer side: `smooth` the
+    blur before the threshold, `close` the gaps to bridge. Pieces below `keep` of the largest are
+    debris; long straight horizontal and vertical lines are scale bars, cover-slip edges and rims of
+    a scan. Empty when there is none.
     """
     height, width = density.shape
     factor = min(1.0, LONGEST_PX / max(height, width))
@@ -47,8 +53,12 @@ def _without_lines(density: Plane) -> Plane:
 
 
 def _rows(present: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """1 on horizontal lines of `present` (0 or 1, (H, W)): long along the row and thin all along it."""
-    length, width = (max(3, round(share * max(present.shape))) for share in (LINE_LENGTH, LINE_WIDTH))
+    """1 on horizontal lines of `present` (0 or 1, (H, W)): long along the row and thin all along
+    it.
+    """
+    length, width = (
+        max(3, round(share * max(present.shape))) for share in (LINE_LENGTH, LINE_WIDTH)
+    )
     row, column = np.ones((1, length), np.uint8), np.ones((width, 1), np.uint8)
     long = cv2.morphologyEx(present, cv2.MORPH_OPEN, row)
     if not long.any():
@@ -76,8 +86,12 @@ def _filled(mask: Mask) -> Mask:
 def _without_bars(mask: Mask) -> Mask:
     """Drop pieces that are long and thin and straight: scale bars, cover-slip edges, scan borders."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    width, height, area = (stats[:, key] for key in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
-    bar = (np.maximum(width, height) > 12 * np.minimum(width, height)) & (area > 0.6 * width * height)
+    width, height, area = (
+        stats[:, key] for key in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA)
+    )
+    bar = (np.maximum(width, height) > 12 * np.minimum(width, height)) & (
+        area > 0.6 * width * height
+    )
     return np.asarray(mask & ~bar[labels])
 
 

@@ -1,4 +1,6 @@
-"""The moving average of a run's weights: steadier than the last ones, where losses pull against each other."""
+"""The moving average of a run's weights: steadier than the last ones, where losses pull against
+each other.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,13 @@ AVERAGE = "average."
 
 
 class Average:
-    """The exponential moving average of all parameters, `share` of it the earlier ones; of none for a share of 0.
+    """The exponential moving average of all parameters, `share` of it the earlier ones; of none for
+    a share of 0.
 
-    While there have been few steps the share is less, (1 + step) / (10 + step), so that the untrained weights are soon
-    forgotten. The statistics of batch normalisation are averaged alike: its own, of the last few batches, do not go
-    with averaged weights. Other buffers are left as they are.
+    While there have been few steps the share is less, (1 + step) / (10 + step), so that the
+    untrained weights are soon forgotten. The statistics of batch normalisation are averaged alike:
+    its own, of the last few batches, do not go with averaged weights. Other buffers are left as
+    they are.
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], share: float) -> None:
@@ -27,7 +31,9 @@ class Average:
         self._live: dict[str, Tensor] = {}
         if share:
             for name, network in networks.items():
-                self._live |= {f"{AVERAGE}{name}.{key}": tensor.detach() for key, tensor in _averaged(network)}
+                self._live |= {
+                    f"{AVERAGE}{name}.{key}": tensor.detach() for key, tensor in _averaged(network)
+                }
         #: The averages by name, as they are stored with a run.
         self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
 
@@ -38,11 +44,19 @@ class Average:
             tensor.lerp_(self._live[name], 1 - share)
 
     def put(self, stored: Stored) -> None:
-        """Go on from a stored run's. Raises `InputError` for a run that did not average what this one does."""
+        """Go on from a stored run's.
+
+        Raises `InputError` for a run that did not average what this one does.
+        """
         missing = next((name for name in self.tensors if name not in stored.tensors), None)
         if missing:
             remedy = "begin a new run, with --init to keep the weights"
-            raise InputError("the run keeps no average of a tensor", where=stored.path, got=missing, remedy=remedy)
+            raise InputError(
+                "the run keeps no average of a tensor",
+                where=stored.path,
+                got=missing,
+                remedy=remedy,
+            )
         for name, tensor in self.tensors.items():
             tensor.copy_(stored.tensors[name])
 
@@ -69,5 +83,7 @@ def _averaged(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for name, module in network.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             yield from (
-                (f"{name}.{key}", buffer) for key, buffer in module.named_buffers() if buffer.is_floating_point()
+                (f"{name}.{key}", buffer)
+                for key, buffer in module.named_buffers()
+                if buffer.is_floating_point()
             )

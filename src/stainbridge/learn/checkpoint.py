@@ -22,14 +22,18 @@ OPTIMISERS, RNG = "optimisers", "rng"
 
 @dataclass
 class Place:
-    """Where a run is: steps done, samples consumed, and the best measure so far (None before the first)."""
+    """Where a run is: steps done, samples consumed, and the best measure so far (None before the
+    first).
+    """
 
     step: int = 0
     position: int = 0
     best: float | None = None
 
 
-def save(path: Path, task: Task[Any], place: Place, beside: Mapping[str, Tensor] | None = None) -> None:
+def save(
+    path: Path, task: Task[Any], place: Place, beside: Mapping[str, Tensor] | None = None
+) -> None:
     """Networks, optimisers, random state and place, and tensors `beside` them."""
     tensors = {**tensors_of(task.networks), **(beside or {})}
     groups: dict[str, Any] = {}
@@ -37,7 +41,10 @@ def save(path: Path, task: Task[Any], place: Place, beside: Mapping[str, Tensor]
         state = optimiser.state_dict()
         groups[name] = state["param_groups"]
         for index, values in state["state"].items():
-            tensors |= {f"{OPTIMISERS}.{name}.{index}.{key}": _tensor(key, value) for key, value in values.items()}
+            tensors |= {
+                f"{OPTIMISERS}.{name}.{index}.{key}": _tensor(key, value)
+                for key, value in values.items()
+            }
     tensors[f"{RNG}.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors[f"{RNG}.cuda"] = torch.cuda.get_rng_state()
@@ -47,11 +54,14 @@ def save(path: Path, task: Task[Any], place: Place, beside: Mapping[str, Tensor]
 def resume(path: Path, task: Task[Any]) -> Place:
     """Put a saved state into a task that was built alike, and its random state into torch.
 
-    Raises `InputError` for another task's, another architecture's or a truncated file, and for bare weights.
+    Raises `InputError` for another task's, another architecture's or a truncated file, and for bare
+    weights.
     """
     stored = read(path)
     if "place" not in stored.header:
-        raise InputError("weights alone cannot be resumed", where=path, expected="last.safetensors of a run")
+        raise InputError(
+            "weights alone cannot be resumed", where=path, expected="last.safetensors of a run"
+        )
     check_task(stored, task.name)
     put(stored, task.networks)
     for name, optimiser in task.optimisers.items():
@@ -62,9 +72,15 @@ def resume(path: Path, task: Task[Any]) -> Place:
     return Place(**stored.header["place"])
 
 
-def save_weights(path: Path, task: Task[Any], place: Place, dtype: torch.dtype | None = None) -> None:
+def save_weights(
+    path: Path, task: Task[Any], place: Place, dtype: torch.dtype | None = None
+) -> None:
     """The networks alone, to be used."""
-    write(path, tensors_of(task.networks, dtype), {**header_of(task), "step": place.step, "measure": place.best})
+    write(
+        path,
+        tensors_of(task.networks, dtype),
+        {**header_of(task), "step": place.step, "measure": place.best},
+    )
 
 
 def header_of(task: Task[Any]) -> dict[str, Any]:
@@ -75,12 +91,16 @@ def header_of(task: Task[Any]) -> dict[str, Any]:
 def check_task(stored: Stored, task: str) -> None:
     """Raise `InputError` when the weights are another task's."""
     if stored.task != task:
-        raise InputError("weights of another architecture", where=stored.path, expected=task, got=stored.task)
+        raise InputError(
+            "weights of another architecture", where=stored.path, expected=task, got=stored.task
+        )
 
 
 def _tensor(key: str, value: Any) -> Tensor:
     if not isinstance(value, Tensor):
-        raise TypeError(f"optimiser state {key} is no tensor")  # torch's optimisers hold tensors only
+        raise TypeError(
+            f"optimiser state {key} is no tensor"
+        )  # torch's optimisers hold tensors only
     return value
 
 
@@ -93,12 +113,17 @@ def _put_optimiser(stored: Stored, name: str, optimiser: Optimizer) -> None:
             state.setdefault(int(index), {})[field] = tensor
     groups = [_tuples(group) for group in stored.header["groups"][name]]
     laid = dict(enumerate(parameters(optimiser)))
-    ours = {n: {key: _laid_out(tensor, laid[n]) for key, tensor in values.items()} for n, values in state.items()}
+    ours = {
+        n: {key: _laid_out(tensor, laid[n]) for key, tensor in values.items()}
+        for n, values in state.items()
+    }
     optimiser.load_state_dict({"state": ours, "param_groups": groups})
 
 
 def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """A parameter's state in its layout: files are in torch's usual one, and a fused optimiser goes by memory."""
+    """A parameter's state in its layout: files are in torch's usual one, and a fused optimiser goes
+    by memory.
+    """
     if not tensor.ndim or tensor.shape != parameter.shape:
         return tensor
     return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
@@ -106,4 +131,7 @@ def _laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
 
 def _tuples(group: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has no tuples: only the list of parameters is a list."""
-    return {key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()}
+    return {
+        key: tuple(value) if isinstance(value, list) and key != "params" else value
+        for key, value in group.items()
+    }

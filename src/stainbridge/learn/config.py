@@ -13,12 +13,14 @@ Precision = Literal["32", "bf16", "16"]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One step updates every optimiser once, from `accumulate` batches of `batch` samples on each of `devices`.
+    """One step updates every optimiser once, from `accumulate` batches of `batch` samples on each
+    of `devices`.
 
-    `precision` "bf16" and "16" are mixed precision; `channels_last` is how pictures lie in memory. `workers` processes
-    make samples ahead. `held` samples, never trained on, are measured every `validate_every` steps. With `average` what
-    is measured and kept as best is the moving average of the weights, this much of it the earlier ones (0: none).
-    Raises `InputError` for numbers that make no run.
+    `precision` "bf16" and "16" are mixed precision; `channels_last` is how pictures lie in memory.
+    `workers` processes make samples ahead. `held` samples, never trained on, are measured every
+    `validate_every` steps. With `average` what is measured and kept as best is the moving average
+    of the weights, this much of it the earlier ones (0: none). Raises `InputError` for numbers that
+    make no run.
     """
 
     steps: int = 1000
@@ -49,7 +51,9 @@ class TrainConfig:
             "picture_every",
         ):
             if getattr(self, name) < 1:
-                raise InputError(f"{name} must be positive", expected="at least 1", got=getattr(self, name))
+                raise InputError(
+                    f"{name} must be positive", expected="at least 1", got=getattr(self, name)
+                )
         for name in ("steps", "workers", "seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative", got=getattr(self, name))

@@ -1,4 +1,6 @@
-"""Batches from a stream of samples, made ahead in worker processes, and a check before training on them."""
+"""Batches from a stream of samples, made ahead in worker processes, and a check before training on
+them.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,11 @@ LOWEST, HIGHEST = -1.0, 1.5
 def batches(
     stream: Stream, size: int, workers: int, position: int, rank: int = 0, ranks: int = 1
 ) -> Generator[Any, None, None]:
-    """Batches of `size` samples without end, from sample number `position` on; of `ranks` processes each has its own.
+    """Batches of `size` samples without end, from sample number `position` on; of `ranks` processes
+    each has its own.
 
-    Which samples there are does not depend on `workers`. Raises `InputError` for samples that cannot be used.
+    Which samples there are does not depend on `workers`. Raises `InputError` for samples that
+    cannot be used.
     """
     loader: DataLoader[Any] = DataLoader(
         _Caught(stream),
@@ -33,7 +37,8 @@ def batches(
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_ignore_interrupts,
-        generator=torch.Generator(),  # else every loader draws from the random state that a resumed run depends on
+        # else every loader draws from the random state that a resumed run depends on
+        generator=torch.Generator(),
         multiprocessing_context="spawn" if workers else None,
     )
     for batch in loader:
@@ -49,7 +54,9 @@ def held_batches(stream: Stream, config: TrainConfig) -> list[Any]:
 
 
 def check_inputs(pictures: Mapping[str, Tensor]) -> None:
-    """Raise `InputError` for pictures that are empty, not finite, out of range or, all samples alike, constant."""
+    """Raise `InputError` for pictures that are empty, not finite, out of range or, all samples
+    alike, constant.
+    """
     for name, picture in pictures.items():
         where = f"training data, {name}"
         if not picture.numel():
@@ -59,12 +66,21 @@ def check_inputs(pictures: Mapping[str, Tensor]) -> None:
         low, high = float(picture.min()), float(picture.max())
         if low < LOWEST or high > HIGHEST:
             expected = f"{LOWEST} to {HIGHEST}"
-            raise InputError("values out of range", where=where, expected=expected, got=f"{low:.3g} to {high:.3g}")
+            raise InputError(
+                "values out of range",
+                where=where,
+                expected=expected,
+                got=f"{low:.3g} to {high:.3g}",
+            )
         if low == high:
-            raise InputError("nothing but one value", where=where, expected="pictures of tissue", got=low)
+            raise InputError(
+                "nothing but one value", where=where, expected="pictures of tissue", got=low
+            )
 
 
-def moved(batch: Any, device: torch.device, layout: torch.memory_format = torch.preserve_format) -> Any:
+def moved(
+    batch: Any, device: torch.device, layout: torch.memory_format = torch.preserve_format
+) -> Any:
     """The batch with its tensors on `device`, those of four dimensions laid out as told."""
     if isinstance(batch, Tensor):
         return batch.to(device, memory_format=layout if batch.ndim == 4 else torch.preserve_format)
@@ -114,9 +130,12 @@ def _collate(samples: list[Any]) -> Any:
         return default_collate(samples)
     except RuntimeError as error:
         return InputError(
-            f"samples of different sizes cannot share a batch ({error})", remedy="set batch: 1 and raise accumulate"
+            f"samples of different sizes cannot share a batch ({error})",
+            remedy="set batch: 1 and raise accumulate",
         )
 
 
 def _ignore_interrupts(worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides, and still wants the batch
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the main process decides, and still wants the batch

@@ -1,4 +1,6 @@
-"""Where a run computes: one device or several processes, in full or mixed precision (Lightning Fabric)."""
+"""Where a run computes: one device or several processes, in full or mixed precision (Lightning
+Fabric).
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,25 @@ _PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
 def launched(config: TrainConfig) -> Fabric:
-    """Lightning Fabric with its processes started: with several devices the command runs once in each.
+    """Lightning Fabric with its processes started: with several devices the command runs once in
+    each.
 
-    Raises `InputError` for devices that are not there, `MissingExtraError` without lightning-fabric.
+    Raises `InputError` for devices that are not there, `MissingExtraError` without
+    lightning-fabric.
     """
     if config.device == "cuda" and torch.cuda.device_count() < config.devices:
-        raise InputError("not so many GPUs here", expected=torch.cuda.device_count(), got=config.devices)
+        raise InputError(
+            "not so many GPUs here", expected=torch.cuda.device_count(), got=config.devices
+        )
     try:
         from lightning_fabric import Fabric
     except ImportError:
         raise MissingExtraError("training", "lightning-fabric", "train") from None
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice about cores and launchers, which is not this program's to give
+        warnings.simplefilter(
+            "ignore"
+        )  # advice about cores and launchers, which is not this program's to give
         fabric = Fabric(
             accelerator=config.device,
             devices=config.devices,
@@ -46,14 +54,19 @@ def launched(config: TrainConfig) -> Fabric:
 def share_gradients(fabric: Fabric, optimiser: Optimizer) -> None:
     """Average the gradients that `optimiser` will use over all processes, once a step.
 
-    Not by wrapping networks: a task may then call its networks how often and in whatever order it likes.
+    Not by wrapping networks: a task may then call its networks how often and in whatever order it
+    likes.
     """
     if fabric.world_size == 1:
         return
     gradients = [p.grad for p in parameters(optimiser) if p.grad is not None]
-    mean = fabric.all_reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduce_op="mean")
+    mean = fabric.all_reduce(
+        torch.cat([gradient.flatten() for gradient in gradients]), reduce_op="mean"
+    )
     assert isinstance(mean, torch.Tensor)
-    for gradient, part in zip(gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True):
+    for gradient, part in zip(
+        gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True
+    ):
         gradient.copy_(part.view_as(gradient))
 
 

@@ -52,7 +52,13 @@ class Keeper:
     """
 
     def __init__(
-        self, task: Task[Any], held: list[Any], config: TrainConfig, folder: Path, record: Record, place: Place
+        self,
+        task: Task[Any],
+        held: list[Any],
+        config: TrainConfig,
+        folder: Path,
+        record: Record,
+        place: Place,
     ) -> None:
         self._task, self._held, self._config = task, held, config
         self._folder, self._record, self._place = folder, record, place
@@ -84,7 +90,10 @@ class Keeper:
         """Means over the held-out batches; the best yet leaves its weights."""
         with self._evaluated():
             measures = [self._task.measure(batch) for batch in self._held]
-            means = {name: sum(measure[name] for measure in measures) / len(measures) for name in measures[0]}
+            means = {
+                name: sum(measure[name] for measure in measures) / len(measures)
+                for name in measures[0]
+            }
             score = means[self._task.best_by]
             if self._place.best is None or score < self._place.best:
                 self._place.best = score
@@ -95,7 +104,9 @@ class Keeper:
         """Record the task's picture of the first held-out batches, always the same."""
         with self._evaluated():
             shown = self._held[: -(-SHOWN // self._config.batch)]
-            self._record.picture(self._place.step, stacked([self._task.picture(batch) for batch in shown]))
+            self._record.picture(
+                self._place.step, stacked([self._task.picture(batch) for batch in shown])
+            )
 
     def save(self) -> None:
         """Write the whole state."""
@@ -114,4 +125,6 @@ def stacked(pictures: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     """Pictures (H, W, 3) below each other; narrower ones are white at the right."""
     width = max(picture.shape[1] for picture in pictures)
     room = [((0, 0), (0, width - picture.shape[1]), (0, 0)) for picture in pictures]
-    return np.concatenate([np.pad(p, r, constant_values=255) for p, r in zip(pictures, room, strict=True)])
+    return np.concatenate(
+        [np.pad(p, r, constant_values=255) for p, r in zip(pictures, room, strict=True)]
+    )

@@ -45,10 +45,11 @@ def train(
 ) -> Place:
     """Train into `folder`, which exists, and return where the run ended.
 
-    Leaves `last.safetensors` (complete: `go_on` continues it, on the CPU bit for bit as if it had not stopped),
-    `best.safetensors` (the networks that measured best), `metrics.csv`, `pictures/` and TensorBoard's log. Interrupted,
-    it finishes the step, saves `last.safetensors` and raises `KeyboardInterrupt`. Raises `InputError` for data that
-    cannot be trained on, a checkpoint of something else, and a loss that is not finite.
+    Leaves `last.safetensors` (complete: `go_on` continues it, on the CPU bit for bit as if it had
+    not stopped), `best.safetensors` (the networks that measured best), `metrics.csv`, `pictures/`
+    and TensorBoard's log. Interrupted, it finishes the step, saves `last.safetensors` and raises
+    `KeyboardInterrupt`. Raises `InputError` for data that cannot be trained on, a checkpoint of
+    something else, and a loss that is not finite.
     """
     fabric = launched(config)
     torch.manual_seed(config.seed)
@@ -58,10 +59,19 @@ def train(
         network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]  # torch does not declare it
     stepper = Stepper(fabric, task)
     place = resume(folder / LAST, task) if go_on else Place()
-    source = batches(data.training, config.batch, config.workers, place.position, fabric.global_rank, fabric.world_size)
+    source = batches(
+        data.training,
+        config.batch,
+        config.workers,
+        place.position,
+        fabric.global_rank,
+        fabric.world_size,
+    )
     with ExitStack() as stack:
         interrupted = stack.enter_context(interruption())
-        keeper = stack.enter_context(_keeper(fabric, task, data, config, folder, place, go_on=go_on))
+        keeper = stack.enter_context(
+            _keeper(fabric, task, data, config, folder, place, go_on=go_on)
+        )
         while place.step < config.steps and not agreed(fabric, interrupted()):
             micro = [moved(next(source), fabric.device, layout) for _ in range(config.accumulate)]
             numbers = stepper.step(micro, place.step)
@@ -79,7 +89,14 @@ def train(
 
 @contextmanager
 def _keeper(
-    fabric: Fabric, task: Task[Any], data: Data, config: TrainConfig, folder: Path, place: Place, *, go_on: bool
+    fabric: Fabric,
+    task: Task[Any],
+    data: Data,
+    config: TrainConfig,
+    folder: Path,
+    place: Place,
+    *,
+    go_on: bool,
 ) -> Iterator[Keeper | None]:
     """The first process's keeper, its data checked; None in the others."""
     if not fabric.is_global_zero:

@@ -24,8 +24,8 @@ METRICS, PICTURES, TENSORBOARD = "metrics.csv", "pictures", "tensorboard"
 class Record:
     """Writes rows of numbers and pictures of a run into `folder`.
 
-    Rows of an earlier run past `step`, which is gone on from, are dropped. Raises `MissingExtraError` without
-    tensorboard.
+    Rows of an earlier run past `step`, which is gone on from, are dropped. Raises
+    `MissingExtraError` without tensorboard.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -58,7 +58,10 @@ class Record:
         self._board.add_image("pictures", picture, step, dataformats="HWC")
 
     def _rewrite(self) -> None:
-        with whole_file(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            whole_file(self._path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self._rows)
@@ -67,7 +70,10 @@ class Record:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._board.close()
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from stainbridge.errors import InputError
 
-#: The environment variable that names a folder of more weights, NAME.safetensors or run folders NAME.
+#: The environment variable that names a folder of more weights, NAME.safetensors or run folders
+#: NAME.
 FOLDER = "STAINBRIDGE_WEIGHTS"
 SUFFIX = ".safetensors"
 
 
 def weights_path(name: str) -> Path:
-    """Where weights are that are named by a path, or as one of `FOLDER`'s, or as one of stainbridge's own.
+    """Where weights are that are named by a path, or as one of `FOLDER`'s, or as one of
+    stainbridge's own.
 
     Raises `InputError` for a name that is none of these.
     """

@@ -21,16 +21,19 @@ class Stepper:
 
     def __init__(self, fabric: Fabric, task: Task[Any]) -> None:
         self._fabric, self._task = fabric, task
-        # What Fabric wraps around an optimiser knows the precision; it has the optimiser's own methods.
+        # What Fabric wraps around an optimiser knows the precision; it has the optimiser's own
+        # methods.
         self._optimisers: dict[str, Any] = {
             name: fabric.setup_optimizers(optimiser) for name, optimiser in task.optimisers.items()
         }
         self._rates = {
-            name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in task.optimisers.items()
+            name: [group["lr"] for group in optimiser.param_groups]
+            for name, optimiser in task.optimisers.items()
         }
 
     def step(self, batches: list[Any], number: int) -> dict[str, float]:
-        """Step `number`: each loss is lowered once, on the mean over `batches`. Returns the means of what is logged.
+        """Step `number`: each loss is lowered once, on the mean over `batches`. Returns the means
+        of what is logged.
 
         Raises `InputError` at the first loss that is not finite, before it changes anything.
         """
@@ -52,7 +55,9 @@ class Stepper:
                 group["lr"] = rate * factor
 
     def _updates(self, batch: Any) -> Iterator[Update]:
-        """The task's losses, computed in mixed precision where that is asked for; what is done with them is not."""
+        """The task's losses, computed in mixed precision where that is asked for; what is done with
+        them is not.
+        """
         updates = self._task.updates(batch)
         while True:
             with self._fabric.autocast():
@@ -70,7 +75,8 @@ class Stepper:
                 remedy="lower the learning rate",
             )
         optimiser = self._task.optimisers[update.optimiser]
-        # Only this optimiser's gradients: a generator's loss passes through a discriminator it must not train.
+        # Only this optimiser's gradients: a generator's loss passes through a discriminator it must
+        # not train.
         self._fabric.backward(update.loss / of, inputs=list(parameters(optimiser)))
         if last:
             share_gradients(self._fabric, optimiser)

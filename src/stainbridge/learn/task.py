@@ -26,8 +26,9 @@ class Update:
 class Task(Protocol[Batch]):
     """Owns networks and optimisers, and knows what a batch means to them.
 
-    Everything that lasts from step to step is in a network's parameters and buffers or in an optimiser: these are
-    stored, nothing else. `name` and `settings()` say in a file of weights what they are weights of.
+    Everything that lasts from step to step is in a network's parameters and buffers or in an
+    optimiser: these are stored, nothing else. `name` and `settings()` say in a file of weights what
+    they are weights of.
     """
 
     name: str
@@ -49,7 +50,9 @@ class Task(Protocol[Batch]):
         ...
 
     def updates(self, batch: Batch) -> Iterator[Update]:
-        """The losses of one step, in turn; each is followed by its optimiser's step before the next is computed."""
+        """The losses of one step, in turn; each is followed by its optimiser's step before the next
+        is computed.
+        """
         ...
 
     def measure(self, batch: Batch) -> Mapping[str, float]:
@@ -62,9 +65,11 @@ class Task(Protocol[Batch]):
 
 
 class Stream(Protocol):
-    """Samples by number, without end: number i is always the same sample, in whatever process it is made.
+    """Samples by number, without end: number i is always the same sample, in whatever process it is
+    made.
 
-    A sample is what `torch.utils.data.default_collate` can stack. Raises `InputError` for data that cannot be used.
+    A sample is what `torch.utils.data.default_collate` can stack. Raises `InputError` for data that
+    cannot be used.
     """
 
     def __getitem__(self, number: int) -> Any:

@@ -67,17 +67,23 @@ def read(path: Path) -> Stored:
             header = (opened.metadata() or {}).get(HEADER)
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise InputError("no weights there", where=file, expected="a .safetensors file or a RUN folder") from None
+        raise InputError(
+            "no weights there", where=file, expected="a .safetensors file or a RUN folder"
+        ) from None
     except (SafetensorError, OSError) as error:
         raise InputError(f"no complete safetensors file ({error})", where=file) from error
     if header is None:
         raise InputError(
-            "the weights do not say what they are weights of", where=file, expected="a file of stainbridge train"
+            "the weights do not say what they are weights of",
+            where=file,
+            expected="a file of stainbridge train",
         )
     return Stored(file, tensors, json.loads(header))
 
 
-def tensors_of(networks: Mapping[str, nn.Module], dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+def tensors_of(
+    networks: Mapping[str, nn.Module], dtype: torch.dtype | None = None
+) -> dict[str, Tensor]:
     """Parameters and buffers by full name; floating ones as `dtype` where it is given."""
     named = {
         f"{NETWORKS}.{name}.{key}": tensor
@@ -88,11 +94,18 @@ def tensors_of(networks: Mapping[str, nn.Module], dtype: torch.dtype | None = No
 
 
 def put(stored: Stored, networks: Mapping[str, nn.Module]) -> None:
-    """Load stored parameters and buffers into networks. Raises `InputError` when they are of another architecture."""
+    """Load stored parameters and buffers into networks.
+
+    Raises `InputError` when they are of another architecture.
+    """
     ours = tensors_of(networks)
-    theirs = {key: tensor for key, tensor in stored.tensors.items() if key.startswith(f"{NETWORKS}.")}
+    theirs = {
+        key: tensor for key, tensor in stored.tensors.items() if key.startswith(f"{NETWORKS}.")
+    }
     for key in sorted(ours.keys() | theirs.keys()):
-        mine, other = (tuple(found[key].shape) if key in found else None for found in (ours, theirs))
+        mine, other = (
+            tuple(found[key].shape) if key in found else None for found in (ours, theirs)
+        )
         if mine != other:
             tensor = key.removeprefix(f"{NETWORKS}.")
             raise InputError(
@@ -103,5 +116,9 @@ def put(stored: Stored, networks: Mapping[str, nn.Module]) -> None:
             )
     for name, network in networks.items():
         prefix = f"{NETWORKS}.{name}."
-        state = {key.removeprefix(prefix): tensor for key, tensor in theirs.items() if key.startswith(prefix)}
+        state = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in theirs.items()
+            if key.startswith(prefix)
+        }
         network.load_state_dict(state)

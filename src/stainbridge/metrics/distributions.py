@@ -1,7 +1,8 @@
-"""Do generated pictures look like real ones, as a set? FID and KID on the features of a network given as a file.
+"""Do generated pictures look like real ones, as a set? FID and KID on the features of a network
+given as a file.
 
-Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium"
-(arXiv:1706.08500); Bińkowski et al. 2018, "Demystifying MMD GANs" (arXiv:1801.01401).
+Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash
+equilibrium" (arXiv:1706.08500); Bińkowski et al. 2018, "Demystifying MMD GANs" (arXiv:1801.01401).
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ KID_SUBSETS, KID_SUBSET_SIZE = 100, 1000
 
 @dataclass(frozen=True)
 class DistributionScores:
-    """Distances of two sets of pictures, 0 when they are one; both shrink and grow with the number of pictures.
+    """Distances of two sets of pictures, 0 when they are one; both shrink and grow with the number
+    of pictures.
 
-    `kid` is the mean over random subsets, `kid_deviation` its standard deviation, nan where every subset is the whole.
+    `kid` is the mean over random subsets, `kid_deviation` its standard deviation, nan where every
+    subset is the whole.
     """
 
     real: int
@@ -38,10 +41,11 @@ class DistributionScores:
 
 
 def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
-    """The network in a TorchScript file: (N, 3, H, W) uint8 pictures, anywhere, to (N, D) features on `device`.
+    """The network in a TorchScript file: (N, 3, H, W) uint8 pictures, anywhere, to (N, D) features
+    on `device`.
 
-    A network with an argument `return_features`, as the published Inception file has, is called with it. Raises
-    `InputError` for a file that is missing or no TorchScript.
+    A network with an argument `return_features`, as the published Inception file has, is called
+    with it. Raises `InputError` for a file that is missing or no TorchScript.
     """
     if not path.is_file():
         raise InputError("no such file of a feature network", where=path)
@@ -51,7 +55,9 @@ def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
         try:
             net = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
-            raise InputError("not a TorchScript file", where=path, got=str(error).partition("\n")[0]) from error
+            raise InputError(
+                "not a TorchScript file", where=path, got=str(error).partition("\n")[0]
+            ) from error
     takes_flag = "return_features" in {argument.name for argument in net.forward.schema.arguments}
     options = {"return_features": True} if takes_flag else {}
     return lambda images: net(images.to(device), **options)
@@ -60,18 +66,25 @@ def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
 def features_of(batches: Iterable[Tensor], net: FeatureNet) -> Tensor:
     """Features (N, D), float64, of batches of pictures, (n, 3, H, W) uint8 each.
 
-    Raises `InputError` for other pictures, none at all, or a network that does not give one vector a picture.
+    Raises `InputError` for other pictures, none at all, or a network that does not give one vector
+    a picture.
     """
     found = []
     with torch.no_grad():
         for images in batches:
             if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
                 got = f"{tuple(images.shape)} {images.dtype}"
-                raise InputError("features are taken of 8-bit RGB pictures", expected="(N, 3, H, W) uint8", got=got)
+                raise InputError(
+                    "features are taken of 8-bit RGB pictures",
+                    expected="(N, 3, H, W) uint8",
+                    got=got,
+                )
             features = net(images)
             if features.ndim != 2 or len(features) != len(images):
                 expected = f"({len(images)}, D)"
-                raise InputError("not a feature network", expected=expected, got=tuple(features.shape))
+                raise InputError(
+                    "not a feature network", expected=expected, got=tuple(features.shape)
+                )
             found.append(features.double().cpu())
     if not found:
         raise InputError("there are no pictures", expected="at least two")
@@ -81,8 +94,8 @@ def features_of(batches: Iterable[Tensor], net: FeatureNet) -> Tensor:
 def score_distributions(real: Tensor, generated: Tensor, seed: int = 0) -> DistributionScores:
     """FID and KID of features (N, D) and (M, D), as from `features_of`; `seed` draws KID's subsets.
 
-    Raises `InputError` when there are fewer than two of either or the networks differ, and `MissingExtraError` without
-    torchmetrics.
+    Raises `InputError` when there are fewer than two of either or the networks differ, and
+    `MissingExtraError` without torchmetrics.
     """
     if min(len(real), len(generated)) < 2 or real.shape[1:] != generated.shape[1:]:
         raise InputError(
@@ -98,7 +111,9 @@ def score_distributions(real: Tensor, generated: Tensor, seed: int = 0) -> Distr
     as_they_are = _Given(real.shape[1])
     subset = min(KID_SUBSET_SIZE, len(real), len(generated))
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save", UserWarning)
+        warnings.filterwarnings(
+            "ignore", "Metric `Kernel Inception Distance` will save", UserWarning
+        )
         torch.manual_seed(seed)
         frechet = FrechetInceptionDistance(as_they_are).set_dtype(torch.float64)
         kernel = KernelInceptionDistance(as_they_are, KID_SUBSETS, subset)
@@ -106,10 +121,15 @@ def score_distributions(real: Tensor, generated: Tensor, seed: int = 0) -> Distr
             metric.update(real, real=True)
             metric.update(generated, real=False)
         kid, deviation = kernel.compute()
-    # Subsets that are the whole of both sets are all the same: nothing is known of how much they would vary.
+    # Subsets that are the whole of both sets are all the same: nothing is known of how much they
+    # would vary.
     known = subset < max(len(real), len(generated))
     return DistributionScores(
-        len(real), len(generated), float(frechet.compute()), float(kid), float(deviation) if known else float("nan")
+        len(real),
+        len(generated),
+        float(frechet.compute()),
+        float(kid),
+        float(deviation) if known else float("nan"),
     )
 
 

@@ -1,8 +1,8 @@
 """Is a transform smooth and one to one? Its area factor, and how well there and back meet.
 
-Leow et al. 2007, "Statistical properties of Jacobian maps and the realization of unbiased large-deformation nonlinear
-image registration", doi:10.1109/TMI.2007.892646. Christensen & Johnson 2001, "Consistent image registration",
-doi:10.1109/42.932742.
+Leow et al. 2007, "Statistical properties of Jacobian maps and the realization of unbiased
+large-deformation nonlinear image registration", doi:10.1109/TMI.2007.892646. Christensen & Johnson
+2001, "Consistent image registration", doi:10.1109/42.932742.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from stainbridge.types import Mask, Plane
 class JacobianScores:
     """The area factor of a transform: µm² out for each µm² in, 1 where area is kept.
 
-    `folded`: share of the grid where it is ≤ 0; `median`, `min`, `max`, and the percentiles `p01` and `p99`;
-    `log_deviation`: standard deviation of its logarithm where it is positive (0: the same everywhere; nan: nowhere).
-    `flipped`: the transform mirrors; the factors are those without that mirror.
+    `folded`: share of the grid where it is ≤ 0; `median`, `min`, `max`, and the percentiles `p01`
+    and `p99`; `log_deviation`: standard deviation of its logarithm where it is positive (0: the
+    same everywhere; nan: nowhere). `flipped`: the transform mirrors; the factors are those without
+    that mirror.
     """
 
     folded: float
@@ -41,7 +42,8 @@ class JacobianScores:
 
 
 def area_factors(transform: Transform, grid: Frame) -> Plane:
-    """Jacobian determinant of `transform` at the pixel centres of `grid`, (H, W), by central differences between them.
+    """Jacobian determinant of `transform` at the pixel centres of `grid`, (H, W), by central
+    differences between them.
 
     Negative everywhere for a transform that mirrors.
     """
@@ -51,8 +53,8 @@ def area_factors(transform: Transform, grid: Frame) -> Plane:
 def jacobian_scores(transform: Transform, grid: Frame, where: Mask | None = None) -> JacobianScores:
     """Summarise the area factor over the pixel centres of `grid`, or over those in `where`, (H, W).
 
-    Folds narrower than two pixels of `grid` are not seen. Raises `InputError` when `where` is empty or not of the size
-    of `grid`.
+    Folds narrower than two pixels of `grid` are not seen. Raises `InputError` when `where` is empty
+    or not of the size of `grid`.
     """
     everywhere = area_factors(transform, grid)
     flipped = bool(np.median(everywhere) < 0)  # of all: a mask may hold nothing but folds
@@ -71,16 +73,21 @@ def jacobian_scores(transform: Transform, grid: Frame, where: Mask | None = None
     )
 
 
-def inverse_consistency(there: Transform, back: Transform, grid: Frame, where: Mask | None = None) -> Spread:
-    """How far points end from where they began, going `there` and `back`, in µm of the space of `there.from_frame`.
+def inverse_consistency(
+    there: Transform, back: Transform, grid: Frame, where: Mask | None = None
+) -> Spread:
+    """How far points end from where they began, going `there` and `back`, in µm of the space of
+    `there.source`.
 
-    Over the pixel centres of `grid`, or those in `where`, (H, W). Raises `InputError` when the transforms do not meet,
-    or as `jacobian_scores` does.
+    Over the pixel centres of `grid`, or those in `where`, (H, W). Raises `InputError` when the
+    transforms do not meet, or as `jacobian_scores` does.
     """
     loop = there.then(back)
-    if loop.to_frame.name != loop.from_frame.name:
+    if loop.target != loop.source:
         raise InputError(
-            "the transforms do not lead back", expected=f"one to '{loop.from_frame.name}'", got=loop.to_frame.name
+            "the transforms do not lead back",
+            expected=f"one to '{loop.source.label}'",
+            got=loop.target.label,
         )
     points = grid.centres_um()
     distances = np.linalg.norm(loop(points) - points, axis=1)

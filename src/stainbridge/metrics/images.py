@@ -11,30 +11,37 @@ import torch
 from skimage.metrics import normalized_mutual_information, structural_similarity
 
 from stainbridge.errors import InputError
-from stainbridge.imaging.similarity.lncc import local_ncc
-from stainbridge.imaging.similarity.ncc import ncc
 from stainbridge.metrics.counted import counted
+from stainbridge.similarity.lncc import local_ncc
+from stainbridge.similarity.ncc import ncc
 from stainbridge.types import Mask, Pixels
 
 LOCAL_RADIUS = 4
-#: Added to local variances, as a share of the span squared: windows that differ by less than a grey level say nothing.
+#: Added to local variances, as a share of the span squared: windows that differ by less than a grey
+#: level say nothing.
 LOCAL_NOISE = 1e-5
 #: The variance, as a share of the span squared, at which a picture begins to count as flat.
 FLAT = 1e-12
 NMI_BINS = 100
 UNIFORM_7: dict[str, Any] = {"win_size": 7}
-GAUSSIAN_11: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "win_size": 11}
+GAUSSIAN_11: dict[str, Any] = {
+    "gaussian_weights": True,
+    "sigma": 1.5,
+    "use_sample_covariance": False,
+    "win_size": 11,
+}
 
 
 @dataclass(frozen=True)
 class ImageScores:
     """`pixels` were compared, whose values may span `span`.
 
-    On the mean of the channels: `ncc`, Pearson's coefficient; `local_ncc`, its mean over 9 x 9 windows; `nmi`,
-    (H(A) + H(B)) / H(A, B) with 100 bins from each picture's least to its greatest value (1 to 2; nan for two flat
-    pictures). On all channels: `ssim_uniform7` (7 x 7 uniform window, sample covariance, scikit-image's default) and
-    `ssim_gaussian11` (11 x 11 Gaussian, σ 1.5, Wang et al. 2004), which are not comparable with each other; `rmse` in
-    grey values; `psnr_db`, 20 log10(span / rmse), infinite for equal pictures.
+    On the mean of the channels: `ncc`, Pearson's coefficient; `local_ncc`, its mean over 9 x 9
+    windows; `nmi`, (H(A) + H(B)) / H(A, B) with 100 bins from each picture's least to its greatest
+    value (1 to 2; nan for two flat pictures). On all channels: `ssim_uniform7` (7 x 7 uniform
+    window, sample covariance, scikit-image's default) and `ssim_gaussian11` (11 x 11 Gaussian, σ
+    1.5, Wang et al. 2004), which are not comparable with each other; `rmse` in grey values;
+    `psnr_db`, 20 log10(span / rmse), infinite for equal pictures.
     """
 
     pixels: int
@@ -48,12 +55,15 @@ class ImageScores:
     rmse: float
 
 
-def score_images(a: Pixels, b: Pixels, mask: Mask | None = None, span: float | None = None) -> ImageScores:
+def score_images(
+    a: Pixels, b: Pixels, mask: Mask | None = None, span: float | None = None
+) -> ImageScores:
     """Compare (C, H, W) pictures, or the part of them in `mask`, (H, W).
 
-    Windows are counted by their centres and see what lies around the mask. `span` is the range of possible values, by
-    default that of the pixels' integer type. Raises `InputError` when sizes, channels or types differ, the mask does
-    not fit or is empty, floating pixels come without a span or are not finite, or a side is shorter than 11 pixels.
+    Windows are counted by their centres and see what lies around the mask. `span` is the range of
+    possible values, by default that of the pixels' integer type. Raises `InputError` when sizes,
+    channels or types differ, the mask does not fit or is empty, floating pixels come without a span
+    or are not finite, or a side is shorter than 11 pixels.
     """
     _check(a, b)
     inside = counted(mask, a.shape[1:])
@@ -76,7 +86,9 @@ def score_images(a: Pixels, b: Pixels, mask: Mask | None = None, span: float | N
 
 
 def rmse(a: Pixels, b: Pixels, inside: Mask) -> float:
-    """Root of the mean squared difference of (C, H, W) pictures over channels and the pixels `inside`, (H, W)."""
+    """Root of the mean squared difference of (C, H, W) pictures over channels and the pixels
+    `inside`, (H, W).
+    """
     difference = a[:, inside].astype(np.float64) - b[:, inside]
     return float(np.sqrt(np.mean(difference**2)))
 
@@ -98,18 +110,27 @@ def _ssim(a: Pixels, b: Pixels, inside: Mask, span: float, window: dict[str, Any
     margin = window["win_size"] // 2
     centres = inside[margin:-margin, margin:-margin]
     if not centres.any():
-        raise InputError("the mask holds no whole SSIM window", expected=f"a pixel {margin} or more from every side")
+        raise InputError(
+            "the mask holds no whole SSIM window",
+            expected=f"a pixel {margin} or more from every side",
+        )
     _, values = structural_similarity(a, b, data_range=span, channel_axis=0, full=True, **window)
     return float(values[:, margin:-margin, margin:-margin][:, centres].mean(dtype=np.float64))
 
 
 def _check(a: Pixels, b: Pixels) -> None:
     if a.ndim != 3 or a.shape != b.shape:
-        raise InputError("the pictures do not have the same size and channels", expected=a.shape, got=b.shape)
+        raise InputError(
+            "the pictures do not have the same size and channels", expected=a.shape, got=b.shape
+        )
     if a.dtype != b.dtype:
-        raise InputError("the pictures do not have the same type of pixels", expected=a.dtype, got=b.dtype)
+        raise InputError(
+            "the pictures do not have the same type of pixels", expected=a.dtype, got=b.dtype
+        )
     if min(a.shape[1:]) < GAUSSIAN_11["win_size"]:
-        raise InputError("the pictures are too small", expected="at least 11 x 11 pixels", got=a.shape[1:])
+        raise InputError(
+            "the pictures are too small", expected="at least 11 x 11 pixels", got=a.shape[1:]
+        )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise InputError("the pictures have values that are not finite")
 
@@ -120,6 +141,10 @@ def _span(pixels: Pixels, span: float | None) -> float:
             raise InputError("the span of values must be positive", got=span)
         return float(span)
     if pixels.dtype.kind not in "iu":
-        raise InputError("floating pixels need their span of values", got=pixels.dtype, remedy="say it: 1, or 255")
+        raise InputError(
+            "floating pixels need their span of values",
+            got=pixels.dtype,
+            remedy="say it: 1, or 255",
+        )
     limits = np.iinfo(pixels.dtype)
     return float(limits.max) - float(limits.min)

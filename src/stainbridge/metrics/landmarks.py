@@ -1,8 +1,8 @@
 """Landmark errors of one case, and over many as in the ANHIR and ACROBAT challenges.
 
 Borovec et al. 2020, "ANHIR: Automatic non-rigid histological image registration challenge",
-doi:10.1109/TMI.2020.2986331. Weitz et al. 2024, "The ACROBAT 2022 challenge: Automatic registration of breast cancer
-tissue", doi:10.1016/j.media.2024.103257.
+doi:10.1109/TMI.2020.2986331. Weitz et al. 2024, "The ACROBAT 2022 challenge: Automatic registration
+of breast cancer tissue", doi:10.1016/j.media.2024.103257.
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ class Spread:
 
     def times(self, factor: float) -> Spread:
         """The same errors in another unit."""
-        return Spread(self.median * factor, self.mean * factor, self.p90 * factor, self.max * factor)
+        return Spread(
+            self.median * factor, self.mean * factor, self.p90 * factor, self.max * factor
+        )
 
 
 @dataclass(frozen=True)
 class ErrorTable:
-    """The same errors in µm, in full-resolution pixels and as a fraction of the diagonal, all of the fixed slide."""
+    """The same errors in µm, in full-resolution pixels and as a fraction of the diagonal, all of
+    the fixed slide.
+    """
 
     tre_um: Spread
     tre_px: Spread
@@ -49,7 +53,9 @@ class ErrorTable:
 
 @dataclass(frozen=True)
 class LandmarkScores:
-    """Landmark errors before and after a registration; `robustness` is the fraction of landmarks that improved."""
+    """Landmark errors before and after a registration; `robustness` is the fraction of landmarks
+    that improved.
+    """
 
     n: int
     before: ErrorTable
@@ -59,7 +65,8 @@ class LandmarkScores:
 
 @dataclass(frozen=True)
 class CaseErrors:
-    """rTRE of one case before a registration and after it; `after` is None where the method gave no result.
+    """rTRE of one case before a registration and after it; `after` is None where the method gave no
+    result.
 
     `robustness` is 0 where there is no result; `InputError` is raised for anything else there.
     """
@@ -70,7 +77,9 @@ class CaseErrors:
 
     def __post_init__(self) -> None:
         if self.after is None and self.robustness:
-            raise InputError("a case without a result has no robustness", expected=0, got=self.robustness)
+            raise InputError(
+                "a case without a result has no robustness", expected=0, got=self.robustness
+            )
 
     @property
     def counted(self) -> Spread:
@@ -82,8 +91,8 @@ class CaseErrors:
 class AnhirScores:
     """One method over many cases, missing results counted as unregistered.
 
-    `amrtre`, `mmrtre`: mean and median over cases of the median rTRE; `amaxrtre`: mean of the largest; `robustness`:
-    mean over cases.
+    `amrtre`, `mmrtre`: mean and median over cases of the median rTRE; `amaxrtre`: mean of the
+    largest; `robustness`: mean over cases.
     """
 
     cases: int
@@ -96,7 +105,9 @@ class AnhirScores:
 
 @dataclass(frozen=True)
 class AcrobatScores:
-    """The 90th percentile error per image, summarised over images: the median (2022) and the mean (2023), in µm."""
+    """The 90th percentile error per image, summarised over images: the median (2022) and the mean
+    (2023), in µm.
+    """
 
     images: int
     median_p90_um: float
@@ -109,7 +120,9 @@ def target_registration_errors(points: Points, truth: Points) -> Errors:
     Raises `InputError` when the counts differ.
     """
     if len(points) != len(truth):
-        raise InputError("landmarks must correspond one to one", expected=len(truth), got=len(points))
+        raise InputError(
+            "landmarks must correspond one to one", expected=len(truth), got=len(points)
+        )
     return np.asarray(np.linalg.norm(np.asarray(points) - truth, axis=1))
 
 
@@ -118,7 +131,10 @@ def spread(errors: Errors) -> Spread:
     if not len(errors):
         raise InputError("there are no landmarks to evaluate", expected="at least one")
     return Spread(
-        float(np.median(errors)), float(np.mean(errors)), float(np.percentile(errors, 90)), float(np.max(errors))
+        float(np.median(errors)),
+        float(np.mean(errors)),
+        float(np.percentile(errors, 90)),
+        float(np.max(errors)),
     )
 
 
@@ -128,17 +144,21 @@ def robustness(before: Errors, after: Errors) -> float:
 
 
 def error_table(points_um: Points, truth_um: Points, frame: Frame) -> ErrorTable:
-    """Errors of points against the truth, both (N, 2) in µm of the slide whose full-resolution frame is `frame`."""
+    """Errors of points against the truth, both (N, 2) in µm of the slide whose full-resolution
+    frame is `frame`.
+    """
     errors_um = target_registration_errors(points_um, truth_um)
     errors_px = target_registration_errors(frame.to_px(points_um), frame.to_px(truth_um))
     return ErrorTable(spread(errors_um), spread(errors_px), spread(errors_um / frame.diagonal_um))
 
 
-def score_landmarks(moving_from_fixed: Transform, fixed: Landmarks, moving: Landmarks) -> LandmarkScores:
+def score_landmarks(
+    moving_from_fixed: Transform, fixed: Landmarks, moving: Landmarks
+) -> LandmarkScores:
     """Bring the moving landmarks to the fixed slide and compare them there with the fixed ones.
 
-    "Before" lays the slides on each other by their top-left corners. Raises `InputError` when the counts differ or
-    there are no landmarks.
+    "Before" lays the slides on each other by their top-left corners. Raises `InputError` when the
+    counts differ or there are no landmarks.
     """
     moved_um = moving_from_fixed.inverse()(moving.points_um)
     before = target_registration_errors(moving.points_um, fixed.points_um)
@@ -152,7 +172,8 @@ def score_landmarks(moving_from_fixed: Transform, fixed: Landmarks, moving: Land
 
 
 def case_errors(rtre_before: Errors, rtre_after: Errors | None) -> CaseErrors:
-    """The errors of a case from those of its landmarks, (N,); raises `InputError` when there are none.
+    """The errors of a case from those of its landmarks, (N,); raises `InputError` when there are
+    none.
 
     A result that does not take every landmark to a finite place is none.
     """
@@ -177,14 +198,18 @@ def anhir_scores(cases: Sequence[CaseErrors]) -> AnhirScores:
 
 
 def average_ranks(methods: Mapping[str, Sequence[CaseErrors]]) -> dict[str, float]:
-    """ANHIR's average rank: methods are ranked by median rTRE on every case, 1 the best, and ranks averaged over cases.
+    """ANHIR's average rank: methods are ranked by median rTRE on every case, 1 the best, and ranks
+    averaged over cases.
 
-    `methods` gives the same cases in the same order for each method; a missing result ranks as unregistered, ties share
-    their mean rank. Raises `InputError` when the methods' counts of cases differ or are 0.
+    `methods` gives the same cases in the same order for each method; a missing result ranks as
+    unregistered, ties share their mean rank. Raises `InputError` when the methods' counts of cases
+    differ or are 0.
     """
     counts = sorted({len(cases) for cases in methods.values()})
     if len(counts) != 1 or counts[0] == 0:
-        raise InputError("methods are ranked on the same cases", expected="one count above 0", got=counts)
+        raise InputError(
+            "methods are ranked on the same cases", expected="one count above 0", got=counts
+        )
     medians = np.array([[case.counted.median for case in cases] for cases in methods.values()])
     return dict(zip(methods, rankdata(medians, axis=0).mean(axis=1).tolist(), strict=True))
 

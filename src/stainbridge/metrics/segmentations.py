@@ -21,11 +21,12 @@ MOST_LABELS = 256
 
 @dataclass(frozen=True)
 class MaskScores:
-    """`dice`: 2 |A ∩ B| / (|A| + |B|). The others are distances between outlines, in the unit of the spacing.
+    """`dice`: 2 |A ∩ B| / (|A| + |B|). The others are distances between outlines, in the unit of
+    the spacing.
 
-    An outline is a mask's pixels with a side neighbour outside the mask. `hausdorff`: the largest distance of either
-    outline from the other; `hd95`: the greater of the two 95th percentiles; `mean_surface_distance`: the mean of the
-    two mean distances. Infinite where one mask is empty.
+    An outline is a mask's pixels with a side neighbour outside the mask. `hausdorff`: the largest
+    distance of either outline from the other; `hd95`: the greater of the two 95th percentiles;
+    `mean_surface_distance`: the mean of the two mean distances. Infinite where one mask is empty.
     """
 
     dice: float
@@ -38,7 +39,9 @@ ABSENT = MaskScores(0.0, float("inf"), float("inf"), float("inf"))
 
 
 def dice(a: Mask, b: Mask) -> float:
-    """Dice's overlap of two masks, (H, W) bool, 0 to 1; raises `InputError` when sizes differ or both are empty."""
+    """Dice's overlap of two masks, (H, W) bool, 0 to 1; raises `InputError` when sizes differ or
+    both are empty.
+    """
     _check_sizes(a, b)
     for mask in (a, b):
         check_bool(mask)
@@ -68,12 +71,15 @@ def score_masks(a: Mask, b: Mask, spacing: tuple[float, float] = (1.0, 1.0)) -> 
 
 
 def score_labels(
-    a: npt.NDArray[np.integer], b: npt.NDArray[np.integer], spacing: tuple[float, float] = (1.0, 1.0)
+    a: npt.NDArray[np.integer],
+    b: npt.NDArray[np.integer],
+    spacing: tuple[float, float] = (1.0, 1.0),
 ) -> dict[int, MaskScores]:
-    """Compare label pictures, (H, W), label by label: `score_masks` for every value but 0 that either has, ascending.
+    """Compare label pictures, (H, W), label by label: `score_masks` for every value but 0 that
+    either has, ascending.
 
-    A label that only one has scores 0 and infinite distances. Raises `InputError` when sizes differ, either picture has
-    no label, or there are more than 256.
+    A label that only one has scores 0 and infinite distances. Raises `InputError` when sizes
+    differ, either picture has no label, or there are more than 256.
     """
     _check_sizes(a, b)
     labels = labels_of(a, "the first picture") | labels_of(b, "the second picture")
@@ -85,21 +91,29 @@ def score_labels(
 
 
 def labels_of(labels: npt.NDArray[np.integer], where: object = None) -> set[int]:
-    """The values of a label picture but 0; raises `InputError` when there are none or more than 256."""
+    """The values of a label picture but 0; raises `InputError` when there are none or more than
+    256.
+    """
     found = set(np.unique(labels).tolist()) - {0}
     if not found:
         raise InputError("the mask is empty", where=where, expected="pixels that are not 0")
     if len(found) > MOST_LABELS:
-        raise InputError("not a label picture", where=where, expected=f"≤ {MOST_LABELS} values", got=len(found))
+        raise InputError(
+            "not a label picture", where=where, expected=f"≤ {MOST_LABELS} values", got=len(found)
+        )
     return found
 
 
 def surface_distances(
     a: Mask, b: Mask, spacing: tuple[float, float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Distances of every outline pixel of `a` from the outline of `b`, (N,), and the other way round, (M,)."""
+    """Distances of every outline pixel of `a` from the outline of `b`, (N,), and the other way
+    round, (M,).
+    """
     outline_a, outline_b = _outline(a), _outline(b)
-    return _distances_from(outline_b, spacing)[outline_a], _distances_from(outline_a, spacing)[outline_b]
+    return _distances_from(outline_b, spacing)[outline_a], _distances_from(outline_a, spacing)[
+        outline_b
+    ]
 
 
 def _outline(mask: Mask) -> Mask:

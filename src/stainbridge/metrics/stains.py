@@ -19,10 +19,11 @@ POSITIVE = 0.2
 
 @dataclass(frozen=True)
 class DabScores:
-    """DAB of two pictures: mean optical density (base 10), share of positive area, and how they agree.
+    """DAB of two pictures: mean optical density (base 10), share of positive area, and how they
+    agree.
 
-    `density_correlation`: Pearson's coefficient of the densities (nan where one picture has but one value);
-    `positive_dice`: Dice of the positive areas (nan where neither picture has any).
+    `density_correlation`: Pearson's coefficient of the densities (nan where one picture has but one
+    value); `positive_dice`: Dice of the positive areas (nan where neither picture has any).
     """
 
     mean_density_a: float
@@ -34,12 +35,17 @@ class DabScores:
 
 
 def dab_density(rgb: Pixels) -> npt.NDArray[np.float32]:
-    """Optical density of DAB to base 10, (H, W), ≥ 0, of (3, H, W) 8-bit RGB with haematoxylin as counterstain."""
+    """Optical density of DAB to base 10, (H, W), ≥ 0, of (3, H, W) 8-bit RGB with haematoxylin as
+    counterstain.
+    """
     return np.asarray(np.clip(stain_densities(rgb, HAEMATOXYLIN, DAB)[1], 0, None))
 
 
-def score_dab(a: Pixels, b: Pixels, mask: Mask | None = None, threshold: float = POSITIVE) -> DabScores:
-    """Compare the DAB of two (3, H, W) 8-bit RGB pictures, or of the part of them in `mask`, (H, W).
+def score_dab(
+    a: Pixels, b: Pixels, mask: Mask | None = None, threshold: float = POSITIVE
+) -> DabScores:
+    """Compare the DAB of two (3, H, W) 8-bit RGB pictures, or of the part of them in `mask`, (H,
+    W).
 
     Raises `InputError` for other pixels, sizes that differ, or an empty mask.
     """

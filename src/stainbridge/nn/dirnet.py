@@ -1,7 +1,7 @@
 """DIRNet: a convolutional regressor of B-spline control points.
 
-de Vos et al. 2017, "End-to-end unsupervised deformable image registration with a convolutional neural network",
-DLMIA, doi:10.1007/978-3-319-67558-9_24.
+de Vos et al. 2017, "End-to-end unsupervised deformable image registration with a convolutional
+neural network", DLMIA, doi:10.1007/978-3-319-67558-9_24.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
 
 @dataclass(frozen=True)
 class DirNetConfig:
-    """`width` channels in every layer; `poolings` halvings, so that control points are 2^poolings pixels apart."""
+    """`width` channels in every layer; `poolings` halvings, so that control points are 2^poolings
+    pixels apart.
+    """
 
     kind: Literal["dirnet"] = "dirnet"
     width: int = 16
@@ -29,7 +31,9 @@ class DirNetConfig:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.poolings < 1 or self.hidden < 0:
-            raise InputError("width and poolings must be positive", got=(self.width, self.poolings, self.hidden))
+            raise InputError(
+                "width and poolings must be positive", got=(self.width, self.poolings, self.hidden)
+            )
 
     @classmethod
     def preset(cls, name: str) -> DirNetConfig:
@@ -38,7 +42,9 @@ class DirNetConfig:
 
 
 class DirNet(DeformableNet):
-    """Convolutions and 2 x 2 average poolings to one vector a control point, cubic B-splines between them."""
+    """Convolutions and 2 x 2 average poolings to one vector a control point, cubic B-splines
+    between them.
+    """
 
     def __init__(self, config: DirNetConfig) -> None:
         super().__init__()
@@ -51,21 +57,28 @@ class DirNet(DeformableNet):
 
     @property
     def reach(self) -> int:
-        """Convolutions and poolings on the way down, hidden ones and the spline between control points."""
+        """Convolutions and poolings on the way down, hidden ones and the spline between control
+        points.
+        """
         return 2 * self.period + (self.config.hidden + 4) * self.period
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         """The B-spline through the control points."""
-        displacement = cubic_b_spline(self.points(torch.cat([fixed, moving], 1)).float(), self.period)
+        displacement = cubic_b_spline(
+            self.points(torch.cat([fixed, moving], 1)).float(), self.period
+        )
         return Fields(displacement, (Term(displacement),))
 
 
 def cubic_b_spline(points: Tensor, spacing: int) -> Tensor:
-    """(N, C, h, w) control points in the middles of `spacing`² pixels, `spacing` even, to (N, C, h·s, w·s).
+    """(N, C, h, w) control points in the middles of `spacing`² pixels, `spacing` even, to (N, C,
+    h·s, w·s).
 
     Control points beyond the border repeat the outermost.
     """
-    offset = (torch.arange(4 * spacing, dtype=points.dtype, device=points.device) + 0.5) / spacing - 2
+    offset = (
+        torch.arange(4 * spacing, dtype=points.dtype, device=points.device) + 0.5
+    ) / spacing - 2
     weight = _basis(offset)
     channels, (height, width) = points.shape[1], points.shape[-2:]
     padded = F.pad(points, (2, 2, 2, 2), mode="replicate")
@@ -82,4 +95,6 @@ def _basis(t: Tensor) -> Tensor:
 
 
 def _conv(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ELU())
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ELU()
+    )

@@ -1,7 +1,8 @@
-"""A fully convolutional network that regresses a displacement field, at one or more of its resolutions.
+"""A fully convolutional network that regresses a displacement field, at one or more of its
+resolutions.
 
-Li & Fan 2018, "Non-rigid image registration using self-supervised fully convolutional networks without training data",
-ISBI, doi:10.1109/ISBI.2018.8363757.
+Li & Fan 2018, "Non-rigid image registration using self-supervised fully convolutional networks
+without training data", ISBI, doi:10.1109/ISBI.2018.8363757.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
 
 @dataclass(frozen=True)
 class FCNConfig:
-    """`widths`: channels at full, half and quarter resolution; each has two convolutions on the way down."""
+    """`widths`: channels at full, half and quarter resolution; each has two convolutions on the way
+    down.
+    """
 
     kind: Literal["fcn"] = "fcn"
     widths: tuple[int, int, int] = (32, 64, 128)
@@ -34,16 +37,17 @@ class FCNConfig:
         return cls(widths=(16, 32, 64)) if name == "small" else cls()
 
 
-#: How far pixels of a `Regressor`'s pictures reach: its convolutions, each at its resolution, poolings and upsamplings.
+#: How far pixels of a `Regressor`'s pictures reach: its convolutions, each at its resolution,
+#: poolings and upsamplings.
 REACH = 28
 
 
 class Regressor(nn.Module):
     """Two pictures side by side, (N, 2, H, W), to displacements (N, 2, H, W) in pixels.
 
-    `told` channels more may go in. Down to a quarter and back up with transposed convolutions. With three `outputs`
-    there are regression layers at a quarter and at half resolution beside the last one; coarsest first. H and W must be
-    multiples of 4.
+    `told` channels more may go in. Down to a quarter and back up with transposed convolutions. With
+    three `outputs` there are regression layers at a quarter and at half resolution beside the last
+    one; coarsest first. H and W must be multiples of 4.
     """
 
     def __init__(self, widths: tuple[int, int, int], outputs: int, told: int = 0) -> None:
@@ -51,7 +55,9 @@ class Regressor(nn.Module):
         full, half, quarter = widths
         self.at_full = nn.Sequential(_conv(2 + told, full), _conv(full, full))
         self.at_half = nn.Sequential(nn.MaxPool2d(2), _conv(full, half), _conv(half, half))
-        self.at_quarter = nn.Sequential(nn.MaxPool2d(2), _conv(half, quarter), _conv(quarter, quarter))
+        self.at_quarter = nn.Sequential(
+            nn.MaxPool2d(2), _conv(half, quarter), _conv(quarter, quarter)
+        )
         self.to_half = nn.Sequential(_up(quarter, half), _conv(half, half))
         self.to_full = nn.Sequential(_up(half, full), _conv(full, full))
         regressed = (quarter, half, full)[-outputs:]
@@ -63,7 +69,10 @@ class Regressor(nn.Module):
         middle = self.to_half(coarse)
         features = (coarse, middle, self.to_full(middle))[-len(self.regress) :]
         size = (pair.shape[-2], pair.shape[-1])
-        return [resized(layer(x).float(), *size) for layer, x in zip(self.regress, features, strict=True)]
+        return [
+            resized(layer(x).float(), *size)
+            for layer, x in zip(self.regress, features, strict=True)
+        ]
 
 
 class FCN(DeformableNet):
@@ -84,8 +93,12 @@ class FCN(DeformableNet):
 
 
 def _conv(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
+    )
 
 
 def _up(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.ConvTranspose2d(before, after, 2, stride=2, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+    return nn.Sequential(
+        nn.ConvTranspose2d(before, after, 2, stride=2, bias=False), nn.BatchNorm2d(after), nn.ReLU()
+    )

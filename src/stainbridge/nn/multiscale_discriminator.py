@@ -1,7 +1,7 @@
 """Alike discriminators on a picture and on its halvings.
 
-Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs" (pix2pixHD),
-arXiv:1711.11585, section 3.2.
+Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs"
+(pix2pixHD), arXiv:1711.11585, section 3.2.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from stainbridge.nn.patchgan import PatchGAN, PatchGANConfig
 
 @dataclass(frozen=True)
 class MultiscaleDiscriminatorConfig:
-    """`scales` discriminators like `patch`: three in the paper, two in its reference code's defaults."""
+    """`scales` discriminators like `patch`: three in the paper, two in its reference code's
+    defaults.
+    """
 
     kind: Literal["multiscale"] = "multiscale"
     scales: int = 3
@@ -26,7 +28,9 @@ class MultiscaleDiscriminatorConfig:
 
     def __post_init__(self) -> None:
         if self.scales < 1:
-            raise InputError("a discriminator needs a scale", expected="at least 1", got=self.scales)
+            raise InputError(
+                "a discriminator needs a scale", expected="at least 1", got=self.scales
+            )
 
 
 class MultiscaleDiscriminator(nn.Module):

@@ -1,6 +1,7 @@
 """Three fully convolutional networks, coarse to fine, trained jointly.
 
-CycGANRegNet 2022, "Deformable registration of multi-stained whole-slide images", doi:10.1101/2022.05.31.494254, eq. 3.
+CycGANRegNet 2022, "Deformable registration of multi-stained whole-slide images",
+doi:10.1101/2022.05.31.494254, eq. 3.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ SUMMARY = 16  # channels
 
 @dataclass(frozen=True)
 class MultiscaleFCNConfig:
-    """`widths` of each of the three models, as in `FCNConfig`; `sigmas`: weights σ11, σ12, σ13, σ2, σ3 in the loss.
+    """`widths` of each of the three models, as in `FCNConfig`; `sigmas`: weights σ11, σ12, σ13, σ2,
+    σ3 in the loss.
 
-    `correlation`, 0 in the paper: each model is also told where windows of the pictures it sees (V1: of their halves)
-    lie in the other by their NCC, at most so many pixels away (V2: half as many, and smaller windows), and regresses
-    what is left of it.
+    `correlation`, 0 in the paper: each model is also told where windows of the pictures it sees
+    (V1: of their halves) lie in the other by their NCC, at most so many pixels away (V2: half as
+    many, and smaller windows), and regresses what is left of it.
     """
 
     kind: Literal["multiscale-fcn"] = "multiscale-fcn"
@@ -37,7 +39,9 @@ class MultiscaleFCNConfig:
 
     def __post_init__(self) -> None:
         if min(self.widths) < 1 or min(self.sigmas) < 0 or self.correlation < 0:
-            raise InputError("widths must be positive, sigmas and correlation not negative", got=self)
+            raise InputError(
+                "widths must be positive, sigmas and correlation not negative", got=self
+            )
 
     @classmethod
     def preset(cls, name: str) -> MultiscaleFCNConfig:
@@ -46,10 +50,11 @@ class MultiscaleFCNConfig:
 
 
 class MultiscaleFCN(DeformableNet):
-    """V1 at full resolution with three outputs; V2 at a quarter; V3: V2, and what is left of it at half resolution.
+    """V1 at full resolution with three outputs; V2 at a quarter; V3: V2, and what is left of it at
+    half resolution.
 
-    The last is the result. As published, only V1's fields are regularised. The paper numbers V1's outputs from the
-    intermediate layers on: V13 is its last layer's.
+    The last is the result. As published, only V1's fields are regularised. The paper numbers V1's
+    outputs from the intermediate layers on: V13 is its last layer's.
     """
 
     period = 16
@@ -77,14 +82,20 @@ class MultiscaleFCN(DeformableNet):
         closer = torch.cat([fixed, warp(moving, v2)], 1)
         left = resized(_mean(self.third(F.avg_pool2d(closer, 2))), *size)
         v3 = compose(left, v2)
-        ones = tuple(Term(v, sigma, sigma) for v, sigma in zip(v1, self.config.sigmas[:3], strict=True))
-        return Fields(v3, (*ones, Term(v2, self.config.sigmas[3], 0.0), Term(v3, self.config.sigmas[4], 0.0)))
+        ones = tuple(
+            Term(v, sigma, sigma) for v, sigma in zip(v1, self.config.sigmas[:3], strict=True)
+        )
+        return Fields(
+            v3, (*ones, Term(v2, self.config.sigmas[3], 0.0), Term(v3, self.config.sigmas[4], 0.0))
+        )
 
 
 class _Model(nn.Module):
     """One of the three: a regressor, after the matches of windows where it is told of them."""
 
-    def __init__(self, widths: tuple[int, int, int], matches: WindowMatches | None, halvings: int = 0) -> None:
+    def __init__(
+        self, widths: tuple[int, int, int], matches: WindowMatches | None, halvings: int = 0
+    ) -> None:
         super().__init__()
         self.factor, self.matches = 2**halvings, matches
         self.regressor = Regressor(widths, outputs=3, told=4 if matches else 0)
@@ -101,7 +112,8 @@ class _Model(nn.Module):
         smaller = F.avg_pool2d(pair, self.factor)
         windows = self.matches(smaller[:, :1], smaller[:, 1:])
         found, agreed = (
-            resized(field, *pair.shape[-2:]) for field in (windows.displacement, self.matches.agreed(windows))
+            resized(field, *pair.shape[-2:])
+            for field in (windows.displacement, self.matches.agreed(windows))
         )
         return [field + agreed for field in self.regressor(torch.cat([pair, found, agreed], 1))]
 

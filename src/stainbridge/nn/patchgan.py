@@ -1,6 +1,7 @@
 """The discriminator that judges overlapping patches.
 
-Isola et al. 2017, arXiv:1611.07004, section 6.1.2; with three halvings each score sees 70 x 70 pixels.
+Isola et al. 2017, arXiv:1611.07004, section 6.1.2; with three halvings each score sees 70 x 70
+pixels.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from stainbridge.nn.normalisation import Norm, initialise, needs_bias, normalisa
 class PatchGANConfig:
     """`width` channels after the first of `halvings`, doubled up to eight times; `channels` go in.
 
-    A conditional discriminator judges source and target together: six channels. The defaults have 2.77 million
-    parameters. pix2pixHD pads by 2.
+    A conditional discriminator judges source and target together: six channels. The defaults have
+    2.77 million parameters. pix2pixHD pads by 2.
     """
 
     kind: Literal["patchgan"] = "patchgan"
@@ -41,7 +42,9 @@ class PatchGANConfig:
 
 
 class PatchGAN(nn.Module):
-    """Pictures (N, channels, H, W) to a score for each patch, (N, 1, h, w), about an eighth as many a side."""
+    """Pictures (N, channels, H, W) to a score for each patch, (N, 1, h, w), about an eighth as many
+    a side.
+    """
 
     def __init__(self, config: PatchGANConfig) -> None:
         super().__init__()
@@ -51,16 +54,24 @@ class PatchGAN(nn.Module):
         layers = [nn.Sequential(first, nn.LeakyReLU(0.2))]
         for i, (before, after) in enumerate(pairwise(widths)):
             stride = 2 if i < config.halvings - 1 else 1
-            convolution = nn.Conv2d(before, after, 4, stride, config.padding, bias=needs_bias(config.norm))
-            layers.append(nn.Sequential(convolution, normalisation(config.norm, after), nn.LeakyReLU(0.2)))
+            convolution = nn.Conv2d(
+                before, after, 4, stride, config.padding, bias=needs_bias(config.norm)
+            )
+            layers.append(
+                nn.Sequential(convolution, normalisation(config.norm, after), nn.LeakyReLU(0.2))
+            )
         layers.append(nn.Sequential(nn.Conv2d(widths[-1], 1, 4, 1, config.padding)))
         self.layers = nn.ModuleList(layers)
         initialise(self)
 
     def features(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """What every layer puts out, the scores last; each (N, C, h, w). Raises `InputError` for wrong channels."""
+        """What every layer puts out, the scores last; each (N, C, h, w). Raises `InputError` for
+        wrong channels.
+        """
         if pictures.shape[1] != self.config.channels:
-            raise InputError("wrong channels to judge", expected=self.config.channels, got=pictures.shape[1])
+            raise InputError(
+                "wrong channels to judge", expected=self.config.channels, got=pictures.shape[1]
+            )
         x, found = pictures, []
         for layer in self.layers:
             x = layer(x)

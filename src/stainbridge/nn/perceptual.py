@@ -1,8 +1,10 @@
-"""Features by which pictures are compared: VGG-16 trained on ImageNet, or a seeded stand-in that is not trained.
+"""Features by which pictures are compared: VGG-16 trained on ImageNet, or a seeded stand-in that is
+not trained.
 
 Simonyan & Zisserman 2015, arXiv:1409.1556; Johnson et al. 2016, arXiv:1603.08155.
 
-The weights are those torchvision publishes as `vgg16-397923af.pth` (`VGG16_Weights.IMAGENET1K_V1`), converted once by
+The weights are those torchvision publishes as `vgg16-397923af.pth` (`VGG16_Weights.IMAGENET1K_V1`),
+converted once by
 
 ```python
 import torch
@@ -12,9 +14,9 @@ published = torch.load("vgg16-397923af.pth", weights_only=True)
 save_file({name: w.contiguous() for name, w in published.items() if name.startswith("features.")}, "vgg16.safetensors")
 ```
 
-Without them the same convolutions with seeded random weights stand in. Such features too tell structure apart (He,
-Wang & Hopcroft 2016, arXiv:1606.04801), but they know nothing of ImageNet: `PerceptualNet.name` says which it is, and
-whoever logs a run or writes a model card prints it.
+Without them the same convolutions with seeded random weights stand in. Such features too tell
+structure apart (He, Wang & Hopcroft 2016, arXiv:1606.04801), but they know nothing of ImageNet:
+`PerceptualNet.name` says which it is, and whoever logs a run or writes a model card prints it.
 """
 
 from __future__ import annotations
@@ -28,17 +30,19 @@ from torch import Tensor, nn
 from stainbridge.errors import InputError
 
 VGG16, SEEDED = "vgg16-imagenet", "seeded-untrained-vgg16"
-#: Convolutions of each block, channels as multiples of the first; a 2 x 2 pooling stands between blocks.
+#: Convolutions of each block, channels as multiples of the first; a 2 x 2 pooling stands between
+#: blocks.
 BLOCKS = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class PerceptualConfig:
-    """`weights`: a converted file, or "" for the stand-in of `width` and `seed`. `layers` counts convolutions from 0.
+    """`weights`: a converted file, or "" for the stand-in of `width` and `seed`. `layers` counts
+    convolutions from 0.
 
-    Layer 3 is relu2_2 and 6 relu3_3; CycGANRegNet does not say which it uses. Features that are not `activated` are
-    those before the ReLU, as ESRGAN compares them.
+    Layer 3 is relu2_2 and 6 relu3_3; CycGANRegNet does not say which it uses. Features that are not
+    `activated` are those before the ReLU, as ESRGAN compares them.
     """
 
     weights: str = ""
@@ -50,9 +54,13 @@ class PerceptualConfig:
     def __post_init__(self) -> None:
         convolutions = sum(count for count, _ in BLOCKS)
         if not self.layers or any(not 0 <= layer < convolutions for layer in self.layers):
-            raise InputError("no such layers of VGG-16", expected=f"0 to {convolutions - 1}", got=self.layers)
+            raise InputError(
+                "no such layers of VGG-16", expected=f"0 to {convolutions - 1}", got=self.layers
+            )
         if self.width < 1 or (self.weights and self.width != 64):
-            raise InputError("wrong width", expected="64 with weights, positive without", got=self.width)
+            raise InputError(
+                "wrong width", expected="64 with weights, positive without", got=self.width
+            )
 
 
 class PerceptualNet(nn.Module):
@@ -92,7 +100,7 @@ class PerceptualNet(nn.Module):
 
 
 def _convolutions(width: int, deepest: int) -> nn.Sequential:
-    """torchvision's `features` as far as convolution number `deepest`, in its numbering."""
+    """Torchvision's `features` as far as convolution number `deepest`, in its numbering."""
     layers: list[nn.Module] = []
     before, number = 3, 0
     for count, times in BLOCKS:
@@ -124,12 +132,21 @@ def _load(features: nn.Sequential, path: Path) -> None:
     for name, tensor in wanted.items():
         got = tuple(found[name].shape) if name in found else "absent"
         if got != tuple(tensor.shape):
-            raise InputError("not the weights of VGG-16", where=path, expected=f"{name} {tuple(tensor.shape)}", got=got)
-    features.load_state_dict({name.removeprefix("features."): tensor for name, tensor in found.items()})
+            raise InputError(
+                "not the weights of VGG-16",
+                where=path,
+                expected=f"{name} {tuple(tensor.shape)}",
+                got=got,
+            )
+    features.load_state_dict(
+        {name.removeprefix("features."): tensor for name, tensor in found.items()}
+    )
 
 
 def _seed(features: nn.Sequential, seed: int) -> None:
-    """He et al. 2015's initialisation, which keeps the features' scale from layer to layer, whatever torch drew."""
+    """He et al. 2015's initialisation, which keeps the features' scale from layer to layer,
+    whatever torch drew.
+    """
     generator = torch.Generator().manual_seed(seed)
     for layer in features:
         if isinstance(layer, nn.Conv2d):

@@ -1,7 +1,8 @@
 """The residual generator of picture translation.
 
-Johnson et al. 2016, "Perceptual losses for real-time style transfer", arXiv:1603.08155, as used by CycleGAN
-(Zhu et al. 2017, arXiv:1703.10593, section 7.2) and, with four halvings, as pix2pixHD's global generator.
+Johnson et al. 2016, "Perceptual losses for real-time style transfer", arXiv:1603.08155, as used by
+CycleGAN (Zhu et al. 2017, arXiv:1703.10593, section 7.2) and, with four halvings, as pix2pixHD's
+global generator.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from stainbridge.nn.normalisation import Norm, initialise, needs_bias, normalisa
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """`width` channels at full resolution, doubled at each of `halvings`; `blocks` residual blocks at the bottom.
+    """`width` channels at full resolution, doubled at each of `halvings`; `blocks` residual blocks
+    at the bottom.
 
-    The defaults are CycleGAN's for pictures of 256 px, 11.4 million parameters. Pyramid pix2pix uses `norm` "batch" and
-    `dropout` 0.5; pix2pixHD's global generator has four halvings, 182 million parameters.
+    The defaults are CycleGAN's for pictures of 256 px, 11.4 million parameters. Pyramid pix2pix
+    uses `norm` "batch" and `dropout` 0.5; pix2pixHD's global generator has four halvings, 182
+    million parameters.
     """
 
     kind: Literal["resnet"] = "resnet"
@@ -35,7 +38,10 @@ class ResNetConfig:
     target_channels: int = 3
 
     def __post_init__(self) -> None:
-        if min(self.width, self.blocks, self.halvings, self.source_channels, self.target_channels) < 1:
+        if (
+            min(self.width, self.blocks, self.halvings, self.source_channels, self.target_channels)
+            < 1
+        ):
             raise InputError("every size of the generator must be positive", got=self)
         if not 0 <= self.dropout < 1:
             raise InputError("dropout is a probability", expected="0 to below 1", got=self.dropout)
@@ -47,7 +53,9 @@ class ResNetConfig:
 
 
 class ResNetGenerator(nn.Module):
-    """Pictures (N, source, H, W) to (N, target, H, W), both in −1 … 1; H and W multiples of `period`."""
+    """Pictures (N, source, H, W) to (N, target, H, W), both in −1 … 1; H and W multiples of
+    `period`.
+    """
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
@@ -66,7 +74,9 @@ class ResNetGenerator(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels around it a pixel put out depends on, but for what normalisation takes from all of them."""
+        """How many pixels around it a pixel put out depends on, but for what normalisation takes
+        from all of them.
+        """
         return 6 + (2 * self.config.blocks + 3) * self.period
 
     @property
@@ -76,7 +86,8 @@ class ResNetGenerator(nn.Module):
         return (self.config.source_channels, *widths, widths[-1], widths[-1])
 
     def features(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """What PatchNCE looks at: the picture, every down-sampling convolution, first and last residual block.
+        """What PatchNCE looks at: the picture, every down-sampling convolution, first and last
+        residual block.
 
         Each is (N, channels, h, w), from full resolution to 2^halvings below it.
         """
@@ -100,7 +111,10 @@ class ResNetGenerator(nn.Module):
         return torch.as_tensor(self.up(x))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The translated pictures. Raises `InputError` for sides that cannot be halved often enough."""
+        """The translated pictures.
+
+        Raises `InputError` for sides that cannot be halved often enough.
+        """
         return torch.as_tensor(self.head(self.body(pictures)))
 
 
@@ -117,7 +131,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x plus what is made of it."""
+        """X plus what is made of it."""
         return x + torch.as_tensor(self.layers(x))
 
 
@@ -134,7 +148,9 @@ def halve(before: int, after: int, norm: Norm) -> nn.Sequential:
 
 def double(before: int, after: int, norm: Norm) -> nn.Sequential:
     """A fractionally strided 3 x 3 convolution to twice the resolution."""
-    convolution = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=needs_bias(norm))
+    convolution = nn.ConvTranspose2d(
+        before, after, 3, 2, 1, output_padding=1, bias=needs_bias(norm)
+    )
     return nn.Sequential(convolution, normalisation(norm, after), nn.ReLU())
 
 
@@ -148,7 +164,9 @@ def check_sides(pictures: Tensor, period: int) -> None:
     height, width = pictures.shape[-2:]
     if height % period or width % period:
         raise InputError(
-            "the generator cannot halve these pictures", expected=f"sides in multiples of {period}", got=(height, width)
+            "the generator cannot halve these pictures",
+            expected=f"sides in multiples of {period}",
+            got=(height, width),
         )
 
 

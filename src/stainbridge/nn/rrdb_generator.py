@@ -1,6 +1,8 @@
-"""ESRGAN's generator: residual in residual dense blocks at low resolution, enlarged at the end, without normalisation.
+"""ESRGAN's generator: residual in residual dense blocks at low resolution, enlarged at the end,
+without normalisation.
 
-Wang et al. 2018, "ESRGAN: enhanced super-resolution generative adversarial networks", arXiv:1809.00219, section 3.1.
+Wang et al. 2018, "ESRGAN: enhanced super-resolution generative adversarial networks",
+arXiv:1809.00219, section 3.1.
 """
 
 from __future__ import annotations
@@ -14,17 +16,19 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 
-#: What is added to the way past a block, and the share of the usual spread weights begin with (section 3.1).
+#: What is added to the way past a block, and the share of the usual spread weights begin with
+#: (section 3.1).
 RESIDUAL, LESS = 0.2, 0.1
 CONVOLUTIONS, DENSE_BLOCKS = 5, 3
 
 
 @dataclass(frozen=True)
 class RRDBConfig:
-    """`blocks` of three dense blocks of `width` channels, each of whose convolutions adds `growth`; `factor` 2 or 4.
+    """`blocks` of three dense blocks of `width` channels, each of whose convolutions adds `growth`;
+    `factor` 2 or 4.
 
-    The defaults are ESRGAN's, 16.7 million parameters. With `skip` the network draws what the enlarged picture lacks,
-    which a short training needs; as published it draws the picture.
+    The defaults are ESRGAN's, 16.7 million parameters. With `skip` the network draws what the
+    enlarged picture lacks, which a short training needs; as published it draws the picture.
     """
 
     kind: Literal["rrdb"] = "rrdb"
@@ -39,12 +43,18 @@ class RRDBConfig:
         if min(self.width, self.growth, self.blocks, self.channels) < 1:
             raise InputError("every size of the generator must be positive", got=self)
         if self.factor not in (2, 4):
-            raise InputError("pictures are enlarged two or four times", expected="2 or 4", got=self.factor)
+            raise InputError(
+                "pictures are enlarged two or four times", expected="2 or 4", got=self.factor
+            )
 
     @classmethod
     def preset(cls, name: str, factor: int = 4) -> RRDBConfig:
         """ "paper" or "small" (0.3 million parameters)."""
-        return cls(width=32, growth=12, blocks=3, factor=factor, skip=True) if name == "small" else cls(factor=factor)
+        return (
+            cls(width=32, growth=12, blocks=3, factor=factor, skip=True)
+            if name == "small"
+            else cls(factor=factor)
+        )
 
 
 class RRDBGenerator(nn.Module):
@@ -57,9 +67,13 @@ class RRDBGenerator(nn.Module):
         self.config = config
         width = config.width
         self.first = _conv(config.channels, width)
-        self.trunk = nn.Sequential(*(RRDB(width, config.growth) for _ in range(config.blocks)), _conv(width, width))
+        self.trunk = nn.Sequential(
+            *(RRDB(width, config.growth) for _ in range(config.blocks)), _conv(width, width)
+        )
         self.doublings = nn.ModuleList(_conv(width, width) for _ in range(config.factor // 2))
-        self.last = nn.Sequential(_conv(width, width), nn.LeakyReLU(0.2), _conv(width, config.channels))
+        self.last = nn.Sequential(
+            _conv(width, width), nn.LeakyReLU(0.2), _conv(width, config.channels)
+        )
         if config.skip:
             _lessened(self.last[-1])
 
@@ -75,7 +89,9 @@ class RRDBGenerator(nn.Module):
         for doubling in self.doublings:
             x = F.leaky_relu(doubling(F.interpolate(x, scale_factor=2.0, mode="nearest")), 0.2)
         made = self.last(x)
-        return torch.as_tensor(made + enlarged(pictures, self.config.factor) if self.config.skip else made)
+        return torch.as_tensor(
+            made + enlarged(pictures, self.config.factor) if self.config.skip else made
+        )
 
 
 class RRDB(nn.Module):
@@ -86,7 +102,7 @@ class RRDB(nn.Module):
         self.blocks = nn.Sequential(*(DenseBlock(width, growth) for _ in range(DENSE_BLOCKS)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x plus a share of what is made of it."""
+        """X plus a share of what is made of it."""
         return x + RESIDUAL * torch.as_tensor(self.blocks(x))
 
 
@@ -96,14 +112,16 @@ class DenseBlock(nn.Module):
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
         after = [*[growth] * (CONVOLUTIONS - 1), width]
-        self.layers = nn.ModuleList(_conv(width + i * growth, channels) for i, channels in enumerate(after))
+        self.layers = nn.ModuleList(
+            _conv(width + i * growth, channels) for i, channels in enumerate(after)
+        )
         for layer in self.layers:
             assert isinstance(layer, nn.Conv2d)
             nn.init.kaiming_normal_(layer.weight)
             _lessened(layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x plus a share of what the last convolution puts out."""
+        """X plus a share of what the last convolution puts out."""
         found = x
         for layer in self.layers[:-1]:
             found = torch.cat([found, F.leaky_relu(layer(found), 0.2)], 1)

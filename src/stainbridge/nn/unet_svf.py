@@ -1,7 +1,8 @@
 """A U-Net to a stationary velocity field at half resolution, integrated to a diffeomorphism.
 
-Balakrishnan et al. 2019, "VoxelMorph", doi:10.1109/TMI.2019.2897538; Dalca et al. 2019, "Unsupervised learning of
-probabilistic diffeomorphic registration", doi:10.1016/j.media.2019.07.006.
+Balakrishnan et al. 2019, "VoxelMorph", doi:10.1109/TMI.2019.2897538; Dalca et al. 2019,
+"Unsupervised learning of probabilistic diffeomorphic registration",
+doi:10.1016/j.media.2019.07.006.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ SUMMARY = 32  # channels
 
 @dataclass(frozen=True)
 class UNetSVFConfig:
-    """Channels going down, each half the resolution of the one before, and coming up to half resolution; then `last`.
+    """Channels going down, each half the resolution of the one before, and coming up to half
+    resolution; then `last`.
 
-    The paper preset is Synth-by-Reg's registration network (Casamitjana et al. 2021) less its layers at full
-    resolution. `correlation`, 0 in the paper: at half the resolution the network is also told how alike windows of both
-    pictures are, by their NCC, at up to so many pixels there apart; the velocity begins at the matches that these make,
-    each as it is trusted and as its neighbours have it, and what the network adds is the rest.
+    The paper preset is Synth-by-Reg's registration network (Casamitjana et al. 2021) less its
+    layers at full resolution. `correlation`, 0 in the paper: at half the resolution the network is
+    also told how alike windows of both pictures are, by their NCC, at up to so many pixels there
+    apart; the velocity begins at the matches that these make, each as it is trusted and as its
+    neighbours have it, and what the network adds is the rest.
     """
 
     kind: Literal["unet-svf"] = "unet-svf"
@@ -41,15 +44,26 @@ class UNetSVFConfig:
 
     def __post_init__(self) -> None:
         if self.correlation < 0:
-            raise InputError("correlation is a distance at half the resolution", expected="0 or more", got=self)
-        if len(self.up) != len(self.down) - 1 or min(*self.down, *self.up, *self.last, self.squarings) < 1:
-            raise InputError("one width up for each width down but one", expected=len(self.down) - 1, got=len(self.up))
+            raise InputError(
+                "correlation is a distance at half the resolution", expected="0 or more", got=self
+            )
+        if (
+            len(self.up) != len(self.down) - 1
+            or min(*self.down, *self.up, *self.last, self.squarings) < 1
+        ):
+            raise InputError(
+                "one width up for each width down but one",
+                expected=len(self.down) - 1,
+                got=len(self.up),
+            )
 
     @classmethod
     def preset(cls, name: str) -> UNetSVFConfig:
         """ "paper" or "small"."""
         if name == "small":
-            return cls(down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=4)
+            return cls(
+                down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=4
+            )
         return cls()
 
 
@@ -66,10 +80,14 @@ class UNetSVF(DeformableNet):
             self.matches = WindowMatches(config.correlation, SUMMARY)
             widths[0] += self.matches.told
         before = (2, *widths[:-1])
-        self.down = nn.ModuleList(_conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True))
+        self.down = nn.ModuleList(
+            _conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True)
+        )
         skips = widths[-2::-1]
         below = (widths[-1], *config.up[:-1])
-        self.up = nn.ModuleList(_conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True))
+        self.up = nn.ModuleList(
+            _conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True)
+        )
         tail = (config.up[-1] + found, *config.last)
         self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression(tail[-1]))
 
@@ -109,5 +127,7 @@ class UNetSVF(DeformableNet):
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
     layer = nn.Conv2d(before, after, 3, stride=stride, padding=1)
-    nn.init.kaiming_normal_(layer.weight, 0.2)  # without normalisation, what is deep down would hardly be heard
+    nn.init.kaiming_normal_(
+        layer.weight, 0.2
+    )  # without normalisation, what is deep down would hardly be heard
     return nn.Sequential(layer, nn.LeakyReLU(0.2))

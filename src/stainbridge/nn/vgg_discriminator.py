@@ -1,7 +1,7 @@
 """ESRGAN's discriminator: one score for a whole picture, by convolutions like VGG's.
 
-Ledig et al. 2017, "Photo-realistic single image super-resolution using a generative adversarial network",
-arXiv:1609.04802, section 2.1.1, as ESRGAN's (arXiv:1809.00219) published code has it.
+Ledig et al. 2017, "Photo-realistic single image super-resolution using a generative adversarial
+network", arXiv:1609.04802, section 2.1.1, as ESRGAN's (arXiv:1809.00219) published code has it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from stainbridge.errors import InputError
 from stainbridge.nn.normalisation import normalisation
 
-#: Pixels a side that are left for the linear layers, and how many numbers the first of them puts out.
+#: Pixels a side that are left for the linear layers, and how many numbers the first of them puts
+#: out.
 LEFT_PX, SUMMARY = 4, 100
 
 
@@ -54,10 +55,17 @@ class VGGDiscriminator(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.width * min(2**i, 8) for i in range(config.halvings)]
-        layers: list[nn.Module] = [nn.Conv2d(config.channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(config.channels, widths[0], 3, padding=1),
+            nn.LeakyReLU(0.2),
+        ]
         layers += _halved(widths[0])
         for before, after in pairwise(widths):
-            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), *_normalised(after), *_halved(after)]
+            layers += [
+                nn.Conv2d(before, after, 3, padding=1, bias=False),
+                *_normalised(after),
+                *_halved(after),
+            ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
         summary = nn.Linear(widths[-1] * LEFT_PX**2, SUMMARY)
         self.score = nn.Sequential(summary, nn.LeakyReLU(0.2), nn.Linear(SUMMARY, 1))
@@ -68,7 +76,9 @@ class VGGDiscriminator(nn.Module):
         if pictures.shape[1:] != (self.config.channels, side, side):
             expected = (self.config.channels, side, side)
             raise InputError(
-                "pictures the discriminator cannot judge", expected=expected, got=tuple(pictures.shape[1:])
+                "pictures the discriminator cannot judge",
+                expected=expected,
+                got=tuple(pictures.shape[1:]),
             )
         return torch.as_tensor(self.score(self.layers(pictures)))
 

@@ -16,8 +16,10 @@ LEAST_TRUST = 1e-3
 
 
 class Matches(NamedTuple):
-    """`told` (N, C, H, W): what a network hears of the correlations; `displacement` (N, 2, H, W) in pixels as (dx, dy):
-    where windows are found again; `trust` (N, 1, H, W): how much to make of each."""
+    """`told` (N, C, H, W): what a network hears of the correlations; `displacement` (N, 2, H, W) in
+    pixels as (dx, dy): where windows are found again; `trust` (N, 1, H, W): how much to make of
+    each.
+    """
 
     told: Tensor
     displacement: Tensor
@@ -27,9 +29,10 @@ class Matches(NamedTuple):
 class WindowMatches(nn.Module):
     """Pictures (N, 1, H, W) to what their windows say of each other, at most `distance` apart.
 
-    Windows have (2·`radius` + 1)² pixels; as many as (2·`neighbours` + 1)² of them are averaged.
-    A network hears `summary` channels of a 1 x 1 convolution over the correlations, the displacement and the best
-    correlation: `told` channels. Trust is learned, times the square of the best correlation.
+    Windows have (2·`radius` + 1)² pixels; as many as (2·`neighbours` + 1)² of them are averaged. A
+    network hears `summary` channels of a 1 x 1 convolution over the correlations, the displacement
+    and the best correlation: `told` channels. Trust is learned, times the square of the best
+    correlation.
     """
 
     def __init__(self, distance: int, summary: int, radius: int = 6, neighbours: int = 8) -> None:
@@ -59,16 +62,21 @@ class WindowMatches(nn.Module):
         return Matches(told, displacement, trusted * best.clamp_min(LEAST_TRUST).square())
 
     def agreed(self, found: Matches) -> Tensor:
-        """The displacement (N, 2, H, W) in pixels that neighbours, each as it is trusted, say in the mean."""
+        """The displacement (N, 2, H, W) in pixels that neighbours, each as it is trusted, say in
+        the mean.
+        """
         return smoothed(found.displacement, found.trust, self.neighbours)
 
 
 def to_one_channel(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     """What a 3 x 3 convolution with padding makes of (N, C, H, W), (N, 1, H, W).
 
-    Its nine taps as channels, then shifted and added: on the CPU a quarter of the time of torch's own.
+    Its nine taps as channels, then shifted and added: on the CPU a quarter of the time of torch's
+    own.
     """
     height, width = x.shape[-2:]
     taps = F.pad(F.conv2d(x, convolution.weight[0].flatten(1).T[..., None, None]), (1, 1, 1, 1))
-    shifted = [taps[:, n : n + 1, n // 3 : n // 3 + height, n % 3 : n % 3 + width] for n in range(9)]
+    shifted = [
+        taps[:, n : n + 1, n // 3 : n // 3 + height, n % 3 : n % 3 + width] for n in range(9)
+    ]
     return torch.stack(shifted).sum(0) + torch.as_tensor(convolution.bias)

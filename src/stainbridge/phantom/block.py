@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.contrast import RANDOM, random_stain
-from stainbridge.phantom.dyeing import dyed
-from stainbridge.phantom.laboratory import Laboratory, rendered
-from stainbridge.phantom.materials import refine
-from stainbridge.phantom.organs import ORGANS, organ_named
-from stainbridge.phantom.outline import TissueConfig, zone_map
-from stainbridge.phantom.stain import Stain
-from stainbridge.phantom.stains import STAINS, stain_named
-from stainbridge.phantom.structure import Structure, structure
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.phantom.staining.contrast import RANDOM, random_stain
+from stainbridge.phantom.staining.dyeing import dyed
+from stainbridge.phantom.staining.laboratory import Laboratory, rendered
+from stainbridge.phantom.staining.library import STAINS, stain_named
+from stainbridge.phantom.staining.stain import Stain
+from stainbridge.phantom.tissue.materials import refine
+from stainbridge.phantom.tissue.organs import ORGANS, organ_named
+from stainbridge.phantom.tissue.outline import TissueConfig, zone_map
+from stainbridge.phantom.tissue.structure import Structure, structure
 from stainbridge.types import Mask
 
 Rgb = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -30,11 +30,12 @@ _LEAST_TISSUE_UM, _BLOCKS_ACROSS = 3000.0, 1.3
 
 @dataclass(frozen=True)
 class BlockConfig:
-    """What blocks to draw: pixel sizes in µm, stains ("random" for a contrast of chance), organs, and by how much.
+    """What blocks to draw: pixel sizes in µm, stains ("random" for a contrast of chance), organs,
+    and by how much.
 
-    `moving_stains` are the moving section's, where they are others. `distance_um` is the most that lies between the two
-    sections, `laboratory` how unlike the laboratories are, `faint` the share of immunostains that come out faint.
-    Raises `InputError` for values that make no block.
+    `moving_stains` are the moving section's, where they are others. `distance_um` is the most that
+    lies between the two sections, `laboratory` how unlike the laboratories are, `faint` the share
+    of immunostains that come out faint. Raises `InputError` for values that make no block.
     """
 
     mpp: tuple[float, float] = (0.7, 6.0)
@@ -47,7 +48,9 @@ class BlockConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.mpp[0] <= self.mpp[1] <= 10:
-            raise InputError("pixel sizes must be in order", expected="within 0 to 10 µm", got=self.mpp)
+            raise InputError(
+                "pixel sizes must be in order", expected="within 0 to 10 µm", got=self.mpp
+            )
         if not self.stains or not self.organs:
             raise InputError("patches need at least one stain and one organ")
         if self.distance_um < 0 or self.laboratory < 0:
@@ -61,7 +64,9 @@ class BlockConfig:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Names and pictures (H, W, 3) of the fixed and of the moving section, and where both have tissue, (H, W)."""
+    """Names and pictures (H, W, 3) of the fixed and of the moving section, and where both have
+    tissue, (H, W).
+    """
 
     fixed: tuple[tuple[str, Rgb], ...]
     moving: tuple[tuple[str, Rgb], ...]
@@ -73,7 +78,9 @@ def drawn_block(config: BlockConfig, side_px: int, rng: np.random.Generator) -> 
     """A block of `side_px` a side, somewhere in the tissue of some organ."""
     mpp = float(np.exp(rng.uniform(*np.log(config.mpp))))
     tissue, frame = _place(config, mpp, side_px, rng)
-    sections = [structure(tissue, frame, z_um) for z_um in (0.0, float(rng.uniform(0, config.distance_um)))]
+    sections = [
+        structure(tissue, frame, z_um) for z_um in (0.0, float(rng.uniform(0, config.distance_um)))
+    ]
     stains = (config.stains, config.moving_stains or config.stains)
     pictures = [
         tuple(_stained(config, names, section, frame, rng) for _ in range(STAININGS))
@@ -83,7 +90,9 @@ def drawn_block(config: BlockConfig, side_px: int, rng: np.random.Generator) -> 
     return Block(pictures[0], pictures[1], inside[0] & inside[1], mpp)
 
 
-def _place(config: BlockConfig, mpp: float, side_px: int, rng: np.random.Generator) -> tuple[TissueConfig, Frame]:
+def _place(
+    config: BlockConfig, mpp: float, side_px: int, rng: np.random.Generator
+) -> tuple[TissueConfig, Frame]:
     """Some tissue, and a frame about a point inside it."""
     side_um = max(_LEAST_TISSUE_UM, _BLOCKS_ACROSS * side_px * mpp)
     organ = config.organs[rng.integers(len(config.organs))]
@@ -92,21 +101,35 @@ def _place(config: BlockConfig, mpp: float, side_px: int, rng: np.random.Generat
     inside = grid.centres_um()[(zones.tissue_um > 0).ravel()]
     corner = inside[rng.integers(len(inside))] - 0.5 * side_px * mpp
     column, row = np.floor(corner / mpp).astype(int).tolist()
-    return tissue, Frame("tissue", side_px, side_px, (mpp, mpp)).crop(column, row, side_px, side_px)
+    return tissue, Space("tissue", side_px, side_px, (mpp, mpp)).frame.crop(
+        column, row, side_px, side_px
+    )
 
 
 def _stained(
-    config: BlockConfig, stains: tuple[str, ...], section: Structure | None, frame: Frame, rng: np.random.Generator
+    config: BlockConfig,
+    stains: tuple[str, ...],
+    section: Structure | None,
+    frame: Frame,
+    rng: np.random.Generator,
 ) -> tuple[str, Rgb]:
-    """The section in one of the stains and by a laboratory of chance: the stain's name and (H, W, 3)."""
+    """The section in one of the stains and by a laboratory of chance: the stain's name and (H, W,
+    3).
+    """
     name = stains[rng.integers(len(stains))]
     stain = random_stain(rng) if name == RANDOM else stain_named(name)
-    laboratory = Laboratory.drawn(rng, config.laboratory, stain.antibody and bool(rng.uniform() < config.faint))
+    laboratory = Laboratory.drawn(
+        rng, config.laboratory, stain.antibody and bool(rng.uniform() < config.faint)
+    )
     return name, _picture(section, frame, stain, laboratory, rng)
 
 
 def _picture(
-    section: Structure | None, frame: Frame, stain: Stain, laboratory: Laboratory, rng: np.random.Generator
+    section: Structure | None,
+    frame: Frame,
+    stain: Stain,
+    laboratory: Laboratory,
+    rng: np.random.Generator,
 ) -> Rgb:
     """The section as a camera sees it, (H, W, 3); fluorescence as one channel a dye."""
     shape = (frame.height, frame.width, 3)

@@ -12,10 +12,10 @@ import numpy as np
 from stainbridge.geometry.files import write_transform
 from stainbridge.geometry.fit import fit_affine
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
-from stainbridge.phantom.classes import CLASS_NAMES
+from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pair import PhantomPair
-from stainbridge.phantom.slide import PhantomSlide
-from stainbridge.slides.write import write_slide
+from stainbridge.phantom.tissue.classes import CLASS_NAMES
+from stainbridge.slides.writing.write import write_slide
 
 #: The columns of `pairs.csv`.
 COLUMNS = ("case", "fixed", "moving", "fixed_landmarks", "moving_landmarks")
@@ -26,31 +26,47 @@ VALID_PX = 1024
 Progress: TypeAlias = Callable[[str, float], None]  # what is written, and the fraction done
 
 
-def write_case(pair: PhantomPair, folder: Path, name: str, progress: Progress | None = None) -> dict[str, str]:
-    """Write `pair` into the sub-folders `FOLDERS` of `folder`; returns what each file is and its path from `folder`.
+def write_case(
+    pair: PhantomPair, folder: Path, name: str, progress: Progress | None = None
+) -> dict[str, str]:
+    """Write `pair` into the sub-folders `FOLDERS` of `folder`; returns what each file is and its
+    path from `folder`.
 
-    Slides are pyramidal OME-TIFFs, classes OME-TIFFs of numbers (`classes.CLASS_NAMES`) without loss, landmarks ANHIR
-    CSVs. `truth` and `inverse` are ITK displacement fields on up to 1024 pixels a side, moving_from_fixed and back;
-    `valid` is a picture of the fixed slide, white where the truth holds. Each file appears whole or not at all. Raises
-    `InputError` when a file exists or cannot be written.
+    Slides are pyramidal OME-TIFFs, classes OME-TIFFs of numbers (`classes.CLASS_NAMES`) without
+    loss, landmarks ANHIR CSVs. `truth` and `inverse` are ITK displacement fields on up to 1024
+    pixels a side, moving_from_fixed and back; `valid` is a picture of the fixed slide, white where
+    the truth holds. Each file appears whole or not at all. Raises `InputError` when a file exists
+    or cannot be written.
     """
     for sub in FOLDERS:
         (folder / sub).mkdir(exist_ok=True)
     files: dict[str, str] = {}
-    sides = (("fixed", pair.fixed, pair.fixed_landmarks), ("moving", pair.moving, pair.moving_landmarks))
+    sides = (
+        ("fixed", pair.fixed, pair.fixed_landmarks),
+        ("moving", pair.moving, pair.moving_landmarks),
+    )
     for side, slide, landmarks in sides:
-        files |= _write_side(slide, landmarks, folder, f"{name}_{side}", side, progress or (lambda what, done: None))
+        files |= _write_side(
+            slide, landmarks, folder, f"{name}_{side}", side, progress or (lambda what, done: None)
+        )
     files["truth"], files["inverse"] = f"truth/{name}.mha", f"truth/{name}_inverse.mha"
     write_transform(folder / files["truth"], pair.truth)
     write_transform(folder / files["inverse"], pair.truth.inverse())
     files["valid"] = f"truth/{name}_valid.png"
     valid = pair.valid_mask(pair.fixed.frame.fit(VALID_PX))
-    (folder / files["valid"]).write_bytes(cv2.imencode(".png", valid.astype(np.uint8) * 255)[1].tobytes())
+    (folder / files["valid"]).write_bytes(
+        cv2.imencode(".png", valid.astype(np.uint8) * 255)[1].tobytes()
+    )
     return files
 
 
 def _write_side(
-    slide: PhantomSlide, landmarks: Landmarks, folder: Path, stem: str, side: str, progress: Progress
+    slide: PhantomSlide,
+    landmarks: Landmarks,
+    folder: Path,
+    stem: str,
+    side: str,
+    progress: Progress,
 ) -> dict[str, str]:
     """One slide with its landmarks and classes."""
     files = {
@@ -58,7 +74,12 @@ def _write_side(
         f"{side}_landmarks": f"landmarks/{stem}.csv",
         f"{side}_classes": f"classes/{stem}.ome.tiff",
     }
-    write_slide(slide, folder / files[side], quality=90, progress=lambda n, of: progress(f"{stem} slide", n / of))
+    write_slide(
+        slide,
+        folder / files[side],
+        quality=90,
+        progress=lambda n, of: progress(f"{stem} slide", n / of),
+    )
     write_slide(
         slide.classes,
         folder / files[f"{side}_classes"],
@@ -70,10 +91,11 @@ def _write_side(
 
 
 def described(pair: PhantomPair) -> dict[str, Any]:
-    """What was generated, as plain values: settings, what was drawn, and how far apart the landmarks lie.
+    """What was generated, as plain values: settings, what was drawn, and how far apart the
+    landmarks lie.
 
-    `rtre_given` and `rtre_affine` are median distances of corresponding landmarks in diagonals of the fixed slide, as
-    they lie and after the affine map that fits them best.
+    `rtre_given` and `rtre_affine` are median distances of corresponding landmarks in diagonals of
+    the fixed slide, as they lie and after the affine map that fits them best.
     """
     config, laid = pair.config, pair.moving.deformation
     return {
@@ -115,8 +137,9 @@ def _distances(pair: PhantomPair) -> dict[str, float | None]:
     fixed, moving = pair.fixed_landmarks.points_um, pair.moving_landmarks.points_um
     if len(fixed) < 4:
         return {"rtre_given": None, "rtre_affine": None}
-    fitted = fit_affine(fixed, moving, pair.fixed.frame, pair.moving.frame)(fixed)
+    fitted = fit_affine(fixed, moving, pair.fixed.frame.space, pair.moving.frame.space)(fixed)
     given, affine = (
-        float(np.median(np.hypot(*(moving - points).T))) / pair.fixed.frame.diagonal_um for points in (fixed, fitted)
+        float(np.median(np.hypot(*(moving - points).T))) / pair.fixed.frame.diagonal_um
+        for points in (fixed, fitted)
     )
     return {"rtre_given": given, "rtre_affine": affine}

@@ -1,4 +1,6 @@
-"""What is drawn at random for one pair: how its sections lie, what happened to them, what else the scanner saw."""
+"""What is drawn at random for one pair: how its sections lie, what happened to them, what else the
+scanner saw.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,23 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.phantom.artefacts import Artefact, BlackBorder, Dust, PenMark, ScaleBar, UnevenLight
-from stainbridge.phantom.damage import Hole, Piece
-from stainbridge.phantom.deformation import DeformationConfig
 from stainbridge.phantom.difficulty import Span
-from stainbridge.phantom.optics import Bubble, OutOfFocus
-from stainbridge.phantom.organs import ORGANS
-from stainbridge.phantom.outline import TissueConfig
-from stainbridge.phantom.section import Section
-from stainbridge.phantom.slide import PhantomSlide
-from stainbridge.phantom.tear import Cut
+from stainbridge.phantom.glass.artefacts import (
+    Artefact,
+    BlackBorder,
+    Dust,
+    PenMark,
+    ScaleBar,
+    UnevenLight,
+)
+from stainbridge.phantom.glass.damage import Hole, Piece
+from stainbridge.phantom.glass.optics import Bubble, OutOfFocus
+from stainbridge.phantom.glass.slide import PhantomSlide
+from stainbridge.phantom.space.deformation import DeformationConfig
+from stainbridge.phantom.space.tear import Cut
+from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.tissue.organs import ORGANS
+from stainbridge.phantom.tissue.outline import TissueConfig
 from stainbridge.types import Points
 
 #: The smallest other piece of tissue, in µm.
@@ -31,7 +40,10 @@ def drawn_deformation(span: Span, side_um: float, rng: np.random.Generator) -> D
         flip=bool(rng.uniform() < span.flip),
         scale=float(np.exp(rng.uniform(-span.scale, span.scale))),
         shear=float(rng.uniform(-span.shear, span.shear)),
-        shift=(float(rng.uniform(-span.shift, span.shift)), float(rng.uniform(-span.shift, span.shift))),
+        shift=(
+            float(rng.uniform(-span.shift, span.shift)),
+            float(rng.uniform(-span.shift, span.shift)),
+        ),
         elastic_um=float(span.elastic * side_um * rng.uniform(0.8, 1.2)),
         elastic_scale=float(rng.uniform(0.25, 0.45)),
     )
@@ -42,7 +54,8 @@ def torn(slide: PhantomSlide, rng: np.random.Generator) -> PhantomSlide:
     tissue, push = slide.section.tissue, slide.pull.inverse()
     steps = np.linspace(0, 1, 200)[:, None] * 0.5 * tissue.size_um
     rays = [
-        np.array([[tissue.width_um / 2, tissue.height_um / 2]]) + steps * (np.cos(angle), np.sin(angle))
+        np.array([[tissue.width_um / 2, tissue.height_um / 2]])
+        + steps * (np.cos(angle), np.sin(angle))
         for angle in rng.uniform(0, 2 * np.pi, 8)
     ]
     # A tear through fat is hardly seen: of eight directions, the one with the least fat.
@@ -59,7 +72,9 @@ def torn(slide: PhantomSlide, rng: np.random.Generator) -> PhantomSlide:
         0.013 * tissue.size_um * rng.uniform(0.8, 1.3),
         float(rng.uniform(0, 2 * np.pi)),
     )
-    return replace(slide, deformation=replace(slide.deformation, tears=(*slide.deformation.tears, cut)))
+    return replace(
+        slide, deformation=replace(slide.deformation, tears=(*slide.deformation.tears, cut))
+    )
 
 
 def damaged(slide: PhantomSlide, chance: float, rng: np.random.Generator) -> PhantomSlide:
@@ -74,7 +89,14 @@ def damaged(slide: PhantomSlide, chance: float, rng: np.random.Generator) -> Pha
         return slide
     if fold_here:
         tip = inside[0] - 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
-        fold = Cut(_pair(tip), angle, float(length), float(width), float(rng.uniform(0, 2 * np.pi)), lens=True)
+        fold = Cut(
+            _pair(tip),
+            angle,
+            float(length),
+            float(width),
+            float(rng.uniform(0, 2 * np.pi)),
+            lens=True,
+        )
         slide = replace(slide, deformation=replace(slide.deformation, folds=(fold,)))
     if hole_here:
         made = zip(inside[1 : 1 + holes], radii, strict=False)
@@ -82,23 +104,33 @@ def damaged(slide: PhantomSlide, chance: float, rng: np.random.Generator) -> Pha
     return slide
 
 
-def accompanied(slide: PhantomSlide, chance: float, seed: int, rng: np.random.Generator) -> PhantomSlide:
-    """The slide with a row of control tissue at its rim, and with a floating scrap of tissue, each by `chance`."""
+def accompanied(
+    slide: PhantomSlide, chance: float, seed: int, rng: np.random.Generator
+) -> PhantomSlide:
+    """The slide with a row of control tissue at its rim, and with a floating scrap of tissue, each
+    by `chance`.
+    """
     side = min(slide.frame.size_um)
     control_here, floater_here = rng.uniform(size=2) < chance
     organ = list(ORGANS)[int(rng.integers(len(ORGANS)))]
     sizes = side * np.array([rng.uniform(0.09, 0.13), rng.uniform(0.05, 0.075)])
     corners = rng.permutation(np.array([[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]]))
     pieces: list[Piece] = []
-    for here, size, corner in zip((control_here, floater_here), sizes, (corners[0], corners[1]), strict=True):
+    for here, size, corner in zip(
+        (control_here, floater_here), sizes, (corners[0], corners[1]), strict=True
+    ):
         turn = float(rng.uniform(0, 360))
         if not here or size < _SMALLEST_PIECE_UM:
             continue
         count = int(rng.integers(1, 4)) if size == sizes[0] else 1
         for number in range(count):
-            middle = (corner + (0, number * 1.1 * size / side * (1 if corner[1] < 0.5 else -1))) * slide.frame.size_um
+            middle = (
+                corner + (0, number * 1.1 * size / side * (1 if corner[1] < 0.5 else -1))
+            ) * slide.frame.size_um
             if _on_glass(slide, middle, 0.5 * float(size)):
-                tissue = TissueConfig(seed + 7 + number, float(size), float(size), 0.9, lesion=False, organ=organ)
+                tissue = TissueConfig(
+                    seed + 7 + number, float(size), float(size), 0.9, lesion=False, organ=organ
+                )
                 pieces.append(Piece(Section(tissue, slide.section.stain), _pair(middle), turn))
     return replace(slide, pieces=tuple(pieces))
 
@@ -110,7 +142,9 @@ def drawn_artefacts(
     side_um = min(slide.frame.size_um)
     x, angle = float(rng.uniform(0.04, 0.10)), float(rng.uniform(0, 2 * np.pi))
     pen = _pen(x, rng)
-    bubble = Bubble((0.5 + 0.3 * np.cos(angle), 0.5 + 0.3 * np.sin(angle)), float(rng.uniform(0.03, 0.09)), seed)
+    bubble = Bubble(
+        (0.5 + 0.3 * np.cos(angle), 0.5 + 0.3 * np.sin(angle)), float(rng.uniform(0.03, 0.09)), seed
+    )
     others: tuple[Artefact, ...] = (
         OutOfFocus(max(span.blur_um, 0.1), float(rng.uniform(0.1, 0.4)), seed),
         bubble,
@@ -126,12 +160,18 @@ def drawn_artefacts(
 
 def _pen(x: float, rng: np.random.Generator) -> PenMark:
     """A stroke down one side of the slide, or a ring around a part of it, in one of the usual inks."""
-    start, sway, bend = float(rng.uniform(0.05, 0.4)), float(rng.uniform(5, 14)), float(rng.uniform(-0.08, 0.12))
+    start, sway, bend = (
+        float(rng.uniform(0.05, 0.4)),
+        float(rng.uniform(5, 14)),
+        float(rng.uniform(-0.08, 0.12)),
+    )
     colour = _INKS[rng.integers(len(_INKS))]
     if rng.uniform() < 0.25:
         turn = np.linspace(0.2, 0.2 + 2.05 * np.pi, 48)
         radius, middle = rng.uniform(0.08, 0.16), rng.uniform(0.35, 0.65, 2)
-        ring = middle + radius * np.stack([np.cos(turn) * (1 + 0.04 * turn), 0.8 * np.sin(turn)], axis=1)
+        ring = middle + radius * np.stack(
+            [np.cos(turn) * (1 + 0.04 * turn), 0.8 * np.sin(turn)], axis=1
+        )
         return PenMark(tuple(_pair(point) for point in ring), 0.007, colour)
     down = np.linspace(start, start + rng.uniform(0.2, 0.5), 24)
     side = -1 if rng.uniform() < 0.5 else 1

@@ -9,23 +9,29 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import DisplacementField, Transform
 from stainbridge.imaging.image import Image
-from stainbridge.phantom.chance import accompanied, damaged, drawn_artefacts, drawn_deformation, torn
-from stainbridge.phantom.contrast import RANDOM, random_stain
-from stainbridge.phantom.deformation import DeformationConfig
+from stainbridge.phantom.chance import (
+    accompanied,
+    damaged,
+    drawn_artefacts,
+    drawn_deformation,
+    torn,
+)
 from stainbridge.phantom.difficulty import SPANS, Span
 from stainbridge.phantom.difficulty import Difficulty as Difficulty
-from stainbridge.phantom.laboratory import Laboratory
-from stainbridge.phantom.organs import ORGANS, organ_named
-from stainbridge.phantom.outline import TissueConfig
-from stainbridge.phantom.places import structures
-from stainbridge.phantom.randomness import key
-from stainbridge.phantom.section import Section
-from stainbridge.phantom.slide import PhantomSlide
-from stainbridge.phantom.stains import stain_named
+from stainbridge.phantom.glass.slide import PhantomSlide
+from stainbridge.phantom.space.deformation import DeformationConfig
+from stainbridge.phantom.space.randomness import key
+from stainbridge.phantom.staining.contrast import RANDOM, random_stain
+from stainbridge.phantom.staining.laboratory import Laboratory
+from stainbridge.phantom.staining.library import stain_named
+from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.tissue.organs import ORGANS, organ_named
+from stainbridge.phantom.tissue.outline import TissueConfig
+from stainbridge.phantom.tissue.places import structures
 from stainbridge.types import Mask, Points
 
 #: As an organ: one of all, by the seed.
@@ -39,10 +45,10 @@ class PairConfig:
     """What pair to generate; None means drawn from the seed within the difficulty's range.
 
     `size_px` is the side of both slides, `mpp` their pixel size in µm, so that the section is about
-    `0.8 · size_px · mpp` µm across. `organ` is one of `organs.ORGANS`, or "any"; the stain
-    "random" has the colours of chance. `elastic_um` is the root mean square
-    elastic displacement of the moving section, `distance_um` the distance between the sections. `damage` is folds,
-    holes and other pieces on the glass. Raises `InputError` for values that make no slide.
+    `0.8 · size_px · mpp` µm across. `organ` is one of `organs.ORGANS`, or "any"; the stain "random"
+    has the colours of chance. `elastic_um` is the root mean square elastic displacement of the
+    moving section, `distance_um` the distance between the sections. `damage` is folds, holes and
+    other pieces on the glass. Raises `InputError` for values that make no slide.
     """
 
     seed: int = 0
@@ -69,7 +75,11 @@ class PairConfig:
         if self.size_px < 64:
             raise InputError("size_px is too small", expected="at least 64", got=self.size_px)
         if not self.mpp > 0 or self.size_px * self.mpp < 400:
-            raise InputError("the slide is too small for tissue", expected="size_px x mpp >= 400 µm", got=self.mpp)
+            raise InputError(
+                "the slide is too small for tissue",
+                expected="size_px x mpp >= 400 µm",
+                got=self.mpp,
+            )
         if self.scale is not None and not 0.3 <= self.scale <= 3:
             raise InputError("scale out of range", expected="0.3 to 3", got=self.scale)
         if self.elastic_um is not None and self.elastic_um < 0:
@@ -85,7 +95,8 @@ class PairConfig:
 
 @dataclass(frozen=True, eq=False)
 class DenseTruth:
-    """The truth on pixel grids: `forward`, moving_from_fixed, and `valid`, (H, W), on one of the fixed slide.
+    """The truth on pixel grids: `forward`, moving_from_fixed, and `valid`, (H, W), on one of the
+    fixed slide.
 
     `inverse` is fixed_from_moving on a grid of the moving slide.
     """
@@ -97,7 +108,9 @@ class DenseTruth:
 
 @dataclass(frozen=True, eq=False)
 class PhantomPair:
-    """Two generated slides, the exact `truth` (moving_from_fixed, invertible), and landmarks that correspond by it."""
+    """Two generated slides, the exact `truth` (moving_from_fixed, invertible), and landmarks that
+    correspond by it.
+    """
 
     config: PairConfig
     fixed: PhantomSlide
@@ -109,13 +122,17 @@ class PhantomPair:
     def read(self) -> tuple[Image, Image]:
         """Both slides at full resolution, drawn at once on two cores."""
         with ThreadPoolExecutor(2) as pool:
-            fixed, moving = pool.map(lambda slide: slide.read(slide.frame), (self.fixed, self.moving))
+            fixed, moving = pool.map(
+                lambda slide: slide.read(slide.frame), (self.fixed, self.moving)
+            )
         return fixed, moving
 
     def read_with_truth(self, longest_px: int) -> tuple[Image, Image, DenseTruth]:
-        """Both slides at full resolution and the truth on at most `longest_px` a side, at once on two cores.
+        """Both slides at full resolution and the truth on at most `longest_px` a side, at once on
+        two cores.
 
-        As `read`, `truth.to_field`, `truth.inverse().to_field` and `valid_mask` give them one after the other.
+        As `read`, `truth.to_field`, `truth.inverse().to_field` and `valid_mask` give them one after
+        the other.
         """
         fixed, moving = self.fixed.frame.fit(longest_px), self.moving.frame.fit(longest_px)
         with ThreadPoolExecutor(2) as pool:
@@ -129,7 +146,8 @@ class PhantomPair:
     def valid(self, fixed_um: Points) -> Mask:
         """At which fixed points (N, 2) µm the truth is a correspondence of tissue, (N,) bool.
 
-        False on glass, outside the moving slide, in folds, and near gaps and folds, beside which tissue is missing.
+        False on glass, outside the moving slide, in folds, and near gaps and folds, beside which
+        tissue is missing.
         """
         return valid_points(self.fixed, self.moving, self.truth, fixed_um)
 
@@ -139,13 +157,19 @@ class PhantomPair:
 
 
 def generate_pair(config: PairConfig | None = None, **changes: object) -> PhantomPair:
-    """Generate a pair from a configuration or from its fields by name: `generate_pair(seed=3, moving_stain="Ki67")`.
+    """Generate a pair from a configuration or from its fields by name: `generate_pair(seed=3,
+    moving_stain="Ki67")`.
 
-    Nothing is rendered until the slides are read. Raises `InputError` for unknown or impossible fields.
+    Nothing is rendered until the slides are read. Raises `InputError` for unknown or impossible
+    fields.
     """
     unknown = set(changes) - set(PairConfig.__dataclass_fields__)
     if unknown:
-        raise InputError("unknown setting of a pair", expected=", ".join(PairConfig.__dataclass_fields__), got=unknown)
+        raise InputError(
+            "unknown setting of a pair",
+            expected=", ".join(PairConfig.__dataclass_fields__),
+            got=unknown,
+        )
     config = replace(config or PairConfig(), **changes)  # type: ignore[arg-type]
     span = SPANS[config.difficulty]
     rng = _generator(config, "pair")
@@ -157,7 +181,9 @@ def generate_pair(config: PairConfig | None = None, **changes: object) -> Phanto
     return PhantomPair(config, fixed, moving, truth, *_landmarks(config, fixed, moving, truth, rng))
 
 
-def valid_points(fixed: PhantomSlide, moving: PhantomSlide, truth: Transform, fixed_um: Points) -> Mask:
+def valid_points(
+    fixed: PhantomSlide, moving: PhantomSlide, truth: Transform, fixed_um: Points
+) -> Mask:
     """See `PhantomPair.valid`."""
     moving_um = truth(fixed_um)
     return _whole(fixed, fixed_um) & _whole(moving, moving_um)
@@ -173,7 +199,9 @@ def _whole(slide: PhantomSlide, points_um: Points) -> Mask:
 
 
 def _generator(config: PairConfig, *names: str) -> np.random.Generator:
-    """A generator of its own for each purpose, so that settings of one do not shift the draws of another."""
+    """A generator of its own for each purpose, so that settings of one do not shift the draws of
+    another.
+    """
     return np.random.default_rng(key(config.seed, *names))
 
 
@@ -188,15 +216,25 @@ def _settled(config: PairConfig, drawn: DeformationConfig) -> DeformationConfig:
     return replace(drawn, **{name: value for name, value in wanted.items() if value is not None})  # type: ignore[arg-type]
 
 
-def _slide(config: PairConfig, span: Span, side: str, stain_name: str, deformation: DeformationConfig) -> PhantomSlide:
+def _slide(
+    config: PairConfig, span: Span, side: str, stain_name: str, deformation: DeformationConfig
+) -> PhantomSlide:
     """One side of the pair: its section laid, damaged, dyed and scanned."""
     size_um, share = config.size_px * config.mpp, 1.0 if side == "moving" else _FIXED_SHARE
     organ = list(ORGANS)[int(_generator(config, "organ").integers(len(ORGANS)))]
-    tissue = TissueConfig(config.seed, size_um, size_um, organ=organ if config.organ == ANY else config.organ)
+    tissue = TissueConfig(
+        config.seed, size_um, size_um, organ=organ if config.organ == ANY else config.organ
+    )
     distance_um = span.distance_um if config.distance_um is None else config.distance_um
-    stain = random_stain(_generator(config, side, RANDOM)) if stain_name == RANDOM else stain_named(stain_name)
+    stain = (
+        random_stain(_generator(config, side, RANDOM))
+        if stain_name == RANDOM
+        else stain_named(stain_name)
+    )
     section = Section(tissue, stain, distance_um if side == "moving" else 0.0)
-    frame = Frame(f"phantom {config.seed} {side}", config.size_px, config.size_px, (config.mpp, config.mpp))
+    frame = Space(
+        f"phantom {config.seed} {side}", config.size_px, config.size_px, (config.mpp, config.mpp)
+    ).frame
     rng = _generator(config, side, "scan")
     faint = stain.antibody and _happens(config.faint, span.faint, rng)
     slide = PhantomSlide(
@@ -209,11 +247,15 @@ def _slide(config: PairConfig, span: Span, side: str, stain_name: str, deformati
     )
     if side == "moving" and _happens(config.tear, span.tear, _generator(config, "tear?")):
         slide = torn(slide, _generator(config, "tear"))
-    slide = damaged(slide, share * _chance(config.damage, span.damage), _generator(config, side, "damage"))
+    slide = damaged(
+        slide, share * _chance(config.damage, span.damage), _generator(config, side, "damage")
+    )
     pieces = share * _chance(config.damage, span.pieces)
     slide = accompanied(slide, pieces, config.seed, _generator(config, side, "pieces"))
     chance = share * _chance(config.artefacts, span.artefacts)
-    seen = drawn_artefacts(slide, span, chance, key(config.seed, side), _generator(config, side, "artefacts"))
+    seen = drawn_artefacts(
+        slide, span, chance, key(config.seed, side), _generator(config, side, "artefacts")
+    )
     return replace(slide, artefacts=seen)
 
 
@@ -229,9 +271,14 @@ def _chance(wanted: bool | None, chance: float) -> float:
 
 
 def _landmarks(
-    config: PairConfig, fixed: PhantomSlide, moving: PhantomSlide, truth: Transform, rng: np.random.Generator
+    config: PairConfig,
+    fixed: PhantomSlide,
+    moving: PhantomSlide,
+    truth: Transform,
+    rng: np.random.Generator,
 ) -> tuple[Landmarks, Landmarks]:
-    """Up to `config.landmarks` middles of glands, ducts, vessels and follicles, spread over the valid tissue.
+    """Up to `config.landmarks` middles of glands, ducts, vessels and follicles, spread over the
+    valid tissue.
 
     Where a tissue has fewer of them, other places of the tissue make up the number.
     """

@@ -1,6 +1,8 @@
-"""Patches in bulk for training: pairs of neighbouring sections with the exact displacement between them.
+"""Patches in bulk for training: pairs of neighbouring sections with the exact displacement between
+them.
 
-A block of structure is drawn once and yields many pairs: other stains, other places, other deformations.
+A block of structure is drawn once and yields many pairs: other stains, other places, other
+deformations.
 """
 
 from __future__ import annotations
@@ -15,16 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.frame import Space
 from stainbridge.phantom.block import Block, BlockConfig, Rgb, drawn_block
-from stainbridge.phantom.randomness import key, noise
+from stainbridge.phantom.space.randomness import key, noise
 from stainbridge.types import Field, Mask
 
 Places: TypeAlias = npt.NDArray[np.float64]  # (2, H, W): x and y
 
 #: A block's side in patches' sides: room for turned and deformed patches at several places.
 _BLOCK_SIDES = 2.2
-#: Most of the change of a displacement from pixel to pixel along either axis: below 0.5 the map is one to one.
+#: Most of the change of a displacement from pixel to pixel along either axis: below 0.5 the map is
+#: one to one.
 _STEEPEST = 0.3
 
 
@@ -32,10 +35,10 @@ _STEEPEST = 0.3
 class PatchConfig:
     """Patches of `size_px` a side cut from blocks, `pairs_per_block` from each.
 
-    The displacement is a similarity of ± `rotation_deg`, ± `scale`, ± `shift` (of the side), and smooth noise of a root
-    mean square up to `elastic` (of the side), held so that it cannot fold. Both patches are also turned and mirrored
-    alike. `blocks_kept` blocks, those last used, are held for more patches. Raises `InputError` for values that make no
-    patch.
+    The displacement is a similarity of ± `rotation_deg`, ± `scale`, ± `shift` (of the side), and
+    smooth noise of a root mean square up to `elastic` (of the side), held so that it cannot fold.
+    Both patches are also turned and mirrored alike. `blocks_kept` blocks, those last used, are held
+    for more patches. Raises `InputError` for values that make no patch.
     """
 
     size_px: int = 256
@@ -49,7 +52,9 @@ class PatchConfig:
 
     def __post_init__(self) -> None:
         if self.size_px < 32 or self.pairs_per_block < 1:
-            raise InputError("patches are too small or too few", got=(self.size_px, self.pairs_per_block))
+            raise InputError(
+                "patches are too small or too few", got=(self.size_px, self.pairs_per_block)
+            )
         if min(self.rotation_deg, self.scale, self.shift, self.elastic) < 0:
             raise InputError("deformations must not be negative")
 
@@ -57,8 +62,9 @@ class PatchConfig:
 class PatchPair(NamedTuple):
     """`fixed` and `moving`, (3, H, W) uint8, and how they correspond.
 
-    Fixed pixel x shows what the moving patch shows at x + `displacement`, (2, H, W) float32 in pixels. `valid` (H, W)
-    is tissue that both patches hold. `stains` are their names, `mpp` their pixel size in µm.
+    Fixed pixel x shows what the moving patch shows at x + `displacement`, (2, H, W) float32 in
+    pixels. `valid` (H, W) is tissue that both patches hold. `stains` are their names, `mpp` their
+    pixel size in µm.
     """
 
     fixed: npt.NDArray[np.uint8]
@@ -73,8 +79,8 @@ class PatchPair(NamedTuple):
 class Patches:
     """Pairs of patches without end; number n is always the same for the same `config` and `seed`.
 
-    Numbers of one block follow each other: read them in order, and split them between workers in runs of
-    `config.pairs_per_block`. Thread-safe.
+    Numbers of one block follow each other: read them in order, and split them between workers in
+    runs of `config.pairs_per_block`. Thread-safe.
     """
 
     config: PatchConfig = field(default_factory=PatchConfig)
@@ -96,7 +102,9 @@ class Patches:
         valid = _sampled(block.tissue.view(np.uint8), seen, cv2.INTER_NEAREST) > 0
         valid &= (np.abs(fixed_at) <= (self.config.size_px - 1) / 2).all(axis=0)
         pictures = [np.moveaxis(_sampled(*pair), -1, 0) for pair in ((fixed, seen), (moving, own))]
-        return PatchPair(pictures[0], pictures[1], displacement, valid, (fixed_stain, moving_stain), block.mpp)
+        return PatchPair(
+            pictures[0], pictures[1], displacement, valid, (fixed_stain, moving_stain), block.mpp
+        )
 
     def __iter__(self) -> Iterator[PatchPair]:
         number = 0
@@ -113,20 +121,29 @@ class Patches:
         return drawn_block(self.config.block, round(_BLOCK_SIDES * self.config.size_px), rng)
 
     def _displacement(self, rng: np.random.Generator) -> Field:
-        """u, (2, H, W) px, with x + u(x) one to one: a similarity about the middle and smooth noise."""
+        """u, (2, H, W) px, with x + u(x) one to one: a similarity about the middle and smooth
+        noise.
+        """
         config, side = self.config, self.config.size_px
-        angle, scale = rng.uniform(-config.rotation_deg, config.rotation_deg), rng.uniform(-config.scale, config.scale)
+        angle, scale = (
+            rng.uniform(-config.rotation_deg, config.rotation_deg),
+            rng.uniform(-config.scale, config.scale),
+        )
         linear = np.exp(scale) * _turn(np.deg2rad(angle)) - np.eye(2)
         shift = rng.uniform(-config.shift, config.shift, 2) * side
-        frame, length = Frame("patch", side, side), side * rng.uniform(0.12, 0.5)
+        frame, length = Space("patch", side, side).frame, side * rng.uniform(0.12, 0.5)
         waves = np.stack([noise(frame, length, int(rng.integers(2**32))) for _ in "xy"])
         waves *= side * config.elastic * rng.uniform()
         steep = max(float(np.abs(np.diff(waves, axis=axis)).max()) for axis in (1, 2))
         waves *= min(1.0, _STEEPEST / max(steep, 1e-9))
-        return np.asarray(np.tensordot(linear, _grid(side), 1) + shift[:, None, None] + waves, np.float32)
+        return np.asarray(
+            np.tensordot(linear, _grid(side), 1) + shift[:, None, None] + waves, np.float32
+        )
 
     def _turned(self, rng: np.random.Generator, block_px: int) -> Callable[[Places], Places]:
-        """From pixels about a patch's middle to pixels of the block: the same turn and place for both patches."""
+        """From pixels about a patch's middle to pixels of the block: the same turn and place for
+        both patches.
+        """
         turn = _turn(rng.uniform(0, 2 * np.pi)) @ np.diag([rng.choice([-1.0, 1.0]), 1.0])
         room = max(0.0, 0.5 * (block_px - 1.5 * self.config.size_px))
         middle = 0.5 * (block_px - 1) + rng.uniform(-room, room, 2)

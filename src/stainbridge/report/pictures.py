@@ -17,27 +17,47 @@ from stainbridge.types import Mask, Plane
 Picture: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3)
 
 #: Display colours of channels that have none, in their order.
-CHANNEL_COLOURS = ((64, 110, 255), (60, 220, 90), (255, 70, 70), (255, 190, 40), (230, 80, 230), (60, 220, 220))
+CHANNEL_COLOURS = (
+    (64, 110, 255),
+    (60, 220, 90),
+    (255, 70, 70),
+    (255, 190, 40),
+    (230, 80, 230),
+    (60, 220, 220),
+)
 DARK_MEDIAN = 64  # an 8-bit RGB picture with a median below this has a dark background
-DEAD_SHARE = 0.04  # differences from the background smaller than this share of the picture's range are noise
+DEAD_SHARE = (
+    0.04  # differences from the background smaller than this share of the picture's range are noise
+)
 
 
 def viewable(image: Image) -> Picture:
-    """The image as people expect to see it: RGB as it is, other channels stretched, coloured and added up."""
+    """The image as people expect to see it: RGB as it is, other channels stretched, coloured and
+    added up.
+    """
     if _is_rgb(image):
         return np.ascontiguousarray(np.moveaxis(image.pixels, 0, -1))
     planes = [_stretched(channel, image) for channel in image.pixels]
     if len(planes) == 1:
         return np.repeat(_bytes(planes[0])[..., None], 3, axis=-1)
-    colours = [np.array(CHANNEL_COLOURS[n % len(CHANNEL_COLOURS)]) / 255 for n in range(len(planes))]
-    return _bytes(np.sum([plane[..., None] * colour for plane, colour in zip(planes, colours, strict=True)], axis=0))
+    colours = [
+        np.array(CHANNEL_COLOURS[n % len(CHANNEL_COLOURS)]) / 255 for n in range(len(planes))
+    ]
+    return _bytes(
+        np.sum(
+            [plane[..., None] * colour for plane, colour in zip(planes, colours, strict=True)],
+            axis=0,
+        )
+    )
 
 
 def density(image: Image) -> Plane:
-    """How much tissue each pixel shows, (H, W) in 0..1, whatever the stain: 0 is background, the median of tissue ½.
+    """How much tissue each pixel shows, (H, W) in 0..1, whatever the stain: 0 is background, the
+    median of tissue ½.
 
-    The background is taken to be bright in RGB pictures, unless most of the picture is dark, and dark in all others. A
-    bright one that is lit unevenly is evened out. Pixels that are not valid are 0.
+    The background is taken to be bright in RGB pictures, unless most of the picture is dark, and
+    dark in all others. A bright one that is lit unevenly is evened out. Pixels that are not valid
+    are 0.
     """
     grey = np.asarray(image.pixels, np.float32).mean(axis=0)
     inside = grey[image.valid]
@@ -59,7 +79,9 @@ def density(image: Image) -> Plane:
 
 
 def _evenly_lit(darkness: Plane, ignore: Mask) -> Plane:
-    """A plane (H, W), 0 white to 255 black, on which bare glass is equally dark all over, where enough of it shows."""
+    """A plane (H, W), 0 white to 255 black, on which bare glass is equally dark all over, where
+    enough of it shows.
+    """
     light = uneven_light(darkness * np.float32(1 / 255), ignore)
     return darkness if light is None else np.asarray(darkness - 255 * light)
 
@@ -72,12 +94,16 @@ def _commonest(values: npt.NDArray[np.float32], low: float, high: float) -> floa
 
 
 def overlay(fixed: Plane, moving: Plane) -> Picture:
-    """Two densities (H, W) on white: fixed alone magenta, moving alone green, both together grey to black."""
+    """Two densities (H, W) on white: fixed alone magenta, moving alone green, both together grey to
+    black.
+    """
     return _bytes(np.stack([1 - moving, 1 - fixed, 1 - moving], axis=-1))
 
 
 def checkerboard(first: Picture, second: Picture, across: int = 12) -> Picture:
-    """Squares of two pictures of one size in turn, about `across` along the longer side; the first at the top left."""
+    """Squares of two pictures of one size in turn, about `across` along the longer side; the first
+    at the top left.
+    """
     side = max(1, round(max(first.shape[:2]) / across))
     rows, columns = (np.arange(n) // side for n in first.shape[:2])
     odd = (rows[:, None] + columns[None]) % 2 == 1

@@ -10,7 +10,7 @@ import numpy as np
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.summary import affine_part, bending
 from stainbridge.geometry.transform import Transform
-from stainbridge.register.result import Registration, StageRecord
+from stainbridge.registration.result import Registration, StageRecord
 from stainbridge.slides.slide import Slide
 
 CELL_UM = 10.0  # the width of a typical cell, a measure pathologists have in mind
@@ -28,7 +28,10 @@ class Remedy:
 
 #: What to do about a failed registration, most helpful first.
 REMEDIES = (
-    Remedy("Check the pair", "Do the pictures show sections of one block? Was the same part of them scanned?"),
+    Remedy(
+        "Check the pair",
+        "Do the pictures show sections of one block? Was the same part of them scanned?",
+    ),
     Remedy(
         "Give a start",
         "Mark two or more corresponding points on each slide, or bring a transform made by hand.",
@@ -39,7 +42,11 @@ REMEDIES = (
         "Pen marks, labels, control tissue and folds mislead: paint masks.",
         ("--fixed-mask", "--moving-mask"),
     ),
-    Remedy("Say the pixel size", "A file may give none, or a wrong one.", ("--fixed-mpp", "--moving-mpp")),
+    Remedy(
+        "Say the pixel size",
+        "A file may give none, or a wrong one.",
+        ("--fixed-mpp", "--moving-mpp"),
+    ),
     Remedy("Work harder", "The most thorough preset looks further.", ("--preset accurate",)),
 )
 
@@ -109,23 +116,35 @@ def _bound(registration: Registration) -> str:
 def headline(registration: Registration, transform: Transform, folded_share: float) -> list[Fact]:
     """The numbers to see first."""
     affine = affine_part(transform)
-    shift = bending(transform, transform.from_frame.fit(128).centres_um())
+    shift = bending(transform, transform.source.frame.fit(128).centres_um())
     predicted = math.isfinite(registration.predicted_rtre)
     return [
         Fact(
             "Expected error",
             percent(registration.predicted_rtre) if predicted else "unknown",
-            f"of the diagonal, {distance(registration.predicted_um, registration.fixed)}" if predicted else "",
+            f"of the diagonal, {distance(registration.predicted_um, registration.fixed)}"
+            if predicted
+            else "",
         ),
-        Fact("Rotation", f"{affine.rotation_deg:.1f}°", "fixed to moving" + (", after a mirror image" * affine.flip)),
-        Fact("Flipped", "yes" if affine.flip else "no", "moving is a mirror image" if affine.flip else ""),
+        Fact(
+            "Rotation",
+            f"{affine.rotation_deg:.1f}°",
+            "fixed to moving" + (", after a mirror image" * affine.flip),
+        ),
+        Fact(
+            "Flipped",
+            "yes" if affine.flip else "no",
+            "moving is a mirror image" if affine.flip else "",
+        ),
         Fact("Scale", f"× {affine.scale:.3f}", "fixed to moving" + _unit_note(transform)),
         Fact(
             "Largest bend",
             distance(float(np.hypot(*shift.T).max()), registration.fixed),
             "beyond rotation, scale and shear",
         ),
-        Fact("Folds", "none") if folded_share == 0 else Fact("Folds", percent(folded_share), "of the area"),
+        Fact("Folds", "none")
+        if folded_share == 0
+        else Fact("Folds", percent(folded_share), "of the area"),
         Fact("Time", f"{registration.seconds:.1f} s", f"{len(registration.stages)} stages"),
     ]
 
@@ -139,8 +158,16 @@ def slide_facts(slide: Slide) -> list[Fact]:
         Fact("Size", f"{frame.width} × {frame.height} px", _millimetres(frame)),
         Fact("Pixel size", pixel_size(frame)),
         Fact("Levels", str(len(slide.levels)), levels),
-        Fact("Format", info.format, f"read by {info.reader}" + (f", {info.vendor}" if info.vendor else "")),
-        Fact("Channels", ", ".join(channel.name for channel in info.channels), str(np.dtype(info.dtype))),
+        Fact(
+            "Format",
+            info.format,
+            f"read by {info.reader}" + (f", {info.vendor}" if info.vendor else ""),
+        ),
+        Fact(
+            "Channels",
+            ", ".join(channel.name for channel in info.channels),
+            str(np.dtype(info.dtype)),
+        ),
     ]
     if slide.stain:
         facts.append(Fact("Stain", slide.stain))
@@ -165,7 +192,11 @@ def distance(length_um: float, frame: Frame) -> str:
     """A length of a slide's space to two digits: µm or mm when it is calibrated, else pixels."""
     if not frame.calibrated:
         return f"{_two_digits(length_um)} px"
-    return f"{_two_digits(length_um)} µm" if length_um < 1000 else f"{_two_digits(length_um / 1000)} mm"
+    return (
+        f"{_two_digits(length_um)} µm"
+        if length_um < 1000
+        else f"{_two_digits(length_um / 1000)} mm"
+    )
 
 
 def percent(share: float) -> str:
@@ -192,11 +223,15 @@ def _in_cells(length_um: float, frame: Frame) -> str:
 
 
 def _millimetres(frame: Frame) -> str:
-    return f"{frame.size_um[0] / 1000:.2f} × {frame.size_um[1] / 1000:.2f} mm" if frame.calibrated else ""
+    return (
+        f"{frame.size_um[0] / 1000:.2f} × {frame.size_um[1] / 1000:.2f} mm"
+        if frame.calibrated
+        else ""
+    )
 
 
 def _unit_note(transform: Transform) -> str:
-    fixed, moving = (frame.calibrated for frame in (transform.from_frame, transform.to_frame))
+    fixed, moving = (frame.calibrated for frame in (transform.source, transform.target))
     if fixed == moving:
         return ", in µm" if fixed else ", in pixels"
     return ", pixels per µm" if fixed else ", µm per pixel"

@@ -20,11 +20,11 @@ OpenSlideFunction = Callable[[], Slide]
 class Case:
     """A fixed and a moving slide, opened only when wanted; the caller closes what it opened.
 
-    `landmarks` are (fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of its slide;
-    `moving_only` are moving points whose fixed counterparts a challenge keeps to itself. A mask is a slide of one
-    channel, non-zero where its slide is to be used. `cover`: the row of ANHIR's cover table, which a submission
-    repeats: source image and landmarks, target image and landmarks, status. Raises `InputError` when landmarks don't
-    correspond.
+    `landmarks` are (fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of
+    its slide; `moving_only` are moving points whose fixed counterparts a challenge keeps to itself.
+    A mask is a slide of one channel, non-zero where its slide is to be used. `cover`: the row of
+    ANHIR's cover table, which a submission repeats: source image and landmarks, target image and
+    landmarks, status. Raises `InputError` when landmarks don't correspond.
     """
 
     id: str

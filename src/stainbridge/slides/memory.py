@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame
-from stainbridge.slides.base import PyramidSlide
-from stainbridge.slides.channels import RGB, default_channels
-from stainbridge.slides.levels import halved_sizes, level_frames
-from stainbridge.slides.memory_pyramid import MemoryPyramid
-from stainbridge.slides.resample import Interleaved
+from stainbridge.geometry.frame import Space
+from stainbridge.slides.readers.channels import RGB, default_channels
+from stainbridge.slides.readers.levels import halved_sizes, level_frames
+from stainbridge.slides.readers.memory_pyramid import MemoryPyramid
+from stainbridge.slides.readers.pyramid_slide import PyramidSlide
+from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.slide import Channel, SlideInfo
 from stainbridge.types import Pixels
 
@@ -18,8 +18,10 @@ from stainbridge.types import Pixels
 class ArraySlide(PyramidSlide):
     """`pixels` (C, H, W) as a slide; coarser levels are made by halving when they are first read.
 
-    `mpp` in µm, None where it is not known. Three channels of uint8 are RGB unless `channels` says otherwise. The
-    array is not copied: don't change it while the slide is in use. Raises `InputError` for another shape or type.
+    `mpp` in µm, None where it is not known. Three channels of uint8 are RGB unless `channels` says
+    otherwise. `space` says whose plane it shows, with its pixel size, where it is a copy of another
+    slide's pixels. The array is not copied: don't change it while the slide is in use. Raises
+    `InputError` for another shape or type.
     """
 
     def __init__(
@@ -29,20 +31,29 @@ class ArraySlide(PyramidSlide):
         name: str = "array",
         stain: str | None = None,
         channels: tuple[Channel, ...] | None = None,
+        space: Space | None = None,
     ) -> None:
         if pixels.ndim != 3 or 0 in pixels.shape:
             raise InputError("pixels must be (C, H, W)", where=name, got=pixels.shape)
         if pixels.dtype.kind not in "iuf":
-            raise InputError("pixels must be numbers", where=name, expected="integers or floats", got=pixels.dtype)
+            raise InputError(
+                "pixels must be numbers",
+                where=name,
+                expected="integers or floats",
+                got=pixels.dtype,
+            )
         count, height, width = pixels.shape
         if channels is None:
             channels = RGB if count == 3 and pixels.dtype == np.uint8 else default_channels(count)
         if len(channels) != count:
-            raise InputError("one description per channel", where=name, expected=count, got=len(channels))
+            raise InputError(
+                "one description per channel", where=name, expected=count, got=len(channels)
+            )
         info = SlideInfo(name, "array", "array", None, pixels.dtype, channels)
-        size_um = (1.0, 1.0) if mpp is None else (float(mpp), float(mpp))
-        frame = Frame(name, height, width, size_um, calibrated=mpp is not None)
-        super().__init__(info, level_frames(frame, halved_sizes(width, height)), stain)
+        if space is None:
+            size_um = (1.0, 1.0) if mpp is None else (float(mpp), float(mpp))
+            space = Space(name, height, width, size_um, calibrated=mpp is not None)
+        super().__init__(info, level_frames(space.frame, halved_sizes(width, height)), stain)
         self._pyramid = MemoryPyramid(lambda _level: np.moveaxis(pixels, 0, -1))
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:

@@ -10,37 +10,39 @@ from stainbridge.slides.slide import Slide
 
 TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 ZIP_MAGIC = b"PK\x03\x04"
-#: Formats of OpenSlide that are plain tiled TIFF. tifffile gives the same pixels, three times as fast, and knows more
-#: of a generic one. Aperio files with tiles left out, or in Aperio's own JPEG 2000, are better left to OpenSlide.
+#: Formats of OpenSlide that are plain tiled TIFF. tifffile gives the same pixels, three times as
+#: fast, and knows more of a generic one. Aperio files with tiles left out, or in Aperio's own JPEG
+#: 2000, are better left to OpenSlide.
 GENERIC, APERIO = "generic-tiff", "aperio"
 
 
 def open_slide(path: str | Path, *, mpp: float | None = None, stain: str | None = None) -> Slide:
     """Open the slide at `path`.
 
-    `mpp` (µm per full-resolution pixel) overrides the file's pixel size; `stain` is a free name such as "HE". Formats:
-    those of OpenSlide; TIFF, OME-TIFF, QPTIFF; PNG, JPEG, BMP, WebP; OME-Zarr and plain Zarr, as a folder or zipped. A
-    pixel size that cannot be one is not believed: the slide then has `calibrated=False` and a line in
-    `info.warnings`. Raises `InputError` for a file that is missing, empty, damaged or of another kind.
+    `mpp` (µm per full-resolution pixel) overrides the file's pixel size; `stain` is a free name
+    such as "HE". Formats: those of OpenSlide; TIFF, OME-TIFF, QPTIFF; PNG, JPEG, BMP, WebP;
+    OME-Zarr and plain Zarr, as a folder or zipped. A pixel size that cannot be one is not believed:
+    the slide then has `calibrated=False` and a line in `info.warnings`. Raises `InputError` for a
+    file that is missing, empty, damaged or of another kind.
     """
     path = Path(path)
     if path.is_dir():
         return _open_folder(path, mpp, stain)
     magic = _first_bytes(path)
     if magic.startswith(ZIP_MAGIC):
-        from stainbridge.slides.zarr_reader import open_zarr
+        from stainbridge.slides.readers.zarr_reader import open_zarr
 
         return open_zarr(path, mpp=mpp, stain=stain)
     return _open_file(path, magic, mpp, stain)
 
 
 def _open_file(path: Path, magic: bytes, mpp: float | None, stain: str | None) -> Slide:
-    from stainbridge.slides.raster_reader import is_raster, open_raster
+    from stainbridge.slides.readers.raster_reader import is_raster, open_raster
 
     # an .mrxs file is a small JPEG beside its folder; other pictures need not be shown to OpenSlide
     if is_raster(magic) and path.suffix.lower() != ".mrxs":
         return open_raster(path, mpp=mpp, stain=stain)
-    from stainbridge.slides.openslide_reader import open_vendor, vendor_format
+    from stainbridge.slides.readers.openslide_reader import open_vendor, vendor_format
 
     is_tiff = magic.startswith(TIFF_MAGIC)
     vendor = vendor_format(path)
@@ -59,8 +61,8 @@ def _open_file(path: Path, magic: bytes, mpp: float | None, stain: str | None) -
 
 
 def _open_tiff(path: Path, vendor: str | None, mpp: float | None, stain: str | None) -> Slide:
-    from stainbridge.slides.openslide_reader import open_vendor
-    from stainbridge.slides.tiff_reader import open_tiff
+    from stainbridge.slides.readers.openslide_reader import open_vendor
+    from stainbridge.slides.readers.tiff_reader import open_tiff
 
     if vendor in (None, GENERIC):
         return open_tiff(path, mpp=mpp, stain=stain)
@@ -77,15 +79,20 @@ def _open_tiff(path: Path, vendor: str | None, mpp: float | None, stain: str | N
 
 
 def _open_folder(path: Path, mpp: float | None, stain: str | None) -> Slide:
-    from stainbridge.slides.zarr_reader import is_zarr_folder, open_zarr
+    from stainbridge.slides.readers.zarr_reader import is_zarr_folder, open_zarr
 
     if is_zarr_folder(path):
         return open_zarr(path, mpp=mpp, stain=stain)
-    raise InputError("a folder is not a slide", where=path, expected="a slide file or a Zarr folder")
+    raise InputError(
+        "a folder is not a slide", where=path, expected="a slide file or a Zarr folder"
+    )
 
 
 def _first_bytes(path: Path) -> bytes:
-    """The first 16 bytes. Raises `InputError` when there is no such file, it is empty or may not be read."""
+    """The first 16 bytes.
+
+    Raises `InputError` when there is no such file, it is empty or may not be read.
+    """
     if not path.exists():
         raise InputError("no such file", where=path)
     try:

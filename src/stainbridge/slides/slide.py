@@ -31,7 +31,8 @@ class SlideInfo:
     vendor: str | None
     dtype: npt.DTypeLike
     channels: tuple[Channel, ...]
-    #: Level-0 pixel offset (x, y) that QuPath subtracts (OpenSlide's `bounds-x`, `bounds-y`); (0, 0) elsewhere.
+    #: Level-0 pixel offset (x, y) that QuPath subtracts (OpenSlide's `bounds-x`, `bounds-y`); (0,
+    #: 0) elsewhere.
     bounds_px: tuple[int, int] = (0, 0)
     #: One line for every doubt about the file (an implausible pixel size, say).
     warnings: tuple[str, ...] = ()
@@ -39,12 +40,18 @@ class SlideInfo:
     @property
     def is_rgb(self) -> bool:
         """Whether the channels are one 8-bit RGB picture."""
-        return tuple(c.name for c in self.channels) == ("R", "G", "B") and np.dtype(self.dtype) == np.uint8
+        return (
+            tuple(c.name for c in self.channels) == ("R", "G", "B")
+            and np.dtype(self.dtype) == np.uint8
+        )
 
 
 @runtime_checkable
 class Slide(Protocol):
-    """A lazily read pyramid. Reads are thread-safe; a slide is a context manager that closes its file."""
+    """A lazily read pyramid.
+
+    Reads are thread-safe; a slide is a context manager that closes its file.
+    """
 
     @property
     def info(self) -> SlideInfo:
@@ -67,9 +74,11 @@ class Slide(Protocol):
         ...
 
     def read(self, frame: Frame) -> Image:
-        """The slide sampled on `frame`, any part of its space at any pixel size, from the right level.
+        """The slide sampled on `frame`, any part of its space at any pixel size, from the right
+        level.
 
-        Pixels whose centre lies outside the slide are background (white for 8-bit RGB, else 0) and not valid.
+        Pixels whose centre lies outside the slide are background (white for 8-bit RGB, else 0) and
+        not valid.
         """
         ...
 
@@ -80,5 +89,8 @@ class Slide(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None: ...

@@ -1,4 +1,6 @@
-"""A warped slide is a slide: pixels of the moving slide, seen in the fixed slide's space, computed as they are read."""
+"""A warped slide is a slide: pixels of the moving slide, seen in the fixed slide's space, computed
+as they are read.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,12 @@ from stainbridge.types import Mask
 class WarpedSlide:
     """`slide` (the moving one) pulled through `transform` (`moving_from_fixed`) onto `frame`.
 
-    `frame` lies in the fixed slide's space and defaults to the fixed slide's own; for the other crops see
-    `stainbridge.geometry.warp.output_frame` (the frame's origin then is the crop's corner in the fixed space, so that
-    the same transform and annotations hold). Use "nearest" for label images. Reads are thread-safe and hold a bounded
-    amount of the source, whose reader keeps what neighbouring reads share; reads of parts equal the parts of a whole
-    read. Closing it closes `slide`.
+    `frame` lies in the fixed slide's space and defaults to the fixed slide's own; for the other
+    crops see `stainbridge.geometry.warp.output_frame` (the frame's origin then is the crop's corner
+    in the fixed space, so that the same transform and annotations hold). Use "nearest" for label
+    images. Reads are thread-safe and hold a bounded amount of the source, whose reader keeps what
+    neighbouring reads share; reads of parts equal the parts of a whole read. Closing it closes
+    `slide`.
 
     Raises `InputError` when the transform turns the whole frame into nothing finite.
     """
@@ -41,14 +44,16 @@ class WarpedSlide:
         interpolation: Interpolation = "linear",
     ) -> None:
         self._slide, self._transform, self._interpolation = slide, transform, interpolation
-        self._frame = frame or transform.from_frame
+        self._frame = frame or transform.source.frame
         self._scale = typical_scale(transform, self._frame)
         self._scratch = Scratch()
 
     @property
     def info(self) -> SlideInfo:
         """The moving slide's, read through a warp."""
-        return replace(self._slide.info, reader=f"warped {self._slide.info.reader}", bounds_px=(0, 0))
+        return replace(
+            self._slide.info, reader=f"warped {self._slide.info.reader}", bounds_px=(0, 0)
+        )
 
     @property
     def frame(self) -> Frame:
@@ -57,7 +62,9 @@ class WarpedSlide:
 
     @cached_property
     def levels(self) -> tuple[Frame, ...]:
-        """The output frame, and coarser ones that the moving slide's stored levels serve without resampling."""
+        """The output frame, and coarser ones that the moving slide's stored levels serve without
+        resampling.
+        """
         wanted = (level.mpp[0] / self._scale for level in self._slide.levels)
         coarser = (self._frame.at_mpp(mpp) for mpp in wanted if mpp > 1.5 * self._frame.mpp[0])
         return (self._frame, *(level for level in coarser if min(level.width, level.height) > 1))
@@ -68,7 +75,9 @@ class WarpedSlide:
         return self._slide.stain
 
     def read(self, frame: Frame) -> Image:
-        """The warped slide sampled on `frame`, a frame in the fixed slide's space at any pixel size."""
+        """The warped slide sampled on `frame`, a frame in the fixed slide's space at any pixel
+        size.
+        """
         grid = self.source_grid(frame.mpp)
 
         def region(box: Box) -> tuple[Interleaved, Mask | None]:
@@ -76,24 +85,31 @@ class WarpedSlide:
 
         info, extent_um = self._slide.info, self._slide.frame.size_um
         background = 255 if info.is_rgb else 0
-        source = Source(grid, region, extent_um, len(info.channels), background, info.dtype, self._scratch)
+        source = Source(
+            grid, region, extent_um, len(info.channels), background, info.dtype, self._scratch
+        )
         pixels, valid = warp(source, self._transform, frame, self._interpolation)
         return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
 
     def _region(self, frame: Frame) -> tuple[Interleaved, Mask | None]:
-        """Source pixels (H, W, C), RGB padded to four channels, which OpenCV samples faster; valid, None where all."""
+        """Source pixels (H, W, C), RGB padded to four channels, which OpenCV samples faster; valid,
+        None where all.
+        """
         image = self._slide.read(frame)
         pixels = np.moveaxis(image.pixels, 0, -1)
         if self._slide.info.is_rgb:
             padded = self._scratch.array("source", (frame.height, frame.width, 4), np.uint8)
-            pixels = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2RGBA, dst=padded))
+            pixels = np.asarray(
+                cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2RGBA, dst=padded)
+            )
         return pixels, None if image.valid.all() else image.valid
 
     def source_grid(self, mpp: tuple[float, float]) -> Frame:
         """The grid of the moving slide to sample for output pixels of `mpp`: at most twice as fine.
 
-        A stored level where one fits; else the next finer stored level reduced by a power of two, which the slide
-        averages as it reads (labels are never averaged: they keep the stored level).
+        A stored level where one fits; else the next finer stored level reduced by a power of two,
+        which the slide averages as it reads (labels are never averaged: they keep the stored
+        level).
         """
         wanted = float(np.sqrt(mpp[0] * mpp[1])) * self._scale
         levels = self._slide.levels
@@ -112,16 +128,20 @@ class WarpedSlide:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
 
 def typical_scale(transform: Transform, frame: Frame) -> float:
-    """Micrometres out per micrometre in: the median over `frame` of the square root of the transform's area factor.
+    """Micrometres out per micrometre in: the median over `frame` of the square root of the
+    transform's area factor.
 
-    One number for the whole frame, so that what level is read does not depend on how the reads are cut. Raises
-    `InputError` when it is not a positive finite number.
+    One number for the whole frame, so that what level is read does not depend on how the reads are
+    cut. Raises `InputError` when it is not a positive finite number.
     """
     grid = frame.fit(16)
     centres = grid.centres_um()
@@ -129,11 +149,20 @@ def typical_scale(transform: Transform, frame: Frame) -> float:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         along_x = transform(centres + (step_um[0], 0)) - transform(centres - (step_um[0], 0))
         along_y = transform(centres + (0, step_um[1])) - transform(centres - (0, step_um[1]))
-        areas = np.abs(along_x[:, 0] * along_y[:, 1] - along_x[:, 1] * along_y[:, 0]) / (4 * step_um.prod())
-        scale = float(np.sqrt(np.median(areas[np.isfinite(areas)]))) if np.isfinite(areas).any() else 0.0
+        areas = np.abs(along_x[:, 0] * along_y[:, 1] - along_x[:, 1] * along_y[:, 0]) / (
+            4 * step_um.prod()
+        )
+        scale = (
+            float(np.sqrt(np.median(areas[np.isfinite(areas)])))
+            if np.isfinite(areas).any()
+            else 0.0
+        )
     if not scale > 0:
         raise InputError(
-            "the transform maps the output frame to nothing", where=frame.name, expected="an area", got=scale
+            "the transform maps the output frame to nothing",
+            where=frame.label,
+            expected="an area",
+            got=scale,
         )
     return scale
 

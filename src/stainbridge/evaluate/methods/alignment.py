@@ -12,7 +12,8 @@ from stainbridge.slides.slide import Slide
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """`transform` is `moving_from_fixed`, None where the method gave up; `reason` says why, in one line.
+    """`transform` is `moving_from_fixed`, None where the method gave up; `reason` says why, in one
+    line.
 
     A method that runs in a process of its own measures its `seconds`, `cpu_s` and `peak_mb` itself.
     """
@@ -26,7 +27,8 @@ class Alignment:
     peak_mb: float | None = None
 
 
-#: Fixed and moving slide in, alignment out. Whatever it raises counts as a failure with that reason.
+#: Fixed and moving slide in, alignment out. Whatever it raises counts as a failure with that
+#: reason.
 Align: TypeAlias = Callable[[Slide, Slide], Alignment]
 
 
@@ -34,8 +36,8 @@ Align: TypeAlias = Callable[[Slide, Slide], Alignment]
 class Method:
     """A method: `load` imports what it needs and hands out the call that is timed.
 
-    `check` raises an `InputError` that says what to install when something is missing. `settings` are what the result
-    depends on beside the slides: a changed setting is another method.
+    `check` raises an `InputError` that says what to install when something is missing. `settings`
+    are what the result depends on beside the slides: a changed setting is another method.
     """
 
     name: str

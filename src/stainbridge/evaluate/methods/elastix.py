@@ -1,6 +1,7 @@
 """elastix: affine, then B-splines, by mutual information, with its own default parameter maps.
 
-Klein et al. 2010, "elastix: a toolbox for intensity-based medical image registration", doi:10.1109/TMI.2009.2035616.
+Klein et al. 2010, "elastix: a toolbox for intensity-based medical image registration",
+doi:10.1109/TMI.2009.2035616.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from stainbridge.evaluate.methods.intensity import with_indices
 from stainbridge.evaluate.methods.views import View, grey_view, transform_from_samples
 from stainbridge.slides.slide import Slide
 
-#: Beside the defaults of `GetDefaultParameterMap`: a B-spline grid of 40 pixels, a 25th of the picture as its 10 mm are
-#: of a head; pictures aligned by their centres of mass first; a fixed seed; 1000 iterations, for at the default 256 two
-#: real pairs of five are not there yet.
+#: Beside the defaults of `GetDefaultParameterMap`: a B-spline grid of 40 pixels, a 25th of the
+#: picture as its 10 mm are of a head; pictures aligned by their centres of mass first; a fixed
+#: seed; 1000 iterations, for at the default 256 two real pairs of five are not there yet.
 SETTINGS: dict[str, Any] = {
     "working_px": 1024,
     "maps": ("affine", "bspline"),
@@ -58,7 +59,9 @@ def elastix() -> Align:
         parameters = itk.ParameterObject.New()
         for name in SETTINGS["maps"]:
             parameters.AddParameterMap(_map(parameters, name))
-        _, found = itk.elastix_registration_method(*images, parameter_object=parameters, log_to_console=False)
+        _, found = itk.elastix_registration_method(
+            *images, parameter_object=parameters, log_to_console=False
+        )
         with TemporaryDirectory() as folder:  # it leaves its field there as a file, too
             field = itk.transformix_deformation_field(images[1], found, output_directory=folder)
         moved = with_indices(np.moveaxis(itk.array_from_image(field), -1, 0))
@@ -74,7 +77,9 @@ def _image(view: View) -> Any:
 
 
 def _map(parameters: Any, name: str) -> Any:
-    chosen = parameters.GetDefaultParameterMap(name, SETTINGS["resolutions"], SETTINGS["grid_spacing_px"])
+    chosen = parameters.GetDefaultParameterMap(
+        name, SETTINGS["resolutions"], SETTINGS["grid_spacing_px"]
+    )
     for key, value in SETTINGS["changed"][name].items():
         chosen[key] = value
     return chosen

@@ -1,4 +1,6 @@
-"""Peers that need an environment of their own: run there as a process, with pictures in and a sampled map out."""
+"""Peers that need an environment of their own: run there as a process, with pictures in and a
+sampled map out.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ GRID_PX = 256
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer's name, which is its module's, the script of ours that runs in its environment, and how to make that."""
+    """A peer's name, which is its module's, the script of ours that runs in its environment, and
+    how to make that.
+    """
 
     name: str
     script: str
@@ -56,7 +60,9 @@ class Peer:
                 remedy=f"{self.install}; export {self.variable}=$PWD/{self.name}-env/bin/python",
             )
         if not Path(named).is_file():
-            raise InputError("no such Python", where=f"{self.variable}={named}", remedy=self.install)
+            raise InputError(
+                "no such Python", where=f"{self.variable}={named}", remedy=self.install
+            )
         return Path(named)
 
     def check(self) -> None:
@@ -65,7 +71,12 @@ class Peer:
         done = self.call(python, CHECK)
         if done.returncode != 0:
             where = f"{self.variable}={python}"
-            raise InputError(f"{self.name} cannot be used", where=where, got=_last_words(done), remedy=self.install)
+            raise InputError(
+                f"{self.name} cannot be used",
+                where=where,
+                got=_last_words(done),
+                remedy=self.install,
+            )
 
     def call(self, python: Path, argument: str) -> subprocess.CompletedProcess[str]:
         """Run our script there, with a folder or `CHECK`."""
@@ -99,7 +110,9 @@ PEERS = {
 
 
 def external(name: str) -> Align:
-    """The peer as a method: it gets RGB pictures of 1024 pixels at most, and returns where a grid of points goes."""
+    """The peer as a method: it gets RGB pictures of 1024 pixels at most, and returns where a grid
+    of points goes.
+    """
     peer = PEERS[name]
     python = peer.python()
 
@@ -114,7 +127,9 @@ def _run(peer: Peer, python: Path, folder: Path, fixed: Slide, moving: Slide) ->
     grid = fixed.frame.fit(GRID_PX)
     views = grey_view(fixed, WORKING_PX), grey_view(moving, WORKING_PX)
     for side, slide in (("fixed", fixed), ("moving", moving)):
-        PIL.Image.fromarray(rgb(slide.read(slide.frame.fit(WORKING_PX)))).save(folder / f"{side}.png")
+        PIL.Image.fromarray(rgb(slide.read(slide.frame.fit(WORKING_PX)))).save(
+            folder / f"{side}.png"
+        )
     np.save(folder / "points.npy", views[0].frame.to_px(grid.centres_um()) - 0.5)
     done = peer.call(python, str(folder))
     if done.returncode != 0:

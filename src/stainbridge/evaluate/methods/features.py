@@ -14,13 +14,19 @@ from stainbridge.slides.slide import Slide
 
 WORKING_PX = 2048
 MOST_FEATURES = 8000
-#: Lowe 2004, "Distinctive image features from scale-invariant keypoints", doi:10.1023/B:VISI.0000029664.99615.94.
+#: Lowe 2004, "Distinctive image features from scale-invariant keypoints",
+#: doi:10.1023/B:VISI.0000029664.99615.94.
 RATIO = 0.8
 RANSAC_PX = 5.0
 #: OpenCV's tutorial on feature matching asks for as many.
 MIN_MATCHES = 10
 #: What both depend on.
-FEATURES = {"working_px": WORKING_PX, "most_features": MOST_FEATURES, "ransac_px": RANSAC_PX, "matches": MIN_MATCHES}
+FEATURES = {
+    "working_px": WORKING_PX,
+    "most_features": MOST_FEATURES,
+    "ransac_px": RANSAC_PX,
+    "matches": MIN_MATCHES,
+}
 
 Matches = Sequence[cv2.DMatch]
 Match = Callable[[Any, Any], Matches]
@@ -35,7 +41,8 @@ def sift(fixed: Slide, moving: Slide) -> Alignment:
 def orb(fixed: Slide, moving: Slide) -> Alignment:
     """ORB after CLAHE, mutual nearest neighbours in Hamming distance, affine by RANSAC.
 
-    Rublee et al. 2011, "ORB: an efficient alternative to SIFT or SURF", doi:10.1109/ICCV.2011.6126544.
+    Rublee et al. 2011, "ORB: an efficient alternative to SIFT or SURF",
+    doi:10.1109/ICCV.2011.6126544.
     """
     detector = cv2.ORB.create(nfeatures=MOST_FEATURES)
     return _align(detector, _mutual, grey_view(fixed, WORKING_PX), grey_view(moving, WORKING_PX))
@@ -66,7 +73,11 @@ def _align(detector: Any, match: Match, fixed: View, moving: View) -> Alignment:
 
 def _by_ratio(query: Any, train: Any) -> Matches:
     nearest = cv2.BFMatcher(cv2.NORM_L2).knnMatch(query, train, k=2)
-    return [pair[0] for pair in nearest if len(pair) == 2 and pair[0].distance < RATIO * pair[1].distance]
+    return [
+        pair[0]
+        for pair in nearest
+        if len(pair) == 2 and pair[0].distance < RATIO * pair[1].distance
+    ]
 
 
 def _mutual(query: Any, train: Any) -> Matches:

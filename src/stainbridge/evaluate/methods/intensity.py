@@ -1,9 +1,11 @@
-"""Iterative intensity-based registration with SimpleITK: mutual information, affine, then B-splines.
+"""Iterative intensity-based registration with SimpleITK: mutual information, affine, then
+B-splines.
 
-Settings are those of SimpleITK's own examples: Mattes mutual information of 50 bins, linear interpolation, gradient
-descent with scales from physical shift, a pyramid of 4, 2, 1; for the B-splines gradient descent with line search on a
-mesh refined by 1, 2, 5. Grey is inverted so that glass is 0, as centres of mass want it, and because sections lie
-anyhow, twelve start angles are tried on coarse images.
+Settings are those of SimpleITK's own examples: Mattes mutual information of 50 bins, linear
+interpolation, gradient descent with scales from physical shift, a pyramid of 4, 2, 1; for the
+B-splines gradient descent with line search on a mesh refined by 1, 2, 5. Grey is inverted so that
+glass is 0, as centres of mass want it, and because sections lie anyhow, twelve start angles are
+tried on coarse images.
 """
 
 from __future__ import annotations
@@ -14,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
-from stainbridge.evaluate.methods.views import View, affine_from_pixels, grey_view, transform_from_samples
+from stainbridge.evaluate.methods.views import (
+    View,
+    affine_from_pixels,
+    grey_view,
+    transform_from_samples,
+)
 from stainbridge.slides.slide import Slide
 
 if TYPE_CHECKING:
@@ -79,19 +86,26 @@ def _pyramid(method: SimpleITK.ImageRegistrationMethod, factors: tuple[int, ...]
 
 def _descend(method: SimpleITK.ImageRegistrationMethod, iterations: int) -> None:
     method.SetOptimizerAsGradientDescent(
-        learningRate=1.0, numberOfIterations=iterations, convergenceMinimumValue=1e-6, convergenceWindowSize=10
+        learningRate=1.0,
+        numberOfIterations=iterations,
+        convergenceMinimumValue=1e-6,
+        convergenceWindowSize=10,
     )
     method.SetOptimizerScalesFromPhysicalShift()
 
 
 def _turned(images: tuple[SimpleITK.Image, SimpleITK.Image], settings: IntensitySettings) -> Any:
-    """The similarity, of those that coarse images lead to from all angles, with the most mutual information."""
+    """The similarity, of those that coarse images lead to from all angles, with the most mutual
+    information.
+    """
     import SimpleITK
 
     found: list[tuple[float, Any]] = []
     for angle in np.arange(settings.angles) * 2 * np.pi / settings.angles:
         start = SimpleITK.CenteredTransformInitializer(
-            *images, SimpleITK.Similarity2DTransform(), SimpleITK.CenteredTransformInitializerFilter.MOMENTS
+            *images,
+            SimpleITK.Similarity2DTransform(),
+            SimpleITK.CenteredTransformInitializerFilter.MOMENTS,
         )
         start = SimpleITK.Similarity2DTransform(start)
         start.SetAngle(float(angle))
@@ -110,7 +124,9 @@ def _turned(images: tuple[SimpleITK.Image, SimpleITK.Image], settings: Intensity
     return min(found, key=lambda item: item[0])[1]
 
 
-def _refined(images: tuple[SimpleITK.Image, SimpleITK.Image], start: Any, settings: IntensitySettings) -> Any:
+def _refined(
+    images: tuple[SimpleITK.Image, SimpleITK.Image], start: Any, settings: IntensitySettings
+) -> Any:
     """An affine map from a similarity, on the whole pyramid."""
     import SimpleITK
 
@@ -126,18 +142,24 @@ def _refined(images: tuple[SimpleITK.Image, SimpleITK.Image], start: Any, settin
     return affine
 
 
-def _bent(images: tuple[SimpleITK.Image, SimpleITK.Image], affine: Any, settings: IntensitySettings) -> Any:
+def _bent(
+    images: tuple[SimpleITK.Image, SimpleITK.Image], affine: Any, settings: IntensitySettings
+) -> Any:
     """The affine map after a B-spline deformation of the fixed image's space."""
     import SimpleITK
 
-    spline = SimpleITK.BSplineTransformInitializer(images[0], [settings.mesh, settings.mesh], order=3)
+    spline = SimpleITK.BSplineTransformInitializer(
+        images[0], [settings.mesh, settings.mesh], order=3
+    )
     method = _method(settings)
     method.SetOptimizerAsGradientDescentLineSearch(
         5.0, settings.bspline_iterations, convergenceMinimumValue=1e-4, convergenceWindowSize=5
     )
     _pyramid(method, (4, 2, 1))
     method.SetMovingInitialTransform(affine)
-    method.SetInitialTransformAsBSpline(spline, inPlace=True, scaleFactors=list(settings.mesh_factors))
+    method.SetInitialTransformAsBSpline(
+        spline, inPlace=True, scaleFactors=list(settings.mesh_factors)
+    )
     method.Execute(*images)
     return SimpleITK.CompositeTransform([affine, spline])
 
@@ -147,15 +169,23 @@ def _affine_alignment(affine: Any, fixed: View, moving: View) -> Alignment:
     centre, shift = np.array(affine.GetCenter()), np.array(affine.GetTranslation())
     if abs(np.linalg.det(linear)) < 1e-6:
         return failed("the affine map has collapsed")
-    return Alignment(affine_from_pixels(np.c_[linear, centre + shift - linear @ centre], fixed, moving))
+    return Alignment(
+        affine_from_pixels(np.c_[linear, centre + shift - linear @ centre], fixed, moving)
+    )
 
 
-def _field_alignment(transform: Any, image: SimpleITK.Image, fixed: View, moving: View) -> Alignment:
+def _field_alignment(
+    transform: Any, image: SimpleITK.Image, fixed: View, moving: View
+) -> Alignment:
     import SimpleITK
 
-    sampled = SimpleITK.TransformToDisplacementField(transform, SimpleITK.sitkVectorFloat64, image.GetSize())
+    sampled = SimpleITK.TransformToDisplacementField(
+        transform, SimpleITK.sitkVectorFloat64, image.GetSize()
+    )
     field = SimpleITK.GetArrayFromImage(sampled)
-    return Alignment(transform_from_samples(with_indices(np.moveaxis(field, -1, 0)), fixed.frame, fixed, moving))
+    return Alignment(
+        transform_from_samples(with_indices(np.moveaxis(field, -1, 0)), fixed.frame, fixed, moving)
+    )
 
 
 def with_indices(displacement: Any) -> Any:

@@ -1,4 +1,6 @@
-"""A user's own method, named as MODULE:FUNCTION: measured like every other, without a line of ours changed."""
+"""A user's own method, named as MODULE:FUNCTION: measured like every other, without a line of ours
+changed.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ OwnMethod = Callable[[Slide, Slide], "Transform | Alignment | None"]
 def own(name: str) -> Method:
     """The function of that name, which may return a transform, an `Alignment` or None.
 
-    Modules are looked for in the working folder, too. Raises `InputError` where there is no such function. Its module's
-    text is part of its settings: once changed, it is another method.
+    Modules are looked for in the working folder, too. Raises `InputError` where there is no such
+    function. Its module's text is part of its settings: once changed, it is another method.
     """
     module, function = _found(name)
     about = (function.__doc__ or "").strip().partition("\n")[0]
@@ -39,7 +41,9 @@ def _found(name: str) -> tuple[ModuleType, OwnMethod]:
     try:
         module = import_module(module_name)
     except (ImportError, SyntaxError) as error:
-        raise InputError("cannot import the method", where=name, expected="MODULE:FUNCTION", got=error) from error
+        raise InputError(
+            "cannot import the method", where=name, expected="MODULE:FUNCTION", got=error
+        ) from error
     function = getattr(module, attribute, None)
     if not callable(function) or not getattr(module, "__file__", None):
         raise InputError("no such function in the module", where=name, expected="MODULE:FUNCTION")

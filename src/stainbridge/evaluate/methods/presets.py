@@ -13,7 +13,7 @@ from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 
 if TYPE_CHECKING:
-    from stainbridge.register.config import RegisterConfig
+    from stainbridge.registration.config import RegisterConfig
 
 
 def identity(fixed: Slide, moving: Slide) -> Alignment:
@@ -22,22 +22,28 @@ def identity(fixed: Slide, moving: Slide) -> Alignment:
 
 
 def corner_on_corner(fixed: Frame, moving: Frame) -> Affine:
-    """The slides laid on each other by their top-left corners, µm on µm, or pixel on pixel where one has no size."""
+    """The slides laid on each other by their top-left corners, µm on µm, or pixel on pixel where
+    one has no size.
+    """
     same_unit = fixed.calibrated == moving.calibrated
-    factors = (1.0, 1.0) if same_unit else (moving.mpp[0] / fixed.mpp[0], moving.mpp[1] / fixed.mpp[1])
-    return Affine(np.diag([*factors, 1.0]), fixed, moving)
+    factors = (
+        (1.0, 1.0) if same_unit else (moving.mpp[0] / fixed.mpp[0], moving.mpp[1] / fixed.mpp[1])
+    )
+    return Affine(np.diag([*factors, 1.0]), fixed.space, moving.space)
 
 
 def preset(name: str) -> Align:
     """`stainbridge.register` with one of its presets."""
-    from stainbridge.register.config import RegisterConfig
+    from stainbridge.registration.config import RegisterConfig
 
     return configured(RegisterConfig.preset(name))
 
 
 def configured(config: RegisterConfig) -> Align:
-    """`stainbridge.register` so configured, warmed up: first calls into torch cost more than later ones."""
-    from stainbridge.register.run import register_slides
+    """`stainbridge.register` so configured, warmed up: first calls into torch cost more than later
+    ones.
+    """
+    from stainbridge.registration.pipeline import register_slides
 
     def align(fixed: Slide, moving: Slide) -> Alignment:
         found = register_slides(fixed, moving, config)

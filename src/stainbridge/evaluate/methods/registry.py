@@ -14,7 +14,7 @@ from stainbridge.evaluate.methods.intensity import IntensitySettings, intensity
 from stainbridge.evaluate.methods.learned import LEARNED, settings_of, weights_of
 from stainbridge.evaluate.methods.own import own
 from stainbridge.evaluate.methods.presets import configured, identity, preset
-from stainbridge.register.config import PRESETS
+from stainbridge.registration.config import PRESETS
 
 ABOUT = {
     "identity": "no registration: corner on corner",
@@ -53,17 +53,27 @@ def _plain(name: str, align: Align, **settings: object) -> Method:
 
 
 def _preset(name: str) -> Method:
-    return Method(name, ABOUT[name], partial(preset, name), _nothing_missing, PRESETS[name].to_dict())
+    return Method(
+        name, ABOUT[name], partial(preset, name), _nothing_missing, PRESETS[name].to_dict()
+    )
 
 
 def _learned(name: str) -> Method:
     config = LEARNED[name]
-    return Method(name, ABOUT[name], partial(configured, config), partial(weights_of, config), settings_of(config))
+    return Method(
+        name,
+        ABOUT[name],
+        partial(configured, config),
+        partial(weights_of, config),
+        settings_of(config),
+    )
 
 
 def _intensity(name: str, deformable: bool) -> Method:
     settings = IntensitySettings(deformable)
-    return Method(name, ABOUT[name], partial(intensity, settings), _nothing_missing, asdict(settings))
+    return Method(
+        name, ABOUT[name], partial(intensity, settings), _nothing_missing, asdict(settings)
+    )
 
 
 def _elastix() -> Method:

@@ -1,4 +1,6 @@
-"""What methods that work on plain pictures are given, and how their pixel maps become transforms in micrometres."""
+"""What methods that work on plain pictures are given, and how their pixel maps become transforms in
+micrometres.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from stainbridge.types import Field, Matrix
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A slide's overview in grey, (H, W) uint8, on `frame`; `full` is the slide's full-resolution frame."""
+    """A slide's overview in grey, (H, W) uint8, on `frame`; `full` is the slide's full-resolution
+    frame.
+    """
 
     grey: npt.NDArray[np.uint8]
     frame: Frame
@@ -26,7 +30,9 @@ class View:
 
 
 def grey_view(slide: Slide, longest_px: int) -> View:
-    """The slide at `longest_px` at most, in grey; the mean of the channels, stretched, where it is not RGB."""
+    """The slide at `longest_px` at most, in grey; the mean of the channels, stretched, where it is
+    not RGB.
+    """
     image = slide.read(slide.frame.fit(longest_px))
     return View(_grey(image), image.frame, slide.frame)
 
@@ -51,22 +57,31 @@ def affine_from_pixels(matrix: Matrix, fixed: View, moving: View) -> Affine:
     pixels = np.eye(3)
     pixels[: len(matrix)] = matrix
     return Affine(
-        _um_from_index(moving.frame) @ pixels @ np.linalg.inv(_um_from_index(fixed.frame)), fixed.full, moving.full
+        _um_from_index(moving.frame) @ pixels @ np.linalg.inv(_um_from_index(fixed.frame)),
+        fixed.full.space,
+        moving.full.space,
     )
 
 
 def transform_from_samples(moved_index: Field, grid: Frame, fixed: View, moving: View) -> Transform:
-    """`moving_from_fixed` from where the pixel centres of `grid`, in the fixed slide's space, fall on the moving view.
+    """`moving_from_fixed` from where the pixel centres of `grid`, in the fixed slide's space, fall
+    on the moving view.
 
-    `moved_index` is (2, H, W), x and y in pixel indices of the moving view. An affine fit and a field of what remains,
-    so that the map goes on sensibly outside the grid. Raises `InputError` where it is not finite or has collapsed.
+    `moved_index` is (2, H, W), x and y in pixel indices of the moving view. An affine fit and a
+    field of what remains, so that the map goes on sensibly outside the grid. Raises `InputError`
+    where it is not finite or has collapsed.
     """
     inside = grid.centres_um()
     to = _um_from_index(moving.frame)
     moved = moved_index.reshape(2, -1).T @ to[:2, :2].T + to[:2, 2]
-    affine = fit_affine(inside[::7], moved[::7], fixed.full, moving.full)
+    affine = fit_affine(inside[::7], moved[::7], fixed.full.space, moving.full.space)
     rest = (affine.inverse()(moved) - inside).T.reshape(moved_index.shape)
-    return Chain((DisplacementField(rest.astype(np.float32), grid, fixed.full, fixed.full), affine))
+    return Chain(
+        (
+            DisplacementField(rest.astype(np.float32), grid, fixed.full.space, fixed.full.space),
+            affine,
+        )
+    )
 
 
 def _um_from_index(frame: Frame) -> Matrix:

@@ -1,8 +1,9 @@
 """What every script here does: read the pictures, time the peer, write where the points went.
 
-These scripts run in a peer's own environment, without stainbridge: a folder is the only argument. In it are `fixed.png`
-and `moving.png`, and `points.npy`, (N, 2) pixel indices of the fixed picture; they leave `moved.npy`, the same points
-on the moving picture, and `measured.json`. With `--check` in place of the folder they import all they need, and end.
+These scripts run in a peer's own environment, without stainbridge: a folder is the only argument.
+In it are `fixed.png` and `moving.png`, and `points.npy`, (N, 2) pixel indices of the fixed picture;
+they leave `moved.npy`, the same points on the moving picture, and `measured.json`. With `--check`
+in place of the folder they import all they need, and end.
 """
 
 from __future__ import annotations
@@ -37,9 +38,14 @@ def run(peer: Callable[[Path, Any], Any]) -> None:
 
 
 def clocks() -> tuple[float, float]:
-    """Seconds on the wall, and those that processors spent on this process and on its ended children."""
+    """Seconds on the wall, and those that processors spent on this process and on its ended
+    children.
+    """
     spent = os.times()
-    return time.perf_counter(), spent.user + spent.system + spent.children_user + spent.children_system
+    return (
+        time.perf_counter(),
+        spent.user + spent.system + spent.children_user + spent.children_system,
+    )
 
 
 def peak_mb() -> float:

@@ -1,4 +1,5 @@
-"""ANTs SyN through antspyx, with its defaults: affine, then symmetric normalisation, by mutual information.
+"""ANTs SyN through antspyx, with its defaults: affine, then symmetric normalisation, by mutual
+information.
 
 Avants et al. 2008, "Symmetric diffeomorphic image registration with cross-correlation",
 doi:10.1016/j.media.2007.06.004.

@@ -1,6 +1,8 @@
-"""DeeperHistReg with its fast preset: features and an initial alignment, then instance optimisation.
+"""DeeperHistReg with its fast preset: features and an initial alignment, then instance
+optimisation.
 
-Wodzinski et al. 2024, "DeeperHistReg: robust whole slide images registration framework", arXiv:2404.14434.
+Wodzinski et al. 2024, "DeeperHistReg: robust whole slide images registration framework",
+arXiv:2404.14434.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from scipy.ndimage import map_coordinates
 
 
 def padded(folder: Path) -> tuple[int, int]:
-    """Give both pictures one size, white added at the right and below; the (width, height). It would centre them."""
+    """Give both pictures one size, white added at the right and below; the (width, height). It
+    would centre them.
+    """
     pictures = {name: Image.open(folder / f"{name}.png") for name in ("fixed", "moving")}
     width, height = (max(picture.size[axis] for picture in pictures.values()) for axis in (0, 1))
     for name, picture in pictures.items():
@@ -29,19 +33,29 @@ def padded(folder: Path) -> tuple[int, int]:
 
 
 def settings() -> dict[str, Any]:
-    """The preset; pictures are read as they are (it reads slides at a fifth), and no warped slide is written."""
+    """The preset; pictures are read as they are (it reads slides at a fifth), and no warped slide
+    is written.
+    """
     chosen: dict[str, Any] = deeperhistreg.configs.default_initial_nonrigid_fast()
-    chosen["loading_params"].update(loader="pil", source_resample_ratio=1.0, target_resample_ratio=1.0)
+    chosen["loading_params"].update(
+        loader="pil", source_resample_ratio=1.0, target_resample_ratio=1.0
+    )
     chosen["save_final_images"] = False
     device = "cuda:0" if torch.cuda.is_available() else "cpu"
-    for part in (chosen, chosen["initial_registration_params"], chosen["nonrigid_registration_params"]):
+    for part in (
+        chosen,
+        chosen["initial_registration_params"],
+        chosen["nonrigid_registration_params"],
+    ):
         part["device"] = device
     chosen["initial_registration_params"]["cuda"] = device != "cpu"
     return chosen
 
 
 def register(folder: Path, points: Any) -> Any:
-    """Where the points go, (N, 2): its displacement field pulls the source (moving) onto the target (fixed)."""
+    """Where the points go, (N, 2): its displacement field pulls the source (moving) onto the target
+    (fixed).
+    """
     size = np.array(padded(folder))
     deeperhistreg.run_registration(
         source_path=str(folder / "moving_padded.png"),
@@ -54,7 +68,9 @@ def register(folder: Path, points: Any) -> Any:
         delete_temporary_results=False,
         temporary_path=str(folder / "temporary"),
     )
-    field = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(folder / "result" / "displacement_field.mha")))
+    field = SimpleITK.GetArrayFromImage(
+        SimpleITK.ReadImage(str(folder / "result" / "displacement_field.mha"))
+    )
     if field.shape[0] != 2:
         field = np.moveaxis(field, -1, 0)
     scale = np.array(field.shape[:0:-1]) / size  # its working pixels per pixel of the pictures

@@ -1,10 +1,11 @@
-"""VALIS with SuperPoint and SuperGlue, whose weights it brings along, the fixed picture as its reference.
+"""VALIS with SuperPoint and SuperGlue, whose weights it brings along, the fixed picture as its
+reference.
 
-Its default, DISK and LightGlue, downloads weights as soon as it is imported. It is told to look for mirrored slides,
-which it can do and does not unless asked; all else is as it comes.
+Its default, DISK and LightGlue, downloads weights as soon as it is imported. It is told to look for
+mirrored slides, which it can do and does not unless asked; all else is as it comes.
 
-Gatenbee et al. 2023, "Virtual alignment of pathology image series for multi-gigapixel whole slide images",
-doi:10.1038/s41467-023-40218-9.
+Gatenbee et al. 2023, "Virtual alignment of pathology image series for multi-gigapixel whole slide
+images", doi:10.1038/s41467-023-40218-9.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from valis import feature_detectors, feature_matcher, registration  # noqa: E402
 
 # VALIS 1.2.0 hands SuperPoint a mask, which it has no argument for.
 without_mask = feature_detectors.SuperPointFD._detect_and_compute
-feature_detectors.SuperPointFD._detect_and_compute = lambda self, image, mask=None: without_mask(self, image)
+feature_detectors.SuperPointFD._detect_and_compute = lambda self, image, mask=None: without_mask(
+    self, image
+)
 
 
 def valis(folder: Path, points: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Registration: prepare, find, refine, verify, record."""

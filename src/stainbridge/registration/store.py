@@ -1,0 +1,243 @@
+"""A registration on disk: `registration.json` and `transform.h5` in one folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.files import read_transform, write_transform
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.itk import itk_spacing
+from stainbridge.geometry.summary import affine_part
+from stainbridge.registration.result import Registration, StageRecord, Status
+from stainbridge.registration.verdict.evidence import Evidence
+from stainbridge.slides.slide import Slide
+from stainbridge.whole import whole_file
+
+RECORD, TRANSFORM = "registration.json", "transform.h5"
+
+
+@dataclass(frozen=True)
+class StoredRegistration:
+    """A registration read from a folder, the paths its slides had then (None: not recorded), and
+    the whole record.
+    """
+
+    registration: Registration
+    fixed_path: Path | None
+    moving_path: Path | None
+    record: dict[str, Any]
+
+
+def save(
+    registration: Registration,
+    directory: Path,
+    fixed: Slide | Path | str | None = None,
+    moving: Slide | Path | str | None = None,
+    *,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Write `registration.json` and, unless it failed, `transform.h5` into `directory`, which is
+    made if need be.
+
+    `fixed`, `moving` say where the slides are; `extra` adds entries to the record. Earlier files of
+    these names are replaced, and the record goes first and comes last, so that it never stands
+    beside another run's transform. Raises `InputError` when the folder cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in (RECORD, TRANSFORM):
+            (directory / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write there: {error.strerror}", where=directory) from error
+    if registration.status != "failed":
+        write_transform(directory / TRANSFORM, registration.transform)
+    text = json.dumps(
+        plain(record(registration, fixed, moving) | (extra or {})), indent=2, allow_nan=False
+    )
+    with whole_file(directory / RECORD) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def load(directory: Path | str) -> Registration:
+    """The registration that `save` wrote; its transform comes from `transform.h5`.
+
+    A failed one loads as failed. Raises `InputError` when files are missing, damaged or not ours.
+    """
+    return load_stored(directory).registration
+
+
+def load_stored(directory: Path | str) -> StoredRegistration:
+    """`load`, with the paths of the slides and the whole record."""
+    directory = Path(directory)
+    stored = _read_record(directory)
+    path = directory / RECORD
+    try:
+        fixed, moving = _frame(stored["fixed"], "fixed"), _frame(stored["moving"], "moving")
+        status = cast(Status, stored["status"])
+        if status not in get_args(Status):
+            raise ValueError(f"status {status!r}")
+        registration = Registration(
+            fixed=fixed,
+            moving=moving,
+            status=status,
+            reason=str(stored["reason"]),
+            stages=tuple(_stage(stage) for stage in stored["stages"]),
+            seconds=float(stored["seconds"]),
+            predicted_rtre=_number(stored["predicted_rtre"]),
+            bound_rtre=_number(stored.get("bound_rtre")),
+            evidence=_evidence(stored.get("evidence")),
+            seed=int(stored["seed"]),
+            config=dict(stored["config"]),
+            solution=None
+            if status == "failed"
+            else read_transform(directory / TRANSFORM, fixed.space, moving.space),
+        )
+        fixed_path, moving_path = _path(stored["fixed"]), _path(stored["moving"])
+    except KeyError as error:
+        raise InputError(
+            "the record is not complete", where=path, expected=f"an entry {error}"
+        ) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            "the record is damaged", where=path, got=error, remedy="register again"
+        ) from error
+    return StoredRegistration(registration, fixed_path, moving_path, stored)
+
+
+def record(
+    registration: Registration,
+    fixed: Slide | Path | str | None = None,
+    moving: Slide | Path | str | None = None,
+) -> dict[str, Any]:
+    """What `registration.json` says of a registration; numbers that are not finite are left as they
+    are.
+    """
+    affine = None if registration.solution is None else affine_part(registration.solution)
+    return {
+        "status": registration.status,
+        "reason": registration.reason,
+        "predicted_rtre": registration.predicted_rtre,
+        "predicted_um": registration.predicted_um,
+        "bound_rtre": registration.bound_rtre,
+        "evidence": None if registration.evidence is None else asdict(registration.evidence),
+        "seconds": registration.seconds,
+        "flip": None if affine is None else affine.flip,
+        "rotation_deg": None if affine is None else affine.rotation_deg,
+        "scale": None if affine is None else affine.scale,
+        "transform": None if affine is None else TRANSFORM,
+        "fixed": _slide_entry(registration.fixed, fixed),
+        "moving": _slide_entry(registration.moving, moving),
+        "stages": [{**asdict(stage), "score": stage.score_after} for stage in registration.stages],
+        "seed": registration.seed,
+        "config": registration.config,
+        "version": version("stainbridge"),
+    }
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's types; numbers that are not finite become null, and what JSON has no type
+    for its text.
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, list | tuple | set | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _read_record(directory: Path) -> dict[str, Any]:
+    path = directory / RECORD
+    if not path.is_file():
+        got = "no such folder" if not directory.is_dir() else "no registration.json in it"
+        raise InputError(
+            "not a registration's folder",
+            where=directory,
+            got=got,
+            remedy="run stainbridge register",
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            "the record is damaged", where=path, expected="JSON", remedy="register again"
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(
+            "the record is damaged",
+            where=path,
+            expected="a JSON object",
+            got=type(content).__name__,
+        )
+    return content
+
+
+def _slide_entry(frame: Frame, slide: Slide | Path | str | None) -> dict[str, Any]:
+    return {
+        "path": None if slide is None else _location(slide),
+        "name": frame.label,
+        "width": frame.width,
+        "height": frame.height,
+        "mpp": list(frame.mpp),
+        "calibrated": frame.calibrated,
+        "bounds_px": list(slide.info.bounds_px) if isinstance(slide, Slide) else [0, 0],
+        "itk_spacing": list(itk_spacing(frame)),
+    }
+
+
+def _location(slide: Slide | Path | str) -> str | None:
+    """The absolute path of a slide's file; None for a slide that has none, such as one in memory."""
+    if not isinstance(slide, Slide):
+        return str(Path(slide).absolute())
+    path = Path(slide.info.path)
+    return str(path.absolute()) if path.exists() else None
+
+
+def _path(entry: dict[str, Any]) -> Path | None:
+    return Path(entry["path"]) if entry.get("path") else None
+
+
+def _frame(entry: dict[str, Any], side: str) -> Frame:
+    x, y = entry["mpp"]
+    size = int(entry["height"]), int(entry["width"])
+    label = entry.get("name") or side
+    return Space(label, *size, (float(x), float(y)), bool(entry["calibrated"])).frame
+
+
+def _stage(entry: dict[str, Any]) -> StageRecord:
+    return StageRecord(
+        name=str(entry["name"]),
+        accepted=bool(entry["accepted"]),
+        seconds=float(entry["seconds"]),
+        score_before=_number(entry["score_before"]),
+        score_after=_number(entry["score_after"]),
+        note=str(entry.get("note", "")),
+        config=dict(entry.get("config", {})),
+    )
+
+
+def _evidence(entry: dict[str, float | None] | None) -> Evidence | None:
+    """Not in records of earlier versions."""
+    return (
+        None
+        if entry is None
+        else Evidence(**{name: _number(value) for name, value in entry.items()})
+    )
+
+
+def _number(value: float | None) -> float:
+    """A number that `plain` may have written as null."""
+    return math.nan if value is None else float(value)

@@ -1,0 +1,25 @@
+"""Normalised cross-correlation: Pearson's coefficient of two pictures, blind to gain and offset."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from stainbridge.similarity.average import weighted_mean
+
+
+def ncc(fixed: Tensor, moving: Tensor, weight: Tensor | None = None, noise: float = 1e-8) -> Tensor:
+    """Correlation, −1 to 1, of (N, C, H, W) pictures over all their samples, as (N,); `weight`
+    broadcasts to them.
+
+    `noise` is added to both variances, in squared grey values, so that a flat picture correlates 0
+    with a finite gradient.
+    """
+    fixed, moving = _centred(fixed, weight), _centred(moving, weight)
+    variances = (weighted_mean(fixed.square(), weight) + noise) * (
+        weighted_mean(moving.square(), weight) + noise
+    )
+    return weighted_mean(fixed * moving, weight) * variances.rsqrt()
+
+
+def _centred(x: Tensor, weight: Tensor | None) -> Tensor:
+    return x - weighted_mean(x, weight).view(-1, 1, 1, 1)

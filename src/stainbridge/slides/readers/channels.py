@@ -1,0 +1,16 @@
+"""Names of channels where a file gives none."""
+
+from __future__ import annotations
+
+from stainbridge.slides.slide import Channel
+
+RGB = (Channel("R"), Channel("G"), Channel("B"))
+
+
+def default_channels(count: int) -> tuple[Channel, ...]:
+    """One channel is "grey"; several are numbered from 1."""
+    return (
+        (Channel("grey"),)
+        if count == 1
+        else tuple(Channel(f"Channel {i + 1}") for i in range(count))
+    )

@@ -1,0 +1,115 @@
+"""Vendor formats (SVS, NDPI, MRXS, SCN, DICOM WSI, VMS, BIF, SVSLIDE, CZI, ...) through OpenSlide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openslide
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.slides.readers.alpha import over_colour
+from stainbridge.slides.readers.channels import RGB
+from stainbridge.slides.readers.levels import level_frames
+from stainbridge.slides.readers.pixel_size import Claim, PixelSize, believed, from_objective
+from stainbridge.slides.readers.pyramid_slide import PyramidSlide
+from stainbridge.slides.readers.resample import Interleaved
+from stainbridge.slides.slide import SlideInfo
+
+CACHE_BYTES = 64 * 2**20
+WHITE = (255, 255, 255)
+
+
+class OpenSlideSlide(PyramidSlide):
+    """A slide OpenSlide reads; always 8-bit RGB. See `open_vendor`."""
+
+    def __init__(
+        self,
+        info: SlideInfo,
+        frames: tuple[Frame, ...],
+        stain: str | None,
+        source: openslide.OpenSlide,
+    ) -> None:
+        super().__init__(info, frames, stain)
+        self._source = source
+        self._empty = _background(source)
+
+    def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
+        factor = self._source.level_downsamples[level]
+        try:
+            region = self._source.read_region(
+                (round(x * factor), round(y * factor)), level, (width, height)
+            )
+        except openslide.OpenSlideError as error:
+            where = (
+                f"{self.info.path}, level {level}, {width} x {height} pixels at column {x}, row {y}"
+            )
+            raise InputError("a tile cannot be decoded", where=where, got=error) from error
+        return over_colour(np.asarray(region), self._empty)
+
+    def _release(self) -> None:
+        self._source.close()
+
+
+def vendor_format(path: Path) -> str | None:
+    """OpenSlide's name for the file's format ("aperio", "generic-tiff", ...), None when it knows
+    none.
+    """
+    name = openslide.OpenSlide.detect_format(str(path))
+    return None if name is None else str(name)
+
+
+def open_vendor(
+    path: Path, vendor: str, *, mpp: float | None = None, stain: str | None = None
+) -> OpenSlideSlide:
+    """Open a file of a format that `vendor_format` named.
+
+    Raises `InputError` with OpenSlide's reason if it cannot.
+    """
+    try:
+        source = openslide.OpenSlide(str(path))
+        source.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
+        sizes = tuple((int(width), int(height)) for width, height in source.level_dimensions)
+        properties = dict(source.properties)
+    except openslide.OpenSlideError as error:
+        raise InputError(f"not a readable {vendor} slide", where=path, got=error) from error
+    pixel = _pixel_size(properties, sizes[0], mpp)
+    bounds = tuple(int(properties.get(f"openslide.bounds-{axis}", 0)) for axis in "xy")
+    info = SlideInfo(
+        str(path),
+        "openslide",
+        path.suffix.lstrip(".").upper() or vendor,
+        properties.get(openslide.PROPERTY_NAME_VENDOR, vendor),
+        np.dtype(np.uint8),
+        RGB,
+        (bounds[0], bounds[1]),
+        pixel.warnings,
+    )
+    frame = Space(path.name, sizes[0][1], sizes[0][0], pixel.mpp, calibrated=pixel.calibrated).frame
+    return OpenSlideSlide(info, level_frames(frame, sizes), stain, source)
+
+
+def _pixel_size(properties: dict[str, str], size: tuple[int, int], mpp: float | None) -> PixelSize:
+    """From `openslide.mpp-*`, else the usual one of the objective."""
+    x, y = (_number(properties.get(f"openslide.mpp-{axis}")) for axis in "xy")
+    if x is not None and y is not None:
+        return believed(Claim((x, y), "openslide.mpp"), size, mpp)
+    power = _number(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
+    return believed(None if power is None else from_objective(power), size, mpp)
+
+
+def _number(text: str | None) -> float | None:
+    """A property's number; None when absent or not a number."""
+    try:
+        return None if text is None else float(text.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _background(source: openslide.OpenSlide) -> tuple[int, int, int]:
+    """The colour (r, g, b) the scanner gives where it did not scan."""
+    text = source.properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR)
+    if text is None:
+        return WHITE
+    return int(text[0:2], 16), int(text[2:4], 16), int(text[4:6], 16)

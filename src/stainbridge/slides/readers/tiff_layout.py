@@ -1,0 +1,144 @@
+"""Which pages of a TIFF make up the slide: its levels, and in each one plane per channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stainbridge.errors import InputError
+
+#: Pages of no declared meaning are channels up to this many, else a stack of which the first is
+#: read.
+MOST_UNNAMED_CHANNELS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class PageOf:
+    """A page (tifffile's) holding one plane, or one of the planes stored back to back from its
+    place on (`follows`).
+    """
+
+    page: Any
+    follows: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """`levels`: for each level, finest first, one page per channel (or per group of interleaved
+    samples).
+    """
+
+    levels: tuple[tuple[PageOf, ...], ...]
+    warnings: tuple[str, ...]
+
+
+def layout_of(tif: Any) -> Layout:
+    """The layout of an open `tifffile.TiffFile`: its largest image, with the pyramid in SubIFDs or
+    in further pages.
+
+    Of a z-stack the middle plane is taken, of a time series the first; `warnings` says so. Raises
+    `InputError` for a file with no image or with axes that are not those of a slide.
+    """
+    series = max(
+        (s for s in tif.series if "X" in s.axes and "Y" in s.axes), key=_area, default=None
+    )
+    if series is None:
+        raise InputError("no image in this TIFF", where=tif.filename)
+    if int(series.keyframe.imagedepth) != 1:
+        raise InputError(
+            "this TIFF's layout is not read",
+            where=tif.filename,
+            expected="flat pages",
+            got="volumes",
+        )
+    chosen, warnings = _channel_indices(series)
+    levels = [_pages(level, chosen) for level in series.levels]
+    if len(levels[0]) == 1:
+        widths = {level[0].page.keyframe.imagewidth for level in levels}
+        further = _reduced_pages(tif, levels[0][0].page.keyframe)
+        levels += [(PageOf(page),) for page in further if page.imagewidth not in widths]
+        levels.sort(key=lambda level: -int(level[0].page.keyframe.imagewidth))
+    return Layout(tuple(levels), warnings)
+
+
+def _area(series: Any) -> int:
+    return int(
+        np.prod([n for axis, n in zip(series.axes, series.shape, strict=True) if axis in "YX"])
+    )
+
+
+def _lead(series: Any) -> tuple[str, tuple[int, ...]]:
+    """Axes before the picture's own, and their lengths; separately stored samples are inside a
+    page.
+    """
+    axes = series.axes
+    if not axes.endswith(("YX", "YXS")):
+        raise InputError(
+            "this TIFF's layout is not read",
+            where=series.parent.filename,
+            expected="axes …YX or …YXS",
+            got=axes,
+        )
+    named = [(axis, n) for axis, n in zip(axes, series.shape, strict=True) if axis not in "YXS"]
+    return "".join(axis for axis, _ in named), tuple(n for _, n in named)
+
+
+def _channel_indices(series: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Index into the leading axes, flattened, of each channel's plane; and what was left out, in
+    words.
+    """
+    axes, shape = _lead(series)
+    ranges, warnings = [], []
+    for axis, count in zip(axes, shape, strict=True):
+        unnamed = axis in "IQ" and "S" not in series.axes and count <= MOST_UNNAMED_CHANNELS
+        if axis == "C" or unnamed:
+            ranges.append(range(count))
+            continue
+        take = count // 2 if axis == "Z" else 0
+        ranges.append(range(take, take + 1))
+        if count > 1:
+            what = {"Z": "a z-stack", "T": "a time series"}.get(axis, f"an axis {axis}")
+            warnings.append(f"{what} of {count} planes: plane {take + 1} is read")
+    grid = np.meshgrid(*ranges, indexing="ij") if ranges else [np.zeros(1, int)]
+    flat = np.ravel_multi_index(grid, shape).ravel() if ranges else grid[0]
+    return tuple(int(i) for i in flat), tuple(warnings)
+
+
+def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PageOf, ...]:
+    planes = int(np.prod(_lead(series)[1], initial=1))
+    pages = [series.pages[i] for i in range(len(series.pages))]
+    if len(pages) == 1 and planes > 1 and series.dataoffset is not None:
+        return tuple(PageOf(pages[0], follows) for follows in chosen)
+    if len(pages) != planes or any(pages[i] is None for i in chosen):
+        raise InputError(
+            "planes are missing from this TIFF",
+            where=series.parent.filename,
+            expected=f"{planes} planes",
+            got=sum(page is not None for page in pages),
+        )
+    return tuple(PageOf(pages[i]) for i in chosen)
+
+
+def _reduced_pages(tif: Any, base: Any) -> list[Any]:
+    """Top-level pages that show the same picture smaller: levels that tifffile's rules for the
+    flavour overlook.
+    """
+    pages = [page for page in map(tif.pages.get, range(len(tif.pages))) if page.keyframe is page]
+    return [page for page in pages if _is_reduction(page, base)]
+
+
+def _is_reduction(page: Any, base: Any) -> bool:
+    same = (page.samplesperpixel, page.dtype, page.photometric) == (
+        base.samplesperpixel,
+        base.dtype,
+        base.photometric,
+    )
+    if not same or page.imagewidth > 0.75 * base.imagewidth:
+        return False
+    factor = base.imagewidth / page.imagewidth
+    # one pixel of rounding in either direction; labels and macro images have another aspect
+    return abs(base.imagelength / factor - page.imagelength) <= 1.5 and bool(page.is_tiled) == bool(
+        base.is_tiled
+    )

@@ -1,0 +1,111 @@
+"""What a TIFF says of itself: format, vendor, pixel size, channels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+from stainbridge.slides.readers.channels import RGB, default_channels
+from stainbridge.slides.readers.ome_xml import OmeImage, ome_images
+from stainbridge.slides.readers.pixel_size import (
+    UM_PER_INCH,
+    Claim,
+    from_objective,
+    from_resolution,
+    um,
+)
+from stainbridge.slides.readers.tiff_layout import PageOf
+from stainbridge.slides.slide import Channel
+
+INCH, CENTIMETRE = 2, 3
+
+
+def format_and_vendor(tif: Any) -> tuple[str, str | None]:
+    """Names of the flavour of TIFF and of the scanner's maker."""
+    if tif.is_ome:
+        return "OME-TIFF", None
+    if tif.is_qpi:
+        return "QPTIFF", "akoya"
+    if tif.is_svs:
+        return "SVS", "aperio"
+    if tif.is_imagej:
+        return "ImageJ TIFF", None
+    return "TIFF", None
+
+
+def claimed_pixel_size(tif: Any, page: Any) -> Claim | None:
+    """The pixel size of `page` by the most trustworthy of the file's statements; None when there is
+    none.
+    """
+    image = _ome_image(tif, page)
+    if image is not None and image.claim is not None:
+        return image.claim
+    described = _aperio_claim(page.description or "") if tif.is_svs else None
+    if described is not None:
+        return described
+    x, y = (_ratio(page, tag) for tag in ("XResolution", "YResolution"))
+    if tif.is_imagej:
+        unit_um = um(1.0, _plain(str((tif.imagej_metadata or {}).get("unit", ""))))
+        return (
+            None
+            if unit_um is None or not x or not y
+            else Claim((unit_um / x, unit_um / y), "ImageJ resolution")
+        )
+    unit_um = {INCH: UM_PER_INCH, CENTIMETRE: 1e4}.get(
+        int(page.tags.valueof("ResolutionUnit", INCH))
+    )
+    return None if unit_um is None else from_resolution(x, y, unit_um, "TIFF resolution")
+
+
+def channels_of(
+    tif: Any, pages: tuple[PageOf, ...], count: int, is_colour: bool
+) -> tuple[Channel, ...]:
+    """Names and colours of the `count` channels that `pages` hold."""
+    if is_colour and count == 3:
+        return RGB
+    if tif.is_qpi and len(pages) == count:
+        return tuple(_qpi_channel(of.page.description or "", i) for i, of in enumerate(pages))
+    image = _ome_image(tif, pages[0].page.keyframe)
+    if image is not None and len(image.channels) == count:
+        return image.channels
+    return default_channels(count)
+
+
+def _ome_image(tif: Any, page: Any) -> OmeImage | None:
+    if not tif.is_ome or tif.ome_metadata is None:
+        return None
+    size = (int(page.imagewidth), int(page.imagelength))
+    return next((image for image in ome_images(tif.ome_metadata) if image.size_px == size), None)
+
+
+def _aperio_claim(description: str) -> Claim | None:
+    """`MPP` of an Aperio description, else the usual one of its objective, `AppMag`."""
+    found = dict(re.findall(r"\b(MPP|AppMag)\s*=\s*([0-9.]+)", description))
+    if "MPP" in found:
+        return Claim((float(found["MPP"]), float(found["MPP"])), "Aperio MPP")
+    return from_objective(float(found["AppMag"])) if "AppMag" in found else None
+
+
+def _ratio(page: Any, tag: str) -> float:
+    """A rational tag's value; 0 when absent or not a number."""
+    above, below = page.tags.valueof(tag, (0, 1))
+    return above / below if below else 0.0
+
+
+def _plain(unit: str) -> str:
+    """ImageJ writes µ as an escape."""
+    return unit.replace("\\u00B5", "µ").replace("\\u00b5", "µ")
+
+
+def _qpi_channel(description: str, index: int) -> Channel:
+    """Name and colour of a QPTIFF page's XML."""
+    try:
+        root = ElementTree.fromstring(description.strip().encode())
+    except ElementTree.ParseError:
+        return Channel(f"Channel {index + 1}")
+    name, colour = root.findtext("Name"), root.findtext("Color")
+    rgb = [int(part) for part in re.findall(r"\d+", colour or "")]
+    return Channel(
+        name or f"Channel {index + 1}", (rgb[0], rgb[1], rgb[2]) if len(rgb) == 3 else None
+    )

@@ -1,0 +1,102 @@
+"""From the samples of a TIFF page to a slide's channels: alpha, palettes, inverted greys, odd
+sample types.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stainbridge.errors import InputError
+from stainbridge.slides.readers.alpha import over_white
+from stainbridge.slides.readers.resample import Interleaved
+
+MINISWHITE, RGB, PALETTE, SEPARATED, YCBCR = 0, 2, 3, 5, 6
+#: Compressions whose decoder turns YCbCr into RGB.
+DECODES_YCBCR = {6, 7, 34892, 33007, 33005, 34712, 50001}
+REFUSED = {
+    4: "transparency masks",
+    8: "CIELab",
+    9: "ICCLab",
+    10: "ITULab",
+    SEPARATED: "CMYK",
+    32803: "colour filter arrays",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PixelRule:
+    """How decoded samples (H, W, S) become `channels` channels of `dtype`; `is_colour`: those are
+    R, G, B.
+    """
+
+    dtype: npt.DTypeLike
+    channels: int
+    is_colour: bool
+    alpha: Literal["associated", "unassociated"] | None = None
+    keep: int | None = None
+    palette: npt.NDArray[np.uint8] | None = None
+    inverted: bool = False
+
+    def __call__(self, samples: Interleaved) -> Interleaved:
+        """(H, W, S) as stored to (H, W, C)."""
+        if samples.dtype.kind == "b":
+            samples = samples.astype(np.uint8) * np.uint8(255)
+        if self.palette is not None:
+            return np.asarray(self.palette[samples[..., 0]])
+        if self.alpha is not None:
+            samples = over_white(
+                samples[..., : self.channels + 1], premultiplied=self.alpha == "associated"
+            )
+        elif self.keep is not None:
+            samples = samples[..., : self.keep]
+        if self.inverted:
+            samples = np.iinfo(samples.dtype).max - samples
+        return np.asarray(samples, self.dtype)
+
+
+def pixel_rule(page: Any, path: object) -> PixelRule:
+    """The rule for a tifffile page.
+
+    Raises `InputError` for colour spaces and sample types that are not read.
+    """
+    photometric, samples = int(page.photometric), int(page.samplesperpixel)
+    decodes = int(page.compression) in DECODES_YCBCR
+    if (
+        photometric in REFUSED
+        or (photometric == YCBCR and not decodes)
+        or int(page.compression) == 33003
+    ):
+        got = REFUSED.get(photometric, "YCbCr without JPEG")
+        raise InputError(
+            "this TIFF's colours are not read", where=path, got=got, remedy="convert it to RGB"
+        )
+    dtype = _dtype(page, path)
+    if photometric == PALETTE and page.colormap is not None:
+        palette = np.ascontiguousarray((np.asarray(page.colormap) >> 8).T.astype(np.uint8))
+        return PixelRule(np.dtype(np.uint8), 3, True, palette=palette)
+    colours = 3 if photometric in (RGB, YCBCR) and samples >= 3 else 1
+    extra = [int(kind) for kind in page.extrasamples]
+    # four samples of 16 bits are channels of fluorescence, whatever their writer called them
+    if samples == colours + 1 and extra[:1] in ([1], [2]) and dtype == np.uint8:
+        kind: Literal["associated", "unassociated"] = (
+            "associated" if extra[0] == 1 else "unassociated"
+        )
+        return PixelRule(dtype, colours, colours == 3, alpha=kind)
+    if colours == 3 and (samples == 3 or dtype == np.uint8):
+        return PixelRule(dtype, 3, True, keep=3)
+    return PixelRule(
+        dtype, samples, False, inverted=photometric == MINISWHITE and dtype.kind == "u"
+    )
+
+
+def _dtype(page: Any, path: object) -> np.dtype[Any]:
+    if page.dtype is None or np.dtype(page.dtype).kind not in "biuf":
+        raise InputError("this TIFF's sample type is not read", where=path, got=page.dtype)
+    dtype = np.dtype(page.dtype).newbyteorder("=")
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    return np.dtype(np.float32) if dtype == np.float16 else dtype

@@ -1,0 +1,157 @@
+"""OME-Zarr (0.4, 0.5) and plain Zarr arrays, in a folder or a .zip."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import zarr
+from zarr.storage import LocalStore, ZipStore
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.slides.readers.levels import level_frames
+from stainbridge.slides.readers.mosaic import Mosaic
+from stainbridge.slides.readers.ngff import Multiscale, multiscale_of, plain_axes
+from stainbridge.slides.readers.pixel_size import believed
+from stainbridge.slides.readers.pyramid_slide import PyramidSlide
+from stainbridge.slides.readers.resample import Interleaved
+from stainbridge.slides.readers.tile_cache import TileCache
+from stainbridge.slides.readers.zarr_level import ZarrLevel
+from stainbridge.slides.slide import SlideInfo
+
+CACHE_BYTES = 64 * 2**20
+NODE_FILES = (".zgroup", ".zarray", "zarr.json")
+
+
+class ZarrSlide(PyramidSlide):
+    """A slide in a Zarr store. See `open_zarr`."""
+
+    def __init__(
+        self,
+        info: SlideInfo,
+        frames: tuple[Frame, ...],
+        stain: str | None,
+        stored: tuple[Mosaic, ...],
+        store: LocalStore | ZipStore,
+    ) -> None:
+        super().__init__(info, frames, stain)
+        self._stored, self._store = stored, store
+
+    def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
+        return self._stored[level].region(x, y, width, height)
+
+    def _release(self) -> None:
+        self._store.close()
+        self._stored[0].cache.clear()
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Whether the folder is the root of a Zarr array or group."""
+    return any((path / name).is_file() for name in NODE_FILES)
+
+
+def open_zarr(path: Path, *, mpp: float | None = None, stain: str | None = None) -> ZarrSlide:
+    """Open an OME-Zarr image, or a Zarr group or array that holds one picture.
+
+    Of a z-stack the middle plane is taken, of a time series the first. An array without named axes
+    is (Y, X), (Y, X, C) where its last axis has 3 or 4 entries, (C, Y, X), (Z, C, Y, X) or (T, C,
+    Z, Y, X). Raises `InputError` for a store that is damaged, not Zarr, or holds no picture or
+    several.
+    """
+    store, root = _root(path)
+    try:
+        return _slide(zarr.open(store, path=root, mode="r"), path, store, mpp, stain)
+    except InputError:
+        store.close()
+        raise
+    # metadata that is not what it should be raises whatever zarr met first
+    except Exception as error:
+        store.close()
+        raise InputError(
+            "not a readable Zarr", where=path, got=str(error) or type(error).__name__
+        ) from error
+
+
+def _root(path: Path) -> tuple[LocalStore | ZipStore, str]:
+    """The store, and the path in it of its outermost node: a zip often holds the folder, not its
+    contents.
+    """
+    if path.is_dir():
+        return LocalStore(path, read_only=True), ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            nodes = [name for name in archive.namelist() if name.rpartition("/")[2] in NODE_FILES]
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise InputError("the zip is damaged or truncated", where=path, got=error) from error
+    if not nodes:
+        raise InputError("a zip that holds no Zarr", where=path, expected="a zipped OME-Zarr")
+    return ZipStore(path, mode="r", read_only=True), min(
+        nodes, key=lambda name: name.count("/")
+    ).rpartition("/")[0]
+
+
+def _slide(
+    node: Any, path: Path, store: LocalStore | ZipStore, mpp: float | None, stain: str | None
+) -> ZarrSlide:
+    image, arrays, name = _image(node, path)
+    cache = TileCache(CACHE_BYTES)
+    levels = [ZarrLevel(array, image.axes, f"{path}, level {i}") for i, array in enumerate(arrays)]
+    stored = tuple(
+        Mosaic(level.size, level.tile_size, level.channels, level.dtype, level.tile, cache, i)
+        for i, level in enumerate(levels)
+    )
+    first = levels[0]
+    pixel = believed(image.claim, first.size, mpp)
+    channels = image.channels_for(first.channels, first.dtype, first.interleaved)
+    info = SlideInfo(
+        str(path),
+        "zarr",
+        name,
+        None,
+        first.dtype,
+        channels,
+        warnings=(*first.warnings, *pixel.warnings),
+    )
+    frame = Space(
+        path.name, first.size[1], first.size[0], pixel.mpp, calibrated=pixel.calibrated
+    ).frame
+    return ZarrSlide(
+        info, level_frames(frame, [level.size for level in levels]), stain, stored, store
+    )
+
+
+def _image(node: Any, path: Path) -> tuple[Multiscale, list[Any], str]:
+    """The picture in a node: what its metadata says, its arrays finest first, and the format's
+    name.
+    """
+    if isinstance(node, zarr.Array):
+        return Multiscale(plain_axes(node.shape, path)), [node], "Zarr"
+    image = multiscale_of(dict(node.attrs))
+    if image is not None:
+        return image, [_array(node, name, path) for name in image.paths], "OME-Zarr"
+    arrays = [array for _, array in node.arrays()]
+    if len(arrays) == 1:
+        return Multiscale(plain_axes(arrays[0].shape, path)), arrays, "Zarr"
+    series = [group for _, group in node.groups() if multiscale_of(dict(group.attrs)) is not None]
+    if series and not arrays:  # bioformats2raw: numbered images, the first is the slide
+        return _image(series[0], path)
+    raise InputError(
+        "no picture, or several, in this Zarr",
+        where=path,
+        expected="one",
+        got=f"{len(arrays)} arrays",
+    )
+
+
+def _array(node: Any, name: str, path: Path) -> Any:
+    try:
+        found = node[name]
+    except KeyError:
+        found = None
+    if not isinstance(found, zarr.Array):
+        raise InputError(
+            "a level is missing from this OME-Zarr", where=path, expected=f"an array '{name}'"
+        )
+    return found

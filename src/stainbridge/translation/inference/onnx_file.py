@@ -1,0 +1,113 @@
+"""A generator as an ONNX file, for programs that are not PyTorch's."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stainbridge.errors import InputError, MissingExtraError
+from stainbridge.nn.generators import Generator
+from stainbridge.translation.inference.model import Model
+from stainbridge.whole import whole_file
+
+EXTRA, PACKAGES = "onnx", ("onnx", "onnxscript", "onnxruntime")
+INPUT, OUTPUT, HEADER = "source", "target", "stainbridge"
+#: In −1 … 1: less than a grey level of 8 bits, of which there are 2 / 255.
+TOLERANCE = 1e-3
+
+
+def write_onnx(model: Model, path: Path) -> float:
+    """Write the translation of `model` at `path`, whole or not at all, and run it beside the
+    original.
+
+    Input "source" (N, C, H, W) in −1 … 1 with sides in multiples of the network's period, of any
+    number; output "target" likewise. The metadata say what it is. Returns the largest difference of
+    the two. Raises `InputError` when that is one that could be seen, and `MissingExtraError`
+    without the packages it takes.
+    """
+    network = model.to_target.cpu()
+    with whole_file(path) as temporary:
+        _export(network, model.source_channels, temporary)
+        _describe(temporary, described(model))
+        difference = _difference(network, model.source_channels, temporary)
+        if not difference < TOLERANCE:
+            raise InputError(
+                "the exported network differs",
+                where=path,
+                expected=f"< {TOLERANCE}",
+                got=difference,
+            )
+    return difference
+
+
+def described(model: Model) -> dict[str, Any]:
+    """What a program that runs the network has to know, as plain values."""
+    return {
+        "objective": model.objective,
+        "source": model.source,
+        "target": model.target,
+        "mpp": model.mpp,
+        "values": "-1 to 1, from 0 to 255",
+        "period_px": model.period,
+        "reach_px": model.to_target.reach,
+    }
+
+
+def _export(network: Generator, channels: int, path: Path) -> None:
+    _required()
+    period = network.period
+    example = torch.zeros(1, channels, 3 * period, 4 * period)
+    sides = {2: period * torch.export.Dim("rows"), 3: period * torch.export.Dim("columns")}
+    # Advice about torchvision, and about itself, that is not this program's to give.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (example,),
+            path,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC, **sides},),
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+
+
+def _describe(path: Path, facts: Mapping[str, Any]) -> None:
+    import onnx
+
+    file = onnx.load(path)
+    entry = file.metadata_props.add()
+    entry.key, entry.value = HEADER, json.dumps(facts)
+    onnx.save(file, path)
+
+
+def _difference(network: Generator, channels: int, path: Path) -> float:
+    """The largest one on noise of another size than the exported example's."""
+    import onnxruntime
+
+    noise = np.random.default_rng(0).uniform(
+        -1, 1, (1, channels, 5 * network.period, 2 * network.period)
+    )
+    pictures = noise.astype(np.float32)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (made,) = session.run([OUTPUT], {INPUT: pictures})
+    with torch.inference_mode():
+        return float(np.abs(made - network(torch.from_numpy(pictures)).numpy()).max())
+
+
+def _required() -> None:
+    from importlib.util import find_spec
+
+    for package in PACKAGES:
+        if find_spec(package) is None:
+            raise MissingExtraError("exporting to ONNX", package, EXTRA)

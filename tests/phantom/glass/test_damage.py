@@ -1,0 +1,106 @@
+"""Folds, holes, other pieces: they are seen, excluded from the truth, and the same however they are
+read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.phantom.glass.damage import Hole, Piece
+from stainbridge.phantom.glass.slide import PhantomSlide
+from stainbridge.phantom.pair import valid_points
+from stainbridge.phantom.space.deformation import DeformationConfig
+from stainbridge.phantom.space.tear import Cut
+from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.tissue.outline import TissueConfig
+
+FRAME = Space("slide", 400, 400, (4.0, 4.0)).frame
+TISSUE = TissueConfig(3, 1600, 1600)
+FOLD = Cut((500.0, 700.0), 0.4, 600.0, 30.0, lens=True)
+HOLE = Hole((800.0, 800.0), 90.0, seed=2)
+PIECE = Piece(Section(TissueConfig(8, 240, 240, 0.9)), (180.0, 180.0), 30.0)
+WHOLE = PhantomSlide(Section(TISSUE), FRAME)
+
+
+def density(slide: PhantomSlide, frame: Frame = FRAME) -> npt.NDArray[np.float64]:
+    return -np.log((slide.read(frame).pixels.astype(float) + 1) / 256).mean(axis=0)
+
+
+def on_frame(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    return values.reshape(FRAME.height, FRAME.width)
+
+
+def test_a_hole_is_bare_glass() -> None:
+    holed = replace(WHOLE, holes=(HOLE,))
+    inside = on_frame(HOLE.gap_um(FRAME.centres_um()) < -8)
+    assert inside.sum() > 500
+    assert density(holed)[inside].max() < 0.12 < density(WHOLE)[inside].mean()
+    assert (holed.tissue_um(FRAME.centres_um()[inside.ravel()]) < 0).all()
+    assert (holed.classes.read(FRAME).pixels[0][inside] == 0).all()
+
+
+def test_a_fold_is_darker_and_brings_its_sides_together() -> None:
+    folded = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)))
+    band = on_frame(folded.fold_um(FRAME.centres_um()) < -6)
+    assert band.sum() > 300
+    assert density(folded)[band].mean() > 1.4 * density(WHOLE)[band].mean()
+    along, across = np.array([300.0, 300.0]), np.array([-1e-6, 1e-6])
+    sides = folded.pull(FOLD.place(along, across))
+    assert np.hypot(*(sides[1] - sides[0])) == pytest.approx(
+        2 * FOLD.half_width(along)[0], rel=0.01
+    )
+
+
+def test_beside_a_fold_the_map_is_exact_both_ways() -> None:
+    folded = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)))
+    points = FRAME.fit(60).centres_um()
+    np.testing.assert_allclose(folded.pull.inverse()(folded.pull(points)), points, atol=1e-6)
+
+
+def test_the_truth_is_not_valid_in_folds_and_holes() -> None:
+    spoilt = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)), holes=(HOLE,))
+    truth = WHOLE.pull.then(spoilt.pull.inverse())
+    points = FRAME.centres_um()
+    valid = valid_points(WHOLE, spoilt, truth, points)
+    assert valid.sum() > 20_000
+    at = truth(points[valid])
+    assert spoilt.fold_um(at).min() > 0
+    assert spoilt.gap_um(at).min() > 0
+
+
+def test_another_piece_lies_where_it_is_told() -> None:
+    both = replace(WHOLE, pieces=(PIECE,))
+    extra = density(both) - density(WHOLE)
+    near = on_frame(np.hypot(*(FRAME.centres_um() - PIECE.centre_um).T) < 180)
+    assert extra[near].mean() > 0.02
+    assert np.abs(extra[~near]).max() < 1e-6
+    assert (both.classes.read(FRAME).pixels[0] > 0)[near].sum() > (
+        WHOLE.classes.read(FRAME).pixels[0] > 0
+    )[near].sum()
+
+
+def test_a_spoilt_slide_read_in_parts_is_the_whole() -> None:
+    spoilt = replace(
+        WHOLE,
+        deformation=DeformationConfig(
+            rotation_deg=20, folds=(FOLD,), tears=(Cut((900.0, 900.0), 1.0, 400.0, 20.0),)
+        ),
+        holes=(HOLE,),
+        pieces=(PIECE,),
+        jpeg_quality=40,
+    )
+    whole, part = spoilt.read(FRAME).pixels, FRAME.crop(33, 41, 215, 178)
+    np.testing.assert_array_equal(spoilt.read(part).pixels, whole[:, 41:219, 33:248])
+    labels = spoilt.classes.read(FRAME).pixels
+    np.testing.assert_array_equal(spoilt.classes.read(part).pixels, labels[:, 41:219, 33:248])
+
+
+def test_impossible_damage_is_refused() -> None:
+    with pytest.raises(InputError):
+        Hole((1.0, 1.0), 0.0)

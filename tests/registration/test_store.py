@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from stainbridge.errors import InputError, RegistrationError
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField
+from stainbridge.registration.result import Registration, StageRecord
+from stainbridge.registration.store import load, load_stored, save
+from stainbridge.registration.verdict.evidence import Evidence
+from stainbridge.slides.memory import ArraySlide
+from stainbridge.slides.open import open_slide
+
+FIXED = Space("he", 300, 400, (0.5, 0.5)).frame
+MOVING = Space("ki67", 310, 390, calibrated=False).frame
+
+
+def solution(fixed: Frame = FIXED, moving: Frame = MOVING) -> Chain:
+    """A quarter turn of a mirror image, after a small bend."""
+    grid = fixed.fit(20)
+    bend = np.random.default_rng(0).normal(0, 0.2, (2, grid.height, grid.width)).astype(np.float32)
+    turn = Affine(np.array([[0.0, -2, 350], [-2, 0, 360], [0, 0, 1]]), fixed.space, moving.space)
+    return Chain((DisplacementField(bend, grid, fixed.space, fixed.space), turn))
+
+
+def registration(**changes: Any) -> Registration:
+    stages = (
+        StageRecord("coarse", True, 0.4, 0.1, 0.5, config={"angles": 72, "limit": math.inf}),
+        StageRecord("deformable", False, 1.5, 0.5, math.nan, "diverged"),
+    )
+    complete = Registration(
+        fixed=FIXED,
+        moving=MOVING,
+        status="ok",
+        reason="",
+        stages=stages,
+        seconds=2.25,
+        predicted_rtre=0.0031,
+        seed=7,
+        config={
+            "preset": "fast",
+            "levels": (4, 2),
+            "masks": Path("m.png"),
+            "weight": np.float32(0.5),
+        },
+        solution=solution(),
+    )
+    return replace(complete, **changes)
+
+
+def failed(reason: str = "the slides show nothing in common") -> Registration:
+    return registration(status="failed", reason=reason, predicted_rtre=math.nan, solution=None)
+
+
+def test_a_registration_comes_back(tmp_path: Path) -> None:
+    before = registration()
+    save(before, tmp_path / "new" / "result", "slides/he.svs", Path("slides/ki67.svs"))
+    stored = load_stored(tmp_path / "new" / "result")
+    after = stored.registration
+    assert (after.status, after.seed) == ("ok", 7)
+    for now, was in ((after.fixed, FIXED), (after.moving, MOVING)):
+        assert replace(now, space=was.space) == was
+        assert (now.label, now.calibrated) == (was.label, was.calibrated)
+    assert (after.seconds, after.predicted_rtre) == (2.25, 0.0031)
+    assert [stage.name for stage in after.stages] == ["coarse", "deformable"]
+    assert replace(after.stages[0], config={}) == replace(before.stages[0], config={})
+    assert after.stages[1].note == "diverged"
+    assert math.isnan(after.stages[1].score_after)
+    points = np.random.default_rng(1).uniform(0, 150, (50, 2))
+    assert np.abs(after.transform(points) - before.transform(points)).max() < 1e-6
+    assert stored.fixed_path == Path("slides/he.svs").absolute()
+    assert stored.moving_path == Path("slides/ki67.svs").absolute()
+
+
+def test_what_it_was_judged_by_comes_back(tmp_path: Path) -> None:
+    evidence = Evidence(
+        0.97, 12.0, 0.33, 0.65, 0.08, 0.39, 0.44, 0.93, 0.21, 0.2, 0.007, disagreement=0.001
+    )
+    save(registration(bound_rtre=0.0078, evidence=evidence), tmp_path)
+    after = load_stored(tmp_path).registration
+    assert (after.bound_rtre, after.evidence) == (0.0078, evidence)
+    one_way = replace(evidence, disagreement=math.nan)
+    save(registration(evidence=one_way), tmp_path)
+    seen = load_stored(tmp_path).registration.evidence
+    assert seen is not None
+    assert math.isnan(seen.disagreement)
+
+
+def test_the_record_has_what_scripts_read(tmp_path: Path) -> None:
+    save(registration(), tmp_path, extra={"landmark_error_um": 3.5})
+    record = json.loads((tmp_path / "registration.json").read_text())
+    assert record["status"] == "ok"
+    assert [(s["name"], s["seconds"], s["score"]) for s in record["stages"]] == [
+        ("coarse", 0.4, 0.5),
+        ("deformable", 1.5, None),
+    ]
+    entry = record["fixed"]
+    assert (entry["width"], entry["height"], entry["mpp"], entry["calibrated"]) == (
+        400,
+        300,
+        [0.5, 0.5],
+        True,
+    )
+    assert entry["path"] is None
+    assert entry["itk_spacing"] == [0.0005, 0.0005]
+    assert record["moving"]["itk_spacing"] == [1, 1]
+    assert record["flip"] is True
+    assert abs(record["rotation_deg"]) == pytest.approx(90)
+    assert record["scale"] == pytest.approx(2)
+    assert record["config"] == {"preset": "fast", "levels": [4, 2], "masks": "m.png", "weight": 0.5}
+    assert record["stages"][0]["config"] == {"angles": 72, "limit": None}
+    assert record["landmark_error_um"] == 3.5
+    assert record["version"]
+    assert record["predicted_um"] == pytest.approx(0.0031 * 250)
+
+
+def test_slides_themselves_say_where_they_are(tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (400, 300)).save(tmp_path / "he.png")
+    in_memory = ArraySlide(np.zeros((3, 300, 400), np.uint8))
+    with open_slide(tmp_path / "he.png") as fixed:
+        save(registration(), tmp_path / "result", fixed, in_memory)
+    stored = load_stored(tmp_path / "result")
+    assert (stored.fixed_path, stored.moving_path) == (tmp_path / "he.png", None)
+
+
+def test_a_failed_registration_loads_as_failed_and_leaves_no_transform(tmp_path: Path) -> None:
+    save(registration(), tmp_path)
+    assert (tmp_path / "transform.h5").exists()
+    save(failed(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["registration.json"]
+    record = json.loads((tmp_path / "registration.json").read_text())
+    assert (record["predicted_rtre"], record["flip"], record["transform"]) == (None, None, None)
+    loaded = load(tmp_path)
+    assert (loaded.status, loaded.reason) == ("failed", "the slides show nothing in common")
+    with pytest.raises(RegistrationError, match="nothing in common"):
+        _ = loaded.transform
+
+
+def test_a_record_that_cannot_be_written_leaves_no_old_one_beside_the_new_transform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(registration(), tmp_path)
+    full = OSError(28, "No space left on device")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise full
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(InputError, match="No space left"):
+        save(registration(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["transform.h5"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write there"):
+        save(registration(), tmp_path / "file" / "result")
+
+
+def damaged(tmp_path: Path, **changes: Any) -> Path:
+    save(registration(), tmp_path)
+    path = tmp_path / "registration.json"
+    record = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in record.items() if value != "remove"}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stages": "remove"}, "not complete.*'stages'"),
+        ({"status": "splendid"}, "damaged.*splendid"),
+        ({"seconds": None}, "damaged"),
+        ({"stages": [3]}, "damaged"),
+        (
+            {"fixed": {"path": None, "width": 4, "height": 3, "calibrated": True}},
+            "not complete.*'mpp'",
+        ),
+        (
+            {"fixed": {"path": None, "width": 0, "height": 3, "mpp": [1, 1], "calibrated": True}},
+            "at least one pixel",
+        ),
+        ({"moving": []}, "damaged"),
+    ],
+)
+def test_a_damaged_record_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(damaged(tmp_path, **changes))
+
+
+def test_missing_and_unreadable_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        load(tmp_path / "none")
+    with pytest.raises(InputError, match=r"no registration\.json"):
+        load(tmp_path)
+    save(registration(), tmp_path)
+    (tmp_path / "transform.h5").write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"transform\.h5"):
+        load(tmp_path)
+    (tmp_path / "transform.h5").unlink()
+    with pytest.raises(InputError, match=r"transform\.h5.*no such"):
+        load(tmp_path)
+    for content in ("{", "[]"):
+        (tmp_path / "registration.json").write_text(content)
+        with pytest.raises(InputError, match="damaged"):
+            load(tmp_path)

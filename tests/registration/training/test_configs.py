@@ -1,0 +1,37 @@
+"""The settings that the shipped weights of registration were trained with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stainbridge.learn.shipped import shipped, weights_path
+from stainbridge.learn.weights import read
+from stainbridge.registration.training.config import AffineTraining, DeformableTraining
+from stainbridge.settings import build, merge, plain, read_yaml
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+PRESETS: dict[str, Any] = {
+    "affine-net": AffineTraining.preset("small"),
+    "unet-svf": DeformableTraining.preset("small", "unet-svf"),
+    "multiscale-fcn": DeformableTraining.preset("small", "multiscale-fcn"),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_they_are_settings_and_say_what_network_it_is(name: str) -> None:
+    path = CONFIGS / f"{name}.yaml"
+    settings = build(type(PRESETS[name]), merge(plain(PRESETS[name]), read_yaml(path)), path)
+    assert settings.network.kind == name
+    assert settings.pairs.kept
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in shipped() if read(weights_path(name)).task != "translate"]
+)
+def test_shipped_weights_are_of_these_settings(name: str) -> None:
+    path = CONFIGS / f"{name}.yaml"
+    settings = build(type(PRESETS[name]), merge(plain(PRESETS[name]), read_yaml(path)), path)
+    assert plain(settings.network) == read(weights_path(name)).settings["network"]

@@ -1,0 +1,97 @@
+"""What is said of a registration follows its evidence, and only one way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stainbridge.registration.verdict.evidence import Evidence
+from stainbridge.registration.verdict.judge import (
+    MIN_OVERLAP,
+    MIN_SHARPNESS,
+    TOLERABLE_RTRE,
+    Calibration,
+    calibrated,
+    doubt,
+    measures,
+)
+from stainbridge.registration.verdict.verification import Verification
+
+#: As on a right and on a wrong registration of real sections.
+GOOD = Evidence(0.97, 12.0, 0.33, 0.65, 0.08, 0.39, 0.44, 0.93, 0.21, 0.2, 0.007)
+WRONG = Evidence(0.95, 2.5, 0.15, 0.12, -0.12, 0.25, 0.18, 0.45, -0.03, 0.25, 0.009)
+SIMPLE = Calibration(
+    {"share": -10.0}, 5.0, (-4.0, 0.0, 4.0), (0.001, 0.01, 0.1), (0.004, 0.04, 0.4)
+)
+
+
+def test_a_right_one_is_ok_and_a_wrong_one_failed() -> None:
+    good, wrong = calibrated()(GOOD), calibrated()(WRONG)
+    assert (good.status, wrong.status) == ("ok", "failed")
+    assert good.predicted_rtre < 0.01 < 0.02 < wrong.predicted_rtre
+    assert "93%" in good.reason
+
+
+def test_the_curves_that_are_shipped_rise_and_the_bound_is_above_the_median() -> None:
+    shipped = calibrated()
+    for curve in (shipped.index, shipped.median, shipped.bound):
+        assert list(curve) == sorted(curve)
+    assert all(median <= bound for median, bound in zip(shipped.median, shipped.bound, strict=True))
+    assert set(shipped.weights) <= set(measures(GOOD))
+
+
+@pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share"])
+def test_better_evidence_makes_it_better(name: str) -> None:
+    """The index, the log-odds of a bad one, falls with what the calibration that is shipped goes
+    by.
+    """
+    rising = [
+        replace(WRONG, **{name: value})
+        for value in np.linspace(getattr(WRONG, name), getattr(GOOD, name), 9)
+    ]
+    indices = [calibrated().index_of(evidence) for evidence in rising]
+    falling = indices if getattr(GOOD, name) > getattr(WRONG, name) else indices[::-1]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[0] - falling[-1] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("share", "status"),
+    [(0.95, "ok"), (0.65, "ok"), (0.56, "fallback"), (0.48, "fallback"), (0.3, "failed")],
+)
+def test_the_status_follows_the_bound_and_the_median(share: float, status: str) -> None:
+    found = SIMPLE(replace(GOOD, share=share))
+    assert found.status == status
+    assert (found.bound_rtre <= TOLERABLE_RTRE) == (status == "ok")
+    assert (found.predicted_rtre > TOLERABLE_RTRE) == (status == "failed")
+
+
+def test_between_knots_errors_are_linear_in_their_logarithm_and_beyond_them_held() -> None:
+    middle = SIMPLE(replace(GOOD, share=0.7))  # index -2
+    assert middle.predicted_rtre == pytest.approx(np.sqrt(0.001 * 0.01))
+    assert SIMPLE(replace(GOOD, share=2.0)).predicted_rtre == pytest.approx(0.001)
+
+
+def test_bending_far_does_not_speak_against_a_registration() -> None:
+    assert calibrated()(replace(GOOD, area_spread=0.6, bend=0.08)) == calibrated()(GOOD)
+
+
+def test_sections_that_hardly_overlap_have_failed() -> None:
+    assert calibrated()(replace(GOOD, overlap=MIN_OVERLAP - 0.01)).status == "failed"
+
+
+@pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share", "overlap"])
+@pytest.mark.parametrize("evidence", [GOOD, WRONG])
+def test_what_cannot_be_measured_speaks_for_nothing(name: str, evidence: Evidence) -> None:
+    found = calibrated()(replace(evidence, **{name: float("nan")}))
+    assert (found.status, found.predicted_rtre) == ("failed", calibrated().median[-1])
+    assert found.bound_rtre == calibrated().bound[-1]
+
+
+def test_placements_that_do_not_stand_out_leave_doubt() -> None:
+    fine = Verification(0.3, MIN_SHARPNESS + 0.1, MIN_OVERLAP + 0.01)
+    assert doubt(fine) == ""
+    assert "no better than chance" in doubt(replace(fine, sharpness=MIN_SHARPNESS - 0.1))
+    assert "overlap by 20%" in doubt(replace(fine, overlap=0.2))

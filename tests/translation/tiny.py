@@ -1,0 +1,71 @@
+"""Tiny translations: networks of a few channels, tiles of 32 px."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
+from stainbridge.nn.generators import GeneratorConfig
+from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminatorConfig
+from stainbridge.nn.perceptual import PerceptualConfig
+from stainbridge.nn.resnet_generator import ResNetConfig
+from stainbridge.nn.unet_generator import UNetConfig
+from stainbridge.translation.objectives.config import (
+    ContrastConfig,
+    CycleConfig,
+    ObjectiveName,
+    TranslationConfig,
+)
+from stainbridge.translation.objectives.task import Tiles
+
+SIDE = 32
+
+
+def tiny(name: ObjectiveName) -> TranslationConfig:
+    """A published objective with very small networks."""
+    config = TranslationConfig.preset(name)
+    patch = replace(config.discriminator.patch, width=4, halvings=2)
+    objective = config.objective
+    if isinstance(objective, CycleConfig):
+        objective = replace(objective, buffer=3, perceptual=PerceptualConfig(width=4, layers=(1,)))
+    if isinstance(objective, ContrastConfig):
+        objective = replace(objective, levels=(0.25, 1.0), places=16, width=8)
+    scales = min(config.discriminator.scales, 2)
+    optimiser = replace(config.optimiser, rate=2e-3, steady_steps=50, decay_steps=50)
+    judge = MultiscaleDiscriminatorConfig(scales=scales, patch=patch)
+    return TranslationConfig(_small(config.generator), judge, objective, optimiser, SIDE)
+
+
+def _small(config: GeneratorConfig) -> GeneratorConfig:
+    match config:
+        case ResNetConfig():
+            return replace(config, width=4, blocks=2)
+        case UNetConfig():
+            return replace(config, width=4, halvings=4)
+        case CoarseToFineConfig():
+            return replace(config, coarse=ResNetConfig(width=8, blocks=1, halvings=2), blocks=1)
+
+
+@dataclass(frozen=True)
+class TileStream:
+    """Blobs, and in the target stain the same with channels exchanged and inverted."""
+
+    seed: int = 0
+
+    def __getitem__(self, number: int) -> Tiles:
+        rng = np.random.default_rng([self.seed, number])
+        coarse = torch.from_numpy(rng.uniform(-1, 1, (1, 3, 8, 8)).astype(np.float32))
+        source = torch.nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")[0]
+        return Tiles(source, -source.flip(0))
+
+
+def batch(count: int = 2, seed: int = 0) -> Tiles:
+    """The first tiles of a stream."""
+    stream = TileStream(seed)
+    tiles = [stream[number] for number in range(count)]
+    return Tiles(
+        torch.stack([tile.source for tile in tiles]), torch.stack([tile.target for tile in tiles])
+    )
