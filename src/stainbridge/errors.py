@@ -1,14 +1,19 @@
-"""The one error tree.
+"""Every error that Stainbridge raises on purpose.
 
 ```
-StainbridgeError
-├── InputError              the caller's input (exit code 2): what, where, expected, got, what to do
-│   └── MissingExtraError   an optional dependency is not installed
-└── RegistrationError       a failed registration was used as if it had succeeded (exit code 3)
+StainbridgeError                        exit code 1
+├── InputError, ValueError              exit code 2: what, where, expected, got, remedy
+│   ├── MissingFileError                a path that does not exist; also a FileNotFoundError
+│   └── MissingExtraError               a missing optional dependency; also an ImportError
+└── RegistrationError                   exit code 3: a failed registration has no transform
 ```
 """
 
 from __future__ import annotations
+
+import errno
+from functools import partial
+from typing import Any
 
 
 class StainbridgeError(Exception):
@@ -17,8 +22,11 @@ class StainbridgeError(Exception):
     exit_code = 1
 
 
-class InputError(StainbridgeError):
-    """The caller's input cannot be used; the message is one line that says how to mend it."""
+class InputError(StainbridgeError, ValueError):
+    """The caller's input cannot be used.
+
+    The message is one line: where, what, expected, got and a remedy, as far as they are given.
+    """
 
     exit_code = 2
 
@@ -31,13 +39,11 @@ class InputError(StainbridgeError):
         got: object = None,
         remedy: str = "",
     ) -> None:
-        self.what, self.where, self.expected, self.got, self.remedy = (
-            what,
-            where,
-            expected,
-            got,
-            remedy,
-        )
+        self.what = what
+        self.where = where
+        self.expected = expected
+        self.got = got
+        self.remedy = remedy
         parts = [what if where is None else f"{where}: {what}"]
         if expected is not None:
             parts.append(f"expected {expected}")
@@ -47,15 +53,55 @@ class InputError(StainbridgeError):
             parts.append(remedy)
         super().__init__("; ".join(str(part) for part in parts).replace("\n", " "))
 
+    def __str__(self) -> str:
+        """Return the one line, whatever a built-in parent would make of it."""
+        return str(self.args[0])
 
-class MissingExtraError(InputError):
-    """An optional dependency is needed and absent."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call that made it, so that it crosses a process boundary whole."""
+        make = partial(
+            type(self),
+            where=self.where,
+            expected=self.expected,
+            got=self.got,
+            remedy=self.remedy,
+        )
+        return make, (self.what,)
+
+
+class MissingFileError(InputError, FileNotFoundError):
+    """A file or folder does not exist; `filename` and `errno` are those of a `FileNotFoundError`."""
+
+    def __init__(
+        self,
+        what: str = "no such file",
+        *,
+        where: object,
+        expected: object = None,
+        got: object = None,
+        remedy: str = "",
+    ) -> None:
+        super().__init__(what, where=where, expected=expected, got=got, remedy=remedy)
+        self.errno = errno.ENOENT
+        self.strerror = what
+        self.filename = str(where)
+
+
+class MissingExtraError(InputError, ImportError):
+    """An optional dependency is needed and absent; `name` is the missing package."""
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
         super().__init__(
             f"{feature} needs the package '{package}'",
             remedy=f"install it with: pip install 'stainbridge[{extra}]'",
         )
+        self.feature = feature
+        self.extra = extra
+        self.name = package
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call that made it."""
+        return type(self), (self.feature, self.name, self.extra)
 
 
 class RegistrationError(StainbridgeError):

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import yaml
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 
 T = TypeVar("T")
 
@@ -32,7 +32,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot be read as YAML: {error}", where=path) from error
+        kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
+        raise kind(f"cannot be read as YAML: {error}", where=path) from error
     if not isinstance(data, dict):
         raise InputError(
             "not a configuration", where=path, expected="keys and values", got=type(data).__name__
@@ -43,10 +44,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def build(kind: type[T], values: Mapping[str, Any], where: object) -> T:
     """A dataclass from some or all of its fields, nested ones included.
 
-    A field that may be one of several dataclasses is told by its `kind`. Raises `InputError` for
-    unknown keys and values of the wrong type, naming the key.
+    A field that may be one of several dataclasses is told by its `kind`: one of the types of a
+    union, or of those that the class method `kinds` of the field's type returns. A dataclass whose
+    fields were renamed names them in `FORMER_NAMES`, former to current: files that carry a former
+    name still load, and its value wins. Raises `InputError` for unknown keys and values of the
+    wrong type, naming the key.
     """
     hints = _hints(kind)
+    values = _with_current_names(kind, values)
     for key in values:
         if key not in hints:
             raise InputError(
@@ -84,8 +89,17 @@ def _hints(kind: Any) -> dict[str, Any]:
     return {item.name: named[item.name] for item in fields(kind)}
 
 
+def _with_current_names(kind: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    former_names: Mapping[str, str] = getattr(kind, "FORMER_NAMES", {})
+    former = {former_names[key]: value for key, value in values.items() if key in former_names}
+    current = {key: value for key, value in values.items() if key not in former_names}
+    return merge(current, former)
+
+
 def _value(hint: Any, value: Any, where: str) -> Any:
     origin, options = get_origin(hint), get_args(hint)
+    if isinstance(hint, type) and hasattr(hint, "kinds"):
+        return _of_kind(hint.kinds(), value, where)
     if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, Mapping):
         return build(hint, value, where)
     if origin in (Union, types.UnionType):
@@ -110,7 +124,10 @@ def _one_of(options: tuple[Any, ...], value: Any, where: str) -> Any:
     options = tuple(option for option in options if option is not type(None))
     if len(options) == 1:
         return _value(options[0], value, where)
-    kinds = {get_args(_hints(option)["kind"])[0]: option for option in options}
+    return _of_kind({get_args(_hints(kind)["kind"])[0]: kind for kind in options}, value, where)
+
+
+def _of_kind(kinds: Mapping[str, Any], value: Any, where: str) -> Any:
     named = value.get("kind") if isinstance(value, Mapping) else None
     if named not in kinds:
         raise InputError("unknown kind", where=where, expected=", ".join(kinds), got=named)

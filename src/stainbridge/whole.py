@@ -7,23 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Hand out a temporary name beside `path`; rename it to `path` on success, remove it on any
-    exception.
+    """Give a temporary name beside `path` and rename it to `path` on success.
 
-    The temporary name ends like `path`, since writers go by the ending. Raises `InputError` when
-    the folder does not exist or cannot be written, or the disk is full.
+    On any exception the temporary file is removed and `path` stays as it was. The temporary name
+    ends like `path`, because writers choose the format by the ending. Raises `MissingFileError`
+    when the folder does not exist. Raises `InputError` when it cannot be written or the disk is
+    full.
     """
     if not path.parent.is_dir():
-        raise InputError("no such folder", where=path.parent, remedy="create it first")
+        raise MissingFileError("no such folder", where=path.parent, remedy="create it first")
     temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
     try:
         yield temporary
         temporary.replace(path)
+    except InputError:  # a `MissingFileError` is an `OSError` too, but not one of writing
+        raise
     except OSError as error:
         if error.errno is None:
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stainbridge.cli.output import print_json, progress_bar
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
     from torch import device
@@ -128,7 +128,8 @@ def _chosen(data: Path, split: str, most: int | None) -> list[Case]:
     from stainbridge.datasets.tiles import find, read
 
     if not data.is_dir() or find(data) is None:
-        raise InputError(
+        kind = InputError if data.exists() else MissingFileError
+        raise kind(
             "no paired tiles there",
             where=data,
             expected="HE/test and IHC/test, testA and testB, or A and B",

@@ -21,7 +21,7 @@ from stainbridge.cli.train import (
     StepsOption,
     WorkersOption,
 )
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import Data
@@ -161,7 +161,7 @@ def _of_files(path: Path, settings: SharpenTraining) -> tuple[Any, Any]:
 def slides_in(path: Path) -> list[Path]:
     """A slide, or the files of a folder and the folders in it, in order; hidden ones are left out."""
     if not path.exists():
-        raise InputError(
+        raise MissingFileError(
             "no such file or folder", where=path, remedy="name slides or tiles, or leave --data out"
         )
     if path.is_file():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stainbridge.cli.output import say
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 
 
 def parts_folder(out: Path) -> Path:
@@ -38,7 +38,7 @@ def check_output(out: Path, source: Path) -> None:
     replace the input.
     """
     if not out.parent.is_dir():
-        raise InputError("no such folder", where=out.parent, remedy="create it first")
+        raise MissingFileError("no such folder", where=out.parent, remedy="create it first")
     if out.is_dir():
         raise InputError("is a folder", where=out, expected="a file name")
     if out.exists() and source.exists() and out.samefile(source):

@@ -9,7 +9,7 @@ import typer
 
 from stainbridge.cli.output import progress_bar
 from stainbridge.cli.sharpening import write_sharpened
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
     from stainbridge.registration.store import StoredRegistration
@@ -183,7 +183,7 @@ def _open_moving(stored: StoredRegistration, path: Path | None) -> Slide:
             "the record does not say where the moving slide is", remedy="add --moving SLIDE"
         )
     if not path.exists():
-        raise InputError(
+        raise MissingFileError(
             "the moving slide is not there",
             where=path,
             remedy="say where it is with --moving SLIDE",

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.datasets.table import Row, numbers, only_table, read_table
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.case import Case, OpenSlideFunction
 from stainbridge.slides.open import open_slide
 from stainbridge.types import Points
@@ -86,7 +86,7 @@ def _slide(row: Row, side: str, slides: dict[str, Path], table: Path) -> OpenSli
     for candidate in (name, *(stem + ending for ending in ENDINGS)):
         if candidate in slides:
             return partial(open_slide, slides[candidate], mpp=_mpp(row, side, table))
-    raise InputError(
+    raise MissingFileError(
         "no such slide",
         where=table.parent / name,
         expected="it, or a TIFF of its name",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stainbridge.datasets import acrobat, anhir, hyreco, pairs, slices, tiles
 from stainbridge.datasets.table import header
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.case import Case
 
 
@@ -53,7 +53,7 @@ def read_data_set(path: Path) -> DataSet:
     """
     path = Path(path)
     if not path.exists():
-        raise InputError("no such data set", where=path)
+        raise MissingFileError("no such data set", where=path)
     for layout in LAYOUTS:
         found = layout.find(path)
         if found is None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from stainbridge.datasets.table import Row, existing, numbers, read_table
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.transform import Transform
 from stainbridge.registration.store import load
@@ -93,7 +93,7 @@ def _transform(path: Path, fixed: OpenSlideFunction, moving: OpenSlideFunction) 
     if path.is_dir():
         return load(path).transform
     if not path.is_file():
-        raise InputError(
+        raise MissingFileError(
             "no such transform", where=path, expected="a folder of register, or transform.h5"
         )
     with fixed() as first, moving() as second:

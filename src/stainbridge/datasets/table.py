@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.datasets.files import files_in
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.landmarks import read_points_csv, same_labels
 from stainbridge.types import Points
 
@@ -79,7 +79,7 @@ def existing(roots: Sequence[Path], name: str, table: Path) -> Path:
     for root in roots:
         if (root / name).is_file():
             return root / name
-    raise InputError("no such file", where=roots[0] / name, remedy=f"it is named in {table}")
+    raise MissingFileError("no such file", where=roots[0] / name, remedy=f"it is named in {table}")
 
 
 def landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import PIL.Image
 
 from stainbridge.datasets.tiles import ENDINGS, FOLDERS, pictures_in, same_names
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.translation.training.picture_stream import Pictures
 
 #: One in so many is held out where the data have no split of their own.
@@ -61,7 +61,7 @@ def _sides(data: str, stains: tuple[str, str], paired: bool) -> tuple[Sides, Sid
         return _listed(first, second, paired), None, False
     folder = Path(data)
     if not folder.is_dir():
-        raise InputError("no such folder of pictures", where=folder)
+        raise MissingFileError("no such folder of pictures", where=folder)
     splits = {
         split: (folder / a, folder / b)
         for split, a, b in reversed(FOLDERS)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.methods.alignment import Method
 from stainbridge.slides.case import Case
@@ -152,7 +152,7 @@ def read_rows(folder: Path) -> list[Row]:
 def read_setup(path: Path) -> Setup:
     """The setup of a benchmark folder; raises `InputError` where there is none, or it is damaged."""
     if not path.is_file():
-        raise InputError(
+        raise MissingFileError(
             "no benchmark folder",
             where=path.parent,
             expected=f"{SETUP} in it, of benchmark landmarks",

@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.itk import field_image, from_field_image, from_itk, to_itk
 from stainbridge.geometry.transform import Affine, Transform, parts
@@ -76,7 +76,7 @@ def read_transform(path: Path, source: Space, target: Space) -> Transform:
     `InputError` for a file that is missing, damaged or of another kind.
     """
     if not path.is_file():
-        raise InputError("no such transform file", where=path)
+        raise MissingFileError("no such transform file", where=path)
     name = path.name.lower()
     try:
         if name.endswith(FIELDS_READ):

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.densify import inserted_points
 from stainbridge.geometry.geojson_lines import (
     FARTHEST_PX,
@@ -75,7 +75,7 @@ def read_geojson(path: Path) -> Json:
     no JSON.
     """
     if not path.is_file():
-        raise InputError("no such annotation file", where=path)
+        raise MissingFileError("no such annotation file", where=path)
     try:
         raw = path.read_bytes()
         with _many_small_objects():

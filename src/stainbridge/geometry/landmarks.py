@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Frame
 from stainbridge.types import Points
 
@@ -44,7 +44,7 @@ def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
     Raises `InputError` for a missing file, missing columns or values that are not numbers.
     """
     if not path.is_file():
-        raise InputError("no such landmark file", where=path)
+        raise MissingFileError("no such landmark file", where=path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]

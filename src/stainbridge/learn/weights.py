@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.whole import whole_file
 
 HEADER = "stainbridge"
@@ -67,7 +67,7 @@ def read(path: Path) -> Stored:
             header = (opened.metadata() or {}).get(HEADER)
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise InputError(
+        raise MissingFileError(
             "no weights there", where=file, expected="a .safetensors file or a RUN folder"
         ) from None
     except (SafetensorError, OSError) as error:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError, MissingExtraError
+from stainbridge.errors import InputError, MissingExtraError, MissingFileError
 
 #: (N, 3, H, W) uint8 pictures to (N, D) features.
 FeatureNet: TypeAlias = Callable[[Tensor], Tensor]
@@ -48,7 +48,7 @@ def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
     with it. Raises `InputError` for a file that is missing or no TorchScript.
     """
     if not path.is_file():
-        raise InputError("no such file of a feature network", where=path)
+        raise MissingFileError("no such file of a feature network", where=path)
     with warnings.catch_warnings():
         # the published weights are TorchScript, whatever torch recommends for new ones
         warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)

@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 
 VGG16, SEEDED = "vgg16-imagenet", "seeded-untrained-vgg16"
 #: Convolutions of each block, channels as multiples of the first; a 2 x 2 pooling stands between
@@ -123,7 +123,8 @@ def _load(features: nn.Sequential, path: Path) -> None:
             present = set(opened.keys())
             found = {name: opened.get_tensor(name) for name in wanted if name in present}
     except (SafetensorError, OSError) as error:
-        raise InputError(
+        kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
+        raise kind(
             f"no weights of VGG-16 ({error})",
             where=path,
             expected="torchvision's vgg16-397923af.pth converted to safetensors",

@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.itk import itk_spacing
@@ -105,6 +105,8 @@ def load_stored(directory: Path | str) -> StoredRegistration:
         raise InputError(
             "the record is not complete", where=path, expected=f"an entry {error}"
         ) from error
+    except InputError:
+        raise
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(
             "the record is damaged", where=path, got=error, remedy="register again"
@@ -163,7 +165,7 @@ def _read_record(directory: Path) -> dict[str, Any]:
     path = directory / RECORD
     if not path.is_file():
         got = "no such folder" if not directory.is_dir() else "no registration.json in it"
-        raise InputError(
+        raise MissingFileError(
             "not a registration's folder",
             where=directory,
             got=got,

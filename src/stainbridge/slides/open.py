@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.slide import Slide
 
 TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -94,7 +94,7 @@ def _first_bytes(path: Path) -> bytes:
     Raises `InputError` when there is no such file, it is empty or may not be read.
     """
     if not path.exists():
-        raise InputError("no such file", where=path)
+        raise MissingFileError("no such file", where=path)
     try:
         with path.open("rb") as file:
             magic = file.read(16)

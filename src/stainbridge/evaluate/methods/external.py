@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
 from stainbridge.evaluate.methods.views import grey_view, rgb, transform_from_samples
 from stainbridge.evaluate.peers.exchange import CHECK
@@ -60,7 +60,7 @@ class Peer:
                 remedy=f"{self.install}; export {self.variable}=$PWD/{self.name}-env/bin/python",
             )
         if not Path(named).is_file():
-            raise InputError(
+            raise MissingFileError(
                 "no such Python", where=f"{self.variable}={named}", remedy=self.install
             )
         return Path(named)

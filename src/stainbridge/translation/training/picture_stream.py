@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.translation.objectives.task import Tiles
 from stainbridge.translation.training.augment import Cut, scaled, shuffled, with_channels
 from stainbridge.types import Pixels
@@ -112,7 +112,8 @@ def read_picture(path: Path) -> Pixels:
     """
     stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if stored is None:
-        raise InputError("cannot be read as a picture", where=path)
+        kind = InputError if path.exists() else MissingFileError
+        raise kind("cannot be read as a picture", where=path)
     if stored.ndim == 2:
         return np.asarray(stored[None])
     if stored.shape[2] != 3:
@@ -131,4 +132,5 @@ def _size(path: Path) -> tuple[int, int]:
                 )
             return picture.size
     except OSError as error:
-        raise InputError("cannot be read as a picture", where=path) from error
+        kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
+        raise kind("cannot be read as a picture", where=path) from error
