@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -80,3 +80,38 @@ def test_what_is_no_configuration(text: str, tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"bad\.yaml"):
         read_yaml(path)
+
+
+@dataclass(frozen=True)
+class Lamp:
+    FORMER_NAMES: ClassVar[dict[str, str]] = {"glow": "power_w", "shade": "cover"}
+
+    power_w: float = 40.0
+    cover: Square = field(default_factory=Square)
+
+
+def test_files_with_former_names_of_fields_still_load() -> None:
+    assert build(Lamp, {"glow": 60}, "f") == Lamp(power_w=60.0)
+    over = merge(plain(Lamp(cover=Square(side=5))), {"glow": 25, "shade": {"side": 3}})
+    assert build(Lamp, over, "f") == Lamp(power_w=25.0, cover=Square(side=3))
+    with pytest.raises(InputError, match="f: shine: unknown key; expected cover, power_w"):
+        build(Lamp, {"shine": 1}, "f")
+
+
+class Shape:
+    """What `Round` and `Square` are; a table says so."""
+
+    @classmethod
+    def kinds(cls) -> dict[str, type[Round] | type[Square]]:
+        return {"round": Round, "square": Square}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    shape: Shape
+
+
+def test_a_field_may_be_any_kind_of_a_table() -> None:
+    assert build(Drawing, {"shape": {"kind": "square", "side": 3}}, "f").shape == Square(side=3)
+    with pytest.raises(InputError, match="f: shape: unknown kind; expected round, square; got o"):
+        build(Drawing, {"shape": {"kind": "oval"}}, "f")

@@ -127,7 +127,7 @@ def _one_of(options: tuple[Any, ...], value: Any, where: str) -> Any:
     return _of_kind({get_args(_hints(kind)["kind"])[0]: kind for kind in options}, value, where)
 
 
-def _of_kind(kinds: Mapping[str, Any], value: Any, where: str) -> Any:
+def _of_kind(kinds: Mapping[Any, Any], value: Any, where: str) -> Any:
     named = value.get("kind") if isinstance(value, Mapping) else None
     if named not in kinds:
         raise InputError("unknown kind", where=where, expected=", ".join(kinds), got=named)
