@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stainbridge.phantom.pair import PhantomPair, generate_pair
+from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pipeline import register_slides
 

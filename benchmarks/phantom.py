@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.patches import PatchConfig, Patches
 from stainbridge.slides.writing.write import write_slide
 

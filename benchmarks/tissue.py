@@ -15,7 +15,7 @@ import numpy as np
 from stainbridge.imaging.colour import is_brightfield, tissue_density
 from stainbridge.imaging.tissue import tissue_region
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.tissue.organs import ORGANS
 

@@ -20,7 +20,7 @@ import numpy as np
 from stainbridge.evaluate.starts import Start, hard_start
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.slides.memory import ArraySlide

@@ -13,7 +13,7 @@ import pytest
 from stainbridge.cli.demo import ring
 from stainbridge.geometry.geojson import write_geojson
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.slides.slide import Slide
 
 SIDES = {"fixed": "he", "moving": "ki67"}

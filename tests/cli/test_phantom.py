@@ -83,7 +83,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stainbridge.phantom.case_files.write_transform", interrupted)
+    monkeypatch.setattr("stainbridge.phantom.pairs.case_files.write_transform", interrupted)
     assert run(["phantom", "--out", str(tmp_path / "set"), "--cases", "1", *SMALL]) == 130
     assert not (tmp_path / "set").exists()
 

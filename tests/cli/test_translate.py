@@ -15,7 +15,7 @@ from tests.translation.tiny import tiny
 import stainbridge
 from stainbridge.cli.main import run
 from stainbridge.learn.checkpoint import Place, save_weights
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.slides.writing.write import write_slide
 from stainbridge.translation.objectives.config import ObjectiveName
 from stainbridge.translation.objectives.tasks import task_of

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from stainbridge.geometry.landmarks import write_points_csv
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from stainbridge.evaluate.methods.registry import ABOUT, method
 from stainbridge.evaluate.methods.views import affine_from_pixels, grey_view, transform_from_samples
 from stainbridge.evaluate.starts import disturb
 from stainbridge.geometry.frame import Space
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 

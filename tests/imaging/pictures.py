@@ -13,7 +13,7 @@ from stainbridge.geometry.frame import Space
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass.artefacts import Artefact
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.laboratory import Laboratory
 from stainbridge.types import Mask
 

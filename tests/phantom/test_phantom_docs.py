@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from stainbridge.cli.main import run
-from stainbridge.phantom.difficulty import SPANS
+from stainbridge.phantom.pairs.difficulty import SPANS
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.tissue.organs import ORGANS
 
@@ -31,7 +31,7 @@ def test_the_snippets_run() -> None:
 
 
 def generated_landmarks() -> Any:
-    from stainbridge.phantom.pair import generate_pair
+    from stainbridge.phantom.pairs.pair import generate_pair
 
     pair = generate_pair(
         seed=3, size_px=512, mpp=8.0, fixed_stain="HE", moving_stain="Ki67", organ="kidney"

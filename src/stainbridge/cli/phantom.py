@@ -13,7 +13,7 @@ from stainbridge.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from stainbridge.phantom.pair import PairConfig
+    from stainbridge.phantom.pairs.pair import PairConfig
 
 PAIRS, CASES = "pairs.csv", "cases.json"
 STAINS = "HE,Ki67,PHH3,ER,HER2,PanCK,CD31,PAS,Masson"
@@ -62,8 +62,8 @@ def phantom(
         stainbridge benchmark landmarks phantoms/pairs.csv --methods default --out table
     """
     from stainbridge.cli.result_folder import result_folder
-    from stainbridge.phantom.case_files import FOLDERS, described, write_case
-    from stainbridge.phantom.pair import generate_pair
+    from stainbridge.phantom.pairs.case_files import FOLDERS, described, write_case
+    from stainbridge.phantom.pairs.pair import generate_pair
 
     configs = case_configs(cases, size, stains, difficulty, organ, mpp, seed)
     rows: list[dict[str, Any]] = []
@@ -97,8 +97,8 @@ def case_configs(
     """
     import numpy as np
 
-    from stainbridge.phantom.difficulty import SPANS
-    from stainbridge.phantom.pair import PairConfig
+    from stainbridge.phantom.pairs.difficulty import SPANS
+    from stainbridge.phantom.pairs.pair import PairConfig
 
     names = [name.strip() for name in stains.split(",") if name.strip()]
     if not names:
@@ -140,7 +140,7 @@ def _write_tables(rows: list[dict[str, Any]], folder: Path) -> None:
     import csv
     import json
 
-    from stainbridge.phantom.case_files import COLUMNS
+    from stainbridge.phantom.pairs.case_files import COLUMNS
     from stainbridge.registration.store import plain
 
     with (folder / PAIRS).open("w", newline="", encoding="utf-8") as file:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.contrast import RANDOM
 from stainbridge.phantom.staining.library import STAINS, stain_named
 from stainbridge.registration.training.config import GeneratedConfig

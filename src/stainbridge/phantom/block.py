@@ -16,8 +16,8 @@ from stainbridge.phantom.staining.library import STAINS, stain_named
 from stainbridge.phantom.staining.stain import Stain
 from stainbridge.phantom.tissue.materials import refine
 from stainbridge.phantom.tissue.organs import ORGANS, organ_named
-from stainbridge.phantom.tissue.outline import TissueConfig, zone_map
-from stainbridge.phantom.tissue.structure import Structure, structure
+from stainbridge.phantom.tissue.zones import TissueConfig, zone_map
+from stainbridge.phantom.tissue.section_raster import Structure, structure
 from stainbridge.types import Mask
 
 Rgb = npt.NDArray[np.uint8]  # (H, W, 3)

@@ -14,11 +14,11 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.phantom.glass.damage import Hole, Piece
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pair import valid_points
+from stainbridge.phantom.pairs.pair import valid_points
 from stainbridge.phantom.space.deformation import DeformationConfig
-from stainbridge.phantom.space.tear import Cut
-from stainbridge.phantom.staining.section import Section
-from stainbridge.phantom.tissue.outline import TissueConfig
+from stainbridge.phantom.space.cut_line import Cut
+from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.tissue.zones import TissueConfig
 
 FRAME = Space("slide", 400, 400, (4.0, 4.0)).frame
 TISSUE = TissueConfig(3, 1600, 1600)

@@ -29,8 +29,8 @@ from stainbridge.phantom.space.deformation import (
 )
 from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, colours, transmit
 from stainbridge.phantom.staining.library import DYES, STAINS, stain_named
-from stainbridge.phantom.staining.section import Section
-from stainbridge.phantom.tissue.outline import TissueConfig
+from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.tissue.zones import TissueConfig
 
 SLIDE = Space("slide", 400, 500, (4.0, 4.0)).frame
 TISSUE = Space("tissue", 400, 400, (4.0, 4.0)).frame

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.contrast import RANDOM, random_stain
-from stainbridge.phantom.staining.section import Section
-from stainbridge.phantom.tissue.outline import TissueConfig
+from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.tissue.zones import TissueConfig
 
 
 def test_contrasts_of_chance_differ_and_are_deterministic() -> None:

@@ -10,10 +10,10 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.phantom.glass.slide import TWELVE_BIT, PhantomSlide
 from stainbridge.phantom.staining.library import STAINS
-from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.staining.stained_section import Section
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.phantom.tissue.organs import ORGANS
-from stainbridge.phantom.tissue.outline import TissueConfig
+from stainbridge.phantom.tissue.zones import TissueConfig
 
 FRAME = Space("tissue 3", 500, 500, (4.0, 4.0)).frame
 CLOSE = Frame(Space("tissue 3", 420, 420, (1.0, 1.0)), 420, 420, (1.0, 1.0), (1150.0, 780.0))

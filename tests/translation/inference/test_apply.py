@@ -16,7 +16,7 @@ from stainbridge.errors import InputError
 from stainbridge.nn.generators import GeneratorConfig, generator
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.writing.write import write_slide
 from stainbridge.translation.inference import apply

@@ -11,9 +11,9 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.phantom.space.deformation import DeformationConfig, placement
-from stainbridge.phantom.space.parts import Box, Numbers
+from stainbridge.phantom.space.crop import Box, Numbers
 from stainbridge.phantom.space.randomness import key
-from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.staining.stained_section import Section
 from stainbridge.types import Points
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.glass.artefacts import Artefact, Light
-from stainbridge.phantom.space.parts import part_inside
+from stainbridge.phantom.space.crop import part_inside
 from stainbridge.phantom.space.randomness import key, noise
 from stainbridge.types import Plane
 

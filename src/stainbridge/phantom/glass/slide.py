@@ -16,7 +16,7 @@ from stainbridge.phantom.glass import jpeg
 from stainbridge.phantom.glass.artefacts import Artefact, Light
 from stainbridge.phantom.glass.damage import Hole, Piece
 from stainbridge.phantom.glass.generated import GeneratedSlide, halves
-from stainbridge.phantom.glass.on_glass import ClassSlide, Glass
+from stainbridge.phantom.glass.mounted_section import ClassSlide, Glass
 from stainbridge.phantom.space.deformation import (
     PLAIN,
     DeformationConfig,
@@ -25,10 +25,10 @@ from stainbridge.phantom.space.deformation import (
     tissue_from_slide,
     unfolded,
 )
-from stainbridge.phantom.space.parts import Numbers
+from stainbridge.phantom.space.crop import Numbers
 from stainbridge.phantom.space.randomness import key
 from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, rendered
-from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.staining.stained_section import Section
 from stainbridge.slides.slide import Channel, SlideInfo
 from stainbridge.types import Mask, Points
 

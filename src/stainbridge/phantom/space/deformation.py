@@ -12,8 +12,8 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform
 from stainbridge.phantom.space.randomness import key, noise
-from stainbridge.phantom.space.tear import Cut, Tear
-from stainbridge.phantom.tissue.outline import sampled
+from stainbridge.phantom.space.cut_line import Cut, Tear
+from stainbridge.phantom.tissue.zones import sampled
 from stainbridge.types import Matrix, Points
 
 #: Bound on the norm of the elastic displacement's derivative: below 1 the map is one to one

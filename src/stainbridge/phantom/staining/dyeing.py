@@ -14,7 +14,7 @@ from stainbridge.phantom.staining.nuclei_raster import membranes, painted
 from stainbridge.phantom.staining.stain import Stain, stained
 from stainbridge.phantom.tissue.materials import Materials
 from stainbridge.phantom.tissue.nuclei import CLASSES, Nuclei
-from stainbridge.phantom.tissue.structure import Structure
+from stainbridge.phantom.tissue.section_raster import Structure
 from stainbridge.types import Plane
 
 Amounts = npt.NDArray[np.float32]  # (H, W, 3): dyes of the stain

@@ -20,7 +20,7 @@ from stainbridge.phantom.tissue.bodies import (
     scatter,
 )
 from stainbridge.phantom.tissue.organs import EVERYWHERE, SOLID_UM
-from stainbridge.phantom.tissue.outline import TissueConfig, Zones, zones, zones_at
+from stainbridge.phantom.tissue.zones import TissueConfig, Zones, zones, zones_at
 from stainbridge.types import Plane
 
 FIBRE_UM = 4.2  # between collagen fibres

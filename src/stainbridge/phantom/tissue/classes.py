@@ -10,8 +10,8 @@ import numpy.typing as npt
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.tissue.anatomy import Anatomy, anatomy
 from stainbridge.phantom.tissue.materials import refine
-from stainbridge.phantom.tissue.outline import TissueConfig
-from stainbridge.phantom.tissue.structure import glass_only, surrounding
+from stainbridge.phantom.tissue.zones import TissueConfig
+from stainbridge.phantom.tissue.section_raster import glass_only, surrounding
 from stainbridge.types import Mask, Plane
 
 Labels: TypeAlias = npt.NDArray[np.uint8]  # (H, W)

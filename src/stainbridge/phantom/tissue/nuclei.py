@@ -12,7 +12,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.space.randomness import Integers, key, uniform
 from stainbridge.phantom.tissue.anatomy import Anatomy
 from stainbridge.phantom.tissue.organs import Organ
-from stainbridge.phantom.tissue.outline import TissueConfig, sampled
+from stainbridge.phantom.tissue.zones import TissueConfig, sampled
 from stainbridge.types import Mask, Plane, Points
 
 CELL_UM = 4.6

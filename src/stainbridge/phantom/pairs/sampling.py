@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.phantom.difficulty import Span
+from stainbridge.phantom.pairs.difficulty import Span
 from stainbridge.phantom.glass.artefacts import (
     Artefact,
     BlackBorder,
@@ -22,10 +22,10 @@ from stainbridge.phantom.glass.damage import Hole, Piece
 from stainbridge.phantom.glass.optics import Bubble, OutOfFocus
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.space.deformation import DeformationConfig
-from stainbridge.phantom.space.tear import Cut
-from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.space.cut_line import Cut
+from stainbridge.phantom.staining.stained_section import Section
 from stainbridge.phantom.tissue.organs import ORGANS
-from stainbridge.phantom.tissue.outline import TissueConfig
+from stainbridge.phantom.tissue.zones import TissueConfig
 from stainbridge.types import Points
 
 #: The smallest other piece of tissue, in µm.

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass.generated import GeneratedSlide
-from stainbridge.phantom.space.parts import part_inside
-from stainbridge.phantom.space.tiling import BLOCK_PX, Blocks, assembled, block_frame
-from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.space.crop import part_inside
+from stainbridge.phantom.space.raster_tiles import BLOCK_PX, Blocks, assembled, block_frame
+from stainbridge.phantom.staining.stained_section import Section
 from stainbridge.slides.slide import Channel, SlideInfo
 
 FINEST_MPP = 0.1

@@ -7,7 +7,7 @@ import numpy as np
 from stainbridge.geometry.frame import Space
 from stainbridge.phantom.tissue.anatomy import settled
 from stainbridge.phantom.tissue.bodies import lattice_frame, scatter
-from stainbridge.phantom.tissue.outline import TissueConfig
+from stainbridge.phantom.tissue.zones import TissueConfig
 from stainbridge.types import Points
 
 

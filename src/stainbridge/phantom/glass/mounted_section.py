@@ -15,14 +15,14 @@ from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Interpolation
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass.damage import Hole, Piece, kept
-from stainbridge.phantom.glass.dye_slide import BlockSlide, DyeSlide, LabelSlide
+from stainbridge.phantom.glass.tissue_slide import BlockSlide, DyeSlide, LabelSlide
 from stainbridge.phantom.glass.generated import GeneratedSlide, halves
 from stainbridge.phantom.space.deformation import DeformationConfig, drawing_pull, unfolded
-from stainbridge.phantom.space.parts import Box, Numbers, Part, part_inside
-from stainbridge.phantom.space.tear import Cut
-from stainbridge.phantom.space.tiling import Blocks, assembled, block_frame, on_grid
+from stainbridge.phantom.space.crop import Box, Numbers, Part, part_inside
+from stainbridge.phantom.space.cut_line import Cut
+from stainbridge.phantom.space.raster_tiles import Blocks, assembled, block_frame, on_grid
 from stainbridge.phantom.staining.dyeing import Amounts
-from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.staining.stained_section import Section
 from stainbridge.phantom.tissue.classes import CLASS_NAMES, Labels
 from stainbridge.slides.slide import Channel, SlideInfo
 from stainbridge.slides.warped import WarpedSlide

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
-from stainbridge.phantom.space.tear import Cut, Tear
+from stainbridge.phantom.space.cut_line import Cut, Tear
 
 FRAME = Space("slide", 1000, 1000, (2.0, 2.0)).frame
 

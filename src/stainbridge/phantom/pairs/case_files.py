@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +12,9 @@ from stainbridge.geometry.files import write_transform
 from stainbridge.geometry.fit import fit_affine
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pair import PhantomPair
+from stainbridge.phantom.pairs.pair import PhantomPair
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
+from stainbridge.progress import Progress
 from stainbridge.slides.writing.write import write_slide
 
 #: The columns of `pairs.csv`.
@@ -22,8 +22,6 @@ COLUMNS = ("case", "fixed", "moving", "fixed_landmarks", "moving_landmarks")
 FOLDERS = ("images", "landmarks", "classes", "truth")
 #: The mask of where the truth holds has at most this many pixels a side.
 VALID_PX = 1024
-
-Progress: TypeAlias = Callable[[str, float], None]  # what is written, and the fraction done
 
 
 def write_case(

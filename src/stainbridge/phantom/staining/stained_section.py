@@ -12,8 +12,8 @@ from stainbridge.phantom.staining.dyeing import Amounts, coarsened, dyed
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.staining.stain import Stain
 from stainbridge.phantom.tissue.classes import Labels, classes
-from stainbridge.phantom.tissue.outline import TissueConfig, Zones, zones_at
-from stainbridge.phantom.tissue.structure import structure
+from stainbridge.phantom.tissue.zones import TissueConfig, Zones, zones_at
+from stainbridge.phantom.tissue.section_raster import structure
 from stainbridge.types import Plane, Points
 
 #: Structures are averaged from pixels of at most this size.

@@ -16,7 +16,7 @@ from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pair import PairConfig, PhantomPair, generate_pair
+from stainbridge.phantom.pairs.pair import PairConfig, PhantomPair, generate_pair
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 

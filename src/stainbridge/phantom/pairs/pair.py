@@ -13,25 +13,25 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import DisplacementField, Transform
 from stainbridge.imaging.image import Image
-from stainbridge.phantom.chance import (
+from stainbridge.phantom.pairs.sampling import (
     accompanied,
     damaged,
     drawn_artefacts,
     drawn_deformation,
     torn,
 )
-from stainbridge.phantom.difficulty import SPANS, Span
-from stainbridge.phantom.difficulty import Difficulty as Difficulty
+from stainbridge.phantom.pairs.difficulty import SPANS, Span
+from stainbridge.phantom.pairs.difficulty import Difficulty as Difficulty
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.space.deformation import DeformationConfig
 from stainbridge.phantom.space.randomness import key
 from stainbridge.phantom.staining.contrast import RANDOM, random_stain
 from stainbridge.phantom.staining.laboratory import Laboratory
 from stainbridge.phantom.staining.library import stain_named
-from stainbridge.phantom.staining.section import Section
+from stainbridge.phantom.staining.stained_section import Section
 from stainbridge.phantom.tissue.organs import ORGANS, organ_named
-from stainbridge.phantom.tissue.outline import TissueConfig
-from stainbridge.phantom.tissue.places import structures
+from stainbridge.phantom.tissue.zones import TissueConfig
+from stainbridge.phantom.tissue.structure_centres import structures
 from stainbridge.types import Mask, Points
 
 #: As an organ: one of all, by the seed.

@@ -11,8 +11,8 @@ import pytest
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.landmarks import read_points_csv
-from stainbridge.phantom.case_files import FOLDERS, described, write_case
-from stainbridge.phantom.pair import PhantomPair, generate_pair
+from stainbridge.phantom.pairs.case_files import FOLDERS, described, write_case
+from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
 from stainbridge.slides.open import open_slide
 
 

@@ -12,7 +12,7 @@ from stainbridge.phantom.tissue.anatomy import Anatomy, anatomy
 from stainbridge.phantom.tissue.compartments import materials
 from stainbridge.phantom.tissue.materials import Materials
 from stainbridge.phantom.tissue.nuclei import Nuclei, nuclei
-from stainbridge.phantom.tissue.outline import TissueConfig, zones
+from stainbridge.phantom.tissue.zones import TissueConfig, zones
 from stainbridge.types import Plane
 
 #: Structures are computed on pixels of about 5 of the picture's, within these sizes in µm, and
