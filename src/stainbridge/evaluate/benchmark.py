@@ -10,8 +10,9 @@ from stainbridge.errors import InputError
 from stainbridge.evaluate.job import Job, Row
 from stainbridge.evaluate.ledger import Ledger, setup_of
 from stainbridge.evaluate.methods.registry import method
-from stainbridge.evaluate.runner import Progress, run_jobs
+from stainbridge.evaluate.runner import run_jobs
 from stainbridge.evaluate.starts import StartKind, starts
+from stainbridge.progress import Progress, ignore_progress
 from stainbridge.slides.case import Case
 
 
@@ -34,7 +35,7 @@ class Plan:
     roots: Mapping[str, Path] = field(default_factory=dict)
 
 
-def run(plan: Plan, out: Path, progress: Progress = lambda _told, _done: None) -> list[Row]:
+def run(plan: Plan, out: Path, progress: Progress = ignore_progress) -> list[Row]:
     """Run what `out` does not hold yet; returns the rows of this plan, in its order.
 
     Raises `InputError` for methods that do not exist or whose libraries are missing, cases without

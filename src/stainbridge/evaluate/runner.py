@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stainbridge.evaluate.job import BEGAN, Job, Row, slug
 from stainbridge.evaluate.ledger import Ledger
+from stainbridge.progress import Progress
 
 PICTURES, POINTS, LOGS = "pictures", "points", "logs"
 #: Each benchmark process has a folder of its own for runs in progress: this, and its number.
@@ -35,8 +36,6 @@ THREADS = (
     "OPENCV_FOR_THREADS_NUM",
     "MKL_NUM_THREADS",
 )
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(eq=False)

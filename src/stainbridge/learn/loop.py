@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,11 +19,10 @@ from stainbridge.learn.keeper import LAST, Keeper
 from stainbridge.learn.record import Record
 from stainbridge.learn.stepping import Stepper
 from stainbridge.learn.task import Stream, Task
+from stainbridge.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-Progress: TypeAlias = Callable[[str, float], None]  # what is being done, and the fraction done
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def train(
     folder: Path,
     *,
     go_on: bool = False,
-    progress: Progress = lambda text, fraction: None,
+    progress: Progress = ignore_progress,
 ) -> Place:
     """Train into `folder`, which exists, and return where the run ended.
 
