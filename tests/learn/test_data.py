@@ -13,18 +13,18 @@ from tests.learn.toy import CONFIG, ToyStream, ToyTask
 from torch import Tensor
 
 from stainbridge.errors import InputError
-from stainbridge.learn.data import batches, check_inputs, held_batches, moved
-from stainbridge.learn.loop import Data, train
+from stainbridge.learn.data import iterate_batches, check_inputs, load_validation_batches, move_batch
+from stainbridge.learn.loop import TrainingData, train
 
 
 def taken(count: int, *arguments: int, stream: ToyStream | None = None) -> list[Tensor]:
-    with closing(batches(stream or ToyStream(), *arguments)) as source:
+    with closing(iterate_batches(stream or ToyStream(), *arguments)) as source:
         return list(islice(source, count))
 
 
 def test_a_worker_process_makes_the_same_batches_and_its_errors_come_as_they_are() -> None:
     here = taken(3, 2, 0, 4)
-    with closing(batches(ToyStream(bad=10), 2, 1, 4)) as source:
+    with closing(iterate_batches(ToyStream(bad=10), 2, 1, 4)) as source:
         there = list(islice(source, 3))
         with pytest.raises(InputError, match=r"^sample 10: unreadable$"):
             next(source)
@@ -41,7 +41,7 @@ def test_several_processes_share_the_stream() -> None:
 
 
 def test_held_batches_are_rounded_up() -> None:
-    assert [len(batch) for batch in held_batches(ToyStream(1), CONFIG)] == [2, 2]
+    assert [len(batch) for batch in load_validation_batches(ToyStream(1), CONFIG)] == [2, 2]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Growing:
 
 def test_samples_of_different_sizes_are_one_line() -> None:
     with (
-        closing(batches(Growing(), 2, 0, 0)) as source,
+        closing(iterate_batches(Growing(), 2, 0, 0)) as source,
         pytest.raises(InputError, match="set batch: 1"),
     ):
         next(source)
@@ -83,12 +83,12 @@ class Flat:
 
 def test_the_loop_looks_at_the_data_first(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing but one value"):
-        train(ToyTask, Data(Flat(), Flat()), CONFIG, tmp_path)
+        train(ToyTask, TrainingData(Flat(), Flat()), CONFIG, tmp_path)
     assert not (tmp_path / "metrics.csv").exists()
 
 
 def test_moving_keeps_the_shape_of_a_batch() -> None:
     batch = {"a": [torch.ones(1), "name"], "b": torch.zeros(2)}
-    there = moved(batch, torch.device("meta"))
+    there = move_batch(batch, torch.device("meta"))
     assert there["a"][0].device.type == there["b"].device.type == "meta"
     assert there["a"][1] == "name"

@@ -15,8 +15,8 @@ import torch
 from tests.learn.toy import CONFIG, ToyStream, ToyTask, run
 
 from stainbridge.errors import InputError
-from stainbridge.learn.loop import Data, train
-from stainbridge.learn.weights import put, read
+from stainbridge.learn.loop import TrainingData, train
+from stainbridge.learn.weights import copy_weights, read_weights
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -29,7 +29,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def test_what_a_run_leaves(tmp_path: Path) -> None:
     told: list[tuple[str, float]] = []
-    data = Data(ToyStream(0), ToyStream(1))
+    data = TrainingData(ToyStream(0), ToyStream(1))
     place = train(
         ToyTask, data, CONFIG, tmp_path, progress=lambda text, share: told.append((text, share))
     )
@@ -62,8 +62,8 @@ def test_stopping_and_going_on_is_bit_for_bit_not_stopping(tmp_path: Path) -> No
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert (
-        read(tmp_path / "whole" / "last.safetensors").header
-        == read(tmp_path / "parts" / "last.safetensors").header
+        read_weights(tmp_path / "whole" / "last.safetensors").header
+        == read_weights(tmp_path / "parts" / "last.safetensors").header
     )
     assert rows(tmp_path / "whole")[-1] == rows(tmp_path / "parts")[-1]
 
@@ -78,10 +78,10 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
 def test_the_best_weights_are_those_that_measured_best(tmp_path: Path) -> None:
     run(tmp_path)
     measured = [float(row["held_distance"]) for row in rows(tmp_path) if row["held_distance"]]
-    best = read(tmp_path / "best.safetensors")
+    best = read_weights(tmp_path / "best.safetensors")
     assert best.header["measure"] == pytest.approx(min(measured), rel=1e-4)
     task = ToyTask()
-    put(best, task.networks)
+    copy_weights(best, task.networks)
     for network in task.networks.values():
         network.eval()
     held = [torch.stack([ToyStream(1)[i] for i in pair]) for pair in ((0, 1), (2, 3))]
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_the_step_and_leaves_a_run_to_go_on_with(tmp_path: Path) -> 
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped", hook=interrupt)
-    assert read(tmp_path / "stopped" / "last.safetensors").header["place"]["step"] == 3
+    assert read_weights(tmp_path / "stopped" / "last.safetensors").header["place"]["step"] == 3
     resumed, whole = run(tmp_path / "stopped", go_on=True), run(tmp_path / "whole")
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -111,7 +111,7 @@ def test_a_loss_that_is_not_finite_is_one_line_and_changes_nothing_saved(tmp_pat
         match=r"^step 3: the loss of 'generator' is not finite; got nan; lower the learning",
     ):
         run(tmp_path, config, hook=lambda taken: float("nan") if taken == 4 else 1.0)
-    stored = read(tmp_path / "last.safetensors")
+    stored = read_weights(tmp_path / "last.safetensors")
     assert stored.header["place"]["step"] == 2
     assert all(
         bool(torch.isfinite(t).all()) for t in stored.tensors.values() if t.is_floating_point()
@@ -143,7 +143,7 @@ def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
 
 def test_the_rate_falls_as_the_task_says(tmp_path: Path) -> None:
     run(tmp_path, replace(CONFIG, steps=3))
-    groups = read(tmp_path / "last.safetensors").header["groups"]
+    groups = read_weights(tmp_path / "last.safetensors").header["groups"]
     assert groups["critic"][0]["lr"] == pytest.approx(1e-2 * 0.5**2)
 
 

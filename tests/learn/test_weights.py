@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from tests.learn.toy import ToyTask, run
 
 from stainbridge.errors import InputError
-from stainbridge.learn.checkpoint import Place, check_task, resume, save, save_weights
-from stainbridge.learn.weights import put, read
+from stainbridge.learn.checkpoint import Checkpoint, check_task, load_checkpoint, save_checkpoint, save_weights
+from stainbridge.learn.weights import copy_weights, read_weights
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_weights_say_what_they_are(finished: Path) -> None:
-    stored = read(finished)
+    stored = read_weights(finished)
     assert stored.path.name == "best.safetensors"
     assert (stored.task, stored.settings) == ("toy", {"width": 3})
     assert not [name for name in stored.tensors if not name.startswith("networks.")]
@@ -30,10 +30,10 @@ def test_weights_say_what_they_are(finished: Path) -> None:
 
 def test_half_precision_weights_load_as_single(tmp_path: Path) -> None:
     task, other = ToyTask(), ToyTask()
-    save_weights(tmp_path / "half.safetensors", task, Place(), torch.float16)
-    stored = read(tmp_path / "half.safetensors")
+    save_weights(tmp_path / "half.safetensors", task, Checkpoint(), torch.float16)
+    stored = read_weights(tmp_path / "half.safetensors")
     assert stored.tensors["networks.generator.0.weight"].dtype == torch.float16
-    put(stored, other.networks)
+    copy_weights(stored, other.networks)
     weights = [t.networks["generator"].state_dict()["0.weight"] for t in (task, other)]
     assert weights[1].dtype == torch.float32
     assert torch.allclose(*weights, atol=1e-3)
@@ -43,16 +43,16 @@ def test_another_architecture_is_one_line(finished: Path) -> None:
     with pytest.raises(
         InputError, match=r"another architecture; expected critic.0.bias \(4,\); got \(3,\)"
     ):
-        put(read(finished), ToyTask(width=4).networks)
+        copy_weights(read_weights(finished), ToyTask(width=4).networks)
     with pytest.raises(
         InputError, match=r"another architecture; expected generator.0.bias absent; got \(3,\)"
     ):
-        put(read(finished), {"critic": ToyTask().networks["critic"]})
+        copy_weights(read_weights(finished), {"critic": ToyTask().networks["critic"]})
 
 
 def test_another_task_is_one_line(finished: Path) -> None:
     with pytest.raises(InputError, match="another architecture; expected affine; got toy"):
-        check_task(read(finished), "affine")
+        check_task(read_weights(finished), "affine")
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, 2000])
@@ -60,28 +60,28 @@ def test_a_truncated_file_is_one_line(finished: Path, tmp_path: Path, keep: int)
     path = tmp_path / "cut.safetensors"
     path.write_bytes((finished / "last.safetensors").read_bytes()[:keep])
     with pytest.raises(InputError, match=r"^[^\n]*no complete safetensors file[^\n]*$"):
-        read(path)
+        read_weights(path)
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no weights there"):
-        read(tmp_path / "none.safetensors")
+        read_weights(tmp_path / "none.safetensors")
     with pytest.raises(InputError, match="no weights there"):
-        read(tmp_path)
+        read_weights(tmp_path)
 
 
 def test_somebody_elses_safetensors_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
     with pytest.raises(InputError, match="do not say what they are"):
-        read(tmp_path / "a.safetensors")
+        read_weights(tmp_path / "a.safetensors")
 
 
 def test_bare_weights_cannot_be_resumed(finished: Path) -> None:
     with pytest.raises(InputError, match=r"weights alone cannot be resumed"):
-        resume(finished / "best.safetensors", ToyTask())
+        load_checkpoint(finished / "best.safetensors", ToyTask())
 
 
 def test_a_run_before_its_first_step_can_be_resumed(tmp_path: Path) -> None:
     task = ToyTask()
-    save(tmp_path / "last.safetensors", task, Place(0, 0))
-    assert resume(tmp_path / "last.safetensors", ToyTask()) == Place(0, 0, None)
+    save_checkpoint(tmp_path / "last.safetensors", task, Checkpoint(0, 0))
+    assert load_checkpoint(tmp_path / "last.safetensors", ToyTask()) == Checkpoint(0, 0, None)

@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
-from stainbridge.learn.loop import Data, train
+from stainbridge.learn.loop import TrainingData, train
 from stainbridge.learn.task import Update
-from stainbridge.learn.weights import read
+from stainbridge.learn.weights import read_weights
 
 
 @dataclass(frozen=True)
@@ -110,5 +110,5 @@ def run(
 ) -> Mapping[str, Tensor]:
     """Train a toy in `folder`; the tensors of last.safetensors."""
     folder.mkdir(exist_ok=True)
-    train(lambda: ToyTask(**task), Data(ToyStream(0), ToyStream(1)), config, folder, go_on=go_on)
-    return read(folder / "last.safetensors").tensors
+    train(lambda: ToyTask(**task), TrainingData(ToyStream(0), ToyStream(1)), config, folder, go_on=go_on)
+    return read_weights(folder / "last.safetensors").tensors

@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from stainbridge.errors import InputError
-from stainbridge.learn.devices import parameters
+from stainbridge.learn.devices import iterate_parameters
 from stainbridge.learn.task import Task
-from stainbridge.learn.weights import Stored, put, read, tensors_of, write
+from stainbridge.learn.weights import StoredWeights, copy_weights, read_weights, collect_tensors, write_weights
 
-OPTIMISERS, RNG = "optimisers", "rng"
+OPTIMISERS, RANDOM_STATE = "optimisers", "rng"
 
 
 @dataclass
-class Place:
+class Checkpoint:
     """Where a run is: steps done, samples consumed, and the best measure so far (None before the
     first).
     """
@@ -31,11 +31,11 @@ class Place:
     best: float | None = None
 
 
-def save(
-    path: Path, task: Task[Any], place: Place, beside: Mapping[str, Tensor] | None = None
+def save_checkpoint(
+    path: Path, task: Task[Any], place: Checkpoint, beside: Mapping[str, Tensor] | None = None
 ) -> None:
     """Networks, optimisers, random state and place, and tensors `beside` them."""
-    tensors = {**tensors_of(task.networks), **(beside or {})}
+    tensors = {**collect_tensors(task.networks), **(beside or {})}
     groups: dict[str, Any] = {}
     for name, optimiser in task.optimisers.items():
         state = optimiser.state_dict()
@@ -45,50 +45,50 @@ def save(
                 f"{OPTIMISERS}.{name}.{index}.{key}": _tensor(key, value)
                 for key, value in values.items()
             }
-    tensors[f"{RNG}.cpu"] = torch.get_rng_state()
+    tensors[f"{RANDOM_STATE}.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
-        tensors[f"{RNG}.cuda"] = torch.cuda.get_rng_state()
-    write(path, tensors, {**header_of(task), "place": vars(place), "groups": groups})
+        tensors[f"{RANDOM_STATE}.cuda"] = torch.cuda.get_rng_state()
+    write_weights(path, tensors, {**describe_task(task), "place": vars(place), "groups": groups})
 
 
-def resume(path: Path, task: Task[Any]) -> Place:
+def load_checkpoint(path: Path, task: Task[Any]) -> Checkpoint:
     """Put a saved state into a task that was built alike, and its random state into torch.
 
     Raises `InputError` for another task's, another architecture's or a truncated file, and for bare
     weights.
     """
-    stored = read(path)
+    stored = read_weights(path)
     if "place" not in stored.header:
         raise InputError(
             "weights alone cannot be resumed", where=path, expected="last.safetensors of a run"
         )
     check_task(stored, task.name)
-    put(stored, task.networks)
+    copy_weights(stored, task.networks)
     for name, optimiser in task.optimisers.items():
         _put_optimiser(stored, name, optimiser)
-    torch.set_rng_state(stored.tensors[f"{RNG}.cpu"])
-    if torch.cuda.is_available() and f"{RNG}.cuda" in stored.tensors:
-        torch.cuda.set_rng_state(stored.tensors[f"{RNG}.cuda"])
-    return Place(**stored.header["place"])
+    torch.set_rng_state(stored.tensors[f"{RANDOM_STATE}.cpu"])
+    if torch.cuda.is_available() and f"{RANDOM_STATE}.cuda" in stored.tensors:
+        torch.cuda.set_rng_state(stored.tensors[f"{RANDOM_STATE}.cuda"])
+    return Checkpoint(**stored.header["place"])
 
 
 def save_weights(
-    path: Path, task: Task[Any], place: Place, dtype: torch.dtype | None = None
+    path: Path, task: Task[Any], place: Checkpoint, dtype: torch.dtype | None = None
 ) -> None:
     """The networks alone, to be used."""
-    write(
+    write_weights(
         path,
-        tensors_of(task.networks, dtype),
-        {**header_of(task), "step": place.step, "measure": place.best},
+        collect_tensors(task.networks, dtype),
+        {**describe_task(task), "step": place.step, "measure": place.best},
     )
 
 
-def header_of(task: Task[Any]) -> dict[str, Any]:
+def describe_task(task: Task[Any]) -> dict[str, Any]:
     """What the networks are."""
     return {"task": task.name, "settings": dict(task.settings()), "version": version("stainbridge")}
 
 
-def check_task(stored: Stored, task: str) -> None:
+def check_task(stored: StoredWeights, task: str) -> None:
     """Raise `InputError` when the weights are another task's."""
     if stored.task != task:
         raise InputError(
@@ -104,7 +104,7 @@ def _tensor(key: str, value: Any) -> Tensor:
     return value
 
 
-def _put_optimiser(stored: Stored, name: str, optimiser: Optimizer) -> None:
+def _put_optimiser(stored: StoredWeights, name: str, optimiser: Optimizer) -> None:
     prefix = f"{OPTIMISERS}.{name}."
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in stored.tensors.items():
@@ -112,7 +112,7 @@ def _put_optimiser(stored: Stored, name: str, optimiser: Optimizer) -> None:
             index, field = key.removeprefix(prefix).split(".")
             state.setdefault(int(index), {})[field] = tensor
     groups = [_tuples(group) for group in stored.header["groups"][name]]
-    laid = dict(enumerate(parameters(optimiser)))
+    laid = dict(enumerate(iterate_parameters(optimiser)))
     ours = {
         n: {key: _laid_out(tensor, laid[n]) for key, tensor in values.items()}
         for n, values in state.items()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from stainbridge.errors import InputError
 
-Device = Literal["auto", "cpu", "cuda"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32", "bf16", "16"]
 
 
@@ -27,7 +27,7 @@ class TrainConfig:
     batch: int = 1
     accumulate: int = 1
     seed: int = 0
-    device: Device = "auto"
+    device: DeviceChoice = "auto"
     devices: int = 1
     precision: Precision = "32"
     channels_last: bool = False

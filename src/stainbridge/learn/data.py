@@ -19,10 +19,10 @@ from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Stream
 
-LOWEST, HIGHEST = -1.0, 1.5
+LOWEST_VALUE, HIGHEST_VALUE = -1.0, 1.5
 
 
-def batches(
+def iterate_batches(
     stream: Stream, size: int, workers: int, position: int, rank: int = 0, ranks: int = 1
 ) -> Generator[Any, None, None]:
     """Batches of `size` samples without end, from sample number `position` on; of `ranks` processes
@@ -47,9 +47,9 @@ def batches(
         yield batch
 
 
-def held_batches(stream: Stream, config: TrainConfig) -> list[Any]:
+def load_validation_batches(stream: Stream, config: TrainConfig) -> list[Any]:
     """The `config.held` samples that are measured, in batches; rounded up to whole ones."""
-    with closing(batches(stream, config.batch, config.workers, 0)) as source:
+    with closing(iterate_batches(stream, config.batch, config.workers, 0)) as source:
         return list(islice(source, -(-config.held // config.batch)))
 
 
@@ -64,8 +64,8 @@ def check_inputs(pictures: Mapping[str, Tensor]) -> None:
         if not bool(torch.isfinite(picture).all()):
             raise InputError("values that are not finite", where=where)
         low, high = float(picture.min()), float(picture.max())
-        if low < LOWEST or high > HIGHEST:
-            expected = f"{LOWEST} to {HIGHEST}"
+        if low < LOWEST_VALUE or high > HIGHEST_VALUE:
+            expected = f"{LOWEST_VALUE} to {HIGHEST_VALUE}"
             raise InputError(
                 "values out of range",
                 where=where,
@@ -78,18 +78,18 @@ def check_inputs(pictures: Mapping[str, Tensor]) -> None:
             )
 
 
-def moved(
+def move_batch(
     batch: Any, device: torch.device, layout: torch.memory_format = torch.preserve_format
 ) -> Any:
     """The batch with its tensors on `device`, those of four dimensions laid out as told."""
     if isinstance(batch, Tensor):
         return batch.to(device, memory_format=layout if batch.ndim == 4 else torch.preserve_format)
     if isinstance(batch, Mapping):
-        return {key: moved(value, device, layout) for key, value in batch.items()}
+        return {key: move_batch(value, device, layout) for key, value in batch.items()}
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(moved(value, device, layout) for value in batch))
+        return type(batch)(*(move_batch(value, device, layout) for value in batch))
     if isinstance(batch, list | tuple):
-        return [moved(value, device, layout) for value in batch]
+        return [move_batch(value, device, layout) for value in batch]
     return batch
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
-def launched(config: TrainConfig) -> Fabric:
+def launch_fabric(config: TrainConfig) -> Fabric:
     """Lightning Fabric with its processes started: with several devices the command runs once in
     each.
 
@@ -51,7 +51,7 @@ def launched(config: TrainConfig) -> Fabric:
     return fabric
 
 
-def share_gradients(fabric: Fabric, optimiser: Optimizer) -> None:
+def average_gradients(fabric: Fabric, optimiser: Optimizer) -> None:
     """Average the gradients that `optimiser` will use over all processes, once a step.
 
     Not by wrapping networks: a task may then call its networks how often and in whatever order it
@@ -59,7 +59,7 @@ def share_gradients(fabric: Fabric, optimiser: Optimizer) -> None:
     """
     if fabric.world_size == 1:
         return
-    gradients = [p.grad for p in parameters(optimiser) if p.grad is not None]
+    gradients = [p.grad for p in iterate_parameters(optimiser) if p.grad is not None]
     mean = fabric.all_reduce(
         torch.cat([gradient.flatten() for gradient in gradients]), reduce_op="mean"
     )
@@ -70,7 +70,7 @@ def share_gradients(fabric: Fabric, optimiser: Optimizer) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def agreed(fabric: Fabric, wish: bool) -> bool:
+def any_process(fabric: Fabric, wish: bool) -> bool:
     """Whether any process wishes it, so that all of them do the same."""
     if fabric.world_size == 1:
         return wish
@@ -79,6 +79,6 @@ def agreed(fabric: Fabric, wish: bool) -> bool:
     return bool(total > 0)
 
 
-def parameters(optimiser: Optimizer) -> Iterable[torch.Tensor]:
+def iterate_parameters(optimiser: Optimizer) -> Iterable[torch.Tensor]:
     """Everything the optimiser changes."""
     return (parameter for group in optimiser.param_groups for parameter in group["params"])

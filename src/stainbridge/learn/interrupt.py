@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def interruption() -> Iterator[Callable[[], bool]]:
+def catch_interrupts() -> Iterator[Callable[[], bool]]:
     """A function that says whether SIGINT or SIGTERM has come; a second SIGINT interrupts at once.
 
     In a thread other than the main one, signals are left as they are.

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.whole import whole_file
 
-HEADER = "stainbridge"
-NETWORKS = "networks"
+HEADER_KEY = "stainbridge"
+NETWORKS_PREFIX = "networks"
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredWeights:
     """A file's tensors by name and its header: `task`, `settings`, and whatever else was written."""
 
     path: Path
@@ -37,16 +37,16 @@ class Stored:
         return dict(self.header["settings"])
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+def write_weights(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write tensors and header as one file, whole or not at all."""
     from safetensors.torch import save
 
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with whole_file(path) as temporary:
-        temporary.write_bytes(save(kept, metadata={HEADER: json.dumps(header)}))
+        temporary.write_bytes(save(kept, metadata={HEADER_KEY: json.dumps(header)}))
 
 
-def weights_file(path: Path) -> Path:
+def choose_weights_file(path: Path) -> Path:
     """The path itself, or `best.safetensors` or else `last.safetensors` of a folder."""
     if not path.is_dir():
         return path
@@ -54,17 +54,17 @@ def weights_file(path: Path) -> Path:
     return best if best.exists() else path / "last.safetensors"
 
 
-def read(path: Path) -> Stored:
+def read_weights(path: Path) -> StoredWeights:
     """Read a file, or `best.safetensors` or else `last.safetensors` of a folder.
 
     Raises `InputError` when it is missing, truncated, no safetensors or not ours.
     """
     from safetensors import SafetensorError, safe_open
 
-    file = weights_file(path)
+    file = choose_weights_file(path)
     try:
         with safe_open(file, framework="pt") as opened:
-            header = (opened.metadata() or {}).get(HEADER)
+            header = (opened.metadata() or {}).get(HEADER_KEY)
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise MissingFileError(
@@ -78,36 +78,36 @@ def read(path: Path) -> Stored:
             where=file,
             expected="a file of stainbridge train",
         )
-    return Stored(file, tensors, json.loads(header))
+    return StoredWeights(file, tensors, json.loads(header))
 
 
-def tensors_of(
+def collect_tensors(
     networks: Mapping[str, nn.Module], dtype: torch.dtype | None = None
 ) -> dict[str, Tensor]:
     """Parameters and buffers by full name; floating ones as `dtype` where it is given."""
     named = {
-        f"{NETWORKS}.{name}.{key}": tensor
+        f"{NETWORKS_PREFIX}.{name}.{key}": tensor
         for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
     return {key: t.to(dtype) if dtype and t.is_floating_point() else t for key, t in named.items()}
 
 
-def put(stored: Stored, networks: Mapping[str, nn.Module]) -> None:
+def copy_weights(stored: StoredWeights, networks: Mapping[str, nn.Module]) -> None:
     """Load stored parameters and buffers into networks.
 
     Raises `InputError` when they are of another architecture.
     """
-    ours = tensors_of(networks)
+    ours = collect_tensors(networks)
     theirs = {
-        key: tensor for key, tensor in stored.tensors.items() if key.startswith(f"{NETWORKS}.")
+        key: tensor for key, tensor in stored.tensors.items() if key.startswith(f"{NETWORKS_PREFIX}.")
     }
     for key in sorted(ours.keys() | theirs.keys()):
         mine, other = (
             tuple(found[key].shape) if key in found else None for found in (ours, theirs)
         )
         if mine != other:
-            tensor = key.removeprefix(f"{NETWORKS}.")
+            tensor = key.removeprefix(f"{NETWORKS_PREFIX}.")
             raise InputError(
                 "weights of another architecture",
                 where=stored.path,
@@ -115,7 +115,7 @@ def put(stored: Stored, networks: Mapping[str, nn.Module]) -> None:
                 got=other or "absent",
             )
     for name, network in networks.items():
-        prefix = f"{NETWORKS}.{name}."
+        prefix = f"{NETWORKS_PREFIX}.{name}."
         state = {
             key.removeprefix(prefix): tensor
             for key, tensor in theirs.items()

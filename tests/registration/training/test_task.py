@@ -16,8 +16,8 @@ from tests.registration.training.sections import Blobs
 from stainbridge.geometry.flow import affine_displacement
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.data import check_inputs
-from stainbridge.learn.loop import Data, train
-from stainbridge.learn.weights import read
+from stainbridge.learn.loop import TrainingData, train
+from stainbridge.learn.weights import read_weights
 from stainbridge.nn.affine_net import AffineNetConfig
 from stainbridge.nn.deformable import CONFIGS
 from stainbridge.nn.fields import Fields, Term
@@ -154,8 +154,8 @@ def test_the_affine_networks_field_is_affine() -> None:
 def test_deformable_networks_train_in_the_loop(name: str, tmp_path: Any) -> None:
     config = deformable(name)
     stream = PairStream(Blobs(), config.pairs, 0)
-    train(lambda: DeformableTask(config), Data(stream, stream), config.train, tmp_path)
-    stored = read(tmp_path)
+    train(lambda: DeformableTask(config), TrainingData(stream, stream), config.train, tmp_path)
+    stored = read_weights(tmp_path)
     assert stored.task == "deformable"
     assert stored.settings["network"]["kind"] == TINY[name].kind
     assert stored.settings["section_px"] == [128, 128]
@@ -165,11 +165,11 @@ def test_six_steps_are_three_and_three_more(tmp_path: Path) -> None:
     def run(folder: Path, steps: int, go_on: bool = False) -> Mapping[str, torch.Tensor]:
         config = affine()
         folder.mkdir(exist_ok=True)
-        data = Data(
+        data = TrainingData(
             PairStream(Blobs(), SECTIONS, 0), PairStream(Blobs(), SECTIONS, 1)
         )  # anew, as in a new process
         train(lambda: AffineTask(config), data, replace(RUN, steps=steps), folder, go_on=go_on)
-        return read(folder / "last.safetensors").tensors
+        return read_weights(folder / "last.safetensors").tensors
 
     whole = run(tmp_path / "whole", 6)
     run(tmp_path / "parts", 3)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from stainbridge.errors import InputError
@@ -13,6 +13,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.registration.sections.density import SlideDensity
 from stainbridge.slides.case import Case
+from stainbridge.slides.pool import SlidePool
 from stainbridge.slides.slide import Slide
 
 
@@ -102,16 +103,19 @@ class AtHand:
 
     pairs: Pairs
     count: int
-    _kept: OrderedDict[int, Prepared] = field(default_factory=OrderedDict, init=False, repr=False)
+    _pool: SlidePool[int, Prepared] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_pool", SlidePool(partial(_prepare, self.pairs), self.count))
 
     def __getitem__(self, number: int) -> Prepared:
         """Pair `number`, prepared."""
-        if number not in self._kept:
-            if len(self._kept) >= self.count:
-                self._kept.popitem(last=False)[1].close()
-            self._kept[number] = Prepared.of(self.pairs[number])
-        self._kept.move_to_end(number)
-        return self._kept[number]
+        with self._pool.borrow(number) as prepared:
+            return prepared
+
+
+def _prepare(pairs: Pairs, number: int) -> Prepared:
+    return Prepared.of(pairs[number])
 
 
 def pair_of_sample(sample: int, at_hand: int, reuse: int) -> int:

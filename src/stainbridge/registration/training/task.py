@@ -25,7 +25,7 @@ from stainbridge.registration.training.config import (
 )
 from stainbridge.registration.training.objective import DENSEST, dissimilarity, error_px, roughness
 from stainbridge.registration.training.stream import Sample
-from stainbridge.settings import plain
+from stainbridge.settings import to_dict
 
 SHOWN = 4
 
@@ -164,7 +164,7 @@ class DeformableTask(RegistrationTask):
 def _settings(config: AffineTraining | DeformableTraining) -> dict[str, Any]:
     pairs = config.pairs
     return {
-        "network": plain(config.network),
+        "network": to_dict(config.network),
         "section_px": list(pairs.section_px),
         "mpp": pairs.mpp,
         "square": pairs.square,

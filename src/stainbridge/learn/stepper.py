@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stainbridge.errors import InputError
-from stainbridge.learn.devices import parameters, share_gradients
+from stainbridge.learn.devices import iterate_parameters, average_gradients
 from stainbridge.learn.task import Task, Update
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Stepper:
         optimiser = self._task.optimisers[update.optimiser]
         # Only this optimiser's gradients: a generator's loss passes through a discriminator it must
         # not train.
-        self._fabric.backward(update.loss / of, inputs=list(parameters(optimiser)))
+        self._fabric.backward(update.loss / of, inputs=list(iterate_parameters(optimiser)))
         if last:
-            share_gradients(self._fabric, optimiser)
+            average_gradients(self._fabric, optimiser)
             self._optimisers[update.optimiser].step()
             optimiser.zero_grad()

@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stainbridge.learn.average import Average
-from stainbridge.learn.checkpoint import Place, save, save_weights
+from stainbridge.learn.weight_average import WeightAverage
+from stainbridge.learn.checkpoint import Checkpoint, save_checkpoint, save_weights
 from stainbridge.learn.config import TrainConfig
-from stainbridge.learn.record import Record
+from stainbridge.learn.training_log import TrainingLog
 from stainbridge.learn.task import Task
-from stainbridge.learn.weights import read
+from stainbridge.learn.weights import read_weights
 
-LAST, BEST = "last.safetensors", "best.safetensors"
+LAST_FILE, BEST_FILE = "last.safetensors", "best.safetensors"
 #: Held-out samples in a picture.
-SHOWN = 4
+SHOWN_SAMPLES = 4
 
 
 @dataclass
@@ -45,7 +45,7 @@ class _Window:
         return {**means, "step_s": (time.perf_counter() - self.since) / self.steps}
 
 
-class Keeper:
+class Checkpointer:
     """Measures a task on `held` batches, records, and saves, as often as `config` says.
 
     A run that is gone on with has its average of weights from the folder's last state.
@@ -57,15 +57,15 @@ class Keeper:
         held: list[Any],
         config: TrainConfig,
         folder: Path,
-        record: Record,
-        place: Place,
+        record: TrainingLog,
+        place: Checkpoint,
     ) -> None:
         self._task, self._held, self._config = task, held, config
         self._folder, self._record, self._place = folder, record, place
         self._window = _Window()
-        self._average = Average(task.networks, config.average)
+        self._average = WeightAverage(task.networks, config.average)
         if place.step and config.average:
-            self._average.put(read(folder / LAST))
+            self._average.put(read_weights(folder / LAST_FILE))
 
     def after(self, numbers: Mapping[str, float]) -> None:
         """Note the numbers of a step that is done, and do what is due."""
@@ -97,20 +97,20 @@ class Keeper:
             score = means[self._task.best_by]
             if self._place.best is None or score < self._place.best:
                 self._place.best = score
-                save_weights(self._folder / BEST, self._task, self._place)
+                save_weights(self._folder / BEST_FILE, self._task, self._place)
         return {f"held_{name}": mean for name, mean in means.items()}
 
     def picture(self) -> None:
         """Record the task's picture of the first held-out batches, always the same."""
         with self._evaluated():
-            shown = self._held[: -(-SHOWN // self._config.batch)]
+            shown = self._held[: -(-SHOWN_SAMPLES // self._config.batch)]
             self._record.picture(
-                self._place.step, stacked([self._task.picture(batch) for batch in shown])
+                self._place.step, stack_pictures([self._task.picture(batch) for batch in shown])
             )
 
-    def save(self) -> None:
+    def save_checkpoint(self) -> None:
         """Write the whole state."""
-        save(self._folder / LAST, self._task, self._place, self._average.tensors)
+        save_checkpoint(self._folder / LAST_FILE, self._task, self._place, self._average.tensors)
 
     @contextmanager
     def _evaluated(self) -> Iterator[None]:
@@ -121,7 +121,7 @@ class Keeper:
             yield
 
 
-def stacked(pictures: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+def stack_pictures(pictures: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     """Pictures (H, W, 3) below each other; narrower ones are white at the right."""
     width = max(picture.shape[1] for picture in pictures)
     room = [((0, 0), (0, width - picture.shape[1]), (0, 0)) for picture in pictures]

@@ -18,10 +18,10 @@ from stainbridge.whole import whole_file
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-METRICS, PICTURES, TENSORBOARD = "metrics.csv", "pictures", "tensorboard"
+METRICS_FILE, PICTURES_FOLDER, TENSORBOARD_FOLDER = "metrics.csv", "pictures", "tensorboard"
 
 
-class Record:
+class TrainingLog:
     """Writes rows of numbers and pictures of a run into `folder`.
 
     Rows of an earlier run past `step`, which is gone on from, are dropped. Raises
@@ -29,13 +29,13 @@ class Record:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._path = folder / METRICS
-        self._pictures = folder / PICTURES
+        self._path = folder / METRICS_FILE
+        self._pictures = folder / PICTURES_FOLDER
         self._rows = [row for row in read_rows(self._path) if int(row["step"]) <= step]
         self._columns = list(dict.fromkeys(key for row in self._rows for key in row))
         if self._rows:
             self._rewrite()
-        self._board = _board(folder / TENSORBOARD, step)
+        self._board = _board(folder / TENSORBOARD_FOLDER, step)
 
     def row(self, step: int, numbers: Mapping[str, float]) -> None:
         """Add a row; a new name is a new column, empty in earlier rows."""

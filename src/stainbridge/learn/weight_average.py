@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.learn.weights import Stored
+from stainbridge.learn.weights import StoredWeights
 
-AVERAGE = "average."
+AVERAGE_PREFIX = "average."
 
 
-class Average:
+class WeightAverage:
     """The exponential moving average of all parameters, `share` of it the earlier ones; of none for
     a share of 0.
 
@@ -32,7 +32,7 @@ class Average:
         if share:
             for name, network in networks.items():
                 self._live |= {
-                    f"{AVERAGE}{name}.{key}": tensor.detach() for key, tensor in _averaged(network)
+                    f"{AVERAGE_PREFIX}{name}.{key}": tensor.detach() for key, tensor in _averaged(network)
                 }
         #: The averages by name, as they are stored with a run.
         self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
@@ -43,7 +43,7 @@ class Average:
         for name, tensor in self.tensors.items():
             tensor.lerp_(self._live[name], 1 - share)
 
-    def put(self, stored: Stored) -> None:
+    def put(self, stored: StoredWeights) -> None:
         """Go on from a stored run's.
 
         Raises `InputError` for a run that did not average what this one does.

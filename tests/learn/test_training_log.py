@@ -10,8 +10,8 @@ import pytest
 
 from stainbridge.errors import MissingExtraError
 from stainbridge.learn.config import TrainConfig
-from stainbridge.learn.devices import launched
-from stainbridge.learn.record import Record
+from stainbridge.learn.devices import launch_fabric
+from stainbridge.learn.training_log import TrainingLog
 
 
 def table(folder: Path) -> list[list[str]]:
@@ -20,7 +20,7 @@ def table(folder: Path) -> list[list[str]]:
 
 
 def test_a_new_number_is_a_new_column(tmp_path: Path) -> None:
-    with Record(tmp_path, 0) as record:
+    with TrainingLog(tmp_path, 0) as record:
         record.row(1, {"loss": 0.5})
         record.row(2, {"loss": 0.25, "held": 3})
         record.row(3, {"loss": 0.125})
@@ -33,10 +33,10 @@ def test_a_new_number_is_a_new_column(tmp_path: Path) -> None:
 
 
 def test_rows_past_the_step_that_is_resumed_are_dropped(tmp_path: Path) -> None:
-    with Record(tmp_path, 0) as record:
+    with TrainingLog(tmp_path, 0) as record:
         for step in (10, 20, 30):
             record.row(step, {"loss": step})
-    with Record(tmp_path, 20) as record:
+    with TrainingLog(tmp_path, 20) as record:
         record.row(25, {"loss": 1})
     assert [row[0] for row in table(tmp_path)] == ["step", "10", "20", "25"]
 
@@ -50,6 +50,6 @@ def test_a_missing_package_names_its_extra(
     with pytest.raises(
         MissingExtraError, match=rf"needs the package '{package}'; install it with: .*\[train\]"
     ):
-        launched(TrainConfig(device="cpu")) if package == "lightning-fabric" else Record(
+        launch_fabric(TrainConfig(device="cpu")) if package == "lightning-fabric" else TrainingLog(
             tmp_path, 0
         )

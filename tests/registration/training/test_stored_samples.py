@@ -13,7 +13,7 @@ from tests.registration.training.sections import Blobs
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import warp
 from stainbridge.registration.training.config import AugmentConfig, PairsConfig
-from stainbridge.registration.training.kept import KeptStream, laid
+from stainbridge.registration.training.stored_samples import KeptStream, laid
 from stainbridge.registration.training.pairs import TrainingPair
 from stainbridge.registration.training.stream import PairStream
 

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from stainbridge.errors import InputError
-from stainbridge.learn.average import Average
-from stainbridge.learn.weights import Stored
+from stainbridge.learn.weight_average import WeightAverage
+from stainbridge.learn.weights import StoredWeights
 
 
 def test_it_follows_the_weights_and_stands_in_for_them_only_for_a_while() -> None:
     network = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         network.weight.fill_(0.0)
-        average = Average({"n": network}, 0.9)
+        average = WeightAverage({"n": network}, 0.9)
         network.weight.fill_(1.0)
     average.update(1000)
     assert torch.allclose(average.tensors["average.n.weight"], torch.tensor(0.1))
@@ -31,7 +31,7 @@ def test_untrained_weights_are_soon_forgotten() -> None:
     network = nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         network.weight.fill_(0.0)
-        average = Average({"n": network}, 0.999)
+        average = WeightAverage({"n": network}, 0.999)
         network.weight.fill_(1.0)
     for step in range(1, 30):
         average.update(step)
@@ -40,7 +40,7 @@ def test_untrained_weights_are_soon_forgotten() -> None:
 
 def test_statistics_of_batch_normalisation_go_with_the_weights() -> None:
     network = nn.Sequential(nn.BatchNorm2d(2))
-    average = Average({"n": network}, 0.9)
+    average = WeightAverage({"n": network}, 0.9)
     network(torch.full((1, 2, 4, 4), 5.0))
     statistics = network[0].running_mean
     assert isinstance(statistics, torch.Tensor)
@@ -54,15 +54,15 @@ def test_statistics_of_batch_normalisation_go_with_the_weights() -> None:
 
 def test_a_run_that_averaged_less_is_refused() -> None:
     network = nn.Sequential(nn.BatchNorm2d(2))
-    average = Average({"n": network}, 0.9)
+    average = WeightAverage({"n": network}, 0.9)
     weights = {name: tensor for name, tensor in average.tensors.items() if "running" not in name}
     with pytest.raises(InputError, match="keeps no average"):
-        average.put(Stored(Path("last.safetensors"), weights, {}))
+        average.put(StoredWeights(Path("last.safetensors"), weights, {}))
 
 
 def test_a_share_of_nothing_keeps_nothing() -> None:
     network = nn.Linear(1, 1)
-    average = Average({"n": network}, 0.0)
+    average = WeightAverage({"n": network}, 0.0)
     average.update(1)
     assert average.tensors == {}
     with average.applied():
