@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.settings import build, merge, plain, read_yaml, to_yaml
+from stainbridge.settings import build, merge, to_dict, read_yaml, to_yaml
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def test_mistakes_are_named(values: dict[str, Any], said: str) -> None:
 
 
 def test_merging_keeps_what_is_not_named_and_replaces_another_kind() -> None:
-    base = plain(Table())
+    base = to_dict(Table())
     assert merge(base, {"top": {"radius": 3.0}})["top"] == {"kind": "round", "radius": 3.0}
     assert merge(base, {"top": {"kind": "square"}})["top"] == {"kind": "square"}
     assert merge(base, {"name": "desk"}) == {**base, "name": "desk"}
@@ -92,7 +92,7 @@ class Lamp:
 
 def test_files_with_former_names_of_fields_still_load() -> None:
     assert build(Lamp, {"glow": 60}, "f") == Lamp(power_w=60.0)
-    over = merge(plain(Lamp(cover=Square(side=5))), {"glow": 25, "shade": {"side": 3}})
+    over = merge(to_dict(Lamp(cover=Square(side=5))), {"glow": 25, "shade": {"side": 3}})
     assert build(Lamp, over, "f") == Lamp(power_w=25.0, cover=Square(side=3))
     with pytest.raises(InputError, match="f: shine: unknown key; expected cover, power_w"):
         build(Lamp, {"shine": 1}, "f")

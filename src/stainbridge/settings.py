@@ -15,14 +15,14 @@ from stainbridge.errors import InputError, MissingFileError
 T = TypeVar("T")
 
 
-def plain(settings: Any) -> dict[str, Any]:
+def to_dict(settings: Any) -> dict[str, Any]:
     """The fields of a dataclass as dicts, lists, numbers and strings."""
     return {key: _listed(value) for key, value in asdict(settings).items()}
 
 
 def to_yaml(settings: Any) -> str:
     """A dataclass as YAML; `build` of `read_yaml` gives it back."""
-    return yaml.safe_dump(plain(settings), sort_keys=False)
+    return yaml.safe_dump(to_dict(settings), sort_keys=False)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

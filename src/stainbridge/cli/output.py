@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,9 +21,9 @@ def print_json(result: Mapping[str, Any]) -> None:
     """One JSON object on standard output; numbers that are not finite become null, which JSON has a
     word for.
     """
-    from stainbridge.registration.store import plain
+    from stainbridge.json_values import format_json
 
-    print(json.dumps(plain(dict(result)), indent=2, allow_nan=False))
+    print(format_json(dict(result)))
 
 
 @contextmanager

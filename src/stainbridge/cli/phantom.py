@@ -61,13 +61,13 @@ def phantom(
         stainbridge phantom --out phantoms --cases 2 --size 1024 --stains he,ki67,panck
         stainbridge benchmark landmarks phantoms/pairs.csv --methods default --out table
     """
-    from stainbridge.cli.result_folder import result_folder
-    from stainbridge.phantom.pairs.case_files import FOLDERS, described, write_case
+    from stainbridge.jobs.result_folder import result_folder
+    from stainbridge.phantom.pairs.case_files import CASE_FOLDERS, describe_pair, write_case
     from stainbridge.phantom.pairs.pair import generate_pair
 
     configs = case_configs(cases, size, stains, difficulty, organ, mpp, seed)
     rows: list[dict[str, Any]] = []
-    outputs = (PAIRS, CASES, *FOLDERS)
+    outputs = (PAIRS, CASES, *CASE_FOLDERS)
     with (
         result_folder(out, overwrite=overwrite, outputs=outputs) as folder,
         progress_bar() as progress,
@@ -79,7 +79,7 @@ def phantom(
                 progress(what, (number + done) / cases)
 
             pair = generate_pair(config)
-            rows.append({"case": name, **write_case(pair, folder, name, told), **described(pair)})
+            rows.append({"case": name, **write_case(pair, folder, name, told), **describe_pair(pair)})
         _write_tables(rows, folder)
     if json:
         print_json({"out": str(out), "pairs": str(out / PAIRS), "cases": rows})
@@ -97,14 +97,14 @@ def case_configs(
     """
     import numpy as np
 
-    from stainbridge.phantom.pairs.difficulty import SPANS
+    from stainbridge.phantom.pairs.difficulty import DIFFICULTIES
     from stainbridge.phantom.pairs.pair import PairConfig
 
     names = [name.strip() for name in stains.split(",") if name.strip()]
     if not names:
         raise InputError("no stains to generate", expected=STAINS, got=stains)
-    if difficulty not in SPANS:
-        raise InputError("unknown difficulty", expected=", ".join(SPANS), got=difficulty)
+    if difficulty not in DIFFICULTIES:
+        raise InputError("unknown difficulty", expected=", ".join(DIFFICULTIES), got=difficulty)
     configs = []
     for number in range(cases):
         fixed, moving = _two_stains(names, np.random.default_rng([seed + number, 1]))
@@ -138,14 +138,12 @@ def _two_stains(names: list[str], rng: np.random.Generator) -> tuple[str, str]:
 def _write_tables(rows: list[dict[str, Any]], folder: Path) -> None:
     """`pairs.csv`, which benchmarks read, and `cases.json`, which says everything."""
     import csv
-    import json
 
-    from stainbridge.phantom.pairs.case_files import COLUMNS
-    from stainbridge.registration.store import plain
+    from stainbridge.json_values import format_json
+    from stainbridge.phantom.pairs.case_files import PAIR_COLUMNS
 
     with (folder / PAIRS).open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        table = csv.DictWriter(file, PAIR_COLUMNS, extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
-    text = json.dumps([plain(row) for row in rows], indent=2, allow_nan=False)
-    (folder / CASES).write_text(text + "\n", encoding="utf-8")
+    (folder / CASES).write_text(format_json(rows) + "\n", encoding="utf-8")

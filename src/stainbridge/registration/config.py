@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stainbridge.errors import InputError
-from stainbridge.settings import build, plain, read_yaml, to_yaml
+from stainbridge.settings import build, to_dict, read_yaml, to_yaml
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ class RegisterConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and strings."""
-        return plain(self)
+        return to_dict(self)
 
     def to_yaml(self) -> str:
         """The configuration as YAML; `from_yaml` reads it back."""

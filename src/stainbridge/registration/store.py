@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast, get_args
-
-import numpy as np
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.itk import itk_spacing
 from stainbridge.geometry.summary import affine_part
+from stainbridge.json_values import format_json
 from stainbridge.registration.result import Registration, StageRecord, Status
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.slides.slide import Slide
@@ -59,9 +58,7 @@ def save(
         raise InputError(f"cannot write there: {error.strerror}", where=directory) from error
     if registration.status != "failed":
         write_transform(directory / TRANSFORM, registration.transform)
-    text = json.dumps(
-        plain(record(registration, fixed, moving) | (extra or {})), indent=2, allow_nan=False
-    )
+    text = format_json(record(registration, fixed, moving) | (extra or {}))
     with whole_file(directory / RECORD) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -144,23 +141,6 @@ def record(
     }
 
 
-def plain(value: Any) -> Any:
-    """`value` in JSON's types; numbers that are not finite become null, and what JSON has no type
-    for its text.
-    """
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, list | tuple | set | np.ndarray):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
 def _read_record(directory: Path) -> dict[str, Any]:
     path = directory / RECORD
     if not path.is_file():
@@ -241,5 +221,5 @@ def _evidence(entry: dict[str, float | None] | None) -> Evidence | None:
 
 
 def _number(value: float | None) -> float:
-    """A number that `plain` may have written as null."""
+    """A number that was written as null when it was not finite."""
     return math.nan if value is None else float(value)

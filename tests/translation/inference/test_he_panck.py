@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles
-from stainbridge.learn.shipped import weights_path
-from stainbridge.learn.weights import read
+from stainbridge.learn.named_weights import find_weights
+from stainbridge.learn.weights import read_weights
 from stainbridge.metrics.stains import dab_density
-from stainbridge.settings import build, merge, plain, read_yaml
+from stainbridge.settings import build, merge, to_dict, read_yaml
 from stainbridge.translation.inference.model import read_model
 from stainbridge.translation.training.augment import unscaled
 from stainbridge.translation.training.training import GeneratedTissue, TranslationTraining
@@ -24,9 +24,9 @@ TISSUE = GeneratedTissue(("gland",), distance_um=0.0, shift=0.0, elastic=0.0, pe
 @pytest.mark.parametrize("name", ["he-panck-begun", "he-panck"])
 def test_it_is_of_these_settings(name: str) -> None:
     preset, path = TranslationTraining.preset("pix2pix", "small"), CONFIGS / f"{name}.yaml"
-    settings = build(TranslationTraining, merge(plain(preset), read_yaml(path)), path)
-    stored = read(weights_path("he-panck")).settings
-    assert plain(settings.translation.generator) == stored["generator"]
+    settings = build(TranslationTraining, merge(to_dict(preset), read_yaml(path)), path)
+    stored = read_weights(find_weights("he-panck")).settings
+    assert to_dict(settings.translation.generator) == stored["generator"]
     assert settings.translation.tile_px == stored["tile_px"]
     assert (
         settings.generated.distance_um
@@ -37,7 +37,7 @@ def test_it_is_of_these_settings(name: str) -> None:
 
 
 def test_epithelium_becomes_brown_and_the_rest_does_not() -> None:
-    model = read_model(weights_path("he-panck"))
+    model = read_model(find_weights("he-panck"))
     assert (model.source, model.target, model.mpp) == ("HE", "PanCK", 1.0)
     stream = GeneratedTiles(TISSUE, model.source, model.target, model.tile_px, 1.0, 31, paired=True)
     source, truth, _ = zip(*(stream[number] for number in range(16)), strict=True)

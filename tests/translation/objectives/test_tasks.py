@@ -13,15 +13,15 @@ from tests.translation.tiny import SIDE, TileStream, batch, tiny
 
 from stainbridge.errors import InputError
 from stainbridge.learn.config import Precision, TrainConfig
-from stainbridge.learn.loop import Data, train
-from stainbridge.learn.weights import read
+from stainbridge.learn.loop import TrainingData, train
+from stainbridge.learn.weights import read_weights
 from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
 from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminatorConfig
 from stainbridge.nn.patchgan import PatchGANConfig
 from stainbridge.nn.perceptual import SEEDED
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
-from stainbridge.settings import build, plain
+from stainbridge.settings import build, to_dict
 from stainbridge.translation.objectives.config import (
     OBJECTIVES,
     AdamConfig,
@@ -31,8 +31,8 @@ from stainbridge.translation.objectives.config import (
     PairedConfig,
     TranslationConfig,
 )
-from stainbridge.translation.objectives.contrast_task import Clock
-from stainbridge.translation.objectives.cycle_task import CycleTask
+from stainbridge.translation.objectives.supervised_patchnce import Clock
+from stainbridge.translation.objectives.cyclegan import CycleTask
 from stainbridge.translation.objectives.task import Tiles, TranslationTask, distances, rows_of
 from stainbridge.translation.objectives.tasks import task_of
 from stainbridge.translation.objectives.terms import perceptual
@@ -52,14 +52,14 @@ def run(
         steps, 2, workers=0, held=2, device="cpu", precision=precision, validate_every=2
     )
     train(
-        lambda: task_of(tiny(name)), Data(TileStream(0), TileStream(1)), config, folder, go_on=go_on
+        lambda: task_of(tiny(name)), TrainingData(TileStream(0), TileStream(1)), config, folder, go_on=go_on
     )
     return folder / "last.safetensors"
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_trains_all_its_networks(tmp_path: Path, name: ObjectiveName) -> None:
-    before, after = (read(run(tmp_path / str(steps), name, steps)).tensors for steps in (0, 2))
+    before, after = (read_weights(run(tmp_path / str(steps), name, steps)).tensors for steps in (0, 2))
     torch.manual_seed(0)
     learning = {
         f"networks.{network}.{key}"
@@ -83,9 +83,9 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(
     tmp_path: Path, name: ObjectiveName
 ) -> None:
     """Buffers of made pictures and the clock of adaptive weights included."""
-    whole = read(run(tmp_path / "whole", name, 4)).tensors
+    whole = read_weights(run(tmp_path / "whole", name, 4)).tensors
     run(tmp_path / "parts", name, 2)
-    parts = read(run(tmp_path / "parts", name, 4, go_on=True)).tensors
+    parts = read_weights(run(tmp_path / "parts", name, 4, go_on=True)).tensors
     assert [key for key, tensor in whole.items() if not torch.equal(tensor, parts[key])] == []
 
 
@@ -93,7 +93,7 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(
     "name", ["cyclegan-perceptual", "pyramid-pix2pix", "pix2pixhd", "supervised-patchnce"]
 )
 def test_mixed_precision_trains_too(tmp_path: Path, name: ObjectiveName) -> None:
-    tensors = read(run(tmp_path / "run", name, 1, precision="bf16")).tensors
+    tensors = read_weights(run(tmp_path / "run", name, 1, precision="bf16")).tensors
     assert all(
         bool(torch.isfinite(tensor).all())
         for tensor in tensors.values()
@@ -169,7 +169,7 @@ def test_the_frozen_perceptual_network_is_no_part_of_the_run() -> None:
 @pytest.mark.parametrize("preset", ["paper", "small"])
 def test_presets_survive_being_written(name: ObjectiveName, preset: str) -> None:
     config = TranslationConfig.preset(name, preset)  # type: ignore[arg-type]
-    assert build(TranslationConfig, plain(config), "test") == config
+    assert build(TranslationConfig, to_dict(config), "test") == config
 
 
 def test_presets_are_the_published() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.nn.perceptual import SEEDED, VGG16
-from stainbridge.settings import build, plain
+from stainbridge.settings import build, to_dict
 from stainbridge.translation.objectives.config import OBJECTIVES, CycleConfig, ObjectiveName
 from stainbridge.translation.training.card import model_card, perceptual_name
 from stainbridge.translation.training.training import (
@@ -29,7 +29,7 @@ ROWS = [
 def test_presets_survive_yaml_and_differ(name: ObjectiveName) -> None:
     small, paper = (TranslationTraining.preset(name, preset) for preset in ("small", "paper"))
     for settings in (small, paper):
-        assert build(TranslationTraining, plain(settings), "x") == settings
+        assert build(TranslationTraining, to_dict(settings), "x") == settings
         assert settings.train.precision == "bf16"
         assert settings.train.channels_last
     assert small.translation.tile_px < paper.translation.tile_px

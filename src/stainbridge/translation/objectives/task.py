@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from stainbridge.learn.task import Update
 from stainbridge.nn.generators import Generator, generator
 from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminator
-from stainbridge.settings import plain
+from stainbridge.settings import to_dict
 from stainbridge.similarity.ssim import ssim
 from stainbridge.translation.objectives.config import TranslationConfig
 from stainbridge.translation.objectives.terms import pixelwise
@@ -70,7 +70,7 @@ class TranslationTask(ABC):
 
     def settings(self) -> Mapping[str, Any]:
         """What the networks are built from: the whole configuration but the optimiser's."""
-        return {key: value for key, value in plain(self.config).items() if key != "optimiser"}
+        return {key: value for key, value in to_dict(self.config).items() if key != "optimiser"}
 
     def rate(self, step: int) -> float:
         """The learning rate's factor."""

@@ -16,8 +16,8 @@ from stainbridge.learn.task import Update
 from stainbridge.nn.perceptual import PerceptualNet
 from stainbridge.nn.rrdb_generator import RRDBGenerator, enlarged
 from stainbridge.nn.vgg_discriminator import VGGDiscriminator
-from stainbridge.settings import plain
-from stainbridge.translation.objectives.contrast_task import Clock
+from stainbridge.settings import to_dict
+from stainbridge.translation.objectives.supervised_patchnce import Clock
 from stainbridge.translation.objectives.task import SHOWN, distances, rows_of
 from stainbridge.translation.objectives.terms import perceptual, pixelwise
 from stainbridge.translation.sharpening.config import SharpenConfig
@@ -64,7 +64,7 @@ class SharpenTask:
 
     def settings(self) -> Mapping[str, Any]:
         """What the networks are built from: the whole configuration but the optimiser's."""
-        return {key: value for key, value in plain(self.config).items() if key != "optimiser"}
+        return {key: value for key, value in to_dict(self.config).items() if key != "optimiser"}
 
     def rate(self, step: int) -> float:
         """The learning rate's factor."""
