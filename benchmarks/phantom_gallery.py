@@ -17,13 +17,13 @@ import PIL.ImageFont
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.block import BlockConfig
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.patches import PatchConfig, Patches
-from stainbridge.phantom.staining.contrast import RANDOM
+from stainbridge.phantom.staining.contrast import RANDOM_STAIN
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.phantom.tissue.organs import ORGANS
-from stainbridge.report.pictures import Picture, viewable
+from stainbridge.imaging.pictures import Picture, render_rgb
 
 CELL_PX, GAP_PX, TITLE_PX = 230, 4, 20
 SLIDE_PX, MPP = 2048, 2.0
@@ -75,9 +75,9 @@ def organ_cells(organ: str) -> list[tuple[str, Picture]]:
     ).fixed
     near, nearest = busiest(slide, 2 * CELL_PX * NEAR_MPP), busiest(slide, CELL_PX * NEAREST_MPP)
     return [
-        ("", viewable(slide.read(slide.frame.fit(CELL_PX)))),
-        ("", viewable(slide.read(window(slide, near, NEAR_MPP, 2 * CELL_PX + GAP_PX)))),
-        ("", viewable(slide.read(window(slide, nearest, NEAREST_MPP, CELL_PX)))),
+        ("", render_rgb(slide.read(slide.frame.fit(CELL_PX)))),
+        ("", render_rgb(slide.read(window(slide, near, NEAR_MPP, 2 * CELL_PX + GAP_PX)))),
+        ("", render_rgb(slide.read(window(slide, nearest, NEAREST_MPP, CELL_PX)))),
     ]
 
 
@@ -97,13 +97,13 @@ def stain_cells(stain: str, number: int) -> list[tuple[str, Picture]]:
         for name, seed in (("easy", 3), ("real", 10 + number), ("hard", 30 + number))
     }
     cells = [
-        (name, viewable(slide.read(slide.frame.fit(CELL_PX))))
+        (name, render_rgb(slide.read(slide.frame.fit(CELL_PX))))
         for name, slide in list(slides.items())[1:]
     ]
     slide = slides["easy"]
     for mpp in (NEAR_MPP, NEAREST_MPP):
         cells.append(
-            ("", viewable(slide.read(window(slide, busiest(slide, CELL_PX * mpp), mpp, CELL_PX))))
+            ("", render_rgb(slide.read(window(slide, busiest(slide, CELL_PX * mpp), mpp, CELL_PX))))
         )
     return cells
 
@@ -111,7 +111,7 @@ def stain_cells(stain: str, number: int) -> list[tuple[str, Picture]]:
 def chance_cells() -> list[tuple[str, Picture]]:
     """Two pairs of patches in colours of chance."""
     config = PatchConfig(
-        size_px=CELL_PX, pairs_per_block=1, block=BlockConfig(mpp=(1.2, 3.0), stains=(RANDOM,))
+        size_px=CELL_PX, pairs_per_block=1, block=BlockConfig(mpp=(1.2, 3.0), stains=(RANDOM_STAIN,))
     )
     pairs = [Patches(config, seed=5)[number] for number in (1, 2)]
     return [

@@ -5,7 +5,7 @@ import pytest
 
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective
-from stainbridge.report.maps import FOLD, area_map, area_picture, moving_grid, svg_path
+from stainbridge.report.maps import FOLD, area_map, draw_area_map, moving_grid, svg_path
 
 FIXED = Space("fixed", 300, 400, (0.5, 0.5)).frame
 MOVING = Space("moving", 350, 390, (0.25, 0.25)).frame
@@ -43,7 +43,7 @@ def test_area_factors_are_those_beyond_the_affine_part(flip: bool) -> None:
 def test_folds_are_seen_and_painted(flip: bool) -> None:
     areas = area_map(Chain((stretched(-0.5), affine(flip=flip))))
     assert areas.folded_share == pytest.approx(0.5, abs=0.02)
-    picture = area_picture(areas, np.zeros((75, 100), np.float32))
+    picture = draw_area_map(areas, np.zeros((75, 100), np.float32))
     assert picture.shape == (75, 100, 3)
     assert tuple(picture[30, 80]) == FOLD
     assert tuple(picture[30, 20]) == (247, 247, 247)
@@ -52,7 +52,7 @@ def test_folds_are_seen_and_painted(flip: bool) -> None:
 def test_red_is_what_was_shrunk_and_blue_what_was_stretched() -> None:
     still = np.zeros((75, 100), np.float32)
     red, blue = (
-        area_picture(area_map(Chain((stretched(f), affine()))), still)[30, 80].astype(int)
+        draw_area_map(area_map(Chain((stretched(f), affine()))), still)[30, 80].astype(int)
         for f in (1.9, 0.55)
     )
     assert red[0] > red[2] + 50

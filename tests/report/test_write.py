@@ -19,7 +19,7 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.registration.result import Registration, StageRecord, Status
-from stainbridge.report.write import as_they_are, report_html, write_report
+from stainbridge.report.write import report_html, unregistered_transform, write_report
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
@@ -214,11 +214,11 @@ def test_nothing_is_left_when_it_cannot_be_written(
 
 
 def test_before_is_corner_on_corner() -> None:
-    same = as_they_are(
+    same = unregistered_transform(
         Space("a", 100, 200, (0.5, 0.5)).frame, Space("b", 90, 80, (0.25, 0.25)).frame
     )
     assert np.array_equal(same.matrix, np.eye(3))
-    unlike = as_they_are(
+    unlike = unregistered_transform(
         Space("a", 100, 200, (0.5, 0.5)).frame, Space("b", 100, 200, calibrated=False).frame
     )
     assert unlike(np.array([[100.0, 50.0]])) == pytest.approx(np.array([[200.0, 100.0]]))

@@ -19,9 +19,9 @@ from stainbridge.errors import RegistrationError
 if TYPE_CHECKING:
     from stainbridge.geometry.frame import Frame
     from stainbridge.geometry.landmarks import Landmarks
+    from stainbridge.imaging.pictures import Picture
     from stainbridge.metrics.landmarks import LandmarkScores
     from stainbridge.registration.result import Registration
-    from stainbridge.report.pictures import Picture
     from stainbridge.slides.slide import Slide
     from stainbridge.types import Points
 
@@ -62,10 +62,10 @@ def demo(
     """
     import PIL.Image
 
-    from stainbridge.cli.demo_stain import virtual_stain
-    from stainbridge.cli.result_folder import result_folder
+    from stainbridge.jobs.demo_stain import virtual_stain
+    from stainbridge.jobs.result_folder import result_folder
     from stainbridge.metrics.landmarks import score_landmarks
-    from stainbridge.phantom.pair import generate_pair
+    from stainbridge.phantom.pairs.pair import generate_pair
     from stainbridge.registration.config import RegisterConfig
     from stainbridge.registration.pipeline import register_slides
     from stainbridge.registration.store import save
@@ -152,12 +152,12 @@ def three_views(registration: Registration, fixed: Slide, moving: Slide) -> Pict
     """The fixed slide, the moving slide, and both aligned in a checkerboard, cut to their tissue:
     (H, W, 3) RGB.
     """
-    from stainbridge.report.pictures import checkerboard, viewable
+    from stainbridge.imaging.pictures import checkerboard, render_rgb
 
     on_fixed = around_tissue(fixed)
-    first = viewable(fixed.read(on_fixed))
-    second = viewable(moving.read(around_tissue(moving)))
-    both = checkerboard(first, viewable(registration.warp_slide(moving).read(on_fixed)), across=6)
+    first = render_rgb(fixed.read(on_fixed))
+    second = render_rgb(moving.read(around_tissue(moving)))
+    both = checkerboard(first, render_rgb(registration.warp_slide(moving).read(on_fixed)), across=6)
     return side_by_side([first, second, both])
 
 
@@ -182,10 +182,10 @@ def around_tissue(slide: Slide) -> Frame:
     """The box around what is stained, with a small margin, at `VIEW_PX` pixels at most."""
     import numpy as np
 
-    from stainbridge.report.pictures import density
+    from stainbridge.imaging.pictures import display_density
 
     overview = slide.frame.fit(VIEW_PX)
-    stained = density(slide.read(overview)) > STAINED
+    stained = display_density(slide.read(overview)) > STAINED
     rows, columns = np.flatnonzero(stained.any(axis=1)), np.flatnonzero(stained.any(axis=0))
     margin = VIEW_PX // 40
     top, left = int(rows[0]) - margin, int(columns[0]) - margin

@@ -1,4 +1,4 @@
-"""A registration in words and rounded numbers."""
+"""Describe a registration in words and rounded numbers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from stainbridge.geometry.transform import Transform
 from stainbridge.registration.result import Registration, StageRecord
 from stainbridge.slides.slide import Slide
 
-CELL_UM = 10.0  # the width of a typical cell, a measure pathologists have in mind
+#: µm: the width of a typical cell, a length that pathologists know by sight.
+CELL_UM = 10.0
+#: The title of a report by status.
 LABELS = {"ok": "Aligned", "fallback": "Aligned, to be used with care", "failed": "Not aligned"}
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """Something to try, and the options of `stainbridge register` for it."""
+    """Something to try after a failed registration."""
 
     name: str
+    """A short title."""
     text: str
+    """What to do, in one or two sentences."""
     options: tuple[str, ...] = ()
+    """The options of `stainbridge register` for it."""
 
 
 #: What to do about a failed registration, most helpful first.
@@ -33,96 +38,116 @@ REMEDIES = (
         "Do the pictures show sections of one block? Was the same part of them scanned?",
     ),
     Remedy(
-        "Give a start",
+        "Give an initial transform",
         "Mark two or more corresponding points on each slide, or bring a transform made by hand.",
         ("--fixed-landmarks", "--moving-landmarks", "--init"),
     ),
     Remedy(
-        "Leave out what is no tissue",
-        "Pen marks, labels, control tissue and folds mislead: paint masks.",
+        "Mask what is not tissue",
+        "Pen marks, labels, control tissue and folds mislead the search: paint masks.",
         ("--fixed-mask", "--moving-mask"),
     ),
     Remedy(
-        "Say the pixel size",
-        "A file may give none, or a wrong one.",
+        "Give the pixel size",
+        "A file may state none, or a wrong one.",
         ("--fixed-mpp", "--moving-mpp"),
     ),
-    Remedy("Work harder", "The most thorough preset looks further.", ("--preset accurate",)),
+    Remedy(
+        "Search more thoroughly",
+        "The preset accurate tries more candidates.",
+        ("--preset accurate",),
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and its value, both for people; `note` explains the value, or is empty."""
+    """A name and its value, both for people."""
 
     name: str
+    """What the value is of."""
     value: str
+    """The value with its unit."""
     note: str = ""
+    """What explains the value, or empty."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """`tone` is the status ("ok", "fallback", "failed"), `title` says it, `sentence` explains it."""
+class StatusText:
+    """The status of a registration in words."""
 
     tone: str
+    """The status itself: "ok", "fallback" or "failed"."""
     title: str
+    """The status as a title."""
     sentence: str
+    """What explains the status, in one or two sentences."""
 
 
 @dataclass(frozen=True)
 class StageRow:
-    """One line of the stage table."""
+    """One line of the stage table, in words."""
 
     name: str
+    """The stage's name."""
     accepted: bool
+    """Whether its result was kept."""
     seconds: str
+    """Its wall time."""
     before: str
+    """The verification score before it."""
     after: str
+    """The verification score after it."""
     note: str
+    """What the stage itself reported."""
 
 
-def verdict(registration: Registration) -> Verdict:
-    """What the registration came to, in one or two sentences."""
-    tone, reason = registration.status, registration.reason.strip().rstrip(".")
-    title = LABELS[tone]
+def describe_status(registration: Registration) -> StatusText:
+    """Describe how the registration ended, in one or two sentences."""
+    tone = registration.status
     if tone == "failed":
         sentence = "There is no transform."
     else:
-        sentence = expected_error(registration)
+        sentence = describe_expected_error(registration)
+    reason = registration.reason.strip().rstrip(".")
     if reason:
         sentence += f" {reason[0].upper()}{reason[1:]}."
-    return Verdict(tone, title, sentence)
+    return StatusText(tone, LABELS[tone], sentence)
 
 
-def expected_error(registration: Registration) -> str:
-    """The predicted error in a sentence: percent of the diagonal, µm or pixels, cells."""
+def describe_expected_error(registration: Registration) -> str:
+    """Describe the predicted error: percent of the diagonal, µm or pixels, and widths of a cell."""
     if not math.isfinite(registration.predicted_rtre):
         return "How far off it may be could not be predicted."
+    predicted_um = registration.predicted_um
     return (
         "Corresponding points are expected to lie about "
-        f"{distance(registration.predicted_um, registration.fixed)} apart (median), "
-        f"{percent(registration.predicted_rtre)} of the fixed slide's diagonal"
-        f"{_in_cells(registration.predicted_um, registration.fixed)}{_bound(registration)}."
+        f"{format_length(predicted_um, registration.fixed)} apart (median), "
+        f"{format_percent(registration.predicted_rtre)} of the fixed slide's diagonal"
+        f"{_cell_clause(predicted_um, registration.fixed)}{_bound_clause(registration)}."
     )
 
 
-def _bound(registration: Registration) -> str:
-    """What nine of ten stay below, where it is known."""
+def _bound_clause(registration: Registration) -> str:
+    """Return the bound that nine of ten errors stay below, where it is known."""
     if not math.isfinite(registration.bound_rtre):
         return ""
-    return f"; of ten registrations that look like this one, nine stay below {percent(registration.bound_rtre)}"
+    bound = format_percent(registration.bound_rtre)
+    return f"; of ten registrations that look like this one, nine stay below {bound}"
 
 
-def headline(registration: Registration, transform: Transform, folded_share: float) -> list[Fact]:
-    """The numbers to see first."""
+def headline_facts(
+    registration: Registration, transform: Transform, folded_share: float
+) -> list[Fact]:
+    """Return the numbers that the report shows first."""
     affine = affine_part(transform)
     shift = bending(transform, transform.source.frame.fit(128).centres_um())
     predicted = math.isfinite(registration.predicted_rtre)
     return [
         Fact(
             "Expected error",
-            percent(registration.predicted_rtre) if predicted else "unknown",
-            f"of the diagonal, {distance(registration.predicted_um, registration.fixed)}"
+            format_percent(registration.predicted_rtre) if predicted else "unknown",
+            f"of the diagonal, {format_length(registration.predicted_um, registration.fixed)}"
             if predicted
             else "",
         ),
@@ -139,24 +164,25 @@ def headline(registration: Registration, transform: Transform, folded_share: flo
         Fact("Scale", f"× {affine.scale:.3f}", "fixed to moving" + _unit_note(transform)),
         Fact(
             "Largest bend",
-            distance(float(np.hypot(*shift.T).max()), registration.fixed),
+            format_length(float(np.hypot(*shift.T).max()), registration.fixed),
             "beyond rotation, scale and shear",
         ),
         Fact("Folds", "none")
         if folded_share == 0
-        else Fact("Folds", percent(folded_share), "of the area"),
+        else Fact("Folds", format_percent(folded_share), "of the area"),
         Fact("Time", f"{registration.seconds:.1f} s", f"{len(registration.stages)} stages"),
     ]
 
 
 def slide_facts(slide: Slide) -> list[Fact]:
-    """What is known of a slide."""
-    frame, info = slide.frame, slide.info
+    """Return what is known of a slide."""
+    frame = slide.frame
+    info = slide.info
     levels = ", ".join(f"{level.width} × {level.height}" for level in slide.levels[:6])
     facts = [
         Fact("File", info.path),
-        Fact("Size", f"{frame.width} × {frame.height} px", _millimetres(frame)),
-        Fact("Pixel size", pixel_size(frame)),
+        Fact("Size", f"{frame.width} × {frame.height} px", _size_in_mm(frame)),
+        Fact("Pixel size", format_pixel_size(frame)),
         Fact("Levels", str(len(slide.levels)), levels),
         Fact(
             "Format",
@@ -175,21 +201,27 @@ def slide_facts(slide: Slide) -> list[Fact]:
 
 
 def stage_row(stage: StageRecord) -> StageRow:
-    """A stage for the table."""
-    before, after = score(stage.score_before), score(stage.score_after)
-    return StageRow(stage.name, stage.accepted, f"{stage.seconds:.2f}", before, after, stage.note)
+    """Return a stage as a line of the table."""
+    return StageRow(
+        stage.name,
+        stage.accepted,
+        f"{stage.seconds:.2f}",
+        format_score(stage.score_before),
+        format_score(stage.score_after),
+        stage.note,
+    )
 
 
-def pixel_size(frame: Frame) -> str:
-    """µm per pixel, or that it is not known."""
+def format_pixel_size(frame: Frame) -> str:
+    """Return the µm per pixel, or that they are not known."""
     if not frame.calibrated:
         return "not known"
     x, y = frame.mpp
     return f"{x:.4g} µm" if math.isclose(x, y, rel_tol=1e-3) else f"{x:.4g} × {y:.4g} µm"
 
 
-def distance(length_um: float, frame: Frame) -> str:
-    """A length of a slide's space to two digits: µm or mm when it is calibrated, else pixels."""
+def format_length(length_um: float, frame: Frame) -> str:
+    """Return a length to two digits: µm or mm where the slide is calibrated, else pixels."""
     if not frame.calibrated:
         return f"{_two_digits(length_um)} px"
     return (
@@ -199,13 +231,13 @@ def distance(length_um: float, frame: Frame) -> str:
     )
 
 
-def percent(share: float) -> str:
-    """A share of one in percent, with two significant digits at least."""
+def format_percent(share: float) -> str:
+    """Return a share of 1 in percent; small ones keep one significant digit."""
     return f"{100 * share:.2f} %" if share >= 1e-4 else f"{100 * share:.1g} %"
 
 
-def score(value: float) -> str:
-    """A verification score; a dash where there is none."""
+def format_score(value: float) -> str:
+    """Return a verification score, or a dash where there is none."""
     return f"{value:.4f}" if math.isfinite(value) else "–"
 
 
@@ -213,7 +245,7 @@ def _two_digits(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def _in_cells(length_um: float, frame: Frame) -> str:
+def _cell_clause(length_um: float, frame: Frame) -> str:
     if not frame.calibrated:
         return ""
     cells = length_um / CELL_UM
@@ -222,7 +254,7 @@ def _in_cells(length_um: float, frame: Frame) -> str:
     return f", the width of about {round(cells)} cell{'s' if round(cells) > 1 else ''}"
 
 
-def _millimetres(frame: Frame) -> str:
+def _size_in_mm(frame: Frame) -> str:
     return (
         f"{frame.size_um[0] / 1000:.2f} × {frame.size_um[1] / 1000:.2f} mm"
         if frame.calibrated
@@ -231,7 +263,8 @@ def _millimetres(frame: Frame) -> str:
 
 
 def _unit_note(transform: Transform) -> str:
-    fixed, moving = (frame.calibrated for frame in (transform.source, transform.target))
-    if fixed == moving:
-        return ", in µm" if fixed else ", in pixels"
-    return ", pixels per µm" if fixed else ", µm per pixel"
+    fixed_calibrated = transform.source.calibrated
+    moving_calibrated = transform.target.calibrated
+    if fixed_calibrated == moving_calibrated:
+        return ", in µm" if fixed_calibrated else ", in pixels"
+    return ", pixels per µm" if fixed_calibrated else ", µm per pixel"

@@ -1,8 +1,7 @@
-"""The quality report of one registration: a single HTML file that needs nothing else."""
+"""Write the quality report of one registration: a single HTML file that needs nothing else."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -14,38 +13,31 @@ import numpy as np
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.imaging.image import Image
+from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
 from stainbridge.registration.result import Registration
 from stainbridge.report import words
+from stainbridge.report.figures import figure
 from stainbridge.report.maps import (
     DIVERGING,
     AreaMap,
     area_map,
-    area_picture,
+    draw_area_map,
     moving_grid,
     svg_path,
 )
-from stainbridge.report.pictures import checkerboard, data_uri, density, overlay, viewable
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.whole import whole_file
 
+#: Pixels along the longer side of the report's pictures: a wide screen, and a file of a few MB.
 LONGEST_PX = 1200
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture of the page: its data address and size."""
-
-    uri: str
-    width: int
-    height: int
 
 
 def write_report(path: Path, registration: Registration, fixed: Slide, moving: Slide) -> None:
     """Write the report to `path`, whole or not at all.
 
-    Reads both slides at 1200 pixels at most; neither is closed. A failed registration gets a page
-    with both slides, the reason and what to try. Raises `InputError` when the file cannot be
+    Reads both slides at 1200 pixels at most; neither is closed. The page of a failed registration
+    shows both slides, the reason and what to try. Raises `InputError` when the file cannot be
     written.
     """
     page = report_html(registration, fixed, moving)
@@ -54,29 +46,29 @@ def write_report(path: Path, registration: Registration, fixed: Slide, moving: S
 
 
 def report_html(registration: Registration, fixed: Slide, moving: Slide) -> str:
-    """The page itself; see `write_report`."""
+    """Return the report as HTML; see `write_report`."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = files("stainbridge.report").joinpath("template.html").read_text(encoding="utf-8")
-    content = _content(registration, fixed, moving)
+    content = _common_content(registration, fixed, moving)
     if registration.status == "failed":
         content |= {
-            "fixed_picture": _figure(_overview(fixed)),
-            "moving_picture": _figure(_overview(moving)),
+            "fixed_picture": figure(render_rgb(_read_overview(fixed))),
+            "moving_picture": figure(render_rgb(_read_overview(moving))),
         }
     else:
-        content |= _aligned(registration, registration.transform, fixed, moving)
+        content |= _transform_content(registration, registration.transform, fixed, moving)
     return environment.from_string(source).render(content)
 
 
-def _content(registration: Registration, fixed: Slide, moving: Slide) -> dict[str, Any]:
-    """What every report shows."""
+def _common_content(registration: Registration, fixed: Slide, moving: Slide) -> dict[str, Any]:
+    """Return what the page of any registration shows."""
     sides = (("Fixed slide", fixed), ("Moving slide", moving))
     return {
-        "verdict": words.verdict(registration),
-        "fixed_name": _name(fixed),
-        "moving_name": _name(moving),
+        "verdict": words.describe_status(registration),
+        "fixed_name": _file_name(fixed),
+        "moving_name": _file_name(moving),
         "stages": [words.stage_row(stage) for stage in registration.stages],
         "slides": [
             (title, words.slide_facts(slide), slide.info.warnings) for title, slide in sides
@@ -88,37 +80,36 @@ def _content(registration: Registration, fixed: Slide, moving: Slide) -> dict[st
     }
 
 
-def _aligned(
+def _transform_content(
     registration: Registration, transform: Transform, fixed: Slide, moving: Slide
 ) -> dict[str, Any]:
-    """The pictures and numbers of a registration that has a transform."""
+    """Return the pictures and numbers of a registration that has a transform."""
     view = fixed.frame.fit(LONGEST_PX)
-    still = fixed.read(view)
+    fixed_image = fixed.read(view)
     warped = WarpedSlide(moving, transform).read(view)
-    unaligned = WarpedSlide(moving, as_they_are(fixed.frame, moving.frame)).read(view)
-    tissue, areas = density(still), area_map(transform)
+    unregistered = unregistered_transform(fixed.frame, moving.frame)
+    unaligned = WarpedSlide(moving, unregistered).read(view)
+    fixed_density = display_density(fixed_image)
+    areas = area_map(transform)
     return {
-        "headline": words.headline(registration, transform, areas.folded_share),
-        "fixed_picture": _figure(still),
-        "warped_picture": _figure(warped),
-        "before": Figure(data_uri(overlay(tissue, density(unaligned))), view.width, view.height),
-        "after": Figure(data_uri(overlay(tissue, density(warped))), view.width, view.height),
-        "checkerboard": Figure(
-            data_uri(checkerboard(viewable(still), viewable(warped))), view.width, view.height
-        ),
+        "headline": words.headline_facts(registration, transform, areas.folded_share),
+        "fixed_picture": figure(render_rgb(fixed_image)),
+        "warped_picture": figure(render_rgb(warped)),
+        "before": figure(overlay(fixed_density, display_density(unaligned))),
+        "after": figure(overlay(fixed_density, display_density(warped))),
+        "checkerboard": figure(checkerboard(render_rgb(fixed_image), render_rgb(warped))),
         "grid": [svg_path(line) for line in moving_grid(transform, view)],
-        "areas": Figure(data_uri(area_picture(areas, tissue)), view.width, view.height),
+        "areas": figure(draw_area_map(areas, fixed_density)),
         "scale_colours": [f"rgb{colour}" for colour in DIVERGING],
-        "scale_ticks": _ticks(areas),
+        "scale_ticks": _scale_ticks(areas),
         "folds": _fold_sentence(areas),
     }
 
 
-def as_they_are(fixed: Frame, moving: Frame) -> Affine:
-    """The slides laid on one another as their files are: corner on corner, same µm where both have
-    them.
+def unregistered_transform(fixed: Frame, moving: Frame) -> Affine:
+    """Place the slides as their files are: corner on corner, same µm where both are calibrated.
 
-    Where only one is calibrated, the diagonals are made to match.
+    Where only one of them is calibrated, the diagonals are made equal.
     """
     factor = (
         1.0 if fixed.calibrated == moving.calibrated else moving.diagonal_um / fixed.diagonal_um
@@ -126,29 +117,24 @@ def as_they_are(fixed: Frame, moving: Frame) -> Affine:
     return Affine(np.diag([factor, factor, 1.0]), fixed.space, moving.space)
 
 
-def _overview(slide: Slide) -> Image:
+def _read_overview(slide: Slide) -> Image:
     return slide.read(slide.frame.fit(LONGEST_PX))
 
 
-def _figure(image: Image) -> Figure:
-    return Figure(data_uri(viewable(image)), image.frame.width, image.frame.height)
-
-
-def _name(slide: Slide) -> str:
+def _file_name(slide: Slide) -> str:
     return Path(slide.info.path).name
 
 
-def _ticks(areas: AreaMap) -> list[tuple[float, str]]:
-    """Places along the colour bar, in percent, and the area factor there."""
+def _scale_ticks(areas: AreaMap) -> list[tuple[float, str]]:
+    """Return places along the colour bar, in percent, and the area factor at each."""
     limit = areas.limit
     return [(n * 25.0, f"× {limit ** (n / 2 - 1):.2f}") for n in range(5)]
 
 
 def _fold_sentence(areas: AreaMap) -> str:
-    low, high = float(areas.factor.min()), float(areas.factor.max())
-    share = (
-        "No fold"
-        if areas.folded_share == 0
-        else f"{words.percent(areas.folded_share)} of the area folds"
-    )
-    return f"{share}; factors from {low:.2f} to {high:.2f}, at {areas.grid.width} × {areas.grid.height} samples."
+    low = float(areas.factor.min())
+    high = float(areas.factor.max())
+    folded = f"{words.format_percent(areas.folded_share)} of the area folds"
+    share = "No fold" if areas.folded_share == 0 else folded
+    samples = f"{areas.grid.width} × {areas.grid.height} samples"
+    return f"{share}; factors from {low:.2f} to {high:.2f}, at {samples}."
