@@ -36,7 +36,7 @@ class Pairs(Protocol):
         ...
 
 
-Align: TypeAlias = Callable[[Slide, Slide], Transform]
+AlignFunction: TypeAlias = Callable[[Slide, Slide], Transform]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class CasePairs:
     """
 
     cases: Sequence[Case]
-    align: Align
+    align: AlignFunction
     _found: dict[str, Transform] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -75,7 +75,7 @@ class CasePairs:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedPair:
     """A pair with the densities of its slides, and its map as something quick to evaluate."""
 
     pair: TrainingPair
@@ -84,7 +84,7 @@ class Prepared:
     moving_from_fixed: Transform
 
     @classmethod
-    def of(cls, pair: TrainingPair) -> Prepared:
+    def of(cls, pair: TrainingPair) -> PreparedPair:
         """Read overviews. Raises `InputError` for a slide without tissue."""
         start = pair.moving_from_fixed
         if not isinstance(start, Affine):
@@ -98,24 +98,24 @@ class Prepared:
 
 
 @dataclass(frozen=True, eq=False)
-class AtHand:
+class PairCache:
     """The last `count` pairs that were asked for stay prepared, in this process."""
 
     pairs: Pairs
     count: int
-    _pool: SlidePool[int, Prepared] = field(init=False, repr=False)
+    _pool: SlidePool[int, PreparedPair] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_pool", SlidePool(partial(_prepare, self.pairs), self.count))
 
-    def __getitem__(self, number: int) -> Prepared:
+    def __getitem__(self, number: int) -> PreparedPair:
         """Pair `number`, prepared."""
         with self._pool.borrow(number) as prepared:
             return prepared
 
 
-def _prepare(pairs: Pairs, number: int) -> Prepared:
-    return Prepared.of(pairs[number])
+def _prepare(pairs: Pairs, number: int) -> PreparedPair:
+    return PreparedPair.of(pairs[number])
 
 
 def pair_of_sample(sample: int, at_hand: int, reuse: int) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.slides.open import open_slide
+from stainbridge.slides.pool import SlidePool
 from stainbridge.slides.slide import Slide
 from stainbridge.translation.inference.tissue_map import TissueMap
 from stainbridge.translation.sharpening.task import Sharp
@@ -58,6 +59,33 @@ def reduced(fine: Tensor, factor: int) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
+class MappedSlide:
+    """An open slide, the frame that squares are cut from, and its tissue map."""
+
+    slide: Slide
+    frame: Frame
+    tissue: TissueMap
+
+    def close(self) -> None:
+        """Close the slide."""
+        self.slide.close()
+
+
+def open_mapped(side_px: int, mpp: float | None, path: Path) -> MappedSlide:
+    """Open a slide at `mpp` µm a pixel, or full resolution.
+
+    Raises `InputError` when it holds no square of `side_px`.
+    """
+    slide = open_slide(path)
+    frame = slide.frame.at_mpp(mpp) if mpp and slide.frame.calibrated else slide.frame
+    if min(frame.width, frame.height) < side_px:
+        slide.close()
+        got = f"{frame.width} x {frame.height}"
+        raise InputError("smaller than a tile", where=path, expected=side_px, got=got)
+    return MappedSlide(slide, frame, TissueMap.of(slide))
+
+
+@dataclass(frozen=True, eq=False)
 class SlideSquares:
     """Squares of `side_px` from slides or pictures, where there is tissue; at `mpp` µm a pixel, or
     full resolution.
@@ -70,24 +98,28 @@ class SlideSquares:
     seed: int
     mpp: float | None = None
     channels: int = 3
-    _open: OrderedDict[int, tuple[Slide, Frame, TissueMap]] = field(
-        default_factory=OrderedDict, init=False, repr=False
-    )
+    _pool: SlidePool[Path, MappedSlide] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.paths:
             raise InputError("no slides or pictures to train on", expected="at least one")
+        pool = SlidePool(partial(open_mapped, self.side_px, self.mpp), OPEN)
+        object.__setattr__(self, "_pool", pool)
 
     def __getitem__(self, number: int) -> Pixels:
         """Square `number`, any way round."""
-        rng = np.random.default_rng([self.seed, number])
-        slide, frame, tissue = self._at_hand(shuffled(self.seed, number, len(self.paths)))
-        best, most = self._drawn(rng, frame, tissue)
+        path = self.paths[shuffled(self.seed, number, len(self.paths))]
+        with self._pool.borrow(path) as mapped:
+            return self._square(np.random.default_rng([self.seed, number]), mapped)
+
+    def _square(self, rng: np.random.Generator, mapped: MappedSlide) -> Pixels:
+        best, most = self._drawn(rng, mapped.frame, mapped.tissue)
         for _ in range(TRIES - 1):
             if most >= TISSUE:
                 break
-            place, share = self._drawn(rng, frame, tissue)
+            place, share = self._drawn(rng, mapped.frame, mapped.tissue)
             best, most = (place, share) if share > most else (best, most)
+        slide = mapped.slide
         pixels = with_channels(slide.read(best).pixels, self.channels, slide.info.path)
         return replace(Cut.drawn(rng, self.side_px, self.side_px, self.side_px, True), x=0, y=0)(
             pixels
@@ -101,20 +133,3 @@ class SlideSquares:
         )
         place = frame.crop(x, y, self.side_px, self.side_px)
         return place, float(tissue.on(place.at_mpp((8 * place.mpp[0], 8 * place.mpp[1]))).mean())
-
-    def _at_hand(self, number: int) -> tuple[Slide, Frame, TissueMap]:
-        if number not in self._open:
-            if len(self._open) >= OPEN:
-                self._open.popitem(last=False)[1][0].close()
-            slide = open_slide(self.paths[number])
-            frame = (
-                slide.frame.at_mpp(self.mpp) if self.mpp and slide.frame.calibrated else slide.frame
-            )
-            if min(frame.width, frame.height) < self.side_px:
-                got = f"{frame.width} x {frame.height}"
-                raise InputError(
-                    "smaller than a tile", where=self.paths[number], expected=self.side_px, got=got
-                )
-            self._open[number] = (slide, frame, TissueMap.of(slide))
-        self._open.move_to_end(number)
-        return self._open[number]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from stainbridge.imaging.colour import tissue_density
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
 from stainbridge.slides.case import OpenSlideFunction
+from stainbridge.slides.pool import SlidePool
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.translation.objectives.task import Tiles
@@ -100,6 +101,30 @@ class Overview:
 
 
 @dataclass(frozen=True, eq=False)
+class OpenPair:
+    """The overviews of an open source and target slide."""
+
+    source: Overview
+    target: Overview
+
+    def close(self) -> None:
+        """Close both slides."""
+        self.source.slide.close()
+        self.target.slide.close()
+
+
+def open_pair(pairs: Sequence[SlidePair], number: int) -> OpenPair:
+    """Open pair `number` and look at its slides; raise as `Overview.of` does."""
+    with ExitStack() as stack:
+        slides = pairs[number].opened()
+        for slide in slides:
+            stack.callback(slide.close)
+        pair = OpenPair(Overview.of(slides[0]), Overview.of(slides[1]))
+        stack.pop_all()  # they stay open
+    return pair
+
+
+@dataclass(frozen=True, eq=False)
 class SlideStream:
     """Tiles of `tile_px` at `mpp` µm a pixel from pairs of slides, a share of `min_tissue` of them
     tissue if possible.
@@ -118,13 +143,12 @@ class SlideStream:
     paired: bool
     min_tissue: float = 0.7
     turned: bool = True
-    _open: OrderedDict[int, tuple[Overview, Overview]] = field(
-        default_factory=OrderedDict, init=False, repr=False
-    )
+    _pool: SlidePool[int, OpenPair] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.pairs:
             raise InputError("no slides to train on", expected="at least one pair")
+        object.__setattr__(self, "_pool", SlidePool(partial(open_pair, self.pairs), OPEN))
         unknown = [
             number for number, pair in enumerate(self.pairs, 1) if pair.moving_from_fixed is None
         ]
@@ -138,15 +162,18 @@ class SlideStream:
 
     def __getitem__(self, number: int) -> Tiles:
         """Sample `number`."""
-        rng = np.random.default_rng([self.seed, number])
-        first, second = self._at_hand(shuffled(self.seed, number, len(self.pairs)))
+        with self._pool.borrow(shuffled(self.seed, number, len(self.pairs))) as pair:
+            return self._tiles(np.random.default_rng([self.seed, number]), pair)
+
+    def _tiles(self, rng: np.random.Generator, pair: OpenPair) -> Tiles:
         turn = self._turn(rng)
         if self.paired:
-            (source, target), other = self._both(rng, first, second), turn
+            (source, target), other = self._both(rng, pair.source, pair.target), turn
         else:
-            source, target, other = self._one(rng, first), self._one(rng, second), self._turn(rng)
-        pixels = with_channels(source.pixels, self.channels[0], first.slide.info.path)
-        wanted = with_channels(target.pixels, self.channels[1], second.slide.info.path)
+            source, target = self._one(rng, pair.source), self._one(rng, pair.target)
+            other = self._turn(rng)
+        pixels = with_channels(source.pixels, self.channels[0], pair.source.slide.info.path)
+        wanted = with_channels(target.pixels, self.channels[1], pair.target.slide.info.path)
         return Tiles(scaled(turn(pixels)), scaled(other(wanted)), self.paired)
 
     def _turn(self, rng: np.random.Generator) -> Cut:
@@ -178,22 +205,6 @@ class SlideStream:
         assert found is not None  # something was tried
         return found
 
-    def _at_hand(self, number: int) -> tuple[Overview, Overview]:
-        if number not in self._open:
-            if len(self._open) >= OPEN:
-                for overview in self._open.popitem(last=False)[1]:
-                    overview.slide.close()
-            with ExitStack() as stack:
-                slides = self.pairs[number].opened()
-                for slide in slides:
-                    stack.callback(slide.close)
-                self._open[number] = (Overview.of(slides[0]), Overview.of(slides[1]))
-                stack.pop_all()  # they stay open
-        self._open.move_to_end(number)
-        return self._open[number]
-
     def close(self) -> None:
         """Release the slides that are open in this process."""
-        while self._open:
-            for overview in self._open.popitem()[1]:
-                overview.slide.close()
+        self._pool.close()
