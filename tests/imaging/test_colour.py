@@ -32,7 +32,7 @@ from stainbridge.phantom.glass.artefacts import (
     ScaleBar,
     UnevenLight,
 )
-from stainbridge.phantom.space.randomness import centres
+from stainbridge.phantom.space.randomness import compute_axis_centres
 from stainbridge.types import Mask
 
 LOOP = ((0.1, 0.1), (0.9, 0.08), (0.92, 0.9), (0.08, 0.93), (0.1, 0.1))
@@ -144,7 +144,7 @@ def test_common_stains_are_no_pens(stained: tuple[int, int, int]) -> None:
 def test_light_that_falls_off_is_evened_out() -> None:
     slide = section("HE")
     x, y = (
-        c / size - 0.5 for c, size in zip(centres(slide.frame), slide.frame.size_um, strict=True)
+        c / size - 0.5 for c, size in zip(compute_axis_centres(slide.frame), slide.frame.size_um, strict=True)
     )
     light = 1 - 0.25 * (x[None] ** 2 + y[:, None] ** 2) - 0.15 * x[None]
     plain = overview("HE")

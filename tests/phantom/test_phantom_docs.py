@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from stainbridge.cli.main import run
-from stainbridge.phantom.pairs.difficulty import SPANS
+from stainbridge.phantom.pairs.difficulty import DIFFICULTIES
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.tissue.organs import ORGANS
 
@@ -54,7 +54,7 @@ def test_the_command_writes_what_the_table_names(
 
 def test_everything_there_is_to_choose_is_named() -> None:
     assert all(name in TEXT for name in ORGANS)
-    assert all(f"`{name}`" in TEXT for name in [*STAINS, *SPANS])
+    assert all(f"`{name}`" in TEXT for name in [*STAINS, *DIFFICULTIES])
 
 
 def test_the_gallery_is_there_and_small() -> None:

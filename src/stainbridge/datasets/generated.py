@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stainbridge.phantom.pairs.pair import generate_pair
-from stainbridge.phantom.staining.contrast import RANDOM
-from stainbridge.phantom.staining.library import STAINS, stain_named
+from stainbridge.phantom.staining.contrast import RANDOM_STAIN
+from stainbridge.phantom.staining.library import STAINS, find_stain
 from stainbridge.registration.training.config import GeneratedConfig
 from stainbridge.registration.training.pairs import TrainingPair
 from stainbridge.slides.memory import ArraySlide
@@ -28,13 +28,13 @@ class GeneratedPairs:
 
     def __post_init__(self) -> None:
         for name in self.config.stains:
-            if name != RANDOM:
-                stain_named(name)
+            if name != RANDOM_STAIN:
+                find_stain(name)
 
     def __getitem__(self, number: int) -> TrainingPair:
         """Generate and render a pair."""
         rng = np.random.default_rng([self.seed, number])
-        stains = self.config.stains or (*STAINS, *[RANDOM] * len(STAINS))
+        stains = self.config.stains or (*STAINS, *[RANDOM_STAIN] * len(STAINS))
         fixed_stain, moving_stain = (stains[rng.integers(len(stains))] for _ in range(2))
         pair = generate_pair(
             seed=int(rng.integers(2**31)),

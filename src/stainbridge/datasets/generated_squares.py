@@ -9,8 +9,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from stainbridge.datasets.generated_tiles import place_of
-from stainbridge.phantom.block import Block, BlockConfig, drawn_block
-from stainbridge.phantom.space.randomness import key
+from stainbridge.phantom.block import PatchBlock, BlockConfig, draw_block
+from stainbridge.phantom.space.randomness import derive_key
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.translation.training.augment import Cut
 from stainbridge.types import Pixels
@@ -46,9 +46,9 @@ class GeneratedSquares:
         return Cut.drawn(rng, height, width, self.side_px, True)(picture)
 
     @cached_property
-    def _block(self) -> Callable[[int], Block]:
+    def _block(self) -> Callable[[int], PatchBlock]:
         return lru_cache(AT_HAND + 1)(self._drawn)
 
-    def _drawn(self, number: int) -> Block:
-        rng = np.random.default_rng(key(self.seed, "squares", number))
-        return drawn_block(self.config, BLOCK_SIDES * self.side_px, rng)
+    def _drawn(self, number: int) -> PatchBlock:
+        rng = np.random.default_rng(derive_key(self.seed, "squares", number))
+        return draw_block(self.config, BLOCK_SIDES * self.side_px, rng)

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
-from stainbridge.phantom.block import Block, BlockConfig, Rgb, drawn_block
-from stainbridge.phantom.space.randomness import key, noise
+from stainbridge.phantom.block import PatchBlock, BlockConfig, Rgb, draw_block
+from stainbridge.phantom.space.randomness import derive_key, sample_noise
 from stainbridge.types import Field, Mask
 
 Places: TypeAlias = npt.NDArray[np.float64]  # (2, H, W): x and y
@@ -91,7 +91,7 @@ class Patches:
         if number < 0:
             raise InputError("patches are numbered from 0", got=number)
         block = self._block(number // self.config.pairs_per_block)
-        rng = np.random.default_rng(key(self.seed, "patch", number))
+        rng = np.random.default_rng(derive_key(self.seed, "patch", number))
         displacement = self._displacement(rng)
         moving_at = _grid(self.config.size_px)
         fixed_at = moving_at + displacement
@@ -113,12 +113,12 @@ class Patches:
             number += 1
 
     @cached_property
-    def _block(self) -> Callable[[int], Block]:
+    def _block(self) -> Callable[[int], PatchBlock]:
         return lru_cache(self.config.blocks_kept)(self._drawn_block)
 
-    def _drawn_block(self, number: int) -> Block:
-        rng = np.random.default_rng(key(self.seed, "block", number))
-        return drawn_block(self.config.block, round(_BLOCK_SIDES * self.config.size_px), rng)
+    def _drawn_block(self, number: int) -> PatchBlock:
+        rng = np.random.default_rng(derive_key(self.seed, "block", number))
+        return draw_block(self.config.block, round(_BLOCK_SIDES * self.config.size_px), rng)
 
     def _displacement(self, rng: np.random.Generator) -> Field:
         """u, (2, H, W) px, with x + u(x) one to one: a similarity about the middle and smooth
@@ -132,7 +132,7 @@ class Patches:
         linear = np.exp(scale) * _turn(np.deg2rad(angle)) - np.eye(2)
         shift = rng.uniform(-config.shift, config.shift, 2) * side
         frame, length = Space("patch", side, side).frame, side * rng.uniform(0.12, 0.5)
-        waves = np.stack([noise(frame, length, int(rng.integers(2**32))) for _ in "xy"])
+        waves = np.stack([sample_noise(frame, length, int(rng.integers(2**32))) for _ in "xy"])
         waves *= side * config.elastic * rng.uniform()
         steep = max(float(np.abs(np.diff(waves, axis=axis)).max()) for axis in (1, 2))
         waves *= min(1.0, _STEEPEST / max(steep, 1e-9))

@@ -12,20 +12,20 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.phantom.glass.damage import Hole, Piece
+from stainbridge.phantom.glass.damage import Hole, ExtraPiece
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pairs.pair import valid_points
+from stainbridge.phantom.pairs.pair import find_valid_points
 from stainbridge.phantom.space.deformation import DeformationConfig
-from stainbridge.phantom.space.cut_line import Cut
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.space.cut_line import CutLine
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.zones import TissueConfig
 
 FRAME = Space("slide", 400, 400, (4.0, 4.0)).frame
 TISSUE = TissueConfig(3, 1600, 1600)
-FOLD = Cut((500.0, 700.0), 0.4, 600.0, 30.0, lens=True)
+FOLD = CutLine((500.0, 700.0), 0.4, 600.0, 30.0, lens=True)
 HOLE = Hole((800.0, 800.0), 90.0, seed=2)
-PIECE = Piece(Section(TissueConfig(8, 240, 240, 0.9)), (180.0, 180.0), 30.0)
-WHOLE = PhantomSlide(Section(TISSUE), FRAME)
+PIECE = ExtraPiece(StainedSection(TissueConfig(8, 240, 240, 0.9)), (180.0, 180.0), 30.0)
+WHOLE = PhantomSlide(StainedSection(TISSUE), FRAME)
 
 
 def density(slide: PhantomSlide, frame: Frame = FRAME) -> npt.NDArray[np.float64]:
@@ -38,16 +38,16 @@ def on_frame(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 
 def test_a_hole_is_bare_glass() -> None:
     holed = replace(WHOLE, holes=(HOLE,))
-    inside = on_frame(HOLE.gap_um(FRAME.centres_um()) < -8)
+    inside = on_frame(HOLE.rim_distance_um(FRAME.centres_um()) < -8)
     assert inside.sum() > 500
     assert density(holed)[inside].max() < 0.12 < density(WHOLE)[inside].mean()
-    assert (holed.tissue_um(FRAME.centres_um()[inside.ravel()]) < 0).all()
+    assert (holed.tissue_depth_um(FRAME.centres_um()[inside.ravel()]) < 0).all()
     assert (holed.classes.read(FRAME).pixels[0][inside] == 0).all()
 
 
 def test_a_fold_is_darker_and_brings_its_sides_together() -> None:
     folded = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)))
-    band = on_frame(folded.fold_um(FRAME.centres_um()) < -6)
+    band = on_frame(folded.fold_distance_um(FRAME.centres_um()) < -6)
     assert band.sum() > 300
     assert density(folded)[band].mean() > 1.4 * density(WHOLE)[band].mean()
     along, across = np.array([300.0, 300.0]), np.array([-1e-6, 1e-6])
@@ -67,11 +67,11 @@ def test_the_truth_is_not_valid_in_folds_and_holes() -> None:
     spoilt = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)), holes=(HOLE,))
     truth = WHOLE.pull.then(spoilt.pull.inverse())
     points = FRAME.centres_um()
-    valid = valid_points(WHOLE, spoilt, truth, points)
+    valid = find_valid_points(WHOLE, spoilt, truth, points)
     assert valid.sum() > 20_000
     at = truth(points[valid])
-    assert spoilt.fold_um(at).min() > 0
-    assert spoilt.gap_um(at).min() > 0
+    assert spoilt.fold_distance_um(at).min() > 0
+    assert spoilt.gap_distance_um(at).min() > 0
 
 
 def test_another_piece_lies_where_it_is_told() -> None:
@@ -89,7 +89,7 @@ def test_a_spoilt_slide_read_in_parts_is_the_whole() -> None:
     spoilt = replace(
         WHOLE,
         deformation=DeformationConfig(
-            rotation_deg=20, folds=(FOLD,), tears=(Cut((900.0, 900.0), 1.0, 400.0, 20.0),)
+            rotation_deg=20, folds=(FOLD,), tears=(CutLine((900.0, 900.0), 1.0, 400.0, 20.0),)
         ),
         holes=(HOLE,),
         pieces=(PIECE,),

@@ -52,10 +52,10 @@ def test_jpeg_does_not_depend_on_what_is_read() -> None:
     rng = np.random.default_rng(1)
     pixels = np.clip(rng.normal(180, 30, (200, 200, 3)), 0, 255).astype(np.uint8)
     frame = Space("slide", 200, 200, (1.0, 1.0)).frame
-    whole = jpeg.stored(pixels.copy(), frame, 50)
+    whole = jpeg.apply_jpeg(pixels.copy(), frame, 50)
     assert 3 < np.abs(whole.astype(float) - pixels).mean() < 40
-    reach = jpeg.REACH_PX
-    part = jpeg.stored(pixels[37:160, 21:150].copy(), frame.crop(21, 37, 129, 123), 50)
+    reach = jpeg.MARGIN_PX
+    part = jpeg.apply_jpeg(pixels[37:160, 21:150].copy(), frame.crop(21, 37, 129, 123), 50)
     np.testing.assert_array_equal(
         part[reach:-reach, reach:-reach], whole[37 + reach : 160 - reach, 21 + reach : 150 - reach]
     )

@@ -21,15 +21,15 @@ from stainbridge.phantom.glass.artefacts import (
 )
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.space.deformation import (
-    STEEPEST,
+    MAX_ELASTIC_GRADIENT,
     DeformationConfig,
-    elastic,
-    steepness,
-    tissue_from_slide,
+    sample_elastic_field,
+    bound_gradient,
+    build_tissue_from_slide,
 )
-from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, colours, transmit
-from stainbridge.phantom.staining.library import DYES, STAINS, stain_named
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, compute_densities, transmit_light
+from stainbridge.phantom.staining.library import DYES, STAINS, find_stain
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.zones import TissueConfig
 
 SLIDE = Space("slide", 400, 500, (4.0, 4.0)).frame
@@ -50,7 +50,7 @@ def test_an_artefact_is_where_it_is_however_it_is_read(artefact: Artefact) -> No
 
 def test_a_slide_shows_its_artefacts_and_what_jpeg_leaves() -> None:
     frame = Space("slide", 300, 300, (4.0, 4.0)).frame
-    plain = PhantomSlide(Section(TissueConfig(3, 1200, 1200), STAINS["HE"]), frame)
+    plain = PhantomSlide(StainedSection(TissueConfig(3, 1200, 1200), STAINS["HE"]), frame)
     before = plain.read(frame).pixels.astype(int)
 
     def change(**spoilt: object) -> npt.NDArray[np.int_]:
@@ -65,31 +65,31 @@ def test_a_slide_shows_its_artefacts_and_what_jpeg_leaves() -> None:
 
 
 def test_beer_lambert_multiplies_light() -> None:
-    density = colours(STAINS["HE"], REFERENCE)
+    density = compute_densities(STAINS["HE"], REFERENCE)
     one, two = (np.full((1, 1, 3), amount, np.float32) for amount in (0.3, 0.6))
-    np.testing.assert_allclose(transmit(one, density) ** 2, transmit(two, density), rtol=1e-5)
-    np.testing.assert_allclose(transmit(0 * one, density), 1)
+    np.testing.assert_allclose(transmit_light(one, density) ** 2, transmit_light(two, density), rtol=1e-5)
+    np.testing.assert_allclose(transmit_light(0 * one, density), 1)
 
 
 def test_every_stain_uses_known_dyes_and_is_found_in_any_case() -> None:
     assert all(DYES[dye.name] is dye for stain in STAINS.values() for dye in stain.dyes)
-    assert stain_named("panck") is STAINS["PanCK"]
+    assert find_stain("panck") is STAINS["PanCK"]
     with pytest.raises(InputError, match="HE"):
-        stain_named("unheard of")
+        find_stain("unheard of")
 
 
 def test_laboratories_differ() -> None:
-    first, second = (Laboratory.drawn(np.random.default_rng(n), 1.0) for n in (1, 2))
+    first, second = (Laboratory.sample(np.random.default_rng(n), 1.0) for n in (1, 2))
     assert first != second
-    assert Laboratory.drawn(np.random.default_rng(1), 0.0).strength == (1, 1, 1)
+    assert Laboratory.sample(np.random.default_rng(1), 0.0).strength == (1, 1, 1)
     with pytest.raises(InputError):
         Laboratory(strength=(1.0, 0.0, 1.0))
 
 
 @pytest.mark.parametrize("elastic_um", [5.0, 60.0, 5000.0])
 def test_elastic_deformation_is_one_to_one_however_strong(elastic_um: float) -> None:
-    field = elastic(DeformationConfig(elastic_um=elastic_um), TISSUE, seed=4)
-    assert steepness(field.displacement, field.grid.mpp[0]) < STEEPEST + 1e-3
+    field = sample_elastic_field(DeformationConfig(elastic_um=elastic_um), TISSUE, seed=4)
+    assert bound_gradient(field.displacement, field.grid.mpp[0]) < MAX_ELASTIC_GRADIENT + 1e-3
     assert jacobian_determinant(field.displacement, field.grid.mpp).min() > 0.2
 
 
@@ -97,7 +97,7 @@ def test_placement_undone_is_the_identity() -> None:
     config = DeformationConfig(
         rotation_deg=70, flip=True, scale=1.2, shear=0.1, shift=(0.1, 0.0), elastic_um=20
     )
-    pull = tissue_from_slide(config, TISSUE, SLIDE, seed=1)
+    pull = build_tissue_from_slide(config, TISSUE, SLIDE, seed=1)
     points = SLIDE.fit(20).centres_um()
     np.testing.assert_allclose(pull.inverse()(pull(points)), points, atol=0.05)
 
@@ -105,7 +105,7 @@ def test_placement_undone_is_the_identity() -> None:
 def test_sections_share_structure_but_not_nuclei() -> None:
     tissue = TissueConfig(3, 1600, 1600)
     frame = Frame(Space("tissue 3", 300, 300, (0.5, 0.5)), 300, 300, (0.5, 0.5), (700, 700))
-    chromatin = [Section(tissue, distance_um=z).amounts(frame)[..., 0] for z in (0.0, 4.0)]
+    chromatin = [StainedSection(tissue, distance_um=z).amounts(frame)[..., 0] for z in (0.0, 4.0)]
     assert chromatin[0].max() > 0.8
     both = (chromatin[0] > 0.8) & (chromatin[1] > 0.8)
     assert both.sum() < 0.7 * (chromatin[0] > 0.8).sum()
@@ -116,7 +116,7 @@ def test_sections_share_structure_but_not_nuclei() -> None:
     [
         lambda: TissueConfig(width_um=10),
         lambda: TissueConfig(fill=2),
-        lambda: Section(TissueConfig(), distance_um=float("nan")),
+        lambda: StainedSection(TissueConfig(), distance_um=float("nan")),
         lambda: DeformationConfig(scale=0),
         lambda: DeformationConfig(elastic_um=-1),
         lambda: PenMark(((0.1, 0.1),)),

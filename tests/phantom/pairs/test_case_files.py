@@ -11,7 +11,7 @@ import pytest
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.landmarks import read_points_csv
-from stainbridge.phantom.pairs.case_files import FOLDERS, described, write_case
+from stainbridge.phantom.pairs.case_files import CASE_FOLDERS, describe_pair, write_case
 from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
 from stainbridge.slides.open import open_slide
 
@@ -36,7 +36,7 @@ def test_every_file_named_is_there_and_no_other(
     folder, files, told = written
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert there == set(files.values())
-    assert {Path(name).parts[0] for name in there} == set(FOLDERS)
+    assert {Path(name).parts[0] for name in there} == set(CASE_FOLDERS)
     assert told
 
 
@@ -79,7 +79,7 @@ def test_truth_landmarks_and_mask_agree(
 
 
 def test_a_description_is_plain_and_says_how_far_apart_the_slides_lie(pair: PhantomPair) -> None:
-    facts = described(pair)
+    facts = describe_pair(pair)
     assert (facts["fixed_stain"], facts["moving_stain"], facts["tears"]) == ("HE", "CD31", 1)
     for side, slide in (("", pair.moving), ("fixed_", pair.fixed)):
         assert facts[f"{side}artefacts"] == [
@@ -88,7 +88,7 @@ def test_a_description_is_plain_and_says_how_far_apart_the_slides_lie(pair: Phan
         assert facts[f"{side}jpeg_quality"] == slide.jpeg_quality
         assert facts[f"{side}folds"] == len(slide.deformation.folds)
     assert 0 < facts["rtre_affine"] < facts["rtre_given"]
-    assert described(generate_pair(seed=4, size_px=320, mpp=6.0, landmarks=0))["rtre_given"] is None
+    assert describe_pair(generate_pair(seed=4, size_px=320, mpp=6.0, landmarks=0))["rtre_given"] is None
 
 
 def test_existing_files_are_not_replaced(
@@ -102,7 +102,7 @@ def test_existing_files_are_not_replaced(
 @pytest.mark.parametrize("seed", range(3))
 def test_real_pairs_are_as_far_from_affine_as_real_sections(seed: int) -> None:
     facts = [
-        described(generate_pair(seed=10 * seed + n, size_px=256, mpp=16.0, organ="any"))
+        describe_pair(generate_pair(seed=10 * seed + n, size_px=256, mpp=16.0, organ="any"))
         for n in range(6)
     ]
     assert 0.0035 < np.median([row["rtre_affine"] for row in facts]) < 0.012

@@ -146,14 +146,14 @@ def _correlation(first: npt.NDArray[np.floating], second: npt.NDArray[np.floatin
 
 def test_the_tear_is_bare_glass_and_not_valid(pair: PhantomPair) -> None:
     frame = pair.moving.frame
-    gap = (pair.moving.gap_um(frame.centres_um()) < -2 * frame.mpp[0]).reshape(
+    gap = (pair.moving.gap_distance_um(frame.centres_um()) < -2 * frame.mpp[0]).reshape(
         frame.height, frame.width
     )
     assert gap.sum() > 100
     glass = density(pixels(pair.moving))[:8, :8].mean()
     assert np.abs(density(pixels(pair.moving))[gap] - glass).max() < 0.05
     whole = generate_pair(replace(SMALL, tear=False))
-    assert np.isinf(whole.moving.gap_um(frame.centres_um())).all()
+    assert np.isinf(whole.moving.gap_distance_um(frame.centres_um())).all()
     at_gap = pair.truth.inverse()(frame.centres_um()[gap.ravel()])
     assert not pair.valid(at_gap).any()
 
@@ -247,7 +247,7 @@ def test_reading_a_pair_reads_both_slides_whole(pair: PhantomPair) -> None:
 @pytest.mark.parametrize("difficulty", ["easy", "real", "hard"])
 def test_every_difficulty_makes_a_pair_whose_tissue_stays_on_the_slide(difficulty: str) -> None:
     made = generate_pair(PairConfig(seed=11, size_px=256, mpp=8.0, difficulty=difficulty))  # type: ignore[arg-type]
-    inside = made.fixed.tissue_um(made.fixed.frame.fit(64).centres_um()) > 0
+    inside = made.fixed.tissue_depth_um(made.fixed.frame.fit(64).centres_um()) > 0
     seen = made.valid_mask(made.fixed.frame.fit(64)).ravel()
     assert seen.sum() > 0.8 * inside.sum()
 

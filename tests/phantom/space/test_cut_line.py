@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
-from stainbridge.phantom.space.cut_line import Cut, Tear
+from stainbridge.phantom.space.cut_line import CutLine, GapTransform
 
 FRAME = Space("slide", 1000, 1000, (2.0, 2.0)).frame
 
@@ -22,28 +22,28 @@ FRAME = Space("slide", 1000, 1000, (2.0, 2.0)).frame
 def test_opening_and_closing_undo_each_other(
     angle: float, length: float, width: float, phase: float
 ) -> None:
-    opens = Tear(Cut((1000.0, 900.0), angle, length, width, phase), FRAME, opens=True)
+    opens = GapTransform(CutLine((1000.0, 900.0), angle, length, width, phase), FRAME, opens=True)
     points = FRAME.fit(40).centres_um()
     np.testing.assert_allclose(opens.inverse()(opens(points)), points, atol=1e-6)
 
 
 def test_closing_collapses_the_gap_onto_the_cut() -> None:
-    cut = Cut((1000.0, 1000.0), 0.3, 600.0, 40.0)
+    cut = CutLine((1000.0, 1000.0), 0.3, 600.0, 40.0)
     along = np.full(9, 500.0)
     across = np.linspace(-1, 1, 9) * cut.half_width(along)
-    closed = Tear(cut, FRAME, opens=False)(cut.place(along, across))
+    closed = GapTransform(cut, FRAME, opens=False)(cut.place(along, across))
     np.testing.assert_allclose(
         closed, cut.place(along[:1], np.zeros(1)).repeat(9, axis=0), atol=1e-9
     )
 
 
 def test_nothing_moves_behind_the_tip_or_out_of_reach() -> None:
-    cut = Cut((1000.0, 1000.0), 0.0, 500.0, 30.0)
+    cut = CutLine((1000.0, 1000.0), 0.0, 500.0, 30.0)
     still = np.array([[900.0, 1000.0], [1400.0, 1000.0 + cut.reach_um + 90], [1400.0, 700.0]])
-    np.testing.assert_array_equal(Tear(cut, FRAME, opens=True)(still), still)
+    np.testing.assert_array_equal(GapTransform(cut, FRAME, opens=True)(still), still)
 
 
 @pytest.mark.parametrize(("length", "width"), [(0.0, 1.0), (1.0, 0.0), (-1.0, 1.0)])
 def test_a_tear_needs_a_length_and_a_width(length: float, width: float) -> None:
     with pytest.raises(InputError):
-        Cut((0.0, 0.0), 0.0, length, width)
+        CutLine((0.0, 0.0), 0.0, length, width)

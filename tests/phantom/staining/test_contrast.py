@@ -5,25 +5,25 @@ import pytest
 
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.phantom.pairs.pair import generate_pair
-from stainbridge.phantom.staining.contrast import RANDOM, random_stain
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.staining.contrast import RANDOM_STAIN, sample_stain
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.zones import TissueConfig
 
 
 def test_contrasts_of_chance_differ_and_are_deterministic() -> None:
-    first, again, other = (random_stain(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (sample_stain(np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert (first.uptake, first.dyes) == (again.uptake, again.dyes)
     assert first.uptake != other.uptake
 
 
 def test_some_contrasts_shine() -> None:
-    shining = [random_stain(np.random.default_rng(seed)).fluorescent for seed in range(60)]
+    shining = [sample_stain(np.random.default_rng(seed)).fluorescent for seed in range(60)]
     assert 0.05 < np.mean(shining) < 0.45
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_any_contrast_gives_dye_amounts_that_are_not_negative(seed: int) -> None:
-    section = Section(TissueConfig(3, 1600, 1600), random_stain(np.random.default_rng(seed)))
+    section = StainedSection(TissueConfig(3, 1600, 1600), sample_stain(np.random.default_rng(seed)))
     amounts = section.amounts(
         Frame(Space("tissue 3", 160, 160, (2.0, 2.0)), 160, 160, (2.0, 2.0), (700, 700))
     )
@@ -33,6 +33,6 @@ def test_any_contrast_gives_dye_amounts_that_are_not_negative(seed: int) -> None
 
 
 def test_a_pair_may_have_contrasts_of_chance() -> None:
-    pair = generate_pair(seed=2, size_px=128, mpp=8.0, fixed_stain=RANDOM, moving_stain=RANDOM)
+    pair = generate_pair(seed=2, size_px=128, mpp=8.0, fixed_stain=RANDOM_STAIN, moving_stain=RANDOM_STAIN)
     assert pair.fixed.section.stain.uptake != pair.moving.section.stain.uptake
-    assert pair.fixed.stain == RANDOM
+    assert pair.fixed.stain == RANDOM_STAIN

@@ -8,9 +8,9 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.phantom.glass.slide import TWELVE_BIT, PhantomSlide
+from stainbridge.phantom.glass.slide import MAX_FLUORESCENCE, PhantomSlide
 from stainbridge.phantom.staining.library import STAINS
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.phantom.tissue.organs import ORGANS
 from stainbridge.phantom.tissue.zones import TissueConfig
@@ -19,8 +19,8 @@ FRAME = Space("tissue 3", 500, 500, (4.0, 4.0)).frame
 CLOSE = Frame(Space("tissue 3", 420, 420, (1.0, 1.0)), 420, 420, (1.0, 1.0), (1150.0, 780.0))
 
 
-def section(stain: str = "HE", organ: str = "gland") -> Section:
-    return Section(TissueConfig(3, 2000, 2000, organ=organ), STAINS[stain])
+def section(stain: str = "HE", organ: str = "gland") -> StainedSection:
+    return StainedSection(TissueConfig(3, 2000, 2000, organ=organ), STAINS[stain])
 
 
 def shares(organ: str) -> dict[str, float]:
@@ -127,7 +127,7 @@ def test_fluorescence_is_dark_where_glass_is_and_has_a_channel_a_dye() -> None:
     slide = PhantomSlide(section("IF"), FRAME)
     image = slide.read(FRAME)
     assert image.pixels.dtype == np.uint16
-    assert image.pixels.max() <= TWELVE_BIT
+    assert image.pixels.max() <= MAX_FLUORESCENCE
     assert [channel.name for channel in slide.info.channels] == ["DAPI", "PanCK", "Ki67"]
     labels = slide.classes.read(FRAME).pixels[0]
     assert (
@@ -141,7 +141,7 @@ def test_fluorescence_is_dark_where_glass_is_and_has_a_channel_a_dye() -> None:
 def test_depths_are_asked_for_at_any_number_of_points() -> None:
     slide = PhantomSlide(section(), FRAME)
     points = np.random.default_rng(1).uniform(0, 2000, (40_000, 2))
-    depth = slide.tissue_um(points)
+    depth = slide.tissue_depth_um(points)
     assert depth.shape == (40_000,)
-    np.testing.assert_allclose(slide.tissue_um(points[-7:]), depth[-7:], atol=1e-3)
-    assert slide.tissue_um(points[:0]).shape == (0,)
+    np.testing.assert_allclose(slide.tissue_depth_um(points[-7:]), depth[-7:], atol=1e-3)
+    assert slide.tissue_depth_um(points[:0]).shape == (0,)

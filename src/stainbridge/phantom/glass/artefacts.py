@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.space.randomness import centres, key, noise
+from stainbridge.phantom.space.randomness import compute_axis_centres, derive_key, sample_noise
 from stainbridge.types import Points
 
 Light: TypeAlias = npt.NDArray[np.float32]  # (H, W, 3) r, g, b in 0..1
@@ -73,7 +73,7 @@ class Dust(Artefact):
 
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
         """Draw the specks."""
-        rng = np.random.default_rng(key(self.seed, "dust"))
+        rng = np.random.default_rng(derive_key(self.seed, "dust"))
         cover, around = _canvas(frame)
         turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
         for _ in range(self.count):
@@ -145,7 +145,7 @@ class BlackBorder(Artefact):
 
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
         """Blacken the stripes."""
-        x, y = (c / size for c, size in zip(centres(frame), slide.size_um, strict=True))
+        x, y = (c / size for c, size in zip(compute_axis_centres(frame), slide.size_um, strict=True))
         left, top, right, bottom = self.shares
         light[:, (x < left) | (x > 1 - right)] = 0.0
         light[(y < top) | (y > 1 - bottom)] = 0.0
@@ -164,8 +164,8 @@ class UnevenLight(Artefact):
 
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
         """Multiply by the light."""
-        broad = noise(frame, 0.5 * max(slide.size_um), key(self.seed, "light"))
-        x, _ = centres(frame)
+        broad = sample_noise(frame, 0.5 * max(slide.size_um), derive_key(self.seed, "light"))
+        x, _ = compute_axis_centres(frame)
         stripe = np.abs((x / self.stripe_um) % 1 - 0.5).astype(np.float32)
         light *= (
             1 + self.amount * (0.6 * np.clip(broad, -2, 1) - 1.2 * stripe[None, :] ** 2 - 0.2)

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Transform
-from stainbridge.phantom.space.deformation import DeformationConfig, placement
-from stainbridge.phantom.space.crop import Box, Numbers
-from stainbridge.phantom.space.randomness import key
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.space.deformation import DeformationConfig, compute_placement_matrix
+from stainbridge.phantom.space.crop import BoxUm, FloatArray
+from stainbridge.phantom.space.randomness import derive_key
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.types import Points
 
 
@@ -30,17 +30,17 @@ class Hole:
             raise InputError("a hole needs a radius", got=self.radius_um)
 
     @property
-    def box_um(self) -> Box:
+    def box_um(self) -> BoxUm:
         """A box around it."""
         return np.subtract(self.centre_um, 1.6 * self.radius_um), np.add(
             self.centre_um, 1.6 * self.radius_um
         )
 
-    def gap_um(self, points_um: Points) -> Numbers:
+    def rim_distance_um(self, points_um: Points) -> FloatArray:
         """Signed distance of points (N, 2) to its rim, negative inside."""
         dx, dy = (np.asarray(points_um) - self.centre_um).T
         angle = np.arctan2(dy, dx)
-        rng = np.random.default_rng(key(self.seed, "hole"))
+        rng = np.random.default_rng(derive_key(self.seed, "hole"))
         rim = np.full(len(dx), self.radius_um)
         for wave, height in ((1, 0.15), (2, 0.2), (3, 0.12), (7, 0.05), (17, 0.02)):
             rim += self.radius_um * height * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
@@ -48,17 +48,17 @@ class Hole:
 
 
 @dataclass(frozen=True)
-class Piece:
+class ExtraPiece:
     """Other tissue on the same slide, turned by `rotation_deg` about its middle, which lies at
     `centre_um`.
     """
 
-    section: Section
+    section: StainedSection
     centre_um: tuple[float, float]
     rotation_deg: float = 0.0
 
     @property
-    def box_um(self) -> Box:
+    def box_um(self) -> BoxUm:
         """A box around it."""
         half = 0.75 * max(self.section.tissue.width_um, self.section.tissue.height_um)
         return np.subtract(self.centre_um, half), np.add(self.centre_um, half)
@@ -69,9 +69,9 @@ class Piece:
         config = DeformationConfig(
             rotation_deg=self.rotation_deg, shift=(float(shift[0]), float(shift[1]))
         )
-        return Affine(placement(config, tissue, slide), tissue.space, slide.space).inverse()
+        return Affine(compute_placement_matrix(config, tissue, slide), tissue.space, slide.space).inverse()
 
 
-def kept(distance_um: Numbers, mpp: float) -> npt.NDArray[np.float32]:
+def compute_outside_share(distance_um: FloatArray, mpp: float) -> npt.NDArray[np.float32]:
     """The share of each pixel outside a rim, from the signed distance to it."""
     return np.asarray(np.clip(0.5 + distance_um / max(mpp, 0.8), 0, 1), np.float32)

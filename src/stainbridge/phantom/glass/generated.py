@@ -32,7 +32,7 @@ class GeneratedSlide(ABC):
         self.close()
 
 
-def halves(frame: Frame) -> tuple[Frame, ...]:
+def build_levels(frame: Frame) -> tuple[Frame, ...]:
     """The full resolution and its halves down to about 512 pixels."""
     levels = [frame]
     while max(levels[-1].width, levels[-1].height) > 1024:

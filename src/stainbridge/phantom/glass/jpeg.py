@@ -15,10 +15,10 @@ Rgb = npt.NDArray[np.uint8]  # (H, W, 3)
 _BLOCK_PX = 16  # with subsampled colours
 #: Pixels around a read that change what JPEG makes of it: a block, and the one its colours are
 #: smoothed with.
-REACH_PX = 2 * _BLOCK_PX
+MARGIN_PX = 2 * _BLOCK_PX
 
 
-def stored(pixels: Rgb, frame: Frame, quality: int) -> Rgb:
+def apply_jpeg(pixels: Rgb, frame: Frame, quality: int) -> Rgb:
     """`pixels` (H, W, 3) of `frame` after JPEG; a rim of up to a block is left as it is."""
     first = np.rint(np.divide(frame.origin_um, frame.mpp)).astype(int)
     left, top = (-first % _BLOCK_PX).tolist()

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.glass.artefacts import Artefact, Light
-from stainbridge.phantom.space.crop import part_inside
-from stainbridge.phantom.space.randomness import key, noise
+from stainbridge.phantom.space.crop import crop_to_box
+from stainbridge.phantom.space.randomness import derive_key, sample_noise
 from stainbridge.types import Plane
 
 #: A blur finer than this many pixels is not seen.
@@ -38,7 +38,7 @@ class Bubble(Artefact):
         """Pale inside, with a dark rim, a bright line within it and a soft shadow around."""
         radius = self.radius * min(slide.size_um)
         middle = np.multiply(self.centre, slide.size_um)
-        part = part_inside(frame, (middle - 1.6 * radius, middle + 1.6 * radius))
+        part = crop_to_box(frame, (middle - 1.6 * radius, middle + 1.6 * radius))
         if part is None:
             return
         depth = self._depth(part.frame, middle, radius)
@@ -54,7 +54,7 @@ class Bubble(Artefact):
     def _depth(self, frame: Frame, middle: npt.NDArray[np.floating], radius: float) -> Plane:
         """Depth below the bubble's slightly wavy rim, (H, W) µm."""
         dx, dy = (frame.centres_um() - middle).T.astype(np.float32)
-        rng = np.random.default_rng(key(self.seed, "bubble"))
+        rng = np.random.default_rng(derive_key(self.seed, "bubble"))
         angle, rim = np.arctan2(dy, dx), np.float32(radius)
         for wave, height in ((2, 0.08), (3, 0.05), (5, 0.02)):
             rim = rim + radius * height * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
@@ -88,7 +88,7 @@ class OutOfFocus(Artefact):
         sigma_px = self.sigma_um / frame.mpp[0]
         if sigma_px <= _FINEST_PX:
             return
-        waves = noise(frame, 0.25 * min(slide.size_um), key(self.seed, "focus"))
+        waves = sample_noise(frame, 0.25 * min(slide.size_um), derive_key(self.seed, "focus"))
         # The noise is about normal: the level that a share of it exceeds, by the logistic
         # approximation.
         level = np.log((1 - self.share + 1e-3) / (self.share + 1e-3)) / 1.702

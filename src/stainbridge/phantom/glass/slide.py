@@ -14,27 +14,27 @@ from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass import jpeg
 from stainbridge.phantom.glass.artefacts import Artefact, Light
-from stainbridge.phantom.glass.damage import Hole, Piece
-from stainbridge.phantom.glass.generated import GeneratedSlide, halves
-from stainbridge.phantom.glass.mounted_section import ClassSlide, Glass
+from stainbridge.phantom.glass.damage import Hole, ExtraPiece
+from stainbridge.phantom.glass.generated import GeneratedSlide, build_levels
+from stainbridge.phantom.glass.mounted_section import ClassSlide, MountedSection
 from stainbridge.phantom.space.deformation import (
-    PLAIN,
+    UNDEFORMED,
     DeformationConfig,
-    band_um,
-    gap_um,
-    tissue_from_slide,
-    unfolded,
+    measure_fold_distance_um,
+    measure_tear_distance_um,
+    build_tissue_from_slide,
+    unfold_points,
 )
-from stainbridge.phantom.space.crop import Numbers
-from stainbridge.phantom.space.randomness import key
-from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, rendered
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.space.crop import FloatArray
+from stainbridge.phantom.space.randomness import derive_key
+from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, render_light
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.slides.slide import Channel, SlideInfo
 from stainbridge.types import Mask, Points
 
 _GRAIN_PX = 509
 #: The brightest value of a fluorescence camera.
-TWELVE_BIT = 4095
+MAX_FLUORESCENCE = 4095
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +53,13 @@ class PhantomSlide(GeneratedSlide):
     Raises `InputError` when the frame does not start at (0, 0).
     """
 
-    section: Section
+    section: StainedSection
     frame: Frame
-    deformation: DeformationConfig = PLAIN
+    deformation: DeformationConfig = UNDEFORMED
     laboratory: Laboratory = REFERENCE
     artefacts: tuple[Artefact, ...] = ()
     holes: tuple[Hole, ...] = ()
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[ExtraPiece, ...] = ()
     jpeg_quality: int | None = None
     seed: int = 0
 
@@ -78,11 +78,11 @@ class PhantomSlide(GeneratedSlide):
         """Slide points to the tissue points seen there, in µm; its inverse is exact beside tears
         and folds.
         """
-        return tissue_from_slide(self.deformation, self._glass.dyes.frame, self.frame, self.seed)
+        return build_tissue_from_slide(self.deformation, self._glass.dyes.frame, self.frame, self.seed)
 
     @cached_property
-    def _glass(self) -> Glass:
-        return Glass(self.section, self.frame, self.deformation, self.holes, self.pieces, self.seed)
+    def _glass(self) -> MountedSection:
+        return MountedSection(self.section, self.frame, self.deformation, self.holes, self.pieces, self.seed)
 
     @property
     def info(self) -> SlideInfo:
@@ -101,7 +101,7 @@ class PhantomSlide(GeneratedSlide):
         """The full resolution and its halves down to about 512 pixels; every other pixel size is as
         good.
         """
-        return halves(self.frame)
+        return build_levels(self.frame)
 
     @property
     def stain(self) -> str:
@@ -120,7 +120,7 @@ class PhantomSlide(GeneratedSlide):
         """
         quality = self.jpeg_quality if np.allclose(frame.mpp, self.frame.mpp, rtol=1e-6) else None
         reach = max((a.reach_px(frame, self.frame) for a in self._seen), default=0)
-        reach = max(reach, jpeg.REACH_PX if quality else 0)
+        reach = max(reach, jpeg.MARGIN_PX if quality else 0)
         around, left, top = _widened(frame, reach, self.frame)
         scanned = (
             self._dark_field(around)
@@ -144,49 +144,49 @@ class PhantomSlide(GeneratedSlide):
         """8-bit RGB (H, W, 3)."""
         light = self._light(frame)
         pixels = np.clip(np.rint(light, out=light), 0, 255, out=light).astype(np.uint8)
-        return jpeg.stored(pixels, frame, quality) if quality else pixels
+        return jpeg.apply_jpeg(pixels, frame, quality) if quality else pixels
 
     def _dark_field(self, frame: Frame) -> npt.NDArray[np.uint16]:
         """12-bit dyes (H, W, 3)."""
-        light = self._light(frame) * np.float32(TWELVE_BIT / 255)
-        return np.clip(np.rint(light, out=light), 0, TWELVE_BIT, out=light).astype(np.uint16)
+        light = self._light(frame) * np.float32(MAX_FLUORESCENCE / 255)
+        return np.clip(np.rint(light, out=light), 0, MAX_FLUORESCENCE, out=light).astype(np.uint16)
 
     def _light(self, frame: Frame) -> Light:
         """What the sensor measures, (H, W, 3) with 255 the brightest."""
-        light = rendered(self._glass.amounts(frame), self.section.stain, self.laboratory)
+        light = render_light(self._glass.amounts(frame), self.section.stain, self.laboratory)
         for artefact in self._seen:
             artefact.apply(light, frame, self.frame)
         light *= 255
         light += self._grain(frame)
         return light
 
-    def tissue_um(self, points_um: Points) -> Numbers:
+    def tissue_depth_um(self, points_um: Points) -> FloatArray:
         """Depth below the tissue's outline at slide points (N, 2), in µm, to about 1 % of the
         tissue's size.
 
         Negative on glass, also in gaps and holes.
         """
         depth = self.section.depth_um(self.pull(points_um))
-        return np.asarray(np.minimum(depth, self.gap_um(points_um)))
+        return np.asarray(np.minimum(depth, self.gap_distance_um(points_um)))
 
-    def gap_um(self, points_um: Points) -> Numbers:
+    def measure_tear_distance_um(self, points_um: Points) -> FloatArray:
         """Signed distance of slide points (N, 2) to the rims of tears and holes in µm, negative
         inside.
         """
-        gap = gap_um(self.deformation, unfolded(self.deformation, points_um, self.frame))
+        gap = measure_tear_distance_um(self.deformation, unfold_points(self.deformation, points_um, self.frame))
         for hole in self.holes:
-            gap = np.minimum(gap, hole.gap_um(points_um))
+            gap = np.minimum(gap, hole.rim_distance_um(points_um))
         return gap
 
-    def fold_um(self, points_um: Points) -> Numbers:
+    def fold_distance_um(self, points_um: Points) -> FloatArray:
         """Signed distance of slide points (N, 2) to the rims of folds in µm, negative where tissue
         is doubled up.
         """
-        return band_um(self.deformation, points_um)
+        return measure_fold_distance_um(self.deformation, points_um)
 
     @cached_property
     def _grain_tile(self) -> npt.NDArray[np.float32]:
-        rng = np.random.default_rng(key(self.seed, "grain"))
+        rng = np.random.default_rng(derive_key(self.seed, "grain"))
         return np.float32(self.laboratory.noise) * rng.standard_normal(
             (_GRAIN_PX, _GRAIN_PX, 3), np.float32
         )

@@ -15,25 +15,25 @@ import numpy.typing as npt
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass.generated import GeneratedSlide
-from stainbridge.phantom.space.crop import part_inside
-from stainbridge.phantom.space.raster_tiles import BLOCK_PX, Blocks, assembled, block_frame
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.space.crop import crop_to_box
+from stainbridge.phantom.space.raster_tiles import TILE_PX, DrawTile, assemble_tiles, locate_tile
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.slides.slide import Channel, SlideInfo
 
 FINEST_MPP = 0.1
 #: Resolutions offered, each this much coarser than the one before: the reader picks the next finer
 #: one.
-STEP = 1.12
-BLOCKS_KEPT = 64  # 1.5 MB each
+LEVEL_STEP = 1.12
+CACHED_TILES = 64  # 1.5 MB each
 
 
 @dataclass(frozen=True)
-class BlockSlide(GeneratedSlide):
+class TissueSlide(GeneratedSlide):
     """What `section` shows anywhere, put together from blocks that are always the same, some of
     which are kept.
     """
 
-    section: Section
+    section: StainedSection
     #: The type blocks are kept in.
     stored: ClassVar[npt.DTypeLike] = np.uint8
 
@@ -55,8 +55,8 @@ class BlockSlide(GeneratedSlide):
     def levels(self) -> tuple[Frame, ...]:
         """Pixel sizes from 0.1 µm to a twentieth of the area, all with exactly square pixels."""
         tissue = self.section.tissue
-        count = int(np.log(tissue.size_um / 20 / FINEST_MPP) / np.log(STEP)) + 1
-        return tuple(self._level(FINEST_MPP * STEP**n) for n in range(count))
+        count = int(np.log(tissue.size_um / 20 / FINEST_MPP) / np.log(LEVEL_STEP)) + 1
+        return tuple(self._level(FINEST_MPP * LEVEL_STEP**n) for n in range(count))
 
     @property
     def stain(self) -> str:
@@ -65,19 +65,19 @@ class BlockSlide(GeneratedSlide):
 
     def read(self, frame: Frame) -> Image:
         """(C, H, W) on a frame with square pixels on the grid of the area; valid everywhere."""
-        out = assembled(frame, self._block, len(self.info.channels), self.info.dtype)
+        out = assemble_tiles(frame, self._block, len(self.info.channels), self.info.dtype)
         return Image(np.moveaxis(out, -1, 0), frame, np.ones(out.shape[:2], bool), self.stain)
 
     @cached_property
-    def _block(self) -> Blocks:
-        return lru_cache(BLOCKS_KEPT)(self._placed)
+    def _block(self) -> DrawTile:
+        return lru_cache(CACHED_TILES)(self._placed)
 
     def _placed(self, mpp: tuple[float, float], column: int, row: int) -> npt.NDArray[np.generic]:
         """One block, drawn where tissue can be: coarse blocks reach far beyond the area."""
-        block = np.zeros((BLOCK_PX, BLOCK_PX, len(self.info.channels)), self.stored)
-        place = block_frame(self.frame.space, mpp, column, row)
+        block = np.zeros((TILE_PX, TILE_PX, len(self.info.channels)), self.stored)
+        place = locate_tile(self.frame.space, mpp, column, row)
         size = np.array([self.section.tissue.width_um, self.section.tissue.height_um])
-        part = part_inside(place, (-0.05 * size, 1.05 * size))
+        part = crop_to_box(place, (-0.05 * size, 1.05 * size))
         if part is not None:
             block[part.window] = self.drawn(part.frame)
         return block
@@ -89,7 +89,7 @@ class BlockSlide(GeneratedSlide):
         return Space(name, *size, (mpp, mpp), id=name).frame
 
 
-class DyeSlide(BlockSlide):
+class TissueDyeSlide(TissueSlide):
     """The section unstained by light: three float32 channels, the amounts of its stain's dyes; 0 is
     bare glass.
     """
@@ -107,7 +107,7 @@ class DyeSlide(BlockSlide):
         return self.section.amounts(place)
 
 
-class LabelSlide(BlockSlide):
+class TissueClassSlide(TissueSlide):
     """The section's tissue classes: one uint8 channel, numbered as in `classes.CLASS_NAMES`."""
 
     @property

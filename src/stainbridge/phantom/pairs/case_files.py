@@ -18,8 +18,8 @@ from stainbridge.progress import Progress
 from stainbridge.slides.writing.write import write_slide
 
 #: The columns of `pairs.csv`.
-COLUMNS = ("case", "fixed", "moving", "fixed_landmarks", "moving_landmarks")
-FOLDERS = ("images", "landmarks", "classes", "truth")
+PAIR_COLUMNS = ("case", "fixed", "moving", "fixed_landmarks", "moving_landmarks")
+CASE_FOLDERS = ("images", "landmarks", "classes", "truth")
 #: The mask of where the truth holds has at most this many pixels a side.
 VALID_PX = 1024
 
@@ -36,7 +36,7 @@ def write_case(
     the truth holds. Each file appears whole or not at all. Raises `InputError` when a file exists
     or cannot be written.
     """
-    for sub in FOLDERS:
+    for sub in CASE_FOLDERS:
         (folder / sub).mkdir(exist_ok=True)
     files: dict[str, str] = {}
     sides = (
@@ -88,7 +88,7 @@ def _write_side(
     return files
 
 
-def described(pair: PhantomPair) -> dict[str, Any]:
+def describe_pair(pair: PhantomPair) -> dict[str, Any]:
     """What was generated, as plain values: settings, what was drawn, and how far apart the
     landmarks lie.
 

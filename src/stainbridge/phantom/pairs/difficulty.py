@@ -9,7 +9,7 @@ Difficulty = Literal["easy", "real", "hard"]
 
 
 @dataclass(frozen=True)
-class Span:
+class DifficultyRanges:
     """± rotation, chance of a mirror image, ± scale, ± shift, ± shear; elasticity; laboratories;
     damage; artefacts.
 
@@ -36,12 +36,12 @@ class Span:
     jpeg: tuple[int, int]
 
 
-SPANS: dict[str, Span] = {
-    "easy": Span(15, 0.0, 0.02, 0.02, 0.0, 0.006, 0.3, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, (93, 97)),
-    "real": Span(
+DIFFICULTIES: dict[str, DifficultyRanges] = {
+    "easy": DifficultyRanges(15, 0.0, 0.02, 0.02, 0.0, 0.006, 0.3, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, (93, 97)),
+    "real": DifficultyRanges(
         180, 0.3, 0.05, 0.03, 0.02, 0.024, 0.8, 0.15, 8.0, 0.6, 0.4, 0.25, 0.3, 2.5, (70, 93)
     ),
-    "hard": Span(
+    "hard": DifficultyRanges(
         180, 0.5, 0.15, 0.05, 0.05, 0.036, 1.3, 0.45, 20.0, 1.0, 0.9, 0.7, 1.0, 6.0, (35, 60)
     ),
 }

@@ -14,28 +14,28 @@ from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import DisplacementField, Transform
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.pairs.sampling import (
-    accompanied,
-    damaged,
-    drawn_artefacts,
-    drawn_deformation,
-    torn,
+    add_pieces,
+    damage_section,
+    sample_artefacts,
+    sample_deformation,
+    add_tear,
 )
-from stainbridge.phantom.pairs.difficulty import SPANS, Span
+from stainbridge.phantom.pairs.difficulty import DIFFICULTIES, DifficultyRanges
 from stainbridge.phantom.pairs.difficulty import Difficulty as Difficulty
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.space.deformation import DeformationConfig
-from stainbridge.phantom.space.randomness import key
-from stainbridge.phantom.staining.contrast import RANDOM, random_stain
+from stainbridge.phantom.space.randomness import derive_key
+from stainbridge.phantom.staining.contrast import RANDOM_STAIN, sample_stain
 from stainbridge.phantom.staining.laboratory import Laboratory
-from stainbridge.phantom.staining.library import stain_named
-from stainbridge.phantom.staining.stained_section import Section
-from stainbridge.phantom.tissue.organs import ORGANS, organ_named
+from stainbridge.phantom.staining.library import find_stain
+from stainbridge.phantom.staining.stained_section import StainedSection
+from stainbridge.phantom.tissue.organs import ORGANS, find_organ
 from stainbridge.phantom.tissue.zones import TissueConfig
-from stainbridge.phantom.tissue.structure_centres import structures
+from stainbridge.phantom.tissue.structure_centres import locate_structures
 from stainbridge.types import Mask, Points
 
 #: As an organ: one of all, by the seed.
-ANY = "any"
+ANY_ORGAN = "any"
 #: The fixed slide is handled with more care.
 _FIXED_SHARE = 1 / 3
 
@@ -70,8 +70,8 @@ class PairConfig:
     landmarks: int = 80
 
     def __post_init__(self) -> None:
-        if self.difficulty not in SPANS:
-            raise InputError("unknown difficulty", expected=", ".join(SPANS), got=self.difficulty)
+        if self.difficulty not in DIFFICULTIES:
+            raise InputError("unknown difficulty", expected=", ".join(DIFFICULTIES), got=self.difficulty)
         if self.size_px < 64:
             raise InputError("size_px is too small", expected="at least 64", got=self.size_px)
         if not self.mpp > 0 or self.size_px * self.mpp < 400:
@@ -86,11 +86,11 @@ class PairConfig:
             raise InputError("elastic_um must not be negative", got=self.elastic_um)
         if self.landmarks < 0:
             raise InputError("landmarks must not be negative", got=self.landmarks)
-        if self.organ != ANY:
-            organ_named(self.organ)
+        if self.organ != ANY_ORGAN:
+            find_organ(self.organ)
         for name in (self.fixed_stain, self.moving_stain):
-            if name != RANDOM:
-                stain_named(name)
+            if name != RANDOM_STAIN:
+                find_stain(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ class PhantomPair:
         False on glass, outside the moving slide, in folds, and near gaps and folds, beside which
         tissue is missing.
         """
-        return valid_points(self.fixed, self.moving, self.truth, fixed_um)
+        return find_valid_points(self.fixed, self.moving, self.truth, fixed_um)
 
     def valid_mask(self, frame: Frame) -> Mask:
         """`valid` at the pixel centres of `frame`, in the fixed slide's space, (H, W)."""
@@ -171,9 +171,9 @@ def generate_pair(config: PairConfig | None = None, **changes: object) -> Phanto
             got=unknown,
         )
     config = replace(config or PairConfig(), **changes)  # type: ignore[arg-type]
-    span = SPANS[config.difficulty]
+    span = DIFFICULTIES[config.difficulty]
     rng = _generator(config, "pair")
-    laid = _settled(config, drawn_deformation(span, config.size_px * config.mpp, rng))
+    laid = _settled(config, sample_deformation(span, config.size_px * config.mpp, rng))
     at_rest = DeformationConfig(elastic_um=0.25 * laid.elastic_um)
     fixed = _slide(config, span, "fixed", config.fixed_stain, at_rest)
     moving = _slide(config, span, "moving", config.moving_stain, laid)
@@ -181,7 +181,7 @@ def generate_pair(config: PairConfig | None = None, **changes: object) -> Phanto
     return PhantomPair(config, fixed, moving, truth, *_landmarks(config, fixed, moving, truth, rng))
 
 
-def valid_points(
+def find_valid_points(
     fixed: PhantomSlide, moving: PhantomSlide, truth: Transform, fixed_um: Points
 ) -> Mask:
     """See `PhantomPair.valid`."""
@@ -192,9 +192,9 @@ def valid_points(
 def _whole(slide: PhantomSlide, points_um: Points) -> Mask:
     """Where points (N, 2) lie in tissue on the slide, clear of gaps and folds."""
     margin_um = 0.004 * min(slide.frame.size_um)
-    gap = slide.gap_um(points_um)
+    gap = slide.gap_distance_um(points_um)
     depth = np.minimum(slide.section.depth_um(slide.pull(points_um)), gap)
-    clear = (depth > 0) & (gap > margin_um) & (slide.fold_um(points_um) > margin_um)
+    clear = (depth > 0) & (gap > margin_um) & (slide.fold_distance_um(points_um) > margin_um)
     return np.asarray(slide.frame.contains(points_um) & clear)
 
 
@@ -202,7 +202,7 @@ def _generator(config: PairConfig, *names: str) -> np.random.Generator:
     """A generator of its own for each purpose, so that settings of one do not shift the draws of
     another.
     """
-    return np.random.default_rng(key(config.seed, *names))
+    return np.random.default_rng(derive_key(config.seed, *names))
 
 
 def _settled(config: PairConfig, drawn: DeformationConfig) -> DeformationConfig:
@@ -217,21 +217,21 @@ def _settled(config: PairConfig, drawn: DeformationConfig) -> DeformationConfig:
 
 
 def _slide(
-    config: PairConfig, span: Span, side: str, stain_name: str, deformation: DeformationConfig
+    config: PairConfig, span: DifficultyRanges, side: str, stain_name: str, deformation: DeformationConfig
 ) -> PhantomSlide:
     """One side of the pair: its section laid, damaged, dyed and scanned."""
     size_um, share = config.size_px * config.mpp, 1.0 if side == "moving" else _FIXED_SHARE
     organ = list(ORGANS)[int(_generator(config, "organ").integers(len(ORGANS)))]
     tissue = TissueConfig(
-        config.seed, size_um, size_um, organ=organ if config.organ == ANY else config.organ
+        config.seed, size_um, size_um, organ=organ if config.organ == ANY_ORGAN else config.organ
     )
     distance_um = span.distance_um if config.distance_um is None else config.distance_um
     stain = (
-        random_stain(_generator(config, side, RANDOM))
-        if stain_name == RANDOM
-        else stain_named(stain_name)
+        sample_stain(_generator(config, side, RANDOM_STAIN))
+        if stain_name == RANDOM_STAIN
+        else find_stain(stain_name)
     )
-    section = Section(tissue, stain, distance_um if side == "moving" else 0.0)
+    section = StainedSection(tissue, stain, distance_um if side == "moving" else 0.0)
     frame = Space(
         f"phantom {config.seed} {side}", config.size_px, config.size_px, (config.mpp, config.mpp)
     ).frame
@@ -241,20 +241,20 @@ def _slide(
         section,
         frame,
         deformation,
-        Laboratory.drawn(rng, span.laboratory, faint),
+        Laboratory.sample(rng, span.laboratory, faint),
         jpeg_quality=int(rng.integers(*span.jpeg)),
-        seed=key(config.seed, side),
+        seed=derive_key(config.seed, side),
     )
     if side == "moving" and _happens(config.tear, span.tear, _generator(config, "tear?")):
-        slide = torn(slide, _generator(config, "tear"))
-    slide = damaged(
+        slide = add_tear(slide, _generator(config, "tear"))
+    slide = damage_section(
         slide, share * _chance(config.damage, span.damage), _generator(config, side, "damage")
     )
     pieces = share * _chance(config.damage, span.pieces)
-    slide = accompanied(slide, pieces, config.seed, _generator(config, side, "pieces"))
+    slide = add_pieces(slide, pieces, config.seed, _generator(config, side, "pieces"))
     chance = share * _chance(config.artefacts, span.artefacts)
-    seen = drawn_artefacts(
-        slide, span, chance, key(config.seed, side), _generator(config, side, "artefacts")
+    seen = sample_artefacts(
+        slide, span, chance, derive_key(config.seed, side), _generator(config, side, "artefacts")
     )
     return replace(slide, artefacts=seen)
 
@@ -282,11 +282,11 @@ def _landmarks(
 
     Where a tissue has fewer of them, other places of the tissue make up the number.
     """
-    names, places = structures(fixed.section.tissue, fixed.section.distance_um)
+    names, places = locate_structures(fixed.section.tissue, fixed.section.distance_um)
     elsewhere = rng.uniform(0.05, 0.95, (8 * config.landmarks, 2)) * fixed.section.tissue.size_um
     fixed_um = fixed.pull.inverse()(np.concatenate([places, elsewhere]))
     names = (*names, *["tissue"] * len(elsewhere))
-    usable = rng.permutation(np.flatnonzero(valid_points(fixed, moving, truth, fixed_um)))
+    usable = rng.permutation(np.flatnonzero(find_valid_points(fixed, moving, truth, fixed_um)))
     bodies = _spread(fixed_um, usable[usable < len(places)], config.landmarks)
     others = _spread(fixed_um, usable[usable >= len(places)], config.landmarks - len(bodies))
     chosen = np.concatenate([bodies, others])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.phantom.pairs.difficulty import Span
+from stainbridge.phantom.pairs.difficulty import DifficultyRanges
 from stainbridge.phantom.glass.artefacts import (
     Artefact,
     BlackBorder,
@@ -18,12 +18,12 @@ from stainbridge.phantom.glass.artefacts import (
     ScaleBar,
     UnevenLight,
 )
-from stainbridge.phantom.glass.damage import Hole, Piece
+from stainbridge.phantom.glass.damage import Hole, ExtraPiece
 from stainbridge.phantom.glass.optics import Bubble, OutOfFocus
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.space.deformation import DeformationConfig
-from stainbridge.phantom.space.cut_line import Cut
-from stainbridge.phantom.staining.stained_section import Section
+from stainbridge.phantom.space.cut_line import CutLine
+from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.organs import ORGANS
 from stainbridge.phantom.tissue.zones import TissueConfig
 from stainbridge.types import Points
@@ -33,7 +33,7 @@ _SMALLEST_PIECE_UM = 220.0
 _INKS = ((0.12, 0.32, 0.62), (0.08, 0.08, 0.10), (0.08, 0.45, 0.25), (0.70, 0.12, 0.14))
 
 
-def drawn_deformation(span: Span, side_um: float, rng: np.random.Generator) -> DeformationConfig:
+def sample_deformation(span: DifficultyRanges, side_um: float, rng: np.random.Generator) -> DeformationConfig:
     """A section's placement, whole."""
     return DeformationConfig(
         rotation_deg=float(rng.uniform(-span.rotation_deg, span.rotation_deg)),
@@ -49,7 +49,7 @@ def drawn_deformation(span: Span, side_um: float, rng: np.random.Generator) -> D
     )
 
 
-def torn(slide: PhantomSlide, rng: np.random.Generator) -> PhantomSlide:
+def add_tear(slide: PhantomSlide, rng: np.random.Generator) -> PhantomSlide:
     """The slide with a cut from inside the section outwards, long enough to reach its edge."""
     tissue, push = slide.section.tissue, slide.pull.inverse()
     steps = np.linspace(0, 1, 200)[:, None] * 0.5 * tissue.size_um
@@ -59,13 +59,13 @@ def torn(slide: PhantomSlide, rng: np.random.Generator) -> PhantomSlide:
         for angle in rng.uniform(0, 2 * np.pi, 8)
     ]
     # A tear through fat is hardly seen: of eight directions, the one with the least fat.
-    ray = push(min(rays, key=lambda ray: float((slide.section.fat_um(ray) > 0).sum())))
-    edge = ray[np.flatnonzero(slide.tissue_um(ray) > 0)[-1]]
+    ray = push(min(rays, key=lambda ray: float((slide.section.fat_depth_um(ray) > 0).sum())))
+    edge = ray[np.flatnonzero(slide.tissue_depth_um(ray) > 0)[-1]]
     inward = ray[0] - edge
     length_um = 0.5 * float(np.hypot(*inward)) * rng.uniform(0.85, 1.3)
     away = -inward / np.hypot(*inward)
     tip = edge - away * length_um
-    cut = Cut(
+    cut = CutLine(
         (float(tip[0]), float(tip[1])),
         float(np.arctan2(away[1], away[0])),
         length_um,
@@ -77,7 +77,7 @@ def torn(slide: PhantomSlide, rng: np.random.Generator) -> PhantomSlide:
     )
 
 
-def damaged(slide: PhantomSlide, chance: float, rng: np.random.Generator) -> PhantomSlide:
+def damage_section(slide: PhantomSlide, chance: float, rng: np.random.Generator) -> PhantomSlide:
     """The slide with a fold, and with up to two missing pieces, each by `chance`."""
     side = slide.section.tissue.size_um
     inside = _tissue_points(slide, rng)
@@ -89,7 +89,7 @@ def damaged(slide: PhantomSlide, chance: float, rng: np.random.Generator) -> Pha
         return slide
     if fold_here:
         tip = inside[0] - 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
-        fold = Cut(
+        fold = CutLine(
             _pair(tip),
             angle,
             float(length),
@@ -104,7 +104,7 @@ def damaged(slide: PhantomSlide, chance: float, rng: np.random.Generator) -> Pha
     return slide
 
 
-def accompanied(
+def add_pieces(
     slide: PhantomSlide, chance: float, seed: int, rng: np.random.Generator
 ) -> PhantomSlide:
     """The slide with a row of control tissue at its rim, and with a floating scrap of tissue, each
@@ -115,7 +115,7 @@ def accompanied(
     organ = list(ORGANS)[int(rng.integers(len(ORGANS)))]
     sizes = side * np.array([rng.uniform(0.09, 0.13), rng.uniform(0.05, 0.075)])
     corners = rng.permutation(np.array([[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]]))
-    pieces: list[Piece] = []
+    pieces: list[ExtraPiece] = []
     for here, size, corner in zip(
         (control_here, floater_here), sizes, (corners[0], corners[1]), strict=True
     ):
@@ -131,12 +131,12 @@ def accompanied(
                 tissue = TissueConfig(
                     seed + 7 + number, float(size), float(size), 0.9, lesion=False, organ=organ
                 )
-                pieces.append(Piece(Section(tissue, slide.section.stain), _pair(middle), turn))
+                pieces.append(ExtraPiece(StainedSection(tissue, slide.section.stain), _pair(middle), turn))
     return replace(slide, pieces=tuple(pieces))
 
 
-def drawn_artefacts(
-    slide: PhantomSlide, span: Span, chance: float, seed: int, rng: np.random.Generator
+def sample_artefacts(
+    slide: PhantomSlide, span: DifficultyRanges, chance: float, seed: int, rng: np.random.Generator
 ) -> tuple[Artefact, ...]:
     """Uneven light if anything, and each other artefact by `chance`."""
     side_um = min(slide.frame.size_um)
@@ -182,15 +182,15 @@ def _pen(x: float, rng: np.random.Generator) -> PenMark:
 def _tissue_points(slide: PhantomSlide, rng: np.random.Generator) -> Points:
     """Up to a few dozen places well inside the section as it lies, (N, 2) µm, in random order."""
     points = rng.uniform(0.15, 0.85, (120, 2)) * slide.frame.size_um
-    deep = slide.tissue_um(points) > 0.06 * slide.section.tissue.size_um
-    return np.asarray(points[deep & (slide.section.fat_um(slide.pull(points)) < 0)])
+    deep = slide.tissue_depth_um(points) > 0.06 * slide.section.tissue.size_um
+    return np.asarray(points[deep & (slide.section.fat_depth_um(slide.pull(points)) < 0)])
 
 
 def _on_glass(slide: PhantomSlide, middle: npt.NDArray[np.floating], radius_um: float) -> bool:
     """Whether a disc of the slide holds none of the section's tissue."""
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     ring = middle + 1.1 * radius_um * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return bool((slide.tissue_um(np.vstack([ring, middle[None]])) < 0).all())
+    return bool((slide.tissue_depth_um(np.vstack([ring, middle[None]])) < 0).all())
 
 
 def _pair(point: npt.NDArray[np.floating]) -> tuple[float, float]:

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 
-Numbers: TypeAlias = npt.NDArray[np.floating]
+FloatArray: TypeAlias = npt.NDArray[np.floating]
 Window: TypeAlias = tuple[slice, slice]  # rows, columns
-Box: TypeAlias = tuple[Numbers, Numbers]  # lower and upper corner, (2,) µm each
+BoxUm: TypeAlias = tuple[FloatArray, FloatArray]  # lower and upper corner, (2,) µm each
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class FrameCrop:
     """The part of a frame inside a box of µm: its own frame and its place in the frame."""
 
     frame: Frame
@@ -28,7 +28,7 @@ class Part:
         return self.frame.height, self.frame.width
 
 
-def part_inside(frame: Frame, box_um: Box) -> Part | None:
+def crop_to_box(frame: Frame, box_um: BoxUm) -> FrameCrop | None:
     """The pixels of `frame` inside the box, None when there are none."""
     corners = frame.to_px(np.stack(box_um))
     size = (frame.width, frame.height)
@@ -37,4 +37,4 @@ def part_inside(frame: Frame, box_um: Box) -> Part | None:
     if high[0] <= low[0] or high[1] <= low[1]:
         return None
     cropped = frame.crop(low[0], low[1], high[0] - low[0], high[1] - low[1])
-    return Part(cropped, (slice(low[1], high[1]), slice(low[0], high[0])))
+    return FrameCrop(cropped, (slice(low[1], high[1]), slice(low[0], high[0])))

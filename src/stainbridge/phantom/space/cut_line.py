@@ -12,7 +12,7 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Points
 
-Numbers = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.floating]
 
 #: Wavelengths (relative to the tear's length) and heights (relative to its width) of the cut's
 #: bends.
@@ -22,7 +22,7 @@ _REACH_WIDTHS = 6.0
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutLine:
     """A cut from `tip_um` in the direction `angle_rad`, which gapes `width_um` on either side after
     `length_um`.
 
@@ -56,14 +56,14 @@ class Cut:
         beyond = self.reach_um + self.width_um * sum(height for _, height in _BENDS)
         return np.asarray((dx * cos + dy * sin > 0) & (np.abs(dy * cos - dx * sin) < beyond))
 
-    def local(self, points_um: Points) -> tuple[Numbers, Numbers]:
+    def local(self, points_um: Points) -> tuple[FloatArray, FloatArray]:
         """Distance along the cut from its tip, and signed distance across it, (N,) each."""
         cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
         dx, dy = points_um[:, 0] - self.tip_um[0], points_um[:, 1] - self.tip_um[1]
         along = dx * cos + dy * sin
         return along, dy * cos - dx * sin - self._course(along)
 
-    def place(self, along: Numbers, across: Numbers) -> Points:
+    def place(self, along: FloatArray, across: FloatArray) -> Points:
         """The inverse of `local`: (N, 2) µm."""
         cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
         n = across + self._course(along)
@@ -71,13 +71,13 @@ class Cut:
             [self.tip_um[0] + along * cos - n * sin, self.tip_um[1] + along * sin + n * cos], axis=1
         )
 
-    def half_width(self, along: Numbers) -> Numbers:
+    def half_width(self, along: FloatArray) -> FloatArray:
         """Half the gap's width in µm, (N,): nothing before the tip, then smoothly more."""
         u = np.clip(along / self.length_um, 0, 1)
         u = 1 - np.abs(2 * u - 1) if self.lens else u
         return np.asarray(self.width_um * u * u * (3 - 2 * u))
 
-    def gap_um(self, points_um: Points) -> Numbers:
+    def gap_um(self, points_um: Points) -> FloatArray:
         """Signed distance across to the gap's ragged rim, (N,), negative inside it; large before
         and behind it.
         """
@@ -88,7 +88,7 @@ class Cut:
         rim = half + np.minimum(0.12 * half, 4.0) * (2.1 + ragged)  # never less than the gap itself
         return np.where(half > 0, np.abs(across) - rim, self.reach_um)
 
-    def band_um(self, points_um: Points) -> Numbers:
+    def band_um(self, points_um: Points) -> FloatArray:
         """Signed distance across to the even rim of a fold's band, (N,), negative inside; large
         before and behind.
         """
@@ -97,7 +97,7 @@ class Cut:
         return np.where(half > 0, np.abs(across) - half, self.reach_um)
 
     @property
-    def box_um(self) -> tuple[Numbers, Numbers]:
+    def box_um(self) -> tuple[FloatArray, FloatArray]:
         """Lower and upper corner, (2,) µm each, of a box around the gap."""
         reach = self.width_um * (2 + sum(height for _, height in _BENDS))
         length = self.length_um if self.lens else 4 * self.length_um
@@ -113,7 +113,7 @@ class Cut:
         corners = np.stack([x, y], axis=1)
         return corners.min(axis=0), corners.max(axis=0)
 
-    def _course(self, along: Numbers) -> Numbers:
+    def _course(self, along: FloatArray) -> FloatArray:
         waves = (
             height
             * self.width_um
@@ -124,7 +124,7 @@ class Cut:
 
 
 @dataclass(frozen=True, eq=False)
-class Tear(Transform):
+class GapTransform(Transform):
     """The map of a cut: `opens` takes whole tissue to torn tissue; otherwise back, the gap
     collapsing onto the cut.
 
@@ -134,7 +134,7 @@ class Tear(Transform):
     one since R > 2 w.
     """
 
-    cut: Cut
+    cut: CutLine
     frame: Frame
     opens: bool
 
@@ -162,15 +162,15 @@ class Tear(Transform):
         moved[candidates[near]] = self.cut.place(along, np.where(across < 0, -pulled, pulled))
         return moved
 
-    def _opened(self, half: Numbers, distance: Numbers) -> Numbers:
+    def _opened(self, half: FloatArray, distance: FloatArray) -> FloatArray:
         return np.asarray(distance + half * (1 - distance / self.cut.reach_um) ** 2)
 
-    def _closed(self, half: Numbers, distance: Numbers) -> Numbers:
+    def _closed(self, half: FloatArray, distance: FloatArray) -> FloatArray:
         a = half / self.cut.reach_um**2
         b = 1 - 2 * half / self.cut.reach_um
         c = np.maximum(distance - half, 0)
         return np.asarray(2 * c / (b + np.sqrt(b * b + 4 * a * c)))
 
-    def inverse(self) -> Tear:
+    def inverse(self) -> GapTransform:
         """The map the other way."""
-        return Tear(self.cut, self.frame, not self.opens)
+        return GapTransform(self.cut, self.frame, not self.opens)

@@ -11,14 +11,14 @@ import numpy as np
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform
-from stainbridge.phantom.space.randomness import key, noise
-from stainbridge.phantom.space.cut_line import Cut, Tear
-from stainbridge.phantom.tissue.zones import sampled
+from stainbridge.phantom.space.randomness import derive_key, sample_noise
+from stainbridge.phantom.space.cut_line import CutLine, GapTransform
+from stainbridge.phantom.tissue.zones import interpolate_plane
 from stainbridge.types import Matrix, Points
 
 #: Bound on the norm of the elastic displacement's derivative: below 1 the map is one to one
 #: everywhere.
-STEEPEST = 0.5
+MAX_ELASTIC_GRADIENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class DeformationConfig:
     shift: tuple[float, float] = (0.0, 0.0)
     elastic_um: float = 0.0
     elastic_scale: float = 0.25
-    tears: tuple[Cut, ...] = ()
-    folds: tuple[Cut, ...] = ()
+    tears: tuple[CutLine, ...] = ()
+    folds: tuple[CutLine, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
@@ -53,27 +53,27 @@ class DeformationConfig:
 
 
 #: The section lies as it was cut.
-PLAIN = DeformationConfig()
+UNDEFORMED = DeformationConfig()
 
 
-def tissue_from_slide(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
+def build_tissue_from_slide(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
     """The map that pulls tissue onto the slide: undo folds and tears, then the placement, then
     displace elastically.
     """
-    members: list[Transform] = [Tear(fold, slide, opens=True) for fold in config.folds]
-    members += [Tear(tear, slide, opens=False) for tear in config.tears]
-    placed = Affine(placement(config, tissue, slide), tissue.space, slide.space)
+    members: list[Transform] = [GapTransform(fold, slide, opens=True) for fold in config.folds]
+    members += [GapTransform(tear, slide, opens=False) for tear in config.tears]
+    placed = Affine(compute_placement_matrix(config, tissue, slide), tissue.space, slide.space)
     members.append(placed.inverse())
     if config.elastic_um > 0:
-        members.append(elastic(config, tissue, seed))
+        members.append(sample_elastic_field(config, tissue, seed))
     return Chain(tuple(members))
 
 
-def drawing_pull(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
+def build_drawing_transform(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
     """`tissue_from_slide` in single precision: enough to draw with, and faster where a tear needs
     every pixel.
     """
-    members = tissue_from_slide(config, tissue, slide, seed).members
+    members = build_tissue_from_slide(config, tissue, slide, seed).members
     return Chain(tuple(_Quick(m) if isinstance(m, DisplacementField) else m for m in members))
 
 
@@ -97,7 +97,7 @@ class _Quick(Transform):
         """Map (N, 2) points, µm in, µm out."""
         x, y = (self.field.grid.to_px(points_um) - 0.5).astype(np.float32).T
         x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-        shift = [sampled(plane, x, y) for plane in self.field.displacement]
+        shift = [interpolate_plane(plane, x, y) for plane in self.field.displacement]
         return np.asarray(points_um + np.stack(shift, axis=1))
 
     def inverse(self) -> Transform:
@@ -105,7 +105,7 @@ class _Quick(Transform):
         return self.field.inverse()
 
 
-def placement(config: DeformationConfig, tissue: Frame, slide: Frame) -> Matrix:
+def compute_placement_matrix(config: DeformationConfig, tissue: Frame, slide: Frame) -> Matrix:
     """The affine part, tissue µm to slide µm, (3, 3): middle onto middle, plus the shift."""
     angle = np.deg2rad(config.rotation_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -118,7 +118,7 @@ def placement(config: DeformationConfig, tissue: Frame, slide: Frame) -> Matrix:
     return matrix
 
 
-def elastic(config: DeformationConfig, tissue: Frame, seed: int) -> DisplacementField:
+def sample_elastic_field(config: DeformationConfig, tissue: Frame, seed: int) -> DisplacementField:
     """A smooth random displacement of tissue space, one to one everywhere by the bound on its
     steepness.
     """
@@ -134,16 +134,16 @@ def elastic(config: DeformationConfig, tissue: Frame, seed: int) -> Displacement
         tissue.space, rows, columns, (spacing, spacing), (float(origin[0]), float(origin[1]))
     )
     waves = [
-        noise(grid, scale_um, key(seed, "elastic", axis))
-        + 0.35 * noise(grid, scale_um / 2.3, key(seed, "ripple", axis))
+        sample_noise(grid, scale_um, derive_key(seed, "elastic", axis))
+        + 0.35 * sample_noise(grid, scale_um / 2.3, derive_key(seed, "ripple", axis))
         for axis in "xy"
     ]
     displacement = np.stack(waves) * (config.elastic_um / np.sqrt(2))
-    displacement *= min(1.0, STEEPEST / max(steepness(displacement, spacing), 1e-9))
+    displacement *= min(1.0, MAX_ELASTIC_GRADIENT / max(bound_gradient(displacement, spacing), 1e-9))
     return DisplacementField(np.asarray(displacement, np.float32), grid, tissue.space, tissue.space)
 
 
-def steepness(displacement: np.typing.NDArray[np.floating], spacing: float) -> float:
+def bound_gradient(displacement: np.typing.NDArray[np.floating], spacing: float) -> float:
     """An upper bound of the derivative's norm of a bilinearly interpolated (2, H, W) displacement.
 
     In a cell between four nodes the derivative along an axis lies between those of the cell's two
@@ -155,24 +155,24 @@ def steepness(displacement: np.typing.NDArray[np.floating], spacing: float) -> f
     return float(np.sqrt(cells.max(initial=0)))
 
 
-def unfolded(config: DeformationConfig, points_um: Points, slide: Frame) -> Points:
+def unfold_points(config: DeformationConfig, points_um: Points, slide: Frame) -> Points:
     """Where slide points (N, 2) would lie had the section no folds."""
     for fold in config.folds:
-        points_um = Tear(fold, slide, opens=True)(points_um)
+        points_um = GapTransform(fold, slide, opens=True)(points_um)
     return points_um
 
 
-def gap_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
+def measure_tear_distance_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
     """Signed distance of unfolded slide points (N, 2) to the tears' gaps, negative inside; infinite
     without a tear.
     """
-    distances = [tear.gap_um(points_um) for tear in config.tears]
+    distances = [tear.gap_distance_um(points_um) for tear in config.tears]
     return np.min(distances, axis=0) if distances else np.full(len(points_um), np.inf)
 
 
-def band_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
+def measure_fold_distance_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
     """Signed distance of slide points (N, 2) to the folds' bands, negative inside; infinite without
     a fold.
     """
-    distances = [fold.band_um(points_um) for fold in config.folds]
+    distances = [fold.fold_distance_um(points_um) for fold in config.folds]
     return np.min(distances, axis=0) if distances else np.full(len(points_um), np.inf)

@@ -22,18 +22,18 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 _SPLINE_VARIANCE = 151 / 315
 
 
-def key(seed: int, *names: object) -> int:
+def derive_key(seed: int, *names: object) -> int:
     """A 32-bit key for one random quantity: different names, different numbers."""
     return zlib.crc32(repr((int(seed), *names)).encode())
 
 
-def uniform(x: Integers, y: Integers, key: int) -> Plane:
+def hash_uniform(x: Integers, y: Integers, derive_key: int) -> Plane:
     """Uniform in [0, 1) for integer lattice coordinates of broadcastable shapes, float32.
 
     A bit mixer by Chris Wellons, "Prospecting for hash functions" (lowbias32), applied once a
     coordinate.
     """
-    mixed = _mix(_mix(_mix(np.array([key], np.uint32)) + y.astype(np.uint32)) + x.astype(np.uint32))
+    mixed = _mix(_mix(_mix(np.array([derive_key], np.uint32)) + y.astype(np.uint32)) + x.astype(np.uint32))
     return np.asarray((mixed >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24))
 
 
@@ -43,14 +43,14 @@ def _mix(h: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return np.asarray(h ^ (h >> np.uint32(16)))
 
 
-def centres(frame: Frame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def compute_axis_centres(frame: Frame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Pixel centres of a frame along x (W,) and y (H,), in µm."""
     x = np.arange(0.5, frame.width) * frame.mpp[0] + frame.origin_um[0]
     y = np.arange(0.5, frame.height) * frame.mpp[1] + frame.origin_um[1]
     return np.asarray(x, float), np.asarray(y, float)
 
 
-def noise(frame: Frame, scale_um: float, key: int, z_um: float | None = None) -> Plane:
+def sample_noise(frame: Frame, scale_um: float, derive_key: int, z_um: float | None = None) -> Plane:
     """Smooth noise of mean 0 and standard deviation 1, (H, W), at the pixel centres of `frame` in
     the plane `z_um`.
 
@@ -64,11 +64,11 @@ def noise(frame: Frame, scale_um: float, key: int, z_um: float | None = None) ->
     columns: Integers = (first_x + np.arange(weight_x.shape[1]))[None, :]
     rows: Integers = (first_y + np.arange(weight_y.shape[1]))[:, None]
     if z_um is None:
-        coefficients, dimensions = 2 * uniform(columns, rows, key) - 1, 2
+        coefficients, dimensions = 2 * hash_uniform(columns, rows, derive_key) - 1, 2
     else:
         weight_z, first_z = _spline_weights(z_um / scale_um - 0.5, 1.0, 1)
-        layers = ((key + 0x9E3779B1 * (first_z + layer)) % 2**32 for layer in range(4))
-        planes = (2 * uniform(columns, rows, layer) - 1 for layer in layers)
+        layers = ((derive_key + 0x9E3779B1 * (first_z + layer)) % 2**32 for layer in range(4))
+        planes = (2 * hash_uniform(columns, rows, layer) - 1 for layer in layers)
         coefficients = np.sum(
             [w * plane for w, plane in zip(weight_z.data, planes, strict=True)], axis=0
         )
@@ -100,13 +100,13 @@ def _spline_weights(start: float, step: float, count: int) -> tuple[Any, int]:
     return csr_array(weights, shape=(count, int(base[-1]) - first + 3)), first
 
 
-def bands(phase: Plane, key: int) -> Plane:
+def sample_stripes(phase: Plane, derive_key: int) -> Plane:
     """Smooth one-dimensional noise of `phase` in about ±1: stripes of uneven strength, one every
     unit of phase.
     """
     period, samples = 256, 16
     frame = Space("bands", 1, period * samples, (1 / samples, 1.0)).frame
-    table = noise(frame, 1.0, key)[0]
+    table = sample_noise(frame, 1.0, derive_key)[0]
     return np.asarray(
         np.clip(table, -1.6, 1.6)[np.floor(phase * samples).astype(np.int32) % len(table)]
     )

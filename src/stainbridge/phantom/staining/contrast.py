@@ -10,24 +10,24 @@ import numpy as np
 
 from stainbridge.phantom.staining.stain import Dye, Stain, Uptake
 from stainbridge.phantom.tissue.materials import Materials
-from stainbridge.phantom.tissue.nuclei import CLASSES
+from stainbridge.phantom.tissue.nuclei import NUCLEUS_CLASSES
 
 #: The name that stands for a contrast of chance.
-RANDOM = "random"
+RANDOM_STAIN = "random"
 _DARK = 0.2  # the share of contrasts that shine on a dark ground
 
 
-def random_stain(rng: np.random.Generator) -> Stain:
+def sample_stain(rng: np.random.Generator) -> Stain:
     """A stain of chance: a fifth of them shine, the others absorb."""
     dyes = tuple(Dye(f"dye {n}", _triple(rng.uniform(0.03, 1.1, 3))) for n in range(3))
     uptake = {name: _uptake(rng, 0.9) for name in Materials.__dataclass_fields__}
-    names = [c.name for c in CLASSES]
+    names = [c.name for c in NUCLEUS_CLASSES]
     positive = {name: float(rng.uniform()) for name in names if rng.uniform() < 0.3}
     membranes = {
         name: float(rng.uniform(0, 1.2)) for name in ("epithelium", "tumour") if rng.uniform() < 0.2
     }
     return Stain(
-        RANDOM,
+        RANDOM_STAIN,
         (dyes[0], dyes[1], dyes[2]),
         uptake,
         float(rng.uniform(0, 1.8)),

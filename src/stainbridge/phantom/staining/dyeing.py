@@ -9,24 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.space.randomness import key, noise
-from stainbridge.phantom.staining.nuclei_raster import membranes, painted
-from stainbridge.phantom.staining.stain import Stain, stained
+from stainbridge.phantom.space.randomness import derive_key, sample_noise
+from stainbridge.phantom.staining.nuclei_raster import draw_membranes, draw_nuclei
+from stainbridge.phantom.staining.stain import Stain, apply_uptake
 from stainbridge.phantom.tissue.materials import Materials
-from stainbridge.phantom.tissue.nuclei import CLASSES, Nuclei
-from stainbridge.phantom.tissue.section_raster import Structure
+from stainbridge.phantom.tissue.nuclei import NUCLEUS_CLASSES, Nuclei
+from stainbridge.phantom.tissue.section_raster import SectionRaster
 from stainbridge.types import Plane
 
-Amounts = npt.NDArray[np.float32]  # (H, W, 3): dyes of the stain
+DyeAmounts = npt.NDArray[np.float32]  # (H, W, 3): dyes of the stain
 
 _SHOWS_THROUGH = 0.3  # how much of the dye around a nucleus is seen within it
 #: Stains take unevenly over about this length.
 _PATCH_UM = 220.0
 
 
-def dyed(structure: Structure, stain: Stain) -> Amounts:
+def stain_section(structure: SectionRaster, stain: Stain) -> DyeAmounts:
     """Dye amounts (H, W, 3) on the structure's frame; 0 is bare glass."""
-    amounts = stained(stain, structure.shares)
+    amounts = apply_uptake(stain, structure.shares)
     # Sections are not cut evenly: thicker tissue holds more of every dye.
     amounts *= 1 + 0.06 * structure.texture("thickness", 160)[..., None]
     if structure.cells is None:
@@ -41,9 +41,9 @@ def dyed(structure: Structure, stain: Stain) -> Amounts:
     return np.asarray(np.maximum(amounts, 0))
 
 
-def _add_nuclei(amounts: Amounts, cells: Nuclei, structure: Structure, stain: Stain) -> None:
+def _add_nuclei(amounts: DyeAmounts, cells: Nuclei, structure: SectionRaster, stain: Stain) -> None:
     """Nuclei hide what lies around them and take the first dye, or the marker where positive."""
-    chromatin = painted(cells, structure.frame)
+    chromatin = draw_nuclei(cells, structure.frame)
     if structure.frame.mpp[0] < 0.8:
         chromatin *= (
             1 + 0.09 * structure.texture("chromatin", 0.8) + 0.12 * structure.texture("clumps", 1.7)
@@ -51,13 +51,13 @@ def _add_nuclei(amounts: Amounts, cells: Nuclei, structure: Structure, stain: St
     cover = np.clip(chromatin * 2.2, 0, 1)[..., None]
     amounts *= 1 - (1 - _SHOWS_THROUGH) * cover
     amounts[..., 0] += stain.nuclei * chromatin
-    chance = np.array([stain.positive.get(c.name, 0.0) for c in CLASSES])[cells.kind]
+    chance = np.array([stain.positive.get(c.name, 0.0) for c in NUCLEUS_CLASSES])[cells.kind]
     positive = cells.lot < chance
     if not positive.any():
         return
     # Positive nuclei differ in strength; `lot` is uniform below the chance.
     strength = 1 - stain.weak * cells.lot / np.maximum(chance, 1e-6)
-    brown = painted(_denser(cells, strength), structure.frame, positive)
+    brown = draw_nuclei(_denser(cells, strength), structure.frame, positive)
     amounts[..., 0] -= (stain.nuclei - stain.positive_nuclei[0]) * np.minimum(brown, chromatin)
     amounts[..., 1] += stain.positive_nuclei[1] * brown
     amounts[..., 2] += stain.positive_nuclei[2] * brown
@@ -67,15 +67,15 @@ def _denser(cells: Nuclei, strength: npt.NDArray[np.floating]) -> Nuclei:
     return replace(cells, density=np.asarray(cells.density * strength, np.float32))
 
 
-def _add_membranes(amounts: Amounts, cells: Nuclei, structure: Structure, stain: Stain) -> None:
+def _add_membranes(amounts: DyeAmounts, cells: Nuclei, structure: SectionRaster, stain: Stain) -> None:
     """The third dye on the membranes of the cells of the stain's classes."""
-    names = [c.name for c in CLASSES]
+    names = [c.name for c in NUCLEUS_CLASSES]
     for name, amount in stain.membranes.items():
         which = cells.kind == names.index(name)
         if which.any():
             inside = np.minimum(1.4 * _cytoplasm(structure.shares, name), 1)
             amounts[..., 2] += (
-                np.float32(amount) * inside * membranes(cells, structure.frame, which)
+                np.float32(amount) * inside * draw_membranes(cells, structure.frame, which)
             )
 
 
@@ -84,12 +84,12 @@ def _cytoplasm(shares: Materials, cell: str) -> Plane:
     return shares.tumour if cell == "tumour" else shares.epithelium + shares.apical
 
 
-def _patches(structure: Structure, stain: Stain) -> Plane:
+def _patches(structure: SectionRaster, stain: Stain) -> Plane:
     """How well the third dye takes, (H, W), in neighbouring sections alike."""
-    waves = noise(
+    waves = sample_noise(
         structure.frame,
         _PATCH_UM,
-        key(structure.tissue.seed, "patches", stain.name),
+        derive_key(structure.tissue.seed, "patches", stain.name),
         structure.z_um,
     )
     return np.asarray(np.maximum(1 + np.float32(stain.patchy) * waves, 0.1), np.float32)
@@ -117,8 +117,8 @@ _MEMBRANE_SHARE = 0.26
 
 
 def _with_mean_nuclei(
-    amounts: Amounts, structure: Structure, stain: Stain, crowding: Plane
-) -> Amounts:
+    amounts: DyeAmounts, structure: SectionRaster, stain: Stain, crowding: Plane
+) -> DyeAmounts:
     """Dyes when nuclei are too small to be seen: light averaged between nuclei and what lies around
     them.
 
@@ -148,7 +148,7 @@ def _with_mean_nuclei(
     )
 
 
-def coarsened(amounts: Amounts, frame: Frame) -> Amounts:
+def average_dyes(amounts: DyeAmounts, frame: Frame) -> DyeAmounts:
     """Dye amounts on a multiple of `frame`'s pixels, averaged to `frame`.
 
     Light is averaged, not dye: a coarse pixel that is half nucleus, half glass is brighter than its

@@ -44,7 +44,7 @@ class Laboratory:
             )
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, variation: float, faint: bool = False) -> Laboratory:
+    def sample(cls, rng: np.random.Generator, variation: float, faint: bool = False) -> Laboratory:
         """A random laboratory; `variation` 0 is the reference one, 1 spans what is seen between
         institutes.
 
@@ -74,7 +74,7 @@ REFERENCE = Laboratory()
 DARK = 0.012
 
 
-def colours(stain: Stain, laboratory: Laboratory) -> npt.NDArray[np.float32]:
+def compute_densities(stain: Stain, laboratory: Laboratory) -> npt.NDArray[np.float32]:
     """Optical densities (3 dyes, 3 channels r, g, b) of the stain as this laboratory renders it."""
     density = np.array([dye.colour for dye in stain.dyes])
     tilt = 1 + np.outer(laboratory.hue, (1.0, 0.0, -1.0))
@@ -85,7 +85,7 @@ def colours(stain: Stain, laboratory: Laboratory) -> npt.NDArray[np.float32]:
     return np.asarray(density * laboratory.contrast, np.float32)
 
 
-def transmit(
+def transmit_light(
     amounts: npt.NDArray[np.float32], density: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Light let through, (H, W, 3) r, g, b in 0..1, by dye amounts (H, W, 3): Beer–Lambert."""
@@ -93,7 +93,7 @@ def transmit(
     return np.asarray(cv2.exp(optical, dst=optical))
 
 
-def rendered(
+def render_light(
     amounts: npt.NDArray[np.float32], stain: Stain, laboratory: Laboratory
 ) -> npt.NDArray[np.float32]:
     """What the camera sees of dye amounts (H, W, 3), in 0..1: r, g, b, or one channel a dye when
@@ -101,8 +101,8 @@ def rendered(
     """
     if stain.fluorescent:
         return np.asarray(
-            DARK + 1 - transmit(amounts, np.diag(np.asarray(laboratory.strength, np.float32)))
+            DARK + 1 - transmit_light(amounts, np.diag(np.asarray(laboratory.strength, np.float32)))
         )
-    light = transmit(amounts, colours(stain, laboratory))
+    light = transmit_light(amounts, compute_densities(stain, laboratory))
     light *= np.array(laboratory.glass, np.float32)
     return light

@@ -222,7 +222,7 @@ STAINS = {stain.name: stain for stain in _ALL}
 _OTHER_NAMES = {"h&e": "HE", "ck": "PanCK", "her2/neu": "HER2", "trichrome": "Masson"}
 
 
-def stain_named(name: str) -> Stain:
+def find_stain(name: str) -> Stain:
     """The stain of that name in any case. Raises `InputError` for an unknown one."""
     known = {stain.lower(): stain for stain in STAINS} | _OTHER_NAMES
     if name.lower() not in known:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.tissue.nuclei import CLASSES, Nuclei
+from stainbridge.phantom.tissue.nuclei import NUCLEUS_CLASSES, Nuclei
 from stainbridge.types import Mask, Plane
 
 _SUBPIXEL_BITS = 4
 _RIM = 8  # OpenCV draws and blurs differently at a picture's rim
 #: Nuclei are drawn with a membrane on pixels finer than this.
-DETAILED_UM = 0.8
+MAX_DETAILED_MPP = 0.8
 #: How far beyond a polygon OpenCV's smooth edges reach.
 OVERDRAWN_PX = 0.45
 #: Cells reach at most this far from the core of their nuclei; their membranes are this thick as
@@ -24,10 +24,10 @@ CYTOPLASM_UM, MEMBRANE_UM = 9.0, 1.0
 _FULL = 200.0  # grey level that stands for one unit of chromatin
 
 
-def painted(cells: Nuclei, frame: Frame, which: Mask | None = None) -> Plane:
+def draw_nuclei(cells: Nuclei, frame: Frame, which: Mask | None = None) -> Plane:
     """Chromatin of the nuclei (those of `which`, (N,) bool) on `frame`, (H, W), about 0..1."""
     numbers = np.arange(len(cells.kind)) if which is None else np.flatnonzero(which)
-    if frame.mpp[0] < DETAILED_UM:
+    if frame.mpp[0] < MAX_DETAILED_MPP:
         around = frame.crop(-_RIM, -_RIM, frame.width + 2 * _RIM, frame.height + 2 * _RIM)
         canvas = _drawn(cells, around, numbers, vertices=16, membranes=True).astype(np.float32)
         return _cropped(cv2.GaussianBlur(canvas, (0, 0), 0.28 / frame.mpp[0] + 0.2))
@@ -39,7 +39,7 @@ def painted(cells: Nuclei, frame: Frame, which: Mask | None = None) -> Plane:
     return np.asarray(cv2.resize(plain, size, interpolation=cv2.INTER_AREA) * np.float32(1 / _FULL))
 
 
-def membranes(cells: Nuclei, frame: Frame, which: Mask) -> Plane:
+def draw_membranes(cells: Nuclei, frame: Frame, which: Mask) -> Plane:
     """The borders between the cells of `which`, (N,) bool, and around them, on `frame`, (H, W) in
     0..1.
 
@@ -76,7 +76,7 @@ def _drawn(
 ) -> npt.NDArray[np.uint8]:
     canvas = np.zeros((frame.height, frame.width), np.uint8)
     outlines = _outlines(cells, frame, vertices)
-    vesicular = np.array([c.vesicular for c in CLASSES])[cells.kind] * (0.5 + cells.shape)
+    vesicular = np.array([c.vesicular for c in NUCLEUS_CLASSES])[cells.kind] * (0.5 + cells.shape)
     rim = np.minimum(cells.density * _FULL, 255)
     core = rim * (1 - vesicular)
     outer = np.rint(outlines * 2**_SUBPIXEL_BITS).astype(np.int32)

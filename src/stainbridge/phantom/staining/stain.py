@@ -57,7 +57,7 @@ class Stain:
         return bool(self.positive or self.membranes or self.patchy) and not self.fluorescent
 
 
-def stained(stain: Stain, materials: Materials) -> npt.NDArray[np.float32]:
+def apply_uptake(stain: Stain, materials: Materials) -> npt.NDArray[np.float32]:
     """Dye amounts outside nuclei, (H, W, 3)."""
     planes = [np.zeros(materials.stroma.shape, np.float32) for _ in range(3)]
     for name, uptake in stain.uptake.items():

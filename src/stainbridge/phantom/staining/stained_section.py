@@ -8,20 +8,20 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.staining.dyeing import Amounts, coarsened, dyed
+from stainbridge.phantom.staining.dyeing import DyeAmounts, average_dyes, stain_section
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.staining.stain import Stain
-from stainbridge.phantom.tissue.classes import Labels, classes
-from stainbridge.phantom.tissue.zones import TissueConfig, Zones, zones_at
-from stainbridge.phantom.tissue.section_raster import structure
+from stainbridge.phantom.tissue.classes import Labels, label_classes
+from stainbridge.phantom.tissue.zones import TissueConfig, Zones, sample_zones
+from stainbridge.phantom.tissue.section_raster import rasterise_section
 from stainbridge.types import Plane, Points
 
 #: Structures are averaged from pixels of at most this size.
-COARSEST_UM = 10.5
+MAX_DRAWN_MPP = 10.5
 
 
 @dataclass(frozen=True)
-class Section:
+class StainedSection:
     """The section cut `distance_um` below the block's reference plane, stained.
 
     Sections share the structure, which changes slowly with depth; nuclei are drawn anew for each
@@ -42,21 +42,21 @@ class Section:
         """Depth below the outline at points (N, 2) of tissue space, in µm, to about 1 % of the
         tissue's size.
         """
-        return self._zones_at(tissue_points_um).tissue_um
+        return self._zones_at(tissue_points_um).tissue_depth_um
 
-    def fat_um(self, tissue_points_um: Points) -> Plane:
+    def fat_depth_um(self, tissue_points_um: Points) -> Plane:
         """Depth into fat at points (N, 2) of tissue space, likewise."""
-        return self._zones_at(tissue_points_um).fat_um
+        return self._zones_at(tissue_points_um).fat_depth_um
 
     def _zones_at(self, points_um: Points) -> Zones:
         x, y = np.asarray(points_um, np.float32).T
-        return zones_at(self.tissue, x, y, self.distance_um)
+        return sample_zones(self.tissue, x, y, self.distance_um)
 
-    def amounts(self, frame: Frame) -> Amounts:
+    def amounts(self, frame: Frame) -> DyeAmounts:
         """Dye amounts (H, W, 3) on `frame`, a frame in tissue space with square pixels; 0 is bare
         glass.
         """
-        reduce = int(np.ceil(frame.mpp[0] / COARSEST_UM))
+        reduce = int(np.ceil(frame.mpp[0] / MAX_DRAWN_MPP))
         if reduce > 1:
             mpp = frame.mpp[0] / reduce
             fine = Frame(
@@ -66,15 +66,15 @@ class Section:
                 (mpp, mpp),
                 frame.origin_um,
             )
-            return coarsened(self._drawn(fine), frame)
+            return average_dyes(self._drawn(fine), frame)
         return self._drawn(frame)
 
     def labels(self, frame: Frame) -> Labels:
         """The tissue class of each pixel, (H, W) uint8, numbered as in `classes.CLASS_NAMES`."""
-        return classes(self.tissue, frame, self.distance_um)
+        return label_classes(self.tissue, frame, self.distance_um)
 
-    def _drawn(self, frame: Frame) -> Amounts:
-        found = structure(self.tissue, frame, self.distance_um)
+    def _drawn(self, frame: Frame) -> DyeAmounts:
+        found = rasterise_section(self.tissue, frame, self.distance_um)
         if found is None:
             return np.zeros((frame.height, frame.width, 3), np.float32)
-        return dyed(found, self.stain)
+        return stain_section(found, self.stain)

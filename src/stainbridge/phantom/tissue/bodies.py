@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.space.randomness import Integers, centres, key, uniform
+from stainbridge.phantom.space.randomness import Integers, compute_axis_centres, derive_key, hash_uniform
 from stainbridge.types import Plane
 
 #: The most by which a place may be shifted when the nearest body is looked up.
-MOST_SHIFT_UM = 24.0
+MAX_SHIFT_UM = 24.0
 
 
 @dataclass(frozen=True)
-class Kind:
+class BodyKind:
     """How one kind of body is laid out: one candidate per square of `cell_um`, with radii and
     elongation ranges.
 
@@ -44,7 +44,7 @@ class Bodies:
     long axis in radians, `mark` a uniform random number for the user's own purposes.
     """
 
-    kind: Kind
+    kind: BodyKind
     first: tuple[int, int]
     x_um: Plane
     y_um: Plane
@@ -55,7 +55,7 @@ class Bodies:
 
 
 @dataclass(frozen=True, eq=False)
-class Nearest:
+class NearestBodies:
     """Signed distances in µm (negative inside) to the nearest and second nearest body, and the
     nearest one's mark.
     """
@@ -65,7 +65,7 @@ class Nearest:
     mark: Plane
 
 
-def lattice_frame(kind: Kind, frame: Frame) -> tuple[tuple[int, int], Frame]:
+def locate_lattice(kind: BodyKind, frame: Frame) -> tuple[tuple[int, int], Frame]:
     """The lattice squares whose bodies can matter on `frame`: the first's index (column, row), and
     them as a frame.
     """
@@ -77,7 +77,7 @@ def lattice_frame(kind: Kind, frame: Frame) -> tuple[tuple[int, int], Frame]:
     return (int(low[0]), int(low[1])), Frame(frame.space, rows, columns, (cell, cell), origin)
 
 
-def scatter(kind: Kind, first: tuple[int, int], lattice: Frame, seed: int, z_um: float) -> Bodies:
+def scatter_bodies(kind: BodyKind, first: tuple[int, int], lattice: Frame, seed: int, z_um: float) -> Bodies:
     """Candidates on the squares of `lattice` (from `lattice_frame`) in the plane `z_um`; all are
     present.
     """
@@ -85,7 +85,7 @@ def scatter(kind: Kind, first: tuple[int, int], lattice: Frame, seed: int, z_um:
     row: Integers = first[1] + np.arange(lattice.height)[:, None]
 
     def draw(name: str) -> Plane:
-        return uniform(column, row, key(seed, kind.name, name))
+        return hash_uniform(column, row, derive_key(seed, kind.name, name))
 
     turn = 2 * np.pi * z_um / kind.drift_period_um
 
@@ -109,13 +109,13 @@ def scatter(kind: Kind, first: tuple[int, int], lattice: Frame, seed: int, z_um:
     )
 
 
-def nearest(bodies: Bodies, frame: Frame, shift_x: Plane, shift_y: Plane) -> Nearest:
+def find_nearest_bodies(bodies: Bodies, frame: Frame, shift_x: Plane, shift_y: Plane) -> NearestBodies:
     """The two nearest bodies at the pixel centres of `frame`, each moved by (`shift_x`, `shift_y`)
     µm, (H, W) planes.
 
     Distances are held to the kind's `far_um`, shifts must be within `MOST_SHIFT_UM`.
     """
-    x, y = centres(frame)
+    x, y = compute_axis_centres(frame)
     # Relative coordinates: float32 is then exact enough anywhere on a slide.
     at_x = (x - frame.origin_um[0]).astype(np.float32)[None, :] + shift_x
     at_y = (y - frame.origin_um[1]).astype(np.float32)[:, None] + shift_y
@@ -132,7 +132,7 @@ def nearest(bodies: Bodies, frame: Frame, shift_x: Plane, shift_y: Plane) -> Nea
         np.copyto(mark[window], body.mark, where=distance < nearest_here)
         np.minimum(second_here, np.maximum(nearest_here, distance), out=second_here)
         np.minimum(nearest_here, distance, out=nearest_here)
-    return Nearest(first, second, mark)
+    return NearestBodies(first, second, mark)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class _Placed:
 
 def _on_raster(bodies: Bodies, frame: Frame) -> Iterator[_Placed]:
     """The present bodies that reach `frame`, as area-preserving ellipses."""
-    reach = (bodies.radius_um + bodies.kind.far_um) * np.sqrt(bodies.elongation) + MOST_SHIFT_UM
+    reach = (bodies.radius_um + bodies.kind.far_um) * np.sqrt(bodies.elongation) + MAX_SHIFT_UM
     x, y = bodies.x_um - frame.origin_um[0], bodies.y_um - frame.origin_um[1]
     mpp = frame.mpp[0]
     left, right = np.floor((x - reach) / mpp).astype(int), np.ceil((x + reach) / mpp).astype(int)

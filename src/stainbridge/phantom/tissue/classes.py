@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.tissue.anatomy import Anatomy, anatomy
-from stainbridge.phantom.tissue.materials import refine
+from stainbridge.phantom.tissue.anatomy import Anatomy, compute_anatomy
+from stainbridge.phantom.tissue.materials import refine_plane
 from stainbridge.phantom.tissue.zones import TissueConfig
-from stainbridge.phantom.tissue.section_raster import glass_only, surrounding
+from stainbridge.phantom.tissue.section_raster import is_bare_glass, plan_anatomy_frame
 from stainbridge.types import Mask, Plane
 
 Labels: TypeAlias = npt.NDArray[np.uint8]  # (H, W)
@@ -32,18 +32,18 @@ CLASS_NAMES = (
 )
 
 
-def classes(tissue: TissueConfig, frame: Frame, z_um: float) -> Labels:
+def label_classes(tissue: TissueConfig, frame: Frame, z_um: float) -> Labels:
     """The class of each pixel of `frame`, a frame in tissue space with square pixels, in the plane
     `z_um`.
     """
     labels: Labels = np.zeros((frame.height, frame.width), np.uint8)
-    around = surrounding(frame)
-    if glass_only(tissue, around, z_um):
+    around = plan_anatomy_frame(frame)
+    if is_bare_glass(tissue, around, z_um):
         return labels
-    coarse = anatomy(tissue, around, z_um)
+    coarse = compute_anatomy(tissue, around, z_um)
     for name, where in _layers(coarse):
-        labels[refine(where, around, frame) < 0] = CLASS_NAMES.index(name)
-    labels[refine(coarse.zones.tissue_um, around, frame) <= 0] = 0
+        labels[refine_plane(where, around, frame) < 0] = CLASS_NAMES.index(name)
+    labels[refine_plane(coarse.zones.tissue_depth_um, around, frame) <= 0] = 0
     return labels
 
 
@@ -53,15 +53,15 @@ def _layers(a: Anatomy) -> tuple[tuple[str, Plane], ...]:
     """
     tumour = a.tumour > 0.5
     return (
-        ("stroma", -a.zones.tissue_um),
-        ("muscle", -a.zones.muscle_um),
+        ("stroma", -a.zones.tissue_depth_um),
+        ("muscle", -a.zones.muscle_depth_um),
         ("follicle", a.follicle_um),
         ("gland", _where(~tumour, a.gland_um)),
         ("lesion", _where(tumour, a.gland_um)),
         ("duct", a.duct_um),
-        ("fat", -a.zones.fat_um),
+        ("fat", -a.zones.fat_depth_um),
         ("vessel", a.vessel_um),
-        ("necrosis", -a.zones.necrosis_um),
+        ("necrosis", -a.zones.necrosis_depth_um),
     )
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.space.randomness import bands, key
+from stainbridge.phantom.space.randomness import sample_stripes, derive_key
 from stainbridge.phantom.tissue.anatomy import Anatomy
-from stainbridge.phantom.tissue.materials import Materials, Raster
+from stainbridge.phantom.tissue.materials import Materials, MaterialCanvas
 from stainbridge.phantom.tissue.nuclei import GLOMERULAR_GAP_UM
 from stainbridge.phantom.tissue.organs import Organ
 from stainbridge.types import Plane
@@ -17,11 +17,11 @@ from stainbridge.types import Plane
 Parts = dict[str, Plane]
 
 
-def materials(organ: Organ, coarse: Anatomy, frame: Frame, seed: int, section: int) -> Materials:
+def compute_materials(organ: Organ, coarse: Anatomy, frame: Frame, seed: int, section: int) -> Materials:
     """Materials on `frame`, from the anatomy on a coarser frame whose pixels are whole multiples of
     `frame`'s.
     """
-    raster = Raster(coarse, frame, seed, section)
+    raster = MaterialCanvas(coarse, frame, seed, section)
     stripes = _stripes(raster, seed)
     grain = 1 + 0.14 * raster.texture("grain", 2.2) + 0.10 * raster.texture("fine grain", 0.9)
     tumour = raster.fine(coarse.tumour)
@@ -39,7 +39,7 @@ def materials(organ: Organ, coarse: Anatomy, frame: Frame, seed: int, section: i
     return Materials(**{name: np.asarray(part, np.float32) for name, part in parts.items()})
 
 
-def _stripes(raster: Raster, seed: int) -> Plane:
+def _stripes(raster: MaterialCanvas, seed: int) -> Plane:
     """Fibres in about ±1: two overlaid stripe patterns whose balance varies; they fade where pixels
     are too coarse.
     """
@@ -48,22 +48,22 @@ def _stripes(raster: Raster, seed: int) -> Plane:
         return raster.nothing
     phase, weave = raster.fine(raster.coarse.fibre), raster.fine(raster.coarse.weave)
     balance = np.clip(0.5 + 0.45 * weave, 0, 1)
-    coarse, fine = bands(phase * 0.43, key(seed, "bundles")), bands(phase, key(seed, "stripes"))
+    coarse, fine = sample_stripes(phase * 0.43, derive_key(seed, "bundles")), sample_stripes(phase, derive_key(seed, "stripes"))
     return np.asarray((coarse + balance * (fine - coarse)) * np.float32(visible))
 
 
-def _necrosis(raster: Raster, grain: Plane) -> Plane:
+def _necrosis(raster: MaterialCanvas, grain: Plane) -> Plane:
     """Dead tissue: smudged, granular, without structure."""
-    if raster.absent(-raster.coarse.zones.necrosis_um):
+    if raster.absent(-raster.coarse.zones.necrosis_depth_um):
         return raster.nothing
     weave = raster.fine(raster.coarse.weave)
-    dead = raster.take(raster.inside(-raster.fine(raster.coarse.zones.necrosis_um), 8))
+    dead = raster.take(raster.inside(-raster.fine(raster.coarse.zones.necrosis_depth_um), 8))
     return np.asarray(
         dead * grain * np.clip(0.72 + 0.2 * raster.texture("debris", 9) + 0.14 * weave, 0.1, 1)
     )
 
 
-def _vessels(raster: Raster, stripes: Plane) -> Parts:
+def _vessels(raster: MaterialCanvas, stripes: Plane) -> Parts:
     a = raster.coarse
     capillary = raster.fine(a.capillary_um)
     if raster.absent(a.vessel_um):
@@ -89,19 +89,19 @@ def _vessels(raster: Raster, stripes: Plane) -> Parts:
     }
 
 
-def _fat(raster: Raster, half_width_um: float) -> Parts:
+def _fat(raster: MaterialCanvas, half_width_um: float) -> Parts:
     """Fat is dissolved when tissue is embedded: only the cells' membranes are left. Thicker ones
     are a lung's septa.
     """
-    if raster.absent(-raster.coarse.zones.fat_um):
+    if raster.absent(-raster.coarse.zones.fat_depth_um):
         return {}
-    fat = raster.take(raster.inside(-raster.fine(raster.coarse.zones.fat_um), 2))
+    fat = raster.take(raster.inside(-raster.fine(raster.coarse.zones.fat_depth_um), 2))
     return {
         "fat_membrane": fat * raster.line(raster.fine(raster.coarse.fat_border_um), half_width_um)
     }
 
 
-def _duct(raster: Raster) -> tuple[Plane, Plane]:
+def _duct(raster: MaterialCanvas) -> tuple[Plane, Plane]:
     """The fibrous cuff around ducts, and their epithelium."""
     if raster.absent(raster.coarse.duct_um):
         return raster.nothing, raster.nothing
@@ -111,7 +111,7 @@ def _duct(raster: Raster) -> tuple[Plane, Plane]:
     return cuff, in_duct * (1 - raster.inside(duct + 20 + 2.5 * raster.texture("duct edge", 12)))
 
 
-def _glands(raster: Raster, tumour: Plane, grain: Plane) -> Parts:
+def _glands(raster: MaterialCanvas, tumour: Plane, grain: Plane) -> Parts:
     a = raster.coarse
     if raster.absent(a.gland_um):
         return {}
@@ -139,14 +139,14 @@ def _glands(raster: Raster, tumour: Plane, grain: Plane) -> Parts:
     }
 
 
-def _follicle(raster: Raster) -> Parts:
+def _follicle(raster: MaterialCanvas) -> Parts:
     if raster.absent(raster.coarse.follicle_um):
         return {}
     share = raster.take(raster.inside(raster.fine(raster.coarse.follicle_um)))
     return {"lymphoid": share * (1 + 0.1 * raster.texture("lymphoid", 3))}
 
 
-def _tuft(raster: Raster, parts: Parts) -> Parts:
+def _tuft(raster: MaterialCanvas, parts: Parts) -> Parts:
     """Glomeruli: loops of capillaries in a round space."""
     if raster.absent(raster.coarse.follicle_um):
         return {}
@@ -164,15 +164,15 @@ def _tuft(raster: Raster, parts: Parts) -> Parts:
     }
 
 
-def _muscle(raster: Raster, stripes: Plane) -> Parts:
-    if raster.absent(-raster.coarse.zones.muscle_um):
+def _muscle(raster: MaterialCanvas, stripes: Plane) -> Parts:
+    if raster.absent(-raster.coarse.zones.muscle_depth_um):
         return {}
-    share = raster.take(raster.inside(-raster.fine(raster.coarse.zones.muscle_um), 6))
+    share = raster.take(raster.inside(-raster.fine(raster.coarse.zones.muscle_depth_um), 6))
     between = raster.inside(np.abs(raster.fine(raster.coarse.weave)) * 20 - 2.6)
     return {"muscle": share * (0.92 + 0.24 * stripes) * (1 - 0.7 * between)}
 
 
-def _stroma(raster: Raster, stripes: Plane, grain: Plane) -> Plane:
+def _stroma(raster: MaterialCanvas, stripes: Plane, grain: Plane) -> Plane:
     """What is left: collagen fibres, with clefts where tissue has shrunk."""
     visible = float(np.clip(1.5 / raster.mpp, 0, 1))
     cleft = np.clip((-0.85 - stripes - 0.35 * raster.texture("cleft", 9)) * 4 * visible, 0, 1)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.space.randomness import key, noise
+from stainbridge.phantom.space.randomness import derive_key, sample_noise
 from stainbridge.phantom.tissue.anatomy import Anatomy
 from stainbridge.types import Plane
 
@@ -40,7 +40,7 @@ class Materials:
     necrosis: Plane
 
 
-class Raster:
+class MaterialCanvas:
     """`frame`, on which materials are worked out from an anatomy on a coarser frame; `section`
     draws the textures.
 
@@ -53,17 +53,17 @@ class Raster:
         self.mpp = frame.mpp[0]
         self._soft = max(self.mpp, 0.7)
         self.nothing = np.zeros((frame.height, frame.width), np.float32)
-        self.rest = self.inside(self.texture("edge", 5) * 1.2 - self.fine(coarse.zones.tissue_um))
+        self.rest = self.inside(self.texture("edge", 5) * 1.2 - self.fine(coarse.zones.tissue_depth_um))
 
     def fine(self, plane: Plane) -> Plane:
         """An anatomy plane on `frame`."""
-        return refine(plane, self.coarse.frame, self.frame)
+        return refine_plane(plane, self.coarse.frame, self.frame)
 
     def texture(self, name: str, scale_um: float) -> Plane:
         """Noise of the section's own, or 0 when it is too fine for the pixels."""
         if scale_um < FINEST_PX * self.mpp:
             return self.nothing
-        return noise(self.frame, scale_um, key(self._seed, "texture", name, self._section))
+        return sample_noise(self.frame, scale_um, derive_key(self._seed, "texture", name, self._section))
 
     def inside(self, distance: npt.NDArray[np.floating], softness_um: float = 1.0) -> Plane:
         """The share of each pixel with a negative distance; `softness_um` widens the edge beyond a
@@ -92,7 +92,7 @@ class Raster:
         return np.asarray(part)
 
 
-def refine(plane: Plane, coarse: Frame, frame: Frame) -> Plane:
+def refine_plane(plane: Plane, coarse: Frame, frame: Frame) -> Plane:
     """`plane` on `coarse`, interpolated to `frame`, which lies well inside it and divides its
     pixels evenly.
     """

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.space.randomness import Integers, key, uniform
+from stainbridge.phantom.space.randomness import Integers, derive_key, hash_uniform
 from stainbridge.phantom.tissue.anatomy import Anatomy
 from stainbridge.phantom.tissue.organs import Organ
-from stainbridge.phantom.tissue.zones import TissueConfig, sampled
+from stainbridge.phantom.tissue.zones import TissueConfig, interpolate_plane
 from stainbridge.types import Mask, Plane, Points
 
-CELL_UM = 4.6
+LATTICE_UM = 4.6
 #: How far from its lattice square a nucleus can reach.
 REACH_UM = 22.0
 
@@ -35,7 +35,7 @@ class NucleusClass:
     vesicular: float = 0.3
 
 
-CLASSES = (
+NUCLEUS_CLASSES = (
     NucleusClass("epithelium", 4.4, 2.7, 0.12, 0.80, 4.9, 0.28),
     NucleusClass("tumour", 4.9, 3.6, 0.26, 0.86, 6.2, 0.34),
     NucleusClass("duct", 3.9, 2.9, 0.12, 0.82, 5.4, 0.3),
@@ -47,7 +47,7 @@ CLASSES = (
     NucleusClass("fat", 4.2, 1.1, 0.2, 0.9, 8.0, 0.1),
 )
 EPITHELIUM, TUMOUR, DUCT, SPINDLE, MUSCLE, LYMPHOCYTE, CENTRE, ENDOTHELIUM, FAT = range(
-    len(CLASSES)
+    len(NUCLEUS_CLASSES)
 )
 NONE = -1
 #: Between a glomerulus and its capsule.
@@ -69,20 +69,20 @@ class Nuclei:
     shape: Plane
 
 
-def nuclei(config: TissueConfig, coarse: Anatomy, window: Frame, section: int) -> Nuclei:
+def scatter_nuclei(config: TissueConfig, coarse: Anatomy, window: Frame, section: int) -> Nuclei:
     """The nuclei of section number `section` that can touch `window`; `coarse` must reach 25 µm
     beyond it.
     """
-    low = np.floor((np.array(window.origin_um) - REACH_UM) / CELL_UM).astype(int)
-    high = np.ceil((np.array(window.origin_um) + window.size_um + REACH_UM) / CELL_UM).astype(int)
+    low = np.floor((np.array(window.origin_um) - REACH_UM) / LATTICE_UM).astype(int)
+    high = np.ceil((np.array(window.origin_um) + window.size_um + REACH_UM) / LATTICE_UM).astype(int)
     column: Integers = np.arange(low[0], high[0])[None, :]
     row: Integers = np.arange(low[1], high[1])[:, None]
 
     def draw(name: str) -> Plane:
-        return uniform(column, row, key(config.seed, "nuclei", section, name))
+        return hash_uniform(column, row, derive_key(config.seed, "nuclei", section, name))
 
     place = np.stack(
-        [(column + 0.1 + 0.8 * draw("x")) * CELL_UM, (row + 0.1 + 0.8 * draw("y")) * CELL_UM]
+        [(column + 0.1 + 0.8 * draw("x")) * LATTICE_UM, (row + 0.1 + 0.8 * draw("y")) * LATTICE_UM]
     )
     probe = _Probe(coarse, place)
     kind, target, sdf, angle_from = _classes(config.parts, probe, draw)
@@ -97,7 +97,7 @@ def nuclei(config: TissueConfig, coarse: Anatomy, window: Frame, section: int) -
         [chosen == EPITHELIUM, chosen == TUMOUR, chosen == LYMPHOCYTE], [0.5, 2.2, 3.1], 0.35
     )
     angle = np.where((chosen == EPITHELIUM) | (chosen == TUMOUR), across, along) + spread * jitter
-    table = np.array([(c.long_um, c.short_um, c.variation, c.density) for c in CLASSES])[chosen]
+    table = np.array([(c.long_um, c.short_um, c.variation, c.density) for c in NUCLEUS_CLASSES])[chosen]
     size = np.exp(table[:, 2] * 1.7 * (draw("size")[keep] - 0.5) * 2)
     squash = np.exp(0.25 * (draw("squash")[keep] - 0.5))
     axes = np.stack([table[:, 0] * size * squash, table[:, 1] * size / squash], axis=1)
@@ -124,7 +124,7 @@ class _Probe:
         self._y = np.asarray((place[1] - top) / height - 0.5, np.float32)
 
     def __call__(self, plane: Plane) -> Plane:
-        return sampled(plane, self._x, self._y)
+        return interpolate_plane(plane, self._x, self._y)
 
     def slope(self, planes: tuple[Plane, ...], choice: Integers) -> npt.NDArray[np.float32]:
         """Unit gradient, (2, rows, columns), of the plane that `choice` picks at each place."""
@@ -133,7 +133,7 @@ class _Probe:
             here = choice == number
             if here.any():
                 around = [
-                    sampled(plane, self._x + dx, self._y + dy)
+                    interpolate_plane(plane, self._x + dx, self._y + dy)
                     for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
                 ]
                 gradient[0][here] = (around[0] - around[1])[here]
@@ -148,9 +148,9 @@ def _classes(
     plane's gradient.
     """
     a = probe.coarse
-    tissue, gland, lining = probe(a.zones.tissue_um), probe(a.gland_um), probe(a.lining_um)
-    necrosis = probe(a.zones.necrosis_um)
-    lesion, muscle, fat = probe(a.zones.lesion_um), probe(a.zones.muscle_um), probe(a.zones.fat_um)
+    tissue, gland, lining = probe(a.zones.tissue_depth_um), probe(a.gland_um), probe(a.lining_um)
+    necrosis = probe(a.zones.necrosis_depth_um)
+    lesion, muscle, fat = probe(a.zones.lesion_depth_um), probe(a.zones.muscle_depth_um), probe(a.zones.fat_depth_um)
     duct, vessel, follicle = probe(a.duct_um), probe(a.vessel_um), probe(a.follicle_um)
     lumen = vessel + probe(a.vessel_wall_um)
     capillary, border = probe(a.capillary_um), probe(a.fat_border_um)
@@ -228,7 +228,7 @@ def _spaced(place: npt.NDArray[np.float64], kind: Integers, rank: Plane) -> Mask
 
     The second round brings back those that lost only to losers.
     """
-    apart: Plane = np.array([*(c.apart_um for c in CLASSES), 0.0], np.float32)[kind]
+    apart: Plane = np.array([*(c.apart_um for c in NUCLEUS_CLASSES), 0.0], np.float32)[kind]
     alive = kind != NONE
     kept: Mask = np.zeros(alive.shape, bool)
     for _ in range(2):

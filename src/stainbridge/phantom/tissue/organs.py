@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stainbridge.errors import InputError
-from stainbridge.phantom.tissue.bodies import Kind
+from stainbridge.phantom.tissue.bodies import BodyKind
 
 #: From this value of `adipose` or `lobules` on, everywhere; from this lining on, without a lumen.
 EVERYWHERE, SOLID_UM = 9.0, 50.0
 
-_GLAND = Kind("gland", 104.0, (24.0, 46.0), (1.0, 2.2), jitter=0.5)
-_DENSE = Kind("dense gland", 84.0, (30.0, 50.0), (1.0, 1.6), jitter=0.6)
-_DUCT = Kind("duct", 640.0, (55.0, 120.0), (1.0, 1.7), drift_period_um=400.0)
-_VESSEL = Kind("vessel", 270.0, (14.0, 46.0), (1.0, 2.0), drift_period_um=300.0)
-_CAPILLARY = Kind("capillary", 58.0, (3.2, 6.0), (1.0, 2.6))
-_FOLLICLE = Kind("follicle", 720.0, (90.0, 170.0), (1.0, 1.3), jitter=0.5, drift_period_um=600.0)
-_FAT_CELL = Kind("fat cell", 62.0, (31.0, 31.0), jitter=0.75, far_um=45.0, drift_period_um=200.0)
+_GLAND = BodyKind("gland", 104.0, (24.0, 46.0), (1.0, 2.2), jitter=0.5)
+_DENSE = BodyKind("dense gland", 84.0, (30.0, 50.0), (1.0, 1.6), jitter=0.6)
+_DUCT = BodyKind("duct", 640.0, (55.0, 120.0), (1.0, 1.7), drift_period_um=400.0)
+_VESSEL = BodyKind("vessel", 270.0, (14.0, 46.0), (1.0, 2.0), drift_period_um=300.0)
+_CAPILLARY = BodyKind("capillary", 58.0, (3.2, 6.0), (1.0, 2.6))
+_FOLLICLE = BodyKind("follicle", 720.0, (90.0, 170.0), (1.0, 1.3), jitter=0.5, drift_period_um=600.0)
+_FAT_CELL = BodyKind("fat cell", 62.0, (31.0, 31.0), jitter=0.75, far_um=45.0, drift_period_um=200.0)
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Organ:
     """
 
     name: str
-    gland: Kind = _GLAND
-    dense: Kind = _DENSE
-    duct: Kind = _DUCT
-    vessel: Kind = _VESSEL
-    capillary: Kind = _CAPILLARY
-    follicle: Kind = _FOLLICLE
-    fat_cell: Kind = _FAT_CELL
+    gland: BodyKind = _GLAND
+    dense: BodyKind = _DENSE
+    duct: BodyKind = _DUCT
+    vessel: BodyKind = _VESSEL
+    capillary: BodyKind = _CAPILLARY
+    follicle: BodyKind = _FOLLICLE
+    fat_cell: BodyKind = _FAT_CELL
     glands: float = 0.93
     ducts: float = 0.5
     vessels: float = 0.62
@@ -57,7 +57,7 @@ class Organ:
     lymphocytes: float = 0.012
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[BodyKind, ...]:
         """The kinds whose bodies can be told apart by eye."""
         return self.gland, self.dense, self.duct, self.vessel, self.follicle
 
@@ -68,8 +68,8 @@ ORGANS = {
         Organ("gland"),
         Organ(
             "kidney",
-            gland=Kind("gland", 51.0, (20.0, 29.0), (1.0, 2.2), jitter=0.4),
-            follicle=Kind(
+            gland=BodyKind("gland", 51.0, (20.0, 29.0), (1.0, 2.2), jitter=0.4),
+            follicle=BodyKind(
                 "follicle", 300.0, (52.0, 72.0), (1.0, 1.15), jitter=0.6, drift_period_um=300.0
             ),
             glands=0.97,
@@ -85,7 +85,7 @@ ORGANS = {
         ),
         Organ(
             "lung",
-            fat_cell=Kind(
+            fat_cell=BodyKind(
                 "fat cell", 72.0, (36.0, 36.0), jitter=0.95, far_um=60.0, drift_period_um=200.0
             ),
             glands=0.0,
@@ -102,7 +102,7 @@ ORGANS = {
         ),
         Organ(
             "breast",
-            gland=Kind("gland", 66.0, (17.0, 30.0), (1.0, 1.5), jitter=0.5),
+            gland=BodyKind("gland", 66.0, (17.0, 30.0), (1.0, 1.5), jitter=0.5),
             ducts=0.75,
             follicles=0.06,
             lobules=0.05,
@@ -114,7 +114,7 @@ ORGANS = {
         ),
         Organ(
             "lymph node",
-            follicle=Kind(
+            follicle=BodyKind(
                 "follicle", 420.0, (95.0, 175.0), (1.0, 1.35), jitter=0.55, drift_period_um=600.0
             ),
             glands=0.0,
@@ -127,7 +127,7 @@ ORGANS = {
         ),
         Organ(
             "carcinoma",
-            dense=Kind("dense gland", 128.0, (44.0, 78.0), (1.0, 2.4), jitter=0.8),
+            dense=BodyKind("dense gland", 128.0, (44.0, 78.0), (1.0, 2.4), jitter=0.8),
             follicles=0.2,
             lobules=0.5,
             muscle=0.25,
@@ -140,7 +140,7 @@ ORGANS = {
 }
 
 
-def organ_named(name: str) -> Organ:
+def find_organ(name: str) -> Organ:
     """The organ of that name. Raises `InputError` for an unknown one."""
     if name not in ORGANS:
         raise InputError("unknown organ", expected=", ".join(ORGANS), got=name)

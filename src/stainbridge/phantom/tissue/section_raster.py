@@ -7,25 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.phantom.space.randomness import key, noise
-from stainbridge.phantom.tissue.anatomy import Anatomy, anatomy
-from stainbridge.phantom.tissue.compartments import materials
+from stainbridge.phantom.space.randomness import derive_key, sample_noise
+from stainbridge.phantom.tissue.anatomy import Anatomy, compute_anatomy
+from stainbridge.phantom.tissue.compartments import compute_materials
 from stainbridge.phantom.tissue.materials import Materials
-from stainbridge.phantom.tissue.nuclei import Nuclei, nuclei
-from stainbridge.phantom.tissue.zones import TissueConfig, zones
+from stainbridge.phantom.tissue.nuclei import Nuclei, scatter_nuclei
+from stainbridge.phantom.tissue.zones import TissueConfig, compute_zones
 from stainbridge.types import Plane
 
 #: Structures are computed on pixels of about 5 of the picture's, within these sizes in µm, and
 #: interpolated.
-STRUCTURE_UM = (2.0, 4.5)
+ANATOMY_MPP = (2.0, 4.5)
 #: Nuclei are drawn one by one on pixels up to this size, and averaged beyond it.
-NUCLEI_UM = 2.4
+MAX_NUCLEI_MPP = 2.4
 
 _MARGIN_UM = 32.0
 
 
 @dataclass(frozen=True, eq=False)
-class Structure:
+class SectionRaster:
     """The plane `z_um` of a block on `frame`: area shares of materials and, on pixels fine enough,
     nuclei one by one.
 
@@ -47,28 +47,28 @@ class Structure:
 
     def texture(self, name: str, scale_um: float) -> Plane:
         """Noise of this section's own, (H, W), of mean 0 and deviation 1."""
-        return noise(self.frame, scale_um, key(self.tissue.seed, name, self.section))
+        return sample_noise(self.frame, scale_um, derive_key(self.tissue.seed, name, self.section))
 
 
-def structure(tissue: TissueConfig, frame: Frame, z_um: float) -> Structure | None:
+def rasterise_section(tissue: TissueConfig, frame: Frame, z_um: float) -> SectionRaster | None:
     """The structure on `frame`, a frame in tissue space with square pixels; None where only glass
     is.
     """
-    coarse_frame = surrounding(frame)
-    if glass_only(tissue, coarse_frame, z_um):
+    coarse_frame = plan_anatomy_frame(frame)
+    if is_bare_glass(tissue, coarse_frame, z_um):
         return None
-    coarse = anatomy(tissue, coarse_frame, z_um)
-    shares = materials(tissue.parts, coarse, frame, tissue.seed, round(z_um))
-    cells = nuclei(tissue, coarse, frame, round(z_um)) if frame.mpp[0] <= NUCLEI_UM else None
-    return Structure(tissue, frame, z_um, coarse, shares, cells)
+    coarse = compute_anatomy(tissue, coarse_frame, z_um)
+    shares = compute_materials(tissue.parts, coarse, frame, tissue.seed, round(z_um))
+    cells = scatter_nuclei(tissue, coarse, frame, round(z_um)) if frame.mpp[0] <= MAX_NUCLEI_MPP else None
+    return SectionRaster(tissue, frame, z_um, coarse, shares, cells)
 
 
-def surrounding(frame: Frame) -> Frame:
+def plan_anatomy_frame(frame: Frame) -> Frame:
     """The frame for structures: pixels a whole multiple of `frame`'s, on a grid fixed in space,
     with a margin.
     """
     mpp = frame.mpp[0]
-    step_um = np.clip(5 * mpp, *STRUCTURE_UM)
+    step_um = np.clip(5 * mpp, *ANATOMY_MPP)
     factor = 2 ** max(0, int(np.floor(np.log2(step_um / mpp))))
     step = mpp * factor
     low = np.floor((np.array(frame.origin_um) - _MARGIN_UM) / step + 1e-6).astype(int)
@@ -81,7 +81,7 @@ def surrounding(frame: Frame) -> Frame:
     )
 
 
-def glass_only(tissue: TissueConfig, frame: Frame, z_um: float) -> bool:
+def is_bare_glass(tissue: TissueConfig, frame: Frame, z_um: float) -> bool:
     """Whether no tissue reaches `frame`, judged on a coarse raster."""
     small = frame.fit(48)
-    return bool(zones(tissue, small, z_um).tissue_um.max() < -1.5 * max(small.mpp) - 20)
+    return bool(compute_zones(tissue, small, z_um).tissue_depth_um.max() < -1.5 * max(small.mpp) - 20)

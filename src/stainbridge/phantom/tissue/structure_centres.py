@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from stainbridge.geometry.frame import Space
-from stainbridge.phantom.tissue.anatomy import settled
-from stainbridge.phantom.tissue.bodies import lattice_frame, scatter
+from stainbridge.phantom.tissue.anatomy import remove_misplaced
+from stainbridge.phantom.tissue.bodies import locate_lattice, scatter_bodies
 from stainbridge.phantom.tissue.zones import TissueConfig
 from stainbridge.types import Points
 
 
-def structures(config: TissueConfig, z_um: float) -> tuple[tuple[str, ...], Points]:
+def locate_structures(config: TissueConfig, z_um: float) -> tuple[tuple[str, ...], Points]:
     """Names and middles, (N, 2) µm of tissue space, of all glands, ducts, vessels and follicles in
     the plane `z_um`.
 
@@ -22,8 +22,8 @@ def structures(config: TissueConfig, z_um: float) -> tuple[tuple[str, ...], Poin
     names: list[str] = []
     places: list[Points] = []
     for kind in config.parts.kinds:
-        first, lattice = lattice_frame(kind, area)
-        bodies = settled(config, scatter(kind, first, lattice, config.seed, z_um), z_um)
+        first, lattice = locate_lattice(kind, area)
+        bodies = remove_misplaced(config, scatter_bodies(kind, first, lattice, config.seed, z_um), z_um)
         present = bodies.radius_um > 0
         names += [kind.name] * int(present.sum())
         places.append(np.stack([bodies.x_um[present], bodies.y_um[present]], axis=1).astype(float))

@@ -10,8 +10,8 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.phantom.space.randomness import centres, key, noise
-from stainbridge.phantom.tissue.organs import Organ, organ_named
+from stainbridge.phantom.space.randomness import compute_axis_centres, derive_key, sample_noise
+from stainbridge.phantom.tissue.organs import Organ, find_organ
 from stainbridge.types import Plane
 
 _ROW = 4096
@@ -46,12 +46,12 @@ class TissueConfig:
                 expected="0.3 to 0.98",
                 got=self.fill,
             )
-        organ_named(self.organ)
+        find_organ(self.organ)
 
     @property
     def parts(self) -> Organ:
         """What the organ is made of."""
-        return organ_named(self.organ)
+        return find_organ(self.organ)
 
     @property
     def size_um(self) -> float:
@@ -70,25 +70,25 @@ class Zones:
     lobules.
     """
 
-    tissue_um: Plane
-    muscle_um: Plane
-    fat_um: Plane
-    lesion_um: Plane
-    necrosis_um: Plane
-    lobule_um: Plane
+    tissue_depth_um: Plane
+    muscle_depth_um: Plane
+    fat_depth_um: Plane
+    lesion_depth_um: Plane
+    necrosis_depth_um: Plane
+    lobule_depth_um: Plane
     inflamed: Plane
 
 
-def zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
+def compute_zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
     """The zones at the pixel centres of `frame`, a frame in tissue space, in the plane `z_um`."""
     scale, organ = config.zone_um, config.parts
 
     def waves(name: str, scale_um: float) -> Plane:
-        return noise(frame, scale_um, key(config.seed, "zone", name), z_um)
+        return sample_noise(frame, scale_um, derive_key(config.seed, "zone", name), z_um)
 
-    x, y = (c.astype(np.float32) for c in centres(frame))
+    x, y = (c.astype(np.float32) for c in compute_axis_centres(frame))
     dx, dy = (x - config.width_um / 2)[None, :], (y - config.height_um / 2)[:, None]
-    rng = np.random.default_rng(key(config.seed, "outline"))
+    rng = np.random.default_rng(derive_key(config.seed, "outline"))
     tissue = _outline(config, dx, dy, rng)
     tissue += (
         0.10 * scale * waves("coast", 0.5 * scale)
@@ -137,22 +137,22 @@ def zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
 
 
 @lru_cache(maxsize=8)
-def zone_map(config: TissueConfig, z_um: float) -> tuple[Frame, Zones]:
+def compute_zone_map(config: TissueConfig, z_um: float) -> tuple[Frame, Zones]:
     """The zones of a whole plane on about 400 x 400 pixels, and their frame."""
     area = Space("tissue", 1, 1, (config.width_um, config.height_um)).frame
     grid = area.at_mpp(config.size_um / 400)
-    return grid, zones(config, grid, z_um)
+    return grid, compute_zones(config, grid, z_um)
 
 
-def zones_at(config: TissueConfig, x_um: Plane, y_um: Plane, z_um: float) -> Zones:
+def sample_zones(config: TissueConfig, x_um: Plane, y_um: Plane, z_um: float) -> Zones:
     """The zones at places of tissue space, arrays of one shape, to about 1 % of the tissue's size."""
-    grid, planes = zone_map(config, z_um)
+    grid, planes = compute_zone_map(config, z_um)
     x = np.asarray(x_um / grid.mpp[0] - 0.5, np.float32)
     y = np.asarray(y_um / grid.mpp[1] - 0.5, np.float32)
-    return Zones(**{f.name: sampled(getattr(planes, f.name), x, y) for f in fields(Zones)})
+    return Zones(**{f.name: interpolate_plane(getattr(planes, f.name), x, y) for f in fields(Zones)})
 
 
-def sampled(plane: Plane, x: Plane, y: Plane) -> Plane:
+def interpolate_plane(plane: Plane, x: Plane, y: Plane) -> Plane:
     """`plane` at columns `x` and rows `y`, of one shape, counted from pixel centres; bilinear, the
     border continued.
     """
@@ -164,7 +164,7 @@ def sampled(plane: Plane, x: Plane, y: Plane) -> Plane:
             if x.size
             else [np.zeros((1, 1), np.float32)] * 2
         )
-        return sampled(plane, *folded).ravel()[: x.size]
+        return interpolate_plane(plane, *folded).ravel()[: x.size]
     return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
