@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ import torch
 from tests.similarity.pictures import half, smooth
 from torch import Tensor
 
+from stainbridge.errors import InputError
 from stainbridge.similarity.lncc import local_ncc
 from stainbridge.similarity.mind import mind_distance
 from stainbridge.similarity.ncc import ncc
 from stainbridge.similarity.ngf import ngf
 from stainbridge.similarity.nmi import nmi
+from stainbridge.similarity.similarities import SIMILARITIES, find_similarity
 from stainbridge.similarity.ssim import ssim
 
 Measure = Callable[..., Tensor]
@@ -27,16 +30,44 @@ def minus_mind(fixed: Tensor, moving: Tensor, weight: Tensor | None = None) -> T
     return -mind_distance(fixed, moving, weight, radius=1, dilation=1)
 
 
-MEASURES: dict[str, Measure] = {
-    "ncc": ncc,
-    "local ncc": partial(local_ncc, radius=2, noise=1e-4),
-    "nmi": partial(nmi, bins=12),
-    "mind": minus_mind,
-    "ngf": ngf,
+#: Measures with other options than those of the table.
+VARIANTS: dict[str, Measure] = {
+    "narrow local ncc": partial(local_ncc, radius=2, noise=1e-4),
+    "nmi of few bins": partial(nmi, bins=12),
+    "narrow mind": minus_mind,
     "ssim uniform": partial(ssim, window="uniform7"),
-    "ssim gaussian": partial(ssim, window="gaussian11"),
 }
+MEASURES: dict[str, Measure] = {**SIMILARITIES, **VARIANTS}
+#: Measures whose value depends a little on the whole picture: their noise level is that of all of
+#: it, held by a clamp that is not reached.
+HOLISTIC = (minus_mind, SIMILARITIES["mind-ssc"])
 every_measure = pytest.mark.parametrize("measure", MEASURES.values(), ids=list(MEASURES))
+
+
+def test_the_table_holds_the_measures_as_published() -> None:
+    fixed, moving = smooth(1, 1, 24, 24, seed=10), smooth(1, 1, 24, 24, seed=11)
+    for name, measure in (("ncc", ncc), ("local-ncc", local_ncc), ("nmi", nmi), ("ngf", ngf)):
+        assert torch.equal(SIMILARITIES[name](fixed, moving), measure(fixed, moving))
+    assert torch.equal(SIMILARITIES["mind-ssc"](fixed, moving), -mind_distance(fixed, moving))
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_an_entry_names_its_paper_and_options_that_exist(name: str) -> None:
+    similarity = find_similarity(name)
+    assert "doi:" in similarity.paper
+    assert set(similarity.options) <= set(signature(similarity.measure).parameters)
+
+
+def test_an_option_reaches_its_measure_and_no_other() -> None:
+    fixed, moving = smooth(1, 1, 24, 24, seed=12), smooth(1, 1, 24, 24, seed=13)
+    narrow = SIMILARITIES["local-ncc"](fixed, moving, radius=2)
+    assert torch.equal(narrow, local_ncc(fixed, moving, radius=2))
+    assert torch.equal(SIMILARITIES["ncc"](fixed, moving, radius=2), ncc(fixed, moving))
+
+
+def test_an_unknown_name_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="no such similarity; expected ncc, local-ncc, nmi"):
+        find_similarity("correlation")
 
 
 @every_measure
@@ -72,13 +103,10 @@ def test_only_what_has_weight_counts(measure: Measure) -> None:
     weight[..., 20:] = 0  # far enough from the changed columns for every window
     changed = moving.clone()
     changed[..., 45:] = 0.5
-    mind = (
-        measure is minus_mind
-    )  # its noise level is that of the whole picture, held by a clamp that is not reached
     torch.testing.assert_close(
         measure(fixed, moving, weight),
         measure(fixed, changed, weight),
-        rtol=1e-6 if mind else 1e-12,
+        rtol=1e-6 if measure in HOLISTIC else 1e-12,
         atol=1e-12,
     )
     assert not torch.allclose(measure(fixed, moving), measure(fixed, changed))
