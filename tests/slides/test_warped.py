@@ -17,7 +17,7 @@ from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.geometry.warp import output_frame, warp_array
 from stainbridge.imaging.image import Image
 from stainbridge.slides.slide import Channel, Slide
-from stainbridge.slides.warped import WarpedSlide, typical_scale
+from stainbridge.slides.warped import WarpedSlide, estimate_scale
 from stainbridge.slides.writing.write import write_slide
 
 FIXED = Space("fixed", 700, 900, (0.25, 0.25)).frame
@@ -204,8 +204,8 @@ def test_a_failed_read_is_raised_and_tried_again() -> None:
 
 def test_the_typical_scale_is_that_of_the_map() -> None:
     moving = Space("m", 500, 500).frame
-    assert typical_scale(similarity(moving, 33, 1.7), FIXED) == pytest.approx(1.7)
-    assert typical_scale(bent(moving, 33), FIXED) == pytest.approx(1.0, rel=0.1)
+    assert estimate_scale(similarity(moving, 33, 1.7), FIXED) == pytest.approx(1.7)
+    assert estimate_scale(bent(moving, 33), FIXED) == pytest.approx(1.0, rel=0.1)
 
 
 def test_a_transform_to_a_single_point_is_an_input_error() -> None:

@@ -65,11 +65,11 @@ class Case:
             partial(open_slide, fixed),
             partial(open_slide, moving),
             landmarks,
-            _later(fixed_mask),
-            _later(moving_mask),
+            _defer_open(fixed_mask),
+            _defer_open(moving_mask),
             moving_only,
         )
 
 
-def _later(path: Path | None) -> OpenSlideFunction | None:
+def _defer_open(path: Path | None) -> OpenSlideFunction | None:
     return None if path is None else partial(open_slide, path)

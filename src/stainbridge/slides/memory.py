@@ -6,8 +6,8 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
-from stainbridge.slides.readers.channels import RGB, default_channels
-from stainbridge.slides.readers.levels import halved_sizes, level_frames
+from stainbridge.slides.readers.channels import RGB, number_channels
+from stainbridge.slides.readers.levels import list_pyramid_sizes, place_levels
 from stainbridge.slides.readers.memory_pyramid import MemoryPyramid
 from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
@@ -44,7 +44,7 @@ class ArraySlide(PyramidSlide):
             )
         count, height, width = pixels.shape
         if channels is None:
-            channels = RGB if count == 3 and pixels.dtype == np.uint8 else default_channels(count)
+            channels = RGB if count == 3 and pixels.dtype == np.uint8 else number_channels(count)
         if len(channels) != count:
             raise InputError(
                 "one description per channel", where=name, expected=count, got=len(channels)
@@ -53,7 +53,7 @@ class ArraySlide(PyramidSlide):
         if space is None:
             size_um = (1.0, 1.0) if mpp is None else (float(mpp), float(mpp))
             space = Space(name, height, width, size_um, calibrated=mpp is not None)
-        super().__init__(info, level_frames(space.frame, halved_sizes(width, height)), stain)
+        super().__init__(info, place_levels(space.frame, list_pyramid_sizes(width, height)), stain)
         self._pyramid = MemoryPyramid(lambda _level: np.moveaxis(pixels, 0, -1))
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:

@@ -42,10 +42,10 @@ def _open_file(path: Path, magic: bytes, mpp: float | None, stain: str | None) -
     # an .mrxs file is a small JPEG beside its folder; other pictures need not be shown to OpenSlide
     if is_raster(magic) and path.suffix.lower() != ".mrxs":
         return open_raster(path, mpp=mpp, stain=stain)
-    from stainbridge.slides.readers.openslide_reader import open_vendor, vendor_format
+    from stainbridge.slides.readers.openslide_reader import open_vendor, detect_vendor
 
     is_tiff = magic.startswith(TIFF_MAGIC)
-    vendor = vendor_format(path)
+    vendor = detect_vendor(path)
     if is_tiff:
         return _open_tiff(path, vendor, mpp, stain)
     if vendor is not None:

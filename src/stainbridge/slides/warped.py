@@ -45,7 +45,7 @@ class WarpedSlide:
     ) -> None:
         self._slide, self._transform, self._interpolation = slide, transform, interpolation
         self._frame = frame or transform.source.frame
-        self._scale = typical_scale(transform, self._frame)
+        self._scale = estimate_scale(transform, self._frame)
         self._scratch = Scratch()
 
     @property
@@ -136,7 +136,7 @@ class WarpedSlide:
         self.close()
 
 
-def typical_scale(transform: Transform, frame: Frame) -> float:
+def estimate_scale(transform: Transform, frame: Frame) -> float:
     """Micrometres out per micrometre in: the median over `frame` of the square root of the
     transform's area factor.
 

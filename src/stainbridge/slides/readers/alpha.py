@@ -8,15 +8,15 @@ import numpy as np
 from stainbridge.slides.readers.resample import Interleaved
 
 
-def over_white(pixels: Interleaved, *, premultiplied: bool = False) -> Interleaved:
+def blend_over_white(pixels: Interleaved, *, premultiplied: bool = False) -> Interleaved:
     """(H, W, C + 1) of an unsigned integer type, the last channel alpha, to (H, W, C) over white of
     the same type.
     """
     full = int(np.iinfo(pixels.dtype).max)
-    return over_colour(pixels, (full,) * (pixels.shape[2] - 1), premultiplied=premultiplied)
+    return blend_over_colour(pixels, (full,) * (pixels.shape[2] - 1), premultiplied=premultiplied)
 
 
-def over_colour(
+def blend_over_colour(
     pixels: Interleaved, background: tuple[int, ...], *, premultiplied: bool = False
 ) -> Interleaved:
     """(H, W, C + 1) of an unsigned integer type, the last channel alpha, to (H, W, C) over

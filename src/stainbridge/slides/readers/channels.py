@@ -7,7 +7,7 @@ from stainbridge.slides.slide import Channel
 RGB = (Channel("R"), Channel("G"), Channel("B"))
 
 
-def default_channels(count: int) -> tuple[Channel, ...]:
+def number_channels(count: int) -> tuple[Channel, ...]:
     """One channel is "grey"; several are numbered from 1."""
     return (
         (Channel("grey"),)

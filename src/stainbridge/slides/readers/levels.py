@@ -12,7 +12,7 @@ from stainbridge.geometry.frame import Frame
 COARSER = 1.01
 
 
-def level_frames(frame: Frame, sizes: Sequence[tuple[int, int]]) -> tuple[Frame, ...]:
+def place_levels(frame: Frame, sizes: Sequence[tuple[int, int]]) -> tuple[Frame, ...]:
     """The frames of levels of `sizes` (width, height), finest first; `frame` is that of the first.
 
     Writers halve by averaging blocks and drop or pad the odd last column, so a level whose size is
@@ -32,7 +32,7 @@ def _level_frame(frame: Frame, width: int, height: int) -> Frame:
     return replace(frame, width=width, height=height, mpp=mpp)
 
 
-def best_level(levels: Sequence[Frame], mpp: tuple[float, float]) -> int:
+def choose_level(levels: Sequence[Frame], mpp: tuple[float, float]) -> int:
     """Index of the coarsest level that is no coarser than `mpp` (within 1 %); the finest when there
     is none.
     """
@@ -48,7 +48,9 @@ def _axes(level: Frame, mpp: tuple[float, float]) -> zip[tuple[float, float]]:
     return zip(level.mpp, mpp, strict=True)
 
 
-def halved_sizes(width: int, height: int, smallest_px: int = 64) -> tuple[tuple[int, int], ...]:
+def list_pyramid_sizes(
+    width: int, height: int, smallest_px: int = 64
+) -> tuple[tuple[int, int], ...]:
     """Sizes (width, height) of a pyramid halved, rounding up, until its longer side is at most
     `smallest_px`.
     """

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.slides.readers.channels import RGB, default_channels
-from stainbridge.slides.readers.pixel_size import Claim, um
+from stainbridge.slides.readers.channels import RGB, number_channels
+from stainbridge.slides.readers.pixel_size import Claim, to_um
 from stainbridge.slides.slide import Channel
 
 
@@ -34,10 +34,10 @@ class Multiscale:
         is_rgb = interleaved or names in (("r", "g", "b"), ("red", "green", "blue"))
         if count == 3 and dtype == np.uint8 and is_rgb:
             return RGB
-        return self.channels if len(self.channels) == count else default_channels(count)
+        return self.channels if len(self.channels) == count else number_channels(count)
 
 
-def multiscale_of(attributes: dict[str, Any]) -> Multiscale | None:
+def parse_multiscale(attributes: dict[str, Any]) -> Multiscale | None:
     """The first image of a group's attributes, None where they describe none or are damaged."""
     metadata = attributes.get("ome", attributes)
     try:
@@ -49,7 +49,7 @@ def multiscale_of(attributes: dict[str, Any]) -> Multiscale | None:
         return None
 
 
-def plain_axes(shape: tuple[int, ...], where: object) -> str:
+def guess_axes(shape: tuple[int, ...], where: object) -> str:
     """The axes of an array without names. Raises `InputError` where they cannot be guessed."""
     if len(shape) == 3:
         return "yxs" if shape[2] in (3, 4) else "cyx"
@@ -80,7 +80,7 @@ def _claim(scales: dict[str, Any], axes: str) -> Claim | None:
     for letter in "xy":
         axis = scales["axes"][axes.index(letter)]
         unit = axis.get("unit") if isinstance(axis, dict) else None
-        sizes.append(None if unit is None else um(factors[axes.index(letter)], str(unit)))
+        sizes.append(None if unit is None else to_um(factors[axes.index(letter)], str(unit)))
     return (
         None
         if sizes[0] is None or sizes[1] is None

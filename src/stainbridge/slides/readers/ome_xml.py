@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from stainbridge.slides.readers.pixel_size import Claim, um
+from stainbridge.slides.readers.pixel_size import Claim, to_um
 from stainbridge.slides.slide import Channel
 
 
@@ -18,7 +18,7 @@ class OmeImage:
     channels: tuple[Channel, ...]
 
 
-def ome_images(xml: str) -> tuple[OmeImage, ...]:
+def parse_ome_images(xml: str) -> tuple[OmeImage, ...]:
     """The images of an OME-XML document; empty when it cannot be parsed."""
     try:
         root = ElementTree.fromstring(xml.strip().encode())
@@ -58,7 +58,7 @@ def _colour(text: str | None) -> tuple[int, int, int] | None:
 
 def _claim(pixels: ElementTree.Element) -> Claim | None:
     sizes = [
-        um(float(value), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        to_um(float(value), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "XY"
         if (value := pixels.get(f"PhysicalSize{axis}")) is not None
     ]

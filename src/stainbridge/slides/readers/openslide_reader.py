@@ -9,10 +9,15 @@ import openslide
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.slides.readers.alpha import over_colour
+from stainbridge.slides.readers.alpha import blend_over_colour
 from stainbridge.slides.readers.channels import RGB
-from stainbridge.slides.readers.levels import level_frames
-from stainbridge.slides.readers.pixel_size import Claim, PixelSize, believed, from_objective
+from stainbridge.slides.readers.levels import place_levels
+from stainbridge.slides.readers.pixel_size import (
+    Claim,
+    PixelSize,
+    choose_pixel_size,
+    claim_from_objective,
+)
 from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.slide import SlideInfo
@@ -46,13 +51,13 @@ class OpenSlideSlide(PyramidSlide):
                 f"{self.info.path}, level {level}, {width} x {height} pixels at column {x}, row {y}"
             )
             raise InputError("a tile cannot be decoded", where=where, got=error) from error
-        return over_colour(np.asarray(region), self._empty)
+        return blend_over_colour(np.asarray(region), self._empty)
 
     def _release(self) -> None:
         self._source.close()
 
 
-def vendor_format(path: Path) -> str | None:
+def detect_vendor(path: Path) -> str | None:
     """OpenSlide's name for the file's format ("aperio", "generic-tiff", ...), None when it knows
     none.
     """
@@ -87,16 +92,16 @@ def open_vendor(
         pixel.warnings,
     )
     frame = Space(path.name, sizes[0][1], sizes[0][0], pixel.mpp, calibrated=pixel.calibrated).frame
-    return OpenSlideSlide(info, level_frames(frame, sizes), stain, source)
+    return OpenSlideSlide(info, place_levels(frame, sizes), stain, source)
 
 
 def _pixel_size(properties: dict[str, str], size: tuple[int, int], mpp: float | None) -> PixelSize:
     """From `openslide.mpp-*`, else the usual one of the objective."""
     x, y = (_number(properties.get(f"openslide.mpp-{axis}")) for axis in "xy")
     if x is not None and y is not None:
-        return believed(Claim((x, y), "openslide.mpp"), size, mpp)
+        return choose_pixel_size(Claim((x, y), "openslide.mpp"), size, mpp)
     power = _number(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
-    return believed(None if power is None else from_objective(power), size, mpp)
+    return choose_pixel_size(None if power is None else claim_from_objective(power), size, mpp)
 
 
 def _number(text: str | None) -> float | None:

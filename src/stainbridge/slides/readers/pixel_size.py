@@ -51,7 +51,9 @@ class PixelSize:
     warnings: tuple[str, ...] = ()
 
 
-def believed(claim: Claim | None, size_px: tuple[int, int], mpp: float | None = None) -> PixelSize:
+def choose_pixel_size(
+    claim: Claim | None, size_px: tuple[int, int], mpp: float | None = None
+) -> PixelSize:
     """The pixel size to use for an image of `size_px` (width, height): `mpp` where given, else a
     plausible claim.
 
@@ -63,7 +65,7 @@ def believed(claim: Claim | None, size_px: tuple[int, int], mpp: float | None = 
         return PixelSize((float(mpp), float(mpp)), True)
     if claim is None:
         return PixelSize()
-    doubt = doubt_about(claim, size_px)
+    doubt = explain_doubt(claim, size_px)
     if doubt is None:
         guess = (
             (f"no pixel size in the file: {claim.mpp[0]:g} µm taken from the {claim.source}",)
@@ -79,7 +81,7 @@ def believed(claim: Claim | None, size_px: tuple[int, int], mpp: float | None = 
     )
 
 
-def doubt_about(claim: Claim, size_px: tuple[int, int]) -> str | None:
+def explain_doubt(claim: Claim, size_px: tuple[int, int]) -> str | None:
     """Why the claim is not the pixel size of a slide of `size_px` (width, height), in words; None
     when it may be.
     """
@@ -99,13 +101,13 @@ def doubt_about(claim: Claim, size_px: tuple[int, int]) -> str | None:
     return None
 
 
-def um(value: float, unit: str) -> float | None:
+def to_um(value: float, unit: str) -> float | None:
     """`value` in micrometres, None for a unit that is no length."""
     factor = UM_PER_UNIT.get(unit.strip().lower())
     return None if factor is None else value * factor
 
 
-def from_resolution(
+def claim_from_resolution(
     x_per_unit: float, y_per_unit: float, unit_um: float, source: str
 ) -> Claim | None:
     """The claim of a resolution in pixels per unit of `unit_um` µm; None for resolutions that are
@@ -116,7 +118,7 @@ def from_resolution(
     return Claim((unit_um / x_per_unit, unit_um / y_per_unit), source, dpi=True)
 
 
-def from_objective(power: float) -> Claim | None:
+def claim_from_objective(power: float) -> Claim | None:
     """The usual pixel size of a scanner's objective: 10 µm ÷ magnification (0.25 µm at 40x)."""
     if not (math.isfinite(power) and power > 0):
         return None

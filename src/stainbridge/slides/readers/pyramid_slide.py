@@ -13,12 +13,12 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
-from stainbridge.slides.readers.levels import best_level
+from stainbridge.slides.readers.levels import choose_level
 from stainbridge.slides.readers.resample import (
     Interleaved,
     Sampling,
     reduce_blocks,
-    reduction,
+    choose_reduction,
     resample,
 )
 from stainbridge.slides.slide import SlideInfo
@@ -143,10 +143,10 @@ class PyramidSlide(ABC):
 
     def _sampled(self, frame: Frame) -> Pixels:
         """(C, H, W) of a frame whose pixel centres all lie inside the slide."""
-        index = best_level(self._levels, frame.mpp)
+        index = choose_level(self._levels, frame.mpp)
         level = self._levels[index]
-        x, y = _sampling(frame, level, 0), _sampling(frame, level, 1)
-        x0, y0 = _whole(x), _whole(y)
+        x, y = _sample_centres(frame, level, 0), _sample_centres(frame, level, 1)
+        x0, y0 = _first_whole_pixel(x), _first_whole_pixel(y)
         if (
             x0 is not None
             and y0 is not None
@@ -167,7 +167,7 @@ class PyramidSlide(ABC):
 
     def _block(self, index: int, x: Sampling, y: Sampling) -> Pixels:
         level = self._levels[index]
-        factor_x, factor_y = reduction(x.step), reduction(y.step)
+        factor_x, factor_y = choose_reduction(x.step), choose_reduction(y.step)
         left, right = _blocks(x.span(level.width), factor_x, level.width)
         top, bottom = _blocks(y.span(level.height), factor_y, level.height)
         source = self._region(index, left, top, right - left, bottom - top)
@@ -186,7 +186,7 @@ def _inside(frame: Frame, slide: Frame, axis: int) -> range:
     return range(int(inside[0]), int(inside[-1]) + 1) if len(inside) else range(0)
 
 
-def _sampling(frame: Frame, level: Frame, axis: int) -> Sampling:
+def _sample_centres(frame: Frame, level: Frame, axis: int) -> Sampling:
     """The pixel centres of `frame` as samples on the pixels of `level`."""
     step = frame.mpp[axis] / level.mpp[axis]
     return Sampling(
@@ -196,7 +196,7 @@ def _sampling(frame: Frame, level: Frame, axis: int) -> Sampling:
     )
 
 
-def _whole(axis: Sampling) -> int | None:
+def _first_whole_pixel(axis: Sampling) -> int | None:
     """The pixel the first sample is the centre of, where all samples are centres of consecutive
     pixels.
     """

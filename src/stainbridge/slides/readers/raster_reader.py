@@ -13,11 +13,16 @@ from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.slides.readers.alpha import over_white
-from stainbridge.slides.readers.channels import RGB, default_channels
-from stainbridge.slides.readers.levels import halved_sizes, level_frames
+from stainbridge.slides.readers.alpha import blend_over_white
+from stainbridge.slides.readers.channels import RGB, number_channels
+from stainbridge.slides.readers.levels import list_pyramid_sizes, place_levels
 from stainbridge.slides.readers.memory_pyramid import MemoryPyramid
-from stainbridge.slides.readers.pixel_size import UM_PER_INCH, Claim, believed, from_resolution
+from stainbridge.slides.readers.pixel_size import (
+    UM_PER_INCH,
+    Claim,
+    choose_pixel_size,
+    claim_from_resolution,
+)
 from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.slide import SlideInfo
@@ -41,7 +46,7 @@ GREY_MODES = ("1", "L", "LA")
 EXIF_ORIENTATION = 0x0112
 
 
-def raster_format(magic: bytes) -> str | None:
+def detect_raster_format(magic: bytes) -> str | None:
     """One of "PNG", "JPEG", "BMP" and "WebP" by the first bytes of a file, else None."""
     if magic.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
@@ -55,7 +60,7 @@ def raster_format(magic: bytes) -> str | None:
 
 def is_raster(magic: bytes) -> bool:
     """Whether the first bytes are those of a format read here."""
-    return raster_format(magic) is not None
+    return detect_raster_format(magic) is not None
 
 
 class RasterSlide(PyramidSlide):
@@ -96,13 +101,13 @@ def open_raster(path: Path, *, mpp: float | None = None, stain: str | None = Non
             got=f"{size[0]} x {size[1]} pixels, {decoded / 2**30:.1f} GiB",
             remedy="convert it to a tiled TIFF",
         )
-    pixel = believed(claim, size, mpp)
-    named = RGB if channels == 3 else default_channels(channels)
+    pixel = choose_pixel_size(claim, size, mpp)
+    named = RGB if channels == 3 else number_channels(channels)
     warnings = (*doubts, *pixel.warnings)
     info = SlideInfo(str(path), "pillow", picture.format, None, dtype, named, warnings=warnings)
     frame = Space(path.name, size[1], size[0], pixel.mpp, calibrated=pixel.calibrated).frame
     drafts = DRAFT_LEVELS if picture.format == "JPEG" and size[0] * size[1] >= DRAFT_PIXELS else 0
-    levels = level_frames(frame, halved_sizes(*size))
+    levels = place_levels(frame, list_pyramid_sizes(*size))
     return RasterSlide(info, levels, stain, MemoryPyramid(picture.decode, drafts))
 
 
@@ -113,7 +118,7 @@ class RasterFile:
         self.path = path
         with path.open("rb") as file:
             magic = file.read(32)
-        self.format = raster_format(magic) or ""
+        self.format = detect_raster_format(magic) or ""
         # a PNG's header is at a fixed place: bit depth, then colour type (0 and 4 are grey)
         self._is_16_bit_png = self.format == "PNG" and magic[24:25] == b"\x10"
         self._is_grey_png = magic[25:26] in (b"\x00", b"\x04")
@@ -159,7 +164,7 @@ class RasterFile:
         except (imagecodecs.PngError, ValueError, RuntimeError) as error:
             raise self._damaged(error) from error
         pixels = np.atleast_3d(pixels)
-        return over_white(pixels) if pixels.shape[2] in (2, 4) else pixels
+        return blend_over_white(pixels) if pixels.shape[2] in (2, 4) else pixels
 
     def _damaged(self, error: Exception) -> InputError:
         got = str(error) or type(error).__name__
@@ -171,7 +176,7 @@ def _pixels(picture: Image.Image) -> Interleaved:
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         grey = picture.mode in GREY_MODES
         picture = picture.convert("RGBA")
-        rgb = over_white(np.asarray(picture))
+        rgb = blend_over_white(np.asarray(picture))
         return rgb[..., :1] if grey else rgb
     if picture.mode != "RGB":
         picture = picture.convert("L" if picture.mode in GREY_MODES else "RGB")
@@ -180,7 +185,7 @@ def _pixels(picture: Image.Image) -> Interleaved:
 
 def _claim(header: ImageFile.ImageFile) -> Claim | None:
     x, y = (float(value) for value in header.info.get("dpi", (0, 0)))
-    return from_resolution(x, y, UM_PER_INCH, f"{header.format} resolution")
+    return claim_from_resolution(x, y, UM_PER_INCH, f"{header.format} resolution")
 
 
 def _orientation_doubt(header: ImageFile.ImageFile) -> tuple[str, ...]:

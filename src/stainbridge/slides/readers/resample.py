@@ -52,7 +52,7 @@ class Sampling:
         return min(max(first, 0), length - 1), max(min(stop, length), 1)
 
 
-def reduction(step: float) -> int:
+def choose_reduction(step: float) -> int:
     """By how much to average blocks first, so that about two to four pixels are left for a sample's
     finer filter.
     """
@@ -109,7 +109,7 @@ def _weights(axis: Sampling, length: int) -> Iterator[tuple[int, int, int, int, 
     taps = np.floor(centres - axis.support).astype(int)[:, None] + np.arange(
         int(np.ceil(2 * axis.support)) + 2
     )
-    weight = _centred((taps + 0.5 - centres[:, None]) / scale)
+    weight = _centred_weights((taps + 0.5 - centres[:, None]) / scale)
     taps = taps.clip(0, length - 1)
     for begin in range(0, axis.count, BLOCK):
         of = taps[begin : begin + BLOCK]
@@ -119,7 +119,7 @@ def _weights(axis: Sampling, length: int) -> Iterator[tuple[int, int, int, int, 
         yield begin, begin + len(of), low, high, dense.astype(np.float32)
 
 
-def _centred(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _centred_weights(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Weights of taps at `distance` (N, taps) that sum to 1 and whose mean position is the centre.
 
     A widened kernel sampled at whole pixels misses both a little, the second by up to a sixth of a

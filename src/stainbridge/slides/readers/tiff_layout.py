@@ -15,7 +15,7 @@ MOST_UNNAMED_CHANNELS = 16
 
 
 @dataclass(frozen=True, eq=False)
-class PageOf:
+class PlaneRef:
     """A page (tifffile's) holding one plane, or one of the planes stored back to back from its
     place on (`follows`).
     """
@@ -25,16 +25,16 @@ class PageOf:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class TiffLayout:
     """`levels`: for each level, finest first, one page per channel (or per group of interleaved
     samples).
     """
 
-    levels: tuple[tuple[PageOf, ...], ...]
+    levels: tuple[tuple[PlaneRef, ...], ...]
     warnings: tuple[str, ...]
 
 
-def layout_of(tif: Any) -> Layout:
+def find_layout(tif: Any) -> TiffLayout:
     """The layout of an open `tifffile.TiffFile`: its largest image, with the pyramid in SubIFDs or
     in further pages.
 
@@ -57,10 +57,10 @@ def layout_of(tif: Any) -> Layout:
     levels = [_pages(level, chosen) for level in series.levels]
     if len(levels[0]) == 1:
         widths = {level[0].page.keyframe.imagewidth for level in levels}
-        further = _reduced_pages(tif, levels[0][0].page.keyframe)
-        levels += [(PageOf(page),) for page in further if page.imagewidth not in widths]
+        further = _find_reduced_pages(tif, levels[0][0].page.keyframe)
+        levels += [(PlaneRef(page),) for page in further if page.imagewidth not in widths]
         levels.sort(key=lambda level: -int(level[0].page.keyframe.imagewidth))
-    return Layout(tuple(levels), warnings)
+    return TiffLayout(tuple(levels), warnings)
 
 
 def _area(series: Any) -> int:
@@ -69,7 +69,7 @@ def _area(series: Any) -> int:
     )
 
 
-def _lead(series: Any) -> tuple[str, tuple[int, ...]]:
+def _leading_axes(series: Any) -> tuple[str, tuple[int, ...]]:
     """Axes before the picture's own, and their lengths; separately stored samples are inside a
     page.
     """
@@ -89,7 +89,7 @@ def _channel_indices(series: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Index into the leading axes, flattened, of each channel's plane; and what was left out, in
     words.
     """
-    axes, shape = _lead(series)
+    axes, shape = _leading_axes(series)
     ranges, warnings = [], []
     for axis, count in zip(axes, shape, strict=True):
         unnamed = axis in "IQ" and "S" not in series.axes and count <= MOST_UNNAMED_CHANNELS
@@ -106,11 +106,11 @@ def _channel_indices(series: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
     return tuple(int(i) for i in flat), tuple(warnings)
 
 
-def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PageOf, ...]:
-    planes = int(np.prod(_lead(series)[1], initial=1))
+def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PlaneRef, ...]:
+    planes = int(np.prod(_leading_axes(series)[1], initial=1))
     pages = [series.pages[i] for i in range(len(series.pages))]
     if len(pages) == 1 and planes > 1 and series.dataoffset is not None:
-        return tuple(PageOf(pages[0], follows) for follows in chosen)
+        return tuple(PlaneRef(pages[0], follows) for follows in chosen)
     if len(pages) != planes or any(pages[i] is None for i in chosen):
         raise InputError(
             "planes are missing from this TIFF",
@@ -118,10 +118,10 @@ def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PageOf, ...]:
             expected=f"{planes} planes",
             got=sum(page is not None for page in pages),
         )
-    return tuple(PageOf(pages[i]) for i in chosen)
+    return tuple(PlaneRef(pages[i]) for i in chosen)
 
 
-def _reduced_pages(tif: Any, base: Any) -> list[Any]:
+def _find_reduced_pages(tif: Any, base: Any) -> list[Any]:
     """Top-level pages that show the same picture smaller: levels that tifffile's rules for the
     flavour overlook.
     """

@@ -14,8 +14,8 @@ from stainbridge.errors import InputError
 from stainbridge.slides.readers.file_bytes import FileBytes
 from stainbridge.slides.readers.mosaic import Mosaic, StoredLevel
 from stainbridge.slides.readers.resample import Interleaved
-from stainbridge.slides.readers.tiff_layout import PageOf
-from stainbridge.slides.readers.tiff_pixels import PixelRule, pixel_rule
+from stainbridge.slides.readers.tiff_layout import PlaneRef
+from stainbridge.slides.readers.tiff_pixels import PixelRule, choose_pixel_rule
 from stainbridge.slides.readers.tile_cache import TileCache
 
 #: A compressed segment larger than this, decoded, cannot be read in parts.
@@ -54,7 +54,7 @@ class Segments:
             return np.full(
                 (self.size[1], self.size[0], self.rule.channels), self.background, self.rule.dtype
             )
-        return self.rule(_stacked([np.asarray(part) for part in parts]))
+        return self.rule(_join_channels([np.asarray(part) for part in parts]))
 
     def _decoded(self, plane: int, row: int, column: int) -> Interleaved | None:
         index = (plane * self.grid[0] + row) * self.grid[1] + column
@@ -114,18 +114,18 @@ class RawLevel:
     def region(self, x: int, y: int, width: int, height: int) -> Interleaved:
         """(height, width, C) of a box that lies inside the level."""
         parts = [
-            self.rule(_stacked([plane.region(x, y, width, height) for plane in page]))
+            self.rule(_join_channels([plane.region(x, y, width, height) for plane in page]))
             for page in self.pages
         ]
-        return _stacked(parts)
+        return _join_channels(parts)
 
 
-def _stacked(parts: list[Interleaved]) -> Interleaved:
+def _join_channels(parts: list[Interleaved]) -> Interleaved:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 
-def stored_level(
-    pages: tuple[PageOf, ...], level: int, files: Files, cache: TileCache
+def make_level(
+    pages: tuple[PlaneRef, ...], level: int, files: Files, cache: TileCache
 ) -> tuple[StoredLevel, PixelRule]:
     """The level made of `pages`, one per channel, and the rule of each page's samples.
 
@@ -134,7 +134,7 @@ def stored_level(
     first = pages[0].page.keyframe
     size = (int(first.imagewidth), int(first.imagelength))
     path = files(pages[0].page).path
-    rule = pixel_rule(first, path)
+    rule = choose_pixel_rule(first, path)
     planes = int(first.samplesperpixel) if int(first.planarconfig) == 2 else 1
     if is_raw(pages[0].page) and all(is_raw(page.page) for page in pages):
         return _raw_level(pages, size, files, rule, planes), rule
@@ -143,9 +143,9 @@ def stored_level(
     channels = rule.channels * len(pages)
 
     def decode(row: int, column: int) -> Interleaved:
-        return _stacked([part.tile(row, column) for part in parts])
+        return _join_channels([part.tile(row, column) for part in parts])
 
-    return Mosaic(size, segment_size(first), channels, rule.dtype, decode, cache, level), rule
+    return Mosaic(size, get_segment_size(first), channels, rule.dtype, decode, cache, level), rule
 
 
 def is_raw(page: Any) -> bool:
@@ -167,7 +167,7 @@ def is_raw(page: Any) -> bool:
 
 
 def _raw_level(
-    pages: tuple[PageOf, ...], size: tuple[int, int], files: Files, rule: PixelRule, planes: int
+    pages: tuple[PlaneRef, ...], size: tuple[int, int], files: Files, rule: PixelRule, planes: int
 ) -> RawLevel:
     first = pages[0].page.keyframe
     stored = np.dtype(first.dtype).newbyteorder(first.parent.byteorder)
@@ -177,7 +177,7 @@ def _raw_level(
     for of in pages:
         file, start = files(of.page), of.page.dataoffsets[0] + of.follows * int(first.nbytes)
         if start + planes * plane_bytes > file.size:
-            raise truncated(file, start + planes * plane_bytes)
+            raise truncation_error(file, start + planes * plane_bytes)
         placed.append(
             tuple(
                 RawPlane(file, start + p * plane_bytes, size[0], samples, stored)
@@ -187,7 +187,7 @@ def _raw_level(
     return RawLevel(size, tuple(placed), rule)
 
 
-def segment_size(page: Any) -> tuple[int, int]:
+def get_segment_size(page: Any) -> tuple[int, int]:
     """(width, height) of a tile or strip."""
     if page.is_tiled:
         return int(page.tilewidth), int(page.tilelength)
@@ -197,7 +197,7 @@ def segment_size(page: Any) -> tuple[int, int]:
 def _segments(page: Any, file: FileBytes, level: int, planes: int, rule: PixelRule) -> Segments:
     """Everything needed to decode without touching tifffile's own file, which is closed by then."""
     first = page.keyframe
-    width, height = segment_size(first)
+    width, height = get_segment_size(first)
     grid = (-(-int(first.imagelength) // height), -(-int(first.imagewidth) // width))
     offsets, counts = tuple(page.dataoffsets), tuple(page.databytecounts)
     if not len(offsets) == len(counts) == planes * grid[0] * grid[1]:
@@ -210,7 +210,7 @@ def _segments(page: Any, file: FileBytes, level: int, planes: int, rule: PixelRu
         )
     end = int((np.asarray(offsets, np.uint64) + np.asarray(counts, np.uint64)).max(initial=0))
     if end > file.size:
-        raise truncated(file, end)
+        raise truncation_error(file, end)
     parts = {"jpegtables": page.jpegtables, "jpegheader": getattr(page, "jpegheader", None)}
     tables = {name: value for name, value in parts.items() if value is not None}
     white = 255 if rule.is_colour and np.dtype(rule.dtype) == np.uint8 else 0
@@ -221,7 +221,7 @@ def _segments(page: Any, file: FileBytes, level: int, planes: int, rule: PixelRu
 
 
 def _check_segment_size(page: Any, path: object) -> None:
-    width, height = segment_size(page)
+    width, height = get_segment_size(page)
     size = width * height * int(page.samplesperpixel) * np.dtype(page.dtype).itemsize
     if size > LARGEST_SEGMENT_BYTES:
         raise InputError(
@@ -233,7 +233,7 @@ def _check_segment_size(page: Any, path: object) -> None:
         )
 
 
-def truncated(file: FileBytes, end: int) -> InputError:
+def truncation_error(file: FileBytes, end: int) -> InputError:
     """The error for a file shorter than its own directory says."""
     return InputError(
         "the file is truncated",

@@ -6,22 +6,22 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
-from stainbridge.slides.readers.channels import RGB, default_channels
-from stainbridge.slides.readers.ome_xml import OmeImage, ome_images
+from stainbridge.slides.readers.channels import RGB, number_channels
+from stainbridge.slides.readers.ome_xml import OmeImage, parse_ome_images
 from stainbridge.slides.readers.pixel_size import (
     UM_PER_INCH,
     Claim,
-    from_objective,
-    from_resolution,
-    um,
+    claim_from_objective,
+    claim_from_resolution,
+    to_um,
 )
-from stainbridge.slides.readers.tiff_layout import PageOf
+from stainbridge.slides.readers.tiff_layout import PlaneRef
 from stainbridge.slides.slide import Channel
 
 INCH, CENTIMETRE = 2, 3
 
 
-def format_and_vendor(tif: Any) -> tuple[str, str | None]:
+def name_format_and_vendor(tif: Any) -> tuple[str, str | None]:
     """Names of the flavour of TIFF and of the scanner's maker."""
     if tif.is_ome:
         return "OME-TIFF", None
@@ -34,7 +34,7 @@ def format_and_vendor(tif: Any) -> tuple[str, str | None]:
     return "TIFF", None
 
 
-def claimed_pixel_size(tif: Any, page: Any) -> Claim | None:
+def find_pixel_size_claim(tif: Any, page: Any) -> Claim | None:
     """The pixel size of `page` by the most trustworthy of the file's statements; None when there is
     none.
     """
@@ -46,7 +46,7 @@ def claimed_pixel_size(tif: Any, page: Any) -> Claim | None:
         return described
     x, y = (_ratio(page, tag) for tag in ("XResolution", "YResolution"))
     if tif.is_imagej:
-        unit_um = um(1.0, _plain(str((tif.imagej_metadata or {}).get("unit", ""))))
+        unit_um = to_um(1.0, _plain(str((tif.imagej_metadata or {}).get("unit", ""))))
         return (
             None
             if unit_um is None or not x or not y
@@ -55,11 +55,11 @@ def claimed_pixel_size(tif: Any, page: Any) -> Claim | None:
     unit_um = {INCH: UM_PER_INCH, CENTIMETRE: 1e4}.get(
         int(page.tags.valueof("ResolutionUnit", INCH))
     )
-    return None if unit_um is None else from_resolution(x, y, unit_um, "TIFF resolution")
+    return None if unit_um is None else claim_from_resolution(x, y, unit_um, "TIFF resolution")
 
 
-def channels_of(
-    tif: Any, pages: tuple[PageOf, ...], count: int, is_colour: bool
+def describe_channels(
+    tif: Any, pages: tuple[PlaneRef, ...], count: int, is_colour: bool
 ) -> tuple[Channel, ...]:
     """Names and colours of the `count` channels that `pages` hold."""
     if is_colour and count == 3:
@@ -69,14 +69,16 @@ def channels_of(
     image = _ome_image(tif, pages[0].page.keyframe)
     if image is not None and len(image.channels) == count:
         return image.channels
-    return default_channels(count)
+    return number_channels(count)
 
 
 def _ome_image(tif: Any, page: Any) -> OmeImage | None:
     if not tif.is_ome or tif.ome_metadata is None:
         return None
     size = (int(page.imagewidth), int(page.imagelength))
-    return next((image for image in ome_images(tif.ome_metadata) if image.size_px == size), None)
+    return next(
+        (image for image in parse_ome_images(tif.ome_metadata) if image.size_px == size), None
+    )
 
 
 def _aperio_claim(description: str) -> Claim | None:
@@ -84,7 +86,7 @@ def _aperio_claim(description: str) -> Claim | None:
     found = dict(re.findall(r"\b(MPP|AppMag)\s*=\s*([0-9.]+)", description))
     if "MPP" in found:
         return Claim((float(found["MPP"]), float(found["MPP"])), "Aperio MPP")
-    return from_objective(float(found["AppMag"])) if "AppMag" in found else None
+    return claim_from_objective(float(found["AppMag"])) if "AppMag" in found else None
 
 
 def _ratio(page: Any, tag: str) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.slides.readers.alpha import over_white
+from stainbridge.slides.readers.alpha import blend_over_white
 from stainbridge.slides.readers.resample import Interleaved
 
 MINISWHITE, RGB, PALETTE, SEPARATED, YCBCR = 0, 2, 3, 5, 6
@@ -48,7 +48,7 @@ class PixelRule:
         if self.palette is not None:
             return np.asarray(self.palette[samples[..., 0]])
         if self.alpha is not None:
-            samples = over_white(
+            samples = blend_over_white(
                 samples[..., : self.channels + 1], premultiplied=self.alpha == "associated"
             )
         elif self.keep is not None:
@@ -58,7 +58,7 @@ class PixelRule:
         return np.asarray(samples, self.dtype)
 
 
-def pixel_rule(page: Any, path: object) -> PixelRule:
+def choose_pixel_rule(page: Any, path: object) -> PixelRule:
     """The rule for a tifffile page.
 
     Raises `InputError` for colour spaces and sample types that are not read.

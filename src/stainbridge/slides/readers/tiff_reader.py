@@ -18,17 +18,17 @@ import tifffile
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.slides.readers.file_bytes import FileBytes
-from stainbridge.slides.readers.levels import level_frames
+from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.mosaic import StoredLevel
-from stainbridge.slides.readers.pixel_size import believed
+from stainbridge.slides.readers.pixel_size import choose_pixel_size
 from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
-from stainbridge.slides.readers.tiff_layout import layout_of
-from stainbridge.slides.readers.tiff_levels import stored_level
+from stainbridge.slides.readers.tiff_layout import find_layout
+from stainbridge.slides.readers.tiff_levels import make_level
 from stainbridge.slides.readers.tiff_metadata import (
-    channels_of,
-    claimed_pixel_size,
-    format_and_vendor,
+    describe_channels,
+    find_pixel_size_claim,
+    name_format_and_vendor,
 )
 from stainbridge.slides.readers.tile_cache import TileCache
 from stainbridge.slides.slide import SlideInfo
@@ -112,22 +112,20 @@ def _slide(
     stain: str | None,
     sparse: bool,
 ) -> TiffSlide:
-    layout = layout_of(tif)
+    layout = find_layout(tif)
     cache = TileCache(CACHE_BYTES)
-    read = [
-        stored_level(pages, level, files.of, cache) for level, pages in enumerate(layout.levels)
-    ]
+    read = [make_level(pages, level, files.of, cache) for level, pages in enumerate(layout.levels)]
     if not sparse and not all(
         0 not in of.page.databytecounts for pages in layout.levels for of in pages
     ):
         raise InputError("tiles are missing", where=path)
     stored, rule = tuple(level for level, _ in read), read[0][1]
     page = layout.levels[0][0].page.keyframe
-    pixel = believed(claimed_pixel_size(tif, page), stored[0].size, mpp)
-    channels = channels_of(
+    pixel = choose_pixel_size(find_pixel_size_claim(tif, page), stored[0].size, mpp)
+    channels = describe_channels(
         tif, layout.levels[0], rule.channels * len(layout.levels[0]), rule.is_colour
     )
-    name, vendor = format_and_vendor(tif)
+    name, vendor = name_format_and_vendor(tif)
     doubts = (*layout.warnings, *pixel.warnings, *complaints)
     info = SlideInfo(
         str(path), "tifffile", name, vendor, np.dtype(rule.dtype), channels, warnings=doubts
@@ -135,7 +133,7 @@ def _slide(
     width, height = stored[0].size
     frame = Space(path.name, height, width, pixel.mpp, calibrated=pixel.calibrated).frame
     return TiffSlide(
-        info, level_frames(frame, [level.size for level in stored]), stain, stored, files, cache
+        info, place_levels(frame, [level.size for level in stored]), stain, stored, files, cache
     )
 
 

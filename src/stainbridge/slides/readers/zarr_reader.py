@@ -11,10 +11,10 @@ from zarr.storage import LocalStore, ZipStore
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.slides.readers.levels import level_frames
+from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.mosaic import Mosaic
-from stainbridge.slides.readers.ngff import Multiscale, multiscale_of, plain_axes
-from stainbridge.slides.readers.pixel_size import believed
+from stainbridge.slides.readers.ngff import Multiscale, parse_multiscale, guess_axes
+from stainbridge.slides.readers.pixel_size import choose_pixel_size
 from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tile_cache import TileCache
@@ -103,7 +103,7 @@ def _slide(
         for i, level in enumerate(levels)
     )
     first = levels[0]
-    pixel = believed(image.claim, first.size, mpp)
+    pixel = choose_pixel_size(image.claim, first.size, mpp)
     channels = image.channels_for(first.channels, first.dtype, first.interleaved)
     info = SlideInfo(
         str(path),
@@ -118,7 +118,7 @@ def _slide(
         path.name, first.size[1], first.size[0], pixel.mpp, calibrated=pixel.calibrated
     ).frame
     return ZarrSlide(
-        info, level_frames(frame, [level.size for level in levels]), stain, stored, store
+        info, place_levels(frame, [level.size for level in levels]), stain, stored, store
     )
 
 
@@ -127,14 +127,16 @@ def _image(node: Any, path: Path) -> tuple[Multiscale, list[Any], str]:
     name.
     """
     if isinstance(node, zarr.Array):
-        return Multiscale(plain_axes(node.shape, path)), [node], "Zarr"
-    image = multiscale_of(dict(node.attrs))
+        return Multiscale(guess_axes(node.shape, path)), [node], "Zarr"
+    image = parse_multiscale(dict(node.attrs))
     if image is not None:
         return image, [_array(node, name, path) for name in image.paths], "OME-Zarr"
     arrays = [array for _, array in node.arrays()]
     if len(arrays) == 1:
-        return Multiscale(plain_axes(arrays[0].shape, path)), arrays, "Zarr"
-    series = [group for _, group in node.groups() if multiscale_of(dict(group.attrs)) is not None]
+        return Multiscale(guess_axes(arrays[0].shape, path)), arrays, "Zarr"
+    series = [
+        group for _, group in node.groups() if parse_multiscale(dict(group.attrs)) is not None
+    ]
     if series and not arrays:  # bioformats2raw: numbered images, the first is the slide
         return _image(series[0], path)
     raise InputError(

@@ -112,7 +112,7 @@ class TiffContainer:
         return offset
 
     def _entry(self, tag: Tag, layout: _Layout) -> bytes:
-        data = _packed(tag, layout)
+        data = _pack_values(tag, layout)
         count = len(tag.values) // (2 if tag.kind == "rational" else 1)
         head = struct.pack(f"<HH{layout.offset}", tag.code, layout.codes[tag.kind], count)
         if len(data) <= layout.width:
@@ -122,7 +122,7 @@ class TiffContainer:
         return head + struct.pack(f"<{layout.offset}", offset)
 
 
-def _packed(tag: Tag, layout: _Layout) -> bytes:
+def _pack_values(tag: Tag, layout: _Layout) -> bytes:
     if isinstance(tag.values, bytes):
         return tag.values
     code = {"short": "H", "long": "I", "rational": "I", "offset": layout.offset, "ascii": "B"}[

@@ -14,7 +14,7 @@ _SCHEMA = f"{_NAMESPACE} {_NAMESPACE}/ome.xsd"
 _NUMBER_TYPES = {"float32": "float", "float64": "double"}
 
 
-def ome_xml(frame: Frame, info: SlideInfo, name: str) -> bytes:
+def make_ome_xml(frame: Frame, info: SlideInfo, name: str) -> bytes:
     """The description of an OME-TIFF whose directory i is channel i, or whose only directory is
     RGB; ASCII.
     """
@@ -66,11 +66,11 @@ def _channels(info: SlideInfo) -> list[dict[str, str]]:
         return [{"SamplesPerPixel": "3"}]
     return [
         {"Name": channel.name, "SamplesPerPixel": "1"}
-        | ({} if channel.colour is None else {"Color": str(_signed_rgba(channel.colour))})
+        | ({} if channel.colour is None else {"Color": str(_to_signed_rgba(channel.colour))})
         for channel in info.channels
     ]
 
 
-def _signed_rgba(colour: tuple[int, int, int]) -> int:
+def _to_signed_rgba(colour: tuple[int, int, int]) -> int:
     """Red, green, blue and full opacity as the signed 32-bit number that OME stores."""
     return int.from_bytes(bytes([*colour, 255]), "big", signed=True)

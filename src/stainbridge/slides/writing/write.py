@@ -21,7 +21,7 @@ from stainbridge.geometry.warp import Interleaved
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.writing.container import Directory, Segment, Tag, TiffContainer
 from stainbridge.slides.writing.encode import Codec, Compression
-from stainbridge.slides.writing.ome import ome_xml
+from stainbridge.slides.writing.ome import make_ome_xml
 from stainbridge.slides.writing.opencv_threads import single_threaded_opencv
 from stainbridge.slides.writing.pyramid import ParentTiles, Pyramid, Reduction, TileKey, halve
 from stainbridge.whole import whole_file
@@ -189,7 +189,7 @@ def _directories(job: _Job, segments: Segments, format: SlideFormat, name: str) 
     levels = range(len(job.pyramid.sizes))
     if format == "tiff":
         return [Directory(_tags(job, segments, level, 0, b"")) for level in levels]
-    description = ome_xml(job.slide.frame, job.slide.info, job.slide.stain or name) + b"\0"
+    description = make_ome_xml(job.slide.frame, job.slide.info, job.slide.stain or name) + b"\0"
     directories = []
     for plane in range(len(job.slide.info.channels) // job.codec.samples):
         first, *below = (

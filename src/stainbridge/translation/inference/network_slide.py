@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.slides.readers.channels import RGB, default_channels
+from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tile_cache import TileCache
@@ -61,7 +61,7 @@ class NetworkSlide(PyramidSlide):
     ) -> None:
         factor, channels = (
             made.factor,
-            RGB if made.channels == 3 else default_channels(made.channels),
+            RGB if made.channels == 3 else number_channels(made.channels),
         )
         whole = replace(_finer(frame, factor), origin_um=(0.0, 0.0))
         source = slide.info
