@@ -30,15 +30,15 @@ import numpy as np
 import torch
 
 from registration import SECTIONS, Pair, hard_starts, pairs
-from stainbridge.evaluate.methods.features import orb, sift
-from stainbridge.evaluate.methods.intensity import IntensitySettings, intensity
-from stainbridge.evaluate.methods.presets import corner_on_corner
+from stainbridge.evaluate.methods.features import align_by_orb, align_by_sift
+from stainbridge.evaluate.methods.intensity import IntensitySettings, load_intensity
+from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Chain, Transform
-from stainbridge.learn.shipped import weights_path
-from stainbridge.phantom.pair import generate_pair
+from stainbridge.learn.named_weights import find_weights
+from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.registration.config import LearnedAffineConfig, RegisterConfig
-from stainbridge.registration.sections.section import Section, section_of
+from stainbridge.registration.sections.section import Section, read_section
 from stainbridge.registration.stages.affine import ranked, refine
 from stainbridge.registration.stages.deformable import deform
 from stainbridge.registration.stages.learned_affine import LearnedAffine
@@ -74,7 +74,7 @@ def methods(network: LearnedAffine) -> dict[str, Method]:
     """
     plain, rough = LearnedAffineConfig(), LearnedAffineConfig(passes=1, finer=0)
     own = LearnedAffineConfig(angles=48)
-    iterative = intensity(IntensitySettings(deformable=False))
+    iterative = load_intensity(IntensitySettings(deformable=False))
 
     def learned(p: Prepared) -> Transform:
         return p.affine(AffineStage(network, plain)(p.fixed, p.moving, p.starts)[0][0])
@@ -86,13 +86,13 @@ def methods(network: LearnedAffine) -> dict[str, Method]:
         return p.affine(AffineStage(network, own).found_turned(p.fixed, p.moving, SETTINGS)[0])
 
     return {
-        "initial": lambda p: corner_on_corner(p.pair.fixed.frame, p.pair.moving.frame),
+        "initial": lambda p: unregistered(p.pair),
         "preprocessed (search)": lambda p: p.affine(p.starts[0]),
         "affine-net, one pass": once,
         "affine-net": learned,
         "affine-net without a search": alone,
-        "SIFT": lambda p: sift(p.pair.fixed, p.pair.moving).transform,
-        "ORB": lambda p: orb(p.pair.fixed, p.pair.moving).transform,
+        "SIFT": lambda p: align_by_sift(p.pair.fixed, p.pair.moving).transform,
+        "ORB": lambda p: align_by_orb(p.pair.fixed, p.pair.moving).transform,
         "iterative (SimpleITK)": lambda p: iterative(p.pair.fixed, p.pair.moving).transform,
         "iterative (stainbridge)": lambda p: p.affine(
             refine(p.fixed, p.moving, list(p.starts), SETTINGS.affine)[0]
@@ -146,7 +146,7 @@ def in_memory(slide: Slide) -> ArraySlide:
 
 def prepared(pair: Pair) -> tuple[Prepared, float] | None:
     """With the processor seconds that the search takes; None where there is no tissue."""
-    fixed, moving = (section_of(slide, SETTINGS.working_px) for slide in (pair.fixed, pair.moving))
+    fixed, moving = (read_section(slide, SETTINGS.working_px) for slide in (pair.fixed, pair.moving))
     if fixed is None or moving is None:
         return None
     began = time.process_time()
@@ -154,6 +154,10 @@ def prepared(pair: Pair) -> tuple[Prepared, float] | None:
         fixed, moving, search(fixed, moving, SETTINGS.search), SETTINGS.search.hypotheses
     )
     return Prepared(pair, fixed, moving, starts), time.process_time() - began
+
+
+def unregistered(pair: Pair) -> Affine:
+    return place_unregistered(pair.fixed.frame.space, pair.moving.frame.space)
 
 
 def errors(pair: Pair, transform: Transform) -> np.ndarray:
@@ -177,7 +181,7 @@ def measured(name: str, method: Method, p: Prepared, search_s: float) -> dict[st
     except RuntimeError as error:  # SimpleITK's, where pictures do not overlap
         found, note = None, str(error).splitlines()[0]
     seconds = search_s if name.startswith("preprocessed") else time.process_time() - began
-    counted = errors(p.pair, found or corner_on_corner(p.pair.fixed.frame, p.pair.moving.frame))
+    counted = errors(p.pair, found or unregistered(p.pair))
     success = found is not None and name != "initial" and converges(p, found)
     spread = {"median": np.median(counted), "mean": counted.mean(), "max": counted.max()}
     return {
@@ -247,9 +251,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.forward:
-        print(forward_ms(LearnedAffine.load(weights_path(options.weights), options.forward)))
+        print(forward_ms(LearnedAffine.load(find_weights(options.weights), options.forward)))
         return
-    chosen = methods(LearnedAffine.load(weights_path(options.weights)))
+    chosen = methods(LearnedAffine.load(find_weights(options.weights)))
     if options.methods:
         chosen = {name: chosen[name] for name in options.methods.split(",")}
     rows = (

@@ -15,10 +15,10 @@ import pytest
 
 from stainbridge.datasets.layouts import read_data_set
 from stainbridge.errors import InputError
-from stainbridge.evaluate.benchmark import Plan, reverse, run
-from stainbridge.evaluate.job import Row
+from stainbridge.evaluate.benchmark import BenchmarkPlan, reverse_case, run_benchmark
+from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
-from stainbridge.evaluate.runner import WORK, places
+from stainbridge.evaluate.runner import WORK, output_paths
 from stainbridge.evaluate.tables import write_submissions
 from stainbridge.registration.config import PRESETS
 
@@ -26,8 +26,8 @@ METHODS = ("identity", "orb")
 
 
 @pytest.fixture(scope="module")
-def plan(pairs_csv: Path) -> Plan:
-    return Plan(
+def plan(pairs_csv: Path) -> BenchmarkPlan:
+    return BenchmarkPlan(
         {"generated": read_data_set(pairs_csv).cases},
         METHODS,
         ("given", "hard"),
@@ -37,10 +37,10 @@ def plan(pairs_csv: Path) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def done(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(plan: BenchmarkPlan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the finished benchmark of `plan`."""
     out = tmp_path_factory.mktemp("bench") / "out"
-    run(plan, out)
+    run_benchmark(plan, out)
     return out
 
 
@@ -68,7 +68,7 @@ def runs(pid: str) -> bool:
 
 
 def test_every_method_runs_on_every_case_with_landmarks_from_every_start(
-    plan: Plan, done: Path
+    plan: BenchmarkPlan, done: Path
 ) -> None:
     rows = read_rows(done)
     assert {row.key for row in rows} == {
@@ -97,20 +97,20 @@ def test_every_method_runs_on_every_case_with_landmarks_from_every_start(
     assert (done / "pictures" / "generated__one__given__identity.after.jpg").is_file()
 
 
-def test_what_is_done_is_not_done_again(plan: Plan, finished: Path) -> None:
+def test_what_is_done_is_not_done_again(plan: BenchmarkPlan, finished: Path) -> None:
     lines = (finished / RUNS).read_text().splitlines(keepends=True)
     half = lines[-1][: len(lines[-1]) // 2]  # the machine stopped while it wrote
     (finished / RUNS).write_text("".join(lines[:-1]) + half)
-    rows = run(plan, finished)
+    rows = run_benchmark(plan, finished)
     now = (finished / RUNS).read_text().splitlines(keepends=True)
     assert now[:-1] == lines[:-1]
     assert Row.from_dict(json.loads(now[-1])).key == Row.from_dict(json.loads(lines[-1])).key
     assert len(rows) == 4
 
 
-def test_methods_may_be_added_and_left_out(plan: Plan, finished: Path) -> None:
+def test_methods_may_be_added_and_left_out(plan: BenchmarkPlan, finished: Path) -> None:
     before = (finished / RUNS).read_text()
-    assert [row.method for row in run(replace(plan, methods=("orb",)), finished)] == ["orb", "orb"]
+    assert [row.method for row in run_benchmark(replace(plan, methods=("orb",)), finished)] == ["orb", "orb"]
     assert (finished / RUNS).read_text() == before
     setup = json.loads((finished / SETUP).read_text())
     assert list(setup["methods"]) == list(METHODS)
@@ -125,15 +125,15 @@ def test_methods_may_be_added_and_left_out(plan: Plan, finished: Path) -> None:
     ],
 )
 def test_another_setup_is_refused(
-    plan: Plan, finished: Path, change: dict[str, int], said: str
+    plan: BenchmarkPlan, finished: Path, change: dict[str, int], said: str
 ) -> None:
     before = (finished / RUNS).read_text()
     with pytest.raises(InputError, match=said):
-        run(replace(plan, **change), finished)
+        run_benchmark(replace(plan, **change), finished)
     assert (finished / RUNS).read_text() == before
 
 
-def test_changed_settings_are_named(plan: Plan, finished: Path) -> None:
+def test_changed_settings_are_named(plan: BenchmarkPlan, finished: Path) -> None:
     setup = json.loads((finished / SETUP).read_text())
     setup["methods"]["fast"] = {**PRESETS["fast"].to_dict(), "working_px": 77}
     (finished / SETUP).write_text(json.dumps(setup))
@@ -141,46 +141,46 @@ def test_changed_settings_are_named(plan: Plan, finished: Path) -> None:
         InputError,
         match=r"'fast' has changed .* expected \{'working_px': 77\}; got \{'working_px': \d+\}",
     ):
-        run(replace(plan, methods=("fast",)), finished)
+        run_benchmark(replace(plan, methods=("fast",)), finished)
 
 
-def test_other_landmarks_are_refused(plan: Plan, finished: Path) -> None:
+def test_other_landmarks_are_refused(plan: BenchmarkPlan, finished: Path) -> None:
     case = plan.data_sets["generated"][0]
     assert case.landmarks is not None
     moved = replace(case, landmarks=(case.landmarks[0] + 1, case.landmarks[1]))
     with pytest.raises(InputError, match="landmarks of 'generated/one' has changed"):
-        run(replace(plan, data_sets={"generated": [moved]}), finished)
+        run_benchmark(replace(plan, data_sets={"generated": [moved]}), finished)
 
 
-def test_a_folder_with_other_things_is_refused(plan: Plan, tmp_path: Path) -> None:
+def test_a_folder_with_other_things_is_refused(plan: BenchmarkPlan, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(InputError, match="other things"):
-        run(plan, tmp_path)
+        run_benchmark(plan, tmp_path)
     (tmp_path / SETUP).write_text("{}")
     with pytest.raises(InputError, match="not the setup of a benchmark"):
-        run(plan, tmp_path)
+        run_benchmark(plan, tmp_path)
 
 
-def test_a_damaged_row_is_named(plan: Plan, finished: Path) -> None:
+def test_a_damaged_row_is_named(plan: BenchmarkPlan, finished: Path) -> None:
     (finished / RUNS).write_text('{"case": 1}\n')
     with pytest.raises(InputError, match="line 1: not a row of a benchmark"):
-        run(plan, finished)
+        run_benchmark(plan, finished)
 
 
-def test_no_landmarks_no_benchmark(plan: Plan, tmp_path: Path) -> None:
+def test_no_landmarks_no_benchmark(plan: BenchmarkPlan, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no case has landmarks"):
-        run(replace(plan, data_sets={"generated": plan.data_sets["generated"][1:]}), tmp_path)
+        run_benchmark(replace(plan, data_sets={"generated": plan.data_sets["generated"][1:]}), tmp_path)
 
 
 def test_a_method_that_takes_too_long_is_ended_with_all_it_started(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BenchmarkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer(
         tmp_path / "python",
         f"echo $$ > {tmp_path}/pid; sleep 60 & echo $! >> {tmp_path}/pid; wait",
         monkeypatch,
     )
-    (row,) = run(
+    (row,) = run_benchmark(
         replace(plan, methods=("ants",), kinds=("given",), timeout_s=1.5), tmp_path / "out"
     )
     assert (row.status, row.after) == ("timeout", None)
@@ -193,10 +193,10 @@ def test_a_method_that_takes_too_long_is_ended_with_all_it_started(
 
 
 def test_a_process_that_dies_is_a_row_too(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BenchmarkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer(tmp_path / "python", f"echo $$ > {tmp_path}/pid; kill -9 $PPID; sleep 60", monkeypatch)
-    (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
+    (row,) = run_benchmark(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
     assert not runs((tmp_path / "pid").read_text().strip())  # nor does what it had started
     assert row.status == "crashed"
     assert "SIGKILL" in row.reason
@@ -204,7 +204,7 @@ def test_a_process_that_dies_is_a_row_too(
 
 
 def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
-    plan: Plan, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BenchmarkPlan, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither files of a run in progress, nor those of a run whose row was deleted to run it again."""
     peer(tmp_path / "python", "exit 4", monkeypatch)
@@ -214,12 +214,12 @@ def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
     (left / "warped.csv").write_text(",X,Y\n0,1,2\n")
     (out / SETUP).write_bytes((done / SETUP).read_bytes())
     earlier = [
-        out / place for place in places(Row("generated", "one", "given", "ants", "ok")).values()
+        out / place for place in output_paths(Row("generated", "one", "given", "ants", "ok")).values()
     ]
     for path in earlier:
         path.parent.mkdir(exist_ok=True)
         path.write_text("earlier")
-    (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), out)
+    (row,) = run_benchmark(replace(plan, methods=("ants",), kinds=("given",)), out)
     assert row.status == "failed"
     assert [path.read_bytes()[:7] == b"earlier" for path in earlier if path.exists()] == [
         False
@@ -227,17 +227,17 @@ def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
     assert not list(out.glob(f"{WORK}*"))
 
 
-def test_cases_may_be_added_to_a_data_set(plan: Plan, finished: Path) -> None:
+def test_cases_may_be_added_to_a_data_set(plan: BenchmarkPlan, finished: Path) -> None:
     before = read_rows(finished)
-    rows = run(
+    rows = run_benchmark(
         replace(plan, methods=("identity",), kinds=("given",), both_directions=True), finished
     )
     assert [row.case for row in rows] == ["one", "one reversed"]
     assert read_rows(finished)[: len(before)] == before
 
 
-def test_slides_are_named_from_their_data_set(plan: Plan, pairs_csv: Path, tmp_path: Path) -> None:
-    rows = run(
+def test_slides_are_named_from_their_data_set(plan: BenchmarkPlan, pairs_csv: Path, tmp_path: Path) -> None:
+    rows = run_benchmark(
         replace(plan, methods=("identity",), roots={"generated": pairs_csv.parent}),
         tmp_path / "out",
     )
@@ -247,24 +247,24 @@ def test_slides_are_named_from_their_data_set(plan: Plan, pairs_csv: Path, tmp_p
 
 
 def test_what_a_peer_lacks_is_told_before_anything_runs(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BenchmarkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAINBRIDGE_ANTS_PYTHON", sys.executable)
     with pytest.raises(
         InputError, match=r"ants cannot be used; got ModuleNotFoundError: .*'ants'.*antspyx"
     ):
-        run(replace(plan, methods=("identity", "ants")), tmp_path / "out")
+        run_benchmark(replace(plan, methods=("identity", "ants")), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_users_own_method_is_measured_like_others(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BenchmarkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = """
-from stainbridge.evaluate.methods.presets import corner_on_corner
+from stainbridge.geometry.placement import place_unregistered
 
 def corners(fixed, moving):
-    return corner_on_corner(fixed.frame, moving.frame)
+    return place_unregistered(fixed.frame.space, moving.frame.space)
 
 def nothing(fixed, moving):
     return None
@@ -274,17 +274,17 @@ def nothing(fixed, moving):
     own = replace(
         plan, methods=("identity", "laboratory:corners", "laboratory:nothing"), kinds=("given",)
     )
-    identity, corners, nothing = run(own, tmp_path / "out")
+    identity, corners, nothing = run_benchmark(own, tmp_path / "out")
     assert corners.after == identity.after
     assert (nothing.status, nothing.reason) == ("failed", "the method gave up")
     with pytest.raises(InputError, match="no such function"):
-        run(replace(own, methods=("laboratory:magic",)), tmp_path / "other")
+        run_benchmark(replace(own, methods=("laboratory:magic",)), tmp_path / "other")
     (tmp_path / "unfinished.py").write_text("def half(:")
     for name in ("nowhere_at_all:magic", "unfinished:half"):
         with pytest.raises(InputError, match="cannot import"):
-            run(replace(own, methods=(name,)), tmp_path / "other")
+            run_benchmark(replace(own, methods=(name,)), tmp_path / "other")
     with pytest.raises(InputError, match="no such function"):
-        run(replace(own, methods=("sys:exit",)), tmp_path / "other")
+        run_benchmark(replace(own, methods=("sys:exit",)), tmp_path / "other")
 
 
 def test_a_submission_names_cases_as_the_cover_table_does(pairs_csv: Path, tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_submission_names_cases_as_the_cover_table_does(pairs_csv: Path, tmp_p
     named = ("./x/b.png", "x/b.csv", "x/a.png", "x/a.csv", "evaluation")
     (tmp_path / "cover.csv").write_text(f",{','.join(columns)}\n5,{','.join(named)}\n")
     cases = read_data_set(tmp_path / "cover.csv").cases
-    rows = run(Plan({"anhir": cases}, ("identity",), roots={"anhir": tmp_path}), tmp_path / "out")
+    rows = run_benchmark(BenchmarkPlan({"anhir": cases}, ("identity",), roots={"anhir": tmp_path}), tmp_path / "out")
     write_submissions(tmp_path / "out", rows)
     with (
         tmp_path / "out" / "anhir" / "anhir" / "identity" / "registration-results.csv"
@@ -308,56 +308,56 @@ def test_a_submission_names_cases_as_the_cover_table_does(pairs_csv: Path, tmp_p
     assert (
         tmp_path / "out" / "anhir" / "anhir" / "identity" / line["Warped source landmarks"]
     ).is_file()
-    assert reverse(cases[0]).cover == ()
+    assert reverse_case(cases[0]).cover == ()
 
 
 def test_a_peer_that_gives_up_is_failed(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BenchmarkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer(tmp_path / "python", "echo no such luck >&2; exit 4", monkeypatch)
-    (row,) = run(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
+    (row,) = run_benchmark(replace(plan, methods=("ants",), kinds=("given",)), tmp_path / "out")
     assert (row.status, row.reason) == ("failed", "ants ended with 4: no such luck")
 
 
-def test_a_slide_that_cannot_be_read_is_a_row_without_scores(plan: Plan, tmp_path: Path) -> None:
+def test_a_slide_that_cannot_be_read_is_a_row_without_scores(plan: BenchmarkPlan, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     case = plan.data_sets["generated"][0]
     broken = type(case).from_files(
         "broken", tmp_path / "broken.png", tmp_path / "broken.png", case.landmarks
     )
-    (row,) = run(Plan({"set": [broken]}, ("identity",)), tmp_path / "out")
+    (row,) = run_benchmark(BenchmarkPlan({"set": [broken]}, ("identity",)), tmp_path / "out")
     assert (row.status, row.before, row.errors) == ("unreadable", None, None)
     assert "broken.png" in row.reason
 
 
 def test_a_process_that_cannot_start_is_our_bug_and_no_row(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BenchmarkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pickle.py").write_text("raise ImportError('broken installation')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(RuntimeError, match="broken installation"):
-        run(replace(plan, kinds=("given",)), tmp_path / "out")
+        run_benchmark(replace(plan, kinds=("given",)), tmp_path / "out")
     assert read_rows(tmp_path / "out") == []
     assert not list((tmp_path / "out").glob(f"{WORK}*"))
 
 
-def test_a_map_to_nowhere_is_failed(plan: Plan, tmp_path: Path) -> None:
+def test_a_map_to_nowhere_is_failed(plan: BenchmarkPlan, tmp_path: Path) -> None:
     case = plan.data_sets["generated"][0]
     assert case.landmarks is not None
     marks = (case.landmarks[0], np.full_like(case.landmarks[1], np.inf))
-    (row,) = run(Plan({"set": [replace(case, landmarks=marks)]}, ("identity",)), tmp_path / "out")
+    (row,) = run_benchmark(BenchmarkPlan({"set": [replace(case, landmarks=marks)]}, ("identity",)), tmp_path / "out")
     assert (row.status, row.after) == ("failed", None)
     assert "nowhere" in row.reason
 
 
 @pytest.mark.skipif(find_spec("itk") is None, reason="needs the extra peers")
-def test_elastix_brings_landmarks_closer(plan: Plan, tmp_path: Path) -> None:
-    (row,) = run(replace(plan, methods=("elastix",), kinds=("given",)), tmp_path)
+def test_elastix_brings_landmarks_closer(plan: BenchmarkPlan, tmp_path: Path) -> None:
+    (row,) = run_benchmark(replace(plan, methods=("elastix",), kinds=("given",)), tmp_path)
     assert row.status == "ok", row.reason
     assert row.robustness > 0.7
 
 
-def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: Plan, tmp_path: Path) -> None:
+def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: BenchmarkPlan, tmp_path: Path) -> None:
     rounds = 0
 
     def interrupt(told: str, share: float) -> None:
@@ -367,15 +367,15 @@ def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: Plan, tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(replace(plan, kinds=("given",), workers=1), tmp_path / "out", interrupt)
+        run_benchmark(replace(plan, kinds=("given",), workers=1), tmp_path / "out", interrupt)
     assert len(read_rows(tmp_path / "out")) == 1
     assert not list((tmp_path / "out").glob(f"{WORK}*"))
-    assert len(run(replace(plan, kinds=("given",)), tmp_path / "out")) == 2
+    assert len(run_benchmark(replace(plan, kinds=("given",)), tmp_path / "out")) == 2
 
 
-def test_the_other_way_round(plan: Plan) -> None:
+def test_the_other_way_round(plan: BenchmarkPlan) -> None:
     case = plan.data_sets["generated"][0]
-    other = reverse(case)
+    other = reverse_case(case)
     assert other.id == "one reversed"
     assert case.landmarks is not None
     assert other.landmarks is not None

@@ -12,14 +12,13 @@ import pytest
 from stainbridge.errors import InputError, MissingExtraError
 from stainbridge.evaluate.methods import elastix, external
 from stainbridge.evaluate.methods.alignment import Align, Alignment
-from stainbridge.evaluate.methods.features import orb, sift
-from stainbridge.evaluate.methods.intensity import IntensitySettings, intensity
+from stainbridge.evaluate.methods.features import align_by_orb, align_by_sift
+from stainbridge.evaluate.methods.intensity import IntensitySettings, load_intensity
 from stainbridge.evaluate.methods.learned import DEFORMABLE, LEARNED
-from stainbridge.evaluate.methods.presets import corner_on_corner, identity
-from stainbridge.evaluate.methods.registry import ABOUT, method
+from stainbridge.evaluate.methods.presets import identity
+from stainbridge.evaluate.methods.registry import ABOUT, find_method
 from stainbridge.evaluate.methods.views import affine_from_pixels, grey_view, transform_from_samples
 from stainbridge.evaluate.starts import disturb
-from stainbridge.geometry.frame import Space
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
@@ -45,7 +44,7 @@ def error_px(alignment: Alignment, pair: Pair) -> float:
     return float(np.median(np.linalg.norm(moved - moving_px, axis=1)))
 
 
-@pytest.mark.parametrize(("align", "reached_px"), [(sift, 1.0), (orb, 2.0)], ids=["sift", "orb"])
+@pytest.mark.parametrize(("align", "reached_px"), [(align_by_sift, 1.0), (align_by_orb, 2.0)], ids=["sift", "orb"])
 def test_features_find_a_turned_section(align: Align, reached_px: float, turned: Pair) -> None:
     assert error_px(align(turned[0], turned[1]), turned) < reached_px
 
@@ -62,7 +61,7 @@ def test_intensities_find_a_turn_and_bsplines_a_bend() -> None:
         made.moving_landmarks.points_px,
     )
     affine, bent = (
-        intensity(
+        load_intensity(
             IntensitySettings(
                 deformable, working_px=200, angles=4, search_shrink=4, bspline_iterations=20
             )
@@ -74,7 +73,7 @@ def test_intensities_find_a_turn_and_bsplines_a_bend() -> None:
     assert error_px(bent(made.fixed, made.moving), pair) < 0.8 * rigid_and_more
 
 
-@pytest.mark.parametrize("align", [sift, orb], ids=["sift", "orb"])
+@pytest.mark.parametrize("align", [align_by_sift, align_by_orb], ids=["sift", "orb"])
 def test_blank_slides_are_a_failure_with_a_reason(align: Align) -> None:
     blank = ArraySlide(np.full((3, 90, 90), 240, np.uint8))
     assert (align(blank, blank).transform, align(blank, blank).status) == (None, "failed")
@@ -82,15 +81,15 @@ def test_blank_slides_are_a_failure_with_a_reason(align: Align) -> None:
 
 
 def test_unregistered_is_corner_on_corner() -> None:
-    calibrated, larger = Space("a", 10, 10, (0.5, 0.5)).frame, Space("b", 20, 20, (2.0, 2.0)).frame
-    unknown = Space("c", 10, 10, calibrated=False).frame
+    calibrated = ArraySlide(np.zeros((3, 10, 10), np.uint8), mpp=0.5)
+    larger = ArraySlide(np.zeros((3, 20, 20), np.uint8), mpp=2.0)
+    unknown = ArraySlide(np.zeros((3, 10, 10), np.uint8))
     point = np.array([[4.0, 3.0]])
-    np.testing.assert_allclose(corner_on_corner(calibrated, larger)(point), point)
-    np.testing.assert_allclose(
-        corner_on_corner(calibrated, unknown)(point), 2 * point
-    )  # pixel on pixel
-    slide = ArraySlide(np.zeros((3, 9, 9), np.uint8))
-    assert identity(slide, slide).status == "ok"
+    assert identity(unknown, unknown).status == "ok"
+    for moving, expected in ((larger, point), (unknown, 2 * point)):  # µm on µm, pixel on pixel
+        transform = identity(calibrated, moving).transform
+        assert transform is not None
+        np.testing.assert_allclose(transform(point), expected)
 
 
 def test_a_sampled_map_equals_the_affine_map_it_samples() -> None:
@@ -128,11 +127,11 @@ def test_a_sampled_map_may_bend() -> None:
 
 def test_every_method_has_a_name_and_settings() -> None:
     for name in ABOUT:
-        assert method(name).name == name
-        assert method(name).about
-    assert method("fast").settings != method("default").settings
+        assert find_method(name).name == name
+        assert find_method(name).about
+    assert find_method("fast").settings != find_method("default").settings
     with pytest.raises(InputError, match="no such method; expected identity, fast"):
-        method("magic")
+        find_method("magic")
 
 
 def test_a_missing_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,10 +150,10 @@ def test_a_missing_environment_says_how_to_make_it(
     variable = f"STAINBRIDGE_{name.upper()}_PYTHON"
     monkeypatch.delenv(variable, raising=False)
     with pytest.raises(InputError, match=f"venv {name}-env .*export {variable}="):
-        method(name).check()
+        find_method(name).check()
     monkeypatch.setenv(variable, "/nowhere/python")
     with pytest.raises(InputError, match="no such Python"):
-        method(name).check()
+        find_method(name).check()
 
 
 SHIFT = """
@@ -170,7 +169,7 @@ def fake_peer(script: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Align
     script.write_text(text.format(peers=str(Path(external.__file__).parents[1] / "peers")))
     monkeypatch.setitem(external.PEERS, "fake", external.Peer("fake", str(script), "make it"))
     monkeypatch.setenv("STAINBRIDGE_FAKE_PYTHON", sys.executable)
-    return external.external("fake")
+    return external.load_peer("fake")
 
 
 def test_a_peer_in_its_own_process_returns_its_map(
@@ -208,14 +207,14 @@ def test_a_network_is_a_method_where_its_weights_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAINBRIDGE_WEIGHTS", str(tmp_path))
-    monkeypatch.setattr("stainbridge.learn.shipped._own", lambda: tmp_path)
+    monkeypatch.setattr("stainbridge.learn.named_weights._package_folder", lambda: tmp_path)
     for name in DEFORMABLE:
-        assert method(name).settings["digests"] == [None]
+        assert find_method(name).settings["digests"] == [None]
         with pytest.raises(InputError, match=f"{name}: no weights of that name"):
-            method(name).check()
+            find_method(name).check()
     (tmp_path / "fcn.safetensors").write_bytes(b"one")
-    before = method("fcn").settings
-    method("fcn").check()
+    before = find_method("fcn").settings
+    find_method("fcn").check()
     (tmp_path / "fcn.safetensors").write_bytes(b"another")
-    assert method("fcn").settings != before
+    assert find_method("fcn").settings != before
     assert set(LEARNED) <= set(ABOUT)

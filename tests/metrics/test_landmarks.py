@@ -62,6 +62,14 @@ def test_a_perfect_transform_has_no_error_and_full_robustness() -> None:
     assert scores.robustness == 1
 
 
+def test_before_a_slide_without_a_size_lies_pixel_on_pixel() -> None:
+    unknown = Space("unknown", 400, 400, calibrated=False)
+    transform = Affine(np.diag([2.0, 2.0, 1.0]), FIXED.space, unknown)
+    places = [(10.0, 20.0), (300.0, 40.0)]
+    scores = score_landmarks(transform, landmarks(places, FIXED), landmarks(places, unknown.frame))
+    assert scores.before.tre_px.max == 0
+
+
 def test_robustness_counts_only_landmarks_that_improved() -> None:
     assert robustness(np.array([1.0, 2, 3, 4]), np.array([0.5, 2, 4, 1])) == 0.5
 

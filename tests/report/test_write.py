@@ -15,11 +15,11 @@ from scipy.ndimage import gaussian_filter
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.fit import fit_affine
-from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.registration.result import Registration, StageRecord, Status
-from stainbridge.report.write import report_html, unregistered_transform, write_report
+from stainbridge.report.write import report_html, write_report
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
@@ -211,17 +211,6 @@ def test_nothing_is_left_when_it_cannot_be_written(
     with pytest.raises(InputError, match="no such folder"):
         write_report(tmp_path / "none" / "report.html", registration(*pair), *pair)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_before_is_corner_on_corner() -> None:
-    same = unregistered_transform(
-        Space("a", 100, 200, (0.5, 0.5)).frame, Space("b", 90, 80, (0.25, 0.25)).frame
-    )
-    assert np.array_equal(same.matrix, np.eye(3))
-    unlike = unregistered_transform(
-        Space("a", 100, 200, (0.5, 0.5)).frame, Space("b", 100, 200, calibrated=False).frame
-    )
-    assert unlike(np.array([[100.0, 50.0]])) == pytest.approx(np.array([[200.0, 100.0]]))
 
 
 @pytest.mark.skipif("STAINBRIDGE_DATA" not in os.environ, reason="needs STAINBRIDGE_DATA")

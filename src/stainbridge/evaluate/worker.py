@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.evaluate.job import BEGAN, Job, Row
-from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
-from stainbridge.evaluate.methods.presets import corner_on_corner
-from stainbridge.evaluate.methods.registry import method
-from stainbridge.evaluate.peers.exchange import clocks, peak_mb
-from stainbridge.evaluate.pictures import write_overlay
-from stainbridge.evaluate.starts import hard_start
+from stainbridge.evaluate.row import STARTED_FILE, Run, Row
+from stainbridge.evaluate.methods.alignment import Align, Alignment, fail
+from stainbridge.evaluate.methods.registry import find_method
+from stainbridge.evaluate.peers.exchange import read_clocks, read_peak_mb
+from stainbridge.evaluate.thumbnails import write_overlay
+from stainbridge.evaluate.starts import draw_hard_start
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
+from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.metrics.fields import jacobian_scores
 from stainbridge.metrics.landmarks import Errors, robustness, spread, target_registration_errors
@@ -50,12 +50,12 @@ class Scene:
     @property
     def unregistered(self) -> Affine:
         """Corner on corner."""
-        return corner_on_corner(self.fixed.frame, self.moving.frame)
+        return place_unregistered(self.fixed.frame.space, self.moving.frame.space)
 
 
 def main(folder: Path) -> None:
     """Run the job of `folder` and leave its row, its warped points and its pictures there."""
-    job: Job = pickle.loads((folder / "job.pkl").read_bytes())
+    job: Run = pickle.loads((folder / "job.pkl").read_bytes())
     row = Row(*job.key, status="crashed", cover=job.case.cover)
     _write(folder, row)
     with ExitStack() as opened:
@@ -66,8 +66,8 @@ def main(folder: Path) -> None:
         row = _with_scene(row, scene, job.root)
         _write(folder, row)
         write_overlay(folder / "before.jpg", scene.fixed, scene.moving, scene.unregistered)
-        align = method(job.method).load()
-        (folder / BEGAN).touch()
+        align = find_method(job.method).load()
+        (folder / STARTED_FILE).touch()
         alignment = _measured(align, scene)
         row = _with_alignment(row, alignment)
         if alignment.transform is not None:
@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
         return _write(folder, row)
 
 
-def _scene(job: Job, opened: ExitStack) -> Scene:
+def _scene(job: Run, opened: ExitStack) -> Scene:
     fixed, moving = (
         opened.enter_context(job.case.open_fixed()),
         opened.enter_context(job.case.open_moving()),
@@ -86,7 +86,7 @@ def _scene(job: Job, opened: ExitStack) -> Scene:
     to_warp = marks[1] if marks is not None else job.case.moving_only
     to_warp = np.zeros((0, 2)) if to_warp is None else to_warp
     if job.start.kind == "hard":
-        moving, to_warp, kept = hard_start(
+        moving, to_warp, kept = draw_hard_start(
             moving, to_warp, job.start, f"{job.data_set}/{job.case.id}"
         )
         if not kept.any():
@@ -103,16 +103,16 @@ def _scene(job: Job, opened: ExitStack) -> Scene:
 
 def _measured(align: Align, scene: Scene) -> Alignment:
     """What the method found, with its time and memory where it did not measure them itself."""
-    began = clocks()
+    began = read_clocks()
     try:
         alignment = align(scene.fixed, scene.moving)
     except Exception as error:  # a method may raise whatever it likes: that is its result
         lines = str(error).strip().splitlines()
-        alignment = failed(f"{type(error).__name__}: {lines[-1] if lines else ''}")
+        alignment = fail(f"{type(error).__name__}: {lines[-1] if lines else ''}")
     if alignment.seconds is not None:
         return alignment
-    seconds, cpu_s = np.subtract(clocks(), began).tolist()
-    return replace(alignment, seconds=seconds, cpu_s=cpu_s, peak_mb=peak_mb())
+    seconds, cpu_s = np.subtract(read_clocks(), began).tolist()
+    return replace(alignment, seconds=seconds, cpu_s=cpu_s, peak_mb=read_peak_mb())
 
 
 def _with_scene(row: Row, scene: Scene, root: Path | None) -> Row:

@@ -18,6 +18,7 @@ from scipy.stats import rankdata
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.landmarks import Landmarks
+from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Points
 
@@ -157,15 +158,17 @@ def score_landmarks(
 ) -> LandmarkScores:
     """Bring the moving landmarks to the fixed slide and compare them there with the fixed ones.
 
-    "Before" lays the slides on each other by their top-left corners. Raises `InputError` when the
-    counts differ or there are no landmarks.
+    "Before" places the slides by `place_unregistered`. Raises `InputError` when the counts differ
+    or there are no landmarks.
     """
+    unregistered = place_unregistered(fixed.frame.space, moving.frame.space)
+    unmoved_um = unregistered.inverse()(moving.points_um)
     moved_um = moving_from_fixed.inverse()(moving.points_um)
-    before = target_registration_errors(moving.points_um, fixed.points_um)
+    before = target_registration_errors(unmoved_um, fixed.points_um)
     after = target_registration_errors(moved_um, fixed.points_um)
     return LandmarkScores(
         n=len(after),
-        before=error_table(moving.points_um, fixed.points_um, fixed.frame),
+        before=error_table(unmoved_um, fixed.points_um, fixed.frame),
         after=error_table(moved_um, fixed.points_um, fixed.frame),
         robustness=robustness(before, after),
     )

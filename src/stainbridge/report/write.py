@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 
-from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.transform import Affine, Transform
+from stainbridge.geometry.placement import place_unregistered
+from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
 from stainbridge.registration.result import Registration
@@ -87,7 +86,7 @@ def _transform_content(
     view = fixed.frame.fit(LONGEST_PX)
     fixed_image = fixed.read(view)
     warped = WarpedSlide(moving, transform).read(view)
-    unregistered = unregistered_transform(fixed.frame, moving.frame)
+    unregistered = place_unregistered(fixed.frame.space, moving.frame.space)
     unaligned = WarpedSlide(moving, unregistered).read(view)
     fixed_density = display_density(fixed_image)
     areas = area_map(transform)
@@ -104,17 +103,6 @@ def _transform_content(
         "scale_ticks": _scale_ticks(areas),
         "folds": _fold_sentence(areas),
     }
-
-
-def unregistered_transform(fixed: Frame, moving: Frame) -> Affine:
-    """Place the slides as their files are: corner on corner, same µm where both are calibrated.
-
-    Where only one of them is calibrated, the diagonals are made equal.
-    """
-    factor = (
-        1.0 if fixed.calibrated == moving.calibrated else moving.diagonal_um / fixed.diagonal_um
-    )
-    return Affine(np.diag([factor, factor, 1.0]), fixed.space, moving.space)
 
 
 def _read_overview(slide: Slide) -> Image:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stainbridge.evaluate.methods.alignment import Align, Alignment
-from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.transform import Affine
+from stainbridge.geometry.placement import place_unregistered
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 
@@ -17,29 +16,18 @@ if TYPE_CHECKING:
 
 
 def identity(fixed: Slide, moving: Slide) -> Alignment:
-    """Unregistered; see `corner_on_corner`."""
-    return Alignment(corner_on_corner(fixed.frame, moving.frame))
+    """Return the unregistered placement, see `place_unregistered`."""
+    return Alignment(place_unregistered(fixed.frame.space, moving.frame.space))
 
 
-def corner_on_corner(fixed: Frame, moving: Frame) -> Affine:
-    """The slides laid on each other by their top-left corners, µm on µm, or pixel on pixel where
-    one has no size.
-    """
-    same_unit = fixed.calibrated == moving.calibrated
-    factors = (
-        (1.0, 1.0) if same_unit else (moving.mpp[0] / fixed.mpp[0], moving.mpp[1] / fixed.mpp[1])
-    )
-    return Affine(np.diag([*factors, 1.0]), fixed.space, moving.space)
-
-
-def preset(name: str) -> Align:
+def load_preset(name: str) -> Align:
     """`stainbridge.register` with one of its presets."""
     from stainbridge.registration.config import RegisterConfig
 
-    return configured(RegisterConfig.preset(name))
+    return load_configured(RegisterConfig.preset(name))
 
 
-def configured(config: RegisterConfig) -> Align:
+def load_configured(config: RegisterConfig) -> Align:
     """`stainbridge.register` so configured, warmed up: first calls into torch cost more than later
     ones.
     """
