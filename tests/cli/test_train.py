@@ -18,18 +18,18 @@ from tests.registration.training.sections import section
 
 from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import write_points_csv
-from stainbridge.learn.weights import read
+from stainbridge.learn.weights import read_weights
 
 TINY = {
     "train": {
         "accumulate": 1,
         "batch": 1,
         "workers": 0,
-        "held": 1,
+        "validation_samples": 1,
         "device": "cpu",
         "save_every": 1,
     },
-    "pairs": {"section_px": [64, 64], "at_hand": 1},
+    "pairs": {"section_px": [64, 64], "cached_pairs": 1},
 }
 AFFINE = {
     **TINY,
@@ -109,7 +109,7 @@ def test_train_resume_and_what_lies_in_the_folder(
     assert config["network"]["widths"] == [8, 16]
     assert run(["train", "affine", "--out", "run", "--resume", "--steps", "3"]) == 0
     assert capsys.readouterr().out.startswith("3 steps, ")
-    assert read(folder / "last.safetensors").header["place"]["step"] == 3
+    assert read_weights(folder / "last.safetensors").header["checkpoint"]["step"] == 3
     with (folder / "metrics.csv").open(newline="") as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["0", "2", "3"]
 
@@ -126,7 +126,7 @@ def test_a_deformable_network(pairs: Path) -> None:
         "deformable.yaml",
     ]
     assert run([*arguments, "--steps", "1", "--seed", "5", "--out", "run"]) == 0
-    stored = read(pairs / "run")
+    stored = read_weights(pairs / "run")
     assert (stored.task, stored.settings["network"]["kind"]) == ("deformable", "dirnet")
     assert yaml.safe_load((pairs / "run" / "config.yaml").read_text())["train"]["seed"] == 5
 
@@ -169,7 +169,7 @@ def test_workers_that_would_prepare_the_same_pairs_are_warned_of(
     pairs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([*BEGIN, "--workers", "3", "--data", "nothing"]) == 2
-    assert "warning: with pairs: at_hand below workers x batch = 3" in capsys.readouterr().err
+    assert "warning: with pairs: cached_pairs below workers x batch = 3" in capsys.readouterr().err
 
 
 def test_a_slide_without_tissue_leaves_no_folder(
@@ -228,7 +228,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(pairs: Path) -> None:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "interrupted; nothing half-written was left"
-    step = read(pairs / "run" / "last.safetensors").header["place"]["step"]
+    step = read_weights(pairs / "run" / "last.safetensors").header["checkpoint"]["step"]
     assert step >= 1
     assert run(["train", "affine", "--out", "run", "--resume", "--steps", f"{step + 1}"]) == 0
 
@@ -246,4 +246,4 @@ def test_two_processes_train_one_network(pairs: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("2 steps, best measure") == 1
-    assert read(pairs / "run" / "last.safetensors").header["place"]["position"] == 4
+    assert read_weights(pairs / "run" / "last.safetensors").header["checkpoint"]["position"] == 4

@@ -15,10 +15,10 @@ from tests.slides.memory_slide import smooth_texture
 
 import stainbridge
 from stainbridge.cli.main import run
-from stainbridge.learn.weights import read
+from stainbridge.learn.weights import read_weights
 
 TINY = {
-    "train": {"batch": 2, "workers": 0, "held": 2, "device": "cpu", "save_every": 1},
+    "train": {"batch": 2, "workers": 0, "validation_samples": 2, "device": "cpu", "save_every": 1},
     "sharpen": {
         "generator": {"width": 4, "growth": 2, "blocks": 1},
         "discriminator": {"width": 4, "halvings": 2},
@@ -51,8 +51,8 @@ def test_train_resume_and_apply(
     assert output.out.startswith("2 steps, best measure ")
     assert "perceptual network: seeded-untrained-vgg16" in output.err
     assert run(["train", "sharpen", "--out", "run", "--resume", "--steps", "3"]) == 0
-    stored = read(place / "run" / "last.safetensors")
-    assert (stored.task, stored.header["place"]["step"]) == ("sharpen", 3)
+    stored = read_weights(place / "run" / "last.safetensors")
+    assert (stored.task, stored.header["checkpoint"]["step"]) == ("sharpen", 3)
     assert stored.settings["generator"]["factor"] == 2
 
     arguments = ["warp", "slide", str(known.folder), "--out", "sharp.ome.tiff", "--sharpen", "run"]
@@ -81,7 +81,7 @@ def test_train_resume_and_apply(
 
 def test_on_generated_tissue_four_times_finer(place: Path) -> None:
     assert run([*BEGIN, "--factor", "4", "--mpp", "1.0"]) == 0
-    stored = read(place / "run")
+    stored = read_weights(place / "run")
     assert (stored.settings["generator"]["factor"], stored.settings["mpp"]) == (4, 1.0)
     assert yaml.safe_load((place / "run" / "config.yaml").read_text())["pixel_um"] == [1.0, 1.0]
 

@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from stainbridge.cli.main import run
-from stainbridge.learn.weights import read
+from stainbridge.learn.weights import read_weights
 from stainbridge.translation.inference.model import read_model
 
 TINY = {
     "train": {
         "batch": 1,
         "workers": 0,
-        "held": 2,
+        "validation_samples": 2,
         "device": "cpu",
         "save_every": 1,
         "precision": "32",
@@ -113,7 +113,7 @@ def test_train_resume_and_what_lies_in_the_folder(
         0.5,
     )
     assert run(["train", "translate", "--out", "run", "--resume", "--steps", "3"]) == 0
-    assert read(folder / "last.safetensors").header["place"]["step"] == 3
+    assert read_weights(folder / "last.safetensors").header["checkpoint"]["step"] == 3
     card = (folder / "model-card.md").read_text()
     assert "# HE to IHC" in card
     assert "| objective | pix2pix-unet |" in card
@@ -137,7 +137,7 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(tiles: Path) -> None:
     assert run([*BEGIN[:-1], "4", "--out", "whole"]) == 0
     assert run([*BEGIN, "--out", "parts"]) == 0
     assert run(["train", "translate", "--out", "parts", "--resume", "--steps", "4"]) == 0
-    whole, parts = (read(tiles / name / "last.safetensors").tensors for name in ("whole", "parts"))
+    whole, parts = (read_weights(tiles / name / "last.safetensors").tensors for name in ("whole", "parts"))
     assert [name for name in whole if not bool((whole[name] == parts[name]).all())] == []
 
 
@@ -178,7 +178,7 @@ def test_the_other_way_and_from_another_runs_networks(tiles: Path) -> None:
         == 0
     )
     first, second = (
-        read(tiles / name / "best.safetensors").tensors for name in ("first", "second")
+        read_weights(tiles / name / "best.safetensors").tensors for name in ("first", "second")
     )
     for name in (name for name in first if name.endswith("weight") and "to_target" in name):
         assert (first[name] - second[name]).abs().max() < 1e-6
@@ -194,7 +194,7 @@ def test_the_perceptual_network_is_told_in_log_and_card(
     assert line in capsys.readouterr().err.splitlines()
     assert "No ImageNet weights were given" in (tiles / "run" / "model-card.md").read_text()
     model = read_model(tiles / "run")
-    assert model.to_source is not None
+    assert model.reverse_generator is not None
 
 
 def test_weights_of_the_perceptual_network_that_cannot_be_used(

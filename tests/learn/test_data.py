@@ -13,34 +13,40 @@ from tests.learn.toy import CONFIG, ToyStream, ToyTask
 from torch import Tensor
 
 from stainbridge.errors import InputError
-from stainbridge.learn.data import iterate_batches, check_inputs, load_validation_batches, move_batch
+from stainbridge.learn.data import (
+    check_inputs,
+    iterate_batches,
+    load_validation_batches,
+    move_batch,
+)
 from stainbridge.learn.loop import TrainingData, train
 
 
-def taken(count: int, *arguments: int, stream: ToyStream | None = None) -> list[Tensor]:
+def take(count: int, *arguments: int, stream: ToyStream | None = None) -> list[Tensor]:
     with closing(iterate_batches(stream or ToyStream(), *arguments)) as source:
         return list(islice(source, count))
 
 
 def test_a_worker_process_makes_the_same_batches_and_its_errors_come_as_they_are() -> None:
-    here = taken(3, 2, 0, 4)
+    expected = take(3, 2, 0, 4)
     with closing(iterate_batches(ToyStream(bad=10), 2, 1, 4)) as source:
-        there = list(islice(source, 3))
+        batches = list(islice(source, 3))
         with pytest.raises(InputError, match=r"^sample 10: unreadable$"):
             next(source)
-    assert all(torch.equal(a, b) for a, b in zip(here, there, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(expected, batches, strict=True))
 
 
 def test_several_processes_share_the_stream() -> None:
-    whole = torch.cat(taken(6, 2, 0, 4))
-    first, second = torch.cat(taken(3, 2, 0, 4, 0, 2)), torch.cat(taken(3, 2, 0, 4, 1, 2))
+    whole = torch.cat(take(6, 2, 0, 4))
+    first = torch.cat(take(3, 2, 0, 4, 0, 2))
+    second = torch.cat(take(3, 2, 0, 4, 1, 2))
     mixed = torch.cat(
         [torch.cat([a, b]) for a, b in zip(first.split(2), second.split(2), strict=True)]
     )
     assert torch.equal(whole, mixed)
 
 
-def test_held_batches_are_rounded_up() -> None:
+def test_validation_batches_are_rounded_up() -> None:
     assert [len(batch) for batch in load_validation_batches(ToyStream(1), CONFIG)] == [2, 2]
 
 
@@ -89,6 +95,6 @@ def test_the_loop_looks_at_the_data_first(tmp_path: Path) -> None:
 
 def test_moving_keeps_the_shape_of_a_batch() -> None:
     batch = {"a": [torch.ones(1), "name"], "b": torch.zeros(2)}
-    there = move_batch(batch, torch.device("meta"))
-    assert there["a"][0].device.type == there["b"].device.type == "meta"
-    assert there["a"][1] == "name"
+    moved = move_batch(batch, torch.device("meta"))
+    assert moved["a"][0].device.type == moved["b"].device.type == "meta"
+    assert moved["a"][1] == "name"

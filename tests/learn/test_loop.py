@@ -1,4 +1,4 @@
-"""The training loop: what a run leaves, and that it can stop and go on as if it had not."""
+"""The training loop: what a run leaves, and that it can stop and resume as if it had not."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_what_a_run_leaves(tmp_path: Path) -> None:
-    told: list[tuple[str, float]] = []
+    reports: list[tuple[str, float]] = []
     data = TrainingData(ToyStream(0), ToyStream(1))
-    place = train(
-        ToyTask, data, CONFIG, tmp_path, progress=lambda text, share: told.append((text, share))
+    checkpoint = train(
+        ToyTask, data, CONFIG, tmp_path, progress=lambda text, share: reports.append((text, share))
     )
-    assert (place.step, place.position) == (6, 24)
+    assert (checkpoint.step, checkpoint.position) == (6, 24)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
         "last.safetensors",
@@ -44,21 +44,21 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
     }
     assert [row["step"] for row in rows(tmp_path)] == ["0", "2", "3", "4", "6"]
     assert rows(tmp_path)[0]["generator"] == ""
-    assert float(rows(tmp_path)[-1]["held_distance"]) > 0
+    assert float(rows(tmp_path)[-1]["validation_distance"]) > 0
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
         "0000000.png", "0000004.png", "0000006.png",
     ]  # fmt: skip
     with PIL.Image.open(tmp_path / "pictures" / "0000004.png") as picture:
-        assert picture.size == (8, 16)  # of two held-out batches
-    assert told[-1][0].startswith("step 6 of 6, generator ")
-    assert [share for _, share in told] == pytest.approx(np.arange(1, 7) / 6)
+        assert picture.size == (8, 16)  # of two validation batches
+    assert reports[-1][0].startswith("step 6 of 6, generator ")
+    assert [share for _, share in reports] == pytest.approx(np.arange(1, 7) / 6)
 
 
-def test_stopping_and_going_on_is_bit_for_bit_not_stopping(tmp_path: Path) -> None:
+def test_stopping_and_resuming_is_bit_for_bit_not_stopping(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole")
     run(tmp_path / "parts", replace(CONFIG, steps=3))
-    torch.rand(7)  # the random state goes on from the file
-    parts = run(tmp_path / "parts", go_on=True)
+    torch.rand(7)  # the random state is resumed from the file
+    parts = run(tmp_path / "parts", resume=True)
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert (
@@ -77,29 +77,30 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
 
 def test_the_best_weights_are_those_that_measured_best(tmp_path: Path) -> None:
     run(tmp_path)
-    measured = [float(row["held_distance"]) for row in rows(tmp_path) if row["held_distance"]]
+    measured = [
+        float(row["validation_distance"]) for row in rows(tmp_path) if row["validation_distance"]
+    ]
     best = read_weights(tmp_path / "best.safetensors")
-    assert best.header["measure"] == pytest.approx(min(measured), rel=1e-4)
+    assert best.header["measure"] == pytest.approx(lowest, rel=1e-4)
     task = ToyTask()
     copy_weights(best, task.networks)
     for network in task.networks.values():
         network.eval()
-    held = [torch.stack([ToyStream(1)[i] for i in pair]) for pair in ((0, 1), (2, 3))]
-    assert np.mean([task.measure(batch)["distance"] for batch in held]) == pytest.approx(
-        min(measured), rel=1e-4
-    )
+    batches = [torch.stack([ToyStream(1)[i] for i in pair]) for pair in ((0, 1), (2, 3))]
+    distances = [task.measure(batch)["distance"] for batch in batches]
+    assert np.mean(distances) == pytest.approx(lowest, rel=1e-4)
 
 
-def test_ctrl_c_ends_the_step_and_leaves_a_run_to_go_on_with(tmp_path: Path) -> None:
-    def interrupt(taken: int) -> float:
-        if taken == 5:  # in the third step
+def test_ctrl_c_ends_the_step_and_leaves_a_run_to_resume(tmp_path: Path) -> None:
+    def interrupt(batches: int) -> float:
+        if batches == 5:  # in the third step
             os.kill(os.getpid(), signal.SIGINT)
         return 1.0
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped", hook=interrupt)
-    assert read_weights(tmp_path / "stopped" / "last.safetensors").header["place"]["step"] == 3
-    resumed, whole = run(tmp_path / "stopped", go_on=True), run(tmp_path / "whole")
+    assert read_weights(tmp_path / "stopped" / "last.safetensors").header["checkpoint"]["step"] == 3
+    resumed, whole = run(tmp_path / "stopped", resume=True), run(tmp_path / "whole")
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -110,9 +111,9 @@ def test_a_loss_that_is_not_finite_is_one_line_and_changes_nothing_saved(tmp_pat
         InputError,
         match=r"^step 3: the loss of 'generator' is not finite; got nan; lower the learning",
     ):
-        run(tmp_path, config, hook=lambda taken: float("nan") if taken == 4 else 1.0)
+        run(tmp_path, config, hook=lambda batches: float("nan") if batches == 4 else 1.0)
     stored = read_weights(tmp_path / "last.safetensors")
-    assert stored.header["place"]["step"] == 2
+    assert stored.header["checkpoint"]["step"] == 2
     assert all(
         bool(torch.isfinite(t).all()) for t in stored.tensors.values() if t.is_floating_point()
     )
@@ -120,7 +121,10 @@ def test_a_loss_that_is_not_finite_is_one_line_and_changes_nothing_saved(tmp_pat
 
 def test_an_optimiser_changes_only_its_own_network(tmp_path: Path) -> None:
     once = replace(CONFIG, steps=1, accumulate=1)
-    plain, louder = run(tmp_path / "a", once), run(tmp_path / "b", once, hook=lambda taken: 1000.0)
+    plain, louder = (
+        run(tmp_path / "a", once),
+        run(tmp_path / "b", once, hook=lambda batches: 1000.0),
+    )
     critics = [
         name for name in plain if name.startswith("optimisers.critic") and name.endswith("exp_avg")
     ]
@@ -151,14 +155,14 @@ def test_the_average_of_weights_is_measured_kept_and_resumed(tmp_path: Path) -> 
     config = replace(CONFIG, average=0.5)
     whole, plain = run(tmp_path / "whole", config), run(tmp_path / "plain")
     run(tmp_path / "parts", replace(config, steps=3))
-    parts = run(tmp_path / "parts", config, go_on=True)
+    parts = run(tmp_path / "parts", config, resume=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert all(
         torch.equal(whole[name], plain[name]) for name in plain
     )  # training does not depend on it
     name = "critic.0.weight"
     assert not torch.equal(whole[f"average.{name}"], whole[f"networks.{name}"])
-    measured = [rows(tmp_path / folder)[-1]["held_distance"] for folder in ("whole", "plain")]
+    measured = [rows(tmp_path / folder)[-1]["validation_distance"] for folder in ("whole", "plain")]
     assert measured[0] != measured[1]
 
 
@@ -173,7 +177,9 @@ def test_a_gpu_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         run(tmp_path, replace(CONFIG, device="cuda"))
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"steps": -1}, {"held": 0}, {"log_every": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"batch": 0}, {"steps": -1}, {"validation_samples": 0}, {"log_every": 0}]
+)
 def test_impossible_runs_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError):
         replace(CONFIG, **wrong)  # type: ignore[arg-type]

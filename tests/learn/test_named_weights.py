@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.learn.named_weights import WEIGHTS_VARIABLE, list_shipped_weights, find_weights
+from stainbridge.learn.named_weights import WEIGHTS_VARIABLE, find_weights, list_shipped_weights
 from stainbridge.learn.weights import read_weights
 
-#: What a clone may weigh for each network.
-MOST_BYTES = 16 * 2**20
+#: The largest file of a shipped network in bytes: every clone carries it.
+MAX_FILE_BYTES = 16 * 2**20
 
 
 def test_a_path_is_itself(tmp_path: Path) -> None:
@@ -37,5 +37,5 @@ def test_another_name_is_one_line_that_names_what_there_is() -> None:
 @pytest.mark.parametrize("name", list_shipped_weights())
 def test_shipped_weights_can_be_read_and_are_small(name: str) -> None:
     path = find_weights(name)
-    assert path.stat().st_size < MOST_BYTES
+    assert path.stat().st_size < MAX_FILE_BYTES
     assert read_weights(path).task in ("affine", "deformable", "translate")

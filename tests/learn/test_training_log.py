@@ -11,7 +11,7 @@ import pytest
 from stainbridge.errors import MissingExtraError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.devices import launch_fabric
-from stainbridge.learn.training_log import TrainingLog
+from stainbridge.learn.training_log import METRICS_FILE, TrainingLog
 
 
 def table(folder: Path) -> list[list[str]]:
@@ -20,12 +20,12 @@ def table(folder: Path) -> list[list[str]]:
 
 
 def test_a_new_number_is_a_new_column(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, 0) as record:
-        record.row(1, {"loss": 0.5})
-        record.row(2, {"loss": 0.25, "held": 3})
-        record.row(3, {"loss": 0.125})
+    with TrainingLog(tmp_path, 0) as log:
+        log.add_row(1, {"loss": 0.5})
+        log.add_row(2, {"loss": 0.25, "validation_loss": 3})
+        log.add_row(3, {"loss": 0.125})
     assert table(tmp_path) == [
-        ["step", "loss", "held"],
+        ["step", "loss", "validation_loss"],
         ["1", "0.5", ""],
         ["2", "0.25", "3"],
         ["3", "0.125", ""],
@@ -33,11 +33,11 @@ def test_a_new_number_is_a_new_column(tmp_path: Path) -> None:
 
 
 def test_rows_past_the_step_that_is_resumed_are_dropped(tmp_path: Path) -> None:
-    with TrainingLog(tmp_path, 0) as record:
+    with TrainingLog(tmp_path, 0) as log:
         for step in (10, 20, 30):
-            record.row(step, {"loss": step})
-    with TrainingLog(tmp_path, 20) as record:
-        record.row(25, {"loss": 1})
+            log.add_row(step, {"loss": step})
+    with TrainingLog(tmp_path, 20) as log:
+        log.add_row(25, {"loss": 1})
     assert [row[0] for row in table(tmp_path)] == ["step", "10", "20", "25"]
 
 
@@ -53,3 +53,15 @@ def test_a_missing_package_names_its_extra(
         launch_fabric(TrainConfig(device="cpu")) if package == "lightning-fabric" else TrainingLog(
             tmp_path, 0
         )
+
+
+def test_columns_of_version_0_1_0_get_todays_names(tmp_path: Path) -> None:
+    (tmp_path / METRICS_FILE).write_text("step,loss,held_rtre\n0,,0.5\n10,0.3,\n")
+    with TrainingLog(tmp_path, 10) as log:
+        log.add_row(20, {"loss": 0.2, "validation_rtre": 0.25})
+    assert table(tmp_path) == [
+        ["step", "loss", "validation_rtre"],
+        ["0", "", "0.5"],
+        ["10", "0.3", ""],
+        ["20", "0.2", "0.25"],
+    ]

@@ -21,7 +21,7 @@ def test_it_follows_the_weights_and_stands_in_for_them_only_for_a_while() -> Non
         network.weight.fill_(1.0)
     average.update(1000)
     assert torch.allclose(average.tensors["average.n.weight"], torch.tensor(0.1))
-    with average.applied():
+    with average.apply():
         assert torch.allclose(network.weight, torch.tensor(0.1))
     assert network.weight.item() == 1
     assert torch.allclose(average.tensors["average.n.weight"], torch.tensor(0.1))
@@ -46,7 +46,7 @@ def test_statistics_of_batch_normalisation_go_with_the_weights() -> None:
     assert isinstance(statistics, torch.Tensor)
     mean, counted = statistics.clone(), network[0].num_batches_tracked
     average.update(1000)
-    with average.applied():
+    with average.apply():
         torch.testing.assert_close(network[0].running_mean, 0.1 * mean)
         assert network[0].num_batches_tracked == counted
     torch.testing.assert_close(network[0].running_mean, mean)
@@ -57,7 +57,7 @@ def test_a_run_that_averaged_less_is_refused() -> None:
     average = WeightAverage({"n": network}, 0.9)
     weights = {name: tensor for name, tensor in average.tensors.items() if "running" not in name}
     with pytest.raises(InputError, match="keeps no average"):
-        average.put(StoredWeights(Path("last.safetensors"), weights, {}))
+        average.restore(StoredWeights(Path("last.safetensors"), weights, {}))
 
 
 def test_a_share_of_nothing_keeps_nothing() -> None:
@@ -65,5 +65,5 @@ def test_a_share_of_nothing_keeps_nothing() -> None:
     average = WeightAverage({"n": network}, 0.0)
     average.update(1)
     assert average.tensors == {}
-    with average.applied():
+    with average.apply():
         pass

@@ -10,8 +10,14 @@ from safetensors.torch import save_file
 from tests.learn.toy import ToyTask, run
 
 from stainbridge.errors import InputError
-from stainbridge.learn.checkpoint import Checkpoint, check_task, load_checkpoint, save_checkpoint, save_weights
-from stainbridge.learn.weights import copy_weights, read_weights
+from stainbridge.learn.checkpoint import (
+    Checkpoint,
+    check_task,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
+from stainbridge.learn.weights import copy_weights, read_weights, write_weights
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +91,13 @@ def test_a_run_before_its_first_step_can_be_resumed(tmp_path: Path) -> None:
     task = ToyTask()
     save_checkpoint(tmp_path / "last.safetensors", task, Checkpoint(0, 0))
     assert load_checkpoint(tmp_path / "last.safetensors", ToyTask()) == Checkpoint(0, 0, None)
+
+
+def test_a_run_of_version_0_1_0_is_resumed(finished: Path, tmp_path: Path) -> None:
+    stored = read_weights(finished / "last.safetensors")
+    header = dict(stored.header)
+    header["place"] = header.pop("checkpoint")
+    write_weights(tmp_path / "last.safetensors", stored.tensors, header)
+    resumed = load_checkpoint(tmp_path / "last.safetensors", ToyTask())
+    assert resumed == load_checkpoint(finished / "last.safetensors", ToyTask())
+    assert resumed.step == 6

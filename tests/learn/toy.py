@@ -38,12 +38,14 @@ class ToyTask:
     """The generator is to fool the critic, which tells its pictures from real ones."""
 
     name = "toy"
-    best_by = "distance"
+    selection_measure = "distance"
 
     def __init__(
         self, width: int = 3, hook: Callable[[int], float] = lambda step: 1.0, plain: bool = False
     ) -> None:
-        self.width, self.hook, self.taken = width, hook, 0
+        self.width = width
+        self.hook = hook
+        self.batches = 0
         conv = nn.Conv2d
         generator = nn.Sequential(
             conv(1, width, 3, padding=1),
@@ -74,7 +76,8 @@ class ToyTask:
     def updates(self, batch: Tensor) -> Iterator[Update]:
         generator, critic = self.networks["generator"], self.networks["critic"]
         made = generator(batch)
-        factor, self.taken = self.hook(self.taken), self.taken + 1
+        factor = self.hook(self.batches)
+        self.batches += 1
         yield Update(
             "generator", factor * (critic(made) - 1).square().mean(), {"spread": made.std()}
         )
@@ -97,7 +100,7 @@ CONFIG = TrainConfig(
     batch=2,
     accumulate=2,
     workers=0,
-    held=3,
+    validation_samples=3,
     device="cpu",
     log_every=2,
     validate_every=3,
@@ -106,9 +109,15 @@ CONFIG = TrainConfig(
 
 
 def run(
-    folder: Path, config: TrainConfig = CONFIG, *, go_on: bool = False, **task: Any
+    folder: Path, config: TrainConfig = CONFIG, *, resume: bool = False, **task: Any
 ) -> Mapping[str, Tensor]:
     """Train a toy in `folder`; the tensors of last.safetensors."""
     folder.mkdir(exist_ok=True)
-    train(lambda: ToyTask(**task), TrainingData(ToyStream(0), ToyStream(1)), config, folder, go_on=go_on)
+    train(
+        lambda: ToyTask(**task),
+        TrainingData(ToyStream(0), ToyStream(1)),
+        config,
+        folder,
+        resume=resume,
+    )
     return read_weights(folder / "last.safetensors").tensors

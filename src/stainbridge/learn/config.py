@@ -2,59 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from stainbridge.errors import InputError
 
-DeviceChoice = Literal["auto", "cpu", "cuda"]
-Precision = Literal["32", "bf16", "16"]
+#: Where to train; "auto" takes a GPU when there is one.
+DeviceChoice: TypeAlias = Literal["auto", "cpu", "cuda"]
+#: Bits of a number: "32" throughout, or mixed precision with bfloat16 or float16.
+Precision: TypeAlias = Literal["32", "bf16", "16"]
+
+#: Fields that must be at least 1.
+POSITIVE_FIELDS = (
+    "batch",
+    "accumulate",
+    "devices",
+    "validation_samples",
+    "log_every",
+    "validate_every",
+    "save_every",
+    "picture_every",
+)
+#: Fields that must be at least 0.
+NON_NEGATIVE_FIELDS = ("steps", "workers", "seed")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One step updates every optimiser once, from `accumulate` batches of `batch` samples on each
-    of `devices`.
+    """How long, on what and how often a run trains, validates and saves.
 
-    `precision` "bf16" and "16" are mixed precision; `channels_last` is how pictures lie in memory.
-    `workers` processes make samples ahead. `held` samples, never trained on, are measured every
-    `validate_every` steps. With `average` what is measured and kept as best is the moving average
-    of the weights, this much of it the earlier ones (0: none). Raises `InputError` for numbers that
-    make no run.
+    One step updates every optimiser once. Raises `InputError` for numbers that make no run.
     """
 
+    #: Names of fields in files that version 0.1.0 wrote.
+    FORMER_NAMES: ClassVar[Mapping[str, str]] = {"held": "validation_samples"}
+
     steps: int = 1000
+    """Steps in all, those before a resumption included."""
     batch: int = 1
+    """Samples in a batch."""
     accumulate: int = 1
+    """Batches whose gradients are averaged for one step."""
     seed: int = 0
+    """Seed of every random choice."""
     device: DeviceChoice = "auto"
+    """Where to train."""
     devices: int = 1
+    """Number of GPUs or processes; each takes its own batches."""
     precision: Precision = "32"
+    """Precision of the losses' computation; parameters are always float32."""
     channels_last: bool = False
+    """Whether pictures and weights are channels-last in memory."""
     average: float = 0.0
+    """Weight of the earlier steps in the moving average of the weights; 0 keeps no average."""
     workers: int = 1
-    held: int = 8
+    """Processes that make samples ahead; 0 makes them in the training process."""
+    validation_samples: int = 8
+    """Samples to validate on; they are never trained on."""
     log_every: int = 20
+    """Steps between two rows of the log."""
     validate_every: int = 200
+    """Steps between two validations."""
     save_every: int = 200
+    """Steps between two checkpoints."""
     picture_every: int = 200
+    """Steps between two pictures."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "batch",
-            "accumulate",
-            "devices",
-            "held",
-            "log_every",
-            "validate_every",
-            "save_every",
-            "picture_every",
-        ):
+        for name in POSITIVE_FIELDS:
             if getattr(self, name) < 1:
                 raise InputError(
                     f"{name} must be positive", expected="at least 1", got=getattr(self, name)
                 )
-        for name in ("steps", "workers", "seed"):
+        for name in NON_NEGATIVE_FIELDS:
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative", got=getattr(self, name))
         if not 0 <= self.average < 1:

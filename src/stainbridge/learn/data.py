@@ -1,6 +1,4 @@
-"""Batches from a stream of samples, made ahead in worker processes, and a check before training on
-them.
-"""
+"""Batches from a stream of samples, made ahead in worker processes, and a check before training."""
 
 from __future__ import annotations
 
@@ -19,21 +17,23 @@ from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Stream
 
-LOWEST_VALUE, HIGHEST_VALUE = -1.0, 1.5
+#: The least value that a network may see: the black of pictures in −1 … 1.
+LOWEST_VALUE = -1.0
+#: The largest value that a network may see: above densities, which end at 1.2.
+HIGHEST_VALUE = 1.5
 
 
 def iterate_batches(
     stream: Stream, size: int, workers: int, position: int, rank: int = 0, ranks: int = 1
 ) -> Generator[Any, None, None]:
-    """Batches of `size` samples without end, from sample number `position` on; of `ranks` processes
-    each has its own.
+    """Yield batches of `size` samples without end, from sample number `position` on.
 
-    Which samples there are does not depend on `workers`. Raises `InputError` for samples that
-    cannot be used.
+    Each of `ranks` processes has batches of its own. Which samples there are does not depend on
+    `workers`. Raises `InputError` for samples that cannot be used.
     """
     loader: DataLoader[Any] = DataLoader(
-        _Caught(stream),
-        batch_sampler=_Numbers(size, position, rank, ranks),
+        _ErrorsAsSamples(stream),
+        batch_sampler=_BatchNumbers(size, position, rank, ranks),
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_ignore_interrupts,
@@ -48,14 +48,16 @@ def iterate_batches(
 
 
 def load_validation_batches(stream: Stream, config: TrainConfig) -> list[Any]:
-    """The `config.held` samples that are measured, in batches; rounded up to whole ones."""
-    with closing(iterate_batches(stream, config.batch, config.workers, 0)) as source:
-        return list(islice(source, -(-config.held // config.batch)))
+    """Return the first `config.validation_samples` samples in batches, rounded up to whole ones."""
+    count = -(-config.validation_samples // config.batch)
+    with closing(iterate_batches(stream, config.batch, config.workers, 0)) as batches:
+        return list(islice(batches, count))
 
 
 def check_inputs(pictures: Mapping[str, Tensor]) -> None:
-    """Raise `InputError` for pictures that are empty, not finite, out of range or, all samples
-    alike, constant.
+    """Raise `InputError` for pictures that cannot be trained on.
+
+    Those are empty, not finite, out of range, or of one value in all samples.
     """
     for name, picture in pictures.items():
         where = f"training data, {name}"
@@ -63,13 +65,13 @@ def check_inputs(pictures: Mapping[str, Tensor]) -> None:
             raise InputError("no pixels", where=where)
         if not bool(torch.isfinite(picture).all()):
             raise InputError("values that are not finite", where=where)
-        low, high = float(picture.min()), float(picture.max())
+        low = float(picture.min())
+        high = float(picture.max())
         if low < LOWEST_VALUE or high > HIGHEST_VALUE:
-            expected = f"{LOWEST_VALUE} to {HIGHEST_VALUE}"
             raise InputError(
                 "values out of range",
                 where=where,
-                expected=expected,
+                expected=f"{LOWEST_VALUE} to {HIGHEST_VALUE}",
                 got=f"{low:.3g} to {high:.3g}",
             )
         if low == high:
@@ -81,7 +83,7 @@ def check_inputs(pictures: Mapping[str, Tensor]) -> None:
 def move_batch(
     batch: Any, device: torch.device, layout: torch.memory_format = torch.preserve_format
 ) -> Any:
-    """The batch with its tensors on `device`, those of four dimensions laid out as told."""
+    """Return the batch with its tensors on `device`, those of four dimensions in `layout`."""
     if isinstance(batch, Tensor):
         return batch.to(device, memory_format=layout if batch.ndim == 4 else torch.preserve_format)
     if isinstance(batch, Mapping):
@@ -94,24 +96,31 @@ def move_batch(
 
 
 @dataclass(frozen=True)
-class _Numbers:
-    """Lists of sample numbers without end."""
+class _BatchNumbers:
+    """Lists of sample numbers without end, one list a batch of this process."""
 
     size: int
+    """Samples in a batch."""
     position: int
+    """The first sample's number."""
     rank: int
+    """Number of this process."""
     ranks: int
+    """Number of processes."""
 
     def __iter__(self) -> Iterator[list[int]]:
-        start = self.position + self.rank * self.size
+        first = self.position + self.rank * self.size
         while True:
-            yield list(range(start, start + self.size))
-            start += self.size * self.ranks
+            yield list(range(first, first + self.size))
+            first += self.size * self.ranks
 
 
 @dataclass(frozen=True, eq=False)
-class _Caught(Dataset[Any]):
-    """A worker's `InputError` travels as a value: torch would wrap it in a traceback."""
+class _ErrorsAsSamples(Dataset[Any]):
+    """A stream whose `InputError` is returned as a sample.
+
+    torch would wrap an error that is raised in a worker in a traceback.
+    """
 
     stream: Stream
 
@@ -135,7 +144,6 @@ def _collate(samples: list[Any]) -> Any:
         )
 
 
-def _ignore_interrupts(worker: int) -> None:
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # the main process decides, and still wants the batch
+def _ignore_interrupts(worker: int) -> None:  # noqa: ARG001  # torch passes the worker's number
+    # the main process decides when to stop, and still wants the batch
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

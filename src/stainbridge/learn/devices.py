@@ -1,12 +1,10 @@
-"""Where a run computes: one device or several processes, in full or mixed precision (Lightning
-Fabric).
-"""
+"""Where a run computes: on one device or in several processes, in full or mixed precision."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,19 +12,20 @@ from torch.optim import Optimizer
 
 from stainbridge.errors import InputError, MissingExtraError
 from stainbridge.learn.config import TrainConfig
+from stainbridge.learn.global_state import FABRIC_LOGGER
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-_PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+#: Lightning Fabric's names of the precisions.
+FABRIC_PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
 def launch_fabric(config: TrainConfig) -> Fabric:
-    """Lightning Fabric with its processes started: with several devices the command runs once in
-    each.
+    """Return Lightning Fabric with its processes started.
 
-    Raises `InputError` for devices that are not there, `MissingExtraError` without
-    lightning-fabric.
+    With several devices the command runs once in each process. Raises `InputError` for devices that
+    are missing, `MissingExtraError` without lightning-fabric.
     """
     if config.device == "cuda" and torch.cuda.device_count() < config.devices:
         raise InputError(
@@ -36,16 +35,15 @@ def launch_fabric(config: TrainConfig) -> Fabric:
         from lightning_fabric import Fabric
     except ImportError:
         raise MissingExtraError("training", "lightning-fabric", "train") from None
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    logging.getLogger(FABRIC_LOGGER).setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # advice about cores and launchers, which is not this program's to give
+        # advice about cores and launchers: the user of this program can do nothing about them
+        warnings.simplefilter("ignore")
         fabric = Fabric(
             accelerator=config.device,
             devices=config.devices,
             strategy="ddp" if config.devices > 1 else "auto",
-            precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
+            precision=FABRIC_PRECISIONS[config.precision],  # type: ignore[arg-type]
         )
         fabric.launch()
     return fabric
@@ -54,8 +52,7 @@ def launch_fabric(config: TrainConfig) -> Fabric:
 def average_gradients(fabric: Fabric, optimiser: Optimizer) -> None:
     """Average the gradients that `optimiser` will use over all processes, once a step.
 
-    Not by wrapping networks: a task may then call its networks how often and in whatever order it
-    likes.
+    Networks are not wrapped for this, so a task may call them as often and in any order it likes.
     """
     if fabric.world_size == 1:
         return
@@ -64,14 +61,13 @@ def average_gradients(fabric: Fabric, optimiser: Optimizer) -> None:
         torch.cat([gradient.flatten() for gradient in gradients]), reduce_op="mean"
     )
     assert isinstance(mean, torch.Tensor)
-    for gradient, part in zip(
-        gradients, torch.split(mean, [g.numel() for g in gradients]), strict=True
-    ):
-        gradient.copy_(part.view_as(gradient))
+    means = torch.split(mean, [gradient.numel() for gradient in gradients])
+    for gradient, averaged in zip(gradients, means, strict=True):
+        gradient.copy_(averaged.view_as(gradient))
 
 
 def any_process(fabric: Fabric, wish: bool) -> bool:
-    """Whether any process wishes it, so that all of them do the same."""
+    """Return whether any process has the wish, so that all processes do the same."""
     if fabric.world_size == 1:
         return wish
     total = fabric.all_reduce(torch.tensor(float(wish), device=fabric.device), reduce_op="sum")
@@ -79,6 +75,6 @@ def any_process(fabric: Fabric, wish: bool) -> bool:
     return bool(total > 0)
 
 
-def iterate_parameters(optimiser: Optimizer) -> Iterable[torch.Tensor]:
-    """Everything the optimiser changes."""
+def iterate_parameters(optimiser: Optimizer) -> Iterator[torch.Tensor]:
+    """Yield everything that the optimiser changes."""
     return (parameter for group in optimiser.param_groups for parameter in group["params"])

@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's termination wait for the end of a step."""
+"""Interruption by Ctrl-C or a scheduler's SIGTERM at the end of a step."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from types import FrameType
 
 @contextmanager
 def catch_interrupts() -> Iterator[Callable[[], bool]]:
-    """A function that says whether SIGINT or SIGTERM has come; a second SIGINT interrupts at once.
+    """Provide a function that says whether SIGINT or SIGTERM has come.
 
-    In a thread other than the main one, signals are left as they are.
+    A second SIGINT interrupts at once. In a thread other than the main one, signals are left as
+    they are.
     """
-    asked = threading.Event()
+    interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield interrupted.is_set
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # as signal wants it
+        if interrupted.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        interrupted.set()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = (signal.SIGINT, signal.SIGTERM)
+    former_handlers = {number: signal.signal(number, handle) for number in signals}
     try:
-        yield asked.is_set
+        yield interrupted.is_set
     finally:
-        for number, handler in before.items():
+        for number, handler in former_handlers.items():
             signal.signal(number, handler)

@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stainbridge.learn.checkpoint import Checkpoint, load_checkpoint
+from stainbridge.learn.checkpointer import Checkpointer
 from stainbridge.learn.config import TrainConfig
-from stainbridge.learn.data import iterate_batches, check_inputs, load_validation_batches, move_batch
+from stainbridge.learn.data import (
+    check_inputs,
+    iterate_batches,
+    load_validation_batches,
+    move_batch,
+)
 from stainbridge.learn.devices import any_process, launch_fabric
+from stainbridge.learn.global_state import preserve_global_state
 from stainbridge.learn.interrupt import catch_interrupts
-from stainbridge.learn.checkpointer import LAST_FILE, Checkpointer
-from stainbridge.learn.training_log import TrainingLog
 from stainbridge.learn.stepper import Stepper
 from stainbridge.learn.task import Stream, Task
+from stainbridge.learn.training_log import TrainingLog
+from stainbridge.learn.weights import LAST_FILE
 from stainbridge.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
@@ -27,10 +34,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on, and what is measured on."""
+    """The samples of a run."""
 
     training: Stream
-    held: Stream
+    """Samples to train on."""
+    validation: Stream
+    """Samples to validate on."""
 
 
 def train(
@@ -39,78 +48,99 @@ def train(
     config: TrainConfig,
     folder: Path,
     *,
-    go_on: bool = False,
+    resume: bool = False,
     progress: Progress = ignore_progress,
 ) -> Checkpoint:
-    """Train into `folder`, which exists, and return where the run ended.
+    """Train into `folder`, which exists, and return how far the run has come.
 
-    Leaves `last.safetensors` (complete: `go_on` continues it, on the CPU bit for bit as if it had
-    not stopped), `best.safetensors` (the networks that measured best), `metrics.csv`, `pictures/`
-    and TensorBoard's log. Interrupted, it finishes the step, saves `last.safetensors` and raises
-    `KeyboardInterrupt`. Raises `InputError` for data that cannot be trained on, a checkpoint of
-    something else, and a loss that is not finite.
+    Leaves `last.safetensors` (complete; on the CPU `resume` continues it bit for bit as if it had
+    not stopped), `best.safetensors` (the networks of the best validation), `metrics.csv`,
+    `pictures/` and TensorBoard's log. Interrupted, it finishes the step, saves `last.safetensors`
+    and raises `KeyboardInterrupt`. The process's random states and thread count are as before
+    afterwards. Raises `InputError` for data that cannot be trained on, a checkpoint of something
+    else, and a loss that is not finite.
     """
+    with preserve_global_state():
+        return _train(make_task, data, config, folder, resume, progress)
+
+
+def _train(
+    make_task: Callable[[], Task[Any]],
+    data: TrainingData,
+    config: TrainConfig,
+    folder: Path,
+    resume: bool,
+    progress: Progress,
+) -> Checkpoint:
     fabric = launch_fabric(config)
     torch.manual_seed(config.seed)
     task = make_task()
     layout = torch.channels_last if config.channels_last else torch.preserve_format
     for network in task.networks.values():
-        network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]  # torch does not declare it
+        network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]  # undeclared
     stepper = Stepper(fabric, task)
-    place = load_checkpoint(folder / LAST_FILE, task) if go_on else Checkpoint()
-    source = iterate_batches(
+    checkpoint = load_checkpoint(folder / LAST_FILE, task) if resume else Checkpoint()
+    batches = iterate_batches(
         data.training,
         config.batch,
         config.workers,
-        place.position,
+        checkpoint.position,
         fabric.global_rank,
         fabric.world_size,
     )
     with ExitStack() as stack:
-        interrupted = stack.enter_context(catch_interrupts())
-        keeper = stack.enter_context(
-            _keeper(fabric, task, data, config, folder, place, go_on=go_on)
+        is_interrupted = stack.enter_context(catch_interrupts())
+        checkpointer = stack.enter_context(
+            _open_checkpointer(fabric, task, data, config, folder, checkpoint, resume=resume)
         )
-        while place.step < config.steps and not any_process(fabric, interrupted()):
-            micro = [move_batch(next(source), fabric.device, layout) for _ in range(config.accumulate)]
-            numbers = stepper.step(micro, place.step)
-            place.step += 1
-            place.position += config.samples_per_step
-            if keeper is not None:
-                keeper.after(numbers)
-                progress(_told(place, config, numbers), place.step / config.steps)
-        if keeper is not None:
-            keeper.save()
-        if interrupted():
+        while checkpoint.step < config.steps and not any_process(fabric, is_interrupted()):
+            micro_batches = [
+                move_batch(next(batches), fabric.device, layout) for _ in range(config.accumulate)
+            ]
+            numbers = stepper.step(micro_batches, checkpoint.step)
+            checkpoint.step += 1
+            checkpoint.position += config.samples_per_step
+            if checkpointer is not None:
+                checkpointer.after_step(numbers)
+                text = _describe_step(checkpoint, config, numbers)
+                progress(text, checkpoint.step / config.steps)
+        if checkpointer is not None:
+            checkpointer.save()
+        if is_interrupted():
             raise KeyboardInterrupt
-    return place
+    return checkpoint
 
 
 @contextmanager
-def _keeper(
+def _open_checkpointer(
     fabric: Fabric,
     task: Task[Any],
     data: TrainingData,
     config: TrainConfig,
     folder: Path,
-    place: Checkpoint,
+    checkpoint: Checkpoint,
     *,
-    go_on: bool,
+    resume: bool,
 ) -> Iterator[Checkpointer | None]:
-    """The first process's keeper, its data checked; None in the others."""
+    """Provide the first process's checkpointer, its data checked; None in the others."""
     if not fabric.is_global_zero:
         yield None
         return
-    held = [move_batch(batch, fabric.device) for batch in load_validation_batches(data.held, config)]
-    check_inputs(task.inputs(held[0]))
-    with TrainingLog(folder, place.step) as record:
-        keeper = Checkpointer(task, held, config, folder, record, place)
-        if not go_on:
-            keeper.begin()
-        yield keeper
+    validation = [
+        move_batch(batch, fabric.device)
+        for batch in load_validation_batches(data.validation, config)
+    ]
+    check_inputs(task.inputs(validation[0]))
+    with TrainingLog(folder, checkpoint.step) as log:
+        checkpointer = Checkpointer(task, validation, config, folder, log, checkpoint)
+        if not resume:
+            checkpointer.record_start()
+        yield checkpointer
 
 
-def _told(place: Checkpoint, config: TrainConfig, numbers: Mapping[str, float]) -> str:
+def _describe_step(
+    checkpoint: Checkpoint, config: TrainConfig, numbers: Mapping[str, float]
+) -> str:
     name, number = next(iter(numbers.items()))
-    best = "" if place.best is None else f", best {place.best:.4g}"
-    return f"step {place.step} of {config.steps}, {name} {number:.4g}{best}"
+    best = "" if checkpoint.best is None else f", best {checkpoint.best:.4g}"
+    return f"step {checkpoint.step} of {config.steps}, {name} {number:.4g}{best}"

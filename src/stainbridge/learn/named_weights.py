@@ -1,4 +1,4 @@
-"""Weights by name: those that come with stainbridge, and a folder of one's own."""
+"""Weights by name: those that come with stainbridge, and those in a folder of the user's."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from pathlib import Path
 
 from stainbridge.errors import InputError
 
-#: The environment variable that names a folder of more weights, NAME.safetensors or run folders
-#: NAME.
+#: The environment variable that names a folder of more weights: NAME.safetensors or run folders.
 WEIGHTS_VARIABLE = "STAINBRIDGE_WEIGHTS"
+#: The ending of a file of weights.
 WEIGHTS_SUFFIX = ".safetensors"
 
 
 def find_weights(name: str) -> Path:
-    """Where weights are that are named by a path, or as one of `FOLDER`'s, or as one of
-    stainbridge's own.
+    """Return the path of weights that are given by a path or by a name.
 
-    Raises `InputError` for a name that is none of these.
+    A name is looked up in the folder of `WEIGHTS_VARIABLE`, then among stainbridge's own. A path is
+    returned as it is, whether it exists or not. Raises `InputError` for an unknown name.
     """
-    named = Path(name)
-    if named.exists() or named.suffix or len(named.parts) > 1:
-        return named  # a path that leads nowhere is told where it is read
-    for folder in _folders():
-        for found in (folder / f"{name}{WEIGHTS_SUFFIX}", folder / name):
-            if found.exists():
-                return found
+    path = Path(name)
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    for folder in _search_folders():
+        for candidate in (folder / f"{name}{WEIGHTS_SUFFIX}", folder / name):
+            if candidate.exists():
+                return candidate
+    names = ", ".join(list_shipped_weights()) or "none"
     raise InputError(
         "no weights of that name",
         where=name,
-        expected=f"a .safetensors file, a RUN folder, or one of: {', '.join(list_shipped_weights()) or 'none'}",
+        expected=f"a .safetensors file, a RUN folder, or one of: {names}",
         remedy="train them with stainbridge train",
     )
 
 
 def list_shipped_weights() -> tuple[str, ...]:
-    """The names of the weights that come with stainbridge."""
+    """Return the names of the weights that come with stainbridge."""
     return tuple(sorted(path.stem for path in _package_folder().glob(f"*{WEIGHTS_SUFFIX}")))
 
 
-def _folders() -> list[Path]:
-    ours = os.environ.get(WEIGHTS_VARIABLE)
-    return [*([Path(ours)] if ours else []), _package_folder()]
+def _search_folders() -> list[Path]:
+    users = os.environ.get(WEIGHTS_VARIABLE)
+    return [*([Path(users)] if users else []), _package_folder()]
 
 
 def _package_folder() -> Path:

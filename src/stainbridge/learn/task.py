@@ -1,4 +1,4 @@
-"""What the training loop is handed: a task that owns networks, and a stream of samples."""
+"""What the training loop is handed: a task that owns networks, and streams of samples."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ Batch = TypeVar("Batch", contravariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """A loss (scalar) to lower with one optimiser, and what to log beside it."""
+    """A loss to lower with one optimiser."""
 
     optimiser: str
+    """Name of the optimiser."""
     loss: Tensor
+    """The loss, a scalar."""
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
+    """Further scalars to log, by name."""
 
 
 class Task(Protocol[Batch]):
@@ -35,43 +38,43 @@ class Task(Protocol[Batch]):
     networks: Mapping[str, nn.Module]
     optimisers: Mapping[str, Optimizer]
     #: The measure by which the best weights are chosen; lower is better.
-    best_by: str
+    selection_measure: str
 
     def settings(self) -> Mapping[str, Any]:
-        """What the networks are built from, as plain values."""
+        """Return what the networks are built from, as plain values."""
         ...
 
     def rate(self, step: int) -> float:
-        """Factor on every optimiser's initial learning rate at `step`."""
+        """Return the factor on every optimiser's initial learning rate at `step`."""
         ...
 
     def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
-        """The pictures of a batch, (N, C, H, W) in −1 … 1.5, for a check before training."""
+        """Return a batch's pictures, (N, C, H, W) in −1 … 1.5, to be checked before training."""
         ...
 
     def updates(self, batch: Batch) -> Iterator[Update]:
-        """The losses of one step, in turn; each is followed by its optimiser's step before the next
-        is computed.
+        """Yield the losses of one step, in turn.
+
+        Each is followed by its optimiser's step before the next is computed.
         """
         ...
 
     def measure(self, batch: Batch) -> Mapping[str, float]:
-        """Numbers about a held-out batch, `best_by` among them."""
+        """Return numbers about a validation batch, `selection_measure` among them."""
         ...
 
     def picture(self, batch: Batch) -> npt.NDArray[np.uint8]:
-        """What the networks make of a held-out batch, (H, W, 3)."""
+        """Draw the networks' results on a validation batch, (H, W, 3)."""
         ...
 
 
 class Stream(Protocol):
-    """Samples by number, without end: number i is always the same sample, in whatever process it is
-    made.
+    """Samples by number, without end.
 
-    A sample is what `torch.utils.data.default_collate` can stack. Raises `InputError` for data that
-    cannot be used.
+    Number i is always the same sample, in whatever process it is made. A sample is what
+    `torch.utils.data.default_collate` can stack. Raises `InputError` for data that cannot be used.
     """
 
     def __getitem__(self, number: int) -> Any:
-        """Sample `number`."""
+        """Return sample `number`."""
         ...

@@ -18,14 +18,23 @@ from stainbridge.whole import whole_file
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-METRICS_FILE, PICTURES_FOLDER, TENSORBOARD_FOLDER = "metrics.csv", "pictures", "tensorboard"
+#: The table of a run's numbers, in its folder.
+METRICS_FILE = "metrics.csv"
+#: The folder of a run's pictures, in its folder.
+PICTURES_FOLDER = "pictures"
+#: The folder of TensorBoard's log, in a run's folder.
+TENSORBOARD_FOLDER = "tensorboard"
+#: What the columns of validation measures begin with.
+VALIDATION_PREFIX = "validation_"
+#: What they began with in files of version 0.1.0.
+FORMER_VALIDATION_PREFIX = "held_"
 
 
 class TrainingLog:
     """Writes rows of numbers and pictures of a run into `folder`.
 
-    Rows of an earlier run past `step`, which is gone on from, are dropped. Raises
-    `MissingExtraError` without tensorboard.
+    A run that is resumed at `step` loses the rows after that step. Raises `MissingExtraError`
+    without tensorboard.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -35,10 +44,10 @@ class TrainingLog:
         self._columns = list(dict.fromkeys(key for row in self._rows for key in row))
         if self._rows:
             self._rewrite()
-        self._board = _board(folder / TENSORBOARD_FOLDER, step)
+        self._board = _open_board(folder / TENSORBOARD_FOLDER, step)
 
-    def row(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Add a row; a new name is a new column, empty in earlier rows."""
+    def add_row(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Add a row; a new name is a new column, which is empty in earlier rows."""
         row = {"step": str(step), **{name: f"{number:.6g}" for name, number in numbers.items()}}
         self._rows.append(row)
         if row.keys() <= set(self._columns):
@@ -50,7 +59,7 @@ class TrainingLog:
         for name, number in numbers.items():
             self._board.add_scalar(name, number, step)
 
-    def picture(self, step: int, picture: npt.NDArray[np.uint8]) -> None:
+    def add_picture(self, step: int, picture: npt.NDArray[np.uint8]) -> None:
         """Add a picture, (H, W, 3)."""
         self._pictures.mkdir(exist_ok=True)
         with whole_file(self._pictures / f"{step:07d}.png") as temporary:
@@ -79,14 +88,26 @@ class TrainingLog:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a run's metrics.csv; none where there is none."""
+    """Return the rows of a run's metrics.csv; none where there is no such file.
+
+    Columns of version 0.1.0 have today's names.
+    """
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [
+            {_current_column(name): value for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
 
 
-def _board(folder: Path, step: int) -> SummaryWriter:
+def _current_column(name: str) -> str:
+    if name.startswith(FORMER_VALIDATION_PREFIX):
+        return VALIDATION_PREFIX + name.removeprefix(FORMER_VALIDATION_PREFIX)
+    return name
+
+
+def _open_board(folder: Path, step: int) -> SummaryWriter:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

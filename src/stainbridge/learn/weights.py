@@ -14,17 +14,26 @@ from torch import Tensor, nn
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.whole import whole_file
 
+#: The file of a run's whole state, in its folder.
+LAST_FILE = "last.safetensors"
+#: The file of the networks that validated best, in a run's folder.
+BEST_FILE = "best.safetensors"
+#: The key of the header among a safetensors file's metadata.
 HEADER_KEY = "stainbridge"
+#: What the names of networks' tensors begin with.
 NETWORKS_PREFIX = "networks"
 
 
 @dataclass(frozen=True, eq=False)
 class StoredWeights:
-    """A file's tensors by name and its header: `task`, `settings`, and whatever else was written."""
+    """A file's tensors and its header."""
 
     path: Path
+    """The file."""
     tensors: Mapping[str, Tensor]
+    """Tensors by full name."""
     header: Mapping[str, Any]
+    """`task`, `settings`, and whatever else was written."""
 
     @property
     def task(self) -> str:
@@ -41,23 +50,23 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     """Write tensors and header as one file, whole or not at all."""
     from safetensors.torch import save
 
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with whole_file(path) as temporary:
-        temporary.write_bytes(save(kept, metadata={HEADER_KEY: json.dumps(header)}))
+        temporary.write_bytes(save(contiguous, metadata={HEADER_KEY: json.dumps(header)}))
 
 
 def choose_weights_file(path: Path) -> Path:
-    """The path itself, or `best.safetensors` or else `last.safetensors` of a folder."""
+    """Return the path itself, or `best.safetensors` or else `last.safetensors` of a folder."""
     if not path.is_dir():
         return path
-    best = path / "best.safetensors"
-    return best if best.exists() else path / "last.safetensors"
+    best = path / BEST_FILE
+    return best if best.exists() else path / LAST_FILE
 
 
 def read_weights(path: Path) -> StoredWeights:
     """Read a file, or `best.safetensors` or else `last.safetensors` of a folder.
 
-    Raises `InputError` when it is missing, truncated, no safetensors or not ours.
+    Raises `InputError` when it is missing, truncated, no safetensors or not stainbridge's.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -84,41 +93,47 @@ def read_weights(path: Path) -> StoredWeights:
 def collect_tensors(
     networks: Mapping[str, nn.Module], dtype: torch.dtype | None = None
 ) -> dict[str, Tensor]:
-    """Parameters and buffers by full name; floating ones as `dtype` where it is given."""
-    named = {
+    """Return parameters and buffers by full name; floating ones as `dtype` where it is given."""
+    tensors = {
         f"{NETWORKS_PREFIX}.{name}.{key}": tensor
         for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
-    return {key: t.to(dtype) if dtype and t.is_floating_point() else t for key, t in named.items()}
+    if dtype is None:
+        return tensors
+    return {
+        key: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for key, tensor in tensors.items()
+    }
 
 
 def copy_weights(stored: StoredWeights, networks: Mapping[str, nn.Module]) -> None:
-    """Load stored parameters and buffers into networks.
+    """Copy stored parameters and buffers into networks.
 
     Raises `InputError` when they are of another architecture.
     """
-    ours = collect_tensors(networks)
-    theirs = {
-        key: tensor for key, tensor in stored.tensors.items() if key.startswith(f"{NETWORKS_PREFIX}.")
+    expected = collect_tensors(networks)
+    present = {
+        key: tensor
+        for key, tensor in stored.tensors.items()
+        if key.startswith(f"{NETWORKS_PREFIX}.")
     }
-    for key in sorted(ours.keys() | theirs.keys()):
-        mine, other = (
-            tuple(found[key].shape) if key in found else None for found in (ours, theirs)
-        )
-        if mine != other:
+    for key in sorted(expected.keys() | present.keys()):
+        expected_shape = tuple(expected[key].shape) if key in expected else None
+        present_shape = tuple(present[key].shape) if key in present else None
+        if expected_shape != present_shape:
             tensor = key.removeprefix(f"{NETWORKS_PREFIX}.")
             raise InputError(
                 "weights of another architecture",
                 where=stored.path,
-                expected=f"{tensor} {mine or 'absent'}",
-                got=other or "absent",
+                expected=f"{tensor} {expected_shape or 'absent'}",
+                got=present_shape or "absent",
             )
     for name, network in networks.items():
         prefix = f"{NETWORKS_PREFIX}.{name}."
         state = {
             key.removeprefix(prefix): tensor
-            for key, tensor in theirs.items()
+            for key, tensor in present.items()
             if key.startswith(prefix)
         }
         network.load_state_dict(state)

@@ -1,0 +1,31 @@
+"""The clock of a training: means and duration of the steps since the last row of the log."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass
+class StepClock:
+    """Sums of the numbers of steps, and when the first of them began."""
+
+    steps: int = 0
+    """Steps since the last row."""
+    began_s: float = field(default_factory=time.perf_counter)
+    """When the first of these steps began, in seconds of `time.perf_counter`."""
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Sum of each number over these steps."""
+
+    def add(self, numbers: Mapping[str, float]) -> None:
+        """Add the numbers of a step that has ended."""
+        self.steps += 1
+        for name, number in numbers.items():
+            self.sums[name] += number
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each number, and the mean duration of a step as `step_s`."""
+        means = {name: total / self.steps for name, total in self.sums.items()}
+        return {**means, "step_s": (time.perf_counter() - self.began_s) / self.steps}
