@@ -14,6 +14,7 @@ from tests.conftest import CHANNELS, MPP, Array, Sample
 
 from stainbridge.errors import InputError
 from stainbridge.slides import ArraySlide, Slide, open_slide
+from stainbridge.slides.readers.table import READERS, Reader
 
 
 def stored(slide: Slide, level: int) -> Array:
@@ -227,3 +228,28 @@ def test_damaged_bytes_are_refused_or_read_and_never_raise_anything_else(
         except InputError:
             refused += 1
     assert refused > 0
+
+
+def test_a_reader_is_added_by_one_entry(
+    samples: dict[str, Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_toy(path: Path, *, mpp: float | None, stain: str | None) -> Slide:
+        height, width = map(int, path.read_text().split()[1:])
+        return ArraySlide(np.zeros((1, height, width), np.uint8), mpp, path.name, stain)
+
+    toy = Reader("toy", lambda path, header: header.startswith(b"TOY "), open_toy)
+    path = tmp_path / "a.toy"
+    path.write_text("TOY 20 30")
+    with pytest.raises(InputError, match="not a slide or image of a known format"):
+        open_slide(path)
+    monkeypatch.setattr("stainbridge.slides.open.READERS", (*READERS, toy))
+    with open_slide(path, mpp=0.5) as slide:
+        assert (slide.frame.height, slide.frame.width, slide.frame.mpp) == (20, 30, (0.5, 0.5))
+    with open_slide(samples["png"].path) as slide:
+        assert slide.info.reader == "pillow"
+
+
+def test_readers_are_named_as_their_slides_name_them(sample: Sample) -> None:
+    header = b"" if sample.path.is_dir() else sample.path.read_bytes()[:64]
+    claiming = [reader.name for reader in READERS if reader.claims(sample.path, header)]
+    assert claiming[0] == sample.reader

@@ -14,7 +14,7 @@ from tests.slides.memory_slide import MemorySlide, smooth_texture
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
-from stainbridge.geometry.warp import output_frame, warp_array
+from stainbridge.geometry.warp import find_output_frame, warp_array
 from stainbridge.imaging.image import Image
 from stainbridge.slides.slide import Channel, Slide
 from stainbridge.slides.warped import WarpedSlide, estimate_scale
@@ -157,7 +157,7 @@ def test_crops_keep_their_place_in_the_fixed_space() -> None:
     slide = MemorySlide(smooth_texture(3, 400, 400), mpp=(0.25, 0.25))
     turn = similarity(slide.frame, 20)
     whole = WarpedSlide(slide, turn).read(FIXED)
-    frame = output_frame(turn, FIXED, slide.frame, "overlap")
+    frame = find_output_frame(turn, FIXED, slide.frame, "overlap")
     part = WarpedSlide(slide, turn, frame)
     image = part.read(part.frame)
     x, y = np.round(np.divide(frame.origin_um, frame.mpp)).astype(int)

@@ -1,6 +1,8 @@
-"""ArraySlide: a picture in memory is a Slide."""
+"""A picture in memory as a slide."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +18,13 @@ from stainbridge.types import Pixels
 
 
 class ArraySlide(PyramidSlide):
-    """`pixels` (C, H, W) as a slide; coarser levels are made by halving when they are first read.
+    """An array `pixels` (C, H, W) as a slide; coarser levels are halved when they are first read.
 
-    `mpp` in µm, None where it is not known. Three channels of uint8 are RGB unless `channels` says
-    otherwise. `space` says whose plane it shows, with its pixel size, where it is a copy of another
-    slide's pixels. The array is not copied: don't change it while the slide is in use. Raises
-    `InputError` for another shape or type.
+    `mpp` is in µm, None where it is not known. Three channels of uint8 are RGB unless `channels`
+    says otherwise. Where the pixels are a copy of another slide's, `space` is that slide's plane,
+    and has its pixel size. The array is not copied: don't change it while the slide is in use.
+
+    Raises `InputError` for another shape or type.
     """
 
     def __init__(
@@ -54,7 +57,13 @@ class ArraySlide(PyramidSlide):
             size_um = (1.0, 1.0) if mpp is None else (float(mpp), float(mpp))
             space = Space(name, height, width, size_um, calibrated=mpp is not None)
         super().__init__(info, place_levels(space.frame, list_pyramid_sizes(width, height)), stain)
+        self._pixels = pixels
         self._pyramid = MemoryPyramid(lambda _level: np.moveaxis(pixels, 0, -1))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._require_open()
+        named = (self.info.path, self.stain, self.info.channels, self.frame.space)
+        return ArraySlide, (self._pixels, None, *named)
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
         return self._pyramid.region(level, x, y, width, height)

@@ -5,9 +5,9 @@ as they are read.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ class WarpedSlide:
     """`slide` (the moving one) pulled through `transform` (`moving_from_fixed`) onto `frame`.
 
     `frame` lies in the fixed slide's space and defaults to the fixed slide's own; for the other
-    crops see `stainbridge.geometry.warp.output_frame` (the frame's origin then is the crop's corner
+    crops see `stainbridge.geometry.warp.find_output_frame` (the frame's origin then is the crop's corner
     in the fixed space, so that the same transform and annotations hold). Use "nearest" for label
     images. Reads are thread-safe and hold a bounded amount of the source, whose reader keeps what
     neighbouring reads share; reads of parts equal the parts of a whole read. Closing it closes
@@ -43,10 +43,16 @@ class WarpedSlide:
         *,
         interpolation: Interpolation = "linear",
     ) -> None:
-        self._slide, self._transform, self._interpolation = slide, transform, interpolation
+        self._slide = slide
+        self._transform = transform
+        self._interpolation: Interpolation = interpolation
         self._frame = frame or transform.source.frame
         self._scale = estimate_scale(transform, self._frame)
         self._scratch = Scratch()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made_by = (self._slide, self._transform, self._frame)
+        return partial(WarpedSlide, interpolation=self._interpolation), made_by
 
     @property
     def info(self) -> SlideInfo:

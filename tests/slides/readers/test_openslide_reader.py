@@ -12,7 +12,7 @@ from tests.conftest import Array, Sample
 
 from stainbridge.errors import InputError
 from stainbridge.slides import open_slide
-from stainbridge.slides.readers.openslide_reader import open_vendor, detect_vendor
+from stainbridge.slides.readers.openslide_reader import detect_vendor, open_vendor
 from stainbridge.slides.slide import Slide
 
 BOXES = ((0, 0, 100, 80), (37, 61, 150, 90), (120, 0, 33, 200), (5, 128, 128, 128))
@@ -64,7 +64,7 @@ def test_generated_pyramids_read_as_openslide_reads_them(
 def test_the_openslide_back_end_reads_as_the_tiff_one(samples: dict[str, Sample]) -> None:
     path = samples["aperio"].path
     assert detect_vendor(path) == "aperio"
-    with open_vendor(path, "aperio") as vendor, open_slide(path) as tiff:
+    with open_vendor(path) as vendor, open_slide(path) as tiff:
         assert vendor.info.is_rgb
         assert vendor.frame == replace(tiff.frame, space=vendor.frame.space)
         assert [(level.height, level.width) for level in vendor.levels] == [

@@ -1,4 +1,4 @@
-"""A pyramid in memory, made by halving as it is needed."""
+"""A pyramid in memory whose levels are made when they are first read."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from stainbridge.slides.readers.resample import Interleaved, reduce_blocks
 
 
 class MemoryPyramid:
-    """Levels 0 to `decoded` come from `decode(level)`; each further one is the level before it,
-    halved by averaging.
+    """The levels of a picture, each made once, when first read, and then kept.
 
-    Every level is made once, when first wanted, and kept. Thread-safe.
+    Levels 0 to `last_decoded` come from `decode(level)`. Each further one is the level before it,
+    halved by averaging. Thread-safe.
     """
 
-    def __init__(self, decode: Callable[[int], Interleaved], decoded: int = 0) -> None:
-        self._decode, self._decoded = decode, decoded
+    def __init__(self, decode: Callable[[int], Interleaved], last_decoded: int = 0) -> None:
+        self._decode = decode
+        self._last_decoded = last_decoded
         self._levels: dict[int, Interleaved] = {}
         self._lock = RLock()
 
     def region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
-        """A copy of a box, (height, width, C)."""
+        """Return a copy of a box, (height, width, C)."""
         return self.level(level)[y : y + height, x : x + width].copy()
 
     def level(self, level: int) -> Interleaved:
-        """(H, W, C) of a whole level; its width and height are the first's ÷ 2^`level`, rounded up."""
+        """Return (H, W, C) of a whole level; its sides are the first's ÷ 2^`level`, rounded up."""
         with self._lock:
             if level not in self._levels:
-                made = (
-                    self._decode(level)
-                    if level <= self._decoded
-                    else reduce_blocks(self.level(level - 1), (2, 2))
-                )
-                self._levels[level] = made
+                self._levels[level] = self._make(level)
             return self._levels[level]
 
     def clear(self) -> None:
-        """Let go of the pixels."""
+        """Forget the pixels."""
         with self._lock:
             self._levels.clear()
+
+    def _make(self, level: int) -> Interleaved:
+        if level <= self._last_decoded:
+            return self._decode(level)
+        return reduce_blocks(self.level(level - 1), (2, 2))

@@ -1,4 +1,4 @@
-"""Vendor formats (SVS, NDPI, MRXS, SCN, DICOM WSI, VMS, BIF, SVSLIDE, CZI, ...) through OpenSlide."""
+"""Read vendors' formats through OpenSlide: SVS, NDPI, MRXS, SCN, DICOM WSI, VMS, BIF, CZI, ..."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.slides.readers.alpha import blend_over_colour
 from stainbridge.slides.readers.channels import RGB
+from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.pixel_size import (
     Claim,
@@ -18,16 +19,16 @@ from stainbridge.slides.readers.pixel_size import (
     choose_pixel_size,
     claim_from_objective,
 )
-from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.slide import SlideInfo
 
+#: Decoded tiles that OpenSlide keeps of one slide, in bytes.
 CACHE_BYTES = 64 * 2**20
 WHITE = (255, 255, 255)
 
 
-class OpenSlideSlide(PyramidSlide):
-    """A slide OpenSlide reads; always 8-bit RGB. See `open_vendor`."""
+class OpenSlideSlide(FileSlide):
+    """A slide that OpenSlide reads; always 8-bit RGB. See `open_vendor`."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class OpenSlideSlide(PyramidSlide):
     ) -> None:
         super().__init__(info, frames, stain)
         self._source = source
-        self._empty = _background(source)
+        self._background = _background_colour(source)
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
         factor = self._source.level_downsamples[level]
@@ -51,27 +52,29 @@ class OpenSlideSlide(PyramidSlide):
                 f"{self.info.path}, level {level}, {width} x {height} pixels at column {x}, row {y}"
             )
             raise InputError("a tile cannot be decoded", where=where, got=error) from error
-        return blend_over_colour(np.asarray(region), self._empty)
+        return blend_over_colour(np.asarray(region), self._background)
 
     def _release(self) -> None:
         self._source.close()
 
 
 def detect_vendor(path: Path) -> str | None:
-    """OpenSlide's name for the file's format ("aperio", "generic-tiff", ...), None when it knows
-    none.
+    """Return OpenSlide's name for the file's format, such as "aperio" or "generic-tiff".
+
+    None when it knows none.
     """
     name = openslide.OpenSlide.detect_format(str(path))
     return None if name is None else str(name)
 
 
 def open_vendor(
-    path: Path, vendor: str, *, mpp: float | None = None, stain: str | None = None
+    path: Path, *, mpp: float | None = None, stain: str | None = None
 ) -> OpenSlideSlide:
-    """Open a file of a format that `vendor_format` named.
+    """Open a file of a format for which `detect_vendor` has a name.
 
-    Raises `InputError` with OpenSlide's reason if it cannot.
+    Raises `InputError` with OpenSlide's reason when it cannot.
     """
+    vendor = detect_vendor(path) or "vendor's"
     try:
         source = openslide.OpenSlide(str(path))
         source.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
@@ -92,11 +95,12 @@ def open_vendor(
         pixel.warnings,
     )
     frame = Space(path.name, sizes[0][1], sizes[0][0], pixel.mpp, calibrated=pixel.calibrated).frame
-    return OpenSlideSlide(info, place_levels(frame, sizes), stain, source)
+    slide = OpenSlideSlide(info, place_levels(frame, sizes), stain, source)
+    return slide.remember_opener(open_vendor, path, mpp=mpp, stain=stain)
 
 
 def _pixel_size(properties: dict[str, str], size: tuple[int, int], mpp: float | None) -> PixelSize:
-    """From `openslide.mpp-*`, else the usual one of the objective."""
+    """Return the pixel size of `openslide.mpp-*`, else the usual one of the objective."""
     x, y = (_number(properties.get(f"openslide.mpp-{axis}")) for axis in "xy")
     if x is not None and y is not None:
         return choose_pixel_size(Claim((x, y), "openslide.mpp"), size, mpp)
@@ -105,15 +109,15 @@ def _pixel_size(properties: dict[str, str], size: tuple[int, int], mpp: float | 
 
 
 def _number(text: str | None) -> float | None:
-    """A property's number; None when absent or not a number."""
+    """Return a property's number, None when it is absent or not a number."""
     try:
         return None if text is None else float(text.replace(",", "."))
     except ValueError:
         return None
 
 
-def _background(source: openslide.OpenSlide) -> tuple[int, int, int]:
-    """The colour (r, g, b) the scanner gives where it did not scan."""
+def _background_colour(source: openslide.OpenSlide) -> tuple[int, int, int]:
+    """Return the colour (r, g, b) that the scanner gives where it did not scan."""
     text = source.properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR)
     if text is None:
         return WHITE

@@ -1,4 +1,4 @@
-"""PyramidSlide: reading any frame from stored levels, written once for all back-ends."""
+"""Read any frame from stored levels: the part that all readers share."""
 
 from __future__ import annotations
 
@@ -17,42 +17,44 @@ from stainbridge.slides.readers.levels import choose_level
 from stainbridge.slides.readers.resample import (
     Interleaved,
     Sampling,
-    reduce_blocks,
     choose_reduction,
+    reduce_blocks,
     resample,
 )
 from stainbridge.slides.slide import SlideInfo
 from stainbridge.types import Mask, Pixels
 
-#: A read whose result would be larger than this is refused.
+#: A read whose result would be larger than this many bytes is refused.
 MAX_READ_BYTES = 4 * 2**30
-#: How much of a level is held at once while it is reduced; larger blocks were slower, for the
-#: memory they touch.
+#: Bytes of a level that are held at once while it is reduced; larger blocks were slower, because
+#: they touch more memory.
 BLOCK_BYTES = 8 * 2**20
-#: Positions closer than this to whole pixels are whole pixels.
+#: Positions closer than this many pixels to whole pixels are whole pixels.
 EXACT_PX = 1e-3
 
 
 class PyramidSlide(ABC):
-    """A slide of stored levels. A back-end implements `_region` and `_release`.
+    """A slide of stored levels; a reader implements `_region` and `_release`.
 
-    `levels` are finest first; all share the origin (0, 0). `_region` must be thread-safe; `read`
-    then is.
+    `levels` are finest first and share the origin (0, 0). `read` is thread-safe when `_region` is.
     """
 
     def __init__(self, info: SlideInfo, levels: tuple[Frame, ...], stain: str | None) -> None:
-        self._info, self._levels, self._stain, self._closed = info, levels, stain, False
+        self._info = info
+        self._levels = levels
+        self._stain = stain
+        self._closed = False
 
     @abstractmethod
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
-        """Stored pixels (height, width, C) of a box that lies inside `level`.
+        """Return the stored pixels (height, width, C) of a box that lies inside `level`.
 
-        Raises `InputError` if unreadable.
+        Raises `InputError` when they cannot be read.
         """
 
     @abstractmethod
     def _release(self) -> None:
-        """Let go of files and memory; called once."""
+        """Release files and memory; called once."""
 
     @property
     def info(self) -> SlideInfo:
@@ -81,22 +83,25 @@ class PyramidSlide(ABC):
 
     @final
     def read(self, frame: Frame) -> Image:
-        """The slide sampled on `frame`, any part of its space at any pixel size.
+        """Return the slide sampled on `frame`, any part of its space at any pixel size.
 
         The coarsest level that is fine enough is read. A frame that lies on its pixels gets them as
-        stored; any other is resampled with anti-aliasing at its exact position. Pixels whose centre
-        lies outside the slide are background and not valid. `pixels` may be a view in any memory
-        order. Raises `InputError` for an unreadable tile, a closed slide, or a frame too large to
-        hold.
+        stored. Any other frame is resampled with anti-aliasing at its exact position. Pixels whose
+        centre lies outside the slide are background and not valid. `pixels` may be a view in any
+        memory order.
+
+        Raises `InputError` for an unreadable tile, a closed slide, or a frame too large to hold.
         """
-        self._check(frame)
+        self._require_open()
+        self._check_size(frame)
         size = (frame.height, frame.width)
-        columns, rows = _inside(frame, self.frame, 0), _inside(frame, self.frame, 1)
+        columns = _inside(frame, self.frame, 0)
+        rows = _inside(frame, self.frame, 1)
         whole = (rows.stop - rows.start, columns.stop - columns.start) == size
         pixels: Pixels | None = None
         if len(rows) and len(columns):
             inner = frame.crop(columns.start, rows.start, len(columns), len(rows))
-            pixels = self._sampled(inner)
+            pixels = self._sample(inner)
         if whole and pixels is not None:
             return Image(pixels, frame, np.ones(size, bool), self._stain)
         out = np.full((len(self._info.channels), *size), self.background, self._info.dtype)
@@ -124,9 +129,11 @@ class PyramidSlide(ABC):
     ) -> None:
         self.close()
 
-    def _check(self, frame: Frame) -> None:
+    def _require_open(self) -> None:
         if self._closed:
             raise InputError("the slide is closed", where=self._info.path)
+
+    def _check_size(self, frame: Frame) -> None:
         size = frame.height * frame.width * self._pixel_bytes
         if size > MAX_READ_BYTES:
             raise InputError(
@@ -141,12 +148,14 @@ class PyramidSlide(ABC):
     def _pixel_bytes(self) -> int:
         return len(self._info.channels) * np.dtype(self._info.dtype).itemsize
 
-    def _sampled(self, frame: Frame) -> Pixels:
-        """(C, H, W) of a frame whose pixel centres all lie inside the slide."""
+    def _sample(self, frame: Frame) -> Pixels:
+        """Return (C, H, W) of a frame whose pixel centres all lie inside the slide."""
         index = choose_level(self._levels, frame.mpp)
         level = self._levels[index]
-        x, y = _sample_centres(frame, level, 0), _sample_centres(frame, level, 1)
-        x0, y0 = _first_whole_pixel(x), _first_whole_pixel(y)
+        x = _sample_centres(frame, level, 0)
+        y = _sample_centres(frame, level, 1)
+        x0 = _first_whole_pixel(x)
+        y0 = _first_whole_pixel(y)
         if (
             x0 is not None
             and y0 is not None
@@ -154,29 +163,35 @@ class PyramidSlide(ABC):
             and y0 + y.count <= level.height
         ):
             return np.moveaxis(self._region(index, x0, y0, x.count, y.count), -1, 0)
+        return self._resample_in_blocks(index, x, y)
+
+    def _resample_in_blocks(self, index: int, x: Sampling, y: Sampling) -> Pixels:
         out = np.empty((len(self._info.channels), y.count, x.count), self._info.dtype)
         side = max(256.0, math.sqrt(BLOCK_BYTES / self._pixel_bytes))
-        down, across = max(1, int(side / max(y.step, 1.0))), max(1, int(side / max(x.step, 1.0)))
-        for top in range(0, y.count, down):
-            for left in range(0, x.count, across):
-                stop_y, stop_x = min(top + down, y.count), min(left + across, x.count)
-                out[:, top:stop_y, left:stop_x] = self._block(
-                    index, x.part(left, stop_x), y.part(top, stop_y)
+        block_height = max(1, int(side / max(y.step, 1.0)))
+        block_width = max(1, int(side / max(x.step, 1.0)))
+        for top in range(0, y.count, block_height):
+            for left in range(0, x.count, block_width):
+                bottom = min(top + block_height, y.count)
+                right = min(left + block_width, x.count)
+                out[:, top:bottom, left:right] = self._resample_block(
+                    index, x.part(left, right), y.part(top, bottom)
                 )
         return out
 
-    def _block(self, index: int, x: Sampling, y: Sampling) -> Pixels:
+    def _resample_block(self, index: int, x: Sampling, y: Sampling) -> Pixels:
         level = self._levels[index]
-        factor_x, factor_y = choose_reduction(x.step), choose_reduction(y.step)
-        left, right = _blocks(x.span(level.width), factor_x, level.width)
-        top, bottom = _blocks(y.span(level.height), factor_y, level.height)
+        factor_x = choose_reduction(x.step)
+        factor_y = choose_reduction(y.step)
+        left, right = _widen_to_blocks(x.span(level.width), factor_x, level.width)
+        top, bottom = _widen_to_blocks(y.span(level.height), factor_y, level.height)
         source = self._region(index, left, top, right - left, bottom - top)
         small = reduce_blocks(source, (factor_x, factor_y))
-        return resample(small, x.reduced(factor_x, left), y.reduced(factor_y, top))
+        return resample(small, x.coarsen(factor_x, left), y.coarsen(factor_y, top))
 
 
 def _inside(frame: Frame, slide: Frame, axis: int) -> range:
-    """Columns (axis 0) or rows (axis 1) of `frame` whose centres lie inside the extent of `slide`."""
+    """Return the columns (axis 0) or rows (axis 1) of `frame` with centres inside `slide`."""
     count = (frame.width, frame.height)[axis]
     centres = frame.origin_um[axis] + (np.arange(count) + 0.5) * frame.mpp[axis]
     slack = EXACT_PX * slide.mpp[axis]
@@ -187,7 +202,7 @@ def _inside(frame: Frame, slide: Frame, axis: int) -> range:
 
 
 def _sample_centres(frame: Frame, level: Frame, axis: int) -> Sampling:
-    """The pixel centres of `frame` as samples on the pixels of `level`."""
+    """Return the pixel centres of `frame` as samples on the pixels of `level`."""
     step = frame.mpp[axis] / level.mpp[axis]
     return Sampling(
         frame.origin_um[axis] / level.mpp[axis] + 0.5 * step,
@@ -197,14 +212,15 @@ def _sample_centres(frame: Frame, level: Frame, axis: int) -> Sampling:
 
 
 def _first_whole_pixel(axis: Sampling) -> int | None:
-    """The pixel the first sample is the centre of, where all samples are centres of consecutive
-    pixels.
+    """Return the pixel whose centre is the first sample, None where samples are not pixels.
+
+    They are when every sample is the centre of a pixel and the pixels are consecutive.
     """
     first = axis.start - 0.5
     exact = abs(first - round(first)) < EXACT_PX and abs(axis.step - 1) * axis.count < EXACT_PX
     return round(first) if exact and round(first) >= 0 else None
 
 
-def _blocks(span: tuple[int, int], factor: int, length: int) -> tuple[int, int]:
-    """`span` widened to whole blocks of `factor` pixels, the last one cut by the end of the level."""
+def _widen_to_blocks(span: tuple[int, int], factor: int, length: int) -> tuple[int, int]:
+    """Return `span` widened to whole blocks of `factor` pixels, cut at the end of the level."""
     return span[0] // factor * factor, min(-(-span[1] // factor) * factor, length)

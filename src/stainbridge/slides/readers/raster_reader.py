@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP and WebP: decoded once, when first read, with a pyramid halved in memory."""
+"""Read PNG, JPEG, BMP and WebP: decoded once, when first read, and halved in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.slides.readers.alpha import blend_over_white
 from stainbridge.slides.readers.channels import RGB, number_channels
+from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.levels import list_pyramid_sizes, place_levels
+from stainbridge.slides.readers.magic import detect_raster_format
 from stainbridge.slides.readers.memory_pyramid import MemoryPyramid
 from stainbridge.slides.readers.pixel_size import (
     UM_PER_INCH,
@@ -23,47 +25,30 @@ from stainbridge.slides.readers.pixel_size import (
     choose_pixel_size,
     claim_from_resolution,
 )
-from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.slide import SlideInfo
 
-#: Decoded pictures larger than this are refused; tiled formats are for those.
+#: Pictures of more decoded bytes than this are refused; those belong in a tiled format.
 LARGEST_BYTES = 4 * 2**30
-#: From this size on, low resolutions of a JPEG are decoded small instead of being made from all of
-#: it.
+#: From this many pixels on, low resolutions of a JPEG are decoded small, not made from all of it.
 DRAFT_PIXELS = 16_000_000
+#: A JPEG's decoder halves up to three times.
 DRAFT_LEVELS = 3
 
-# the plugins are used directly, since Image.open warns of and refuses pictures by a global limit
-# that is not ours
+# Plugins are used directly: Image.open warns of large pictures by a global limit that is not ours.
 PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
 }
+#: Pillow's modes of pictures without colour.
 GREY_MODES = ("1", "L", "LA")
+#: The EXIF tag that says how a camera was held.
 EXIF_ORIENTATION = 0x0112
 
 
-def detect_raster_format(magic: bytes) -> str | None:
-    """One of "PNG", "JPEG", "BMP" and "WebP" by the first bytes of a file, else None."""
-    if magic.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if magic.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if magic.startswith(b"RIFF") and magic[8:12] == b"WEBP":
-        return "WebP"
-    # a bitmap's reserved words are zero: "BM" alone is too common
-    return "BMP" if magic.startswith(b"BM") and magic[6:10] == bytes(4) else None
-
-
-def is_raster(magic: bytes) -> bool:
-    """Whether the first bytes are those of a format read here."""
-    return detect_raster_format(magic) is not None
-
-
-class RasterSlide(PyramidSlide):
+class RasterSlide(FileSlide):
     """A slide in an ordinary picture file. See `open_raster`."""
 
     def __init__(
@@ -80,17 +65,20 @@ class RasterSlide(PyramidSlide):
 
 
 def open_raster(path: Path, *, mpp: float | None = None, stain: str | None = None) -> RasterSlide:
-    """Open a PNG, JPEG, BMP or WebP; only its header is read until pixels are wanted.
+    """Open a PNG, JPEG, BMP or WebP; only its header is read until pixels are read.
 
     Alpha is shown over white, palettes are expanded, 16-bit PNG keeps its 16 bits, CMYK becomes
-    RGB; an EXIF orientation is not applied (coordinates are those of the stored pixels) but warned
-    of. Raises `InputError` for a damaged header or a picture larger than 4 GiB decoded, and on
-    reading for damaged or missing data.
+    RGB. An EXIF orientation is not applied, since coordinates are those of the stored pixels; a
+    warning says so.
+
+    Raises `InputError` for a damaged header or a picture larger than 4 GiB decoded, and on reading
+    for damaged or missing data.
     """
     picture = RasterFile(path)
     with picture.header() as header:
         size = header.size
-        claim, doubts = _claim(header), _orientation_doubt(header)
+        claim = _read_claim(header)
+        doubts = _orientation_doubt(header)
         dtype, channels = picture.pixel_type(header)
     decoded = size[0] * size[1] * channels * dtype.itemsize
     if decoded > LARGEST_BYTES:
@@ -108,7 +96,8 @@ def open_raster(path: Path, *, mpp: float | None = None, stain: str | None = Non
     frame = Space(path.name, size[1], size[0], pixel.mpp, calibrated=pixel.calibrated).frame
     drafts = DRAFT_LEVELS if picture.format == "JPEG" and size[0] * size[1] >= DRAFT_PIXELS else 0
     levels = place_levels(frame, list_pyramid_sizes(*size))
-    return RasterSlide(info, levels, stain, MemoryPyramid(picture.decode, drafts))
+    slide = RasterSlide(info, levels, stain, MemoryPyramid(picture.decode, drafts))
+    return slide.remember_opener(open_raster, path, mpp=mpp, stain=stain)
 
 
 class RasterFile:
@@ -119,12 +108,15 @@ class RasterFile:
         with path.open("rb") as file:
             magic = file.read(32)
         self.format = detect_raster_format(magic) or ""
-        # a PNG's header is at a fixed place: bit depth, then colour type (0 and 4 are grey)
+        # a PNG's header is at a fixed place: bit depth, then colour type, 0 and 4 for grey
         self._is_16_bit_png = self.format == "PNG" and magic[24:25] == b"\x10"
         self._is_grey_png = magic[25:26] in (b"\x00", b"\x04")
 
     def header(self) -> ImageFile.ImageFile:
-        """The file opened by Pillow, pixels not read. Raises `InputError` for a damaged header."""
+        """Open the file with Pillow, without its pixels.
+
+        Raises `InputError` for a damaged header.
+        """
         try:
             return PLUGINS[self.format](str(self.path))
         except (
@@ -135,17 +127,18 @@ class RasterFile:
             struct.error,
             Image.DecompressionBombError,
         ) as error:
-            raise self._damaged(error) from error
+            raise self._damage_error(error) from error
 
     def pixel_type(self, header: ImageFile.ImageFile) -> tuple[np.dtype[Any], int]:
-        """Sample type and number of channels that `decode` gives."""
+        """Return the sample type and number of channels that `decode` gives."""
         if self._is_16_bit_png:
             return np.dtype(np.uint16), 1 if self._is_grey_png else 3
         return np.dtype(np.uint8), 1 if header.mode in GREY_MODES else 3
 
     def decode(self, level: int) -> Interleaved:
-        """(H, W, C), 2^`level` times smaller (a JPEG only: its decoder then does a fraction of the
-        work).
+        """Return (H, W, C), 2^`level` times smaller.
+
+        Only a JPEG can be decoded smaller; that is a fraction of the work.
         """
         if self._is_16_bit_png:
             return self._decode_16_bit_png()
@@ -155,24 +148,24 @@ class RasterFile:
                     picture.draft(None, (picture.width >> level, picture.height >> level))
                 picture.load()
             except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
-                raise self._damaged(error) from error
-            return _pixels(picture)
+                raise self._damage_error(error) from error
+            return _to_pixels(picture)
 
     def _decode_16_bit_png(self) -> Interleaved:
         try:
             pixels = imagecodecs.png_decode(self.path.read_bytes())
         except (imagecodecs.PngError, ValueError, RuntimeError) as error:
-            raise self._damaged(error) from error
+            raise self._damage_error(error) from error
         pixels = np.atleast_3d(pixels)
         return blend_over_white(pixels) if pixels.shape[2] in (2, 4) else pixels
 
-    def _damaged(self, error: Exception) -> InputError:
+    def _damage_error(self, error: Exception) -> InputError:
         got = str(error) or type(error).__name__
         return InputError(f"the {self.format} is damaged or truncated", where=self.path, got=got)
 
 
-def _pixels(picture: Image.Image) -> Interleaved:
-    """(H, W, C) of a loaded picture."""
+def _to_pixels(picture: Image.Image) -> Interleaved:
+    """Return (H, W, C) of a loaded picture."""
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         grey = picture.mode in GREY_MODES
         picture = picture.convert("RGBA")
@@ -183,7 +176,7 @@ def _pixels(picture: Image.Image) -> Interleaved:
     return np.atleast_3d(np.asarray(picture))
 
 
-def _claim(header: ImageFile.ImageFile) -> Claim | None:
+def _read_claim(header: ImageFile.ImageFile) -> Claim | None:
     x, y = (float(value) for value in header.info.get("dpi", (0, 0)))
     return claim_from_resolution(x, y, UM_PER_INCH, f"{header.format} resolution")
 

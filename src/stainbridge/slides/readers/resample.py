@@ -1,6 +1,4 @@
-"""Anti-aliased resampling of an axis-parallel grid at exact sub-pixel positions, as blocked matrix
-products.
-"""
+"""Resample an axis-parallel grid with anti-aliasing, at exact sub-pixel positions."""
 
 from __future__ import annotations
 
@@ -14,29 +12,31 @@ import numpy.typing as npt
 
 from stainbridge.types import Pixels, Plane
 
-#: Rows of output made by one matrix product; 32 was the fastest of 16, 32, 64, 128.
-BLOCK = 32
+#: Rows of output that one matrix product makes; 32 was the fastest of 16, 32, 64, 128.
+BLOCK_ROWS = 32
 
 Interleaved = npt.NDArray[Any]  # (H, W, C)
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """`count` samples of one axis: sample i is centred at coordinate `start + i·step`, where pixel
-    0 spans 0..1.
-    """
+    """Samples along one axis, in pixel coordinates in which pixel 0 spans 0..1."""
 
     start: float
+    """Centre of the first sample, in pixels."""
     step: float
+    """Distance of neighbouring samples, in pixels."""
     count: int
+    """Number of samples."""
 
     def part(self, first: int, stop: int) -> Sampling:
-        """Samples `first` up to, not including, `stop`."""
+        """Return samples `first` up to, not including, `stop`."""
         return Sampling(self.start + first * self.step, self.step, stop - first)
 
-    def reduced(self, factor: int, first_px: int) -> Sampling:
-        """The same samples on an axis that begins at pixel `first_px` and whose pixels are `factor`
-        times as large.
+    def coarsen(self, factor: int, first_px: int) -> Sampling:
+        """Return the same samples on an axis of pixels `factor` times as large.
+
+        That axis begins at pixel `first_px` of this one.
         """
         return Sampling((self.start - first_px) / factor, self.step / factor, self.count)
 
@@ -46,89 +46,97 @@ class Sampling:
         return 2 * max(self.step, 1.0)
 
     def span(self, length: int) -> tuple[int, int]:
-        """First and last-plus-one of the pixels, of `length`, that the samples depend on."""
+        """Return the first, and one after the last, of `length` pixels that the samples use."""
         first = int(np.floor(self.start - self.support))
         stop = int(np.ceil(self.start + (self.count - 1) * self.step + self.support)) + 1
         return min(max(first, 0), length - 1), max(min(stop, length), 1)
 
 
 def choose_reduction(step: float) -> int:
-    """By how much to average blocks first, so that about two to four pixels are left for a sample's
-    finer filter.
+    """Return the side of the blocks to average before samples `step` pixels apart are filtered.
+
+    About two to four pixels a sample are left for the finer filter.
     """
     return max(1, int(step / 2))
 
 
 def reduce_blocks(source: Interleaved, factor: tuple[int, int]) -> Interleaved:
-    """Means of blocks of `factor` (x, y) pixels of (H, W, C); a last, incomplete block repeats the
-    edge.
+    """Return means of blocks of `factor` (x, y) pixels of (H, W, C).
+
+    A last, incomplete block is completed by repeating the edge.
     """
     if factor == (1, 1):
         return source
     height, width, channels = source.shape
-    below, right = -height % factor[1], -width % factor[0]
-    size = ((width + right) // factor[0], (height + below) // factor[1])
-    planes = (
-        [_native(source[..., c]) for c in range(channels)] if channels > 4 else [_native(source)]
-    )
-    if below or right:
+    missing_rows = -height % factor[1]
+    missing_columns = -width % factor[0]
+    size = ((width + missing_columns) // factor[0], (height + missing_rows) // factor[1])
+    parts = [source[..., c] for c in range(channels)] if channels > 4 else [source]
+    planes = [_for_opencv(part) for part in parts]
+    if missing_rows or missing_columns:
         planes = [
-            cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE) for plane in planes
+            cv2.copyMakeBorder(plane, 0, missing_rows, 0, missing_columns, cv2.BORDER_REPLICATE)
+            for plane in planes
         ]
     small = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
     return _as_dtype(np.dstack(small), source.dtype)
 
 
 def resample(source: Interleaved, x: Sampling, y: Sampling) -> Pixels:
-    """`source` (H, W, C) sampled at `x` × `y`, (C, y.count, x.count) in the same dtype; the edge is
-    repeated outside.
+    """Sample `source` (H, W, C) at `x` × `y`: (C, y.count, x.count) in the same dtype.
 
-    A Catmull-Rom cubic (a = -0.5), widened by the step where that is more than a pixel: Keys 1981,
+    Outside, the edge is repeated. The filter is a Catmull-Rom cubic (a = -0.5), widened by the
+    step where that is more than a pixel. It reproduces constants and linear ramps. Keys 1981,
     "Cubic convolution interpolation for digital image processing", doi:10.1109/TASSP.1981.1163711.
-    Constants and linear ramps are kept.
     """
     height, width, channels = source.shape
     out = np.empty((channels, y.count, x.count), source.dtype)
-    rows, columns = list(_weights(y, height)), list(_weights(x, width))
+    row_blocks = list(_weight_blocks(y, height))
+    column_blocks = list(_weight_blocks(x, width))
     for channel in range(channels):
         plane = np.ascontiguousarray(source[..., channel], np.float32)
         tall = np.empty((y.count, width), np.float32)
-        for begin, stop, low, high, weight in rows:
+        for begin, stop, low, high, weight in row_blocks:
             np.matmul(weight, plane[low:high], out=tall[begin:stop])
         result = np.empty((y.count, x.count), np.float32)
-        for begin, stop, low, high, weight in columns:
+        for begin, stop, low, high, weight in column_blocks:
             result[:, begin:stop] = tall[:, low:high] @ weight.T
         out[channel] = _as_dtype(result, source.dtype)
     return out
 
 
-def _weights(axis: Sampling, length: int) -> Iterator[tuple[int, int, int, int, Plane]]:
-    """Blocks (begin, stop, low, high, weight): samples begin:stop are weight @ pixels low:high."""
+def _weight_blocks(axis: Sampling, length: int) -> Iterator[tuple[int, int, int, int, Plane]]:
+    """Yield (begin, stop, low, high, weight): samples begin:stop are weight @ pixels low:high."""
     scale = max(axis.step, 1.0)
     centres = axis.start + np.arange(axis.count) * axis.step
     taps = np.floor(centres - axis.support).astype(int)[:, None] + np.arange(
         int(np.ceil(2 * axis.support)) + 2
     )
-    weight = _centred_weights((taps + 0.5 - centres[:, None]) / scale)
+    weight = _linear_weights((taps + 0.5 - centres[:, None]) / scale)
     taps = taps.clip(0, length - 1)
-    for begin in range(0, axis.count, BLOCK):
-        of = taps[begin : begin + BLOCK]
-        low, high = int(of.min()), int(of.max()) + 1
-        dense = np.zeros((len(of), high - low))
-        np.add.at(dense, (np.arange(len(of))[:, None], of - low), weight[begin : begin + BLOCK])
-        yield begin, begin + len(of), low, high, dense.astype(np.float32)
+    for begin in range(0, axis.count, BLOCK_ROWS):
+        used = taps[begin : begin + BLOCK_ROWS]
+        count = len(used)
+        low = int(used.min())
+        high = int(used.max()) + 1
+        dense = np.zeros((count, high - low))
+        place = (np.arange(count)[:, None], used - low)
+        np.add.at(dense, place, weight[begin : begin + BLOCK_ROWS])
+        yield begin, begin + count, low, high, dense.astype(np.float32)
 
 
-def _centred_weights(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weights of taps at `distance` (N, taps) that sum to 1 and whose mean position is the centre.
+def _linear_weights(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return weights of taps at `distance` (N, taps) that reproduce a linear ramp.
 
-    A widened kernel sampled at whole pixels misses both a little, the second by up to a sixth of a
-    pixel; a tent times a line makes up for it, so that a linear ramp is reproduced.
+    They sum to 1 and their mean position is the centre. A widened kernel sampled at whole pixels
+    misses both a little, the second by up to a sixth of a pixel. A tent times a line corrects it.
     """
-    weight, tent = _cubic(distance), np.maximum(0.0, 1 - np.abs(distance) / 2)
+    weight = _cubic(distance)
+    tent = np.maximum(0.0, 1 - np.abs(distance) / 2)
     weight /= weight.sum(axis=1, keepdims=True)
     tent /= tent.sum(axis=1, keepdims=True)
-    missing_sum, missing_shift = 1 - weight.sum(axis=1), -(weight * distance).sum(axis=1)
+    missing_sum = 1 - weight.sum(axis=1)
+    missing_shift = -(weight * distance).sum(axis=1)
     h0, h1, h2 = ((tent * distance**power).sum(axis=1) for power in (0, 1, 2))
     determinant = h0 * h2 - h1 * h1
     level = (missing_sum * h2 - missing_shift * h1) / determinant
@@ -138,20 +146,20 @@ def _centred_weights(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
 
 def _cubic(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     t = np.abs(distance)
-    near = (1.5 * t - 2.5) * t * t + 1
-    far = ((-0.5 * t + 2.5) * t - 4) * t + 2
-    return np.where(t < 1, near, np.where(t < 2, far, 0.0))
+    inner = (1.5 * t - 2.5) * t * t + 1
+    outer = ((-0.5 * t + 2.5) * t - 4) * t + 2
+    return np.where(t < 1, inner, np.where(t < 2, outer, 0.0))
 
 
-def _native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """In a dtype OpenCV computes with."""
+def _for_opencv(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array in a dtype that OpenCV computes with."""
     if array.dtype in (np.uint8, np.uint16, np.int16, np.float32, np.float64):
         return np.ascontiguousarray(array)
     return np.ascontiguousarray(array, np.float64 if array.dtype.itemsize > 2 else np.float32)
 
 
 def _as_dtype(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Rounded and clipped where `dtype` is an integer one."""
+    """Convert to `dtype`; round and clip where it is an integer one."""
     dtype = np.dtype(dtype)
     if array.dtype == dtype:
         return array

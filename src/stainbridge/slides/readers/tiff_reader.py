@@ -1,6 +1,4 @@
-"""TIFF of all kinds through tifffile and imagecodecs: plain, tiled, OME-TIFF, ImageJ, QPTIFF,
-generic pyramids.
-"""
+"""Read TIFF through tifffile: plain, tiled, OME-TIFF, ImageJ, QPTIFF, generic pyramids."""
 
 from __future__ import annotations
 
@@ -18,10 +16,10 @@ import tifffile
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.slides.readers.file_bytes import FileBytes
+from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.mosaic import StoredLevel
 from stainbridge.slides.readers.pixel_size import choose_pixel_size
-from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tiff_layout import find_layout
 from stainbridge.slides.readers.tiff_levels import make_level
@@ -33,6 +31,7 @@ from stainbridge.slides.readers.tiff_metadata import (
 from stainbridge.slides.readers.tile_cache import TileCache
 from stainbridge.slides.slide import SlideInfo
 
+#: Decoded tiles that are kept of one slide, in bytes.
 CACHE_BYTES = 64 * 2**20
 
 
@@ -42,7 +41,8 @@ class _OpenFiles:
 
     files: dict[str, FileBytes] = field(default_factory=dict)
 
-    def of(self, page: Any) -> FileBytes:
+    def get(self, page: Any) -> FileBytes:
+        """Return the open file that a page is in."""
         path = str(page.parent.filehandle.path)
         if path not in self.files:
             self.files[path] = FileBytes(Path(path))
@@ -53,7 +53,7 @@ class _OpenFiles:
             file.close()
 
 
-class TiffSlide(PyramidSlide):
+class TiffSlide(FileSlide):
     """A slide in a TIFF. See `open_tiff`."""
 
     def __init__(
@@ -66,7 +66,9 @@ class TiffSlide(PyramidSlide):
         cache: TileCache,
     ) -> None:
         super().__init__(info, frames, stain)
-        self._stored, self._files, self._cache = stored, files, cache
+        self._stored = stored
+        self._files = files
+        self._cache = cache
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
         return self._stored[level].region(x, y, width, height)
@@ -81,21 +83,22 @@ def open_tiff(
 ) -> TiffSlide:
     """Open a TIFF: the largest image in it, its levels in SubIFDs or in further pages.
 
-    Channels: the samples and channels of the largest image; of a z-stack the middle plane, of a
-    time series the first. Alpha is shown over white, palettes are expanded, inverted greys
-    (WhiteIsZero) turned. Tiles left out of the file are background, unless `sparse` is False.
-    Raises `InputError` for a file that is damaged, truncated, lacks tiles it should not lack or is
-    of a kind that is not read.
+    Channels are the samples and channels of the largest image. Of a z-stack the middle plane is
+    read, of a time series the first. Alpha is shown over white, palettes are expanded, inverted
+    greys (WhiteIsZero) are turned round. Tiles left out of the file are background.
+
+    Raises `InputError` for a file that is damaged, truncated or of a kind that is not read, and,
+    where `sparse` is False, for one with tiles left out.
     """
     files = _OpenFiles()
     try:
-        with _complaints() as complaints, tifffile.TiffFile(path) as tif:
-            return _slide(tif, path, files, complaints, mpp, stain, sparse)
+        with _collect_complaints() as complaints, tifffile.TiffFile(path) as tif:
+            slide = _make_slide(tif, path, files, complaints, mpp, stain, sparse)
+        return slide.remember_opener(open_tiff, path, mpp=mpp, stain=stain, sparse=sparse)
     except InputError:
         files.close()
         raise
-    # damaged files make tifffile raise nearly anything: ValueError, KeyError, IndexError,
-    # struct.error, its own
+    # damaged files make tifffile raise nearly anything
     except Exception as error:
         files.close()
         raise InputError(
@@ -103,7 +106,7 @@ def open_tiff(
         ) from error
 
 
-def _slide(
+def _make_slide(
     tif: tifffile.TiffFile,
     path: Path,
     files: _OpenFiles,
@@ -114,21 +117,21 @@ def _slide(
 ) -> TiffSlide:
     layout = find_layout(tif)
     cache = TileCache(CACHE_BYTES)
-    read = [make_level(pages, level, files.of, cache) for level, pages in enumerate(layout.levels)]
-    if not sparse and not all(
-        0 not in of.page.databytecounts for pages in layout.levels for of in pages
-    ):
+    made = [make_level(pages, level, files.get, cache) for level, pages in enumerate(layout.levels)]
+    planes = [plane for level in layout.levels for plane in level]
+    if not sparse and any(0 in plane.page.databytecounts for plane in planes):
         raise InputError("tiles are missing", where=path)
-    stored, rule = tuple(level for level, _ in read), read[0][1]
+    stored = tuple(level for level, _ in made)
+    rule = made[0][1]
     page = layout.levels[0][0].page.keyframe
     pixel = choose_pixel_size(find_pixel_size_claim(tif, page), stored[0].size, mpp)
     channels = describe_channels(
         tif, layout.levels[0], rule.channels * len(layout.levels[0]), rule.is_colour
     )
     name, vendor = name_format_and_vendor(tif)
-    doubts = (*layout.warnings, *pixel.warnings, *complaints)
+    warnings = (*layout.warnings, *pixel.warnings, *complaints)
     info = SlideInfo(
-        str(path), "tifffile", name, vendor, np.dtype(rule.dtype), channels, warnings=doubts
+        str(path), "tifffile", name, vendor, np.dtype(rule.dtype), channels, warnings=warnings
     )
     width, height = stored[0].size
     frame = Space(path.name, height, width, pixel.mpp, calibrated=pixel.calibrated).frame
@@ -138,8 +141,8 @@ def _slide(
 
 
 @contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """What tifffile logs meanwhile, one line each, instead of on standard error."""
+def _collect_complaints() -> Iterator[list[str]]:
+    """Collect what tifffile logs meanwhile, one line each, instead of on standard error."""
     lines: list[str] = []
 
     class Collect(logging.Handler):

@@ -1,4 +1,4 @@
-"""OME-Zarr (0.4, 0.5) and plain Zarr arrays, in a folder or a .zip."""
+"""Read OME-Zarr (0.4, 0.5) and plain Zarr arrays, in a folder or a .zip."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from zarr.storage import LocalStore, ZipStore
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.levels import place_levels
+from stainbridge.slides.readers.magic import ZARR_NODE_FILES
 from stainbridge.slides.readers.mosaic import Mosaic
-from stainbridge.slides.readers.ngff import Multiscale, parse_multiscale, guess_axes
+from stainbridge.slides.readers.ngff import Multiscale, guess_axes, parse_multiscale
 from stainbridge.slides.readers.pixel_size import choose_pixel_size
-from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tile_cache import TileCache
 from stainbridge.slides.readers.zarr_level import ZarrLevel
 from stainbridge.slides.slide import SlideInfo
 
+#: Decoded tiles that are kept of one slide, in bytes.
 CACHE_BYTES = 64 * 2**20
-NODE_FILES = (".zgroup", ".zarray", "zarr.json")
 
 
-class ZarrSlide(PyramidSlide):
+class ZarrSlide(FileSlide):
     """A slide in a Zarr store. See `open_zarr`."""
 
     def __init__(
@@ -37,7 +38,8 @@ class ZarrSlide(PyramidSlide):
         store: LocalStore | ZipStore,
     ) -> None:
         super().__init__(info, frames, stain)
-        self._stored, self._store = stored, store
+        self._stored = stored
+        self._store = store
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
         return self._stored[level].region(x, y, width, height)
@@ -47,26 +49,23 @@ class ZarrSlide(PyramidSlide):
         self._stored[0].cache.clear()
 
 
-def is_zarr_folder(path: Path) -> bool:
-    """Whether the folder is the root of a Zarr array or group."""
-    return any((path / name).is_file() for name in NODE_FILES)
-
-
 def open_zarr(path: Path, *, mpp: float | None = None, stain: str | None = None) -> ZarrSlide:
     """Open an OME-Zarr image, or a Zarr group or array that holds one picture.
 
-    Of a z-stack the middle plane is taken, of a time series the first. An array without named axes
+    Of a z-stack the middle plane is read, of a time series the first. An array without named axes
     is (Y, X), (Y, X, C) where its last axis has 3 or 4 entries, (C, Y, X), (Z, C, Y, X) or (T, C,
-    Z, Y, X). Raises `InputError` for a store that is damaged, not Zarr, or holds no picture or
-    several.
+    Z, Y, X).
+
+    Raises `InputError` for a store that is damaged, not Zarr, or holds no picture or several.
     """
-    store, root = _root(path)
+    store, root = _open_store(path)
     try:
-        return _slide(zarr.open(store, path=root, mode="r"), path, store, mpp, stain)
+        slide = _make_slide(zarr.open(store, path=root, mode="r"), path, store, mpp, stain)
+        return slide.remember_opener(open_zarr, path, mpp=mpp, stain=stain)
     except InputError:
         store.close()
         raise
-    # metadata that is not what it should be raises whatever zarr met first
+    # damaged metadata makes zarr raise nearly anything
     except Exception as error:
         store.close()
         raise InputError(
@@ -74,28 +73,30 @@ def open_zarr(path: Path, *, mpp: float | None = None, stain: str | None = None)
         ) from error
 
 
-def _root(path: Path) -> tuple[LocalStore | ZipStore, str]:
-    """The store, and the path in it of its outermost node: a zip often holds the folder, not its
-    contents.
+def _open_store(path: Path) -> tuple[LocalStore | ZipStore, str]:
+    """Return the store, and the path in it of its outermost node.
+
+    A zip often holds the folder, not its contents.
     """
     if path.is_dir():
         return LocalStore(path, read_only=True), ""
     try:
         with zipfile.ZipFile(path) as archive:
-            nodes = [name for name in archive.namelist() if name.rpartition("/")[2] in NODE_FILES]
+            nodes = [
+                name for name in archive.namelist() if name.rpartition("/")[2] in ZARR_NODE_FILES
+            ]
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise InputError("the zip is damaged or truncated", where=path, got=error) from error
     if not nodes:
         raise InputError("a zip that holds no Zarr", where=path, expected="a zipped OME-Zarr")
-    return ZipStore(path, mode="r", read_only=True), min(
-        nodes, key=lambda name: name.count("/")
-    ).rpartition("/")[0]
+    outermost = min(nodes, key=lambda name: name.count("/")).rpartition("/")[0]
+    return ZipStore(path, mode="r", read_only=True), outermost
 
 
-def _slide(
+def _make_slide(
     node: Any, path: Path, store: LocalStore | ZipStore, mpp: float | None, stain: str | None
 ) -> ZarrSlide:
-    image, arrays, name = _image(node, path)
+    image, arrays, name = _find_image(node, path)
     cache = TileCache(CACHE_BYTES)
     levels = [ZarrLevel(array, image.axes, f"{path}, level {i}") for i, array in enumerate(arrays)]
     stored = tuple(
@@ -122,15 +123,16 @@ def _slide(
     )
 
 
-def _image(node: Any, path: Path) -> tuple[Multiscale, list[Any], str]:
-    """The picture in a node: what its metadata says, its arrays finest first, and the format's
-    name.
+def _find_image(node: Any, path: Path) -> tuple[Multiscale, list[Any], str]:
+    """Return what a node's metadata says of its picture, its arrays, and the format's name.
+
+    The arrays are finest first.
     """
     if isinstance(node, zarr.Array):
         return Multiscale(guess_axes(node.shape, path)), [node], "Zarr"
     image = parse_multiscale(dict(node.attrs))
     if image is not None:
-        return image, [_array(node, name, path) for name in image.paths], "OME-Zarr"
+        return image, [_get_array(node, name, path) for name in image.paths], "OME-Zarr"
     arrays = [array for _, array in node.arrays()]
     if len(arrays) == 1:
         return Multiscale(guess_axes(arrays[0].shape, path)), arrays, "Zarr"
@@ -138,7 +140,7 @@ def _image(node: Any, path: Path) -> tuple[Multiscale, list[Any], str]:
         group for _, group in node.groups() if parse_multiscale(dict(group.attrs)) is not None
     ]
     if series and not arrays:  # bioformats2raw: numbered images, the first is the slide
-        return _image(series[0], path)
+        return _find_image(series[0], path)
     raise InputError(
         "no picture, or several, in this Zarr",
         where=path,
@@ -147,13 +149,13 @@ def _image(node: Any, path: Path) -> tuple[Multiscale, list[Any], str]:
     )
 
 
-def _array(node: Any, name: str, path: Path) -> Any:
+def _get_array(node: Any, name: str, path: Path) -> Any:
     try:
-        found = node[name]
+        array = node[name]
     except KeyError:
-        found = None
-    if not isinstance(found, zarr.Array):
+        array = None
+    if not isinstance(array, zarr.Array):
         raise InputError(
             "a level is missing from this OME-Zarr", where=path, expected=f"an array '{name}'"
         )
-    return found
+    return array
