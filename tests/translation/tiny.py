@@ -13,30 +13,29 @@ from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminatorConfi
 from stainbridge.nn.perceptual import PerceptualConfig
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
-from stainbridge.translation.objectives.config import (
-    ContrastConfig,
-    CycleConfig,
-    ObjectiveName,
-    TranslationConfig,
-)
-from stainbridge.translation.objectives.task import Tiles
+from stainbridge.translation.objectives.config import TranslationConfig
+from stainbridge.translation.objectives.cyclegan import CycleConfig
+from stainbridge.translation.objectives.supervised_patchnce import ContrastConfig
+from stainbridge.translation.objectives.task import TilePair
 
 SIDE = 32
 
 
-def tiny(name: ObjectiveName) -> TranslationConfig:
+def tiny(name: str) -> TranslationConfig:
     """A published objective with very small networks."""
     config = TranslationConfig.preset(name)
     patch = replace(config.discriminator.patch, width=4, halvings=2)
     objective = config.objective
     if isinstance(objective, CycleConfig):
-        objective = replace(objective, buffer=3, perceptual=PerceptualConfig(width=4, layers=(1,)))
+        objective = replace(
+            objective, buffer_size=3, perceptual=PerceptualConfig(width=4, layers=(1,))
+        )
     if isinstance(objective, ContrastConfig):
-        objective = replace(objective, levels=(0.25, 1.0), places=16, width=8)
+        objective = replace(objective, level_weights=(0.25, 1.0), locations=16, embedding_width=8)
     scales = min(config.discriminator.scales, 2)
     optimiser = replace(config.optimiser, rate=2e-3, steady_steps=50, decay_steps=50)
-    judge = MultiscaleDiscriminatorConfig(scales=scales, patch=patch)
-    return TranslationConfig(_small(config.generator), judge, objective, optimiser, SIDE)
+    discriminator = MultiscaleDiscriminatorConfig(scales=scales, patch=patch)
+    return TranslationConfig(_small(config.generator), discriminator, objective, optimiser, SIDE)
 
 
 def _small(config: GeneratorConfig) -> GeneratorConfig:
@@ -55,17 +54,17 @@ class TileStream:
 
     seed: int = 0
 
-    def __getitem__(self, number: int) -> Tiles:
+    def __getitem__(self, number: int) -> TilePair:
         rng = np.random.default_rng([self.seed, number])
         coarse = torch.from_numpy(rng.uniform(-1, 1, (1, 3, 8, 8)).astype(np.float32))
         source = torch.nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")[0]
-        return Tiles(source, -source.flip(0))
+        return TilePair(source, -source.flip(0))
 
 
-def batch(count: int = 2, seed: int = 0) -> Tiles:
+def batch(count: int = 2, seed: int = 0) -> TilePair:
     """The first tiles of a stream."""
     stream = TileStream(seed)
     tiles = [stream[number] for number in range(count)]
-    return Tiles(
+    return TilePair(
         torch.stack([tile.source for tile in tiles]), torch.stack([tile.target for tile in tiles])
     )

@@ -13,7 +13,7 @@ from tests.slides.memory_slide import MemorySlide, smooth_texture
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.generators import GeneratorConfig, generator
+from stainbridge.nn.generators import GeneratorConfig, build_generator
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
 from stainbridge.phantom.pairs.pair import generate_pair
@@ -40,7 +40,7 @@ TILE = 208
 def model(config: GeneratorConfig = INSTANCE, mpp: float | None = None, seed: int = 0) -> Model:
     """An untrained one with strong contrasts."""
     torch.manual_seed(seed)
-    network = generator(config)
+    network = build_generator(config)
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -106,7 +106,7 @@ def test_where_tiles_lie_does_not_matter() -> None:
     for part in (pixels, np.ascontiguousarray(pixels[:, shift:, shift:])):
         with translated(ArraySlide(part, 0.5), frozen, glass(), quiet) as shown:
             found.append(shown.read(shown.frame).pixels.astype(int))
-    inside = frozen.to_target.reach
+    inside = frozen.generator.reach
     first, second = found[0][:, shift:, shift:][:, inside:, inside:], found[1][:, inside:, inside:]
     assert first.std() > 5
     assert np.abs(first - second).max() <= 1
@@ -117,7 +117,7 @@ def frozen_model() -> Model:
     plain = model(mpp=0.5)
     return replace(
         plain,
-        to_target=with_statistics_of(plain.to_target, scaled(smooth_texture(3, 64, 64))[None]),
+        generator=with_statistics_of(plain.generator, scaled(smooth_texture(3, 64, 64))[None]),
     )
 
 
@@ -140,7 +140,7 @@ def test_colours_do_not_drift_from_tile_to_tile() -> None:
     pixels[:, :, 576:] = smooth_texture(3, 384, 768)[:, :, :192]
     with translated(ArraySlide(pixels, 0.5), model(mpp=0.5), glass(), quiet) as shown:
         made = shown.read(shown.frame).pixels.astype(int)
-    reach = model().to_target.reach
+    reach = model().generator.reach
     first, second = (
         made[:, reach:-reach, reach : 192 - reach],
         made[:, reach:-reach, 576 + reach : 768 - reach],
@@ -223,7 +223,7 @@ def test_statistics_are_taken_of_tissue() -> None:
 
 def test_mixed_precision_errs_by_a_few_grey_levels() -> None:
     exact, mixed = (
-        Inference(frozen_model().to_target, 3, torch.device("cpu"), precision)(
+        Inference(frozen_model().generator, 3, torch.device("cpu"), precision)(
             smooth_texture(3, 64, 64)
         ).astype(int)
         for precision in ("32", "bf16")

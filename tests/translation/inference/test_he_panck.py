@@ -12,13 +12,15 @@ from stainbridge.datasets.generated_tiles import GeneratedTiles
 from stainbridge.learn.named_weights import find_weights
 from stainbridge.learn.weights import read_weights
 from stainbridge.metrics.stains import dab_density
-from stainbridge.settings import build, merge, to_dict, read_yaml
+from stainbridge.settings import build, merge, read_yaml, to_dict
 from stainbridge.translation.inference.model import read_model
 from stainbridge.translation.training.augment import unscaled
-from stainbridge.translation.training.training import GeneratedTissue, TranslationTraining
+from stainbridge.translation.training.config import GeneratedTissueConfig, TranslationTraining
 
 CONFIGS = Path(__file__).parents[3] / "configs"
-TISSUE = GeneratedTissue(("gland",), distance_um=0.0, shift=0.0, elastic=0.0, per_block=4)
+TISSUE = GeneratedTissueConfig(
+    ("gland",), distance_um=0.0, shift_share=0.0, elastic_share=0.0, tiles_per_block=4
+)
 
 
 @pytest.mark.parametrize("name", ["he-panck-begun", "he-panck"])
@@ -30,8 +32,8 @@ def test_it_is_of_these_settings(name: str) -> None:
     assert settings.translation.tile_px == stored["tile_px"]
     assert (
         settings.generated.distance_um
-        == settings.generated.shift
-        == settings.generated.elastic
+        == settings.generated.shift_share
+        == settings.generated.elastic_share
         == 0
     )
 
@@ -42,7 +44,7 @@ def test_epithelium_becomes_brown_and_the_rest_does_not() -> None:
     stream = GeneratedTiles(TISSUE, model.source, model.target, model.tile_px, 1.0, 31, paired=True)
     source, truth, _ = zip(*(stream[number] for number in range(16)), strict=True)
     with torch.no_grad():
-        made = model.to_target(torch.stack(source))
+        made = model.generator(torch.stack(source))
     brown, wanted, before = (
         np.concatenate([dab_density(unscaled(picture)).ravel() for picture in some])
         for some in (made, truth, source)

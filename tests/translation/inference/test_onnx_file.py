@@ -37,7 +37,7 @@ def test_onnxruntime_makes_the_same_picture(config: GeneratorConfig, tmp_path: P
     """Frozen statistics, another size and two pictures at once."""
     plain = model(config, 0.5)
     frozen = replace(
-        plain, to_target=with_statistics_of(plain.to_target, torch.rand(2, 3, 64, 64) * 2 - 1)
+        plain, generator=with_statistics_of(plain.generator, torch.rand(2, 3, 64, 64) * 2 - 1)
     )
     path = tmp_path / "m.onnx"
     assert write_onnx(frozen, path) < 1e-4
@@ -46,13 +46,13 @@ def test_onnxruntime_makes_the_same_picture(config: GeneratorConfig, tmp_path: P
     pictures = torch.rand(2, 3, 7 * plain.period, 4 * plain.period) * 2 - 1
     (made,) = session.run(None, {"source": pictures.numpy()})
     with torch.no_grad():
-        real = frozen.to_target(pictures).numpy()
+        real = frozen.generator(pictures).numpy()
     assert real.std() > 0.05
     assert np.abs(made - real).max() < 1e-4
     (entry,) = onnx.load(path).metadata_props
     facts = json.loads(entry.value)
     assert (facts["source"], facts["target"], facts["mpp"]) == ("HE", "Ki67", 0.5)
-    assert (facts["period_px"], facts["reach_px"]) == (plain.period, plain.to_target.reach)
+    assert (facts["period_px"], facts["reach_px"]) == (plain.period, plain.generator.reach)
 
 
 def test_a_file_that_differs_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

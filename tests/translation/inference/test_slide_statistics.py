@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
-from stainbridge.nn.generators import GeneratorConfig, generator
+from stainbridge.nn.generators import GeneratorConfig, build_generator
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
 from stainbridge.translation.inference.slide_statistics import normalises_tiles, with_statistics_of
@@ -24,7 +24,7 @@ NETWORKS = {
 @pytest.mark.parametrize("config", NETWORKS.values(), ids=NETWORKS)
 def test_one_tile_s_statistics_give_what_instance_norm_gives(config: GeneratorConfig) -> None:
     torch.manual_seed(0)
-    network = generator(config).eval()
+    network = build_generator(config).eval()
     tile = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         frozen = with_statistics_of(network, tile)(tile)
@@ -36,7 +36,7 @@ def test_one_tile_s_statistics_give_what_instance_norm_gives(config: GeneratorCo
 @pytest.mark.parametrize("config", NETWORKS.values(), ids=NETWORKS)
 def test_what_is_far_away_no_longer_matters(config: GeneratorConfig) -> None:
     torch.manual_seed(0)
-    network = generator(config).eval()
+    network = build_generator(config).eval()
     side = 2 * network.reach + 3 * network.period
     side += -side % network.period
     sample = torch.rand(3, 3, 64, 64) * 2 - 1
@@ -70,7 +70,7 @@ def test_statistics_are_those_of_all_tiles_layer_by_layer() -> None:
 
 
 def test_the_network_stays_as_it_is() -> None:
-    network = generator(ResNetConfig(width=4, blocks=1)).eval()
+    network = build_generator(ResNetConfig(width=4, blocks=1)).eval()
     frozen = with_statistics_of(network, torch.rand(2, 3, 16, 16))
     assert normalises_tiles(network)
     assert not normalises_tiles(frozen)
@@ -78,4 +78,4 @@ def test_the_network_stays_as_it_is() -> None:
 
 
 def test_batch_norm_needs_no_slide() -> None:
-    assert not normalises_tiles(generator(ResNetConfig(width=4, blocks=1, norm="batch")))
+    assert not normalises_tiles(build_generator(ResNetConfig(width=4, blocks=1, norm="batch")))

@@ -67,5 +67,5 @@ def test_without_capacity_all_are_new() -> None:
 def test_other_shapes_and_capacities_are_refused() -> None:
     with pytest.raises(InputError, match="another shape"):
         ImageBuffer(2, SHAPE)(torch.zeros(1, 1, 3, 3))
-    with pytest.raises(InputError, match="less than nothing"):
+    with pytest.raises(InputError, match="capacity of a buffer is negative"):
         ImageBuffer(-1, SHAPE)

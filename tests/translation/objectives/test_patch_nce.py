@@ -14,7 +14,7 @@ from stainbridge.translation.objectives.patch_nce import (
     adaptive_patch_nce,
     adaptive_weights,
     contrast,
-    drawn_places,
+    draw_locations,
     patch_nce,
 )
 
@@ -28,7 +28,7 @@ def vectors(seed: int, places: int = 12) -> Tensor:
 
 def test_places_are_different_and_on_the_layer() -> None:
     torch.manual_seed(0)
-    many, few = drawn_places([torch.rand(1, 3, 8, 9), torch.rand(1, 5, 2, 2)], 10)
+    many, few = draw_locations([torch.rand(1, 3, 8, 9), torch.rand(1, 5, 2, 2)], 10)
     assert len(set(many.tolist())) == 10
     assert max(many.tolist()) < 72
     assert sorted(few.tolist()) == [0, 1, 2, 3]

@@ -14,7 +14,7 @@ from stainbridge.translation.objectives.pyramid import (
     BINOMIAL,
     GAUSSIAN,
     gaussian_l1,
-    multi_scale,
+    multi_scale_l1,
     next_octave,
 )
 
@@ -45,12 +45,12 @@ def test_scales_add_up_by_their_weights_and_none_is_plain_pix2pix() -> None:
     made, real = pictures(0), pictures(1)
     first = (next_octave(made) - next_octave(real)).abs().mean()
     second = (next_octave(next_octave(made)) - next_octave(next_octave(real))).abs().mean()
-    assert multi_scale(made, real, ()) == 0
-    assert float(multi_scale(made, real, (25,))) == pytest.approx(25 * float(first), rel=1e-5)
-    assert float(multi_scale(made, real, (2, 3))) == pytest.approx(
+    assert multi_scale_l1(made, real, ()) == 0
+    assert float(multi_scale_l1(made, real, (25,))) == pytest.approx(25 * float(first), rel=1e-5)
+    assert float(multi_scale_l1(made, real, (2, 3))) == pytest.approx(
         2 * float(first) + 3 * float(second), rel=1e-5
     )
-    assert multi_scale(real, real, (1, 1, 1)) == 0
+    assert multi_scale_l1(real, real, (1, 1, 1)) == 0
 
 
 def test_a_shift_by_a_pixel_costs_less_the_coarser_the_scale_while_a_change_of_colour_costs_the_same() -> (
@@ -59,9 +59,9 @@ def test_a_shift_by_a_pixel_costs_less_the_coarser_the_scale_while_a_change_of_c
     real = pictures(0, 64, 64)
     shifted, tinted = real.roll(1, -1), real + 0.1
     plain = float((shifted - real).abs().mean())
-    by_scale = [float(multi_scale(shifted, real, (0,) * i + (1,))) for i in range(2)]
+    by_scale = [float(multi_scale_l1(shifted, real, (0,) * i + (1,))) for i in range(2)]
     assert plain > 3 * by_scale[0] > 3 * by_scale[1]
-    assert float(multi_scale(tinted, real, (0, 1))) == pytest.approx(0.1, rel=1e-3)
+    assert float(multi_scale_l1(tinted, real, (0, 1))) == pytest.approx(0.1, rel=1e-3)
 
 
 def test_gaussian_levels_are_weighted_the_finest_first() -> None:
@@ -82,7 +82,7 @@ def test_mixed_precision_does_not_round_what_is_blurred() -> None:
 
 def test_gradients_reach_the_made_picture() -> None:
     made = pictures(0).requires_grad_()
-    multi_scale(made, pictures(1), (1, 1)).backward()
+    multi_scale_l1(made, pictures(1), (1, 1)).backward()
     assert made.grad is not None
     assert (made.grad != 0).float().mean() > 0.9
 
@@ -90,6 +90,6 @@ def test_gradients_reach_the_made_picture() -> None:
 def test_pictures_too_small_for_the_scales_are_refused() -> None:
     small = torch.rand(1, 3, 4, 4)
     with pytest.raises(InputError, match="too small"):
-        multi_scale(small, small, (1, 1, 1))
+        multi_scale_l1(small, small, (1, 1, 1))
     with pytest.raises(InputError, match="too small"):
         gaussian_l1(small, small, (1, 1, 1))

@@ -22,48 +22,56 @@ from stainbridge.nn.perceptual import SEEDED
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
 from stainbridge.settings import build, to_dict
-from stainbridge.translation.objectives.config import (
-    OBJECTIVES,
-    AdamConfig,
-    ContrastConfig,
-    CycleConfig,
-    ObjectiveName,
-    PairedConfig,
-    TranslationConfig,
-)
-from stainbridge.translation.objectives.supervised_patchnce import Clock
-from stainbridge.translation.objectives.cyclegan import CycleTask
-from stainbridge.translation.objectives.task import Tiles, TranslationTask, distances, rows_of
-from stainbridge.translation.objectives.tasks import task_of
+from stainbridge.translation.objectives.comparison import picture_distances, picture_rows
+from stainbridge.translation.objectives.config import TranslationConfig
+from stainbridge.translation.objectives.cyclegan import CycleConfig, CycleTask
+from stainbridge.translation.objectives.optimiser import AdamConfig
+from stainbridge.translation.objectives.pix2pix import PairedConfig
+from stainbridge.translation.objectives.step_counter import StepCounter
+from stainbridge.translation.objectives.supervised_patchnce import ContrastConfig
+from stainbridge.translation.objectives.table import OBJECTIVES, make_task
+from stainbridge.translation.objectives.task import TilePair, TranslationTask
 from stainbridge.translation.objectives.terms import perceptual
 
 
 def run(
     folder: Path,
-    name: ObjectiveName,
+    name: str,
     steps: int,
     *,
-    go_on: bool = False,
+    resume: bool = False,
     precision: Precision = "32",
 ) -> Path:
     """Train a tiny translation in `folder`."""
     folder.mkdir(exist_ok=True)
     config = TrainConfig(
-        steps, 2, workers=0, held=2, device="cpu", precision=precision, validate_every=2
+        steps,
+        2,
+        workers=0,
+        validation_samples=2,
+        device="cpu",
+        precision=precision,
+        validate_every=2,
     )
     train(
-        lambda: task_of(tiny(name)), TrainingData(TileStream(0), TileStream(1)), config, folder, go_on=go_on
+        lambda: make_task(tiny(name)),
+        TrainingData(TileStream(0), TileStream(1)),
+        config,
+        folder,
+        resume=resume,
     )
     return folder / "last.safetensors"
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_every_objective_trains_all_its_networks(tmp_path: Path, name: ObjectiveName) -> None:
-    before, after = (read_weights(run(tmp_path / str(steps), name, steps)).tensors for steps in (0, 2))
+def test_every_objective_trains_all_its_networks(tmp_path: Path, name: str) -> None:
+    before, after = (
+        read_weights(run(tmp_path / str(steps), name, steps)).tensors for steps in (0, 2)
+    )
     torch.manual_seed(0)
     learning = {
         f"networks.{network}.{key}"
-        for network, module in task_of(tiny(name)).networks.items()
+        for network, module in make_task(tiny(name)).networks.items()
         for key, parameter in module.named_parameters()
         # A bias before instance normalisation has no effect, and with two gradients of 0 Adam
         # stays.
@@ -79,20 +87,18 @@ def test_every_objective_trains_all_its_networks(tmp_path: Path, name: Objective
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_a_resumed_run_is_the_one_that_was_never_stopped(
-    tmp_path: Path, name: ObjectiveName
-) -> None:
+def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path: Path, name: str) -> None:
     """Buffers of made pictures and the clock of adaptive weights included."""
     whole = read_weights(run(tmp_path / "whole", name, 4)).tensors
     run(tmp_path / "parts", name, 2)
-    parts = read_weights(run(tmp_path / "parts", name, 4, go_on=True)).tensors
+    parts = read_weights(run(tmp_path / "parts", name, 4, resume=True)).tensors
     assert [key for key, tensor in whole.items() if not torch.equal(tensor, parts[key])] == []
 
 
 @pytest.mark.parametrize(
     "name", ["cyclegan-perceptual", "pyramid-pix2pix", "pix2pixhd", "supervised-patchnce"]
 )
-def test_mixed_precision_trains_too(tmp_path: Path, name: ObjectiveName) -> None:
+def test_mixed_precision_trains_too(tmp_path: Path, name: str) -> None:
     tensors = read_weights(run(tmp_path / "run", name, 1, precision="bf16")).tensors
     assert all(
         bool(torch.isfinite(tensor).all())
@@ -101,7 +107,7 @@ def test_mixed_precision_trains_too(tmp_path: Path, name: ObjectiveName) -> None
     )
 
 
-def learn(task: TranslationTask, tiles: Tiles, steps: int) -> list[dict[str, float]]:
+def learn(task: TranslationTask, tiles: TilePair, steps: int) -> list[dict[str, float]]:
     """What is logged, and `l1`, after each of so many steps on the same tiles."""
     logged = []
     for _ in range(steps):
@@ -120,16 +126,16 @@ def learn(task: TranslationTask, tiles: Tiles, steps: int) -> list[dict[str, flo
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "pyramid-pix2pix", "pix2pixhd"])
-def test_paired_objectives_learn_to_make_the_target(name: ObjectiveName) -> None:
+def test_paired_objectives_learn_to_make_the_target(name: str) -> None:
     torch.manual_seed(0)
-    logged = learn(task_of(tiny(name)), batch(), 40)
+    logged = learn(make_task(tiny(name)), batch(), 40)
     assert min(step["l1"] for step in logged[-5:]) < 0.75 * logged[0]["l1"]
 
 
 def test_contrast_learns_which_places_belong_together() -> None:
     """Better than all 16 places alike would be."""
     torch.manual_seed(0)
-    logged = learn(task_of(tiny("supervised-patchnce")), batch(), 40)
+    logged = learn(make_task(tiny("supervised-patchnce")), batch(), 40)
     ignorance = 10 * math.log(16)
     assert logged[-1]["target"] < 0.8 * ignorance < logged[0]["target"]
     assert logged[-1]["source"] < 0.8 * ignorance
@@ -138,28 +144,32 @@ def test_contrast_learns_which_places_belong_together() -> None:
 
 def test_without_its_weight_the_perceptual_loss_is_absent_and_with_it_is_added() -> None:
     tiles, terms = batch(), {}
-    for feature in (0.0, 2.0):
+    for weight in (0.0, 2.0):
         config = tiny("cyclegan-perceptual")
         assert isinstance(config.objective, CycleConfig)
         torch.manual_seed(0)
-        task = task_of(replace(config, objective=replace(config.objective, feature=feature)))
+        task = make_task(
+            replace(config, objective=replace(config.objective, perceptual_weight=weight))
+        )
         update = next(iter(task.updates(tiles)))
-        terms[feature] = {key: float(value.detach()) for key, value in update.metrics.items()}
+        terms[weight] = {key: float(value.detach()) for key, value in update.metrics.items()}
         total = float(update.loss.detach())
-        assert total == pytest.approx(sum(terms[feature].values()), rel=1e-5)
+        assert total == pytest.approx(sum(terms[weight].values()), rel=1e-5)
     assert set(terms[0.0]) == {"adversarial", "cycle"}
     assert terms[2.0].items() >= terms[0.0].items()
     assert isinstance(task, CycleTask)
     assert task.perceptual is not None
     assert task.perceptual.name == SEEDED
     with torch.no_grad():
-        wanted = perceptual(task.perceptual, task.to_target(tiles.source), tiles.source)
-        wanted = wanted + perceptual(task.perceptual, task.to_source(tiles.target), tiles.target)
+        wanted = perceptual(task.perceptual, task.generator(tiles.source), tiles.source)
+        wanted = wanted + perceptual(
+            task.perceptual, task.reverse_generator(tiles.target), tiles.target
+        )
     assert terms[2.0]["perceptual"] == pytest.approx(2 * float(wanted), rel=1e-4)
 
 
 def test_the_frozen_perceptual_network_is_no_part_of_the_run() -> None:
-    task = task_of(tiny("cyclegan-perceptual"))
+    task = make_task(tiny("cyclegan-perceptual"))
     assert set(task.networks) == {
         "to_target", "to_source", "judge_target", "judge_source", "old_targets", "old_sources",
     }  # fmt: skip
@@ -167,7 +177,7 @@ def test_the_frozen_perceptual_network_is_no_part_of_the_run() -> None:
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("preset", ["paper", "small"])
-def test_presets_survive_being_written(name: ObjectiveName, preset: str) -> None:
+def test_presets_survive_being_written(name: str, preset: str) -> None:
     config = TranslationConfig.preset(name, preset)  # type: ignore[arg-type]
     assert build(TranslationConfig, to_dict(config), "test") == config
 
@@ -176,18 +186,22 @@ def test_presets_are_the_published() -> None:
     paper = {name: TranslationConfig.preset(name) for name in OBJECTIVES}
     perceptual_gan = paper["cyclegan-perceptual"].objective
     assert isinstance(perceptual_gan, CycleConfig)
-    assert (perceptual_gan.cycle, perceptual_gan.feature, perceptual_gan.buffer) == (1, 1, 50)
+    assert (
+        perceptual_gan.cycle_weight,
+        perceptual_gan.perceptual_weight,
+        perceptual_gan.buffer_size,
+    ) == (1, 1, 50)
     assert paper["cyclegan-perceptual"].optimiser.rate == 1e-4
     plain_gan = paper["cyclegan"].objective
     assert isinstance(plain_gan, CycleConfig)
-    assert plain_gan.feature == 0
+    assert plain_gan.perceptual_weight == 0
     pyramid = paper["pyramid-pix2pix"].objective
     assert isinstance(pyramid, PairedConfig)
-    assert (pyramid.pixel, pyramid.scales) == (25, (25,))
+    assert (pyramid.pixel_weight, pyramid.scale_weights) == (25, (25,))
     assert isinstance(paper["pix2pix-unet"].generator, UNetConfig)
     contrast = paper["supervised-patchnce"].objective
     assert isinstance(contrast, ContrastConfig)
-    assert contrast.levels[0] == 1 / 64
+    assert contrast.level_weights[0] == 1 / 64
     for name in ("pix2pix", "pix2pix-unet", "pix2pixhd", "pyramid-pix2pix"):
         assert paper[name].discriminator.patch.channels == 6  # conditional
 
@@ -196,33 +210,33 @@ def test_by_the_coarse_distance_colour_a_pixel_away_beats_pale_blur() -> None:
     real = torch.ones(2, 3, 32, 32)
     real[..., ::8] = -1.0  # membranes
     shifted, pale = real.roll(1, -1), torch.full_like(real, float(real.median()))
-    one, other = distances(shifted, real), distances(pale, real)
+    one, other = picture_distances(shifted, real), picture_distances(pale, real)
     assert one["l1"] > other["l1"]
     assert one["coarse_l1"] < 0.01 < other["coarse_l1"]
     assert (
-        distances(real[..., :29], real[..., :29])["coarse_l1"] == 0
+        picture_distances(real[..., :29], real[..., :29])["coarse_l1"] == 0
     )  # sides that eight does not divide
 
 
 def test_the_rate_is_steady_and_then_falls_to_nothing() -> None:
     adam = AdamConfig(steady_steps=10, decay_steps=20)
-    assert [adam.factor(step) for step in (0, 10, 20, 30, 99)] == [1, 1, 0.5, 0, 0]
-    shorter = adam.lasting(6)
+    assert [adam.rate_factor(step) for step in (0, 10, 20, 30, 99)] == [1, 1, 0.5, 0, 0]
+    shorter = adam.fit_to_steps(6)
     assert (shorter.steady_steps, shorter.decay_steps) == (2, 4)
-    assert shorter.lasting(30) == adam
+    assert shorter.fit_to_steps(30) == adam
     steady = AdamConfig(steady_steps=10, decay_steps=0)
-    assert steady.factor(10**6) == 1
-    assert steady.lasting(5) == steady
+    assert steady.rate_factor(10**6) == 1
+    assert steady.fit_to_steps(5) == steady
 
 
 def test_the_clock_ends_where_it_was_told() -> None:
-    clock = Clock(4)
+    clock = StepCounter(4)
     assert [clock() for _ in range(7)] == [0, 0.25, 0.5, 0.75, 1, 1, 1]
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_pictures_show_a_row_a_sample(name: ObjectiveName) -> None:
-    task, tiles = task_of(tiny(name)), batch(2)
+def test_pictures_show_a_row_a_sample(name: str) -> None:
+    task, tiles = make_task(tiny(name)), batch(2)
     with torch.no_grad():
         shown = task.picture(tiles)
     assert shown.shape == (2 * SIDE, (6 if "cyclegan" in name else 3) * SIDE, 3)
@@ -238,18 +252,18 @@ def test_a_channel_more_or_less_is_no_matter() -> None:
     from_one = replace(paired.generator, source_channels=1)
     judge = replace(paired.discriminator, patch=replace(paired.discriminator.patch, channels=4))
     tiles = batch()
-    task = task_of(replace(paired, generator=from_one, discriminator=judge))
-    assert len(list(task.updates(Tiles(tiles.source[:, :1], tiles.target)))) == 2
+    task = make_task(replace(paired, generator=from_one, discriminator=judge))
+    assert len(list(task.updates(TilePair(tiles.source[:, :1], tiles.target)))) == 2
     cyclic = tiny("cyclegan-perceptual")
     grey = replace(from_one, target_channels=1)
     judge = replace(judge, patch=replace(judge.patch, channels=1))
-    task = task_of(replace(cyclic, generator=grey, discriminator=judge))
-    assert len(list(task.updates(Tiles(tiles.source[:, :1], tiles.target[:, :1])))) == 2
+    task = make_task(replace(cyclic, generator=grey, discriminator=judge))
+    assert len(list(task.updates(TilePair(tiles.source[:, :1], tiles.target[:, :1])))) == 2
 
 
 def test_one_channel_is_shown_grey() -> None:
     assert (
-        rows_of(torch.zeros(1, 1, 4, 4), torch.ones(1, 3, 4, 4)).tolist()[0]
+        picture_rows(torch.zeros(1, 1, 4, 4), torch.ones(1, 3, 4, 4)).tolist()[0]
         == [[128] * 3] * 4 + [[255] * 3] * 4
     )
 
@@ -267,13 +281,13 @@ def test_what_cannot_be_trained_is_refused() -> None:
         TranslationConfig(ResNetConfig(), six, CycleConfig())
     with pytest.raises(InputError, match="expected 6; got 3"):
         TranslationConfig(CoarseToFineConfig(), three, PairedConfig())
-    with pytest.raises(InputError, match="there as back"):
+    with pytest.raises(InputError, match="as many channels"):
         TranslationConfig(ResNetConfig(source_channels=1), three, CycleConfig())
     with pytest.raises(InputError, match="negative"):
-        PairedConfig(scales=(1, -1))
+        PairedConfig(scale_weights=(1, -1))
     with pytest.raises(InputError, match="negative"):
-        CycleConfig(feature=-1)
-    with pytest.raises(InputError, match="two places"):
-        ContrastConfig(places=1)
+        CycleConfig(perceptual_weight=-1)
+    with pytest.raises(InputError, match="two locations"):
+        ContrastConfig(locations=1)
     with pytest.raises(InputError, match="rate"):
         AdamConfig(rate=0)

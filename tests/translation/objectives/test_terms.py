@@ -14,7 +14,7 @@ from stainbridge.translation.objectives.adversarial import (
     Adversary,
     discriminator_loss,
     generator_loss,
-    scored,
+    score_loss,
 )
 from stainbridge.translation.objectives.terms import (
     cycle,
@@ -42,8 +42,8 @@ def test_least_squares_is_zero_where_the_scores_are_right() -> None:
 def test_vanilla_is_the_cross_entropy_of_the_sigmoid() -> None:
     scores = torch.tensor([[[[0.7]]]])
     chance = 1 / (1 + math.exp(-0.7))
-    assert float(scored(scores, True, "vanilla")) == pytest.approx(-math.log(chance))
-    assert float(scored(scores, False, "vanilla")) == pytest.approx(-math.log(1 - chance))
+    assert float(score_loss(scores, True, "vanilla")) == pytest.approx(-math.log(chance))
+    assert float(score_loss(scores, False, "vanilla")) == pytest.approx(-math.log(1 - chance))
 
 
 @pytest.mark.parametrize("adversary", ["least-squares", "vanilla"])

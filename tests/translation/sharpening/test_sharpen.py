@@ -18,8 +18,8 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
 from stainbridge.learn.config import TrainConfig
-from stainbridge.learn.loop import Data, train
-from stainbridge.learn.weights import put, read, write
+from stainbridge.learn.loop import TrainingData, train
+from stainbridge.learn.weights import copy_weights, read_weights, write_weights
 from stainbridge.nn.perceptual import PerceptualConfig
 from stainbridge.nn.rrdb_generator import RRDBConfig, RRDBGenerator
 from stainbridge.nn.vgg_discriminator import VGGDiscriminatorConfig
@@ -27,7 +27,7 @@ from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.translation.inference.apply import ApplyConfig
 from stainbridge.translation.inference.tissue_map import TissueMap
-from stainbridge.translation.objectives.config import AdamConfig
+from stainbridge.translation.objectives.optimiser import AdamConfig
 from stainbridge.translation.sharpening.config import SharpenConfig, SharpenTraining
 from stainbridge.translation.sharpening.sharpen import Sharpening, read_sharpening, sharpened
 from stainbridge.translation.sharpening.stream import SharpenStream, SlideSquares, reduced
@@ -41,7 +41,7 @@ TINY = SharpenConfig(
     warm_steps=2,
     optimiser=AdamConfig(5e-3, steady_steps=500),
 )
-CONFIG = TrainConfig(4, 2, workers=0, held=2, device="cpu", validate_every=2)
+CONFIG = TrainConfig(4, 2, workers=0, validation_samples=2, device="cpu", validate_every=2)
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,12 @@ class Grain:
         return np.clip(128 + 45 * blobs / blobs.std(), 0, 255).astype(np.uint8)
 
 
-def run(folder: Path, steps: int = 4, config: SharpenConfig = TINY, *, go_on: bool = False) -> Path:
+def run(
+    folder: Path, steps: int = 4, config: SharpenConfig = TINY, *, resume: bool = False
+) -> Path:
     folder.mkdir(exist_ok=True)
-    data = Data(SharpenStream(Grain(0), 2), SharpenStream(Grain(1), 2))
-    train(lambda: SharpenTask(config), data, replace(CONFIG, steps=steps), folder, go_on=go_on)
+    data = TrainingData(SharpenStream(Grain(0), 2), SharpenStream(Grain(1), 2))
+    train(lambda: SharpenTask(config), data, replace(CONFIG, steps=steps), folder, resume=resume)
     return folder
 
 
@@ -67,7 +69,7 @@ def test_it_learns_to_sharpen(tmp_path: Path) -> None:
     """A few steps of L1 beat bicubic interpolation."""
     run(tmp_path / "run", 60, replace(TINY, warm_steps=100))
     task = SharpenTask(TINY)
-    put(read(tmp_path / "run" / "last.safetensors"), task.networks)
+    copy_weights(read_weights(tmp_path / "run" / "last.safetensors"), task.networks)
     samples = [SharpenStream(Grain(1), 2)[number] for number in range(4)]
     batch = Sharp(
         torch.stack([sample.coarse for sample in samples]),
@@ -83,7 +85,7 @@ def test_the_discriminator_learns_only_after_warming_up(tmp_path: Path) -> None:
     judges = [
         {
             k: v
-            for k, v in read(run(tmp_path / str(n), n) / "last.safetensors").tensors.items()
+            for k, v in read_weights(run(tmp_path / str(n), n) / "last.safetensors").tensors.items()
             if "judge" in k
         }
         for n in (0, 2, 4)
@@ -94,17 +96,19 @@ def test_the_discriminator_learns_only_after_warming_up(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path: Path) -> None:
-    whole = read(run(tmp_path / "whole") / "last.safetensors").tensors
+    whole = read_weights(run(tmp_path / "whole") / "last.safetensors").tensors
     run(tmp_path / "parts", 3)
-    parts = read(run(tmp_path / "parts", go_on=True) / "last.safetensors").tensors
+    parts = read_weights(run(tmp_path / "parts", resume=True) / "last.safetensors").tensors
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
 
 
 def test_a_sharpening_is_read_and_others_are_refused(tmp_path: Path) -> None:
     model = read_sharpening(run(tmp_path / "run", config=replace(TINY, mpp=0.5)))
     assert (model.factor, model.channels, model.mpp, model.network.training) == (2, 3, 0.5, False)
-    stored = read(tmp_path / "run")
-    write(tmp_path / "other.safetensors", stored.tensors, {**stored.header, "task": "translate"})
+    stored = read_weights(tmp_path / "run")
+    write_weights(
+        tmp_path / "other.safetensors", stored.tensors, {**stored.header, "task": "translate"}
+    )
     with pytest.raises(InputError, match="expected sharpen; got translate"):
         read_sharpening(tmp_path / "other.safetensors")
 

@@ -82,7 +82,7 @@ def translated(
         slide.info.path,
     )
     frame = working_frame(slide, model.mpp, config.mpp, told)
-    network = model.to_target
+    network = model.generator
     tiles = tiles_of(frame, config.tile_px, network.reach, network.period, told)
     tissue = TissueMap.of(slide)
     device = device_named(config.device)
@@ -99,7 +99,7 @@ def for_slide(model: Model, slide: Slide, seed: int, told: Told) -> Generator:
     """The generator as `translated` uses it on `slide`, on the device where it is."""
     frame = working_frame(slide, model.mpp, None, told)
     return _with_own_statistics(
-        model, model.to_target, slide, frame, TissueMap.of(slide), seed, told
+        model, model.generator, slide, frame, TissueMap.of(slide), seed, told
     )
 
 

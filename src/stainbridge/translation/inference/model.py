@@ -7,45 +7,53 @@ from pathlib import Path
 
 from stainbridge.errors import InputError
 from stainbridge.learn.checkpoint import check_task
-from stainbridge.learn.weights import NETWORKS, Stored, put, read
-from stainbridge.nn.generators import Generator, generator
+from stainbridge.learn.weights import NETWORKS_PREFIX, StoredWeights, copy_weights, read_weights
+from stainbridge.nn.generators import Generator, build_generator
 from stainbridge.settings import build
 from stainbridge.translation.objectives.config import TranslationConfig
-from stainbridge.translation.objectives.task import TranslationTask
-
-BACK = f"{NETWORKS}.to_source."
+from stainbridge.translation.objectives.task import GENERATOR, REVERSE_GENERATOR, TranslationTask
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Generators in eval mode: pictures (N, channels, H, W) in −1 … 1 to the same, sides in
-    multiples of `period`.
+    """Generators in eval mode, and what they were trained on.
 
-    `to_target` translates `source`, of `source_channels`, to `target`, of `target_channels`;
-    `to_source` back, where the objective learns that too, else None. `mpp` is the pixel size they
-    were trained at in µm, None where it was not known, on tiles of `tile_px`. `objective` is the
-    published one's name, "" for another.
+    Pictures (N, channels, H, W) in −1 … 1 become pictures of the same size, whose sides are
+    multiples of `period`.
     """
 
     path: Path
+    """The file of weights."""
     objective: str
+    """The published objective's name; "" for another."""
     source: str
+    """The stain that it translates from."""
     target: str
+    """The stain that it translates to."""
     source_channels: int
+    """Channels of the source's pictures."""
     target_channels: int
+    """Channels of the target's pictures."""
     mpp: float | None
+    """Pixel size of the training tiles in µm; None where it was not known."""
     tile_px: int
-    to_target: Generator
-    to_source: Generator | None = None
+    """Side of the training tiles, in pixels."""
+    generator: Generator
+    """The network from source to target."""
+    reverse_generator: Generator | None = None
+    """The network from target to source, where the objective learns it."""
 
     @property
     def period(self) -> int:
         """What the sides of a picture must be multiples of."""
-        return self.to_target.period
+        return self.generator.period
 
-    def reversed(self) -> Model:
-        """The translation from target to source. Raises `InputError` where it was not learned."""
-        if self.to_source is None:
+    def reverse(self) -> Model:
+        """Return the translation from target to source.
+
+        Raises `InputError` where it was not learned.
+        """
+        if self.reverse_generator is None:
             raise InputError(
                 f"the model does not translate {self.target} to {self.source}",
                 where=self.path,
@@ -57,21 +65,21 @@ class Model:
             target=self.source,
             source_channels=self.target_channels,
             target_channels=self.source_channels,
-            to_target=self.to_source,
-            to_source=self.to_target,
+            generator=self.reverse_generator,
+            reverse_generator=self.generator,
         )
 
 
 def read_model(path: Path) -> Model:
-    """The model of a RUN folder (the weights that measured best) or of a file of weights.
+    """Read the model of a RUN folder (the weights that measured best) or of a file of weights.
 
     Raises `InputError` when it is missing, truncated, of something other than a translation, or of
     another architecture.
     """
-    stored = read(path)
+    stored = read_weights(path)
     check_task(stored, TranslationTask.name)
     config = build(TranslationConfig, stored.settings, stored.path)
-    both_ways = any(key.startswith(BACK) for key in stored.tensors)
+    reversible = any(key.startswith(_prefix(REVERSE_GENERATOR)) for key in stored.tensors)
     source_channels, target_channels = config.channels
     return Model(
         stored.path,
@@ -82,37 +90,39 @@ def read_model(path: Path) -> Model:
         target_channels,
         config.mpp,
         config.tile_px,
-        _network(stored, config, "to_target"),
-        _network(stored, config, "to_source") if both_ways else None,
+        _load_generator(stored, config, GENERATOR),
+        _load_generator(stored, config, REVERSE_GENERATOR) if reversible else None,
     )
 
 
-def begin_with(task: TranslationTask, path: Path) -> None:
-    """Put the networks of another run into a task; what is no network, such as buffers of pictures,
-    begins anew.
+def initialise_from(task: TranslationTask, path: Path) -> None:
+    """Copy the networks of another run into a task.
 
-    Raises `InputError` as `read_model` does.
+    What has no parameters, such as a buffer of pictures, is left empty. Raises `InputError` as
+    `read_model` does.
     """
-    stored = read(path)
+    stored = read_weights(path)
     check_task(stored, task.name)
     networks = {
         name: network
         for name, network in task.networks.items()
         if any(True for _ in network.parameters())
     }
-    prefixes = tuple(f"{NETWORKS}.{name}." for name in networks)
-    put(
-        replace(
-            stored,
-            tensors={key: t for key, t in stored.tensors.items() if key.startswith(prefixes)},
-        ),
-        networks,
-    )
+    copy_weights(_select(stored, *networks), networks)
 
 
-def _network(stored: Stored, config: TranslationConfig, name: str) -> Generator:
-    network = generator(config.generator)
-    prefix = f"{NETWORKS}.{name}."
-    own = {key: tensor for key, tensor in stored.tensors.items() if key.startswith(prefix)}
-    put(replace(stored, tensors=own), {name: network})
+def _load_generator(stored: StoredWeights, config: TranslationConfig, name: str) -> Generator:
+    network = build_generator(config.generator)
+    copy_weights(_select(stored, name), {name: network})
     return network.eval().requires_grad_(False)
+
+
+def _select(stored: StoredWeights, *networks: str) -> StoredWeights:
+    """Return the stored tensors of these networks alone."""
+    prefixes = tuple(_prefix(name) for name in networks)
+    tensors = {key: tensor for key, tensor in stored.tensors.items() if key.startswith(prefixes)}
+    return replace(stored, tensors=tensors)
+
+
+def _prefix(network: str) -> str:
+    return f"{NETWORKS_PREFIX}.{network}."

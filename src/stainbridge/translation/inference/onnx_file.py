@@ -32,7 +32,7 @@ def write_onnx(model: Model, path: Path) -> float:
     the two. Raises `InputError` when that is one that could be seen, and `MissingExtraError`
     without the packages it takes.
     """
-    network = model.to_target.cpu()
+    network = model.generator.cpu()
     with whole_file(path) as temporary:
         _export(network, model.source_channels, temporary)
         _describe(temporary, described(model))
@@ -56,7 +56,7 @@ def described(model: Model) -> dict[str, Any]:
         "mpp": model.mpp,
         "values": "-1 to 1, from 0 to 255",
         "period_px": model.period,
-        "reach_px": model.to_target.reach,
+        "reach_px": model.generator.reach,
     }
 
 

@@ -1,4 +1,4 @@
-"""What discriminator and generator ask of each other."""
+"""Adversarial losses: what discriminator and generator minimise."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from torch import Tensor
 Adversary: TypeAlias = Literal["least-squares", "vanilla"]
 
 
-def scored(scores: Tensor, real: bool, adversary: Adversary) -> Tensor:
-    """How far scores (N, 1, h, w), without a sigmoid, are from calling all patches real, or all
-    made; a scalar.
+def score_loss(scores: Tensor, real: bool, adversary: Adversary) -> Tensor:
+    """Return how far scores are from calling all patches real, or all fake; a scalar.
 
-    "least-squares": Mao et al. 2017, arXiv:1611.04076; "vanilla": binary cross-entropy, Goodfellow
-    et al. 2014.
+    Scores are (N, 1, h, w), before a sigmoid. "least-squares": Mao et al. 2017, arXiv:1611.04076;
+    "vanilla": binary cross-entropy, Goodfellow et al. 2014.
     """
     wanted = torch.full_like(scores, float(real))
     if adversary == "least-squares":
@@ -26,15 +25,16 @@ def scored(scores: Tensor, real: bool, adversary: Adversary) -> Tensor:
 
 
 def discriminator_loss(
-    real: Sequence[Tensor], made: Sequence[Tensor], adversary: Adversary
+    real: Sequence[Tensor], fake: Sequence[Tensor], adversary: Adversary
 ) -> Tensor:
-    """Half of what is wrong on real and made pictures, summed over scales of scores."""
-    pairs = zip(real, made, strict=True)
-    return torch.stack(
-        [(scored(r, True, adversary) + scored(m, False, adversary)) / 2 for r, m in pairs]
-    ).sum()
+    """Return half the loss on scores of real and fake pictures, summed over the scales."""
+    losses = [
+        (score_loss(r, True, adversary) + score_loss(f, False, adversary)) / 2
+        for r, f in zip(real, fake, strict=True)
+    ]
+    return torch.stack(losses).sum()
 
 
-def generator_loss(made: Sequence[Tensor], adversary: Adversary) -> Tensor:
-    """How far made pictures are from being called real, summed over scales of scores."""
-    return torch.stack([scored(scores, True, adversary) for scores in made]).sum()
+def generator_loss(fake: Sequence[Tensor], adversary: Adversary) -> Tensor:
+    """Return how far fake pictures are from being called real, summed over the scales."""
+    return torch.stack([score_loss(scores, True, adversary) for scores in fake]).sum()

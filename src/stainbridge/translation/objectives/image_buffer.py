@@ -1,4 +1,4 @@
-"""A store of made pictures, so that a discriminator is not only shown the generator's latest."""
+"""A buffer of fake pictures, so that a discriminator sees more than the generator's latest."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from stainbridge.errors import InputError
 
 
 class ImageBuffer(nn.Module):
-    """Holds up to `capacity` pictures of `shape` (C, H, W) (Shrivastava et al. 2017,
-    arXiv:1612.07828, section 2.3).
+    """Holds up to `capacity` pictures of `shape` (C, H, W).
 
-    A module, because what lasts from step to step is stored with a run's networks. Pictures are
-    kept in half precision: in −1 … 1 that is finer than eight bits.
+    Shrivastava et al. 2017, arXiv:1612.07828, section 2.3. A module, because a run stores only what
+    its networks hold. Pictures are in half precision, which in −1 … 1 is finer than eight bits.
     """
 
     pictures: Tensor
@@ -22,38 +21,37 @@ class ImageBuffer(nn.Module):
     def __init__(self, capacity: int, shape: tuple[int, int, int]) -> None:
         super().__init__()
         if capacity < 0:
-            raise InputError("a buffer cannot hold less than nothing", got=capacity)
+            raise InputError("the capacity of a buffer is negative", got=capacity)
         self.capacity = capacity
         self.register_buffer("pictures", torch.zeros(capacity, *shape, dtype=torch.float16))
         self.register_buffer("held", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, made: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) to as many, without their history, each new or, half of the time
-        once full, older.
+    def forward(self, fake: Tensor) -> Tensor:
+        """Take pictures (N, C, H, W) and return as many, new or older, without gradients.
 
-        An older one leaves the buffer and the new one takes its place. With `capacity` 0 all are
-        new.
+        Once the buffer is full, each new picture is exchanged for an older one half of the time.
+        With `capacity` 0 all that return are new.
         """
         if not self.capacity:
-            return made.detach()
-        if made.shape[1:] != self.pictures.shape[1:]:
+            return fake.detach()
+        if fake.shape[1:] != self.pictures.shape[1:]:
             expected = tuple(self.pictures.shape[1:])
             raise InputError(
                 "pictures of another shape than the buffer's",
                 expected=expected,
-                got=tuple(made.shape[1:]),
+                got=tuple(fake.shape[1:]),
             )
-        return torch.stack([self._exchanged(picture) for picture in made.detach()])
+        return torch.stack([self._exchange(picture) for picture in fake.detach()])
 
-    def _exchanged(self, picture: Tensor) -> Tensor:
-        held = int(self.held)
-        if held < self.capacity:
-            self.pictures[held] = picture
+    def _exchange(self, picture: Tensor) -> Tensor:
+        count = int(self.held)
+        if count < self.capacity:
+            self.pictures[count] = picture
             self.held += 1
             return picture
         if torch.rand(()) < 0.5:
             return picture
-        place = int(torch.randint(self.capacity, ()))
-        older = self.pictures[place].to(picture.dtype)
-        self.pictures[place] = picture
+        index = int(torch.randint(self.capacity, ()))
+        older = self.pictures[index].to(picture.dtype)
+        self.pictures[index] = picture
         return older

@@ -1,5 +1,4 @@
-"""Contrastive losses between places of two pictures, plain and weighted for pairs that are not
-quite aligned.
+"""Contrastive losses between locations of two pictures, plain and weighted for misaligned pairs.
 
 Park et al. 2020, arXiv:2007.15651 (PatchNCE); Li et al. 2023, "Adaptive supervised PatchNCE loss
 for learning H&E-to-IHC stain translation with inconsistent groundtruth image pairs",
@@ -15,12 +14,14 @@ from torch import Tensor
 
 from stainbridge.errors import InputError
 
+#: Cosine similarities are divided by it: PatchNCE's.
 TEMPERATURE = 0.07
 
 
-def drawn_places(features: Sequence[Tensor], count: int) -> list[Tensor]:
-    """For each layer (N, C, h, w) the numbers (P,) of up to `count` different pixels, in reading
-    order.
+def draw_locations(features: Sequence[Tensor], count: int) -> list[Tensor]:
+    """Draw up to `count` different pixels of each layer (N, C, h, w).
+
+    Returns a layer's pixel numbers (P,), counted in reading order.
     """
     sizes = (x.shape[-2] * x.shape[-1] for x in features)
     return [
@@ -29,10 +30,10 @@ def drawn_places(features: Sequence[Tensor], count: int) -> list[Tensor]:
 
 
 def contrast(query: Tensor, reference: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """PatchNCE (N, P) of unit vectors (N, P, D): the same place is the positive, the picture's
-    others the negatives.
+    """Return PatchNCE (N, P) of unit vectors (N, P, D).
 
-    −log softmax of the cosine similarities over `temperature`; no gradient flows into `reference`.
+    The same location is the positive, the picture's other locations are the negatives: −log softmax
+    of the cosine similarities over `temperature`. No gradient flows into `reference`.
     """
     if query.shape != reference.shape:
         raise InputError(
@@ -45,32 +46,34 @@ def contrast(query: Tensor, reference: Tensor, temperature: float = TEMPERATURE)
 
 
 def patch_nce(query: Sequence[Tensor], reference: Sequence[Tensor]) -> Tensor:
-    """Mean PatchNCE over layers, pictures and places; a scalar."""
-    return torch.stack(
-        [contrast(q, r).mean() for q, r in zip(query, reference, strict=True)]
-    ).mean()
+    """Return the mean PatchNCE over layers, pictures and locations, a scalar."""
+    layers = [contrast(q, r).mean() for q, r in zip(query, reference, strict=True)]
+    return torch.stack(layers).mean()
 
 
-def adaptive_patch_nce(query: Sequence[Tensor], reference: Sequence[Tensor], done: float) -> Tensor:
-    """PatchNCE against the real target, its places weighted by how alike they are; a scalar.
+def adaptive_patch_nce(
+    query: Sequence[Tensor], reference: Sequence[Tensor], progress: float
+) -> Tensor:
+    """Return PatchNCE against the real target, weighted by `adaptive_weights`; a scalar.
 
-    `done` in 0 … 1 is how much of the training is over: weights begin equal and end as `likeness`.
+    `progress` is the share of the training that has passed, 0 … 1.
     """
-    layers = zip(query, reference, strict=True)
-    return torch.stack(
-        [(adaptive_weights(q, r, done) * contrast(q, r)).mean() for q, r in layers]
-    ).mean()
+    layers = [
+        (adaptive_weights(q, r, progress) * contrast(q, r)).mean()
+        for q, r in zip(query, reference, strict=True)
+    ]
+    return torch.stack(layers).mean()
 
 
-def adaptive_weights(query: Tensor, reference: Tensor, done: float) -> Tensor:
-    """(1 − done) + done · likeness of unit vectors (N, P, D), scaled to a mean of 1 over each
-    picture: (N, P).
+def adaptive_weights(query: Tensor, reference: Tensor, progress: float) -> Tensor:
+    """Return weights (N, P) of locations by how similar their unit vectors (N, P, D) are.
 
-    The likeness is a sigmoid of the cosine similarity, steep about 0.5, so that misaligned places,
-    whose features agree less, count less. No gradient flows through the weights. The schedule is
-    the paper's linear one.
+    (1 − progress) + progress · s, scaled to a mean of 1 over each picture, where s is a sigmoid of
+    the cosine similarity, steep about 0.5. Misaligned locations, whose features agree less, so
+    count less towards the end. No gradient flows through the weights. The schedule is the paper's
+    linear one.
     """
     with torch.no_grad():
         cosine = (query.float() * reference.float()).sum(-1).clamp(0, 1)
-        weights = (1 - done) + done * torch.sigmoid(5 * (cosine - 0.5))
+        weights = (1 - progress) + progress * torch.sigmoid(5 * (cosine - 0.5))
         return weights / weights.mean(1, keepdim=True)

@@ -10,65 +10,70 @@ from torch import Tensor
 
 from stainbridge.errors import InputError
 
+#: Blurs of an octave: pyramid pix2pix's.
 BLURS = 4
-#: 3 taps of a Gaussian of σ 1, and the 5 binomial ones of Burt & Adelson 1983.
+#: Three taps of a Gaussian of σ 1 px.
 GAUSSIAN = (0.27406862, 0.45186276, 0.27406862)
+#: The five binomial taps of Burt & Adelson 1983.
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
-def multi_scale(made: Tensor, real: Tensor, weights: Sequence[float]) -> Tensor:
-    """Σ λ_i S_i over pictures (N, C, H, W), a scalar: `weights` are λ_1, λ_2, ... (pyramid pix2pix,
-    eq. 1 and 2).
+def multi_scale_l1(fake: Tensor, real: Tensor, weights: Sequence[float]) -> Tensor:
+    """Return Σ λ_i S_i over pictures (N, C, H, W), a scalar (pyramid pix2pix, eq. 1 and 2).
 
-    S_i is the mean absolute difference of the first layers of octave i, from octave 1 on: `()` is
-    0, one weight S1, three S1 + S2 + S3. Raises `InputError` when the pictures are too small for so
-    many octaves.
+    `weights` are λ_1, λ_2, …; none give 0. S_i is the mean absolute difference of the first layers
+    of octave i. Raises `InputError` when the pictures are too small for as many octaves.
     """
-    total = made.new_zeros(())
+    total = fake.new_zeros(())
     for weight in weights:
-        made, real = next_octave(made), next_octave(real)
-        total = total + weight * F.l1_loss(made, real)
+        fake = next_octave(fake)
+        real = next_octave(real)
+        total = total + weight * F.l1_loss(fake, real)
     return total
 
 
 def next_octave(pictures: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, C, ⌈H / 2⌉, ⌈W / 2⌉): four 3 x 3 Gaussian blurs of σ 1, then every second
-    pixel.
+    """Blur (N, C, H, W) four times by a Gaussian of σ 1 px and take every second pixel.
+
+    Returns (N, C, ⌈H / 2⌉, ⌈W / 2⌉).
     """
     for _ in range(BLURS):
-        pictures = blurred(pictures, GAUSSIAN)
+        pictures = blur(pictures, GAUSSIAN)
     return pictures[..., ::2, ::2]
 
 
-def gaussian_l1(made: Tensor, real: Tensor, weights: Sequence[float]) -> Tensor:
-    """Weighted mean absolute differences at full resolution and at each halving below it, the
-    finest first; a scalar.
+def gaussian_l1(fake: Tensor, real: Tensor, weights: Sequence[float]) -> Tensor:
+    """Return the weighted mean absolute differences of a Gaussian pyramid, a scalar.
 
-    Li et al. 2023, arXiv:2303.06193: 1/64, 1/32, 1/16, 1/8, 1/4, 1.
+    `weights` are of full resolution, then of each halving. Li et al. 2023, arXiv:2303.06193: 1/64,
+    1/32, 1/16, 1/8, 1/4, 1.
     """
-    total = made.new_zeros(())
+    total = fake.new_zeros(())
     for level, weight in enumerate(weights):
         if level:
-            made, real = (blurred(x, BINOMIAL)[..., ::2, ::2] for x in (made, real))
-        total = total + weight * F.l1_loss(made, real)
+            fake = blur(fake, BINOMIAL)[..., ::2, ::2]
+            real = blur(real, BINOMIAL)[..., ::2, ::2]
+        total = total + weight * F.l1_loss(fake, real)
     return total
 
 
-def blurred(pictures: Tensor, taps: Sequence[float]) -> Tensor:
-    """(N, C, H, W) convolved with `taps`, an odd number of them, across and down; borders reflect.
+def blur(pictures: Tensor, taps: Sequence[float]) -> Tensor:
+    """Convolve (N, C, H, W) with an odd number of `taps`, across and down; borders reflect.
 
     Never in mixed precision: blurred pictures differ by less than its rounding.
     """
-    channels, (height, width), reach = pictures.shape[1], pictures.shape[-2:], len(taps) // 2
-    if min(height, width) <= reach:
+    channels = pictures.shape[1]
+    height, width = pictures.shape[-2:]
+    radius = len(taps) // 2
+    if min(height, width) <= radius:
         raise InputError(
             "pictures too small for so many scales",
-            expected=f"over {reach} px left at the last",
+            expected=f"over {radius} px left at the last",
             got=(height, width),
             remedy="use larger tiles or fewer scales",
         )
     with torch.autocast(pictures.device.type, enabled=False):
-        padded = F.pad(pictures.float(), (reach, reach, reach, reach), mode="reflect")
+        padded = F.pad(pictures.float(), (radius, radius, radius, radius), mode="reflect")
         kernel = padded.new_tensor(taps).view(1, 1, 1, -1).expand(channels, 1, 1, -1)
         across = F.conv2d(padded, kernel, groups=channels)
         return torch.as_tensor(F.conv2d(across, kernel.transpose(2, 3), groups=channels))

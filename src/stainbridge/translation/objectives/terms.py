@@ -1,6 +1,6 @@
-"""How far a made picture is from what it should be: the terms that objectives are sums of.
+"""The terms that objectives are sums of: how far a fake picture is from what it should be.
 
-Pictures are (N, C, H, W) in −1 … 1; every term is a scalar to lower.
+Pictures are (N, C, H, W) in −1 … 1; every term is a scalar to minimise.
 """
 
 from __future__ import annotations
@@ -13,46 +13,49 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Translator: TypeAlias = Callable[[Tensor], Tensor]
-Features: TypeAlias = Callable[[Tensor], Sequence[Tensor]]
+FeatureNetwork: TypeAlias = Callable[[Tensor], Sequence[Tensor]]
 
 
-def pixelwise(made: Tensor, real: Tensor) -> Tensor:
-    """Mean absolute difference: pix2pix's L1 (Isola et al. 2017, eq. 3)."""
-    return F.l1_loss(made, real)
+def pixelwise(fake: Tensor, real: Tensor) -> Tensor:
+    """Return the mean absolute difference: pix2pix's L1 (Isola et al. 2017, eq. 3)."""
+    return F.l1_loss(fake, real)
 
 
-def cycle(back: Translator, made: Tensor, real: Tensor) -> Tensor:
-    """‖back(made) − real‖₁ where `made` was made from `real` (Zhu et al. 2017, eq. 2)."""
-    return pixelwise(back(made), real)
+def cycle(translate_back: Translator, fake: Tensor, real: Tensor) -> Tensor:
+    """Return ‖translate_back(fake) − real‖₁ where `fake` came from `real` (Zhu et al., eq. 2)."""
+    return pixelwise(translate_back(fake), real)
 
 
 def identity(translator: Translator, target: Tensor) -> Tensor:
-    """‖translator(target) − target‖₁: the target stain should stay as it is (Zhu et al. 2017,
-    section 5.2).
+    """Return ‖translator(target) − target‖₁: a target should not change.
+
+    Zhu et al. 2017, section 5.2.
     """
     return pixelwise(translator(target), target)
 
 
-def perceptual(network: Features, made: Tensor, real: Tensor) -> Tensor:
-    """‖φ(made) − φ(real)‖² / (C·H·W), mean over pictures, summed over the network's layers
-    (CycGANRegNet, eq. 1).
+def perceptual(network: FeatureNetwork, fake: Tensor, real: Tensor) -> Tensor:
+    """Return ‖φ(fake) − φ(real)‖² / (C·H·W), summed over the network's layers.
+
+    The mean over pictures (CycGANRegNet, eq. 1).
     """
     with torch.no_grad():
-        wanted = network(real)
-    return torch.stack([F.mse_loss(a, b) for a, b in zip(network(made), wanted, strict=True)]).sum()
+        real_features = network(real)
+    layers = [F.mse_loss(f, r) for f, r in zip(network(fake), real_features, strict=True)]
+    return torch.stack(layers).sum()
 
 
-def feature_matching(made: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Mean absolute difference of a discriminator's features, its scores aside (pix2pixHD: Wang et
-    al. 2018, eq. 4).
+def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Return the mean absolute difference of a discriminator's features, its scores aside.
 
-    For each scale the features of all layers, the scores last. As in its reference code the mean is
-    over scales, and the sum over layers is scaled to four of them.
+    `fake` and `real` hold for each scale the features of all layers, the scores last (pix2pixHD:
+    Wang et al. 2018, eq. 4). As in its reference code the mean is over scales, and the sum over
+    layers is scaled to four of them.
     """
-    scales = zip(made, real, strict=True)
-    return torch.stack([_matched(m[:-1], r[:-1]) for m, r in scales]).mean()
+    scales = [_layer_matching(f[:-1], r[:-1]) for f, r in zip(fake, real, strict=True)]
+    return torch.stack(scales).mean()
 
 
-def _matched(made: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    layers = [pixelwise(m, r.detach()) for m, r in zip(made, real, strict=True)]
+def _layer_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    layers = [pixelwise(f, r.detach()) for f, r in zip(fake, real, strict=True)]
     return 4 * torch.stack(layers).mean()

@@ -9,7 +9,8 @@ from stainbridge.learn.config import TrainConfig
 from stainbridge.nn.perceptual import PerceptualConfig
 from stainbridge.nn.rrdb_generator import RRDBConfig
 from stainbridge.nn.vgg_discriminator import VGGDiscriminatorConfig
-from stainbridge.translation.objectives.config import AdamConfig, Preset
+from stainbridge.translation.objectives.optimiser import AdamConfig
+from stainbridge.translation.objectives.config import TrainingPreset
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class SharpenTraining:
     pixel_um: tuple[float, float] = (0.5, 2.0)
 
     @classmethod
-    def preset(cls, preset: Preset, factor: int) -> SharpenTraining:
+    def preset(cls, preset: TrainingPreset, factor: int) -> SharpenTraining:
         """ "paper": as published; "small": for two CPU cores and an hour."""
         sharpen = SharpenConfig(
             RRDBConfig.preset(preset, factor), VGGDiscriminatorConfig.preset(preset)
@@ -75,7 +76,7 @@ class SharpenTraining:
         if preset == "paper":
             every = 5000
             train = TrainConfig(
-                500_000, 16, workers=4, held=64, log_every=100, validate_every=every, save_every=every,
+                500_000, 16, workers=4, validation_samples=64, log_every=100, validate_every=every, save_every=every,
                 picture_every=every, precision="bf16",
             )  # fmt: skip
             return cls(sharpen, train)
@@ -85,9 +86,9 @@ class SharpenTraining:
             warm_steps=2000,
             optimiser=AdamConfig(5e-4, (0.9, 0.99), 3000, 3000),
         )
-        return cls(small, TrainConfig(6000, 8, held=32, log_every=50))
+        return cls(small, TrainConfig(6000, 8, validation_samples=32, log_every=50))
 
-    def lasting(self, steps: int) -> SharpenTraining:
+    def fit_to_steps(self, steps: int) -> SharpenTraining:
         """The same for `steps`, the course of the rate with it."""
-        sharpen = replace(self.sharpen, optimiser=self.sharpen.optimiser.lasting(steps))
+        sharpen = replace(self.sharpen, optimiser=self.sharpen.optimiser.fit_to_steps(steps))
         return replace(self, sharpen=sharpen, train=replace(self.train, steps=steps))

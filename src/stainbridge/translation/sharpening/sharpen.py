@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.learn.checkpoint import check_task
-from stainbridge.learn.weights import put, read
+from stainbridge.learn.weights import copy_weights, read_weights
 from stainbridge.nn.rrdb_generator import RRDBGenerator
 from stainbridge.settings import build
 from stainbridge.slides.slide import Slide
@@ -44,11 +44,11 @@ def read_sharpening(path: Path) -> Sharpening:
 
     Raises `InputError` for other, damaged or missing weights.
     """
-    stored = read(path)
+    stored = read_weights(path)
     check_task(stored, SharpenTask.name)
     config = build(SharpenConfig, stored.settings, stored.path)
     task = SharpenTask(config)
-    put(stored, task.networks)
+    copy_weights(stored, task.networks)
     generator = task.generator.eval().requires_grad_(False)
     return Sharpening(
         stored.path, config.generator.factor, config.generator.channels, config.mpp, generator

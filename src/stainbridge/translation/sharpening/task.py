@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 
 from stainbridge.learn.task import Update
 from stainbridge.nn.perceptual import PerceptualNet
-from stainbridge.nn.rrdb_generator import RRDBGenerator, enlarged
+from stainbridge.nn.rrdb_generator import RRDBGenerator, enlarge
 from stainbridge.nn.vgg_discriminator import VGGDiscriminator
 from stainbridge.settings import to_dict
-from stainbridge.translation.objectives.supervised_patchnce import Clock
-from stainbridge.translation.objectives.task import SHOWN, distances, rows_of
+from stainbridge.translation.objectives.step_counter import StepCounter
+from stainbridge.translation.objectives.comparison import SHOWN, picture_distances, picture_rows
 from stainbridge.translation.objectives.terms import perceptual, pixelwise
 from stainbridge.translation.sharpening.config import SharpenConfig
 from stainbridge.translation.sharpening.relativistic import (
@@ -44,16 +44,16 @@ class SharpenTask:
     """
 
     name = "sharpen"
-    best_by = "content"
+    selection_measure = "content"
 
     def __init__(self, config: SharpenConfig) -> None:
         self.config = config
         self.generator = RRDBGenerator(config.generator)
         self.judge = VGGDiscriminator(config.discriminator)
-        self.clock = Clock(config.warm_steps)
+        self.counter = StepCounter(config.warm_steps)
         self.perceptual = PerceptualNet(config.perceptual)
         self.networks: Mapping[str, nn.Module] = {
-            "generator": self.generator, "judge": self.judge, "clock": self.clock,
+            "generator": self.generator, "judge": self.judge, "clock": self.counter,
         }  # fmt: skip
         self.optimisers: Mapping[str, Optimizer] = {
             name: torch.optim.Adam(
@@ -68,7 +68,7 @@ class SharpenTask:
 
     def rate(self, step: int) -> float:
         """The learning rate's factor."""
-        return self.config.optimiser.factor(step)
+        return self.config.optimiser.rate_factor(step)
 
     def inputs(self, batch: Sharp) -> Mapping[str, Tensor]:
         """Both tiles."""
@@ -79,7 +79,7 @@ class SharpenTask:
         loss.
         """
         made, fine = self.generator(batch.coarse), batch.fine
-        if self.clock() < 1 and self.config.warm_steps:
+        if self.counter() < 1 and self.config.warm_steps:
             yield Update("generator", pixelwise(made, fine))
             return
         terms = self._terms(made, fine)
@@ -92,10 +92,10 @@ class SharpenTask:
     def measure(self, batch: Sharp) -> Mapping[str, float]:
         """`content`, and how far made tiles are from the sharp ones."""
         made = self.generator(batch.coarse)
-        without = distances(enlarged(batch.coarse, self.config.generator.factor), batch.fine)
+        without = picture_distances(enlarge(batch.coarse, self.config.generator.factor), batch.fine)
         content = torch.stack(list(self._content(made, batch.fine).values())).sum()
         return {
-            "content": float(content), **distances(made, batch.fine), "psnr_bicubic_db": without["psnr_db"]
+            "content": float(content), **picture_distances(made, batch.fine), "psnr_bicubic_db": without["psnr_db"]
         }  # fmt: skip
 
     def picture(self, batch: Sharp) -> npt.NDArray[np.uint8]:
@@ -106,7 +106,7 @@ class SharpenTask:
             self.config.generator.factor,
         )
         pixels = F.interpolate(coarse, scale_factor=float(factor), mode="nearest")
-        return rows_of(pixels, enlarged(coarse, factor), self.generator(coarse), fine)
+        return picture_rows(pixels, enlarge(coarse, factor), self.generator(coarse), fine)
 
     def _terms(self, made: Tensor, fine: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():

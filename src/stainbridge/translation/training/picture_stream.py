@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.translation.objectives.task import Tiles
+from stainbridge.translation.objectives.task import TilePair
 from stainbridge.translation.training.augment import Cut, scaled, shuffled, with_channels
 from stainbridge.types import Pixels
 
@@ -73,7 +73,7 @@ class PictureStream:
     seed: int
     turned: bool = True
 
-    def __getitem__(self, number: int) -> Tiles:
+    def __getitem__(self, number: int) -> TilePair:
         """Sample `number`."""
         rng = np.random.default_rng([self.seed, number])
         source, cut = self._cut(self.pictures.sources, self.seed, number, self.channels[0], rng)
@@ -84,7 +84,7 @@ class PictureStream:
             target, _ = self._cut(
                 self.pictures.targets, self.seed + 1, number, self.channels[1], rng
             )
-        return Tiles(scaled(source), scaled(target), self.pictures.paired)
+        return TilePair(scaled(source), scaled(target), self.pictures.paired)
 
     def _cut(
         self,

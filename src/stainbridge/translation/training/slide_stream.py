@@ -19,7 +19,7 @@ from stainbridge.slides.case import OpenSlideFunction
 from stainbridge.slides.pool import SlidePool
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
-from stainbridge.translation.objectives.task import Tiles
+from stainbridge.translation.objectives.task import TilePair
 from stainbridge.translation.training.augment import Cut, scaled, shuffled, with_channels
 from stainbridge.types import Mask
 
@@ -160,12 +160,12 @@ class SlideStream:
                 remedy="add the column transform with what stainbridge register wrote, or train with cyclegan",
             )
 
-    def __getitem__(self, number: int) -> Tiles:
+    def __getitem__(self, number: int) -> TilePair:
         """Sample `number`."""
         with self._pool.borrow(shuffled(self.seed, number, len(self.pairs))) as pair:
             return self._tiles(np.random.default_rng([self.seed, number]), pair)
 
-    def _tiles(self, rng: np.random.Generator, pair: OpenPair) -> Tiles:
+    def _tiles(self, rng: np.random.Generator, pair: OpenPair) -> TilePair:
         turn = self._turn(rng)
         if self.paired:
             (source, target), other = self._both(rng, pair.source, pair.target), turn
@@ -174,7 +174,7 @@ class SlideStream:
             other = self._turn(rng)
         pixels = with_channels(source.pixels, self.channels[0], pair.source.slide.info.path)
         wanted = with_channels(target.pixels, self.channels[1], pair.target.slide.info.path)
-        return Tiles(scaled(turn(pixels)), scaled(other(wanted)), self.paired)
+        return TilePair(scaled(turn(pixels)), scaled(other(wanted)), self.paired)
 
     def _turn(self, rng: np.random.Generator) -> Cut:
         return Cut.drawn(rng, self.tile_px, self.tile_px, self.tile_px, self.turned)
