@@ -13,7 +13,7 @@ from stainbridge.geometry.flow import (
     compose,
     exponentiate,
     pixel_grid,
-    resized,
+    resize,
     sample,
     warp,
 )
@@ -71,8 +71,8 @@ def test_the_flow_of_a_constant_velocity_is_a_shift() -> None:
 
 
 def test_resizing_scales_the_vectors() -> None:
-    assert torch.allclose(resized(torch.ones(1, 2, 8, 6), 24, 12)[:, 0], torch.tensor(2.0))
-    assert torch.allclose(resized(torch.ones(1, 2, 8, 6), 24, 12)[:, 1], torch.tensor(3.0))
+    assert torch.allclose(resize(torch.ones(1, 2, 8, 6), 24, 12)[:, 0], torch.tensor(2.0))
+    assert torch.allclose(resize(torch.ones(1, 2, 8, 6), 24, 12)[:, 1], torch.tensor(3.0))
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 60), (61, 33)])

@@ -1,8 +1,11 @@
-"""Frame: one grid of pixels, the same physical space at every level and crop."""
+"""Space and Frame: a plane for each slide, and one grid of pixels at every level and crop of it."""
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,6 +26,36 @@ frames = st.builds(
     st.tuples(pixel_sizes, pixel_sizes),
     st.tuples(offsets, offsets),
 )
+
+
+def test_two_spaces_made_alike_are_two() -> None:
+    first = Space("0001.png", 400, 300, (0.5, 0.5))
+    second = Space("0001.png", 400, 300, (0.5, 0.5))
+    assert first != second
+    assert first.frame != second.frame
+    assert len({first, second}) == 2
+
+
+def test_levels_and_crops_of_a_slide_share_its_space() -> None:
+    space = Space("slide", 400, 300, (0.5, 0.5))
+    level = space.frame.at_mpp(2.0)
+    for frame in (space.frame, level, space.frame.fit(50), level.crop(5, 6, 20, 30)):
+        assert frame.space is space
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_a_space_that_went_through_another_process_is_the_same(
+    copied: Callable[[Frame], Frame],
+) -> None:
+    frame = Space("slide", 400, 300, (0.5, 0.25), calibrated=False).frame.fit(50)
+    other = copied(frame)
+    assert other == frame
+    assert other.space == frame.space
+    assert hash(other.space) == hash(frame.space)
+    assert (other.space.label, other.space.mpp, other.calibrated) == ("slide", (0.5, 0.25), False)
+    assert other.space.frame == frame.space.frame
 
 
 @given(frames, st.lists(st.tuples(offsets, offsets), min_size=1, max_size=5))

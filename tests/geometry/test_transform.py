@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ from stainbridge.geometry.transform import (
     InverseField,
     Projective,
     Transform,
-    parts,
+    split_chain,
 )
 from stainbridge.types import Matrix, Points
 
@@ -120,9 +122,9 @@ def test_then_applies_the_first_map_first(affine: Affine, field: DisplacementFie
 def test_chains_of_chains_are_one_flat_chain() -> None:
     first, second = smooth_field(1, 10), Affine(turned(20, 1.1, True), FIXED.space, MOVING.space)
     third = Affine(np.eye(3), MOVING.space, THIRD.space)
-    assert parts(first.then(second).then(third)) == (first, second, third)
-    assert parts(first.then(second.then(third))) == (first, second, third)
-    assert parts(second) == (second,)
+    assert split_chain(first.then(second).then(third)) == (first, second, third)
+    assert split_chain(first.then(second.then(third))) == (first, second, third)
+    assert split_chain(second) == (second,)
 
 
 def test_maps_whose_spaces_do_not_meet_are_refused() -> None:
@@ -131,6 +133,22 @@ def test_maps_whose_spaces_do_not_meet_are_refused() -> None:
         affine.then(affine)
     with pytest.raises(InputError, match="at least one"):
         Chain(())
+
+
+def test_slides_of_the_same_name_and_size_do_not_meet() -> None:
+    first, second, third = (Space("0001.png", 300, 400, (0.5, 0.5)) for _ in range(3))
+    moving_from_fixed = Affine(np.eye(3), first, second)
+    with pytest.raises(InputError, match="do not meet"):
+        moving_from_fixed.then(moving_from_fixed)
+    with pytest.raises(InputError, match="do not meet"):
+        moving_from_fixed.then(Affine(np.eye(3), third, first))
+    assert moving_from_fixed.then(moving_from_fixed.inverse()).target == first
+
+
+def test_a_transform_that_went_through_another_process_still_meets() -> None:
+    affine = Affine(turned(20, 1.1, True), FIXED.space, MOVING.space)
+    copied = pickle.loads(pickle.dumps(affine))
+    assert affine.then(copied.inverse()).target == FIXED.space
 
 
 def test_levels_of_one_slide_meet() -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from stainbridge.errors import InputError
 from stainbridge.geometry import warp as warp_module
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.geometry.lattice import source_map
+from stainbridge.geometry.lattice import map_to_source
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective, Transform
-from stainbridge.geometry.warp import Box, Source, output_frame, warp, warp_array
+from stainbridge.geometry.warp import Box, Source, find_output_frame, warp, warp_array
 from stainbridge.types import Pixels
 
 
@@ -174,7 +174,7 @@ def test_the_lattice_errs_by_less_than_a_twentieth_of_a_pixel(kind: str) -> None
         ),
     }
     transform = transforms[kind]
-    origin, coords = source_map(transform, frame, frame)
+    origin, coords = map_to_source(transform, frame, frame)
     exact = (frame.to_px(transform(frame.centres_um())) - 0.5).T.reshape(2, 512, 512)
     assert np.abs(coords + np.reshape(origin, (2, 1, 1)) - exact).max() < 0.05
 
@@ -187,7 +187,7 @@ def test_the_lattice_stays_coarse_where_the_transform_is_smooth() -> None:
 
     counted: list[int] = []
     frame = Space("f", 512, 512).frame
-    source_map(Counting(np.eye(3), frame.space, frame.space), frame, frame)
+    map_to_source(Counting(np.eye(3), frame.space, frame.space), frame, frame)
     assert sum(counted) < 512 * 512 / 100
 
 
@@ -294,12 +294,12 @@ def test_points_without_an_image_are_background() -> None:
 def test_crops(degrees: float) -> None:
     fixed, moving = Space("f", 300, 400, (0.5, 0.5)).frame, Space("m", 260, 500, (0.5, 0.5)).frame
     turn = rotation(degrees, fixed, moving)
-    assert output_frame(turn, fixed, moving, "fixed") == fixed
-    whole = output_frame(turn, fixed, moving, "moving")
+    assert find_output_frame(turn, fixed, moving, "fixed") == fixed
+    whole = find_output_frame(turn, fixed, moving, "moving")
     placed = whole.to_px(turn.inverse()(moving.corners_um))
     assert placed.min() > -1e-6
     assert (placed.max(axis=0) <= np.array([whole.width, whole.height]) + 1e-6).all()
-    overlap = output_frame(turn, fixed, moving, "overlap")
+    overlap = find_output_frame(turn, fixed, moving, "overlap")
     assert fixed.contains(overlap.corners_um).all()
     assert whole.contains(overlap.corners_um).all()
     for frame in (whole, overlap):
@@ -316,7 +316,7 @@ def test_an_empty_overlap_is_an_input_error() -> None:
     frame = Space("f", 50, 50).frame
     away = Affine(np.array([[1, 0, 1000.0], [0, 1, 0], [0, 0, 1]]), frame.space, frame.space)
     with pytest.raises(InputError, match="does not overlap"):
-        output_frame(away, frame, frame, "overlap")
+        find_output_frame(away, frame, frame, "overlap")
 
 
 def test_wrong_sizes_and_types_are_input_errors() -> None:

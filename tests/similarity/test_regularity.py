@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stainbridge.similarity.regularity import bending, curvature, diffusion, total_variation
+from stainbridge.similarity.regularity import bending_energy, curvature, diffusion, total_variation
 
 Energy = Callable[[Tensor], Tensor]
-ENERGIES = (total_variation, diffusion, bending, curvature)
+ENERGIES = (total_variation, diffusion, bending_energy, curvature)
 
 
 def field(
@@ -30,7 +30,7 @@ def test_a_shift_costs_nothing(energy: Energy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("energy", "expected"), [(total_variation, math.sqrt(14)), (diffusion, 14), (bending, 0)]
+    ("energy", "expected"), [(total_variation, math.sqrt(14)), (diffusion, 14), (bending_energy, 0)]
 )
 def test_a_slope_costs_its_gradient(energy: Energy, expected: float) -> None:
     slope = field(lambda x, y: 2 * x + y, lambda x, y: -3 * y)  # |∇u|² = 4 + 1 + 9
@@ -38,7 +38,7 @@ def test_a_slope_costs_its_gradient(energy: Energy, expected: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("energy", "expected"), [(bending, 4 + 2 * 9 + 16), (curvature, (2 + 4) ** 2)]
+    ("energy", "expected"), [(bending_energy, 4 + 2 * 9 + 16), (curvature, (2 + 4) ** 2)]
 )
 def test_a_parabola_costs_its_second_derivatives(energy: Energy, expected: float) -> None:
     # u_xx = 2, u_xy = 3, u_yy = 4
@@ -49,7 +49,7 @@ def test_a_parabola_costs_its_second_derivatives(energy: Energy, expected: float
 def test_a_saddle_bends_but_has_no_curvature() -> None:
     saddle = field(lambda x, y: x * x - y * y, lambda x, y: x * y)
     assert float(curvature(saddle)) == pytest.approx(0, abs=1e-9)
-    assert float(bending(saddle)) == pytest.approx(4 + 4 + 2)
+    assert float(bending_energy(saddle)) == pytest.approx(4 + 4 + 2)
 
 
 @pytest.mark.parametrize("energy", ENERGIES)

@@ -10,7 +10,7 @@ import numpy as np
 
 from stainbridge.datasets.files import files_in
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.geometry.landmarks import read_points_csv, same_labels
+from stainbridge.geometry.landmarks import read_points_csv, match_labels
 from stainbridge.types import Points
 
 Row = dict[str, str]
@@ -91,7 +91,7 @@ def landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:
     (first, first_labels), (second, second_labels) = (
         read_points_csv(path) for path in (fixed, moving)
     )
-    rows = same_labels(first_labels, second_labels)
+    rows = match_labels(first_labels, second_labels)
     if rows is not None:
         first, second = first[rows[0]], second[rows[1]]
     count = min(len(first), len(second))

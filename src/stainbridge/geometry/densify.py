@@ -19,7 +19,7 @@ MOST_SAMPLES = 1024  # and at most so often
 POINTS_AT_ONCE = 1_000_000
 
 
-def inserted_points(
+def find_insertions(
     start: Points, end: Points, mapping: Callable[[Points], Points], tolerance_px: float
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Where edges (N, 2) → (N, 2) need points so that their warped chords err by less than

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
-from stainbridge.geometry.transform import Affine, DisplacementField, Transform, parts
+from stainbridge.geometry.transform import Affine, DisplacementField, Transform, split_chain
 from stainbridge.types import Matrix
 
 #: A field whose nodes are closer than this to each other, in pixels of the output, is left to a
@@ -19,7 +19,7 @@ from stainbridge.types import Matrix
 CLOSEST_NODES_PX = 8
 
 
-def field_map(
+def map_through_field(
     transform: Transform, patch: Frame, grid: Frame, origin: tuple[int, int], scratch: Scratch
 ) -> npt.NDArray[np.float32] | None:
     """The map of `source_map` at every pixel, exact to about 1e-3 pixels; None where this shortcut
@@ -29,7 +29,7 @@ def field_map(
     nodes such a map is linear down each column, kinks and all; a lattice that does not know where
     those rows are needs far more nodes. The map lies in `scratch`.
     """
-    field, *rest = parts(transform)
+    field, *rest = split_chain(transform)
     if not isinstance(field, DisplacementField) or not all(
         isinstance(member, Affine) for member in rest
     ):

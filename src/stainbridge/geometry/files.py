@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.itk import field_image, from_field_image, from_itk, to_itk
-from stainbridge.geometry.transform import Affine, Transform, parts
+from stainbridge.geometry.transform import Affine, Transform, split_chain
 from stainbridge.whole import whole_file
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> 
             expected=".h5, .tfm or .mha",
             got=ending or "none",
         )
-    if ending in TEXTS and not all(isinstance(part, Affine) for part in parts(transform)):
+    if ending in TEXTS and not all(isinstance(part, Affine) for part in split_chain(transform)):
         raise InputError(
             "a text file holds affine maps only", where=path, remedy="write an .h5 file"
         )

@@ -74,7 +74,7 @@ def _centres(height: int, width: int, dtype: torch.dtype, device: torch.device) 
         return affine_grid(torch.eye(2, 3, dtype=dtype, device=device)[None], height, width)
 
 
-def resized(displacement: Tensor, height: int, width: int) -> Tensor:
+def resize(displacement: Tensor, height: int, width: int) -> Tensor:
     """The same map on a grid of another size, (N, 2, height, width), in pixels of that grid."""
     factor = displacement.new_tensor(
         [width / displacement.shape[-1], height / displacement.shape[-2]]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
+from stainbridge.geometry.points import as_pairs
 from stainbridge.types import Matrix, Points
 
 
@@ -108,69 +109,76 @@ class Frame:
     @property
     def corners_um(self) -> Points:
         """The four outer corners, (4, 2), clockwise from the top left."""
-        (x0, y0), (width_um, height_um) = self.origin_um, self.size_um
-        return np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (width_um, height_um) + (x0, y0)
+        return np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * self.size_um + self.origin_um
 
     @property
     def from_normalised(self) -> Matrix:
         """(3, 3): torch's `grid_sample` coordinates, −1 and 1 at the outer edges, to µm."""
-        (width, height), (x, y) = self.size_um, self.centre_um
+        width, height = self.size_um
+        x, y = self.centre_um
         return np.array([[width / 2, 0, x], [0, height / 2, y], [0, 0, 1.0]])
 
     @property
     def to_half_sides(self) -> Matrix:
-        """(3, 3): µm to units of half the longer side about the centre, in which a rotation is a
-        rotation.
+        """(3, 3): µm to units of half the longer side, about the centre.
+
+        In these units, unlike in those of `from_normalised`, a rotation is a rotation.
         """
-        half, (x, y) = max(self.size_um) / 2, self.centre_um
+        half = max(self.size_um) / 2
+        x, y = self.centre_um
         return np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
 
     def at_mpp(self, mpp: float | tuple[float, float]) -> Frame:
-        """The same extent sampled at about `mpp`; the size is rounded and the pixel size made
-        exact.
+        """Return the same extent sampled at about `mpp`.
+
+        The number of pixels is rounded, and the pixel size then made exact.
         """
-        want = (mpp, mpp) if isinstance(mpp, (int, float)) else mpp
+        wanted = (mpp, mpp) if isinstance(mpp, (int, float)) else mpp
         width_um, height_um = self.size_um
-        width = max(1, round(width_um / want[0]))
-        height = max(1, round(height_um / want[1]))
+        width = max(1, round(width_um / wanted[0]))
+        height = max(1, round(height_um / wanted[1]))
         return replace(self, width=width, height=height, mpp=(width_um / width, height_um / height))
 
     def fit(self, longest_px: int) -> Frame:
-        """The same extent with its longer side at most `longest_px` pixels; never finer than this
-        frame.
+        """Return the same extent with at most `longest_px` pixels along its longer side.
+
+        It is never finer than this frame.
         """
         factor = max(1.0, max(self.width, self.height) / longest_px)
         return self.at_mpp((self.mpp[0] * factor, self.mpp[1] * factor))
 
     def crop(self, x: int, y: int, width: int, height: int) -> Frame:
-        """The sub-grid of `width` x `height` pixels whose top-left pixel is column `x`, row `y`
-        (may lie outside).
-        """
+        """Return the `width` x `height` pixels from column `x` and row `y` on; may lie outside."""
         origin = (self.origin_um[0] + x * self.mpp[0], self.origin_um[1] + y * self.mpp[1])
         return replace(self, width=width, height=height, origin_um=origin)
 
     def to_um(self, points_px: Points) -> Points:
-        """Continuous pixel coordinates, (N, 2), 0 = the corner of the first pixel, to µm."""
-        points = np.asarray(points_px, float)
+        """Convert pixel coordinates (..., 2) to µm; 0 is the corner of the first pixel.
+
+        Raises `InputError` for another number of columns.
+        """
+        points = as_pairs(points_px)
         columns = (points[..., axis] * self.mpp[axis] + self.origin_um[axis] for axis in (0, 1))
         return np.stack([*columns], axis=-1)
 
     def to_px(self, points_um: Points) -> Points:
-        """µm to continuous pixel coordinates, (N, 2), 0 = the corner of the first pixel."""
-        points = np.asarray(points_um, float)
+        """Convert µm (..., 2) to pixel coordinates; 0 is the corner of the first pixel.
+
+        Raises `InputError` for another number of columns.
+        """
+        points = as_pairs(points_um)
+        # By columns: five times as fast as broadcasting over rows of two.
         columns = ((points[..., axis] - self.origin_um[axis]) / self.mpp[axis] for axis in (0, 1))
-        return np.stack(
-            [*columns], axis=-1
-        )  # by columns: five times as fast as broadcasting over rows of two
+        return np.stack([*columns], axis=-1)
 
     def centres_um(self) -> Points:
-        """Pixel centres in µm, (H·W, 2), row by row."""
+        """Return the pixel centres in µm, (H·W, 2), row by row."""
         x = self.origin_um[0] + (np.arange(self.width) + 0.5) * self.mpp[0]
         y = self.origin_um[1] + (np.arange(self.height) + 0.5) * self.mpp[1]
         return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
     def contains(self, points_um: Points) -> npt.NDArray[np.bool_]:
-        """Which points lie inside the extent, (N,) bool."""
+        """Return which of (N, 2) points lie inside the extent, (N,)."""
         x, y = self.to_px(points_um).T
         return np.asarray((x >= 0) & (x <= self.width) & (y >= 0) & (y <= self.height))
 

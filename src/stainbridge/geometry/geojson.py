@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.geometry.densify import inserted_points
+from stainbridge.geometry.densify import find_insertions
 from stainbridge.geometry.geojson_lines import (
     FARTHEST_PX,
     Document,
     Json,
     Line,
     is_position,
-    not_a_position,
+    position_error,
 )
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Points
@@ -139,7 +139,7 @@ def _gathered(lines: list[Line]) -> tuple[Points, Indices]:
     line = next(
         line for line in lines if not all(is_position(position) for position in line.positions)
     )
-    raise not_a_position(line.positions, line.place)
+    raise position_error(line.positions, line.place)
 
 
 def _leading(lines: list[Line], ends: Indices) -> Indices:
@@ -155,7 +155,7 @@ def _densified(
     """Points with those inserted that the edges need, the new line ends, and each point's old one
     at or before it.
     """
-    edge, t = inserted_points(points[leading], points[leading + 1], mapping, tolerance_px)
+    edge, t = find_insertions(points[leading], points[leading + 1], mapping, tolerance_px)
     before = leading[edge]
     fresh = points[before] * (1 - t)[:, None] + points[before + 1] * t[:, None]
     source = np.insert(np.arange(len(points)), before + 1, before)

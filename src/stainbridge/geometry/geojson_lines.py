@@ -160,7 +160,7 @@ class Document:
         elif value:  # an empty geometry is valid GeoJSON
             slot, positions = (_Bare(owner, key), [value]) if depth < 0 else (owner, value)
             if not all(isinstance(position, list) and len(position) >= 2 for position in positions):
-                raise not_a_position(positions, place)
+                raise position_error(positions, place)
             self.lines.append(
                 Line(slot, key, positions, place, "Point" not in kind, "Polygon" in kind)
             )
@@ -187,7 +187,7 @@ class _Bare:
         self.owner[self.key] = positions[0]
 
 
-def not_a_position(positions: list[Json], place: str) -> InputError:
+def position_error(positions: list[Json], place: str) -> InputError:
     """The error that names the first of `positions` that is none."""
     bad = next((position for position in positions if not is_position(position)), positions[0])
     return InputError(

@@ -16,7 +16,7 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform, parts
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform, split_chain
 from stainbridge.types import Field, Matrix
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def to_itk(transform: Transform, dimension: int = 2) -> SimpleITK.CompositeTrans
     import SimpleITK
 
     fixed, moving = itk_from_um(transform.source.frame), itk_from_um(transform.target.frame)
-    members = parts(transform)
+    members = split_chain(transform)
     applied: list[SimpleITK.Transform] = []
     for position, member in enumerate(members):
         out = moving if position == len(members) - 1 else fixed
@@ -128,7 +128,7 @@ def field_image(transform: Transform) -> SimpleITK.Image:
     It lies on the grid of the first member where that is a field, else on the extent of
     `source`.
     """
-    first = parts(transform)[0]
+    first = split_chain(transform)[0]
     grid = (
         _covering(first).grid
         if isinstance(first, DisplacementField)

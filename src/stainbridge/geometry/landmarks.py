@@ -77,7 +77,7 @@ def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
     return array, tuple(labels)
 
 
-def same_labels(
+def match_labels(
     first: tuple[str, ...], second: tuple[str, ...]
 ) -> tuple[list[int], list[int]] | None:
     """The rows of two files whose labels are the same, in the order of the first.

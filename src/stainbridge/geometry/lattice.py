@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.geometry.field_map import field_map
+from stainbridge.geometry.field_map import map_through_field
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
@@ -29,7 +29,7 @@ FAR_PX = (
 )
 
 
-def source_map(
+def map_to_source(
     transform: Transform,
     patch: Frame,
     grid: Frame,
@@ -48,7 +48,7 @@ def source_map(
     scratch = scratch or Scratch()
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         origin = _origin(grid.to_px(transform(patch.corners_um)).T, grid)
-    exact = field_map(transform, patch, grid, origin, scratch)
+    exact = map_through_field(transform, patch, grid, origin, scratch)
     if exact is not None:
         return origin, exact
     nodes, step = _sufficient_nodes(transform, patch, grid, tolerance_px)

@@ -7,15 +7,15 @@ from functools import reduce
 import numpy as np
 
 from stainbridge.geometry.fit import fit_affine
-from stainbridge.geometry.transform import Affine, Transform, parts
+from stainbridge.geometry.transform import Affine, Transform, split_chain
 from stainbridge.types import Points
 
 
-def affine_part(transform: Transform) -> Affine:
+def find_affine_part(transform: Transform) -> Affine:
     """The affine members of `transform` one after the other; the best affine fit over its extent
     where it has none.
     """
-    matrices = [member.matrix for member in parts(transform) if isinstance(member, Affine)]
+    matrices = [member.matrix for member in split_chain(transform) if isinstance(member, Affine)]
     if matrices:
         return Affine(
             reduce(lambda done, after: after @ done, matrices),
@@ -26,9 +26,9 @@ def affine_part(transform: Transform) -> Affine:
     return fit_affine(centres, transform(centres), transform.source, transform.target)
 
 
-def bending(transform: Transform, points_um: Points) -> Points:
+def residual_displacement(transform: Transform, points_um: Points) -> Points:
     """How far `transform` moves points (N, 2) from where its affine part alone would, (N, 2) µm of
     `source`.
     """
-    affine = affine_part(transform)
+    affine = find_affine_part(transform)
     return np.asarray(affine.inverse()(transform(points_um)) - points_um)

@@ -8,7 +8,7 @@ moving slide pulls with.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,60 +17,69 @@ from scipy.ndimage import map_coordinates
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.points import as_points
 from stainbridge.types import Field, Matrix, Points
+
+#: A point of an inverse field is solved when it misses its target by less, in pixels of the grid.
+INVERSION_TOLERANCE_PX = 1e-4
+#: Newton steps are taken where the Jacobian's determinant is larger; 0 is a fold.
+LEAST_STEADY_DETERMINANT = 0.2
 
 
 class Transform(ABC):
     """A map of the plane from one physical space to another."""
 
-    if (
-        TYPE_CHECKING
-    ):  # at run time a property here would keep dataclass fields from taking its place
+    # At run time a property here would keep dataclass fields from taking its place.
+    if TYPE_CHECKING:
 
         @property
         def source(self) -> Space:
-            """The frame whose points go in."""
+            """The space whose points go in."""
 
         @property
         def target(self) -> Space:
-            """The frame whose points come out."""
+            """The space whose points come out."""
 
     @abstractmethod
     def __call__(self, points_um: Points) -> Points:
-        """Map (N, 2) points, µm in, µm out."""
+        """Map (N, 2) points, µm in, µm out; raises `InputError` for another shape."""
 
     @abstractmethod
     def inverse(self) -> Transform:
-        """The transform back, from `target` to `source`."""
+        """Return the transform back, from `target` to `source`."""
 
     def then(self, after: Transform) -> Transform:
-        """This transform followed by `after`, whose points must live where this one's come out."""
-        return Chain((*parts(self), *parts(after)))
+        """Return this transform followed by `after`.
+
+        Raises `InputError` unless `after.source` is this transform's `target`.
+        """
+        return Chain((*split_chain(self), *split_chain(after)))
 
     def to_field(self, grid: Frame) -> DisplacementField:
-        """Sample as displacements on the pixel centres of `grid`, a frame in the space of
-        `source`.
-        """
+        """Sample as displacements on the pixel centres of `grid`, a frame in the source space."""
         centres = grid.centres_um()
         moved = (self(centres) - centres).T.reshape(2, grid.height, grid.width)
         return DisplacementField(moved.astype(np.float32), grid, self.source, self.target)
 
 
-def parts(transform: Transform) -> tuple[Transform, ...]:
-    """The elementary transforms in the order they are applied to points."""
+def split_chain(transform: Transform) -> tuple[Transform, ...]:
+    """Return the elementary transforms in the order they are applied to points."""
     return transform.members if isinstance(transform, Chain) else (transform,)
 
 
 @dataclass(frozen=True, eq=False)
 class Projective(Transform):
-    """A homography: `matrix` is (3, 3), acting on homogeneous (x, y, 1) columns in µm.
+    """A homography.
 
     Raises `InputError` for a matrix that is not 3 x 3, not finite or singular.
     """
 
     matrix: Matrix
+    """(3, 3), acting on homogeneous columns (x, y, 1) in µm."""
     source: Space
+    """The space whose points go in."""
     target: Space
+    """The space whose points come out."""
 
     def __post_init__(self) -> None:
         if np.shape(self.matrix) != (3, 3) or not np.all(np.isfinite(self.matrix)):
@@ -82,11 +91,11 @@ class Projective(Transform):
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
-        x = np.asarray(points_um, float) @ self.matrix[:, :2].T + self.matrix[:, 2]
+        x = as_points(points_um) @ self.matrix[:, :2].T + self.matrix[:, 2]
         return np.asarray(x[:, :2] / x[:, 2:])
 
     def inverse(self) -> Projective:
-        """The inverse homography."""
+        """Return the inverse homography."""
         return type(self)(np.asarray(np.linalg.inv(self.matrix), float), self.target, self.source)
 
 
@@ -101,11 +110,10 @@ class Affine(Projective):
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
-        points = np.asarray(points_um, float)
-        x, y = (
-            points[:, 0],
-            points[:, 1],
-        )  # by columns: ten times as fast as a product of such narrow matrices
+        points = as_points(points_um)
+        # By columns: ten times as fast as a product of such narrow matrices.
+        x = points[:, 0]
+        y = points[:, 1]
         return np.stack([a * x + b * y + c for a, b, c in self.matrix[:2].tolist()], axis=1)
 
     @property
@@ -129,17 +137,20 @@ class Affine(Projective):
 
 @dataclass(frozen=True, eq=False)
 class DisplacementField(Transform):
-    """x ↦ x + u(x), with u linearly interpolated between pixel centres of `grid` and held constant
-    outside it.
+    """x ↦ x + u(x) with u sampled on a grid.
 
-    `displacement` is (2, H, W) float32 in µm, channels dx, dy. Raises `InputError` when its shape
-    is not that of `grid` or it has values that are not finite.
+    u is linearly interpolated between the pixel centres of `grid` and constant outside it. Raises
+    `InputError` when the shape of `displacement` is not that of `grid` or a value is not finite.
     """
 
     displacement: Field
+    """u in µm, (2, H, W) float32, channels dx, dy."""
     grid: Frame
+    """Where the samples lie, in the space of `source`."""
     source: Space
+    """The space whose points go in."""
     target: Space
+    """The space whose points come out."""
 
     def __post_init__(self) -> None:
         expected = (2, self.grid.height, self.grid.width)
@@ -152,11 +163,11 @@ class DisplacementField(Transform):
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
-        points = np.asarray(points_um, float)
+        points = as_points(points_um)
         return points + self.at(points)
 
     def at(self, points_um: Points) -> Points:
-        """Displacements at (N, 2) points, in µm."""
+        """Interpolate the displacements, (N, 2) in µm, at (N, 2) points."""
         index = (self.grid.to_px(points_um) - 0.5).T[::-1]
         return np.stack(
             [
@@ -167,22 +178,23 @@ class DisplacementField(Transform):
         )
 
     def inverse(self) -> InverseField:
-        """The inverse map, solved point by point."""
+        """Return the inverse map, which is solved point by point."""
         return InverseField(self)
 
 
 @dataclass(frozen=True, eq=False)
 class InverseField(Transform):
-    """The inverse of a displacement field: y ↦ the x with x + u(x) = y, by damped fixed-point
-    iteration.
+    """The inverse of a displacement field: y ↦ the x with x + u(x) = y.
 
-    Chen et al. 2008, "A simple fixed-point approach to invert a deformation field",
-    doi:10.1118/1.2816107; a Newton step with the local Jacobian is used so that it converges in a
-    few iterations where u is steep.
+    It is found by a fixed-point iteration, Chen et al. 2008, "A simple fixed-point approach to
+    invert a deformation field", doi:10.1118/1.2816107. Newton steps with the local Jacobian make
+    it converge in a few iterations where u is steep.
     """
 
     field: DisplacementField
+    """The map that is inverted."""
     iterations: int = 25
+    """Steps at most, for each point."""
 
     @property
     def source(self) -> Space:
@@ -196,53 +208,58 @@ class InverseField(Transform):
 
     @cached_property
     def _jacobian(self) -> tuple[DisplacementField, DisplacementField]:
-        """D u/dx and d u/dy as fields on the same grid."""
+        """Sample ∂u/∂x and ∂u/∂y as fields on the same grid."""
         from stainbridge.geometry.field import gradient
 
         du_dx, du_dy = gradient(self.field.displacement, self.field.grid.mpp)
-        of = (self.field.grid, self.field.source, self.field.target)
-        return DisplacementField(du_dx, *of), DisplacementField(du_dy, *of)
+        return replace(self.field, displacement=du_dx), replace(self.field, displacement=du_dy)
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
-        target = np.asarray(points_um, float)
-        tolerance = 1e-4 * min(self.field.grid.mpp)
-        x = target - self.field.at(target)
-        active = np.arange(len(x))
+        target = as_points(points_um)
+        tolerance_um = INVERSION_TOLERANCE_PX * min(self.field.grid.mpp)
+        solution = target - self.field.at(target)
+        active = np.arange(len(solution))
         for _ in range(self.iterations):
-            here = x[active]
-            residual = here + self.field.at(here) - target[active]
-            far = np.abs(residual).max(axis=1) > tolerance
-            active, here, residual = active[far], here[far], residual[far]
+            estimate = solution[active]
+            residual = estimate + self.field.at(estimate) - target[active]
+            unsolved = np.abs(residual).max(axis=1) > tolerance_um
+            active = active[unsolved]
             if not len(active):
                 break
-            x[active] = here - self._newton_step(here, residual)
-        return x
+            estimate = estimate[unsolved]
+            solution[active] = estimate - self._newton_step(estimate, residual[unsolved])
+        return solution
 
-    def _newton_step(self, here: Points, residual: Points) -> Points:
-        du_dx, du_dy = (field.at(here) for field in self._jacobian)
-        a, c, b, d = 1 + du_dx[:, 0], du_dx[:, 1], du_dy[:, 0], 1 + du_dy[:, 1]
+    def _newton_step(self, estimate: Points, residual: Points) -> Points:
+        du_dx, du_dy = (field.at(estimate) for field in self._jacobian)
+        a = 1 + du_dx[:, 0]
+        b = du_dy[:, 0]
+        c = du_dx[:, 1]
+        d = 1 + du_dy[:, 1]
         det = a * d - b * c
         newton = np.stack(
             [d * residual[:, 0] - b * residual[:, 1], a * residual[:, 1] - c * residual[:, 0]],
             axis=1,
         )
-        steady = det > 0.2  # near a fold the Newton step overshoots; the fixed-point step does not
+        # Near a fold the Newton step overshoots; the fixed-point step does not.
+        steady = det > LEAST_STEADY_DETERMINANT
         return np.where(steady[:, None], newton / np.where(steady, det, 1.0)[:, None], residual)
 
     def inverse(self) -> DisplacementField:
-        """The field itself."""
+        """Return the field itself."""
         return self.field
 
 
 @dataclass(frozen=True, eq=False)
 class Chain(Transform):
-    """Transforms applied one after the other, first member first.
+    """Transforms applied one after the other.
 
     Raises `InputError` when empty or when the spaces of neighbours do not meet.
     """
 
     members: tuple[Transform, ...]
+    """The transforms, the one that is applied first at the front."""
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -257,12 +274,12 @@ class Chain(Transform):
 
     @property
     def source(self) -> Space:
-        """The frame whose points go in."""
+        """The space whose points go in."""
         return self.members[0].source
 
     @property
     def target(self) -> Space:
-        """The frame whose points come out."""
+        """The space whose points come out."""
         return self.members[-1].target
 
     def __call__(self, points_um: Points) -> Points:
@@ -272,5 +289,5 @@ class Chain(Transform):
         return points_um
 
     def inverse(self) -> Chain:
-        """The members' inverses in reverse order."""
+        """Return the members' inverses in reverse order."""
         return Chain(tuple(member.inverse() for member in reversed(self.members)))

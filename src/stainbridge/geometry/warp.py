@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.lattice import SourceMap, source_map
+from stainbridge.geometry.lattice import SourceMap, map_to_source
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Mask, Pixels
@@ -92,7 +92,7 @@ def warp(
     out = np.empty((frame.height, frame.width, source.channels), source.dtype)
     valid = np.empty((frame.height, frame.width), bool)
     for patch, part, window in _patches(frame):
-        origin, coords = source_map(transform, patch, source.grid, scratch=source.scratch)
+        origin, coords = map_to_source(transform, patch, source.grid, scratch=source.scratch)
         _fill(
             source, origin, coords[:, part[0], part[1]], interpolation, out[window], valid[window]
         )
@@ -127,7 +127,7 @@ def warp_array(
     return np.moveaxis(out, -1, 0), valid
 
 
-def output_frame(
+def find_output_frame(
     moving_from_fixed: Transform, fixed: Frame, moving: Frame, crop: Crop = "fixed"
 ) -> Frame:
     """The part of the fixed pixel grid that a warped moving slide is written on.

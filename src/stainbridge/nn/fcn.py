@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.flow import resized
-from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
+from stainbridge.geometry.flow import resize
+from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FCNConfig:
 
 #: How far pixels of a `Regressor`'s pictures reach: its convolutions, each at its resolution,
 #: poolings and upsamplings.
-REACH = 28
+REACH_PX = 28
 
 
 class Regressor(nn.Module):
@@ -61,7 +61,7 @@ class Regressor(nn.Module):
         self.to_half = nn.Sequential(_up(quarter, half), _conv(half, half))
         self.to_full = nn.Sequential(_up(half, full), _conv(full, full))
         regressed = (quarter, half, full)[-outputs:]
-        self.regress = nn.ModuleList(regression(channels) for channels in regressed)
+        self.regress = nn.ModuleList(regression_layer(channels) for channels in regressed)
 
     def forward(self, pair: Tensor) -> list[Tensor]:
         """One field an output, each (N, 2, H, W) in full-resolution pixels."""
@@ -70,7 +70,7 @@ class Regressor(nn.Module):
         features = (coarse, middle, self.to_full(middle))[-len(self.regress) :]
         size = (pair.shape[-2], pair.shape[-1])
         return [
-            resized(layer(x).float(), *size)
+            resize(layer(x).float(), *size)
             for layer, x in zip(self.regress, features, strict=True)
         ]
 
@@ -79,7 +79,7 @@ class FCN(DeformableNet):
     """The plain network: one scale, one output."""
 
     period = 4
-    reach = REACH
+    reach = REACH_PX
 
     def __init__(self, config: FCNConfig) -> None:
         super().__init__()

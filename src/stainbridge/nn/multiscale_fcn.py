@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.flow import compose, resized, warp
-from stainbridge.nn.fcn import REACH, Regressor
+from stainbridge.geometry.flow import compose, resize, warp
+from stainbridge.nn.fcn import REACH_PX, Regressor
 from stainbridge.nn.fields import DeformableNet, Fields, Term
 from stainbridge.nn.window_matches import WindowMatches
 
-SUMMARY = 16  # channels
+SUMMARY_CHANNELS = 16  # channels
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class MultiscaleFCN(DeformableNet):
         super().__init__()
         self.config = config
         far = config.correlation
-        near = WindowMatches((far + 1) // 2, SUMMARY, radius=3, neighbours=6) if far else None
-        self.first = _Model(config.widths, WindowMatches(far, SUMMARY) if far else None, halvings=1)
+        near = WindowMatches((far + 1) // 2, SUMMARY_CHANNELS, radius=3, neighbours=6) if far else None
+        self.first = _Model(config.widths, WindowMatches(far, SUMMARY_CHANNELS) if far else None, halvings=1)
         self.second = _Model(config.widths, near)
-        self.third = _Model(config.widths, WindowMatches(far, SUMMARY) if far else None)
+        self.third = _Model(config.widths, WindowMatches(far, SUMMARY_CHANNELS) if far else None)
 
     @property
     def reach(self) -> int:
@@ -78,9 +78,9 @@ class MultiscaleFCN(DeformableNet):
         size = (fixed.shape[-2], fixed.shape[-1])
         pair = torch.cat([fixed, moving], 1)
         v1 = self.first(pair)
-        v2 = resized(_mean(self.second(F.avg_pool2d(pair, 4))), *size)
+        v2 = resize(_mean(self.second(F.avg_pool2d(pair, 4))), *size)
         closer = torch.cat([fixed, warp(moving, v2)], 1)
-        left = resized(_mean(self.third(F.avg_pool2d(closer, 2))), *size)
+        left = resize(_mean(self.third(F.avg_pool2d(closer, 2))), *size)
         v3 = compose(left, v2)
         ones = tuple(
             Term(v, sigma, sigma) for v, sigma in zip(v1, self.config.sigmas[:3], strict=True)
@@ -103,7 +103,7 @@ class _Model(nn.Module):
     @property
     def reach(self) -> int:
         """Of what it sees."""
-        return REACH + (self.factor * self.matches.reach if self.matches else 0)
+        return REACH_PX + (self.factor * self.matches.reach if self.matches else 0)
 
     def forward(self, pair: Tensor) -> list[Tensor]:
         """Three fields (N, 2, H, W) in pixels of the pictures (N, 2, H, W)."""
@@ -112,7 +112,7 @@ class _Model(nn.Module):
         smaller = F.avg_pool2d(pair, self.factor)
         windows = self.matches(smaller[:, :1], smaller[:, 1:])
         found, agreed = (
-            resized(field, *pair.shape[-2:])
+            resize(field, *pair.shape[-2:])
             for field in (windows.displacement, self.matches.agreed(windows))
         )
         return [field + agreed for field in self.regressor(torch.cat([pair, found, agreed], 1))]

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.flow import exponentiate, resized
-from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
+from stainbridge.geometry.flow import exponentiate, resize
+from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
 from stainbridge.nn.window_matches import WindowMatches
 
-SUMMARY = 32  # channels
+SUMMARY_CHANNELS = 32  # channels
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class UNetSVF(DeformableNet):
         widths, found = list(config.down), 0
         if config.correlation:
             found = 2
-            self.matches = WindowMatches(config.correlation, SUMMARY)
+            self.matches = WindowMatches(config.correlation, SUMMARY_CHANNELS)
             widths[0] += self.matches.told
         before = (2, *widths[:-1])
         self.down = nn.ModuleList(
@@ -89,7 +89,7 @@ class UNetSVF(DeformableNet):
             _conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True)
         )
         tail = (config.up[-1] + found, *config.last)
-        self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression(tail[-1]))
+        self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression_layer(tail[-1]))
 
     @property
     def reach(self) -> int:
@@ -121,7 +121,7 @@ class UNetSVF(DeformableNet):
         """The integrated velocity, and the velocity, whose smoothness is asked for."""
         velocity = self.velocity(fixed, moving)
         half = exponentiate(velocity, self.config.squarings)
-        displacement = resized(half, fixed.shape[-2], fixed.shape[-1])
+        displacement = resize(half, fixed.shape[-2], fixed.shape[-1])
         return Fields(displacement, (Term(displacement),), velocity)
 
 

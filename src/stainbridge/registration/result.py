@@ -14,7 +14,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.geojson import warp_geojson
 from stainbridge.geometry.geojson_lines import Json
 from stainbridge.geometry.transform import Transform
-from stainbridge.geometry.warp import Crop, output_frame
+from stainbridge.geometry.warp import Crop, find_output_frame
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
@@ -118,7 +118,7 @@ class Registration:
         closes `moving`.
         """
         return WarpedSlide(
-            moving, self.transform, output_frame(self.transform, self.fixed, self.moving, crop)
+            moving, self.transform, find_output_frame(self.transform, self.fixed, self.moving, crop)
         )
 
     def save(

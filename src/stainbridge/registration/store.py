@@ -13,7 +13,7 @@ from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.itk import itk_spacing
-from stainbridge.geometry.summary import affine_part
+from stainbridge.geometry.summary import find_affine_part
 from stainbridge.json_values import format_json
 from stainbridge.registration.result import Registration, StageRecord, Status
 from stainbridge.registration.verdict.evidence import Evidence
@@ -119,7 +119,7 @@ def record(
     """What `registration.json` says of a registration; numbers that are not finite are left as they
     are.
     """
-    affine = None if registration.solution is None else affine_part(registration.solution)
+    affine = None if registration.solution is None else find_affine_part(registration.solution)
     return {
         "status": registration.status,
         "reason": registration.reason,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.summary import affine_part
-from stainbridge.geometry.transform import DisplacementField, Transform, parts
+from stainbridge.geometry.summary import find_affine_part
+from stainbridge.geometry.transform import DisplacementField, Transform, split_chain
 from stainbridge.imaging.pictures import Picture
 from stainbridge.types import Plane, Points
 
@@ -53,12 +53,12 @@ def area_map(transform: Transform) -> AreaMap:
 
     The grid is as fine as the transform's finest field, 64 to 1024 samples along the longer side.
     """
-    fields = [member.grid for member in parts(transform) if isinstance(member, DisplacementField)]
+    fields = [member.grid for member in split_chain(transform) if isinstance(member, DisplacementField)]
     finest = max((max(grid.width, grid.height) for grid in fields), default=64)
     grid = transform.source.frame.fit(min(max(finest, 64), 1024))
     determinant = jacobian_determinant(transform.to_field(grid).displacement, grid.mpp)
     return AreaMap(
-        np.asarray(determinant / np.linalg.det(affine_part(transform).matrix[:2, :2]), np.float32),
+        np.asarray(determinant / np.linalg.det(find_affine_part(transform).matrix[:2, :2]), np.float32),
         grid,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.summary import affine_part, bending
+from stainbridge.geometry.summary import find_affine_part, residual_displacement
 from stainbridge.geometry.transform import Transform
 from stainbridge.registration.result import Registration, StageRecord
 from stainbridge.slides.slide import Slide
@@ -140,8 +140,8 @@ def headline_facts(
     registration: Registration, transform: Transform, folded_share: float
 ) -> list[Fact]:
     """Return the numbers that the report shows first."""
-    affine = affine_part(transform)
-    shift = bending(transform, transform.source.frame.fit(128).centres_um())
+    affine = find_affine_part(transform)
+    shift = residual_displacement(transform, transform.source.frame.fit(128).centres_um())
     predicted = math.isfinite(registration.predicted_rtre)
     return [
         Fact(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def weighted_mean(values: Tensor, weight: Tensor | None = None) -> Tensor:
+def average_weighted(values: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean of (N, C, H, W) over channels and pixels, as (N,); `weight` ≥ 0 broadcasts to it.
 
     A sample whose weights are all 0 has mean 0, and no gradient.

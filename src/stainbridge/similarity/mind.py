@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.similarity.average import weighted_mean
+from stainbridge.similarity.average import average_weighted
 
 #: Pairs of the four neighbours, as (rows, columns) from the pixel, that are each other's diagonal
 #: neighbours.
@@ -39,7 +39,7 @@ def mind_distance(
     most 1.
     """
     difference = mind_ssc(fixed, radius, dilation) - mind_ssc(moving, radius, dilation)
-    return weighted_mean(difference.square(), weight)
+    return average_weighted(difference.square(), weight)
 
 
 def _patch_distance(

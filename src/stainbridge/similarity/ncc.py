@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from stainbridge.similarity.average import weighted_mean
+from stainbridge.similarity.average import average_weighted
 
 
 def ncc(fixed: Tensor, moving: Tensor, weight: Tensor | None = None, noise: float = 1e-8) -> Tensor:
@@ -15,11 +15,11 @@ def ncc(fixed: Tensor, moving: Tensor, weight: Tensor | None = None, noise: floa
     with a finite gradient.
     """
     fixed, moving = _centred(fixed, weight), _centred(moving, weight)
-    variances = (weighted_mean(fixed.square(), weight) + noise) * (
-        weighted_mean(moving.square(), weight) + noise
+    variances = (average_weighted(fixed.square(), weight) + noise) * (
+        average_weighted(moving.square(), weight) + noise
     )
-    return weighted_mean(fixed * moving, weight) * variances.rsqrt()
+    return average_weighted(fixed * moving, weight) * variances.rsqrt()
 
 
 def _centred(x: Tensor, weight: Tensor | None) -> Tensor:
-    return x - weighted_mean(x, weight).view(-1, 1, 1, 1)
+    return x - average_weighted(x, weight).view(-1, 1, 1, 1)

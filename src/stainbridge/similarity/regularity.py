@@ -25,7 +25,7 @@ def diffusion(u: Tensor) -> Tensor:
     return _mean_square(_dx(u)) + _mean_square(_dy(u))
 
 
-def bending(u: Tensor) -> Tensor:
+def bending_energy(u: Tensor) -> Tensor:
     """Mean of u_xx² + 2 u_xy² + u_yy²: no affine map costs anything (Rueckert et al. 1999,
     doi:10.1109/42.796284).
     """

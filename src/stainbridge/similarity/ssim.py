@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stainbridge.errors import InputError
-from stainbridge.similarity.average import weighted_mean
+from stainbridge.similarity.average import average_weighted
 
 SsimWindow: TypeAlias = Literal["uniform7", "gaussian11"]
 
@@ -36,9 +36,9 @@ def ssim(
     """
     values = ssim_map(fixed, moving, window=window, span=span)
     if weight is None:
-        return weighted_mean(values)
+        return average_weighted(values)
     margin = (fixed.shape[-1] - values.shape[-1]) // 2
-    return weighted_mean(values, weight[..., margin:-margin, margin:-margin])
+    return average_weighted(values, weight[..., margin:-margin, margin:-margin])
 
 
 def ssim_map(fixed: Tensor, moving: Tensor, *, window: SsimWindow, span: float = 1.0) -> Tensor:

@@ -18,11 +18,12 @@ from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Box, Interleaved, Interpolation, Source, warp
 from stainbridge.imaging.image import Image
+from stainbridge.slides.describe import Described
 from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.types import Mask
 
 
-class WarpedSlide:
+class WarpedSlide(Described):
     """`slide` (the moving one) pulled through `transform` (`moving_from_fixed`) onto `frame`.
 
     `frame` lies in the fixed slide's space and defaults to the fixed slide's own; for the other

@@ -1,16 +1,17 @@
-"""Global search: where the sections lie on each other, over all angles, flips, shifts and, where
-needed, scales.
+"""Global search: where one section lies on the other, whatever its rotation, flip, shift and scale.
 
 Every candidate rotation of the moving section is correlated with the fixed one at every shift at
 once, by masked normalised cross-correlation in the Fourier domain (Padfield 2012,
 doi:10.1109/TIP.2011.2181402). The mask is the tissue with a margin, so the outline counts and the
-canvas does not. Two planes are correlated: density, which survives partial overlap, and gradient
+glass does not. Two planes are correlated: density, which survives partial overlap, and gradient
 magnitude, which survives stains that invert the contrast.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -18,28 +19,123 @@ import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from stainbridge.registration.config import SearchConfig
-from stainbridge.registration.parallel import spread
+from stainbridge.compute import ComputeContext, parallel_map
+from stainbridge.geometry.summary import find_affine_part
 from stainbridge.registration.sections.section import Section
+from stainbridge.registration.stages.affine import rank_hypotheses
+from stainbridge.registration.stages.features import match_features
+from stainbridge.registration.stages.hypothesis import (
+    Hypothesis,
+    select_distinct,
+    sort_hypotheses,
+)
+from stainbridge.registration.stages.stage import (
+    Phase,
+    Proposal,
+    Stage,
+    StageConfig,
+    StageProgress,
+    State,
+)
 from stainbridge.types import Matrix
 
-MIN_OVERLAP = 0.35  # of the smaller section; less is a correlation over next to nothing
-FULL_OVERLAP = 0.7  # from here on more overlap is not better
-FLOOR = 0.1  # added to local variances: near-blank overlaps correlate by chance
-MARGIN = 1.15
-WRAP = 0.65  # of the sum of both charts' sizes: the period of the correlation
-APART = 0.15  # of the section's radius: matches that are nearer are one
+#: Least overlap, as a share of the smaller section; less is a correlation over next to nothing.
+MIN_OVERLAP = 0.35
+#: From this share on more overlap is no better.
+FULL_OVERLAP = 0.7
+#: Added to local variances, for near-blank overlaps correlate by chance.
+VARIANCE_FLOOR = 0.1
+#: Half the side of a chart, in radii of its section.
+CHART_MARGIN = 1.15
+#: Period of the correlation, as a share of the sum of both charts' sizes. Less than it takes to keep
+#: shifts apart from their wrapped ones: those that are mixed up overlap too little to count.
+PERIOD_SHARE = 0.65
+#: Placements nearer than this share of the section's radius are one.
+DISTINCT_RADIUS_SHARE = 0.15
+#: Scales to try where both pixel sizes are known.
+CALIBRATED_SCALES = (0.9, 1.0, 1.11)
+#: Ratios of the sections' sizes that scales of 0.5 to 2 cover.
+COVERED_RATIOS = (0.45, 2.2)
+#: Scales to try about the ratio of the sections' sizes where these do not cover it.
+RATIO_FACTORS = (0.71, 0.84, 1.0, 1.19, 1.41)
+#: Rotations that are correlated at once: they stay in the processor's cache.
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class SearchConfig(StageConfig):
+    """Settings of the global search."""
+
+    kind: Literal["search"] = "search"
+    """The stage's name in a pipeline file."""
+    chart_px: int = 48
+    """Side of the charts that are correlated, in pixels."""
+    angles: int = 48
+    """Rotations to try over 360°."""
+    scales: int = 11
+    """Scales to try from 0.5 to 2, where pixel sizes are unknown."""
+    candidates: int = 250
+    """Best correlations that are ranked by local NCC."""
+    hypotheses: int = 8
+    """Best of these that later stages refine."""
+    features_px: int = 512
+    """Longest side of the pictures that point features are matched on, for one more candidate."""
 
 
 @dataclass(frozen=True, eq=False)
-class Hypothesis:
-    """A start: `matrix` takes fixed µm to moving µm; `score` is comparable within one search."""
+class SearchStage(Stage):
+    """The global search, or the affine part of a transform that was handed in."""
 
-    matrix: Matrix
-    score: float
+    config: SearchConfig
+    kind: ClassVar[str] = "search"
+    name: ClassVar[str] = "search"
+    phase: ClassVar[Phase] = "placement"
+    config_type: ClassVar[type[StageConfig]] = SearchConfig
+    last_resort: ClassVar[bool] = True
+
+    @classmethod
+    def make(cls, config: SearchConfig, context: ComputeContext) -> SearchStage:  # noqa: ARG003
+        """Return the stage with these settings."""
+        return cls(config)
+
+    def __call__(self, state: State, progress: StageProgress) -> Proposal | None:  # noqa: ARG002
+        """Propose the most promising placements over all angles, flips, shifts and scales."""
+        problem = state.problem
+        if problem.initial_transform is not None:
+            matrix = find_affine_part(problem.initial_transform, problem.sections[0].frame).matrix
+            return Proposal((Hypothesis(matrix, 0.0),))
+        config = self.config
+        threads = problem.context.threads
+        limit_deg = problem.max_rotation_deg
+        flips = (False, True) if problem.allow_flip else (False,)
+        searches = (
+            partial(
+                search_placements,
+                *problem.sections,
+                config,
+                flips=flips,
+                max_rotation_deg=limit_deg,
+                threads=threads,
+            ),
+            partial(
+                match_features,
+                *problem.sections,
+                allow_flip=problem.allow_flip,
+                size_px=config.features_px,
+            ),
+        )
+        candidates, matched = parallel_map(lambda search: search(), searches, threads)
+        candidates += [
+            hypothesis
+            for hypothesis in matched
+            if abs(problem.make_affine(hypothesis).rotation_deg) <= limit_deg
+        ]
+        if not candidates:
+            return None
+        return Proposal(tuple(rank_hypotheses(*problem.sections, candidates, config.hypotheses)))
 
 
-def search(
+def search_placements(
     fixed: Section,
     moving: Section,
     config: SearchConfig,
@@ -48,44 +144,48 @@ def search(
     max_rotation_deg: float = 180.0,
     threads: int = 1,
 ) -> list[Hypothesis]:
-    """The best distinct candidates, best first; flips and scales are searched side by side."""
-    pitch_um = 2 * MARGIN * fixed.radius_um / config.chart_px
-    chart = _planes(*_chart(fixed, torch.eye(2)[None], pitch_um, config.chart_px))
+    """Return the best distinct placements, best first; flips and scales are searched side by side."""
+    pitch_um = 2 * CHART_MARGIN * fixed.radius_um / config.chart_px
+    upright = torch.eye(2)[None]
+    chart = _make_planes(*_draw_chart(fixed, upright, pitch_um, config.chart_px))
 
-    def matches(piece: tuple[bool, float]) -> list[Hypothesis]:
+    def match_chart(piece: tuple[bool, float]) -> list[Hypothesis]:
         flip, scale = piece
-        turns = _turns(config.angles, flip, max_rotation_deg)
-        size = int(
-            np.clip(2 * MARGIN * moving.radius_um / (pitch_um * scale), 16, 2 * config.chart_px)
-        )
-        scores, shifts = _correlate(chart, _planes(*_chart(moving, turns, pitch_um * scale, size)))
+        turns = _make_turns(config.angles, flip, max_rotation_deg)
+        own_size = 2 * CHART_MARGIN * moving.radius_um / (pitch_um * scale)
+        size = int(np.clip(own_size, 16, 2 * config.chart_px))
+        planes = _make_planes(*_draw_chart(moving, turns, pitch_um * scale, size))
+        scores, shifts = _correlate(chart, planes)
         return [
-            Hypothesis(_matrix(turn * scale, shift * pitch_um, fixed, moving), float(score))
+            Hypothesis(_place(turn * scale, shift * pitch_um, fixed, moving), float(score))
             for turn, score, shift in zip(turns.double().cpu().numpy(), scores, shifts, strict=True)
         ]
 
     pieces = [
         (flip, scale) for scale in candidate_scales(fixed, moving, config.scales) for flip in flips
     ]
-    found = [item for piece in spread(matches, pieces, threads) for item in piece]
-    return distinct(sorted(found, key=lambda item: -item.score), fixed, config.candidates, APART)
+    matches = parallel_map(match_chart, pieces, threads)
+    hypotheses = sort_hypotheses([hypothesis for piece in matches for hypothesis in piece])
+    return select_distinct(hypotheses, fixed, config.candidates, DISTINCT_RADIUS_SHARE)
 
 
 def candidate_scales(fixed: Section, moving: Section, count: int) -> list[float]:
-    """Moving µm per fixed µm to try: about 1 where both pixel sizes are known, else 0.5 to 2 and
-    what the areas say.
+    """Return scales to try, moving µm per fixed µm.
+
+    About 1 where both pixel sizes are known, else 0.5 to 2 and what the sections' areas say.
     """
     if fixed.frame.calibrated and moving.frame.calibrated:
-        return [0.9, 1.0, 1.11]
+        return list(CALIBRATED_SCALES)
     scales = list(2.0 ** np.linspace(-1, 1, count))
-    by_area = float(np.sqrt(moving.area_um2 / fixed.area_um2))
-    if not 0.45 < by_area < 2.2:
-        scales += [by_area * factor for factor in (0.71, 0.84, 1.0, 1.19, 1.41)]
+    ratio = float(np.sqrt(moving.area_um2 / fixed.area_um2))
+    low, high = COVERED_RATIOS
+    if not low < ratio < high:
+        scales += [ratio * factor for factor in RATIO_FACTORS]
     return scales
 
 
-def _turns(count: int, flip: bool, limit_deg: float) -> Tensor:
-    """(B, 2, 2) rotations, mirrored in x first where flipped."""
+def _make_turns(count: int, flip: bool, limit_deg: float) -> Tensor:
+    """Return (B, 2, 2) rotations, mirrored in x first where flipped."""
     angles = np.arange(count) * 2 * np.pi / count
     angles = angles[np.abs((np.degrees(angles) + 180) % 360 - 180) <= limit_deg + 1e-6]
     cos, sin = np.cos(angles), np.sin(angles)
@@ -93,33 +193,35 @@ def _turns(count: int, flip: bool, limit_deg: float) -> Tensor:
     return torch.tensor(rotations @ np.diag([-1.0 if flip else 1.0, 1.0]), dtype=torch.float32)
 
 
-def _chart(section: Section, turns: Tensor, pitch_um: float, size: int) -> tuple[Tensor, Tensor]:
-    """Density and outline, each (B, size, size), of the section turned about its centre, at
-    `pitch_um` a pixel.
+def _draw_chart(
+    section: Section, turns: Tensor, pitch_um: float, size: int
+) -> tuple[Tensor, Tensor]:
+    """Return density and outline, each (B, size, size), of the section turned about its centre.
+
+    A pixel is `pitch_um` wide.
     """
     longest = max(section.frame.size_um) / pitch_um
-    _, density, outline = section.at(max(8, round(longest)))
+    _, density, outline = section.density_at(max(8, round(longest)))
     offset = (torch.arange(size) + 0.5 - size / 2) * pitch_um
     x, y = torch.meshgrid(offset, offset, indexing="xy")
-    points = torch.einsum("bij,hwj->bhwi", turns, torch.stack([x, y], -1)) + torch.tensor(
-        section.centre_um
-    )
+    centre = torch.tensor(section.centre_um)
+    points = torch.einsum("bij,hwj->bhwi", turns, torch.stack([x, y], -1)) + centre
     both = torch.cat([density * outline, outline], 1).expand(len(turns), -1, -1, -1)
-    sampled = F.grid_sample(both, section.normalised(points.float()), align_corners=False)
+    sampled = F.grid_sample(both, section.normalise(points.float()), align_corners=False)
     weight = sampled[:, 1]
     return sampled[:, 0] / weight.clamp_min(0.5), (weight > 0.5).float()
 
 
-def _planes(density: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, 2, H, W) planes of zero mean and unit variance inside `mask`, and the mask."""
+def _make_planes(density: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (B, 2, H, W) planes of zero mean and unit variance inside `mask`, and the mask."""
     padded = F.pad(density[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
     dx = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
     dy = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
-    edges = _standard((dx * dx + dy * dy + 1e-6).sqrt(), mask).clamp(-2, 3)
-    return torch.stack([_standard(density, mask), edges], 1), mask
+    edges = _standardise((dx * dx + dy * dy + 1e-6).sqrt(), mask).clamp(-2, 3)
+    return torch.stack([_standardise(density, mask), edges], 1), mask
 
 
-def _standard(x: Tensor, mask: Tensor) -> Tensor:
+def _standardise(x: Tensor, mask: Tensor) -> Tensor:
     count = mask.sum((1, 2), keepdim=True).clamp_min(1)
     x = (x - (x * mask).sum((1, 2), keepdim=True) / count) * mask
     return x / (x.square().sum((1, 2), keepdim=True) / count).sqrt().clamp_min(1e-4)
@@ -128,81 +230,62 @@ def _standard(x: Tensor, mask: Tensor) -> Tensor:
 def _correlate(
     fixed: tuple[Tensor, Tensor], moving: tuple[Tensor, Tensor]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Best masked NCC of each turned chart and the shift there.
+    """Return the best masked NCC of each turned chart and the shift there.
 
-    Returns (B,) scores and (B, 2) chart pixels: where the moving chart's centre falls relative to
-    the fixed one's.
+    (B,) scores and (B, 2) chart pixels: where the moving chart's centre falls relative to the fixed
+    one's.
     """
     (a, mask_a), (b, mask_b) = fixed, moving
     size_a, size_b = a.shape[-1], b.shape[-1]
-    # Smaller than it takes to keep shifts apart from their wrapped ones: what would be mixed up
-    # overlaps too little.
-    size = next_fast_len(round(WRAP * (size_a + size_b)), real=True)
-    spectrum_a = torch.fft.rfft2(_parts(a, mask_a), (size, size))[0]
-    scores, shifts = [], []
-    for start in range(0, len(b), 16):  # chunks that stay in cache
-        planes, mask = b[start : start + 16], mask_b[start : start + 16]
-        spectra = torch.fft.rfft2(_parts(planes, mask), (size, size)).conj()
-        best, index = _scores(spectrum_a, spectra, size, mask_a, mask).flatten(1).max(1)
+    size = next_fast_len(round(PERIOD_SHARE * (size_a + size_b)), real=True)
+    spectrum_a = torch.fft.rfft2(_stack_terms(a, mask_a), (size, size))[0]
+    scores = []
+    shifts = []
+    for first in range(0, len(b), CHUNK):
+        planes = b[first : first + CHUNK]
+        mask = mask_b[first : first + CHUNK]
+        spectra = torch.fft.rfft2(_stack_terms(planes, mask), (size, size)).conj()
+        best, index = _score_shifts(spectrum_a, spectra, size, mask_a, mask).flatten(1).max(1)
         shift = torch.stack([index % size, index // size], 1) + (size_b - size_a) / 2
         scores.append(best)
         shifts.append((shift + size / 2) % size - size / 2)
     return torch.cat(scores).cpu().numpy(), torch.cat(shifts).double().cpu().numpy()
 
 
-def _parts(planes: Tensor, mask: Tensor) -> Tensor:
-    """(B, 5, H, W): both planes, their squares, the mask."""
+def _stack_terms(planes: Tensor, mask: Tensor) -> Tensor:
+    """Return (B, 5, H, W): both planes, their squares, the mask."""
     return torch.cat([planes, planes.square(), mask[:, None]], 1)
 
 
-def _scores(a: Tensor, b: Tensor, size: int, mask_a: Tensor, mask_b: Tensor) -> Tensor:
-    """(B, size, size) scores of all shifts from the spectra (5, ...) and (B, 5, ...) of `_parts`."""
+def _score_shifts(a: Tensor, b: Tensor, size: int, mask_a: Tensor, mask_b: Tensor) -> Tensor:
+    """Return (B, size, size) scores of all shifts from spectra (5, ...) and (B, 5, ...) of terms."""
 
-    def correlation(i: int, j: int) -> Tensor:
+    def correlate_terms(i: int, j: int) -> Tensor:
         shifts: Tensor = torch.fft.irfft2(a[i] * b[:, j], (size, size))
         return shifts
 
-    overlap = correlation(4, 4)
+    overlap = correlate_terms(4, 4)
     count = overlap.clamp_min(1)
     total = torch.zeros_like(overlap)
+    floor = VARIANCE_FLOOR * count
     for plane in (0, 1):
-        sum_a, sum_b = correlation(plane, 4), correlation(4, plane)
-        covariance = correlation(plane, plane) - sum_a * sum_b / count
-        variance_a = (correlation(2 + plane, 4) - sum_a * sum_a / count).clamp_min(
-            0
-        ) + FLOOR * count
-        variance_b = (correlation(4, 2 + plane) - sum_b * sum_b / count).clamp_min(
-            0
-        ) + FLOOR * count
+        sum_a, sum_b = correlate_terms(plane, 4), correlate_terms(4, plane)
+        covariance = correlate_terms(plane, plane) - sum_a * sum_b / count
+        squares_a, squares_b = correlate_terms(2 + plane, 4), correlate_terms(4, 2 + plane)
+        variance_a = (squares_a - sum_a * sum_a / count).clamp_min(0) + floor
+        variance_b = (squares_b - sum_b * sum_b / count).clamp_min(0) + floor
         total += covariance * torch.rsqrt(variance_a * variance_b)
     share = overlap / torch.minimum(mask_a.sum(), mask_b.sum((1, 2)))[:, None, None]
     score = total / 2 * (share / FULL_OVERLAP).clamp(0, 1).sqrt()
     return torch.where(share > MIN_OVERLAP, score, score.new_tensor(-1.0))
 
 
-def _matrix(linear: np.ndarray, shift_um: np.ndarray, fixed: Section, moving: Section) -> Matrix:
-    """Fixed µm → moving µm of a chart match: moving = linear · (fixed − centre_fixed − shift) +
-    centre_moving.
+def _place(linear: np.ndarray, shift_um: np.ndarray, fixed: Section, moving: Section) -> Matrix:
+    """Return fixed µm → moving µm of a chart match.
+
+    moving = linear · (fixed − fixed centre − shift) + moving centre.
     """
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = np.asarray(moving.centre_um) - linear @ (np.asarray(fixed.centre_um) + shift_um)
     return matrix
-
-
-def distinct(
-    ranked: list[Hypothesis], fixed: Section, count: int, apart: float
-) -> list[Hypothesis]:
-    """The first `count` that differ by more than `apart` of the section's radius at a corner of its
-    frame.
-    """
-    if not ranked:
-        return []
-    matrices = np.stack([item.matrix for item in ranked])
-    corners = matrices @ np.vstack([fixed.frame.corners_um.T, np.ones(4)])
-    nearest = apart * np.sqrt(np.abs(np.linalg.det(matrices[:, :2, :2]))) * fixed.radius_um
-    kept: list[int] = []
-    for index, here in enumerate(corners):
-        if len(kept) < count and (np.abs(here - corners[kept]).max((1, 2)) > nearest[index]).all():
-            kept.append(index)
-    return [ranked[index] for index in kept]

@@ -7,25 +7,25 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from stainbridge.registration.training.config import ObjectiveConfig
+from stainbridge.registration.training.config import LossConfig
 from stainbridge.similarity.lncc import local_ncc
 from stainbridge.similarity.mind import mind_distance
 from stainbridge.similarity.ncc import ncc
 from stainbridge.similarity.ngf import ngf
 from stainbridge.similarity.nmi import nmi
-from stainbridge.similarity.regularity import bending, curvature, diffusion, total_variation
+from stainbridge.similarity.regularity import bending_energy, curvature, diffusion, total_variation
 
-DENSEST = 1.2
+MAX_DENSITY = 1.2
 Regulariser: TypeAlias = Callable[[Tensor], Tensor]
 REGULARISERS: dict[str, Regulariser] = {
     "tv": total_variation,
     "diffusion": diffusion,
-    "bending": bending,
+    "bending": bending_energy,
     "curvature": curvature,
 }
 
 
-def dissimilarity(fixed: Tensor, moving: Tensor, weight: Tensor, config: ObjectiveConfig) -> Tensor:
+def dissimilarity(fixed: Tensor, moving: Tensor, weight: Tensor, config: LossConfig) -> Tensor:
     """How unlike densities (N, 1, H, W) are where `weight` (N, 1, H, W) says, a scalar; lower is
     better.
     """
@@ -35,7 +35,7 @@ def dissimilarity(fixed: Tensor, moving: Tensor, weight: Tensor, config: Objecti
         case "local-ncc":
             score = -local_ncc(fixed, moving, weight, config.radius)
         case "nmi":
-            score = -nmi(fixed, moving, weight, span=(0.0, DENSEST))
+            score = -nmi(fixed, moving, weight, span=(0.0, MAX_DENSITY))
         case "mind-ssc":
             score = mind_distance(fixed, moving, weight)
         case "ngf":
@@ -43,7 +43,7 @@ def dissimilarity(fixed: Tensor, moving: Tensor, weight: Tensor, config: Objecti
     return score.mean()
 
 
-def roughness(displacement: Tensor, config: ObjectiveConfig) -> Tensor:
+def roughness(displacement: Tensor, config: LossConfig) -> Tensor:
     """The regulariser of fields (N, 2, h, w) in pixels of their own grid, a scalar."""
     return REGULARISERS[config.regulariser](displacement).mean()
 
