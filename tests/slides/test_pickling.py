@@ -47,9 +47,7 @@ def test_a_copy_in_another_process_reads_equal_pixels_in_an_equal_space(
     monkeypatch.chdir(folder)
     with ExitStack() as opened:
         slides = [
-            opened.enter_context(
-                open_slide(os.path.relpath(sample.path, folder), mpp=0.4, stain=name)
-            )
+            opened.enter_context(open_slide(os.path.relpath(each.path), mpp=0.4, stain=name))
             for name, each in samples.items()
         ]
         slides.append(opened.enter_context(open_vendor(samples["aperio"].path)))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
+from stainbridge.slides.describe import Described
 from stainbridge.slides.readers.levels import choose_level
 from stainbridge.slides.readers.resample import (
     Interleaved,
@@ -33,7 +34,7 @@ BLOCK_BYTES = 8 * 2**20
 EXACT_PX = 1e-3
 
 
-class PyramidSlide(ABC):
+class PyramidSlide(Described, ABC):
     """A slide of stored levels; a reader implements `_region` and `_release`.
 
     `levels` are finest first and share the origin (0, 0). `read` is thread-safe when `_region` is.
