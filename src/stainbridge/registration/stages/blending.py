@@ -11,13 +11,15 @@ from itertools import islice
 from typing import Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.imaging.tiles import TileAxis, TileGrid
 from stainbridge.registration.parallel import spread
-from stainbridge.types import Field, Plane
+from stainbridge.types import Field
 
 #: The fixed and the moving density on a frame, each (1, 1, H, W).
 Pictures: TypeAlias = Callable[[Frame], tuple[Tensor, Tensor]]
@@ -82,7 +84,11 @@ def blended_field(
     """
     spacing, step = config.spacing_px, int(np.lcm(solver.period, config.spacing_px))
     overlap = min(2 * solver.reach + config.blend_px, config.tile_px // 2)
-    down, across = (_Axis.of(length, config, overlap, step) for length in (view.height, view.width))
+    down, across = (
+        TileAxis.inside(length, config.tile_px, overlap, step, config.blend_px)
+        for length in (view.height, view.width)
+    )
+    grid = TileGrid(down, across)
     whole = view.crop(0, 0, across.length, down.length)
     blank = _Blank(solver, spacing)
 
@@ -97,57 +103,32 @@ def blended_field(
 
     total = np.zeros((2, down.length // spacing, across.length // spacing), np.float32)
     weights = np.zeros(total.shape[1:], np.float32)
-    tiles = np.ndindex(down.count, across.count)
+    tiles = iter(grid)
+    done = 0
     while batch := list(islice(tiles, threads)):
         for (row, column), tile in zip(batch, spread(found, batch, threads), strict=True):
-            weight = np.outer(down.weight(row, config), across.weight(column, config))
-            place = (down.nodes(row, spacing), across.nodes(column, spacing))
-            total[:, place[0], place[1]] += weight * tile
-            weights[place] += weight
-        progress((batch[-1][0] * across.count + batch[-1][1] + 1) / (down.count * across.count))
+            y = _node_positions(down, row, spacing)
+            x = _node_positions(across, column, spacing)
+            weight = grid.weight(row, column, y, x)
+            nodes = (_node_slice(down, row, spacing), _node_slice(across, column, spacing))
+            total[:, nodes[0], nodes[1]] += weight * tile
+            weights[nodes] += weight
+        done += len(batch)
+        progress(done / grid.count)
     total *= np.float32(view.mpp[0]) / weights
     return total, whole.at_mpp((view.mpp[0] * spacing, view.mpp[1] * spacing))
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Tiles along one side of a view: `count` of `tile` pixels, one every `stride`."""
+def _node_slice(axis: TileAxis, index: int, spacing: int) -> slice:
+    """Return the nodes of a tile; every tile begins and ends between two nodes."""
+    start, stop = axis.window(index)
+    return slice(start // spacing, stop // spacing)
 
-    tile: int
-    stride: int
-    count: int
 
-    @classmethod
-    def of(cls, length: int, config: TilingConfig, overlap: int, step: int) -> _Axis:
-        """Tiles on multiples of `step` that cover `length` pixels; a short side has one tile that
-        is no longer.
-        """
-        tile = min(config.tile_px, -(-length // step) * step)
-        stride = max(step, (config.tile_px - overlap) // step * step)
-        return cls(tile, stride, 1 + max(0, -(-(length - tile) // stride)))
-
-    @property
-    def length(self) -> int:
-        """Pixels that the tiles cover."""
-        return (self.count - 1) * self.stride + self.tile
-
-    def nodes(self, index: int, spacing: int) -> slice:
-        """The nodes of a tile."""
-        first = index * self.stride // spacing
-        return slice(first, first + self.tile // spacing)
-
-    def weight(self, index: int, config: TilingConfig) -> Plane:
-        """The weights of a tile's nodes: to each neighbour, from 0 to 1 in the middle of the
-        overlap.
-        """
-        count = self.tile // config.spacing_px
-        middle = (self.tile - self.stride) / 2
-        place = (np.arange(count) + 0.5) * config.spacing_px
-        rise = np.clip((place - middle) / config.blend_px + 0.5, 0, 1).astype(np.float32)
-        first, last = index == 0, index == self.count - 1
-        return np.asarray(
-            (1 if first else rise) * (1 if last else rise[::-1]) * np.ones(count, np.float32)
-        )
+def _node_positions(axis: TileAxis, index: int, spacing: int) -> npt.NDArray[np.float64]:
+    """Return the positions of a tile's nodes along the view, in pixels."""
+    nodes = _node_slice(axis, index, spacing)
+    return (np.arange(nodes.start, nodes.stop) + 0.5) * spacing
 
 
 @dataclass(eq=False)
