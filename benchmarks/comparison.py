@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from comparison_picture import draw
-from stainbridge.evaluate.job import Row
+from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
-from stainbridge.evaluate.summary import MethodSummary, scored, summarise
+from stainbridge.evaluate.summary import MethodSummary, select_scored_rows, summarise
 
 COLUMNS = (
     *("method", "median rTRE", "mean rTRE", "success", "no result"),
@@ -72,7 +72,7 @@ def line(item: MethodSummary) -> str:
 def titled(folder: Path) -> dict[str, list[Row]]:
     """The rows that count, by what their table is called."""
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in common(scored(read_rows(folder))):
+    for row in common(select_scored_rows(read_rows(folder))):
         found[f"{folder.name.capitalize()}, {WORDS[row.kind]}"].append(row)
     return found
 

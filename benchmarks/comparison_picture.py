@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from stainbridge.evaluate.curves import HEIGHT, WIDTH, Chart, chart
+from stainbridge.evaluate.curves import HEIGHT, WIDTH, Chart, make_chart
 
 TITLE, LEGEND = 34, 46
 #: What the others are measured against is drawn on top.
@@ -40,7 +40,7 @@ def draw(path: Path, panels: Mapping[str, Medians]) -> None:
 
 
 def _panel(title: str, medians: Medians, names: Sequence[str]) -> str:
-    drawn = chart({name: medians.get(name, [float("nan")]) for name in names})
+    drawn = make_chart({name: medians.get(name, [float("nan")]) for name in names})
     left, top, right, bottom = drawn.box
     parts = [f'<text class="title" x="{left}" y="{TITLE - 12}">{escape(title)}</text>']
     parts.append(f'<g transform="translate(0 {TITLE})">')
@@ -60,7 +60,7 @@ def _panel(title: str, medians: Medians, names: Sequence[str]) -> str:
 
 
 def _legend(names: Sequence[str]) -> str:
-    drawn = chart({name: [1.0] for name in names})
+    drawn = make_chart({name: [1.0] for name in names})
     parts, x = [], 52.0
     for name in names:
         parts.append(f'<line x1="{x}" x2="{x + 24}" y1="20" y2="20" {_stroke(drawn, name)}/>')

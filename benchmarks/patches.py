@@ -30,10 +30,10 @@ from torch import Tensor
 from stainbridge.datasets.generated import GeneratedPairs
 from stainbridge.datasets.pairs import read
 from stainbridge.geometry.flow import warp
-from stainbridge.learn.shipped import weights_path
+from stainbridge.learn.named_weights import find_weights
 from stainbridge.metrics.images import score_images
 from stainbridge.registration.stages.learned_field import LearnedField
-from stainbridge.registration.training.align import by_registration
+from stainbridge.registration.training.align import align_by_registration
 from stainbridge.registration.training.config import AugmentConfig, GeneratedConfig, PairsConfig
 from stainbridge.registration.training.objective import error_px
 from stainbridge.registration.training.pairs import CasePairs, Pairs
@@ -61,7 +61,7 @@ def sets() -> Iterator[tuple[str, Pairs]]:
             "real",
             CasePairs(
                 [case for name in SECTIONS for case in read(root / name / "pairs.csv")],
-                by_registration,
+                align_by_registration,
             ),
         )
 
@@ -72,7 +72,7 @@ def samples(pairs: Pairs, augment: AugmentConfig, patch_px: int, count: int) -> 
         patch_px=patch_px,
         min_tissue=0.5,
         reuse=4,
-        at_hand=1,
+        cached_pairs=1,
         augment=augment,
     )
     stream = PairStream(pairs, config, SEED)
@@ -80,7 +80,7 @@ def samples(pairs: Pairs, augment: AugmentConfig, patch_px: int, count: int) -> 
 
 
 def learned(weights: str) -> Method:
-    network = LearnedField.load(weights_path(weights)).network
+    network = LearnedField.load(find_weights(weights)).network
 
     def bend(fixed: Tensor, moving: Tensor) -> Tensor:
         with torch.inference_mode():

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.evaluate.starts import disturb, placement
+from stainbridge.evaluate.starts import disturb, draw_rotation_and_flip
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pipeline import register_slides
@@ -88,7 +88,7 @@ def hard_starts(pair: Pair, first: int, seed: int) -> Iterator[Pair]:
     image = pair.moving.read(pair.moving.frame)
     for index in range(2 * ROTATIONS):
         rng = np.random.default_rng([seed, first + index])
-        degrees, flip = placement(index, 2 * ROTATIONS, rng)
+        degrees, flip = draw_rotation_and_flip(index, 2 * ROTATIONS, rng)
         start = disturb(image, pair.moving_px, degrees, flip, rng)
         slide = ArraySlide(start.pixels, name="hard start")
         name = f"{pair.name} {degrees:.0f}°{' flip' if flip else ''}"

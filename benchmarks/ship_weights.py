@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from stainbridge.learn.weights import read, write
+from stainbridge.learn.weights import read_weights, write_weights
 
 
 def main() -> None:
@@ -20,12 +20,12 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
-    stored = read(options.run)
+    stored = read_weights(options.run)
     halves = {
         name: t.to(torch.float16) if t.is_floating_point() else t
         for name, t in stored.tensors.items()
     }
-    write(options.out, halves, stored.header)
+    write_weights(options.out, halves, stored.header)
     print(
         f"{stored.task}, step {stored.header.get('step')}, held-out measure {stored.header.get('measure')}"
     )

@@ -61,7 +61,7 @@ def measured(slide: PhantomSlide) -> tuple[float, float, float] | None:
         return None
     region = tissue_region(tissue_density(image))
     lines = np.split(slide.frame.centres_um(), slide.frame.height)
-    truth = np.stack([slide.tissue_um(line) > 0 for line in lines])
+    truth = np.stack([slide.tissue_depth_um(line) > 0 for line in lines])
     union = max(1, int((region | truth).sum()))
     return (region & truth).sum() / union, (region & ~truth).mean(), (truth & ~region).mean()
 

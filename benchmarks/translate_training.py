@@ -23,31 +23,27 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from stainbridge.learn.config import Device, TrainConfig
-from stainbridge.learn.data import moved
-from stainbridge.learn.devices import launched
-from stainbridge.learn.stepping import Stepper
+from stainbridge.learn.config import DeviceChoice, TrainConfig
+from stainbridge.learn.data import move_batch
+from stainbridge.learn.devices import launch_fabric
+from stainbridge.learn.stepper import Stepper
 from stainbridge.nn.normalisation import InstanceNorm
-from stainbridge.translation.objectives.config import (
-    OBJECTIVES,
-    ObjectiveName,
-    Preset,
-    TranslationConfig,
-)
-from stainbridge.translation.objectives.task import Tiles, TranslationTask
-from stainbridge.translation.objectives.tasks import task_of
-from stainbridge.translation.training.training import TranslationTraining
+from stainbridge.translation.objectives.table import OBJECTIVES
+from stainbridge.translation.objectives.config import TrainingPreset, TranslationConfig
+from stainbridge.translation.objectives.task import TilePair, TranslationTask
+from stainbridge.translation.objectives.table import make_task
+from stainbridge.translation.training.config import TranslationTraining
 
 
 @dataclass(frozen=True)
 class Case:
     """An objective with its networks, on tiles of `tile_px`, `batch` a step."""
 
-    objective: ObjectiveName
-    preset: Preset
+    objective: str
+    preset: TrainingPreset
     tile_px: int
     batch: int
-    device: Device = "cpu"
+    device: DeviceChoice = "cpu"
 
     @property
     def translation(self) -> TranslationConfig:
@@ -59,17 +55,17 @@ class Case:
         train = TranslationTraining.preset(self.objective, self.preset).train
         return replace(train, batch=self.batch, device=self.device)
 
-    def tiles(self) -> Tiles:
+    def tiles(self) -> TilePair:
         generator = torch.Generator().manual_seed(0)
         shape = (self.batch, 3, self.tile_px, self.tile_px)
-        return Tiles(*(2 * torch.rand(shape, generator=generator) - 1 for _ in range(2)))
+        return TilePair(*(2 * torch.rand(shape, generator=generator) - 1 for _ in range(2)))
 
 
 def plain(case: Case) -> Callable[[], None]:
     """A step as a textbook would write it."""
     torch.manual_seed(0)
-    task, device = task_of(case.translation), torch.device(case.device)
-    tiles = moved(case.tiles(), device, torch.preserve_format)
+    task, device = make_task(case.translation), torch.device(case.device)
+    tiles = move_batch(case.tiles(), device, torch.preserve_format)
     for network in task.networks.values():
         _with_torchs_own_normalisation(network)
         network.to(device)
@@ -91,16 +87,16 @@ def ours(case: Case, train: TrainConfig) -> Callable[[], None]:
     """A step of the training loop."""
     torch.manual_seed(0)
     layout = torch.channels_last if train.channels_last else torch.preserve_format
-    task: TranslationTask = task_of(case.translation)
-    fabric = launched(train)
+    task: TranslationTask = make_task(case.translation)
+    fabric = launch_fabric(train)
     for network in task.networks.values():
         network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]  # torch does not declare it
-    tiles = moved(case.tiles(), fabric.device, layout)
+    tiles = move_batch(case.tiles(), fabric.device, layout)
     stepper, numbers = Stepper(fabric, task), iter(range(10**9))
     return lambda: stepper.step([tiles], next(numbers)) and None
 
 
-def clock(device: Device) -> Callable[[], float]:
+def clock(device: DeviceChoice) -> Callable[[], float]:
     """The process's CPU seconds, or the time at which the GPU has done what it was given."""
     if device == "cpu":
         return time.process_time

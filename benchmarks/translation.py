@@ -31,16 +31,16 @@ from torch import Tensor
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles
 from stainbridge.datasets.tile_pictures import read_pictures
-from stainbridge.learn.weights import read
+from stainbridge.learn.weights import read_weights
 from stainbridge.metrics.stains import score_dab
 from stainbridge.similarity.ssim import ssim
 from stainbridge.translation.inference.model import read_model
-from stainbridge.translation.objectives.config import ObjectiveName
-from stainbridge.translation.objectives.task import distances
+
+from stainbridge.translation.objectives.comparison import picture_distances
 from stainbridge.translation.objectives.terms import Translator
 from stainbridge.translation.training.augment import scaled, unscaled, with_channels
 from stainbridge.translation.training.picture_stream import read_picture
-from stainbridge.translation.training.training import GeneratedTissue
+from stainbridge.translation.training.config import GeneratedTissueConfig
 
 TILES, TILE_PX, MPP = "tiles", 128, 1.0
 #: Split, seed, tiles.
@@ -56,8 +56,8 @@ SETTINGS = {
     },
 }
 SHOWN, SHOWN_PX = 5, 256
-PAIRED: tuple[ObjectiveName, ...] = ("pyramid-pix2pix", "pix2pix", "pix2pix-unet", "pix2pixhd")
-SLOW: tuple[ObjectiveName, ...] = ("cyclegan", "supervised-patchnce", "cyclegan-perceptual")
+PAIRED: tuple[str, ...] = ("pyramid-pix2pix", "pix2pix", "pix2pix-unet", "pix2pixhd")
+SLOW: tuple[str, ...] = ("cyclegan", "supervised-patchnce", "cyclegan-perceptual")
 REAL_SHARE = 4  # of the steps on generated tiles
 
 
@@ -68,7 +68,7 @@ class Job:
     """
 
     name: str
-    objective: ObjectiveName
+    objective: str
     settings: dict[str, Any]
     data: Path
     stains: tuple[str, str] = ("HE", "IHC")
@@ -109,7 +109,7 @@ def real_jobs(data: Path) -> list[Job]:
 def write_tiles(folder: Path) -> None:
     """Generated tiles as pictures; those there are stay."""
     for split, seed, count in SPLITS:
-        stream = GeneratedTiles(GeneratedTissue(), "HE", "HER2", TILE_PX, MPP, seed, paired=True)
+        stream = GeneratedTiles(GeneratedTissueConfig(), "HE", "HER2", TILE_PX, MPP, seed, paired=True)
         for number in range(count):
             paths = [folder / stain / split / f"{number:05d}.png" for stain in ("HE", "IHC")]
             if all(path.exists() for path in paths):
@@ -136,7 +136,7 @@ def train(job: Job, runs: Path, steps: int) -> None:
         str(steps),
     ]
     if (run / "last.safetensors").exists():
-        if read(run / "last.safetensors").header["place"]["step"] >= steps:
+        if read_weights(run / "last.safetensors").header["checkpoint"]["step"] >= steps:
             return
         command += ["--resume"]
     else:
@@ -168,15 +168,15 @@ def measured(job: Job, runs: Path) -> dict[str, float] | None:
     run = runs / job.name
     if not (run / "last.safetensors").exists():
         return None
-    weights = read(run / "best.safetensors")
-    steps = {"steps": float(read(run / "last.safetensors").header["place"]["step"])}
+    weights = read_weights(run / "best.safetensors")
+    steps = {"steps": float(read_weights(run / "last.safetensors").header["checkpoint"]["step"])}
     kept = run / "scores.json"
     if kept.exists():
         scores: dict[str, float] = json.loads(kept.read_text())
         if scores["step"] == weights.header["step"]:
             return {**scores, **steps}
     scores = {
-        **mean_scores(read_model(run).to_target, held_pairs(job)),
+        **mean_scores(read_model(run).generator, held_pairs(job)),
         "step": float(weights.header["step"]),
     }
     kept.write_text(json.dumps(scores))
@@ -215,7 +215,7 @@ def mean_colour(pairs: list[Pair]) -> Translator:
 @torch.no_grad()
 def _scores(network: Translator, source: Tensor, target: Tensor) -> dict[str, float]:
     made, real = network(source[None]), target[None]
-    scores = distances(made, real)
+    scores = picture_distances(made, real)
     scores["ssim_uniform7"] = float(ssim(made, real, window="uniform7", span=2.0))
     scores["dab_dice"] = score_dab(unscaled(made)[0], unscaled(real)[0]).positive_dice
     return scores
@@ -246,7 +246,7 @@ def grid(jobs: Sequence[Job], runs: Path, path: Path) -> None:
     ready = [job for job in jobs if (runs / job.name / "last.safetensors").exists()]
     pairs = held_pairs(jobs[0])
     shown = pairs[:: max(1, len(pairs) // SHOWN)][:SHOWN]
-    networks = [read_model(runs / job.name).to_target for job in ready]
+    networks = [read_model(runs / job.name).generator for job in ready]
     rows = []
     for pair in shown:
         source, target = (picture[:, :SHOWN_PX, :SHOWN_PX] for picture in pair)

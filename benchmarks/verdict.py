@@ -38,8 +38,8 @@ from stainbridge.registration.verdict.judge import (
     TOLERABLE_RTRE,
     Calibration,
     Verdict,
-    calibrated,
-    measures,
+    load_calibration,
+    compute_measures,
 )
 from verdict_picture import draw
 from verdict_trials import (
@@ -90,8 +90,8 @@ class Row:
 
 
 def lenient(evidence: Evidence) -> Verdict:
-    """The calibrated judge, but nothing is without a transform, so that its error can be measured."""
-    found = calibrated()(evidence)
+    """The load_calibration judge, but nothing is without a transform, so that its error can be measured."""
+    found = load_calibration()(evidence)
     return replace(found, status="fallback") if found.status == "failed" else found
 
 
@@ -187,7 +187,7 @@ def fit(rows: list[Row]) -> Calibration:
     rows say how far.
     """
     seen = [
-        (measures(row.evidence), row.rtre)
+        (compute_measures(row.evidence), row.rtre)
         for row in rows
         if row.source == "generated" and row.evidence
     ]
@@ -309,7 +309,7 @@ def judged(row: Row, by: By) -> Verdict:
 
 def indices(rows: list[Row], by: By) -> Values:
     """The index of each; infinite where nothing was found at all."""
-    return np.array([by(row).index_of(row.evidence) if row.evidence else np.inf for row in rows])
+    return np.array([by(row).compute_index(row.evidence) if row.evidence else np.inf for row in rows])
 
 
 def roc(score: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, Values, float]:
@@ -352,7 +352,7 @@ def report(rows: list[Row], by: By) -> None:
 
 
 def test(rows: list[Row], picture: Path | None) -> None:
-    shipped = calibrated()
+    shipped = load_calibration()
     by: By = lambda _row: shipped  # noqa: E731
     sets = {"all": rows} | {
         source: [r for r in rows if r.source == source] for source in ("generated", "real")

@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from stainbridge.evaluate.starts import Start, hard_start
+from stainbridge.evaluate.starts import Start, draw_hard_start
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pairs.pair import generate_pair
@@ -145,7 +145,7 @@ def _enlarged(pair: Pair, rng: np.random.Generator) -> Pair:
 
 def _disturbed(pair: Pair, plan: Plan) -> Pair:
     begin = Start("hard", plan.index, 12, seed=7)
-    moving, points, kept = hard_start(
+    moving, points, kept = draw_hard_start(
         pair.moving, pair.moving_px, begin, f"{plan.source}/{plan.pair}"
     )
     return replace(pair, moving=moving, fixed_px=pair.fixed_px[kept], moving_px=points)

@@ -18,13 +18,13 @@ import numpy.typing as npt
 import torch
 
 from stainbridge.datasets.generated_tiles import GeneratedTiles
-from stainbridge.learn.shipped import weights_path
+from stainbridge.learn.named_weights import find_weights
 from stainbridge.metrics.stains import score_dab
 from stainbridge.phantom.tissue.organs import ORGANS
 from stainbridge.similarity.ssim import ssim
 from stainbridge.translation.inference.model import read_model
 from stainbridge.translation.training.augment import scaled, unscaled
-from stainbridge.translation.training.training import GeneratedTissue
+from stainbridge.translation.training.config import GeneratedTissueConfig
 
 SEED = 4711
 Picture = npt.NDArray[np.uint8]
@@ -34,7 +34,7 @@ def tiles(
     organ: str, target: str, count: int, tile_px: int, mpp: float
 ) -> Iterator[tuple[Picture, Picture]]:
     """Pairs of H&E and the target stain, each (3, H, W)."""
-    tissue = GeneratedTissue((organ,), distance_um=0.0, shift=0.0, elastic=0.0, laboratory=1.0)
+    tissue = GeneratedTissueConfig((organ,), distance_um=0.0, shift_share=0.0, elastic_share=0.0, laboratory_variation=1.0)
     stream = GeneratedTiles(tissue, "HE", target, tile_px, mpp, SEED, paired=True)
     return (
         (unscaled(source), unscaled(truth))
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--model", default="he-panck")
     parser.add_argument("--tiles", type=int, default=48, help="of each organ")
     options = parser.parse_args()
-    model = read_model(weights_path(options.model))
+    model = read_model(find_weights(options.model))
     print("| organ | PSNR, dB (H&E itself) | SSIM | Dice of DAB | correlation of DAB |")
     print("| --- | --- | --- | --- | --- |")
     for organ in ORGANS:
@@ -73,7 +73,7 @@ def main() -> None:
             organ, model.target, options.tiles, model.tile_px, model.mpp or 1.0
         ):
             with torch.no_grad():
-                made = model.to_target(scaled(source)[None])[0]
+                made = model.generator(scaled(source)[None])[0]
             rows.append(compared(unscaled(made), truth))
             before.append(compared(source, truth)[0])
         psnr, likeness, dice, correlation = np.nanmean(rows, axis=0)

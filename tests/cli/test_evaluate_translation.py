@@ -53,10 +53,10 @@ def test_tables_and_files(bci: Path, capsys: pytest.CaptureFixture[str]) -> None
     }
     with (bci / "scores" / "means.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    there = [line for line in lines if line["way"] == "there"]
+    there = [line for line in lines if line["direction"] == "forward"]
     assert {line["model"] for line in there} == {"untranslated", "cyclic", "paired"}
     assert {line["level"] for line in there} == {"all", *LEVELS}
-    assert {line["model"] for line in lines if line["way"] != "there"} == {"cyclic"}
+    assert {line["model"] for line in lines if line["direction"] != "forward"} == {"cyclic"}
     with (bci / "scores" / "pictures.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 3 * (3 + 2)
 

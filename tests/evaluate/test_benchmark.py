@@ -16,8 +16,8 @@ import pytest
 from stainbridge.datasets.layouts import read_data_set
 from stainbridge.errors import InputError
 from stainbridge.evaluate.benchmark import BenchmarkPlan, reverse_case, run_benchmark
-from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
+from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.runner import WORK, output_paths
 from stainbridge.evaluate.tables import write_submissions
 from stainbridge.registration.config import PRESETS
@@ -53,8 +53,9 @@ def finished(done: Path, tmp_path: Path) -> Path:
 
 
 def peer(path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a shell script stand for the Python of ANTs' environment; asked whether ANTs can be used
-    it says so.
+    """Let a shell script stand for the Python of ANTs' environment.
+
+    Asked whether ANTs can be used, it says so.
     """
     path.write_text(f'#!/bin/sh\nif [ "$2" = --check ]; then exit 0; fi\n{script}\n')
     path.chmod(0o755)
@@ -110,7 +111,10 @@ def test_what_is_done_is_not_done_again(plan: BenchmarkPlan, finished: Path) -> 
 
 def test_methods_may_be_added_and_left_out(plan: BenchmarkPlan, finished: Path) -> None:
     before = (finished / RUNS).read_text()
-    assert [row.method for row in run_benchmark(replace(plan, methods=("orb",)), finished)] == ["orb", "orb"]
+    assert [row.method for row in run_benchmark(replace(plan, methods=("orb",)), finished)] == [
+        "orb",
+        "orb",
+    ]
     assert (finished / RUNS).read_text() == before
     setup = json.loads((finished / SETUP).read_text())
     assert list(setup["methods"]) == list(METHODS)
@@ -169,7 +173,9 @@ def test_a_damaged_row_is_named(plan: BenchmarkPlan, finished: Path) -> None:
 
 def test_no_landmarks_no_benchmark(plan: BenchmarkPlan, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no case has landmarks"):
-        run_benchmark(replace(plan, data_sets={"generated": plan.data_sets["generated"][1:]}), tmp_path)
+        run_benchmark(
+            replace(plan, data_sets={"generated": plan.data_sets["generated"][1:]}), tmp_path
+        )
 
 
 def test_a_method_that_takes_too_long_is_ended_with_all_it_started(
@@ -206,16 +212,15 @@ def test_a_process_that_dies_is_a_row_too(
 def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
     plan: BenchmarkPlan, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither files of a run in progress, nor those of a run whose row was deleted to run it again."""
+    """Neither files of a run in progress, nor those of a run whose row was deleted."""
     peer(tmp_path / "python", "exit 4", monkeypatch)
     out = tmp_path / "out"
     left = out / f"{WORK}999999999" / "generated__one__given__ants"
     left.mkdir(parents=True)
     (left / "warped.csv").write_text(",X,Y\n0,1,2\n")
     (out / SETUP).write_bytes((done / SETUP).read_bytes())
-    earlier = [
-        out / place for place in output_paths(Row("generated", "one", "given", "ants", "ok")).values()
-    ]
+    row = Row("generated", "one", "given", "ants", "ok")
+    earlier = [out / path for path in output_paths(row).values()]
     for path in earlier:
         path.parent.mkdir(exist_ok=True)
         path.write_text("earlier")
@@ -236,7 +241,9 @@ def test_cases_may_be_added_to_a_data_set(plan: BenchmarkPlan, finished: Path) -
     assert read_rows(finished)[: len(before)] == before
 
 
-def test_slides_are_named_from_their_data_set(plan: BenchmarkPlan, pairs_csv: Path, tmp_path: Path) -> None:
+def test_slides_are_named_from_their_data_set(
+    plan: BenchmarkPlan, pairs_csv: Path, tmp_path: Path
+) -> None:
     rows = run_benchmark(
         replace(plan, methods=("identity",), roots={"generated": pairs_csv.parent}),
         tmp_path / "out",
@@ -298,7 +305,9 @@ def test_a_submission_names_cases_as_the_cover_table_does(pairs_csv: Path, tmp_p
     named = ("./x/b.png", "x/b.csv", "x/a.png", "x/a.csv", "evaluation")
     (tmp_path / "cover.csv").write_text(f",{','.join(columns)}\n5,{','.join(named)}\n")
     cases = read_data_set(tmp_path / "cover.csv").cases
-    rows = run_benchmark(BenchmarkPlan({"anhir": cases}, ("identity",), roots={"anhir": tmp_path}), tmp_path / "out")
+    rows = run_benchmark(
+        BenchmarkPlan({"anhir": cases}, ("identity",), roots={"anhir": tmp_path}), tmp_path / "out"
+    )
     write_submissions(tmp_path / "out", rows)
     with (
         tmp_path / "out" / "anhir" / "anhir" / "identity" / "registration-results.csv"
@@ -319,7 +328,9 @@ def test_a_peer_that_gives_up_is_failed(
     assert (row.status, row.reason) == ("failed", "ants ended with 4: no such luck")
 
 
-def test_a_slide_that_cannot_be_read_is_a_row_without_scores(plan: BenchmarkPlan, tmp_path: Path) -> None:
+def test_a_slide_that_cannot_be_read_is_a_row_without_scores(
+    plan: BenchmarkPlan, tmp_path: Path
+) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     case = plan.data_sets["generated"][0]
     broken = type(case).from_files(
@@ -345,7 +356,9 @@ def test_a_map_to_nowhere_is_failed(plan: BenchmarkPlan, tmp_path: Path) -> None
     case = plan.data_sets["generated"][0]
     assert case.landmarks is not None
     marks = (case.landmarks[0], np.full_like(case.landmarks[1], np.inf))
-    (row,) = run_benchmark(BenchmarkPlan({"set": [replace(case, landmarks=marks)]}, ("identity",)), tmp_path / "out")
+    (row,) = run_benchmark(
+        BenchmarkPlan({"set": [replace(case, landmarks=marks)]}, ("identity",)), tmp_path / "out"
+    )
     assert (row.status, row.after) == ("failed", None)
     assert "nowhere" in row.reason
 
@@ -357,7 +370,9 @@ def test_elastix_brings_landmarks_closer(plan: BenchmarkPlan, tmp_path: Path) ->
     assert row.robustness > 0.7
 
 
-def test_an_interruption_keeps_rows_and_leaves_nothing_else(plan: BenchmarkPlan, tmp_path: Path) -> None:
+def test_an_interruption_keeps_rows_and_leaves_nothing_else(
+    plan: BenchmarkPlan, tmp_path: Path
+) -> None:
     rounds = 0
 
     def interrupt(told: str, share: float) -> None:

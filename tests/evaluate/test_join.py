@@ -10,29 +10,29 @@ import pytest
 
 from stainbridge.datasets.layouts import read_data_set
 from stainbridge.errors import InputError
-from stainbridge.evaluate.benchmark import Plan, run
-from stainbridge.evaluate.job import Row
+from stainbridge.evaluate.benchmark import BenchmarkPlan, run_benchmark
 from stainbridge.evaluate.join import join
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
+from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.summary import summarise
 
 
 @pytest.fixture(scope="module")
-def plan(pairs_csv: Path) -> Plan:
-    return Plan({"generated": read_data_set(pairs_csv).cases}, ("identity",))
+def plan(pairs_csv: Path) -> BenchmarkPlan:
+    return BenchmarkPlan({"generated": read_data_set(pairs_csv).cases}, ("identity",))
 
 
 @pytest.fixture(scope="module")
-def apart(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def apart(plan: BenchmarkPlan, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A folder of each of two methods."""
     folders = tmp_path_factory.mktemp("a") / "one", tmp_path_factory.mktemp("b") / "two"
     for folder, method in zip(folders, ("identity", "orb"), strict=True):
-        run(replace(plan, methods=(method,)), folder)
+        run_benchmark(replace(plan, methods=(method,)), folder)
     return folders
 
 
 def test_methods_run_apart_stand_in_one_table(
-    plan: Plan, apart: tuple[Path, Path], tmp_path: Path
+    plan: BenchmarkPlan, apart: tuple[Path, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     rows = join(apart, out)
@@ -43,7 +43,7 @@ def test_methods_run_apart_stand_in_one_table(
     assert {path.name for path in (out / "pictures").iterdir()} == pictures
     lines = (out / RUNS).read_text()
     assert (
-        run(replace(plan, methods=("orb", "identity")), out) == rows[::-1]
+        run_benchmark(replace(plan, methods=("orb", "identity")), out) == rows[::-1]
     )  # nothing is left to run
     assert (out / RUNS).read_text() == lines
 

@@ -15,8 +15,8 @@ from stainbridge.evaluate.methods.alignment import Align, Alignment
 from stainbridge.evaluate.methods.features import align_by_orb, align_by_sift
 from stainbridge.evaluate.methods.intensity import IntensitySettings, load_intensity
 from stainbridge.evaluate.methods.learned import DEFORMABLE, LEARNED
-from stainbridge.evaluate.methods.presets import identity
-from stainbridge.evaluate.methods.registry import ABOUT, find_method
+from stainbridge.evaluate.methods.registry import METHODS, find_method
+from stainbridge.evaluate.methods.unregistered import align_unregistered
 from stainbridge.evaluate.methods.views import affine_from_pixels, grey_view, transform_from_samples
 from stainbridge.evaluate.starts import disturb
 from stainbridge.phantom.pairs.pair import generate_pair
@@ -44,7 +44,9 @@ def error_px(alignment: Alignment, pair: Pair) -> float:
     return float(np.median(np.linalg.norm(moved - moving_px, axis=1)))
 
 
-@pytest.mark.parametrize(("align", "reached_px"), [(align_by_sift, 1.0), (align_by_orb, 2.0)], ids=["sift", "orb"])
+@pytest.mark.parametrize(
+    ("align", "reached_px"), [(align_by_sift, 1.0), (align_by_orb, 2.0)], ids=["sift", "orb"]
+)
 def test_features_find_a_turned_section(align: Align, reached_px: float, turned: Pair) -> None:
     assert error_px(align(turned[0], turned[1]), turned) < reached_px
 
@@ -85,9 +87,9 @@ def test_unregistered_is_corner_on_corner() -> None:
     larger = ArraySlide(np.zeros((3, 20, 20), np.uint8), mpp=2.0)
     unknown = ArraySlide(np.zeros((3, 10, 10), np.uint8))
     point = np.array([[4.0, 3.0]])
-    assert identity(unknown, unknown).status == "ok"
+    assert align_unregistered(unknown, unknown).status == "ok"
     for moving, expected in ((larger, point), (unknown, 2 * point)):  # µm on µm, pixel on pixel
-        transform = identity(calibrated, moving).transform
+        transform = align_unregistered(calibrated, moving).transform
         assert transform is not None
         np.testing.assert_allclose(transform(point), expected)
 
@@ -126,9 +128,9 @@ def test_a_sampled_map_may_bend() -> None:
 
 
 def test_every_method_has_a_name_and_settings() -> None:
-    for name in ABOUT:
+    for name in METHODS:
         assert find_method(name).name == name
-        assert find_method(name).about
+        assert find_method(name).description
     assert find_method("fast").settings != find_method("default").settings
     with pytest.raises(InputError, match="no such method; expected identity, fast"):
         find_method("magic")
@@ -159,15 +161,18 @@ def test_a_missing_environment_says_how_to_make_it(
 SHIFT = """
 import sys
 sys.path.insert(0, {peers!r})
-from exchange import run
-assert all((__import__("pathlib").Path(sys.argv[1]) / name).is_file() for name in ("fixed.png", "moving.png"))
-run(lambda folder, points: points * 2 + [3, -2])
+from exchange import run_peer
+folder = __import__("pathlib").Path(sys.argv[1])
+assert all((folder / name).is_file() for name in ("fixed.png", "moving.png"))
+run_peer(lambda folder, points: points * 2 + [3, -2])
 """
 
 
 def fake_peer(script: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Align:
     script.write_text(text.format(peers=str(Path(external.__file__).parents[1] / "peers")))
-    monkeypatch.setitem(external.PEERS, "fake", external.Peer("fake", str(script), "make it"))
+    monkeypatch.setitem(
+        external.PEERS, "fake", external.Peer("fake", "a stand-in", str(script), "make it")
+    )
     monkeypatch.setenv("STAINBRIDGE_FAKE_PYTHON", sys.executable)
     return external.load_peer("fake")
 
@@ -217,4 +222,4 @@ def test_a_network_is_a_method_where_its_weights_are(
     find_method("fcn").check()
     (tmp_path / "fcn.safetensors").write_bytes(b"another")
     assert find_method("fcn").settings != before
-    assert set(LEARNED) <= set(ABOUT)
+    assert set(LEARNED) <= set(METHODS)

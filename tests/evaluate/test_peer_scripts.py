@@ -1,5 +1,4 @@
-"""The scripts that run in the peers' environments call them the right way round, with stand-ins for
-the peers.
+"""The scripts of the peers map fixed points to the moving picture, with stand-ins for the peers.
 
 Each stand-in finds the shift between the dark squares of the two pictures, in its peer's own
 conventions.
@@ -61,7 +60,8 @@ from middle import of_file
 class configs:
     @staticmethod
     def default_initial_nonrigid_fast():
-        return {"loading_params": {}, "initial_registration_params": {}, "nonrigid_registration_params": {}}
+        names = ("loading", "initial_registration", "nonrigid_registration")
+        return {f"{name}_params": {} for name in names}
 def run_registration(source_path, target_path, output_path, registration_parameters, **named):
     assert registration_parameters["loading_params"]["source_resample_ratio"] == 1.0
     width, height = Image.open(source_path).size
@@ -69,7 +69,8 @@ def run_registration(source_path, target_path, output_path, registration_paramet
     shift = (of_file(source_path) - of_file(target_path)) / 2  # its field is at half the resolution
     Path(output_path).mkdir()
     field = np.broadcast_to(shift, (height // 2, width // 2, 2)).copy()
-    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(field, isVector=True), f"{output_path}/displacement_field.mha")
+    image = SimpleITK.GetImageFromArray(field, isVector=True)
+    SimpleITK.WriteImage(image, f"{output_path}/displacement_field.mha")
 """
 VALIS = """
 from pathlib import Path
@@ -80,8 +81,11 @@ class Slide:
     def warp_xy_from_to(self, points, other):
         return points + other.middle - self.middle
 class Valis:
-    def __init__(self, slides, out, reference_img_f, align_to_reference, check_for_reflections, matcher):
-        assert (reference_img_f, align_to_reference, check_for_reflections) == ("fixed.png", True, True)
+    def __init__(
+        self, slides, out, reference_img_f, align_to_reference, check_for_reflections, matcher
+    ):
+        assert reference_img_f == "fixed.png"
+        assert (align_to_reference, check_for_reflections) == (True, True)
         self.slides = slides
     def register(self):
         pass

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from stainbridge.evaluate.starts import Start, disturb, hard_start, placement, starts
+from stainbridge.evaluate.starts import (
+    Start,
+    disturb,
+    draw_hard_start,
+    draw_rotation_and_flip,
+    list_starts,
+)
 from stainbridge.slides.memory import ArraySlide
 
 WIDTH, HEIGHT = 260, 180
@@ -24,7 +30,7 @@ def dotted(points: np.ndarray = POINTS) -> ArraySlide:
 
 @pytest.mark.parametrize("index", range(6))
 def test_landmarks_stay_on_what_they_mark(index: int) -> None:
-    moved, points, kept = hard_start(dotted(), POINTS, Start("hard", index, 6, 1), "a")
+    moved, points, kept = draw_hard_start(dotted(), POINTS, Start("hard", index, 6, 1), "a")
     assert points.shape == (kept.sum(), 2)
     assert not moved.frame.calibrated
     ink = 250.0 - moved.read(moved.frame).pixels[0]
@@ -39,15 +45,17 @@ def test_landmarks_stay_on_what_they_mark(index: int) -> None:
 
 def test_a_start_is_the_same_for_every_method_and_another_for_every_case() -> None:
     start = Start("hard", 2, 6, 1)
-    first, again = (hard_start(dotted(), POINTS, start, "a") for _ in range(2))
+    first, again = (draw_hard_start(dotted(), POINTS, start, "a") for _ in range(2))
     np.testing.assert_array_equal(
         first[0].read(first[0].frame).pixels, again[0].read(again[0].frame).pixels
     )
-    assert hard_start(dotted(), POINTS, start, "b")[0].frame.size_um != first[0].frame.size_um
+    assert draw_hard_start(dotted(), POINTS, start, "b")[0].frame.size_um != first[0].frame.size_um
 
 
 def test_turns_are_spread_and_every_second_one_is_mirrored() -> None:
-    placed = [placement(index, 24, np.random.default_rng(index)) for index in range(24)]
+    placed = [
+        draw_rotation_and_flip(index, 24, np.random.default_rng(index)) for index in range(24)
+    ]
     assert [flip for _, flip in placed] == [False, True] * 12
     assert all(
         30 * (index // 2) <= degrees < 30 * (index // 2 + 1)
@@ -56,7 +64,7 @@ def test_turns_are_spread_and_every_second_one_is_mirrored() -> None:
 
 
 def test_a_single_start_may_be_mirrored() -> None:
-    flips = [placement(0, 1, np.random.default_rng(seed))[1] for seed in range(20)]
+    flips = [draw_rotation_and_flip(0, 1, np.random.default_rng(seed))[1] for seed in range(20)]
     assert 4 < sum(flips) < 16
 
 
@@ -71,15 +79,15 @@ def test_the_canvas_is_glass_and_the_crop_is_large() -> None:
 
 def test_fluorescence_lies_on_black() -> None:
     slide = ArraySlide(np.full((5, 60, 70), 3000, np.uint16))
-    moved, _, _ = hard_start(slide, np.zeros((0, 2)), Start("hard", 1, 2, 0), "a")
+    moved, _, _ = draw_hard_start(slide, np.zeros((0, 2)), Start("hard", 1, 2, 0), "a")
     assert moved.read(moved.frame).pixels.shape[0] == 5
     assert moved.read(moved.frame).pixels[:, 0, 0].max() == 0
 
 
 def test_kinds_of_starts() -> None:
-    assert [start.name for start in starts(("given", "hard"), 2, 0)] == [
+    assert [start.name for start in list_starts(("given", "hard"), 2, 0)] == [
         "given",
         "hard-00",
         "hard-01",
     ]
-    assert [start.name for start in starts(("hard",), 1, 0)] == ["hard-00"]
+    assert [start.name for start in list_starts(("hard",), 1, 0)] == ["hard-00"]

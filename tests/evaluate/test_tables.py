@@ -11,10 +11,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stainbridge.evaluate.curves import LEFT, WIDTH, chart
-from stainbridge.evaluate.job import Row
-from stainbridge.evaluate.page import MOST_CARDS, PAGE, cards, write_page
-from stainbridge.evaluate.summary import scored, summarise
+from stainbridge.evaluate.curves import LEFT, WIDTH, make_chart
+from stainbridge.evaluate.page import MAX_CARDS, PAGE, worst_cards, write_page
+from stainbridge.evaluate.row import Row
+from stainbridge.evaluate.summary import select_scored_rows, summarise
 from stainbridge.evaluate.tables import write_results, write_submissions
 from stainbridge.metrics.landmarks import Spread
 
@@ -27,11 +27,24 @@ def row(
     case: str, method: str, after: float | None, *, start: str = "given", before: float = 0.1
 ) -> Row:
     return Row(
-        "set", case, start, method, "ok" if after is not None else "failed", "" if after is not None else "lost <it>",
-        80, spread(before), None if after is None else spread(after), 0.0 if after is None else 0.9, seconds=2.0,
-        cpu_s=3.5, peak_mb=100.0, fixed=f"{case}/he.jpg", moving=f"{case}/ki67.jpg",
-        fixed_size=(400, 300), diagonal_um=1000.0,
-    )  # fmt: skip
+        data_set="set",
+        case=case,
+        start=start,
+        method=method,
+        status="ok" if after is not None else "failed",
+        reason="" if after is not None else "lost <it>",
+        landmarks=80,
+        before=spread(before),
+        after=None if after is None else spread(after),
+        robustness=0.0 if after is None else 0.9,
+        seconds=2.0,
+        cpu_s=3.5,
+        peak_mb=100.0,
+        fixed=f"{case}/he.jpg",
+        moving=f"{case}/ki67.jpg",
+        fixed_size=(400, 300),
+        diagonal_um=1000.0,
+    )
 
 
 ROWS = [
@@ -98,7 +111,7 @@ def test_a_run_that_died_before_its_landmarks_were_read_counts_as_unregistered()
     died = replace(ROWS[3], before=None, landmarks=0, diagonal_um=None, status="crashed")
     good = summarise([*ROWS[:3], died, *ROWS[4:]])[1]
     assert good == summarise(ROWS)[1]
-    assert scored([died]) == []  # nobody knows
+    assert select_scored_rows([died]) == []  # nobody knows
 
 
 def test_runs_have_files_of_their_own() -> None:
@@ -147,7 +160,7 @@ def test_anhir_gets_its_table_and_the_warped_landmarks(tmp_path: Path) -> None:
 
 
 def test_a_curve_rises_from_none_to_the_share_of_runs_below() -> None:
-    drawn = chart(
+    drawn = make_chart(
         {"all good": [0.002, 0.004], "half lost": [0.01, 5.0], "better than shown": [1e-5]}
     )
     ends = {
@@ -164,10 +177,10 @@ def test_a_curve_rises_from_none_to_the_share_of_runs_below() -> None:
 
 
 def test_the_worst_cases_come_first_and_the_worst_method_on_each() -> None:
-    shown = cards(Path("nowhere"), ROWS, ["identity", "good"])
+    shown = worst_cards(Path("nowhere"), ROWS, ["identity", "good"])
     assert [card.title for card in shown] == ["set / 2", "set / 3", "set / 1"]
-    assert [shot.method for shot in shown[1].shots] == ["identity", "good"]
-    assert shown[0].worst == (0.3, 0.3)
+    assert [result.method for result in shown[1].results] == ["identity", "good"]
+    assert shown[0].medians == (0.3, 0.3)
 
 
 def test_of_many_cases_the_worst_of_every_method_are_shown() -> None:
@@ -175,11 +188,11 @@ def test_of_many_cases_the_worst_of_every_method_are_shown() -> None:
     lost = row("lost", "good", 0.5), row("lost", "identity", 0.1), row("lost", "other", 0.0001)
     many = [
         row(f"n{n}", name, 0.2)
-        for n in range(2 * MOST_CARDS)
+        for n in range(2 * MAX_CARDS)
         for name in ("identity", "good", "other")
     ]
-    shown = cards(Path("nowhere"), [*many, *lost], ["identity", "good", "other"])
-    assert len(shown) == MOST_CARDS
+    shown = worst_cards(Path("nowhere"), [*many, *lost], ["identity", "good", "other"])
+    assert len(shown) == MAX_CARDS
     assert "set / lost" in {card.title for card in shown}
 
 

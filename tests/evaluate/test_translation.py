@@ -14,12 +14,12 @@ import torch
 from stainbridge.errors import InputError
 from stainbridge.evaluate.translation import (
     Comparison,
-    PicturePair,
     ScoredPicture,
+    TilePixels,
+    TranslationMethod,
     TranslationScores,
-    Translator,
-    compared,
-    means,
+    compare_translations,
+    mean_scores,
     score_translation,
 )
 from stainbridge.evaluate.translation_files import write_grid, write_rows
@@ -32,15 +32,15 @@ def picture(seed: int, side: int = 24) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (3, side, side), np.uint8)
 
 
-def inverted(pixels: Pixels) -> Pixels:
+def invert(pixels: Pixels) -> Pixels:
     return 255 - pixels
 
 
-def pairs(count: int = 3) -> list[PicturePair]:
-    """The target is the source inverted."""
+def pairs(count: int = 3) -> list[TilePixels]:
+    """The target is the source invert."""
     names = ("00000_test_0", "00001_test_3+", "00002_test_3+")
     return [
-        PicturePair(f"test/{name}", picture(i), inverted(picture(i)))
+        TilePixels(f"test/{name}", picture(i), invert(picture(i)))
         for i, name in enumerate(names[:count])
     ]
 
@@ -48,36 +48,36 @@ def pairs(count: int = 3) -> list[PicturePair]:
 def test_a_model_that_is_right_has_no_error() -> None:
     rows = [
         row
-        for item in compared(pairs(), [Translator("right", inverted, inverted)])
+        for item in compare_translations(pairs(), [TranslationMethod("right", invert, invert)])
         for row in item.rows
     ]
-    assert {row.way for row in rows} == {"there", "source", "target"}
+    assert {row.direction for row in rows} == {"forward", "source", "target"}
     assert all(row.scores.rmse == 0 and row.scores.psnr_db == math.inf for row in rows)
     assert all(row.scores.ssim_gaussian11 == pytest.approx(1) for row in rows)
 
 
 def test_scores_are_those_of_the_metrics() -> None:
-    (item,) = compared(pairs(1), [Translator("same", lambda pixels: pixels)])
+    (item,) = compare_translations(pairs(1), [TranslationMethod("same", lambda pixels: pixels)])
     (row,) = item.rows
-    alike = score_images(item.pair.target, item.pair.source)
-    assert (row.scores.psnr_db, row.scores.rmse) == (alike.psnr_db, alike.rmse)
+    images = score_images(item.pair.target, item.pair.source)
+    assert (row.scores.psnr_db, row.scores.rmse) == (images.psnr_db, images.rmse)
     assert (row.scores.ssim_uniform7, row.scores.ssim_gaussian11) == (
-        alike.ssim_uniform7,
-        alike.ssim_gaussian11,
+        images.ssim_uniform7,
+        images.ssim_gaussian11,
     )
     assert (row.width, row.height, row.level) == (24, 24, "0")
 
 
 def test_reconstructions_are_measured_against_where_they_began() -> None:
-    """There adds 10, back takes 30 away: 20 too dark whichever stain it began with."""
+    """Forward adds 10, backward subtracts 30: both reconstructions are 20 too dark."""
     grey = np.full((3, 24, 24), 100, np.uint8)
     grey[:, ::2] = 140
-    there, back = (lambda pixels: pixels + np.uint8(10)), (lambda pixels: pixels - np.uint8(30))
-    (item,) = compared(
-        [PicturePair("x", grey, grey + np.uint8(10))], [Translator("m", there, back)]
+    method = TranslationMethod(
+        "m", lambda pixels: pixels + np.uint8(10), lambda pixels: pixels - np.uint8(30)
     )
-    assert {row.way: row.scores.rmse for row in item.rows} == {
-        "there": 0,
+    (item,) = compare_translations([TilePixels("x", grey, grey + np.uint8(10))], [method])
+    assert {row.direction: row.scores.rmse for row in item.rows} == {
+        "forward": 0,
         "source": 20,
         "target": 20,
     }
@@ -85,19 +85,19 @@ def test_reconstructions_are_measured_against_where_they_began() -> None:
 
 def scored(level: str, psnr: float, dab: float, model: str = "m") -> ScoredPicture:
     return ScoredPicture(
-        model, "p", level, 24, 24, "there", TranslationScores(psnr, 0.5, 0.5, 1.0, dab)
+        model, "p", level, 24, 24, "forward", TranslationScores(psnr, 0.5, 0.5, 1.0, dab)
     )
 
 
 def test_means_over_all_and_over_each_level() -> None:
     rows = [scored("0", 10, math.nan), scored("3+", 20, 0.5), scored("3+", 30, 0.7)]
-    found = {line.level: line for line in means(rows)}
+    found = {line.level: line for line in mean_scores(rows)}
     assert list(found) == ["all", "0", "3+"]
     assert [line.pictures for line in found.values()] == [3, 1, 2]
     assert found["all"].scores.psnr_db == pytest.approx(20)
     assert found["all"].scores.dab_dice == pytest.approx(0.6)
     assert math.isnan(found["0"].scores.dab_dice)
-    assert [line.level for line in means([scored("", 10, 0.5)])] == ["all"]
+    assert [line.level for line in mean_scores([scored("", 10, 0.5)])] == ["all"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_means_over_all_and_over_each_level() -> None:
     ],
 )
 def test_levels_as_bci_names_them(name: str, level: str) -> None:
-    assert PicturePair(name, picture(0), picture(0)).level == level
+    assert TilePixels(name, picture(0), picture(0)).level == level
 
 
 def test_pictures_that_do_not_fit_are_named() -> None:
@@ -120,7 +120,7 @@ def test_pictures_that_do_not_fit_are_named() -> None:
 
 
 def comparison(seed: int, shift: int) -> Comparison:
-    pair = PicturePair(str(seed), picture(seed), inverted(picture(seed)))
+    pair = TilePixels(str(seed), picture(seed), invert(picture(seed)))
     return Comparison(pair, {"far": np.full_like(pair.target, shift), "right": pair.target}, ())
 
 
@@ -136,7 +136,7 @@ def test_sets_of_pictures_are_compared() -> None:
 
 def test_files_of_an_evaluation(tmp_path: Path) -> None:
     rows = [scored("0", 10, math.nan), scored("3+", 20, 0.5)]
-    write_rows(tmp_path / "means.csv", means(rows), {"m": {"fid": 1.5}})
+    write_rows(tmp_path / "means.csv", mean_scores(rows), {"m": {"fid": 1.5}})
     with (tmp_path / "means.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert [line["level"] for line in lines] == ["all", "0", "3+"]

@@ -14,8 +14,8 @@ from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
     from stainbridge.datasets.layouts import DataSet
-    from stainbridge.evaluate.benchmark import Plan
-    from stainbridge.evaluate.job import Row
+    from stainbridge.evaluate.benchmark import BenchmarkPlan
+    from stainbridge.evaluate.row import Row
     from stainbridge.evaluate.starts import StartKind
     from stainbridge.evaluate.summary import MethodSummary
 
@@ -81,13 +81,13 @@ def landmarks(
             --starts given,hard --out bench
     """
     from stainbridge.datasets.layouts import read_data_set
-    from stainbridge.evaluate.benchmark import run
+    from stainbridge.evaluate.benchmark import run_benchmark
     from stainbridge.evaluate.ledger import read_rows
 
     data_sets = by_name([read_data_set(path) for path in data])
     plan = _plan(data_sets, methods, start_kinds, n_starts, both, timeout, workers, seed)
     with progress_bar() as progress:
-        run(plan, out, progress)
+        run_benchmark(plan, out, progress)
     _report(out, read_rows(out), _command(data, plan, out), json)
 
 
@@ -163,26 +163,26 @@ def _plan(
     timeout: float,
     workers: int,
     seed: int,
-) -> Plan:
-    from stainbridge.evaluate.benchmark import Plan
+) -> BenchmarkPlan:
+    from stainbridge.evaluate.benchmark import BenchmarkPlan
 
     cases = {name: data_set.cases for name, data_set in data_sets.items()}
     roots = {name: data_set.root for name, data_set in data_sets.items()}
-    return Plan(
+    return BenchmarkPlan(
         cases, _listed(methods), _kinds(start_kinds), n_starts, seed, timeout, workers, both, roots
     )
 
 
 def _kinds(text: str) -> tuple[StartKind, ...]:
-    from stainbridge.evaluate.starts import STARTS
+    from stainbridge.evaluate.starts import START_KINDS
 
     names = _listed(text)
     for name in names:
-        if name not in STARTS:
+        if name not in START_KINDS:
             raise InputError(
-                "no such start", where=f"--starts {text}", expected=" or ".join(STARTS), got=name
+                "no such start", where=f"--starts {text}", expected=" or ".join(START_KINDS), got=name
             )
-    return tuple(kind for kind in STARTS if kind in names)
+    return tuple(kind for kind in START_KINDS if kind in names)
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -193,7 +193,7 @@ def _listed(text: str) -> tuple[str, ...]:
     return names
 
 
-def _command(data: list[Path], plan: Plan, out: Path) -> str:
+def _command(data: list[Path], plan: BenchmarkPlan, out: Path) -> str:
     words = ["stainbridge", "benchmark", "landmarks", *map(str, data)]
     words += ["--methods", ",".join(plan.methods), "--starts", ",".join(plan.kinds)]
     if "hard" in plan.kinds:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from stainbridge.evaluate.translation import (
         Comparison,
         MeanScores,
-        PicturePair,
+        TilePixels,
         ScoredPicture,
-        Translate,
-        Translator,
+        TranslateFunction,
+        TranslationMethod,
     )
     from stainbridge.nn.generators import Generator
     from stainbridge.slides.case import Case
@@ -86,13 +86,13 @@ def translation(
         stainbridge evaluate translation --data BCI --models pyramid-run \\
             --features inception-2015-12-05.pt --json
     """
-    from stainbridge.evaluate.translation import compared, means
+    from stainbridge.evaluate.translation import compare_translations, means
     from stainbridge.evaluate.translation_sets import FeatureSets
-    from stainbridge.learn.shipped import weights_path
+    from stainbridge.learn.named_weights import find_weights
     from stainbridge.metrics.distributions import load_feature_net
     from stainbridge.translation.inference.model import read_model
 
-    found = [read_model(weights_path(str(path))) for path in (*models, *(more_models or ()))]
+    found = [read_model(find_weights(str(path))) for path in (*models, *(more_models or ()))]
     found = [model.reversed() for model in found] if reverse else found
     cases = _chosen(data, split, most)
     sets = None if features is None else FeatureSets(load_feature_net(features))
@@ -101,7 +101,7 @@ def translation(
     grid = {round(i * (len(cases) - 1) / max(1, SHOWN - 1)) for i in range(SHOWN)}
     with progress_bar() as progress:
         for number, item in enumerate(
-            compared(_pairs(cases, found[0], reverse), _translators(found, place))
+            compare_translations(_pairs(cases, found[0], reverse), _translators(found, place))
         ):
             rows += item.rows
             shown += [item] if number in grid else []
@@ -145,27 +145,27 @@ def _chosen(data: Path, split: str, most: int | None) -> list[Case]:
     return [chosen[i * len(chosen) // count] for i in range(count)]
 
 
-def _pairs(cases: Sequence[Case], model: Model, reverse: bool) -> Iterator[PicturePair]:
+def _pairs(cases: Sequence[Case], model: Model, reverse: bool) -> Iterator[TilePixels]:
     """The pictures of each case, with the channels of the model."""
-    from stainbridge.evaluate.translation import PicturePair
+    from stainbridge.evaluate.translation import TilePixels
     from stainbridge.translation.training.augment import with_channels
 
     for case in cases:
         with case.open_fixed() as first, case.open_moving() as second:
             pixels = [slide.read(slide.frame).pixels for slide in (first, second)]
         source, target = pixels[::-1] if reverse else pixels
-        yield PicturePair(
+        yield TilePixels(
             case.id,
             with_channels(source, model.source_channels, case.id),
             with_channels(target, model.target_channels, case.id),
         )
 
 
-def _translators(models: Sequence[Model], name: Literal["auto", "cpu", "cuda"]) -> list[Translator]:
+def _translators(models: Sequence[Model], name: Literal["auto", "cpu", "cuda"]) -> list[TranslationMethod]:
     """One for doing nothing, where that makes sense, and one a model, by the shortest names that
     tell them apart.
     """
-    from stainbridge.evaluate.translation import Translator
+    from stainbridge.evaluate.translation import TranslationMethod
     from stainbridge.translation.inference.inference import device_named
 
     first = models[0]
@@ -179,22 +179,22 @@ def _translators(models: Sequence[Model], name: Literal["auto", "cpu", "cuda"]) 
     place = device_named(name)
     names = _names([model.path for model in models])
     alike = first.source_channels == first.target_channels
-    found = [Translator(UNTRANSLATED, lambda pixels: pixels)] if alike else []
+    found = [TranslationMethod(UNTRANSLATED, lambda pixels: pixels)] if alike else []
     return found + [
         _translator(name, model, place) for name, model in zip(names, models, strict=True)
     ]
 
 
-def _translator(name: str, model: Model, place: device) -> Translator:
+def _translator(name: str, model: Model, place: device) -> TranslationMethod:
     """A model's ways there and, where it has one, back."""
-    from stainbridge.evaluate.translation import Translator
+    from stainbridge.evaluate.translation import TranslationMethod
     from stainbridge.translation.inference.inference import Inference, whole
 
-    def way(network: Generator, channels: int) -> Translate:
+    def way(network: Generator, channels: int) -> TranslateFunction:
         return partial(whole, Inference(network.to(place), channels, place), model.period)
 
-    back = None if model.to_source is None else way(model.to_source, model.target_channels)
-    return Translator(name, way(model.to_target, model.source_channels), back)
+    back = None if model.reverse_generator is None else way(model.reverse_generator, model.target_channels)
+    return TranslationMethod(name, way(model.generator, model.source_channels), back)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -237,18 +237,18 @@ def tables(
     distances: Mapping[str, Mapping[str, float]],
     stains: tuple[str, str],
 ) -> str:
-    """The means as lines for people: the translation, then each stain there and back."""
+    """The mean_scores as lines for people: the translation, then each stain there and back."""
     source, target = stains
     titles = {
-        "there": f"{source} to {target}",
+        "forward": f"{source} to {target}",
         "source": f"{source} to {target} and back to {source}",
         "target": f"{target} to {source} and back to {target}",
     }
     parts = []
     for way, title in titles.items():
-        own = [line for line in lines if line.way == way]
+        own = [line for line in lines if line.direction == way]
         if own:
-            parts.append("\n".join([title, *_table(own, distances if way == "there" else {})]))
+            parts.append("\n".join([title, *_table(own, distances if way == "forward" else {})]))
     return "\n\n".join(parts)
 
 

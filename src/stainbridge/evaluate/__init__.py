@@ -1,3 +1,1 @@
-"""Measure registration methods: cases × methods × starts, each in a process of its own, then tables
-and a page.
-"""
+"""Measure registration methods: cases × methods × starts → rows → tables and a page."""

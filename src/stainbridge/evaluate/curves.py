@@ -1,4 +1,4 @@
-"""Cumulative error curves as SVG: which share of the runs has a median rTRE of at most so much."""
+"""Cumulative error curves as SVG: the share of runs whose median rTRE is at most x."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH, HEIGHT = 720, 340
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 42
-#: Decades of rTRE shown; better is left of it, worse is right.
-LOWEST, HIGHEST = 5e-5, 1.0
+#: Size of the chart in pixels.
+WIDTH = 720
+HEIGHT = 340
+#: Margins in pixels, with room for the labels of both axes.
+LEFT = 52
+RIGHT = 14
+TOP = 12
+BOTTOM = 42
+#: The rTRE at the left edge; rescans come close to it.
+LOWEST = 5e-5
+#: The rTRE at the right edge: a whole diagonal.
+HIGHEST = 1.0
+#: rTREs with a tick.
 TICKS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+#: Shares of the runs with a tick.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: Distinct to colour-blind readers and on paper, light or dark; with three dash patterns for thirty
-#: methods.
+#: Colours that colour-blind readers can tell apart, on light and dark paper.
 COLOURS = (
     "#0072b2",
     "#d55e00",
@@ -27,33 +36,44 @@ COLOURS = (
     "#e41a6b",
     "#4d7c0f",
 )
+#: Dash patterns: with ten colours they give thirty methods a curve of their own.
 DASHES = ("", "7 3", "2 3")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A method's line: `points` for an SVG polyline, its colour and dashes."""
+    """A method's line."""
 
     name: str
+    """The name of the method."""
     points: str
+    """The points of an SVG polyline."""
     colour: str
+    """Its colour."""
     dashes: str
+    """Its dash pattern; empty for a solid line."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """All that the page draws: curves, and ticks as (place, words)."""
+    """Everything that the page draws."""
 
     curves: tuple[Curve, ...]
+    """A curve for each method."""
     x_ticks: tuple[tuple[float, str], ...]
+    """Places in pixels and labels along the rTRE axis."""
     y_ticks: tuple[tuple[float, str], ...]
+    """Places in pixels and labels along the axis of shares."""
     width: int = WIDTH
+    """Width in pixels."""
     height: int = HEIGHT
+    """Height in pixels."""
     box: tuple[int, int, int, int] = (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
+    """Left, top, right and bottom of the axes in pixels."""
 
 
-def chart(medians: Mapping[str, Sequence[float]]) -> Chart:
-    """The chart of median rTREs by method; every method needs at least one."""
+def make_chart(medians: Mapping[str, Sequence[float]]) -> Chart:
+    """Return the chart of median rTREs by method; every method needs at least one."""
     curves = [
         Curve(
             name,
@@ -71,7 +91,7 @@ def chart(medians: Mapping[str, Sequence[float]]) -> Chart:
 
 
 def _steps(values: np.ndarray) -> str:
-    """A staircase from the left edge to the right one, one step a value."""
+    """Return a staircase from the left edge to the right one, one step a value."""
     heights = np.arange(len(values) + 1) / len(values)
     corners = [(_x(LOWEST), _y(float((values < LOWEST).mean())))]
     for before, after, value in zip(heights[:-1], heights[1:], values, strict=True):

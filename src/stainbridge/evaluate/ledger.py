@@ -1,4 +1,4 @@
-"""What has been run: one row a line in `runs.jsonl`, and the setup they share in `setup.json`."""
+"""Keep what a benchmark has run: one row a line in `runs.jsonl`, their setup in `setup.json`."""
 
 from __future__ import annotations
 
@@ -12,32 +12,36 @@ from pathlib import Path
 from typing import Any
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.evaluate.job import Row
 from stainbridge.evaluate.methods.alignment import Method
+from stainbridge.evaluate.row import Row
 from stainbridge.slides.case import Case
 from stainbridge.whole import whole_file
 
-RUNS, SETUP = "runs.jsonl", "setup.json"
+#: The file of rows in a benchmark folder.
+RUNS = "runs.jsonl"
+#: The file of their setup.
+SETUP = "setup.json"
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What rows must have in common to stand in one table; methods and data sets may be added
-    later.
-
-    `methods`: settings by name; `data_sets`: for each set, by the name of a case, a digest of its
-    landmarks.
-    """
+    """What rows must share to stand in one table; methods and data sets may be added later."""
 
     version: str
+    """The version of stainbridge."""
     seed: int
+    """The seed of hard starts."""
     hard_starts: int
+    """How many hard starts of a case spread over 360°."""
     timeout_s: float
+    """The time limit of a registration in seconds."""
     methods: dict[str, dict[str, Any]]
+    """The settings of methods, by name."""
     data_sets: dict[str, dict[str, str]]
+    """For each data set, by the id of a case, a digest of its landmarks."""
 
 
-def setup_of(
+def make_setup(
     methods: Sequence[Method],
     data_sets: Mapping[str, Sequence[Case]],
     *,
@@ -45,16 +49,19 @@ def setup_of(
     hard_starts: int,
     timeout_s: float,
 ) -> Setup:
-    """The setup of a benchmark that is about to run."""
+    """Return the setup of a benchmark that is about to run."""
     settings: dict[str, dict[str, Any]] = json.loads(
-        json.dumps({item.name: item.settings for item in methods})
+        json.dumps({method.name: method.settings for method in methods})
     )
-    digests = {name: {case.id: digest(case) for case in cases} for name, cases in data_sets.items()}
+    digests = {
+        name: {case.id: landmark_digest(case) for case in cases}
+        for name, cases in data_sets.items()
+    }
     return Setup(version("stainbridge"), seed, hard_starts, timeout_s, settings, digests)
 
 
-def digest(case: Case) -> str:
-    """A short name for the landmarks of a case, in order."""
+def landmark_digest(case: Case) -> str:
+    """Return a short digest of the landmarks of a case, in their order."""
     sha = hashlib.sha256()
     for points in case.landmarks or (case.moving_only,):
         if points is not None:
@@ -77,7 +84,7 @@ class Ledger:
         }
 
     def add(self, row: Row) -> None:
-        """Append a row and see to it that it is on the disk."""
+        """Append a row and wait until it is on the disk."""
         path = self._folder / RUNS
         try:
             with path.open("a", encoding="utf-8") as file:
@@ -96,29 +103,30 @@ class Ledger:
             raise InputError(
                 "the folder has other things in it", where=self._folder, remedy="name another"
             )
-        joined = merged(read_setup(path), setup, self._folder) if path.is_file() else setup
+        merged = merge_setups(read_setup(path), setup, self._folder) if path.is_file() else setup
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write there: {error.strerror}", where=self._folder) from error
         with whole_file(path) as temporary:
-            temporary.write_text(json.dumps(asdict(joined), indent=2), encoding="utf-8")
-        _drop_half_line(self._folder / RUNS)
+            temporary.write_text(json.dumps(asdict(merged), indent=2), encoding="utf-8")
+        _drop_partial_line(self._folder / RUNS)
 
 
-def merged(before: Setup, now: Setup, where: Path) -> Setup:
-    """The setup with methods, data sets and cases that are new; raises `InputError` for what has
-    changed.
+def merge_setups(before: Setup, now: Setup, where: Path) -> Setup:
+    """Return a setup with the methods, data sets and cases of both.
+
+    Raises `InputError` for what has changed between them.
     """
     for name in ("version", "seed", "hard_starts", "timeout_s"):
-        _same(name, getattr(before, name), getattr(now, name), where)
+        _check_equal(name, getattr(before, name), getattr(now, name), where)
     for name in before.methods.keys() & now.methods.keys():
-        _same(f"method '{name}'", before.methods[name], now.methods[name], where)
+        _check_equal(f"method '{name}'", before.methods[name], now.methods[name], where)
     data_sets = dict(before.data_sets)
     for name, cases in now.data_sets.items():
         old = data_sets.get(name, {})
         for case in old.keys() & cases.keys():
-            _same(f"landmarks of '{name}/{case}'", old[case], cases[case], where)
+            _check_equal(f"landmarks of '{name}/{case}'", old[case], cases[case], where)
         data_sets[name] = {**old, **cases}
     return Setup(
         now.version,
@@ -131,8 +139,9 @@ def merged(before: Setup, now: Setup, where: Path) -> Setup:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The rows of a benchmark folder, the last one of each run; raises `InputError` for a damaged
-    line.
+    """Read the rows of a benchmark folder, the last one of each run.
+
+    Raises `InputError` for a damaged line.
     """
     path = folder / RUNS
     if not path.is_file():
@@ -150,7 +159,10 @@ def read_rows(folder: Path) -> list[Row]:
 
 
 def read_setup(path: Path) -> Setup:
-    """The setup of a benchmark folder; raises `InputError` where there is none, or it is damaged."""
+    """Read the setup of a benchmark folder.
+
+    Raises `InputError` where there is none, or it is damaged.
+    """
     if not path.is_file():
         raise MissingFileError(
             "no benchmark folder",
@@ -163,29 +175,33 @@ def read_setup(path: Path) -> Setup:
         raise InputError("not the setup of a benchmark", where=path, got=error) from error
 
 
-def _same(name: str, before: Any, now: Any, where: Path) -> None:
-    if before != now:
-        old, new = _differing(before, now)
-        raise InputError(
-            f"{name} has changed since these runs were made", where=where, expected=old, got=new,
-            remedy="name another folder",
-        )  # fmt: skip
+def _check_equal(name: str, before: Any, now: Any, where: Path) -> None:
+    if before == now:
+        return
+    old, new = _differences(before, now)
+    raise InputError(
+        f"{name} has changed since these runs were made",
+        where=where,
+        expected=old,
+        got=new,
+        remedy="name another folder",
+    )
 
 
-def _differing(before: Any, now: Any) -> tuple[Any, Any]:
-    """Two values, or what differs between them where both are settings by name."""
+def _differences(before: Any, now: Any) -> tuple[Any, Any]:
+    """Return two values; of two dicts of settings only what differs between them."""
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return before, now
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    parts = {name: _differing(before.get(name), now.get(name)) for name in names}
-    return {name: old for name, (old, _) in parts.items()}, {
-        name: new for name, (_, new) in parts.items()
+    pairs = {name: _differences(before.get(name), now.get(name)) for name in names}
+    return {name: old for name, (old, _) in pairs.items()}, {
+        name: new for name, (_, new) in pairs.items()
     }
 
 
-def _drop_half_line(path: Path) -> None:
+def _drop_partial_line(path: Path) -> None:
     """Cut off a last line that was being written when the machine stopped."""
     if path.is_file():
-        whole = path.read_bytes()
-        if whole and not whole.endswith(b"\n"):
-            path.write_bytes(whole[: whole.rfind(b"\n") + 1])
+        content = path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            path.write_bytes(content[: content.rfind(b"\n") + 1])

@@ -1,6 +1,4 @@
-"""`benchmark.html`: one file with the table, the curves, and every case in pictures, the worst
-first.
-"""
+"""Write `benchmark.html`: one file with the table, the curves, and cases in pictures."""
 
 from __future__ import annotations
 
@@ -15,46 +13,59 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from stainbridge.evaluate.curves import Chart, chart
-from stainbridge.evaluate.job import Row
-from stainbridge.evaluate.methods.registry import ABOUT
-from stainbridge.evaluate.runner import AFTER, BEFORE, places
-from stainbridge.evaluate.summary import MethodSummary, scored, summarise
+from stainbridge.evaluate.curves import Chart, make_chart
+from stainbridge.evaluate.methods.registry import METHODS
+from stainbridge.evaluate.row import Row
+from stainbridge.evaluate.runner import AFTER, BEFORE, output_paths
+from stainbridge.evaluate.summary import MethodSummary, select_scored_rows, summarise
 from stainbridge.whole import whole_file
 
+#: The file name of the page.
 PAGE = "benchmark.html"
-#: So many cases are shown in pictures; all are in `results.csv`.
-MOST_CARDS = 40
+#: Cases shown in pictures, at most: a page of some MB. All are in `results.csv`.
+MAX_CARDS = 40
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One method's result on a card; `picture` is a data address, empty where there is none."""
+class CardResult:
+    """One method's result on a card."""
 
     method: str
+    """The name of the method."""
     picture: str
+    """The overlay as a data address, empty where there is none."""
     row: Row
+    """The row of the run."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One case from one start: as it was, and what every method made of it, the worst first."""
+    """One case from one start: unregistered, and with the result of every method."""
 
     title: str
+    """The data set and the case."""
     start: str
+    """The name of the start."""
     before: str
+    """The overlay of the unregistered slides as a data address."""
     initial: float
-    shots: tuple[Shot, ...]
-    worst: tuple[float, ...]  # by method, in the order of the page's list
+    """Their median rTRE."""
+    results: tuple[CardResult, ...]
+    """The results, the worst first."""
+    medians: tuple[float, ...]
+    """The median rTRE by method, in the order of the page's list; -1 where there is none."""
 
 
 @dataclass(frozen=True)
-class Section:
-    """All about one kind of start."""
+class StartSection:
+    """The part of the page about one kind of start."""
 
     kind: str
+    """`given` or `hard`."""
     summaries: tuple[MethodSummary, ...]
+    """A line of the table for each method."""
     chart: Chart
+    """Their error curves."""
 
 
 def write_page(out: Path, rows: Sequence[Row], command: str) -> None:
@@ -63,17 +74,17 @@ def write_page(out: Path, rows: Sequence[Row], command: str) -> None:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = files("stainbridge.evaluate").joinpath("template.html").read_text(encoding="utf-8")
-    known = scored(rows)
+    scored = select_scored_rows(rows)
     methods = list(dict.fromkeys(row.method for row in rows))
-    shown = cards(out, known, methods)
+    cards = worst_cards(out, scored, methods)
     content = {
-        "sections": sections(known),
+        "sections": make_sections(scored),
         "methods": methods,
-        "about": ABOUT,
-        "cards": shown,
-        "left_out": len({row.key[:3] for row in known}) - len(shown),
-        "troubles": [row for row in rows if not row.ended_well],
-        "unscored": len(rows) - len(known),
+        "descriptions": {name: method.description for name, method in METHODS.items()},
+        "cards": cards,
+        "left_out": len({row.key[:3] for row in scored}) - len(cards),
+        "troubles": [row for row in rows if not row.has_transform],
+        "unscored": len(rows) - len(scored),
         "data_sets": list(dict.fromkeys(row.data_set for row in rows)),
         "cases": len({row.key[:2] for row in rows}),
         "runs": len(rows),
@@ -84,14 +95,16 @@ def write_page(out: Path, rows: Sequence[Row], command: str) -> None:
         temporary.write_text(environment.from_string(source).render(content), encoding="utf-8")
 
 
-def sections(rows: Sequence[Row]) -> list[Section]:
-    """A section for each kind of start."""
-    found = summarise(rows)
+def make_sections(rows: Sequence[Row]) -> list[StartSection]:
+    """Return a section for each kind of start."""
+    summaries = summarise(rows)
     return [
-        Section(
-            kind, tuple(item for item in found if item.kind == kind), chart(_medians(rows, kind))
+        StartSection(
+            kind,
+            tuple(summary for summary in summaries if summary.kind == kind),
+            make_chart(_medians(rows, kind)),
         )
-        for kind in dict.fromkeys(item.kind for item in found)
+        for kind in dict.fromkeys(summary.kind for summary in summaries)
     ]
 
 
@@ -99,52 +112,53 @@ def _medians(rows: Sequence[Row], kind: str) -> dict[str, list[float]]:
     medians: dict[str, list[float]] = {}
     for row in rows:
         if row.kind == kind:
-            medians.setdefault(row.method, []).append(_counted(row))
+            medians.setdefault(row.method, []).append(_counted_median(row))
     return medians
 
 
-def _counted(row: Row) -> float:
-    """The median rTRE as ANHIR counts it."""
+def _counted_median(row: Row) -> float:
+    """Return the median rTRE as ANHIR counts it."""
     errors = row.errors
     return errors.counted.median if errors is not None else float("nan")
 
 
-def cards(out: Path, rows: Sequence[Row], methods: Sequence[str]) -> list[Card]:
-    """Cases and starts, the ones that methods did worst on (median over methods) first;
-    `MOST_CARDS` at most.
+def worst_cards(out: Path, rows: Sequence[Row], methods: Sequence[str]) -> list[Card]:
+    """Return a card for each case and start, the worst by the median over methods first.
 
-    Where there are more, the worst by the median and the worst of each method are shown, in turns.
+    There are `MAX_CARDS` at most. Of more, the worst by the median and the worst of each method
+    are taken in turns.
     """
     grouped: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         grouped.setdefault(row.key[:3], []).append(row)
-    errors = {key: {row.method: _counted(row) for row in group} for key, group in grouped.items()}
+    errors = {
+        key: {row.method: _counted_median(row) for row in group} for key, group in grouped.items()
+    }
     ordered = sorted(grouped, key=lambda key: -float(np.median(list(errors[key].values()))))
-    of_methods = (sorted(ordered, key=lambda key: -errors[key].get(name, -1.0)) for name in methods)
-    in_turns = dict.fromkeys(chain.from_iterable(zip(ordered, *of_methods, strict=True)))
-    shown = set(islice(in_turns, MOST_CARDS))
+    by_method = (sorted(ordered, key=lambda key: -errors[key].get(name, -1.0)) for name in methods)
+    in_turns = dict.fromkeys(chain.from_iterable(zip(ordered, *by_method, strict=True)))
+    shown = set(islice(in_turns, MAX_CARDS))
     return [_card(out, grouped[key], methods) for key in ordered if key in shown]
 
 
 def _card(out: Path, rows: Sequence[Row], methods: Sequence[str]) -> Card:
-    by_method = {row.method: _counted(row) for row in rows}
+    by_method = {row.method: _counted_median(row) for row in rows}
     initial = rows[0].before.median if rows[0].before is not None else float("nan")
-    shots = [Shot(row.method, _picture(out / places(row).get(AFTER, Path())), row) for row in rows]
+    results = [
+        CardResult(row.method, _data_uri(out / output_paths(row).get(AFTER, Path())), row)
+        for row in rows
+    ]
     return Card(
         title=f"{rows[0].data_set} / {rows[0].case}",
         start=rows[0].start,
-        before=_picture(out / places(rows[0])[BEFORE]),
+        before=_data_uri(out / output_paths(rows[0])[BEFORE]),
         initial=initial,
-        shots=tuple(sorted(shots, key=_badness)),
-        worst=tuple(by_method.get(name, -1.0) for name in methods),
+        results=tuple(sorted(results, key=lambda result: -_counted_median(result.row))),
+        medians=tuple(by_method.get(name, -1.0) for name in methods),
     )
 
 
-def _badness(shot: Shot) -> float:
-    return -_counted(shot.row)
-
-
-def _picture(path: Path) -> str:
+def _data_uri(path: Path) -> str:
     if not path.is_file():
         return ""
     return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

@@ -1,4 +1,4 @@
-"""Rows of many runs as one line a method."""
+"""Summarise the rows of many runs: one line a method."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stainbridge.evaluate.job import Row
+from stainbridge.evaluate.row import Row
 from stainbridge.metrics.landmarks import (
     AnhirScores,
     CaseErrors,
@@ -19,62 +19,74 @@ from stainbridge.metrics.landmarks import (
 
 @dataclass(frozen=True)
 class MethodSummary:
-    """One method over all runs of one kind of start that have landmarks, in ANHIR's terms.
-
-    `success`: share with a median rTRE below 0.01; `rank`: average rank among the methods on the
-    runs all of them made, None where there are none; `p90_um`: ACROBAT's score, the median over
-    runs of the 90th percentile, None where some fixed slide has no pixel size; `seconds`, `cpu_s`:
-    medians of the registrations that ended; `peak_mb`: the largest. `fallback`: results the method
-    itself has doubts about; `worst_ok`: the largest median rTRE among the others, None where there
-    are none.
-    """
+    """One method over all runs of one kind of start that have landmarks, in ANHIR's terms."""
 
     method: str
+    """The name of the method."""
     kind: str
+    """The kind of start: `given` or `hard`."""
     scores: AnhirScores
+    """ANHIR's scores over the runs."""
     success: float
+    """Share of runs with a median rTRE below 0.01."""
     rank: float | None
+    """Average rank among the methods on the runs that all of them made; None without such."""
     p90_um: float | None
+    """ACROBAT's score in µm, the median over runs of the 90th percentile.
+
+    None where some fixed slide has no pixel size.
+    """
     seconds: float | None
+    """Median wall time of the registrations that ended."""
     longest_s: float | None
+    """Longest wall time of a registration."""
     cpu_s: float | None
+    """Median processor time of the registrations that ended."""
     peak_mb: float | None
+    """Largest memory in MiB."""
     folded: int
+    """How many transforms fold somewhere."""
     fallback: int
+    """How many results the method itself doubts."""
     worst_ok: float | None
+    """The largest median rTRE of the results that it does not doubt; None without such."""
 
 
 def summarise(rows: Sequence[Row]) -> list[MethodSummary]:
-    """A summary for each kind of start and method, in the order of the rows."""
-    known = scored(rows)
-    return [
-        _summary(method, kind, [row for row in of_kind if row.method == method], ranks.get(method))
-        for kind in _in_order(row.kind for row in known)
-        for of_kind in [[row for row in known if row.kind == kind]]
-        for ranks in [_ranks(of_kind)]
-        for method in _in_order(row.method for row in of_kind)
-    ]
+    """Return a summary for each kind of start and method, in the order of the rows."""
+    scored = select_scored_rows(rows)
+    summaries: list[MethodSummary] = []
+    for kind in _unique(row.kind for row in scored):
+        of_kind = [row for row in scored if row.kind == kind]
+        ranks = _average_ranks(of_kind)
+        for method in _unique(row.method for row in of_kind):
+            own = [row for row in of_kind if row.method == method]
+            summaries.append(_summarise_method(method, kind, own, ranks.get(method)))
+    return summaries
 
 
-def scored(rows: Sequence[Row]) -> list[Row]:
-    """Those whose landmarks are known.
+def select_scored_rows(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose landmarks are known.
 
-    A run that died before it got that far has them from another method's run of the same start, so
-    that it counts as unregistered there, too.
+    A run that crashed before it read its landmarks takes them from another method's run of the
+    same start, so that it counts as unregistered.
     """
     known = {row.key[:3]: row for row in rows if row.before is not None}
-    found = []
+    scored: list[Row] = []
     for row in rows:
         other = known.get(row.key[:3])
         if row.before is None and other is not None:
             row = replace(
                 row, before=other.before, landmarks=other.landmarks, diagonal_um=other.diagonal_um
             )
-        found += [row] if row.before is not None else []
-    return found
+        if row.before is not None:
+            scored.append(row)
+    return scored
 
 
-def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) -> MethodSummary:
+def _summarise_method(
+    method: str, kind: str, rows: Sequence[Row], rank: float | None
+) -> MethodSummary:
     seconds = [row.seconds for row in rows if row.seconds is not None]
     cpu_s = [row.cpu_s for row in rows if row.cpu_s is not None]
     memory = [row.peak_mb for row in rows if row.peak_mb is not None]
@@ -98,8 +110,8 @@ def _summary(method: str, kind: str, rows: Sequence[Row], rank: float | None) ->
     )
 
 
-def _ranks(rows: Sequence[Row]) -> dict[str, float]:
-    """ANHIR's average ranks on the runs that every method made."""
+def _average_ranks(rows: Sequence[Row]) -> dict[str, float]:
+    """Return ANHIR's average ranks on the runs that every method made."""
     by_method: dict[str, dict[tuple[str, ...], CaseErrors]] = {}
     for row in rows:
         if row.errors is not None:
@@ -112,5 +124,5 @@ def _ranks(rows: Sequence[Row]) -> dict[str, float]:
     )
 
 
-def _in_order(names: Iterable[str]) -> list[str]:
+def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""The rows as `results.csv`, and as ANHIR's submission."""
+"""Write rows as `results.csv`, and as ANHIR's submission."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from stainbridge.evaluate.job import Row, slug
+from stainbridge.evaluate.row import Row, slug
 from stainbridge.evaluate.runner import POINTS
 from stainbridge.whole import whole_file
 
-RESULTS, SUBMISSIONS, SUBMISSION = "results.csv", "anhir", "registration-results.csv"
-PARTS = ("median", "mean", "p90", "max")
+#: The table of all runs.
+RESULTS = "results.csv"
+#: The folder of submissions, and the table in each.
+SUBMISSIONS = "anhir"
+SUBMISSION = "registration-results.csv"
+#: The columns of a `Spread`.
+STATISTICS = ("median", "mean", "p90", "max")
 #: ANHIR's columns; `Source` is moving, `Target` fixed.
 ANHIR_COLUMNS = (
     "",
@@ -32,16 +37,16 @@ ANHIR_COLUMNS = (
 
 
 def write_results(path: Path, rows: Sequence[Row]) -> None:
-    """Every run as a line; empty where there is no number."""
-    lines = [_flat(row) for row in rows]
+    """Write every run as a line; a field is empty where there is no number."""
+    lines = [_result_line(row) for row in rows]
     _write_csv(path, tuple(lines[0]) if lines else (), (line.values() for line in lines))
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def _result_line(row: Row) -> dict[str, Any]:
     rtre = {
-        f"rtre_{when}_{part}": _number(row, when, part)
+        f"rtre_{when}_{statistic}": _statistic(row, when, statistic)
         for when in ("before", "after")
-        for part in PARTS
+        for statistic in STATISTICS
     }
     return {
         "data_set": row.data_set,
@@ -64,48 +69,51 @@ def _flat(row: Row) -> dict[str, Any]:
     }
 
 
-def _number(row: Row, when: str, part: str) -> float | None:
+def _statistic(row: Row, when: str, statistic: str) -> float | None:
     spread = getattr(row, when)
-    return None if spread is None else float(getattr(spread, part))
+    return None if spread is None else float(getattr(spread, statistic))
 
 
 def write_submissions(out: Path, rows: Sequence[Row]) -> None:
-    """For each data set and method ANHIR's table of results and the warped landmark files it names.
+    """Write ANHIR's table of results and its warped landmarks, for each data set and method.
 
-    Borovec et al. 2020. Slides as given only; without a result the landmarks column is empty, which
-    ANHIR counts as unregistered. Paths in the table are those of ANHIR's cover table, which its
-    evaluation looks cases up by, or those in the data set's folder.
+    Borovec et al. 2020. Only slides as given are listed. Without a result the landmarks column is
+    empty, which ANHIR counts as unregistered. Paths in the table are those of ANHIR's cover table,
+    by which its evaluation finds cases, or those in the data set's folder.
     """
     given = [row for row in rows if row.kind == "given"]
     for data_set, method in dict.fromkeys((row.data_set, row.method) for row in given):
         folder = out / SUBMISSIONS / data_set / method
         (folder / "landmarks").mkdir(parents=True, exist_ok=True)
         own = [row for row in given if (row.data_set, row.method) == (data_set, method)]
-        lines = [_submitted(row, out, folder) for row in own]
+        lines = [_submission_line(row, out, folder) for row in own]
         _write_csv(folder / SUBMISSION, ANHIR_COLUMNS, lines)
 
 
-def _submitted(row: Row, out: Path, folder: Path) -> list[Any]:
+def _submission_line(row: Row, out: Path, folder: Path) -> list[Any]:
     name = f"{slug((row.case,))}.csv"
     warped = out / POINTS / f"{row.slug}.csv"
-    found = row.ended_well and warped.is_file()
-    if found:
+    has_points = row.has_transform and warped.is_file()
+    if has_points:
         shutil.copyfile(warped, folder / "landmarks" / name)
     width, height = row.fixed_size
-    *paths, status = row.cover or _covered(row)
+    *paths, status = row.cover or _cover_entry(row)
     return [
         row.case,
         *paths,
         f"({height}, {width})",
         f"{float(np.hypot(width, height)):.1f}",
         status,
-        f"landmarks/{name}" if found else "",
+        f"landmarks/{name}" if has_points else "",
         "" if row.seconds is None else f"{row.seconds / 60:.5f}",
     ]
 
 
-def _covered(row: Row) -> tuple[str, ...]:
-    """What a cover table would say of a case of another layout, with landmarks beside their images."""
+def _cover_entry(row: Row) -> tuple[str, ...]:
+    """Return a line of a cover table for a case of another layout.
+
+    Landmarks are taken to lie beside their images.
+    """
     status = "training" if row.before is not None else "evaluation"
     return row.moving, _csv_beside(row.moving), row.fixed, _csv_beside(row.fixed), status
 

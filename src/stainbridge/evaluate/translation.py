@@ -1,7 +1,7 @@
-"""Pictures that models translated against the real ones: a row a picture, and means over pictures.
+"""Score translated tiles against the real ones: a row a tile, and means over tiles.
 
-Measured as pyramid pix2pix (Liu et al. 2022) and CycGANRegNet (2022, translation there and back)
-report it.
+The scores are those that pyramid pix2pix (Liu et al. 2022) and CycGANRegNet (2022, translation
+forward and backward) report.
 """
 
 from __future__ import annotations
@@ -19,143 +19,167 @@ from stainbridge.metrics.images import score_images
 from stainbridge.metrics.stains import score_dab
 from stainbridge.types import Pixels
 
-Translate: TypeAlias = Callable[[Pixels], Pixels]  # (C, H, W) to (C', H, W), 8 bits
+TranslateFunction: TypeAlias = Callable[[Pixels], Pixels]  # (C, H, W) to (C', H, W), 8 bits
+#: The level of a mean over tiles of all levels.
 ALL = "all"
-#: HER2 in the names of BCI: 00000_train_3+.png.
+#: The direction of a row about the translation itself; the others name a reconstructed stain.
+FORWARD = "forward"
+#: The HER2 level in BCI's file names: 00000_train_3+.png.
 LEVEL = re.compile(r"_(0|1\+|2\+|3\+)$")
 
 
 @dataclass(frozen=True)
-class Translator:
-    """`there` translates source to target; `back`, where the model learned that too, target to
-    source.
-    """
+class TranslationMethod:
+    """A model as a pair of functions."""
 
     name: str
-    there: Translate
-    back: Translate | None = None
+    """What tables call it."""
+    forward: TranslateFunction
+    """Translates source to target."""
+    backward: TranslateFunction | None = None
+    """Translates target to source, where the model learned that too."""
 
 
 @dataclass(frozen=True, eq=False)
-class PicturePair:
-    """Pictures (C, H, W), 8 bits, of one place in both stains."""
+class TilePixels:
+    """The pixels of one tile in both stains."""
 
     name: str
+    """The name of the tile."""
     source: Pixels
+    """(C, H, W), 8 bits."""
     target: Pixels
+    """(C', H, W), 8 bits, of the same place."""
 
     @property
     def level(self) -> str:
-        """What the name ends with in BCI: the HER2 level, "" where there is none."""
-        found = LEVEL.search(Path(self.name).name)
-        return found[1] if found else ""
+        """The HER2 level with which the name ends in BCI, "" where there is none."""
+        match = LEVEL.search(Path(self.name).name)
+        return match[1] if match else ""
 
 
 @dataclass(frozen=True)
 class TranslationScores:
-    """How far a made picture is from the real one; see `metrics.images` and `metrics.stains`.
-
-    `dab_dice` is nan where neither has any DAB, or they are not RGB.
-    """
+    """How far a translation is from the real tile; see `metrics.images` and `metrics.stains`."""
 
     psnr_db: float
+    """Peak signal-to-noise ratio in dB."""
     ssim_uniform7: float
+    """SSIM over uniform windows of 7 x 7 pixels."""
     ssim_gaussian11: float
+    """SSIM over Gaussian windows of 11 x 11 pixels."""
     rmse: float
+    """Root mean square error in grey values."""
     dab_dice: float
+    """Dice of the DAB-positive areas; nan where neither has any DAB, or they are not RGB."""
 
 
 @dataclass(frozen=True)
 class ScoredPicture:
-    """A row: which model, which picture, at which size; `way` is "there", or the stain that came
-    back.
-    """
+    """A row: the scores of one model on one tile."""
 
     model: str
+    """The name of the model."""
     picture: str
+    """The name of the tile."""
     level: str
+    """Its HER2 level, or empty."""
     width: int
+    """Its width in pixels."""
     height: int
-    way: str
+    """Its height in pixels."""
+    direction: str
+    """`forward`, or the stain that was translated and back: `source` or `target`."""
     scores: TranslationScores
+    """The scores."""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A pair, what each model made of it, and the rows about it."""
+    """A tile, its translations, and the rows about it."""
 
-    pair: PicturePair
-    made: Mapping[str, Pixels]
+    pair: TilePixels
+    """The tile in both stains."""
+    translations: Mapping[str, Pixels]
+    """The translation of the source, by model."""
     rows: tuple[ScoredPicture, ...]
+    """The scores of all models."""
 
 
 @dataclass(frozen=True)
 class MeanScores:
-    """The means over `pictures` of one model, way and level; DAB's over those that have any."""
+    """The means over the tiles of one model, direction and level."""
 
     model: str
-    way: str
+    """The name of the model."""
+    direction: str
+    """As `ScoredPicture.direction`."""
     level: str
+    """The HER2 level, or `all`."""
     pictures: int
+    """How many tiles."""
     scores: TranslationScores
+    """The means; DAB's over the tiles that have any."""
 
 
-def compared(
-    pairs: Iterable[PicturePair], translators: Sequence[Translator]
+def compare_translations(
+    pairs: Iterable[TilePixels], methods: Sequence[TranslationMethod]
 ) -> Iterator[Comparison]:
-    """Each pair through each translator.
+    """Translate each tile with each method and score the results.
 
-    Raises `InputError` where made and real differ in size or channels.
+    Raises `InputError` where translation and real tile differ in size or channels.
     """
     for pair in pairs:
-        made = {translator.name: translator.there(pair.source) for translator in translators}
-        rows = [row for t in translators for row in _rows(pair, t, made[t.name])]
-        yield Comparison(pair, made, tuple(rows))
+        translations = {method.name: method.forward(pair.source) for method in methods}
+        rows = [row for method in methods for row in _rows(pair, method, translations[method.name])]
+        yield Comparison(pair, translations, tuple(rows))
 
 
-def _rows(pair: PicturePair, translator: Translator, made: Pixels) -> Iterator[ScoredPicture]:
-    """One of the translation, two of reconstructions where the model goes both ways."""
+def _rows(
+    pair: TilePixels, method: TranslationMethod, translation: Pixels
+) -> Iterator[ScoredPicture]:
+    """Yield a row of the translation, and two of reconstructions where it goes both ways."""
 
-    def row(way: str, real: Pixels, other: Pixels) -> ScoredPicture:
+    def row(direction: str, real: Pixels, made: Pixels) -> ScoredPicture:
         height, width = real.shape[1:]
-        scores = score_translation(real, other, pair.name)
-        return ScoredPicture(translator.name, pair.name, pair.level, width, height, way, scores)
+        scores = score_translation(real, made, pair.name)
+        return ScoredPicture(method.name, pair.name, pair.level, width, height, direction, scores)
 
-    yield row("there", pair.target, made)
-    if translator.back is not None:
-        yield row("source", pair.source, translator.back(made))
-        yield row("target", pair.target, translator.there(translator.back(pair.target)))
+    yield row(FORWARD, pair.target, translation)
+    if method.backward is not None:
+        yield row("source", pair.source, method.backward(translation))
+        yield row("target", pair.target, method.forward(method.backward(pair.target)))
 
 
 def score_translation(real: Pixels, made: Pixels, where: str) -> TranslationScores:
-    """Scores of two pictures (C, H, W) of 8 bits."""
+    """Score a translation against the real tile, both (C, H, W) of 8 bits."""
     try:
-        alike = score_images(real, made)
+        images = score_images(real, made)
     except InputError as error:
         raise InputError(error.what, where=where, expected=error.expected, got=error.got) from error
-    brown = score_dab(real, made).positive_dice if len(real) == 3 else float("nan")
+    dab_dice = score_dab(real, made).positive_dice if len(real) == 3 else float("nan")
     return TranslationScores(
-        alike.psnr_db, alike.ssim_uniform7, alike.ssim_gaussian11, alike.rmse, brown
+        images.psnr_db, images.ssim_uniform7, images.ssim_gaussian11, images.rmse, dab_dice
     )
 
 
-def means(rows: Sequence[ScoredPicture]) -> list[MeanScores]:
-    """For each way and model over all pictures, and over each level where there are levels."""
-    found = []
-    for way in dict.fromkeys(row.way for row in rows):
+def mean_scores(rows: Sequence[ScoredPicture]) -> list[MeanScores]:
+    """Return means for each direction and model, over all tiles and over each HER2 level."""
+    means: list[MeanScores] = []
+    for direction in dict.fromkeys(row.direction for row in rows):
         for model in dict.fromkeys(row.model for row in rows):
-            own = [row for row in rows if (row.way, row.model) == (way, model)]
+            own = [row for row in rows if (row.direction, row.model) == (direction, model)]
             levels = sorted({row.level for row in own} - {""})
             groups = {
                 ALL: own,
                 **{level: [row for row in own if row.level == level] for level in levels},
             }
-            found += [
-                MeanScores(model, way, name, len(group), _mean(group))
+            means += [
+                MeanScores(model, direction, name, len(group), _mean(group))
                 for name, group in groups.items()
                 if group
             ]
-    return found
+    return means
 
 
 def _mean(rows: Sequence[ScoredPicture]) -> TranslationScores:
@@ -164,10 +188,10 @@ def _mean(rows: Sequence[ScoredPicture]) -> TranslationScores:
         for field in fields(TranslationScores)
     }
     return TranslationScores(
-        **{name: _mean_of_numbers(numbers) for name, numbers in values.items()}
+        **{name: _mean_without_nan(numbers) for name, numbers in values.items()}
     )
 
 
-def _mean_of_numbers(numbers: Sequence[float]) -> float:
-    there = [number for number in numbers if not np.isnan(number)]
-    return float(np.mean(there)) if there else float("nan")
+def _mean_without_nan(numbers: Sequence[float]) -> float:
+    known = [number for number in numbers if not np.isnan(number)]
+    return float(np.mean(known)) if known else float("nan")

@@ -1,4 +1,4 @@
-"""What an evaluation of translations leaves: tables and a grid of pictures."""
+"""Write what an evaluation of translations leaves: tables and a grid of pictures."""
 
 from __future__ import annotations
 
@@ -12,23 +12,36 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 
-from stainbridge.evaluate.translation import Comparison, MeanScores, ScoredPicture
+from stainbridge.evaluate.translation import ALL, FORWARD, Comparison, MeanScores, ScoredPicture
 from stainbridge.types import Pixels
 from stainbridge.whole import whole_file
 
-PICTURES_CSV, MEANS_CSV, GRID = "pictures.csv", "means.csv", "pictures.png"
-#: The longest side of a picture in the grid, the gap between two, and the height of a line of
-#: names.
-SHOWN_PX, GAP_PX, NAME_PX = 256, 6, 16
+#: The table of all tiles, the table of means, and the grid of pictures.
+PICTURES_CSV = "pictures.csv"
+MEANS_CSV = "means.csv"
+GRID = "pictures.png"
+#: Pixels along the longer side of a picture in the grid, at most.
+SHOWN_PX = 256
+#: Pixels along the longer side that small pictures are enlarged to, where a whole factor does it.
+ENLARGED_PX = 128
+#: Pixels between two pictures.
+GAP_PX = 6
+#: Height in pixels of the line of names.
+NAME_PX = 16
+#: Width in pixels of a letter of these names.
+LETTER_PX = 6
 
 
 def write_rows(
-    path: Path, rows: Sequence[ScoredPicture | MeanScores], more: Mapping[str, Mapping[str, Any]]
+    path: Path,
+    rows: Sequence[ScoredPicture | MeanScores],
+    extra_columns: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """A line a row, its scores as columns; `more` are further columns of a model's translations of
-    all pictures.
+    """Write a line a row, its scores as columns.
+
+    `extra_columns` are further columns, by model, of the mean over its translations of all tiles.
     """
-    lines = [_flat(row, more) for row in rows]
+    lines = [_line(row, extra_columns) for row in rows]
     columns = list(dict.fromkeys(key for line in lines for key in line))
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
@@ -36,26 +49,31 @@ def write_rows(
         writer.writerows(lines)
 
 
-def _flat(row: ScoredPicture | MeanScores, more: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _line(
+    row: ScoredPicture | MeanScores, extra_columns: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     values = asdict(row)
     scores = {
         name: "" if np.isnan(value) else f"{value:.6g}"
         for name, value in values.pop("scores").items()
     }
-    further = more.get(row.model, {}) if (row.way, row.level) == ("there", "all") else {}
-    return {**values, **scores, **further}
+    is_mean_over_all = (row.direction, row.level) == (FORWARD, ALL)
+    extra = extra_columns.get(row.model, {}) if is_mean_over_all else {}
+    return {**values, **scores, **extra}
 
 
 def write_grid(path: Path, shown: Sequence[Comparison], source: str, target: str) -> None:
-    """A PNG with a row a picture: the source, what each model made of it, and the real target;
-    names above.
+    """Write a PNG with a row a tile: the source, its translations, and the real target.
 
-    What is the source itself is not shown again.
+    The names stand above. A translation that is the source itself is not shown again.
     """
-    models = [name for name, made in shown[0].made.items() if made is not shown[0].pair.source]
+    first = shown[0]
+    models = [
+        name for name, pixels in first.translations.items() if pixels is not first.pair.source
+    ]
     names = [source, *models, f"{target}, real"]
     rows = [
-        [item.pair.source, *(item.made[name] for name in models), item.pair.target]
+        [item.pair.source, *(item.translations[name] for name in models), item.pair.target]
         for item in shown
     ]
     tiles = [[_thumbnail(pixels) for pixels in row] for row in rows]
@@ -68,7 +86,7 @@ def write_grid(path: Path, shown: Sequence[Comparison], source: str, target: str
     draw = PIL.ImageDraw.Draw(grid)
     for column, name in enumerate(names):
         left = GAP_PX + column * (width + GAP_PX)
-        draw.text((left, 2), name[: width // 6], fill="black")
+        draw.text((left, 2), name[: width // LETTER_PX], fill="black")
         for row, line in enumerate(tiles):
             grid.paste(line[column], (left, NAME_PX + GAP_PX + row * (height + GAP_PX)))
     with whole_file(path) as temporary:
@@ -76,14 +94,11 @@ def write_grid(path: Path, shown: Sequence[Comparison], source: str, target: str
 
 
 def _thumbnail(pixels: Pixels) -> PIL.Image.Image:
-    """The first three channels, or the first as grey."""
+    """Return the first three channels, or the first one as grey, at a size to look at."""
     coloured = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)
     picture = PIL.Image.fromarray(np.ascontiguousarray(np.moveaxis(coloured, 0, -1), np.uint8))
-    factor = (
-        min(1.0, SHOWN_PX / max(picture.size))
-        if max(picture.size) > SHOWN_PX
-        else max(1, 128 // max(picture.size))
-    )
+    longest = max(picture.size)
+    factor = SHOWN_PX / longest if longest > SHOWN_PX else max(1, ENLARGED_PX // longest)
     return picture.resize(
         (round(picture.width * factor), round(picture.height * factor)), PIL.Image.Resampling.BOX
     )

@@ -1,4 +1,4 @@
-"""Do the pictures a model makes look like real ones, as a set?"""
+"""Compare the set of a model's translations with the set of real tiles: FID and KID."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ from stainbridge.metrics.distributions import (
 )
 from stainbridge.types import Pixels
 
+#: The key of the real tiles, which no model has as its name.
 REAL = ""
 
 
 @dataclass
 class FeatureSets:
-    """Features of the real pictures and of each model's, of `net`; pictures are not kept."""
+    """The features of the real tiles and of each model's; pixels are not kept."""
 
     net: FeatureNet
-    _found: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
+    """The network that computes features."""
+    _features: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, item: Comparison) -> None:
-        """Take note of a pair."""
-        for name, pixels in {REAL: item.pair.target, **item.made}.items():
-            self._found[name].append(features_of([_rgb(pixels)], self.net))
+        """Add the features of a tile and its translations."""
+        for name, pixels in {REAL: item.pair.target, **item.translations}.items():
+            self._features[name].append(features_of([_rgb(pixels)], self.net))
 
     def scores(self, seed: int = 0) -> dict[str, DistributionScores]:
-        """FID and KID of each model."""
-        sets = {name: torch.cat(found) for name, found in self._found.items()}
+        """Return FID and KID of each model."""
+        sets = {name: torch.cat(features) for name, features in self._features.items()}
         real = sets.pop(REAL)
         return {name: score_distributions(real, made, seed) for name, made in sets.items()}
 

@@ -1,1 +1,1 @@
-"""The methods that are compared, each behind one call: two slides in, an `Alignment` out."""
+"""The methods that are compared: two slides in, an `Alignment` out."""

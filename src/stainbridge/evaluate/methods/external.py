@@ -1,5 +1,6 @@
-"""Peers that need an environment of their own: run there as a process, with pictures in and a
-sampled map out.
+"""Peers that need an environment of their own.
+
+Each runs there as a process, with two pictures in and a sampled map out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -18,29 +20,32 @@ import numpy as np
 import PIL.Image
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.evaluate.methods.alignment import Align, Alignment, failed
-from stainbridge.evaluate.methods.views import grey_view, rgb, transform_from_samples
+from stainbridge.evaluate.methods.alignment import Align, Alignment, Method, fail
+from stainbridge.evaluate.methods.views import grey_view, to_rgb, transform_from_samples
 from stainbridge.evaluate.peers.exchange import CHECK
 from stainbridge.slides.slide import Slide
 
+#: Pixels along the longer side of the pictures that a peer gets.
 WORKING_PX = 1024
-#: The map is sampled on as many pixels of the fixed slide's longer side.
+#: Samples of the map along the fixed slide's longer side.
 GRID_PX = 256
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer's name, which is its module's, the script of ours that runs in its environment, and
-    how to make that.
-    """
+    """A registration program that runs in an environment of its own."""
 
     name: str
+    """Its name, which is its module's."""
+    description: str
+    """What it is, in one line."""
     script: str
+    """The file in `peers/` that runs in its environment."""
     install: str
+    """The command that makes its environment."""
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What its results depend on: how it is called, and which version of it."""
+    def read_settings(self) -> dict[str, Any]:
+        """Return what its results depend on: how it is called, and which version of it."""
         text = files("stainbridge.evaluate").joinpath("peers", self.script).read_bytes()
         digest = hashlib.sha256(text).hexdigest()[:16]
         return {"working_px": WORKING_PX, "script": digest, "install": self.install}
@@ -51,7 +56,7 @@ class Peer:
         return f"STAINBRIDGE_{self.name.upper()}_PYTHON"
 
     def python(self) -> Path:
-        """Its Python; raises `InputError`, with how to get it, where there is none."""
+        """Return its Python; raise `InputError`, with how to get it, where there is none."""
         named = os.environ.get(self.variable)
         if not named:
             raise InputError(
@@ -66,52 +71,59 @@ class Peer:
         return Path(named)
 
     def check(self) -> None:
-        """Raises `InputError` where its Python, or something the peer imports, is missing there."""
+        """Raise `InputError` where its Python, or a library that it imports, is missing."""
         python = self.python()
-        done = self.call(python, CHECK)
-        if done.returncode != 0:
-            where = f"{self.variable}={python}"
+        ended = self.call(python, CHECK)
+        if ended.returncode != 0:
             raise InputError(
                 f"{self.name} cannot be used",
-                where=where,
-                got=_last_words(done),
+                where=f"{self.variable}={python}",
+                got=_last_output(ended),
                 remedy=self.install,
             )
 
     def call(self, python: Path, argument: str) -> subprocess.CompletedProcess[str]:
-        """Run our script there, with a folder or `CHECK`."""
+        """Run its script in its environment, with a folder or `CHECK`."""
         with as_file(files("stainbridge.evaluate") / "peers") as scripts:
             command = [str(python), str(scripts / self.script), argument]
             return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+#: The peers by name.
 PEERS = {
     peer.name: peer
     for peer in (
         Peer(
             "ants",
+            "ANTs SyN, its defaults",
             "run_ants.py",
-            "python -m venv ants-env && ants-env/bin/pip install antspyx==0.6.3 'numpy<2.4' 'scipy<1.16' pillow",
+            "python -m venv ants-env && ants-env/bin/pip install antspyx==0.6.3 'numpy<2.4'"
+            " 'scipy<1.16' pillow",
         ),
         Peer(
             "valis",
+            "VALIS, its defaults",
             "run_valis.py",
-            "apt-get install libvips42 && python -m venv valis-env && valis-env/bin/pip install valis-wsi==1.2.0",
+            "apt-get install libvips42 && python -m venv valis-env && valis-env/bin/pip install"
+            " valis-wsi==1.2.0",
         ),
         Peer(
             "deeperhistreg",
+            "DeeperHistReg, its fast preset",
             "run_deeperhistreg.py",
-            "python -m venv deeperhistreg-env && deeperhistreg-env/bin/pip install deeperhistreg==1.0.1 torch"
-            " torchvision scipy pandas matplotlib opencv-python-headless pillow scikit-image SimpleITK einops"
-            " pyvips pyvips-binary openslide-python openslide-bin",
+            "python -m venv deeperhistreg-env && deeperhistreg-env/bin/pip install"
+            " deeperhistreg==1.0.1 torch torchvision scipy pandas matplotlib opencv-python-headless"
+            " pillow scikit-image SimpleITK einops pyvips pyvips-binary openslide-python"
+            " openslide-bin",
         ),
     )
 }
 
 
-def external(name: str) -> Align:
-    """The peer as a method: it gets RGB pictures of 1024 pixels at most, and returns where a grid
-    of points goes.
+def load_peer(name: str) -> Align:
+    """Return a peer as a method.
+
+    It gets RGB pictures of 1024 pixels at most, and returns where a grid of points goes.
     """
     peer = PEERS[name]
     python = peer.python()
@@ -127,18 +139,27 @@ def _run(peer: Peer, python: Path, folder: Path, fixed: Slide, moving: Slide) ->
     grid = fixed.frame.fit(GRID_PX)
     views = grey_view(fixed, WORKING_PX), grey_view(moving, WORKING_PX)
     for side, slide in (("fixed", fixed), ("moving", moving)):
-        PIL.Image.fromarray(rgb(slide.read(slide.frame.fit(WORKING_PX)))).save(
+        PIL.Image.fromarray(to_rgb(slide.read(slide.frame.fit(WORKING_PX)))).save(
             folder / f"{side}.png"
         )
     np.save(folder / "points.npy", views[0].frame.to_px(grid.centres_um()) - 0.5)
-    done = peer.call(python, str(folder))
-    if done.returncode != 0:
-        return failed(f"{peer.name} ended with {done.returncode}: {_last_words(done)}")
-    measured = json.loads((folder / "measured.json").read_text())
+    ended = peer.call(python, str(folder))
+    if ended.returncode != 0:
+        return fail(f"{peer.name} ended with {ended.returncode}: {_last_output(ended)}")
+    cost = json.loads((folder / "measured.json").read_text())
     moved = np.load(folder / "moved.npy").T.reshape(2, grid.height, grid.width)
-    return Alignment(transform_from_samples(moved, grid, *views), **measured)
+    return Alignment(transform_from_samples(moved, grid, *views), **cost)
 
 
-def _last_words(done: subprocess.CompletedProcess[str]) -> str:
-    said = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
-    return said[-1] if said else "and said nothing"
+def _last_output(ended: subprocess.CompletedProcess[str]) -> str:
+    output = ended.stderr + "\n" + ended.stdout
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else "and printed nothing"
+
+
+METHODS = tuple(
+    Method(
+        peer.name, peer.description, partial(load_peer, peer.name), peer.read_settings, peer.check
+    )
+    for peer in PEERS.values()
+)

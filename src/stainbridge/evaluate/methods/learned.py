@@ -1,22 +1,32 @@
-"""The trained networks as methods of their own, and the preset that begins with one."""
+"""The trained networks as methods of their own, and the preset that starts with one."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from stainbridge.errors import InputError
-from stainbridge.learn.shipped import weights_path
-from stainbridge.learn.weights import weights_file
+from stainbridge.evaluate.methods.alignment import Method
+from stainbridge.evaluate.methods.presets import load_configured
+from stainbridge.learn.named_weights import find_weights
+from stainbridge.learn.weights import choose_weights_file
 from stainbridge.registration.config import LearnedAffineConfig, LearnedFieldConfig, RegisterConfig
 
 _DEFAULT = RegisterConfig.preset("default")
-DEFORMABLE = ("multiscale-fcn", "fcn", "dirnet", "unet-svf")
 
-#: "affine-net" has no stage after the network, the deformable networks none after theirs; where
-#: verification rejects what a network found, what the preset does instead stands, as in any
-#: registration.
+#: The deformable networks, by the name of their weights, and what they are.
+DEFORMABLE = {
+    "multiscale-fcn": "the multi-scale FCN",
+    "fcn": "the FCN",
+    "dirnet": "DIRNet",
+    "unet-svf": "the U-Net",
+}
+
+#: The configurations by method. "affine-net" has no stage after the network, and the deformable
+#: networks none after theirs. Where verification rejects what a network found, the preset's own
+#: result stands, as in any registration.
 LEARNED: dict[str, RegisterConfig] = {
     "affine-net": replace(
         _DEFAULT, learned_affine=LearnedAffineConfig(refine=False), deformable=None
@@ -30,28 +40,48 @@ LEARNED: dict[str, RegisterConfig] = {
     },
 }
 
+_DESCRIPTIONS = {
+    "affine-net": "stainbridge, search and affine network alone",
+    "affine-net+default": "stainbridge, preset default after the affine network",
+    **{
+        name: f"stainbridge, preset default, deformed by {network} alone"
+        for name, network in DEFORMABLE.items()
+    },
+}
 
-def settings_of(config: RegisterConfig) -> dict[str, Any]:
-    """What the method depends on: the configuration and, where they are found, the weights'
-    digests.
-    """
+
+def read_settings(config: RegisterConfig) -> dict[str, Any]:
+    """Return the configuration and the digests of its weights; None for weights not found."""
     named = [
         stage.weights
         for stage in (config.learned_affine, config.learned_field)
         if stage is not None
     ]
-    return {**config.to_dict(), "digests": [_digest(name) for name in named]}
+    return {**config.to_dict(), "digests": [_weights_digest(name) for name in named]}
 
 
-def _digest(name: str) -> str | None:
+def _weights_digest(name: str) -> str | None:
     try:
-        return hashlib.sha256(weights_file(weights_path(name)).read_bytes()).hexdigest()[:16]
-    except (InputError, OSError):  # missing weights are `weights_of`'s to tell
+        content = choose_weights_file(find_weights(name)).read_bytes()
+    except (InputError, OSError):  # `check_weights` reports missing weights
         return None
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def weights_of(config: RegisterConfig) -> None:
-    """Raises `InputError` where weights that the configuration names are nowhere."""
+def check_weights(config: RegisterConfig) -> None:
+    """Raise `InputError` where weights that the configuration names are not found."""
     for stage in (config.learned_affine, config.learned_field):
         if stage is not None:
-            weights_path(stage.weights)
+            find_weights(stage.weights)
+
+
+METHODS = tuple(
+    Method(
+        name,
+        _DESCRIPTIONS[name],
+        partial(load_configured, config),
+        partial(read_settings, config),
+        partial(check_weights, config),
+    )
+    for name, config in LEARNED.items()
+)

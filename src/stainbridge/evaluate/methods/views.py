@@ -1,6 +1,4 @@
-"""What methods that work on plain pictures are given, and how their pixel maps become transforms in
-micrometres.
-"""
+"""Plain pictures for methods that work on them, and their pixel maps as transforms in µm."""
 
 from __future__ import annotations
 
@@ -20,40 +18,46 @@ from stainbridge.types import Field, Matrix
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A slide's overview in grey, (H, W) uint8, on `frame`; `full` is the slide's full-resolution
-    frame.
-    """
+    """A slide's overview in grey."""
 
     grey: npt.NDArray[np.uint8]
+    """(H, W)."""
     frame: Frame
+    """Where the picture lies on the slide."""
     full: Frame
+    """The slide's full-resolution frame."""
 
 
 def grey_view(slide: Slide, longest_px: int) -> View:
-    """The slide at `longest_px` at most, in grey; the mean of the channels, stretched, where it is
-    not RGB.
+    """Return the slide in grey, `longest_px` along its longer side at most.
+
+    Of a slide that is not RGB it is the mean of the channels, stretched.
     """
     image = slide.read(slide.frame.fit(longest_px))
-    return View(_grey(image), image.frame, slide.frame)
+    return View(to_grey(image), image.frame, slide.frame)
 
 
-def rgb(image: Image) -> npt.NDArray[np.uint8]:
-    """(H, W, 3): the picture itself, or its grey in every channel where it is not RGB."""
+def to_rgb(image: Image) -> npt.NDArray[np.uint8]:
+    """Return the picture as (H, W, 3); where it is not RGB, its grey in every channel."""
     if len(image.pixels) == 3 and image.pixels.dtype == np.uint8:
         return np.ascontiguousarray(np.moveaxis(image.pixels, 0, -1))
-    return np.repeat(_grey(image)[..., None], 3, axis=-1)
+    return np.repeat(to_grey(image)[..., None], 3, axis=-1)
 
 
-def _grey(image: Image) -> npt.NDArray[np.uint8]:
+def to_grey(image: Image) -> npt.NDArray[np.uint8]:
+    """Return the picture in grey, (H, W); see `grey_view`."""
     if len(image.pixels) == 3 and image.pixels.dtype == np.uint8:
-        return np.asarray(cv2.cvtColor(rgb(image), cv2.COLOR_RGB2GRAY))
+        return np.asarray(cv2.cvtColor(to_rgb(image), cv2.COLOR_RGB2GRAY))
     mean = np.asarray(image.pixels, np.float32).mean(axis=0)
     low, high = np.percentile(mean, (0.5, 99.5))
     return np.asarray(np.clip((mean - low) / max(float(high - low), 1e-6), 0, 1) * 255, np.uint8)
 
 
 def affine_from_pixels(matrix: Matrix, fixed: View, moving: View) -> Affine:
-    """`moving_from_fixed` from a (2, 3) or (3, 3) map of the views' pixel indices, 0 a centre."""
+    """Return `moving_from_fixed` for an affine map of the views' pixel indices, (2, 3) or (3, 3).
+
+    Index 0 is the centre of the first pixel.
+    """
     pixels = np.eye(3)
     pixels[: len(matrix)] = matrix
     return Affine(
@@ -64,26 +68,22 @@ def affine_from_pixels(matrix: Matrix, fixed: View, moving: View) -> Affine:
 
 
 def transform_from_samples(moved_index: Field, grid: Frame, fixed: View, moving: View) -> Transform:
-    """`moving_from_fixed` from where the pixel centres of `grid`, in the fixed slide's space, fall
-    on the moving view.
+    """Return `moving_from_fixed` for a map that is sampled at the pixel centres of `grid`.
 
-    `moved_index` is (2, H, W), x and y in pixel indices of the moving view. An affine fit and a
-    field of what remains, so that the map goes on sensibly outside the grid. Raises `InputError`
-    where it is not finite or has collapsed.
+    `grid` lies on the fixed slide; `moved_index` is (2, H, W), x and y in pixel indices of the
+    moving view. The result is an affine fit and a field of the rest, so that it also holds outside
+    the grid. Raises `InputError` where the map is not finite or has collapsed.
     """
-    inside = grid.centres_um()
-    to = _um_from_index(moving.frame)
-    moved = moved_index.reshape(2, -1).T @ to[:2, :2].T + to[:2, 2]
-    affine = fit_affine(inside[::7], moved[::7], fixed.full.space, moving.full.space)
-    rest = (affine.inverse()(moved) - inside).T.reshape(moved_index.shape)
-    return Chain(
-        (
-            DisplacementField(rest.astype(np.float32), grid, fixed.full.space, fixed.full.space),
-            affine,
-        )
-    )
+    grid_um = grid.centres_um()
+    um_from_index = _um_from_index(moving.frame)
+    moved_um = moved_index.reshape(2, -1).T @ um_from_index[:2, :2].T + um_from_index[:2, 2]
+    affine = fit_affine(grid_um[::7], moved_um[::7], fixed.full.space, moving.full.space)
+    rest = (affine.inverse()(moved_um) - grid_um).T.reshape(moved_index.shape)
+    field = DisplacementField(rest.astype(np.float32), grid, fixed.full.space, fixed.full.space)
+    return Chain((field, affine))
 
 
 def _um_from_index(frame: Frame) -> Matrix:
-    (mx, my), (ox, oy) = frame.mpp, frame.origin_um
-    return np.array([[mx, 0, ox + mx / 2], [0, my, oy + my / 2], [0, 0, 1]])
+    mpp_x, mpp_y = frame.mpp
+    origin_x, origin_y = frame.origin_um
+    return np.array([[mpp_x, 0, origin_x + mpp_x / 2], [0, mpp_y, origin_y + mpp_y / 2], [0, 0, 1]])

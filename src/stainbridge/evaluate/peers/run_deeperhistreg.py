@@ -1,5 +1,4 @@
-"""DeeperHistReg with its fast preset: features and an initial alignment, then instance
-optimisation.
+"""Run DeeperHistReg's fast preset: features and an initial alignment, then optimisation.
 
 Wodzinski et al. 2024, "DeeperHistReg: robust whole slide images registration framework",
 arXiv:2404.14434.
@@ -14,14 +13,15 @@ import deeperhistreg
 import numpy as np
 import SimpleITK
 import torch
-from exchange import run
+from exchange import run_peer
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
 
-def padded(folder: Path) -> tuple[int, int]:
-    """Give both pictures one size, white added at the right and below; the (width, height). It
-    would centre them.
+def pad_pictures(folder: Path) -> tuple[int, int]:
+    """Give both pictures one size, white at the right and below; return (width, height).
+
+    DeeperHistReg itself would centre them.
     """
     pictures = {name: Image.open(folder / f"{name}.png") for name in ("fixed", "moving")}
     width, height = (max(picture.size[axis] for picture in pictures.values()) for axis in (0, 1))
@@ -32,9 +32,10 @@ def padded(folder: Path) -> tuple[int, int]:
     return width, height
 
 
-def settings() -> dict[str, Any]:
-    """The preset; pictures are read as they are (it reads slides at a fifth), and no warped slide
-    is written.
+def make_settings() -> dict[str, Any]:
+    """Return the preset, but for pictures at full size and without a warped slide.
+
+    The preset reads slides at a fifth of their size.
     """
     chosen: dict[str, Any] = deeperhistreg.configs.default_initial_nonrigid_fast()
     chosen["loading_params"].update(
@@ -52,16 +53,17 @@ def settings() -> dict[str, Any]:
     return chosen
 
 
-def register(folder: Path, points: Any) -> Any:
-    """Where the points go, (N, 2): its displacement field pulls the source (moving) onto the target
-    (fixed).
+def map_points(folder: Path, points: Any) -> Any:
+    """Return where the points go, (N, 2).
+
+    The displacement field pulls the source (moving) onto the target (fixed).
     """
-    size = np.array(padded(folder))
+    size = np.array(pad_pictures(folder))
     deeperhistreg.run_registration(
         source_path=str(folder / "moving_padded.png"),
         target_path=str(folder / "fixed_padded.png"),
         output_path=str(folder / "result"),
-        registration_parameters=settings(),
+        registration_parameters=make_settings(),
         case_name="case",
         save_displacement_field=True,
         copy_target=False,
@@ -74,9 +76,9 @@ def register(folder: Path, points: Any) -> Any:
     if field.shape[0] != 2:
         field = np.moveaxis(field, -1, 0)
     scale = np.array(field.shape[:0:-1]) / size  # its working pixels per pixel of the pictures
-    there = (points + 0.5) * scale - 0.5
-    moved = [map_coordinates(u, there.T[::-1], order=1, mode="nearest") for u in field]
-    return (there + np.stack(moved, axis=1) + 0.5) / scale - 0.5
+    field_points = (points + 0.5) * scale - 0.5
+    moved = [map_coordinates(u, field_points.T[::-1], order=1, mode="nearest") for u in field]
+    return (field_points + np.stack(moved, axis=1) + 0.5) / scale - 0.5
 
 
-run(register)
+run_peer(map_points)

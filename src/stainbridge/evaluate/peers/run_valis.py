@@ -1,8 +1,7 @@
-"""VALIS with SuperPoint and SuperGlue, whose weights it brings along, the fixed picture as its
-reference.
+"""Run VALIS with SuperPoint and SuperGlue, and the fixed picture as its reference.
 
-Its default, DISK and LightGlue, downloads weights as soon as it is imported. It is told to look for
-mirrored slides, which it can do and does not unless asked; all else is as it comes.
+Their weights come with VALIS. Its default, DISK and LightGlue, downloads weights when it is
+imported. It is asked to look for mirrored slides; all other settings are its defaults.
 
 Gatenbee et al. 2023, "Virtual alignment of pathology image series for multi-gigapixel whole slide
 images", doi:10.1038/s41467-023-40218-9.
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from exchange import run
+from exchange import run_peer
 from kornia import feature
 
 # The default matcher is built on import and not used: without weights nothing is downloaded.
@@ -25,14 +24,19 @@ feature.LightGlueMatcher = torch.nn.Identity
 from valis import feature_detectors, feature_matcher, registration  # noqa: E402
 
 # VALIS 1.2.0 hands SuperPoint a mask, which it has no argument for.
-without_mask = feature_detectors.SuperPointFD._detect_and_compute
-feature_detectors.SuperPointFD._detect_and_compute = lambda self, image, mask=None: without_mask(
-    self, image
-)
+detect_without_mask = feature_detectors.SuperPointFD._detect_and_compute
 
 
-def valis(folder: Path, points: Any) -> Any:
-    """Where the points go, (N, 2)."""
+def detect_and_compute(detector: Any, image: Any, mask: Any = None) -> Any:  # noqa: ARG001
+    """Detect features and ignore the mask."""
+    return detect_without_mask(detector, image)
+
+
+feature_detectors.SuperPointFD._detect_and_compute = detect_and_compute
+
+
+def map_points(folder: Path, points: Any) -> Any:
+    """Return where the points go, (N, 2)."""
     slides = folder / "slides"
     slides.mkdir()
     for name in ("fixed.png", "moving.png"):
@@ -47,10 +51,11 @@ def valis(folder: Path, points: Any) -> Any:
     )
     try:
         registrar.register()
-        fixed, moving = registrar.get_slide("fixed.png"), registrar.get_slide("moving.png")
+        fixed = registrar.get_slide("fixed.png")
+        moving = registrar.get_slide("moving.png")
         return fixed.warp_xy_from_to(points, moving)
     finally:
         registration.kill_jvm()
 
 
-run(valis)
+run_peer(map_points)
