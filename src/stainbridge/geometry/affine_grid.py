@@ -1,8 +1,7 @@
-"""Where affine maps take a picture's pixels, in `grid_sample`'s coordinates, with the gradient
-written out.
+"""Sampling grids of affine maps for `grid_sample`, with the gradient written out.
 
-`torch.nn.functional.affine_grid` multiplies every pixel by a 2 x 3 matrix; rows and columns alone
-say the same at a quarter of the cost.
+`torch.nn.functional.affine_grid` multiplies every pixel by a 2 x 3 matrix. Multiplying the rows and
+the columns alone gives the same at a quarter of the cost.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from torch.autograd.function import Function
 
 
 def affine_grid(matrices: Tensor, height: int, width: int) -> Tensor:
-    """(N, H, W, 2) of maps (N, 2, 3); as torch's with `align_corners=False`, −1 and 1 are the
-    picture's outer edges.
+    """Return the sampling grid, (N, H, W, 2), of affine maps (N, 2, 3).
+
+    As torch's with `align_corners=False`: −1 and 1 are the picture's outer edges.
     """
     grid: Tensor = _AffineGrid.apply(
         matrices, _centres(width, matrices), _centres(height, matrices)
@@ -42,6 +42,11 @@ class _AffineGrid(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         x, y = ctx.saved_tensors
-        of_rows, of_columns = grads[0].sum(2), grads[0].sum(1)
-        by = (of_columns * x[:, None]).sum(1), (of_rows * y[:, None]).sum(1), of_rows.sum(1)
-        return torch.stack(by, -1), None, None
+        row_sums = grads[0].sum(2)
+        column_sums = grads[0].sum(1)
+        gradient = (
+            (column_sums * x[:, None]).sum(1),
+            (row_sums * y[:, None]).sum(1),
+            row_sums.sum(1),
+        )
+        return torch.stack(gradient, -1), None, None

@@ -8,8 +8,9 @@ from stainbridge.types import Field, Plane
 
 
 def gradient(displacement: Field, spacing: tuple[float, float]) -> tuple[Field, Field]:
-    """Central differences (du/dx, du/dy), each (2, H, W), for samples `spacing` = (x, y) apart in
-    u's unit.
+    """Return central differences (du/dx, du/dy), each (2, H, W).
+
+    `spacing` is the distance (x, y) of the samples in the unit of u.
     """
     if min(displacement.shape[1:]) < 2:
         return np.zeros_like(displacement), np.zeros_like(displacement)
@@ -18,6 +19,9 @@ def gradient(displacement: Field, spacing: tuple[float, float]) -> tuple[Field, 
 
 
 def jacobian_determinant(displacement: Field, spacing: tuple[float, float]) -> Plane:
-    """Determinant of the Jacobian of x + u(x), (H, W): the local area factor; ≤ 0 is a fold."""
+    """Return the determinant of the Jacobian of x + u(x), (H, W).
+
+    It is the local area factor; where it is 0 or less the map folds.
+    """
     du_dx, du_dy = gradient(displacement, spacing)
     return np.asarray((1 + du_dx[0]) * (1 + du_dy[1]) - du_dx[1] * du_dy[0])

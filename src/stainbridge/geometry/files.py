@@ -1,4 +1,4 @@
-"""Transforms on disk, in the files ITK's family of tools reads.
+"""Read and write transforms in the files that ITK's family of tools reads.
 
 The conventions are those of `itk.py`.
 """
@@ -18,17 +18,24 @@ from stainbridge.whole import whole_file
 if TYPE_CHECKING:
     import SimpleITK
 
-COMPOSITES = (".h5", ".hdf5")
-TEXTS = (".tfm", ".txt")
-MATRICES = (".mat", ".xfm")  # read only: ANTs' and others' linear transforms
-FIELDS = (".mha",)
-BYTES_PER_NUMBER, HEADER_BYTES = 8, 32768
-FIELDS_READ = (".mha", ".mhd", ".nrrd", ".nii", ".nii.gz")
+#: Endings of composite transforms in HDF5.
+COMPOSITE_ENDINGS = (".h5", ".hdf5")
+#: Endings of affine transforms as text.
+TEXT_ENDINGS = (".tfm", ".txt")
+#: Endings of linear transforms of ANTs and others, read only.
+MATRIX_ENDINGS = (".mat", ".xfm")
+#: Endings of displacement images that are written.
+FIELD_ENDINGS = (".mha",)
+#: Endings of displacement images that are read.
+READABLE_FIELD_ENDINGS = (".mha", ".mhd", ".nrrd", ".nii", ".nii.gz")
+#: Bytes of one parameter in an HDF5 transform file, a float64.
+BYTES_PER_NUMBER = 8
+#: Bytes of such a file beside its parameters, at most.
+HEADER_BYTES = 32768
 
 
 def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> None:
-    """Write `transform` whole or not at all; its frames must be the two slides' full-resolution
-    frames.
+    """Write `transform`, which leads from one slide's space to another's, whole or not at all.
 
     `.h5` takes any transform as an ITK composite, exact for affine maps and displacement fields;
     `.tfm` and `.txt` take affine ones; `.mha` holds the whole map as one displacement field.
@@ -39,20 +46,22 @@ def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> 
     import SimpleITK
 
     ending = path.suffix.lower()
-    if ending not in (*COMPOSITES, *TEXTS, *FIELDS):
+    if ending not in (*COMPOSITE_ENDINGS, *TEXT_ENDINGS, *FIELD_ENDINGS):
         raise InputError(
             "unknown kind of transform file",
             where=path,
             expected=".h5, .tfm or .mha",
             got=ending or "none",
         )
-    if ending in TEXTS and not all(isinstance(part, Affine) for part in split_chain(transform)):
+    if ending in TEXT_ENDINGS and not all(
+        isinstance(member, Affine) for member in split_chain(transform)
+    ):
         raise InputError(
             "a text file holds affine maps only", where=path, remedy="write an .h5 file"
         )
     with whole_file(path) as temporary:
         try:
-            if ending in FIELDS:
+            if ending in FIELD_ENDINGS:
                 SimpleITK.WriteImage(
                     SimpleITK.Cast(field_image(transform), SimpleITK.sitkVectorFloat32),
                     str(temporary),
@@ -60,15 +69,14 @@ def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> 
                 )
             else:
                 written = to_itk(transform, dimension)
-                _claim_room(temporary, written)
+                _reserve_space(temporary, written)
                 SimpleITK.WriteTransform(written, str(temporary))
         except RuntimeError as error:
             raise InputError("could not write", where=path, got=_last_line(error)) from error
 
 
 def read_transform(path: Path, source: Space, target: Space) -> Transform:
-    """The transform in an ITK file, as a map from `source`'s slide to `target`'s
-    (full-resolution frames).
+    """Read the transform in an ITK file as a map from the space `source` to the space `target`.
 
     Takes what `write_transform` writes and any other ITK transform file with linear and
     displacement-field members (Euler, similarity, affine, translation, composites; ANTs' .mat), and
@@ -79,9 +87,9 @@ def read_transform(path: Path, source: Space, target: Space) -> Transform:
         raise MissingFileError("no such transform file", where=path)
     name = path.name.lower()
     try:
-        if name.endswith(FIELDS_READ):
+        if name.endswith(READABLE_FIELD_ENDINGS):
             return from_field_image(_read_image(path), source, target)
-        if name.endswith((*COMPOSITES, *TEXTS, *MATRICES)):
+        if name.endswith((*COMPOSITE_ENDINGS, *TEXT_ENDINGS, *MATRIX_ENDINGS)):
             return from_itk(_read_itk(path), source, target)
     except InputError as error:
         raise InputError(
@@ -94,9 +102,10 @@ def read_transform(path: Path, source: Space, target: Space) -> Transform:
     )
 
 
-def _claim_room(path: Path, transform: SimpleITK.CompositeTransform) -> None:
-    """Write as many bytes to `path` as the transform will take: on a full disk Python fails
-    cleanly, HDF5 crashes.
+def _reserve_space(path: Path, transform: SimpleITK.CompositeTransform) -> None:
+    """Write as many bytes to `path` as the transform will take.
+
+    On a full disk Python fails cleanly, and HDF5 would crash.
     """
     members = (transform.GetNthTransform(n) for n in range(transform.GetNumberOfTransforms()))
     numbers = sum(member.GetNumberOfParameters() for member in members)
@@ -115,7 +124,7 @@ def _read_image(path: Path) -> SimpleITK.Image:
 def _read_itk(path: Path) -> SimpleITK.Transform:
     import SimpleITK
 
-    if path.suffix.lower() in COMPOSITES:
+    if path.suffix.lower() in COMPOSITE_ENDINGS:
         _check_hdf5(path)
     try:
         return SimpleITK.ReadTransform(str(path))
@@ -124,9 +133,7 @@ def _read_itk(path: Path) -> SimpleITK.Transform:
 
 
 def _check_hdf5(path: Path) -> None:
-    """Refuse what is no complete HDF5 file before the HDF5 library fills standard error with its
-    own account of it.
-    """
+    """Refuse an incomplete HDF5 file, about which the library would fill standard error."""
     with path.open("rb") as file:
         head = file.read(48)
     if head[:8] != b"\x89HDF\r\n\x1a\n":
@@ -141,6 +148,6 @@ def _check_hdf5(path: Path) -> None:
 
 
 def _last_line(error: Exception) -> str:
-    """The end of an ITK message, where its reason stands."""
+    """Return the end of an ITK message, which holds the reason."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:200] if lines else type(error).__name__

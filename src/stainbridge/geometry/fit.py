@@ -11,10 +11,10 @@ from stainbridge.types import Points
 
 
 def fit_affine(from_um: Points, to_um: Points, source: Space, target: Space) -> Affine:
-    """The affine map that takes `from_um` to `to_um`, both (N, 2) in µm, N ≥ 3, with the least
-    squared error.
+    """Fit the affine map that takes `from_um` to `to_um` with the least squared error.
 
-    Raises `InputError` when the counts differ, are below 3, or the points lie on one line.
+    Both are (N, 2) in µm, N ≥ 3. Raises `InputError` when the counts differ, are below 3, or the
+    points lie on one line.
     """
     _check(from_um, to_um, at_least=3)
     centre = from_um.mean(axis=0)
@@ -29,25 +29,26 @@ def fit_affine(from_um: Points, to_um: Points, source: Space, target: Space) -> 
 
 
 def fit_similarity(from_um: Points, to_um: Points, source: Space, target: Space) -> Affine:
-    """The rotation, scale and shift (no flip) that takes `from_um` to `to_um`, (N, 2) in µm, N ≥ 2.
+    """Fit the rotation, scale and shift, without a flip, that takes `from_um` to `to_um`.
 
+    Both are (N, 2) in µm, N ≥ 2.
     Umeyama 1991, "Least-squares estimation of transformation parameters between two point
     patterns", doi:10.1109/34.88573, in its closed form for the plane. Raises `InputError` when the
     counts differ, are below 2, or the points coincide.
     """
     _check(from_um, to_um, at_least=2)
-    centre_from, centre_to = from_um.mean(axis=0), to_um.mean(axis=0)
-    z, w = (
-        (points - centre) @ (1, 1j)
-        for points, centre in ((from_um, centre_from), (to_um, centre_to))
-    )
+    centre_from = from_um.mean(axis=0)
+    centre_to = to_um.mean(axis=0)
+    # As complex numbers, rotation and scale are one factor.
+    z = (from_um - centre_from) @ (1, 1j)
+    w = (to_um - centre_to) @ (1, 1j)
     energy = float(np.vdot(z, z).real)
     if energy <= 0:
         raise InputError("landmarks coincide", remedy="give at least two different points")
     factor = complex(np.vdot(z, w)) / energy
     if abs(factor) == 0:
         raise InputError(
-            "the landmarks to be reached coincide", remedy="give at least two different points"
+            "the target landmarks coincide", remedy="give at least two different points"
         )
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     matrix = np.eye(3)
@@ -57,7 +58,10 @@ def fit_similarity(from_um: Points, to_um: Points, source: Space, target: Space)
 
 
 def fit_landmarks(from_um: Points, to_um: Points, source: Space, target: Space) -> Affine:
-    """`fit_affine` of three pairs or more, `fit_similarity` of two; `InputError` for fewer."""
+    """Fit an affine map to three pairs or more, and a similarity to two.
+
+    Raises `InputError` for fewer.
+    """
     fit = fit_affine if len(from_um) >= 3 else fit_similarity
     return fit(from_um, to_um, source, target)
 

@@ -1,8 +1,7 @@
-"""Differentiable displacement fields, (N, 2, H, W) in pixels, channels dx, dy: what networks put
-out.
+"""Differentiable displacement fields, (N, 2, H, W) in pixels, channels dx, dy, as networks give.
 
 A field u takes the pixel at x to x + u(x). Samples lie at pixel centres; beyond the outermost ones
-their values go on.
+their values continue.
 """
 
 from __future__ import annotations
@@ -17,35 +16,35 @@ from stainbridge.geometry.affine_grid import affine_grid
 
 
 def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
-    """(1, 2, H, W): x and y of the pixels, counted from the centre of the first one."""
+    """Return x and y of the pixels, (1, 2, H, W), counted from the centre of the first one."""
     y = torch.arange(height, dtype=like.dtype, device=like.device)
     x = torch.arange(width, dtype=like.dtype, device=like.device)
     return torch.stack(torch.meshgrid(x, y, indexing="xy"))[None]
 
 
 def sample(image: Tensor, position: Tensor, padding: str = "border") -> Tensor:
-    """`image` (N, C, H, W) at pixel positions (N, 2, h, w), linearly interpolated: (N, C, h, w)."""
+    """Interpolate `image` (N, C, H, W) linearly at pixel positions (N, 2, h, w): (N, C, h, w)."""
     height, width = image.shape[-2:]
     size = position.new_tensor([width, height]).view(1, 2, 1, 1)
-    where = ((2 * position + 1) / size - 1).permute(0, 2, 3, 1)
-    return F.grid_sample(image, where, padding_mode=padding, align_corners=False)
+    grid = ((2 * position + 1) / size - 1).permute(0, 2, 3, 1)
+    return F.grid_sample(image, grid, padding_mode=padding, align_corners=False)
 
 
 def warp(image: Tensor, displacement: Tensor, padding: str = "border") -> Tensor:
-    """`image` (N, C, H, W) pulled through x + u(x), (N, C, H, W)."""
+    """Sample `image` (N, C, H, W) at x + u(x), (N, C, H, W)."""
     height, width = displacement.shape[-2:]
     return sample(image, pixel_grid(height, width, displacement) + displacement, padding)
 
 
 def compose(first: Tensor, then: Tensor) -> Tensor:
-    """The displacement of x ↦ x + `first`, followed by `then`; both and the result (N, 2, H, W)."""
+    """Return the displacement of x ↦ x + `first` followed by `then`, all (N, 2, H, W)."""
     return first + warp(then, first)
 
 
 def exponentiate(velocity: Tensor, squarings: int = 7) -> Tensor:
-    """The displacement at time 1 of the flow along a stationary velocity field, (N, 2, H, W).
+    """Return the displacement at time 1 of the flow along a velocity field, (N, 2, H, W).
 
-    Scaling and squaring, Arsigny et al. 2006, "A log-Euclidean framework for statistics on
+    The velocity is stationary. Scaling and squaring, Arsigny et al. 2006, "A log-Euclidean framework for statistics on
     diffeomorphisms", doi:10.1007/11866565_113.
     """
     half = velocity.new_tensor([velocity.shape[-1], velocity.shape[-2]]).view(1, 2, 1, 1) / 2
@@ -53,9 +52,7 @@ def exponentiate(velocity: Tensor, squarings: int = 7) -> Tensor:
 
 
 def exponentiate_normalised(velocity: Tensor, squarings: int) -> Tensor:
-    """`exponentiate` with velocity and displacement in `grid_sample` units, in which loops need not
-    convert.
-    """
+    """Exponentiate a velocity in `grid_sample` units to a displacement in the same units."""
     identity = _centres(*velocity.shape[-2:], velocity.dtype, velocity.device)
     step: Tensor = velocity / 2**squarings
     for _ in range(squarings):
@@ -67,15 +64,14 @@ def exponentiate_normalised(velocity: Tensor, squarings: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _centres(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(1, H, W, 2) `grid_sample` coordinates of pixel centres."""
-    with torch.inference_mode(
-        False
-    ):  # what inference makes has no gradients ever after, and this is kept
+    """Return the `grid_sample` coordinates of the pixel centres, (1, H, W, 2)."""
+    # Cached: a tensor made in inference mode could never take part in a gradient later.
+    with torch.inference_mode(False):
         return affine_grid(torch.eye(2, 3, dtype=dtype, device=device)[None], height, width)
 
 
 def resize(displacement: Tensor, height: int, width: int) -> Tensor:
-    """The same map on a grid of another size, (N, 2, height, width), in pixels of that grid."""
+    """Return the same map on a grid of another size, (N, 2, height, width), in its pixels."""
     factor = displacement.new_tensor(
         [width / displacement.shape[-1], height / displacement.shape[-2]]
     )
@@ -84,12 +80,13 @@ def resize(displacement: Tensor, height: int, width: int) -> Tensor:
 
 
 def affine_displacement(matrices: Tensor, height: int, width: int) -> Tensor:
-    """The displacement (N, 2, H, W) of affine maps (N, 2, 3).
+    """Return the displacement, (N, 2, H, W), of affine maps (N, 2, 3).
 
     The matrices act on coordinates about the middle of the picture in units of half its longer
     side.
     """
-    grid, half = pixel_grid(height, width, matrices), max(height, width) / 2
+    grid = pixel_grid(height, width, matrices)
+    half = max(height, width) / 2
     middle = matrices.new_tensor([(width - 1) / 2, (height - 1) / 2]).view(1, 2, 1, 1)
     point = (grid - middle) / half
     moved = (

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.densify import find_insertions
-from stainbridge.geometry.geojson_lines import (
+from stainbridge.geometry.geojson_document import (
     FARTHEST_PX,
     Document,
     Json,

@@ -15,13 +15,17 @@ from stainbridge.types import Points
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """`points_px`: (N, 2), full-resolution pixels of the slide that `frame` describes; one label a
-    point.
+    """Labelled points of one slide.
+
+    Raises `InputError` for another shape or another number of labels.
     """
 
     points_px: Points
+    """(N, 2) in full-resolution pixels."""
     labels: tuple[str, ...]
+    """One label for each point."""
     frame: Frame
+    """The full-resolution frame of the slide."""
 
     def __post_init__(self) -> None:
         if self.points_px.ndim != 2 or self.points_px.shape[1] != 2:
@@ -38,10 +42,10 @@ class Landmarks:
 
 
 def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
-    """An ANHIR CSV (index column, `X`, `Y`; full-resolution pixels) as (N, 2) points and their
-    labels.
+    """Read (N, 2) points in full-resolution pixels, and their labels, from an ANHIR CSV.
 
-    Raises `InputError` for a missing file, missing columns or values that are not numbers.
+    It has an index column, `X` and `Y`. Raises `InputError` for a missing file, missing columns or
+    values that are not numbers.
     """
     if not path.is_file():
         raise MissingFileError("no such landmark file", where=path)
@@ -60,17 +64,19 @@ def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
             expected="columns X and Y",
             got=rows[0] if rows else "nothing",
         )
-    x, y = header.index("X"), header.index("Y")
-    label = header.index("") if "" in header else None
-    points, labels = [], []
+    x_column = header.index("X")
+    y_column = header.index("Y")
+    label_column = header.index("") if "" in header else None
+    points = []
+    labels = []
     for number, row in enumerate(rows[1:]):
         try:
-            points.append((float(row[x]), float(row[y])))
+            points.append((float(row[x_column]), float(row[y_column])))
         except (ValueError, IndexError):
             raise InputError(
                 "not a number", where=f"{path} line {number + 2}", expected="X,Y", got=row
             ) from None
-        labels.append(row[label] if label is not None else str(number))
+        labels.append(row[label_column] if label_column is not None else str(number))
     array = np.array(points, float).reshape(-1, 2)
     if not np.isfinite(array).all():
         raise InputError("landmarks must be finite", where=path)
@@ -80,17 +86,18 @@ def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
 def match_labels(
     first: tuple[str, ...], second: tuple[str, ...]
 ) -> tuple[list[int], list[int]] | None:
-    """The rows of two files whose labels are the same, in the order of the first.
+    """Return the rows of two files whose labels are equal, in the order of the first.
 
-    None where labels do not tell: a label stands twice, or each file has some the other has not.
-    Then rows correspond by their order, as ANHIR has it.
+    Returns None where labels do not decide: a label occurs twice, or each file has a label that the
+    other lacks. Rows then correspond by their order, as in ANHIR.
     """
-    places = [{label: row for row, label in enumerate(labels)} for labels in (first, second)]
-    alone = set(first) - set(second), set(second) - set(first)
-    if len(places[0]) < len(first) or len(places[1]) < len(second) or all(alone):
+    first_rows = {label: row for row, label in enumerate(first)}
+    second_rows = {label: row for row, label in enumerate(second)}
+    repeated = len(first_rows) < len(first) or len(second_rows) < len(second)
+    if repeated or (set(first) - set(second) and set(second) - set(first)):
         return None
-    both = [label for label in first if label in places[1]]
-    return [places[0][label] for label in both], [places[1][label] for label in both]
+    shared = [label for label in first if label in second_rows]
+    return [first_rows[label] for label in shared], [second_rows[label] for label in shared]
 
 
 def write_points_csv(path: Path, points_px: Points, labels: tuple[str, ...]) -> None:

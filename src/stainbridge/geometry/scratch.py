@@ -1,5 +1,6 @@
-"""Work arrays that a thread uses again: fresh large ones cost more in page faults than the work
-done on them.
+"""Work arrays that a thread uses again.
+
+Fresh large arrays cost more in page faults than the work done on them.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import numpy.typing as npt
 
 
 class Scratch(threading.local):
-    """Named arrays, each thread its own; asking for a name again gives the same memory, its old
-    contents in it.
+    """Named arrays of each thread, reused by name.
 
-    Who hands a scratch down shares its names with whom it is handed to, and with no one else.
+    Asking for a name again gives the same memory with its old contents. A function that passes its
+    scratch on must not use the same names as the function it calls.
     """
 
     def __init__(self) -> None:
         self._buffers: dict[str, npt.NDArray[np.uint8]] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """An uninitialised, contiguous array; grows with the largest one asked for under this name."""
+        """Return an uninitialised, contiguous array; its memory grows with the largest request."""
         nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         buffer = self._buffers.get(name)
         if buffer is None or buffer.nbytes < nbytes:

@@ -12,13 +12,14 @@ from stainbridge.types import Points
 
 
 def find_affine_part(transform: Transform) -> Affine:
-    """The affine members of `transform` one after the other; the best affine fit over its extent
-    where it has none.
+    """Return the product of the affine members of `transform`.
+
+    Where it has none, return the best affine fit over the extent of its source.
     """
     matrices = [member.matrix for member in split_chain(transform) if isinstance(member, Affine)]
     if matrices:
         return Affine(
-            reduce(lambda done, after: after @ done, matrices),
+            reduce(lambda product, after: after @ product, matrices),
             transform.source,
             transform.target,
         )
@@ -27,8 +28,9 @@ def find_affine_part(transform: Transform) -> Affine:
 
 
 def residual_displacement(transform: Transform, points_um: Points) -> Points:
-    """How far `transform` moves points (N, 2) from where its affine part alone would, (N, 2) µm of
-    `source`.
+    """Return what `transform` does to (N, 2) points beside its affine part, (N, 2).
+
+    In µm of the source space.
     """
     affine = find_affine_part(transform)
     return np.asarray(affine.inverse()(transform(points_um)) - points_um)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stainbridge.errors import RegistrationError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.geojson import warp_geojson
-from stainbridge.geometry.geojson_lines import Json
+from stainbridge.geometry.geojson_document import Json
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Crop, find_output_frame
 from stainbridge.registration.verdict.evidence import Evidence
