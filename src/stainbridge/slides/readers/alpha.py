@@ -1,4 +1,4 @@
-"""Transparent pixels shown over a background."""
+"""Show transparent pixels over a background."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from stainbridge.slides.readers.resample import Interleaved
 
 
 def blend_over_white(pixels: Interleaved, *, premultiplied: bool = False) -> Interleaved:
-    """(H, W, C + 1) of an unsigned integer type, the last channel alpha, to (H, W, C) over white of
-    the same type.
+    """Return (H, W, C) over white of pixels (H, W, C + 1), whose last channel is alpha.
+
+    The type is an unsigned integer and stays the same.
     """
     full = int(np.iinfo(pixels.dtype).max)
     return blend_over_colour(pixels, (full,) * (pixels.shape[2] - 1), premultiplied=premultiplied)
@@ -19,16 +20,17 @@ def blend_over_white(pixels: Interleaved, *, premultiplied: bool = False) -> Int
 def blend_over_colour(
     pixels: Interleaved, background: tuple[int, ...], *, premultiplied: bool = False
 ) -> Interleaved:
-    """(H, W, C + 1) of an unsigned integer type, the last channel alpha, to (H, W, C) over
-    `background` (C values).
+    """Return (H, W, C) over `background` (C values) of pixels (H, W, C + 1), the last one alpha.
+
+    The type is an unsigned integer and stays the same.
     """
-    colour, alpha = pixels[..., :-1], pixels[..., -1:]
+    colour = pixels[..., :-1]
+    alpha = pixels[..., -1:]
     full = np.iinfo(pixels.dtype).max
     if alpha.min(initial=full) == full:
         opaque = cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB) if pixels.shape[2] == 4 else colour
         return np.ascontiguousarray(opaque)
-    cover = alpha.astype(np.float32) / full
-    shown = colour if premultiplied else colour * cover
-    return np.rint(
-        np.minimum(shown + (1 - cover) * np.asarray(background, np.float32), full)
-    ).astype(pixels.dtype)
+    opacity = alpha.astype(np.float32) / full
+    shown = colour if premultiplied else colour * opacity
+    blended = shown + (1 - opacity) * np.asarray(background, np.float32)
+    return np.rint(np.minimum(blended, full)).astype(pixels.dtype)

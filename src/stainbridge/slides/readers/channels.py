@@ -8,7 +8,7 @@ RGB = (Channel("R"), Channel("G"), Channel("B"))
 
 
 def number_channels(count: int) -> tuple[Channel, ...]:
-    """One channel is "grey"; several are numbered from 1."""
+    """Return `count` channels: one is "grey", several are numbered from 1."""
     return (
         (Channel("grey"),)
         if count == 1

@@ -1,4 +1,4 @@
-"""Bytes of an open file at any place, from any thread."""
+"""Read bytes of an open file at any place, from any thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from stainbridge.errors import InputError
 
 
 class FileBytes:
-    """A file open for positioned reads; threads don't wait for each other where the system has
-    `pread`.
+    """A file open for positioned reads.
+
+    Threads don't wait for each other where the system has `pread`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -21,7 +22,7 @@ class FileBytes:
         self.size = path.stat().st_size
 
     def read(self, offset: int, count: int) -> bytes:
-        """`count` bytes from `offset`. Raises `InputError` when the file ends before."""
+        """Read `count` bytes from `offset`; raise `InputError` when the file ends before."""
         if hasattr(os, "pread"):
             data = os.pread(self._file.fileno(), count, offset)
         else:

@@ -1,4 +1,4 @@
-"""A level stored as tiles: the box of pixels wanted is put together from the tiles it touches."""
+"""A level stored as tiles: a box of pixels is assembled from the tiles that it touches."""
 
 from __future__ import annotations
 
@@ -23,39 +23,43 @@ class StoredLevel(Protocol):
         ...
 
     def region(self, x: int, y: int, width: int, height: int) -> Interleaved:
-        """(height, width, C) of a box that lies inside the level. Thread-safe."""
+        """Return (height, width, C) of a box that lies inside the level. Thread-safe."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """A grid of tiles of `tile_size` (width, height) covering `size`.
-
-    `decode(row, column)` gives a tile (H, W, C); those at the right and bottom edge may be cut or
-    padded. `key` distinguishes this mosaic from others in the same `cache`.
-    """
+    """A grid of tiles that covers a level."""
 
     size: tuple[int, int]
+    """(width, height) of the level, in pixels."""
     tile_size: tuple[int, int]
+    """(width, height) of a tile, in pixels."""
     channels: int
+    """Number of channels."""
     dtype: npt.DTypeLike
+    """Type of the pixels."""
     decode: Callable[[int, int], Interleaved]
+    """Gives the tile (H, W, C) of a row and column; tiles at the edge may be cropped or padded."""
     cache: TileCache
+    """Keeps decoded tiles."""
     key: Hashable
+    """Tells this level's tiles from others in the same cache."""
 
     def region(self, x: int, y: int, width: int, height: int) -> Interleaved:
-        """(height, width, C) of a box that lies inside the level."""
+        """Return (height, width, C) of a box that lies inside the level."""
         out = np.empty((height, width, self.channels), self.dtype)
-        across, down = self.tile_size
-        rows, columns = (
-            range(y // down, (y + height - 1) // down + 1),
-            range(x // across, (x + width - 1) // across + 1),
-        )
+        tile_width, tile_height = self.tile_size
+        rows = range(y // tile_height, (y + height - 1) // tile_height + 1)
+        columns = range(x // tile_width, (x + width - 1) // tile_width + 1)
         for row, column in product(rows, columns):
             tile = self._tile(row, column)
-            top, left = row * down, column * across
-            y0, y1 = max(y, top), min(y + height, top + down)
-            x0, x1 = max(x, left), min(x + width, left + across)
+            top = row * tile_height
+            left = column * tile_width
+            y0 = max(y, top)
+            y1 = min(y + height, top + tile_height)
+            x0 = max(x, left)
+            x1 = min(x + width, left + tile_width)
             out[y0 - y : y1 - y, x0 - x : x1 - x] = tile[y0 - top : y1 - top, x0 - left : x1 - left]
         return out
 

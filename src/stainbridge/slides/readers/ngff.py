@@ -1,4 +1,4 @@
-"""What OME-Zarr metadata (0.4, 0.5) says of an image: axes, levels, pixel size, channels."""
+"""Read OME-Zarr metadata (0.4, 0.5): axes, levels, pixel size, channels."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from stainbridge.slides.slide import Channel
 
 @dataclass(frozen=True)
 class Multiscale:
-    """One image: a letter for each axis (of "tczyx", "s" for samples), its levels' paths, finest
-    first.
-    """
+    """One image of an OME-Zarr, as its metadata describes it."""
 
     axes: str
+    """A letter for each axis: of "tczyx", and "s" for samples."""
     paths: tuple[str, ...] = ()
+    """Paths of its levels' arrays, finest first."""
     claim: Claim | None = None
+    """Its pixel size, where stated."""
     channels: tuple[Channel, ...] = ()
+    """Its channels, where named."""
 
     def channels_for(
         self, count: int, dtype: np.dtype[Any], interleaved: bool
     ) -> tuple[Channel, ...]:
-        """Names of `count` channels: an interleaved 8-bit three, or three named so, are a picture's
-        R, G and B.
+        """Return `count` channels.
+
+        Three of 8 bits that are interleaved, or named so, are the R, G and B of a picture.
         """
         names = tuple(channel.name.lower() for channel in self.channels)
         is_rgb = interleaved or names in (("r", "g", "b"), ("red", "green", "blue"))
@@ -38,19 +41,23 @@ class Multiscale:
 
 
 def parse_multiscale(attributes: dict[str, Any]) -> Multiscale | None:
-    """The first image of a group's attributes, None where they describe none or are damaged."""
+    """Return the first image of a group's attributes, None where there is none or it is damaged."""
     metadata = attributes.get("ome", attributes)
     try:
         scales = metadata["multiscales"][0]
         paths = tuple(str(level["path"]) for level in scales["datasets"])
         axes = "".join(_letter(axis) for axis in scales.get("axes", "tczyx"))
-        return Multiscale(axes, paths, _claim(scales, axes), _channels(metadata)) if paths else None
+        return (
+            Multiscale(axes, paths, _read_claim(scales, axes), _channels(metadata))
+            if paths
+            else None
+        )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return None
 
 
 def guess_axes(shape: tuple[int, ...], where: object) -> str:
-    """The axes of an array without names. Raises `InputError` where they cannot be guessed."""
+    """Return the axes of an array without names; raise `InputError` where they are not clear."""
     if len(shape) == 3:
         return "yxs" if shape[2] in (3, 4) else "cyx"
     axes = {2: "yx", 4: "zcyx", 5: "tczyx"}.get(len(shape))
@@ -65,12 +72,12 @@ def guess_axes(shape: tuple[int, ...], where: object) -> str:
 
 
 def _letter(axis: Any) -> str:
-    """Axes are objects since 0.4 and names before."""
+    """Return an axis' letter; axes are objects since 0.4 and names before."""
     return str(axis["name"] if isinstance(axis, dict) else axis).lower()[:1]
 
 
-def _claim(scales: dict[str, Any], axes: str) -> Claim | None:
-    """Pixel size of the first level: its scale times that of the whole image, in the axes' units."""
+def _read_claim(scales: dict[str, Any], axes: str) -> Claim | None:
+    """Return the first level's pixel size: its scale times the image's, in the axes' units."""
     factors = [1.0] * len(axes)
     for holder in (scales["datasets"][0], scales):
         for step in holder.get("coordinateTransformations", ()):
@@ -97,5 +104,5 @@ def _channels(metadata: dict[str, Any]) -> tuple[Channel, ...]:
 
 
 def _colour(text: str | None) -> tuple[int, int, int] | None:
-    """Six hexadecimal digits."""
+    """Return the colour (r, g, b) of six hexadecimal digits."""
     return None if text is None else (int(text[0:2], 16), int(text[2:4], 16), int(text[4:6], 16))

@@ -1,4 +1,4 @@
-"""What an OME-XML description says of an image's pixel size and channels."""
+"""Read pixel size and channels from an OME-XML description."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from stainbridge.slides.slide import Channel
 
 @dataclass(frozen=True)
 class OmeImage:
-    """One `Image` element: `size_px` (width, height); None for what it does not say."""
+    """One `Image` element of an OME-XML document."""
 
     size_px: tuple[int, int]
+    """(width, height) in pixels."""
     claim: Claim | None
+    """Its pixel size, None where it is not stated."""
     channels: tuple[Channel, ...]
+    """Its channels, empty where there are none."""
 
 
 def parse_ome_images(xml: str) -> tuple[OmeImage, ...]:
-    """The images of an OME-XML document; empty when it cannot be parsed."""
+    """Return the images of an OME-XML document; none when it cannot be parsed."""
     try:
         root = ElementTree.fromstring(xml.strip().encode())
         return tuple(_image(pixels) for pixels in root.iter() if _tag(pixels) == "Pixels")
@@ -28,14 +31,10 @@ def parse_ome_images(xml: str) -> tuple[OmeImage, ...]:
 
 
 def _image(pixels: ElementTree.Element) -> OmeImage:
-    channels = tuple(
-        channel
-        for n, e in enumerate(e for e in pixels if _tag(e) == "Channel")
-        for channel in _channels(e, n)
-    )
-    return OmeImage(
-        (int(pixels.get("SizeX", 0)), int(pixels.get("SizeY", 0))), _claim(pixels), channels
-    )
+    elements = [element for element in pixels if _tag(element) == "Channel"]
+    channels = [channel for n, e in enumerate(elements) for channel in _channels(e, n)]
+    size_px = (int(pixels.get("SizeX", 0)), int(pixels.get("SizeY", 0)))
+    return OmeImage(size_px, _read_claim(pixels), tuple(channels))
 
 
 def _channels(element: ElementTree.Element, index: int) -> tuple[Channel, ...]:
@@ -49,14 +48,14 @@ def _channels(element: ElementTree.Element, index: int) -> tuple[Channel, ...]:
 
 
 def _colour(text: str | None) -> tuple[int, int, int] | None:
-    """OME stores red, green, blue, alpha as one signed 32-bit number."""
+    """Return (r, g, b) of the signed 32-bit number in which OME stores r, g, b and alpha."""
     if text is None:
         return None
     rgba = int(text) % 2**32
     return rgba >> 24, (rgba >> 16) % 256, (rgba >> 8) % 256
 
 
-def _claim(pixels: ElementTree.Element) -> Claim | None:
+def _read_claim(pixels: ElementTree.Element) -> Claim | None:
     sizes = [
         to_um(float(value), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "XY"

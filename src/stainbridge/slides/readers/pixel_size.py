@@ -1,4 +1,4 @@
-"""The pixel size a file claims, and whether to believe it."""
+"""The pixel size that a file claims, and whether it is plausible."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from stainbridge.errors import InputError
 
-SMALLEST_UM, LARGEST_UM = 0.02, 50.0
-#: No glass slide is larger than this.
+#: µm: finer than any microscope resolves.
+SMALLEST_UM = 0.02
+#: µm: coarser than the macro image of any scanner.
+LARGEST_UM = 50.0
+#: mm: no glass slide is longer.
 LARGEST_EXTENT_MM = 300.0
+#: The longer side of a pixel by the shorter one: scanners' pixels are nearly square.
 LARGEST_ANISOTROPY = 2.0
-#: Resolutions of screens and printers, which software writes for want of anything better.
+#: Resolutions of screens and printers, which software writes when it knows no other.
 PRINT_DPI = (72, 96, 100, 120, 144, 150, 200, 240, 300, 360, 400, 600, 720, 1200)
 
 UM_PER_INCH = 25400.0
@@ -30,34 +34,37 @@ UM_PER_UNIT = {
 
 @dataclass(frozen=True)
 class Claim:
-    """A pixel size (x, y) in µm found in a file, and where.
-
-    `dpi` when it came as a resolution, as printers' do; `guess` when it follows from something
-    else.
-    """
+    """A pixel size that a file states."""
 
     mpp: tuple[float, float]
+    """µm per pixel, (x, y)."""
     source: str
+    """Where the file states it, in words."""
     dpi: bool = False
+    """Whether it is stated as a resolution, as printers' are."""
     guess: bool = False
+    """Whether it follows from something else, such as the objective."""
 
 
 @dataclass(frozen=True)
 class PixelSize:
-    """What a reader uses: µm per pixel (x, y), whether they are µm at all, and doubts in words."""
+    """The pixel size that a reader uses."""
 
     mpp: tuple[float, float] = (1.0, 1.0)
+    """µm per pixel, (x, y); 1 where it is not known."""
     calibrated: bool = False
+    """Whether it is known."""
     warnings: tuple[str, ...] = ()
+    """Doubts about it, one line each."""
 
 
 def choose_pixel_size(
     claim: Claim | None, size_px: tuple[int, int], mpp: float | None = None
 ) -> PixelSize:
-    """The pixel size to use for an image of `size_px` (width, height): `mpp` where given, else a
-    plausible claim.
+    """Return the pixel size to use for an image of `size_px` (width, height).
 
-    Raises `InputError` when `mpp` is not positive and finite.
+    That is `mpp` where given, else a plausible claim, else none. Raises `InputError` when `mpp` is
+    not positive and finite.
     """
     if mpp is not None:
         if not (math.isfinite(mpp) and mpp > 0):
@@ -66,24 +73,29 @@ def choose_pixel_size(
     if claim is None:
         return PixelSize()
     doubt = explain_doubt(claim, size_px)
-    if doubt is None:
-        guess = (
-            (f"no pixel size in the file: {claim.mpp[0]:g} µm taken from the {claim.source}",)
-            if claim.guess
-            else ()
-        )
-        return PixelSize(claim.mpp, True, guess)
-    said = " x ".join(f"{value:.6g}" for value in dict.fromkeys(claim.mpp))
-    return PixelSize(
-        warnings=(
-            f"pixel size {said} µm ({claim.source}) not believed: {doubt}; lengths are in full-resolution pixels",
-        )
+    if doubt is not None:
+        return PixelSize(warnings=(_warn_of_doubt(claim, doubt),))
+    if claim.guess:
+        return PixelSize(claim.mpp, True, (_warn_of_guess(claim),))
+    return PixelSize(claim.mpp, True)
+
+
+def _warn_of_guess(claim: Claim) -> str:
+    return f"no pixel size in the file: {claim.mpp[0]:g} µm taken from the {claim.source}"
+
+
+def _warn_of_doubt(claim: Claim, doubt: str) -> str:
+    claimed = " x ".join(f"{value:.6g}" for value in dict.fromkeys(claim.mpp))
+    return (
+        f"pixel size {claimed} µm ({claim.source}) not believed: {doubt}; "
+        "lengths are in full-resolution pixels"
     )
 
 
 def explain_doubt(claim: Claim, size_px: tuple[int, int]) -> str | None:
-    """Why the claim is not the pixel size of a slide of `size_px` (width, height), in words; None
-    when it may be.
+    """Return in words why the claim is not the pixel size of a slide of `size_px` (width, height).
+
+    None when it may be.
     """
     x, y = claim.mpp
     if not (math.isfinite(x) and math.isfinite(y) and min(x, y) > 0):
@@ -102,7 +114,7 @@ def explain_doubt(claim: Claim, size_px: tuple[int, int]) -> str | None:
 
 
 def to_um(value: float, unit: str) -> float | None:
-    """`value` in micrometres, None for a unit that is no length."""
+    """Return `value` in micrometres, None for a unit that is no length."""
     factor = UM_PER_UNIT.get(unit.strip().lower())
     return None if factor is None else value * factor
 
@@ -110,8 +122,9 @@ def to_um(value: float, unit: str) -> float | None:
 def claim_from_resolution(
     x_per_unit: float, y_per_unit: float, unit_um: float, source: str
 ) -> Claim | None:
-    """The claim of a resolution in pixels per unit of `unit_um` µm; None for resolutions that are
-    not positive.
+    """Return the claim of a resolution in pixels per unit of `unit_um` µm.
+
+    None for a resolution that is not positive.
     """
     if not (x_per_unit > 0 and y_per_unit > 0):
         return None
@@ -119,7 +132,7 @@ def claim_from_resolution(
 
 
 def claim_from_objective(power: float) -> Claim | None:
-    """The usual pixel size of a scanner's objective: 10 µm ÷ magnification (0.25 µm at 40x)."""
+    """Return the usual pixel size of a scanner's objective: 10 µm ÷ power (0.25 µm at 40x)."""
     if not (math.isfinite(power) and power > 0):
         return None
     return Claim((10.0 / power, 10.0 / power), f"{power:g}x objective", guess=True)

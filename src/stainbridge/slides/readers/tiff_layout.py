@@ -1,4 +1,4 @@
-"""Which pages of a TIFF make up the slide: its levels, and in each one plane per channel."""
+"""Find the pages of a TIFF that make up the slide: levels, and in each one plane per channel."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import numpy as np
 
 from stainbridge.errors import InputError
 
-#: Pages of no declared meaning are channels up to this many, else a stack of which the first is
-#: read.
+#: Up to this many pages without a declared meaning are channels; more are a stack, whose first
+#: page is read.
 MOST_UNNAMED_CHANNELS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneRef:
-    """A page (tifffile's) holding one plane, or one of the planes stored back to back from its
-    place on (`follows`).
-    """
+    """Where one plane is: in a page of its own, or among planes stored one after the other."""
 
     page: Any
-    follows: int = 0
+    """A tifffile page."""
+    plane: int = 0
+    """How many planes lie between the start of the page and this one."""
 
 
 @dataclass(frozen=True, eq=False)
 class TiffLayout:
-    """`levels`: for each level, finest first, one page per channel (or per group of interleaved
-    samples).
-    """
+    """The planes of a slide in a TIFF."""
 
     levels: tuple[tuple[PlaneRef, ...], ...]
+    """For each level, finest first, one plane per channel or per group of interleaved samples."""
     warnings: tuple[str, ...]
+    """What was left out, one line each."""
 
 
 def find_layout(tif: Any) -> TiffLayout:
-    """The layout of an open `tifffile.TiffFile`: its largest image, with the pyramid in SubIFDs or
-    in further pages.
+    """Find the largest image of an open `tifffile.TiffFile`, with its levels.
 
-    Of a z-stack the middle plane is taken, of a time series the first; `warnings` says so. Raises
-    `InputError` for a file with no image or with axes that are not those of a slide.
+    The levels are in SubIFDs or in further pages. Of a z-stack the middle plane is read, of a time
+    series the first; `warnings` says so. Raises `InputError` for a file with no image or with axes
+    that are not those of a slide.
     """
     series = max(
         (s for s in tif.series if "X" in s.axes and "Y" in s.axes), key=_area, default=None
@@ -70,8 +70,9 @@ def _area(series: Any) -> int:
 
 
 def _leading_axes(series: Any) -> tuple[str, tuple[int, ...]]:
-    """Axes before the picture's own, and their lengths; separately stored samples are inside a
-    page.
+    """Return the axes before the picture's own, and their lengths.
+
+    Samples that are stored separately are inside a page.
     """
     axes = series.axes
     if not axes.endswith(("YX", "YXS")):
@@ -86,21 +87,23 @@ def _leading_axes(series: Any) -> tuple[str, tuple[int, ...]]:
 
 
 def _channel_indices(series: Any) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Index into the leading axes, flattened, of each channel's plane; and what was left out, in
-    words.
+    """Return the index of each channel's plane, and what is left out, in words.
+
+    The index counts along the leading axes, flattened.
     """
     axes, shape = _leading_axes(series)
-    ranges, warnings = [], []
+    ranges = []
+    warnings = []
     for axis, count in zip(axes, shape, strict=True):
         unnamed = axis in "IQ" and "S" not in series.axes and count <= MOST_UNNAMED_CHANNELS
         if axis == "C" or unnamed:
             ranges.append(range(count))
             continue
-        take = count // 2 if axis == "Z" else 0
-        ranges.append(range(take, take + 1))
+        index = count // 2 if axis == "Z" else 0
+        ranges.append(range(index, index + 1))
         if count > 1:
             what = {"Z": "a z-stack", "T": "a time series"}.get(axis, f"an axis {axis}")
-            warnings.append(f"{what} of {count} planes: plane {take + 1} is read")
+            warnings.append(f"{what} of {count} planes: plane {index + 1} is read")
     grid = np.meshgrid(*ranges, indexing="ij") if ranges else [np.zeros(1, int)]
     flat = np.ravel_multi_index(grid, shape).ravel() if ranges else grid[0]
     return tuple(int(i) for i in flat), tuple(warnings)
@@ -110,7 +113,7 @@ def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PlaneRef, ...]:
     planes = int(np.prod(_leading_axes(series)[1], initial=1))
     pages = [series.pages[i] for i in range(len(series.pages))]
     if len(pages) == 1 and planes > 1 and series.dataoffset is not None:
-        return tuple(PlaneRef(pages[0], follows) for follows in chosen)
+        return tuple(PlaneRef(pages[0], plane) for plane in chosen)
     if len(pages) != planes or any(pages[i] is None for i in chosen):
         raise InputError(
             "planes are missing from this TIFF",
@@ -122,23 +125,19 @@ def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PlaneRef, ...]:
 
 
 def _find_reduced_pages(tif: Any, base: Any) -> list[Any]:
-    """Top-level pages that show the same picture smaller: levels that tifffile's rules for the
-    flavour overlook.
+    """Return the top-level pages that show the same picture smaller.
+
+    They are levels that tifffile's rules for the flavour of TIFF overlook.
     """
     pages = [page for page in map(tif.pages.get, range(len(tif.pages))) if page.keyframe is page]
     return [page for page in pages if _is_reduction(page, base)]
 
 
 def _is_reduction(page: Any, base: Any) -> bool:
-    same = (page.samplesperpixel, page.dtype, page.photometric) == (
-        base.samplesperpixel,
-        base.dtype,
-        base.photometric,
-    )
-    if not same or page.imagewidth > 0.75 * base.imagewidth:
+    kinds = [(each.samplesperpixel, each.dtype, each.photometric) for each in (page, base)]
+    if kinds[0] != kinds[1] or page.imagewidth > 0.75 * base.imagewidth:
         return False
     factor = base.imagewidth / page.imagewidth
     # one pixel of rounding in either direction; labels and macro images have another aspect
-    return abs(base.imagelength / factor - page.imagelength) <= 1.5 and bool(page.is_tiled) == bool(
-        base.is_tiled
-    )
+    has_same_aspect = abs(base.imagelength / factor - page.imagelength) <= 1.5
+    return has_same_aspect and bool(page.is_tiled) == bool(base.is_tiled)

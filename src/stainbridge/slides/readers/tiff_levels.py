@@ -1,6 +1,4 @@
-"""The stored levels of a TIFF: tiles or strips decoded one by one, or uncompressed rows read in
-place.
-"""
+"""Levels of a TIFF: tiles or strips decoded one by one, or uncompressed rows read in place."""
 
 from __future__ import annotations
 
@@ -18,53 +16,59 @@ from stainbridge.slides.readers.tiff_layout import PlaneRef
 from stainbridge.slides.readers.tiff_pixels import PixelRule, choose_pixel_rule
 from stainbridge.slides.readers.tile_cache import TileCache
 
-#: A compressed segment larger than this, decoded, cannot be read in parts.
+#: A compressed segment of more decoded bytes than this is refused: it cannot be read in parts.
 LARGEST_SEGMENT_BYTES = 2 * 2**30
 
-Files = Callable[[Any], FileBytes]
+#: Gives the open file that a page is in.
+GetFile = Callable[[Any], FileBytes]
 
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The tiles or strips of one page, `grid` (rows, columns) of `size` (width, height).
-
-    `planes` is the number of separately stored samples (1 when interleaved); `decode` is
-    tifffile's.
-    """
+    """The tiles or strips of one page."""
 
     file: FileBytes
+    """The file that they are in."""
     level: int
+    """The level's number, for messages."""
     size: tuple[int, int]
+    """(width, height) of a tile, in pixels."""
     grid: tuple[int, int]
+    """(rows, columns) of tiles."""
     planes: int
+    """Number of samples stored separately; 1 when they are interleaved."""
     offsets: tuple[int, ...]
+    """Place of each tile in the file, in bytes."""
     counts: tuple[int, ...]
+    """Length of each tile in the file, in bytes; 0 where it is left out."""
     decode: Callable[..., Any]
+    """tifffile's decoder."""
     tables: dict[str, bytes]
+    """JPEG tables that the tiles share."""
     rule: PixelRule
+    """Makes channels of samples."""
     background: int
+    """The value of a tile that is left out."""
 
     def tile(self, row: int, column: int) -> Interleaved:
-        """(H, W, C) of a tile.
+        """Return (H, W, C) of a tile.
 
         Raises `InputError`, with the tile's place, when it cannot be decoded.
         """
-        parts = [self._decoded(plane, row, column) for plane in range(self.planes)]
+        parts = [self._decode_plane(plane, row, column) for plane in range(self.planes)]
         if any(part is None for part in parts):  # left out of a sparse file
-            return np.full(
-                (self.size[1], self.size[0], self.rule.channels), self.background, self.rule.dtype
-            )
+            shape = (self.size[1], self.size[0], self.rule.channels)
+            return np.full(shape, self.background, self.rule.dtype)
         return self.rule(_join_channels([np.asarray(part) for part in parts]))
 
-    def _decoded(self, plane: int, row: int, column: int) -> Interleaved | None:
+    def _decode_plane(self, plane: int, row: int, column: int) -> Interleaved | None:
         index = (plane * self.grid[0] + row) * self.grid[1] + column
         if self.counts[index] == 0:
             return None
         data = self.file.read(self.offsets[index], self.counts[index])
         try:
             tile = self.decode(data, index, **self.tables)[0]
-        # codecs raise errors of some thirty classes of their own, for damaged data as for
-        # unsupported features
+        # codecs raise errors of some thirty classes of their own
         except Exception as error:
             where = f"{self.file.path}, level {self.level}, tile at column {column}, row {row}"
             raise InputError(
@@ -75,44 +79,48 @@ class Segments:
 
 @dataclass(frozen=True, eq=False)
 class RawPlane:
-    """One plane of uncompressed rows of `width` pixels, `samples` interleaved; `stored` is the
-    dtype in the file.
-    """
+    """One plane of uncompressed rows."""
 
     file: FileBytes
+    """The file that it is in."""
     offset: int
+    """Place of its first pixel, in bytes."""
     width: int
+    """Pixels in a row."""
     samples: int
-    stored: np.dtype[Any]
+    """Interleaved samples of a pixel."""
+    dtype: np.dtype[Any]
+    """Type of a sample in the file, with its byte order."""
 
     def region(self, x: int, y: int, width: int, height: int) -> Interleaved:
-        """(height, width, samples) of a box."""
-        pixel = self.samples * self.stored.itemsize
-        row = self.width * pixel
-        if 2 * width > self.width:  # whole rows in one go, and cut
-            data = np.frombuffer(self.file.read(self.offset + y * row, height * row), self.stored)
+        """Return (height, width, samples) of a box."""
+        pixel_bytes = self.samples * self.dtype.itemsize
+        row_bytes = self.width * pixel_bytes
+        if 2 * width > self.width:  # read whole rows at once, and crop them
+            rows = self.file.read(self.offset + y * row_bytes, height * row_bytes)
+            data = np.frombuffer(rows, self.dtype)
             return data.reshape(height, self.width, self.samples)[:, x : x + width]
-        out = np.empty((height, width, self.samples), self.stored)
+        out = np.empty((height, width, self.samples), self.dtype)
         for i in range(height):
-            data = np.frombuffer(
-                self.file.read(self.offset + (y + i) * row + x * pixel, width * pixel), self.stored
-            )
+            place = self.offset + (y + i) * row_bytes + x * pixel_bytes
+            data = np.frombuffer(self.file.read(place, width * pixel_bytes), self.dtype)
             out[i] = data.reshape(width, self.samples)
         return out
 
 
 @dataclass(frozen=True, eq=False)
 class RawLevel:
-    """An uncompressed level: for each page its planes (several where samples are stored
-    separately).
-    """
+    """An uncompressed level."""
 
     size: tuple[int, int]
+    """(width, height) in pixels."""
     pages: tuple[tuple[RawPlane, ...], ...]
+    """For each page its planes: several where samples are stored separately."""
     rule: PixelRule
+    """Makes channels of a page's samples."""
 
     def region(self, x: int, y: int, width: int, height: int) -> Interleaved:
-        """(height, width, C) of a box that lies inside the level."""
+        """Return (height, width, C) of a box that lies inside the level."""
         parts = [
             self.rule(_join_channels([plane.region(x, y, width, height) for plane in page]))
             for page in self.pages
@@ -125,21 +133,21 @@ def _join_channels(parts: list[Interleaved]) -> Interleaved:
 
 
 def make_level(
-    pages: tuple[PlaneRef, ...], level: int, files: Files, cache: TileCache
+    pages: tuple[PlaneRef, ...], level: int, get_file: GetFile, cache: TileCache
 ) -> tuple[StoredLevel, PixelRule]:
-    """The level made of `pages`, one per channel, and the rule of each page's samples.
+    """Return the level made of `pages`, one per channel, and the rule of each page's samples.
 
     Raises `InputError` for a truncated file and for what is not read.
     """
     first = pages[0].page.keyframe
     size = (int(first.imagewidth), int(first.imagelength))
-    path = files(pages[0].page).path
+    path = get_file(pages[0].page).path
     rule = choose_pixel_rule(first, path)
     planes = int(first.samplesperpixel) if int(first.planarconfig) == 2 else 1
     if is_raw(pages[0].page) and all(is_raw(page.page) for page in pages):
-        return _raw_level(pages, size, files, rule, planes), rule
+        return _make_raw_level(pages, size, get_file, rule, planes), rule
     _check_segment_size(first, path)
-    parts = [_segments(of.page, files(of.page), level, planes, rule) for of in pages]
+    parts = [_make_segments(each.page, get_file(each.page), level, planes, rule) for each in pages]
     channels = rule.channels * len(pages)
 
     def decode(row: int, column: int) -> Interleaved:
@@ -149,7 +157,7 @@ def make_level(
 
 
 def is_raw(page: Any) -> bool:
-    """Whether the page's pixels lie uncompressed, row by row, in one piece of the file."""
+    """Return whether the page's pixels lie uncompressed, row by row, in one piece of the file."""
     first = page.keyframe
     plain = int(first.compression) == 1 and int(first.predictor) == 1 and int(first.fillorder) == 1
     if (
@@ -166,40 +174,45 @@ def is_raw(page: Any) -> bool:
     return gapless and sum(page.databytecounts) >= first.nbytes
 
 
-def _raw_level(
-    pages: tuple[PlaneRef, ...], size: tuple[int, int], files: Files, rule: PixelRule, planes: int
+def _make_raw_level(
+    pages: tuple[PlaneRef, ...],
+    size: tuple[int, int],
+    get_file: GetFile,
+    rule: PixelRule,
+    planes: int,
 ) -> RawLevel:
     first = pages[0].page.keyframe
-    stored = np.dtype(first.dtype).newbyteorder(first.parent.byteorder)
+    dtype = np.dtype(first.dtype).newbyteorder(first.parent.byteorder)
     samples = int(first.samplesperpixel) // planes
-    plane_bytes = size[0] * size[1] * samples * stored.itemsize
+    plane_bytes = size[0] * size[1] * samples * dtype.itemsize
     placed = []
-    for of in pages:
-        file, start = files(of.page), of.page.dataoffsets[0] + of.follows * int(first.nbytes)
-        if start + planes * plane_bytes > file.size:
-            raise truncation_error(file, start + planes * plane_bytes)
-        placed.append(
-            tuple(
-                RawPlane(file, start + p * plane_bytes, size[0], samples, stored)
-                for p in range(planes)
-            )
-        )
+    for each in pages:
+        file = get_file(each.page)
+        start = each.page.dataoffsets[0] + each.plane * int(first.nbytes)
+        end = start + planes * plane_bytes
+        if end > file.size:
+            raise truncation_error(file, end)
+        offsets = range(start, end, plane_bytes)
+        placed.append(tuple(RawPlane(file, at, size[0], samples, dtype) for at in offsets))
     return RawLevel(size, tuple(placed), rule)
 
 
 def get_segment_size(page: Any) -> tuple[int, int]:
-    """(width, height) of a tile or strip."""
+    """Return (width, height) of a tile or strip."""
     if page.is_tiled:
         return int(page.tilewidth), int(page.tilelength)
     return int(page.imagewidth), int(min(page.rowsperstrip, page.imagelength))
 
 
-def _segments(page: Any, file: FileBytes, level: int, planes: int, rule: PixelRule) -> Segments:
-    """Everything needed to decode without touching tifffile's own file, which is closed by then."""
+def _make_segments(
+    page: Any, file: FileBytes, level: int, planes: int, rule: PixelRule
+) -> Segments:
+    """Return all that decoding needs; tifffile's own file is closed by then."""
     first = page.keyframe
     width, height = get_segment_size(first)
     grid = (-(-int(first.imagelength) // height), -(-int(first.imagewidth) // width))
-    offsets, counts = tuple(page.dataoffsets), tuple(page.databytecounts)
+    offsets = tuple(page.dataoffsets)
+    counts = tuple(page.databytecounts)
     if not len(offsets) == len(counts) == planes * grid[0] * grid[1]:
         expected = planes * grid[0] * grid[1]
         raise InputError(
@@ -234,7 +247,7 @@ def _check_segment_size(page: Any, path: object) -> None:
 
 
 def truncation_error(file: FileBytes, end: int) -> InputError:
-    """The error for a file shorter than its own directory says."""
+    """Return the error for a file that is shorter than its own directory says."""
     return InputError(
         "the file is truncated",
         where=file.path,

@@ -1,4 +1,4 @@
-"""What a TIFF says of itself: format, vendor, pixel size, channels."""
+"""Read what a TIFF says of itself: format, vendor, pixel size, channels."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from stainbridge.slides.readers.pixel_size import (
 from stainbridge.slides.readers.tiff_layout import PlaneRef
 from stainbridge.slides.slide import Channel
 
-INCH, CENTIMETRE = 2, 3
+#: Values of the tag ResolutionUnit.
+INCH = 2
+CENTIMETRE = 3
 
 
 def name_format_and_vendor(tif: Any) -> tuple[str, str | None]:
-    """Names of the flavour of TIFF and of the scanner's maker."""
+    """Return the names of the flavour of TIFF and of the scanner's maker."""
     if tif.is_ome:
         return "OME-TIFF", None
     if tif.is_qpi:
@@ -35,8 +37,9 @@ def name_format_and_vendor(tif: Any) -> tuple[str, str | None]:
 
 
 def find_pixel_size_claim(tif: Any, page: Any) -> Claim | None:
-    """The pixel size of `page` by the most trustworthy of the file's statements; None when there is
-    none.
+    """Return the most trustworthy of the file's statements of the pixel size of `page`.
+
+    None when there is none.
     """
     image = _ome_image(tif, page)
     if image is not None and image.claim is not None:
@@ -46,7 +49,7 @@ def find_pixel_size_claim(tif: Any, page: Any) -> Claim | None:
         return described
     x, y = (_ratio(page, tag) for tag in ("XResolution", "YResolution"))
     if tif.is_imagej:
-        unit_um = to_um(1.0, _plain(str((tif.imagej_metadata or {}).get("unit", ""))))
+        unit_um = to_um(1.0, _unescape(str((tif.imagej_metadata or {}).get("unit", ""))))
         return (
             None
             if unit_um is None or not x or not y
@@ -61,11 +64,11 @@ def find_pixel_size_claim(tif: Any, page: Any) -> Claim | None:
 def describe_channels(
     tif: Any, pages: tuple[PlaneRef, ...], count: int, is_colour: bool
 ) -> tuple[Channel, ...]:
-    """Names and colours of the `count` channels that `pages` hold."""
+    """Return names and colours of the `count` channels that `pages` hold."""
     if is_colour and count == 3:
         return RGB
     if tif.is_qpi and len(pages) == count:
-        return tuple(_qpi_channel(of.page.description or "", i) for i, of in enumerate(pages))
+        return tuple(_qpi_channel(p.page.description or "", i) for i, p in enumerate(pages))
     image = _ome_image(tif, pages[0].page.keyframe)
     if image is not None and len(image.channels) == count:
         return image.channels
@@ -82,32 +85,30 @@ def _ome_image(tif: Any, page: Any) -> OmeImage | None:
 
 
 def _aperio_claim(description: str) -> Claim | None:
-    """`MPP` of an Aperio description, else the usual one of its objective, `AppMag`."""
-    found = dict(re.findall(r"\b(MPP|AppMag)\s*=\s*([0-9.]+)", description))
-    if "MPP" in found:
-        return Claim((float(found["MPP"]), float(found["MPP"])), "Aperio MPP")
-    return claim_from_objective(float(found["AppMag"])) if "AppMag" in found else None
+    """Return `MPP` of an Aperio description, else the usual one of its objective, `AppMag`."""
+    values = dict(re.findall(r"\b(MPP|AppMag)\s*=\s*([0-9.]+)", description))
+    if "MPP" in values:
+        return Claim((float(values["MPP"]), float(values["MPP"])), "Aperio MPP")
+    return claim_from_objective(float(values["AppMag"])) if "AppMag" in values else None
 
 
 def _ratio(page: Any, tag: str) -> float:
-    """A rational tag's value; 0 when absent or not a number."""
-    above, below = page.tags.valueof(tag, (0, 1))
-    return above / below if below else 0.0
+    """Return a rational tag's value, 0 when it is absent or not a number."""
+    numerator, denominator = page.tags.valueof(tag, (0, 1))
+    return numerator / denominator if denominator else 0.0
 
 
-def _plain(unit: str) -> str:
-    """ImageJ writes µ as an escape."""
+def _unescape(unit: str) -> str:
+    """Return a unit with µ, which ImageJ writes as an escape."""
     return unit.replace("\\u00B5", "µ").replace("\\u00b5", "µ")
 
 
 def _qpi_channel(description: str, index: int) -> Channel:
-    """Name and colour of a QPTIFF page's XML."""
+    """Return the name and colour in a QPTIFF page's XML."""
     try:
         root = ElementTree.fromstring(description.strip().encode())
     except ElementTree.ParseError:
         return Channel(f"Channel {index + 1}")
-    name, colour = root.findtext("Name"), root.findtext("Color")
-    rgb = [int(part) for part in re.findall(r"\d+", colour or "")]
-    return Channel(
-        name or f"Channel {index + 1}", (rgb[0], rgb[1], rgb[2]) if len(rgb) == 3 else None
-    )
+    name = root.findtext("Name") or f"Channel {index + 1}"
+    rgb = [int(part) for part in re.findall(r"\d+", root.findtext("Color") or "")]
+    return Channel(name, (rgb[0], rgb[1], rgb[2]) if len(rgb) == 3 else None)

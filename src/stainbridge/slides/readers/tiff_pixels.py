@@ -1,6 +1,4 @@
-"""From the samples of a TIFF page to a slide's channels: alpha, palettes, inverted greys, odd
-sample types.
-"""
+"""Make a slide's channels of a TIFF page's samples: alpha, palettes, inverted greys."""
 
 from __future__ import annotations
 
@@ -14,9 +12,15 @@ from stainbridge.errors import InputError
 from stainbridge.slides.readers.alpha import blend_over_white
 from stainbridge.slides.readers.resample import Interleaved
 
-MINISWHITE, RGB, PALETTE, SEPARATED, YCBCR = 0, 2, 3, 5, 6
+#: Values of the tag PhotometricInterpretation.
+MINISWHITE = 0
+RGB = 2
+PALETTE = 3
+SEPARATED = 5
+YCBCR = 6
 #: Compressions whose decoder turns YCbCr into RGB.
 DECODES_YCBCR = {6, 7, 34892, 33007, 33005, 34712, 50001}
+#: Colour spaces that are not read, by PhotometricInterpretation.
 REFUSED = {
     4: "transparency masks",
     8: "CIELab",
@@ -29,20 +33,25 @@ REFUSED = {
 
 @dataclass(frozen=True, eq=False)
 class PixelRule:
-    """How decoded samples (H, W, S) become `channels` channels of `dtype`; `is_colour`: those are
-    R, G, B.
-    """
+    """How decoded samples (H, W, S) become channels (H, W, C)."""
 
     dtype: npt.DTypeLike
+    """Type of the channels."""
     channels: int
+    """Number of channels."""
     is_colour: bool
+    """Whether they are red, green and blue."""
     alpha: Literal["associated", "unassociated"] | None = None
+    """Kind of the last sample where it is alpha; associated colours are multiplied by it."""
     keep: int | None = None
+    """How many of the samples are channels; None for all."""
     palette: npt.NDArray[np.uint8] | None = None
+    """Colours, (N, 3), that the samples are numbers of."""
     inverted: bool = False
+    """Whether the largest value is black."""
 
     def __call__(self, samples: Interleaved) -> Interleaved:
-        """(H, W, S) as stored to (H, W, C)."""
+        """Return (H, W, C) of samples (H, W, S) as they are stored."""
         if samples.dtype.kind == "b":
             samples = samples.astype(np.uint8) * np.uint8(255)
         if self.palette is not None:
@@ -59,11 +68,12 @@ class PixelRule:
 
 
 def choose_pixel_rule(page: Any, path: object) -> PixelRule:
-    """The rule for a tifffile page.
+    """Return the rule for a tifffile page.
 
     Raises `InputError` for colour spaces and sample types that are not read.
     """
-    photometric, samples = int(page.photometric), int(page.samplesperpixel)
+    photometric = int(page.photometric)
+    samples = int(page.samplesperpixel)
     decodes = int(page.compression) in DECODES_YCBCR
     if (
         photometric in REFUSED

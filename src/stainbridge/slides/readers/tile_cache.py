@@ -1,4 +1,4 @@
-"""Decoded tiles last used, shared by the threads that read a slide."""
+"""A cache of decoded tiles, shared by the threads that read a slide."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from stainbridge.slides.readers.resample import Interleaved
 
 
 class TileCache:
-    """Keeps at most `budget_bytes` of tiles, dropping the one unused for longest.
+    """A cache of at most `budget_bytes` of tiles; the one unused for longest is dropped first.
 
-    Thread-safe; a tile wanted by several threads at once is decoded once, outside the lock. Tiles
-    are shared: their arrays are made read-only.
+    Thread-safe: a tile that several threads want at once is decoded once, outside the lock. Tiles
+    are shared, so their arrays are made read-only.
     """
 
     def __init__(self, budget_bytes: int) -> None:
-        self._budget, self._held = budget_bytes, 0
+        self._budget_bytes = budget_bytes
+        self._used_bytes = 0
         self._lock = Lock()
         self._tiles: OrderedDict[Hashable, Future[Interleaved]] = OrderedDict()
 
     def get(self, key: Hashable, decode: Callable[[], Interleaved]) -> Interleaved:
-        """The tile of `key`, from `decode` when it is not held.
+        """Return the tile of `key`, from `decode` when it is not cached.
 
-        What `decode` raises is raised, and nothing kept.
+        What `decode` raises is raised, and nothing is cached.
         """
         with self._lock:
             future = self._tiles.get(key)
-            mine = future is None
+            is_new = future is None
             if future is None:
                 future = self._tiles[key] = Future()
             else:
                 self._tiles.move_to_end(key)
-        if mine:
+        if is_new:
             self._fill(key, future, decode)
         return future.result()
 
@@ -42,7 +43,7 @@ class TileCache:
         """Forget all tiles."""
         with self._lock:
             self._tiles.clear()
-            self._held = 0
+            self._used_bytes = 0
 
     def _fill(
         self, key: Hashable, future: Future[Interleaved], decode: Callable[[], Interleaved]
@@ -58,12 +59,12 @@ class TileCache:
         future.set_result(tile)
         with self._lock:
             if self._tiles.get(key) is future:
-                self._held += tile.nbytes
+                self._used_bytes += tile.nbytes
                 self._drop_oldest()
 
     def _drop_oldest(self) -> None:
         for key in list(self._tiles):
-            if self._held <= self._budget or len(self._tiles) == 1:
+            if self._used_bytes <= self._budget_bytes or len(self._tiles) == 1:
                 return
             if self._tiles[key].done():
-                self._held -= self._tiles.pop(key).result().nbytes
+                self._used_bytes -= self._tiles.pop(key).result().nbytes

@@ -1,4 +1,4 @@
-"""One level of a Zarr image: chunks of its array as tiles."""
+"""Read one level of a Zarr image: chunks of its array as tiles."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import numpy as np
 from stainbridge.errors import InputError
 from stainbridge.slides.readers.resample import Interleaved
 
-#: Chunks are joined or cut to tiles of about this many pixels a side.
+#: Chunks are joined to tiles of about this many pixels a side.
 TILE_PX = 1024
 
 
 class ZarrLevel:
-    """A picture in `array`, whose axes are named by the letters of `axes`: y, x, c or s (channels),
-    z, t.
+    """A picture in `array`; `axes` has a letter for each axis: y, x, c or s (channels), z, t.
 
     Raises `InputError` for axes and sample types that are not read.
     """
@@ -33,7 +32,9 @@ class ZarrLevel:
             )
         if array.dtype.kind not in "biuf":
             raise InputError("this sample type is not read", where=where, got=array.dtype)
-        self._array, self._where, self._axes = array, where, axes
+        self._array = array
+        self._where = where
+        self._axes = axes
         sizes = dict(zip(axes, array.shape, strict=True))
         chunks = dict(zip(axes, array.chunks, strict=True))
         self.size = (int(sizes["x"]), int(sizes["y"]))
@@ -47,21 +48,23 @@ class ZarrLevel:
         self.dtype: np.dtype[Any] = dtype
         if dtype.str[1:] in ("b1", "f2"):
             self.dtype = np.dtype(np.uint8 if dtype.kind == "b" else np.float32)
-        self._take = {axis: sizes[axis] // 2 if axis == "z" else 0 for axis in axes if axis in "zt"}
+        self._fixed_index = {
+            axis: sizes[axis] // 2 if axis == "z" else 0 for axis in axes if axis in "zt"
+        }
         what = {"z": "a z-stack", "t": "a time series"}
         self.warnings = tuple(
             f"{what[axis]} of {sizes[axis]} planes: plane {index + 1} is read"
-            for axis, index in self._take.items()
+            for axis, index in self._fixed_index.items()
             if sizes[axis] > 1
         )
 
     def tile(self, row: int, column: int) -> Interleaved:
-        """(H, W, C). Raises `InputError`, with the tile's place, when it cannot be decoded."""
+        """Return (H, W, C); raise `InputError` with the tile's place if it cannot be decoded."""
         width, height = self.tile_size
         places: dict[str, Any] = {
             "x": slice(column * width, min((column + 1) * width, self.size[0])),
             "y": slice(row * height, min((row + 1) * height, self.size[1])),
-            **self._take,
+            **self._fixed_index,
         }
         try:
             part = np.asarray(
@@ -76,8 +79,8 @@ class ZarrLevel:
         return self._interleave(part)
 
     def _interleave(self, part: Interleaved) -> Interleaved:
-        left = [axis for axis in self._axes if axis not in self._take]
-        order = [left.index(axis) for axis in "yxcs" if axis in left]
+        axes = [axis for axis in self._axes if axis not in self._fixed_index]
+        order = [axes.index(axis) for axis in "yxcs" if axis in axes]
         picture = part.transpose(order)
         if picture.dtype.kind == "b":
             picture = picture * np.uint8(255)
@@ -85,7 +88,8 @@ class ZarrLevel:
 
 
 def _tile_side(chunk: int, length: int) -> int:
-    """A multiple of the chunk near `TILE_PX`, or a part of a larger chunk never: that would decode
-    it many times.
+    """Return a multiple of the chunk near `TILE_PX`.
+
+    It is never a part of a chunk, which would then be decoded many times.
     """
     return int(min(max(1, TILE_PX // chunk) * chunk, max(length, 1)))
