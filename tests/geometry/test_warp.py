@@ -272,7 +272,7 @@ def test_a_torn_transform_reads_small_boxes_only() -> None:
 
     torn = Torn(np.eye(3), fixed.space, moving.space)
     out, valid = warp(Source(moving, region, moving.size_um, 1, 0, np.float32), torn, fixed)
-    assert max((b.x1 - b.x0) * (b.y1 - b.y0) for b in boxes) <= warp_module.LARGEST_BOX_PX
+    assert max((b.x1 - b.x0) * (b.y1 - b.y0) for b in boxes) <= warp_module.MAX_BOX_PX
     assert valid.all()
     expected = torn(fixed.centres_um())[:, 1].reshape(256, 256) - 0.5
     np.testing.assert_allclose(out[..., 0], expected, atol=0.05)

@@ -1,6 +1,4 @@
-"""The lists of positions in a GeoJSON document, gathered so that they can be moved together and put
-back.
-"""
+"""The lists of positions in a GeoJSON document, which can be moved together and put back."""
 
 from __future__ import annotations
 
@@ -24,61 +22,63 @@ DEPTH = {
     "Polygon": 1,
     "MultiPolygon": 2,
 }
-FARTHEST_PX = 1e15
+#: Coordinates must be smaller than this, in pixels; larger ones are damage, and lose precision.
+MAX_COORDINATE_PX = 1e15
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One list of positions, `[[x, y, …], …]`, never empty: what it was, and where (`owner[key]`) a
-    new one goes.
-
-    `edges`: neighbours are joined (lines and rings); `ring`: it bounds a polygon; `place`: the
-    feature, in words.
-    """
+    """One list of positions: the old ones, and where the new ones go."""
 
     owner: Any
+    """The new list is stored in `owner[key]`."""
     key: Any
+    """Where in the owner it is stored."""
     positions: list[list[float]]
-    place: str
+    """`[[x, y, …], …]`, never empty."""
+    feature: str
+    """The feature, for messages."""
     edges: bool
+    """Whether neighbours are joined: lines and rings."""
     ring: bool
+    """Whether it bounds a polygon."""
 
     @property
     def closed(self) -> bool:
-        """Whether it ends where it began."""
+        """Whether the last position equals the first."""
         return self.positions[0] == self.positions[-1]
 
 
 @dataclass(eq=False)
 class Document:
-    """A copy of a GeoJSON document whose `lines` are to be replaced; what does not change is shared
-    with the original.
+    """A copy of a GeoJSON document whose `lines` are to be replaced.
 
-    Raises `InputError`, naming the feature by its index, for what is not valid GeoJSON.
+    What does not change is shared with the original. Raises `InputError`, naming the feature by its
+    index, for what is not valid GeoJSON.
     """
 
     content: Json
+    """The copied document."""
     lines: list[Line] = field(default_factory=list)
+    """Its lists of positions."""
     _boxed: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.content = self._document(self.content)
+        self.content = self._copy_document(self.content)
 
-    def renew_boxes(self) -> None:
+    def update_bounding_boxes(self) -> None:
         """Make every `bbox` fit the positions again; its z range stays."""
         for item in self._boxed:
-            xy = np.array([position[:2] for position in _positions(item)], float)
+            xy = np.array([position[:2] for position in _list_positions(item)], float)
             if len(xy):
-                low, high, half = (
-                    xy.min(axis=0).tolist(),
-                    xy.max(axis=0).tolist(),
-                    len(item["bbox"]) // 2,
-                )
+                low = xy.min(axis=0).tolist()
+                high = xy.max(axis=0).tolist()
+                half = len(item["bbox"]) // 2
                 item["bbox"] = [*low, *item["bbox"][2:half], *high, *item["bbox"][half + 2 :]]
 
-    def _document(self, data: Json) -> Json:
+    def _copy_document(self, data: Json) -> Json:
         if isinstance(data, list):
-            return [self._feature(item, f"feature {n}") for n, item in enumerate(data)]
+            return self._copy_features(data)
         kind = data.get("type") if isinstance(data, dict) else None
         if kind == "FeatureCollection":
             features = data.get("features")
@@ -86,47 +86,42 @@ class Document:
                 raise InputError(
                     "a FeatureCollection without a list of features", got=repr(features)[:60]
                 )
-            return self._boxes(
-                {
-                    **data,
-                    "features": [
-                        self._feature(item, f"feature {n}") for n, item in enumerate(features)
-                    ],
-                },
-                "file",
-            )
+            return self._register_box({**data, "features": self._copy_features(features)}, "file")
         if kind == "Feature":
-            return self._feature(data, "feature 0")
+            return self._copy_feature(data, "feature 0")
         if kind in DEPTH or kind == "GeometryCollection":
-            return self._geometry(data, "geometry")
+            return self._copy_geometry(data, "geometry")
         raise InputError(
             "not GeoJSON",
             expected="a FeatureCollection, Feature, geometry or list",
             got=repr(data)[:60],
         )
 
-    def _feature(self, data: Json, place: str) -> Json:
+    def _copy_features(self, features: list[Json]) -> list[Json]:
+        return [self._copy_feature(item, f"feature {n}") for n, item in enumerate(features)]
+
+    def _copy_feature(self, data: Json, feature: str) -> Json:
         if not isinstance(data, dict) or data.get("type") != "Feature":
-            raise InputError("not a GeoJSON Feature", where=place, got=repr(data)[:60])
+            raise InputError("not a GeoJSON Feature", where=feature, got=repr(data)[:60])
         copy = dict(data)
         for key in ("geometry", "nucleusGeometry"):
             if copy.get(key) is not None:
-                copy[key] = self._geometry(copy[key], place)
+                copy[key] = self._copy_geometry(copy[key], feature)
         properties = copy.get("properties")
         if isinstance(properties, dict) and isinstance(properties.get("childObjects"), list):
             children = [
-                self._feature(child, f"{place} child {n}")
+                self._copy_feature(child, f"{feature} child {n}")
                 for n, child in enumerate(properties["childObjects"])
             ]
             copy["properties"] = {**properties, "childObjects": children}
-        return self._boxes(copy, place)
+        return self._register_box(copy, feature)
 
-    def _geometry(self, data: Json, place: str) -> Json:
+    def _copy_geometry(self, data: Json, feature: str) -> Json:
         kind = data.get("type") if isinstance(data, dict) else None
         if kind not in DEPTH and kind != "GeometryCollection":
             raise InputError(
                 "unknown geometry",
-                where=place,
+                where=feature,
                 expected=", ".join(DEPTH),
                 got=repr(kind or data)[:60],
             )
@@ -137,48 +132,50 @@ class Document:
         content = "geometries" if kind == "GeometryCollection" else "coordinates"
         if not isinstance(copy.get(content), list):
             raise InputError(
-                f"a {kind} without {content}", where=place, got=repr(copy.get(content))[:60]
+                f"a {kind} without {content}", where=feature, got=repr(copy.get(content))[:60]
             )
         if kind == "GeometryCollection":
-            copy[content] = [self._geometry(item, place) for item in copy[content]]
+            copy[content] = [self._copy_geometry(item, feature) for item in copy[content]]
         else:
-            self._coordinates(copy, content, DEPTH[kind], kind, place)
-        return self._boxes(copy, place)
+            self._collect_lines(copy, content, DEPTH[kind], kind, feature)
+        return self._register_box(copy, feature)
 
-    def _coordinates(self, owner: Any, key: Any, depth: int, kind: str, place: str) -> None:
+    def _collect_lines(self, owner: Any, key: Any, depth: int, kind: str, feature: str) -> None:
         value = owner[key]
         if not isinstance(value, list):
             raise InputError(
                 f"coordinates of a {kind} are not nested as they should be",
-                where=place,
+                where=feature,
                 got=repr(value)[:60],
             )
         if depth > 0:
             owner[key] = list(value)
             for n in range(len(value)):
-                self._coordinates(owner[key], n, depth - 1, kind, place)
+                self._collect_lines(owner[key], n, depth - 1, kind, feature)
         elif value:  # an empty geometry is valid GeoJSON
-            slot, positions = (_Bare(owner, key), [value]) if depth < 0 else (owner, value)
+            is_point = depth < 0
+            slot = _BarePosition(owner, key) if is_point else owner
+            positions = [value] if is_point else value
             if not all(isinstance(position, list) and len(position) >= 2 for position in positions):
-                raise position_error(positions, place)
+                raise position_error(positions, feature)
             self.lines.append(
-                Line(slot, key, positions, place, "Point" not in kind, "Polygon" in kind)
+                Line(slot, key, positions, feature, "Point" not in kind, "Polygon" in kind)
             )
 
-    def _boxes(self, copy: dict[str, Any], place: str) -> dict[str, Any]:
+    def _register_box(self, copy: dict[str, Any], feature: str) -> dict[str, Any]:
         box = copy.get("bbox")
         if box is not None:
             if not isinstance(box, list) or len(box) not in (4, 6):
                 raise InputError(
-                    "not a bbox", where=place, expected="4 or 6 numbers", got=repr(box)[:60]
+                    "not a bbox", where=feature, expected="4 or 6 numbers", got=repr(box)[:60]
                 )
             self._boxed.append(copy)
         return copy
 
 
 @dataclass(frozen=True, eq=False)
-class _Bare:
-    """Takes a list of one position for a Point, which holds the bare position."""
+class _BarePosition:
+    """The place of a Point's coordinates, which takes the only position of a list."""
 
     owner: Any
     key: Any
@@ -187,11 +184,11 @@ class _Bare:
         self.owner[self.key] = positions[0]
 
 
-def position_error(positions: list[Json], place: str) -> InputError:
-    """The error that names the first of `positions` that is none."""
+def position_error(positions: list[Json], feature: str) -> InputError:
+    """Make the error that names the first invalid one of `positions`."""
     bad = next((position for position in positions if not is_position(position)), positions[0])
     return InputError(
-        "not a position", where=place, expected="[x, y] of finite numbers", got=repr(bad)[:60]
+        "not a position", where=feature, expected="[x, y] of finite numbers", got=repr(bad)[:60]
     )
 
 
@@ -199,17 +196,17 @@ def is_position(value: Json) -> bool:
     """Whether `value` begins with two finite numbers."""
     if not isinstance(value, list) or len(value) < 2:
         return False
-    return all(type(v) in (int, float) and abs(v) < FARTHEST_PX for v in value[:2])
+    return all(type(v) in (int, float) and abs(v) < MAX_COORDINATE_PX for v in value[:2])
 
 
-def _positions(item: Json) -> Iterator[list[float]]:
-    """Every position of a geometry, feature or collection."""
+def _list_positions(item: Json) -> Iterator[list[float]]:
+    """Yield every position of a geometry, feature or collection."""
     if isinstance(item, list):
         if item and isinstance(item[0], (int, float)):
             yield item
         else:
             for part in item:
-                yield from _positions(part)
+                yield from _list_positions(part)
     elif isinstance(item, dict):
         for key in ("features", "geometry", "geometries", "coordinates"):
-            yield from _positions(item.get(key))
+            yield from _list_positions(item.get(key))

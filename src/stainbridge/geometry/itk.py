@@ -1,9 +1,9 @@
 """Transforms in ITK's conventions: its units, its centre-of-pixel origin, its order of composition.
 
-Each slide's ITK space is what ITK's own readers give an image with origin (0, 0): its unit is the
-millimetre where the pixel size is known and the full-resolution pixel where it is not, and its
-origin is the *centre* of the top-left full-resolution pixel. So `itk = (µm - mpp / 2) / unit`, with
-unit 1000 µm or 1.
+Each slide's ITK space is what ITK's own readers give an image with origin (0, 0). Its unit is the
+millimetre where the pixel size is known, and the full-resolution pixel where it is not. Its origin
+is the *centre* of the top-left full-resolution pixel. So `itk = (µm - mpp / 2) / unit`, with unit
+1000 µm or 1.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from stainbridge.types import Field, Matrix
 if TYPE_CHECKING:
     import SimpleITK
 
-#: What ITK has no type for (a homography, the inverse of a field) is sampled on a grid of at most
-#: this many pixels.
-SAMPLED_PX = 1024
+#: What ITK has no type for (a homography, the inverse of a field) is sampled on a grid with at most
+#: this many pixels along its longer side.
+SAMPLING_PX = 1024
+#: A map that moves no corner of the slide by this many pixels is the identity.
+IDENTITY_TOLERANCE_PX = 1e-6
 
 #: A matrix in µm, or displacements in µm on a grid.
 Elementary: TypeAlias = "Matrix | SampledField"
@@ -32,27 +34,28 @@ Elementary: TypeAlias = "Matrix | SampledField"
 
 @dataclass(frozen=True, eq=False)
 class SampledField:
-    """`displacement` (2, H, W) in µm on `grid`."""
+    """Displacements on a grid, not yet between two spaces."""
 
     displacement: Field
+    """(2, H, W) in µm."""
     grid: Frame
+    """Where the samples lie."""
 
 
 def itk_unit_um(frame: Frame) -> float:
-    """Micrometres in one ITK unit of the slide's space: 1000 (mm), or 1 (full-resolution pixels)
-    when uncalibrated.
-    """
+    """Return the micrometres in one ITK unit: 1000 (mm), or 1 (a pixel) when uncalibrated."""
     return 1000.0 if frame.calibrated else 1.0
 
 
 def itk_spacing(frame: Frame) -> tuple[float, float]:
-    """The spacing (x, y) to give the slide's full-resolution image in ITK."""
+    """Return the spacing (x, y) to give the slide's full-resolution image in ITK."""
     return frame.mpp[0] / itk_unit_um(frame), frame.mpp[1] / itk_unit_um(frame)
 
 
 def itk_from_um(frame: Frame) -> Matrix:
-    """(3, 3): µm of the slide that `frame` (its full-resolution frame) describes to ITK's physical
-    points.
+    """Return the (3, 3) matrix from µm of a slide to ITK's physical points.
+
+    `frame` is the slide's full-resolution frame.
     """
     unit = itk_unit_um(frame)
     return np.array(
@@ -65,17 +68,17 @@ def itk_from_um(frame: Frame) -> Matrix:
 
 
 def to_itk(transform: Transform, dimension: int = 2) -> SimpleITK.CompositeTransform:
-    """`transform` as an ITK composite of affine and displacement-field members, last applied first
-    in its list.
+    """Convert `transform` to an ITK composite of affine and displacement-field members.
 
-    `source` and `target` must be the two slides' full-resolution frames. Affine maps and
-    fields are exact; other maps are sampled as fields on the extent of their `source`. ITK
-    takes a field to be zero outside its grid, so fields are continued to cover the extent of their
-    `source`. With `dimension` 3 the plane is the slice z = 0.
+    The member that is applied first is last in ITK's list. Affine maps and fields are exact; other
+    maps are sampled as fields on the extent of their source. ITK takes a field to be zero outside
+    its grid, so fields are continued to cover the extent of their source. With `dimension` 3 the
+    plane is the slice z = 0.
     """
     import SimpleITK
 
-    fixed, moving = itk_from_um(transform.source.frame), itk_from_um(transform.target.frame)
+    fixed = itk_from_um(transform.source.frame)
+    moving = itk_from_um(transform.target.frame)
     members = split_chain(transform)
     applied: list[SimpleITK.Transform] = []
     for position, member in enumerate(members):
@@ -86,30 +89,30 @@ def to_itk(transform: Transform, dimension: int = 2) -> SimpleITK.CompositeTrans
         field = (
             member
             if isinstance(member, DisplacementField)
-            else member.to_field(member.source.frame.fit(SAMPLED_PX))
+            else member.to_field(member.source.frame.fit(SAMPLING_PX))
         )
-        applied.append(_itk_field(_covering(field), transform.source.frame, dimension))
+        applied.append(_itk_field(_extend_to_source(field), transform.source.frame, dimension))
         if not np.array_equal(out, fixed):
             applied.append(_itk_affine(out @ np.linalg.inv(fixed), dimension))
     return SimpleITK.CompositeTransform(applied[::-1])
 
 
 def from_itk(transform: SimpleITK.Transform, source: Space, target: Space) -> Transform:
-    """An ITK transform of points of `source`'s ITK space to `target`'s, both full-resolution
-    frames, in µm.
+    """Convert an ITK transform between the ITK spaces of two slides to one in µm.
 
     Takes every linear ITK transform, displacement fields, and composites of those; 3-D ones when
     they keep the plane. Raises `InputError` for others.
     """
     import SimpleITK
 
-    fixed, moving = itk_from_um(source.frame), itk_from_um(target.frame)
-    applied = list(_flattened(transform))
+    fixed = itk_from_um(source.frame)
+    moving = itk_from_um(target.frame)
+    applied = _flatten(transform)
     elementary: list[Elementary] = []
     for position, member in enumerate(applied):
         out = moving if position == len(applied) - 1 else fixed
         if isinstance(member, SimpleITK.DisplacementFieldTransform):
-            elementary.append(_um_field(member.GetDisplacementField(), source.frame))
+            elementary.append(_field_in_um(member.GetDisplacementField(), source.frame))
             elementary.append(np.linalg.inv(out) @ fixed)
         elif member.IsLinear():
             elementary.append(np.linalg.inv(out) @ _linear_matrix(member) @ fixed)
@@ -119,45 +122,48 @@ def from_itk(transform: SimpleITK.Transform, source: Space, target: Space) -> Tr
                 expected="affine or displacement-field members",
                 remedy="turn it into a field with SimpleITK.TransformToDisplacementField",
             )
-    return _chained(elementary, source, target)
+    return _join(elementary, source, target)
 
 
 def field_image(transform: Transform) -> SimpleITK.Image:
-    """The whole of `transform` as one vector image of displacements in ITK units.
+    """Sample the whole of `transform` as one vector image of displacements in ITK units.
 
-    It lies on the grid of the first member where that is a field, else on the extent of
-    `source`.
+    It lies on the grid of the first member where that is a field, else on the extent of the source.
     """
     first = split_chain(transform)[0]
     grid = (
-        _covering(first).grid
+        _extend_to_source(first).grid
         if isinstance(first, DisplacementField)
-        else transform.source.frame.fit(SAMPLED_PX)
+        else transform.source.frame.fit(SAMPLING_PX)
     )
     centres = grid.centres_um()
-    fixed, moving = itk_from_um(transform.source.frame), itk_from_um(transform.target.frame)
+    fixed = itk_from_um(transform.source.frame)
+    moving = itk_from_um(transform.target.frame)
     moved = transform(centres) @ moving[:2, :2].T + moving[:2, 2]
     shift = moved - (centres @ fixed[:2, :2].T + fixed[:2, 2])
     return _vector_image(shift.reshape(grid.height, grid.width, 2), grid, transform.source.frame, 2)
 
 
 def from_field_image(image: SimpleITK.Image, source: Space, target: Space) -> Transform:
-    """A vector image of displacements in ITK units as a transform; raises `InputError` when it is
-    not one.
+    """Convert a vector image of displacements in ITK units to a transform.
+
+    Raises `InputError` when it is not one.
     """
-    field = _um_field(image, source.frame)
-    back = np.linalg.inv(itk_from_um(target.frame)) @ itk_from_um(source.frame)
-    return _chained([field, back], source, target)
+    field = _field_in_um(image, source.frame)
+    target_from_source = np.linalg.inv(itk_from_um(target.frame)) @ itk_from_um(source.frame)
+    return _join([field, target_from_source], source, target)
 
 
-def _chained(elementary: Sequence[Elementary], source: Space, target: Space) -> Transform:
-    """The elementary maps one after the other, identities left out."""
-    kept = [
-        e for e in elementary if isinstance(e, SampledField) or not _is_identity(e, source.frame)
+def _join(elementary: Sequence[Elementary], source: Space, target: Space) -> Transform:
+    """Apply the elementary maps one after the other, without those that change nothing."""
+    effective = [
+        item
+        for item in elementary
+        if isinstance(item, SampledField) or not _is_identity(item, source.frame)
     ] or [np.eye(3)]
     members: list[Transform] = []
-    for position, item in enumerate(kept):
-        end = target if position == len(kept) - 1 else source
+    for position, item in enumerate(effective):
+        end = target if position == len(effective) - 1 else source
         if isinstance(item, SampledField):
             members.append(DisplacementField(item.displacement, item.grid, source, end))
         else:
@@ -166,17 +172,19 @@ def _chained(elementary: Sequence[Elementary], source: Space, target: Space) -> 
 
 
 def _is_identity(matrix: Matrix, frame: Frame) -> bool:
-    """Whether the map moves no point of the slide by a millionth of a pixel."""
+    """Whether the map moves no point of the slide noticeably."""
     corners = frame.corners_um
     moved = corners @ matrix[:2, :2].T + matrix[:2, 2]
-    return bool(np.abs((moved - corners) / frame.mpp).max() < 1e-6)
+    return bool(np.abs((moved - corners) / frame.mpp).max() < IDENTITY_TOLERANCE_PX)
 
 
 def _itk_affine(matrix: Matrix, dimension: int) -> SimpleITK.AffineTransform:
     import SimpleITK
 
-    linear, shift = np.eye(dimension), np.zeros(dimension)
-    linear[:2, :2], shift[:2] = matrix[:2, :2], matrix[:2, 2]
+    linear = np.eye(dimension)
+    linear[:2, :2] = matrix[:2, :2]
+    shift = np.zeros(dimension)
+    shift[:2] = matrix[:2, 2]
     return SimpleITK.AffineTransform(linear.ravel().tolist(), shift.tolist())
 
 
@@ -194,8 +202,9 @@ def _itk_field(
 def _vector_image(
     vectors: np.ndarray[Any, Any], grid: Frame, fixed: Frame, dimension: int
 ) -> SimpleITK.Image:
-    """(H, W, 2) displacements in ITK units on `grid` as an ITK image of `dimension` axes and
-    components.
+    """Convert (H, W, 2) displacements in ITK units to an image of `dimension` axes and components.
+
+    They lie on `grid`, in the space of the fixed slide.
     """
     import SimpleITK
 
@@ -205,27 +214,26 @@ def _vector_image(
     spacing = [m / unit for m in grid.mpp]
     if dimension == 3:
         vectors = np.pad(vectors, ((0, 0), (0, 0), (0, 1)))[None]
-        origin, spacing = [*origin, 0.0], [*spacing, 1.0]
+        origin.append(0.0)
+        spacing.append(1.0)
     image = SimpleITK.GetImageFromArray(np.ascontiguousarray(vectors, np.float64), isVector=True)
     image.SetOrigin(origin)
     image.SetSpacing(spacing)
     return image
 
 
-def _um_field(image: SimpleITK.Image, fixed: Frame) -> SampledField:
-    """The in-plane displacements of a vector image, in µm on a grid of the fixed slide's space."""
+def _field_in_um(image: SimpleITK.Image, fixed: Frame) -> SampledField:
+    """Convert a vector image to in-plane displacements in µm, on a grid of the fixed slide."""
     import SimpleITK
 
-    dimension, size = image.GetDimension(), image.GetSize()
-    if (
-        image.GetNumberOfComponentsPerPixel() != dimension
-        or dimension not in (2, 3)
-        or (*size, 1)[2] != 1
-    ):
+    size = image.GetSize()
+    dimension = image.GetDimension()
+    components = image.GetNumberOfComponentsPerPixel()
+    if components != dimension or dimension not in (2, 3) or (*size, 1)[2] != 1:
         raise InputError(
             "not a planar displacement field",
             expected="2 components on a 2-D grid",
-            got=f"{image.GetNumberOfComponentsPerPixel()} components on {size}",
+            got=f"{components} components on {size}",
         )
     if not np.allclose(image.GetDirection(), np.eye(dimension).ravel()):
         raise InputError(
@@ -243,9 +251,10 @@ def _um_field(image: SimpleITK.Image, fixed: Frame) -> SampledField:
     return SampledField(np.moveaxis(vectors * unit, -1, 0).astype(np.float32), grid)
 
 
-def _covering(field: DisplacementField) -> DisplacementField:
-    """The same map on a grid continued by whole cells until it covers the extent of `source`."""
-    grid, frame = field.grid, field.source.frame
+def _extend_to_source(field: DisplacementField) -> DisplacementField:
+    """Continue the grid by whole cells until it covers the extent of the source."""
+    grid = field.grid
+    frame = field.source.frame
     low = (np.array(grid.origin_um) - frame.origin_um) / grid.mpp
     high = (np.array(frame.origin_um) + frame.size_um - grid.origin_um - grid.size_um) / grid.mpp
     (left, top), (right, bottom) = (
@@ -258,21 +267,19 @@ def _covering(field: DisplacementField) -> DisplacementField:
     return DisplacementField(cells, wider, field.source, field.target)
 
 
-def _flattened(transform: SimpleITK.Transform) -> list[SimpleITK.Transform]:
-    """The members of nested composites in the order they are applied to a point."""
+def _flatten(transform: SimpleITK.Transform) -> list[SimpleITK.Transform]:
+    """Return the members of nested composites in the order they are applied to a point."""
     import SimpleITK
 
     concrete = transform.Downcast()
     if not isinstance(concrete, SimpleITK.CompositeTransform):
         return [concrete]
     count = concrete.GetNumberOfTransforms()
-    return [
-        leaf for n in reversed(range(count)) for leaf in _flattened(concrete.GetNthTransform(n))
-    ]
+    return [leaf for n in reversed(range(count)) for leaf in _flatten(concrete.GetNthTransform(n))]
 
 
 def _linear_matrix(transform: SimpleITK.Transform) -> Matrix:
-    """The in-plane (3, 3) matrix of any linear ITK transform."""
+    """Return the in-plane (3, 3) matrix of any linear ITK transform."""
     dimension = transform.GetDimension()
     origin = np.array(transform.TransformPoint([0.0] * dimension))
     columns = np.stack(
@@ -285,5 +292,6 @@ def _linear_matrix(transform: SimpleITK.Transform) -> Matrix:
             got=columns.tolist(),
         )
     matrix = np.eye(3)
-    matrix[:2, :2], matrix[:2, 2] = columns[:2, :2], origin[:2]
+    matrix[:2, :2] = columns[:2, :2]
+    matrix[:2, 2] = origin[:2]
     return matrix

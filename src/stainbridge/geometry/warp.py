@@ -1,10 +1,10 @@
-"""Warping pixels: sample a source grid on an output frame, through a transform that pulls."""
+"""Warp pixels: sample a source grid on an output frame through a transform."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,19 +19,25 @@ from stainbridge.types import Mask, Pixels
 
 Interpolation = Literal["linear", "cubic", "nearest"]
 Crop = Literal["fixed", "overlap", "moving"]
-Interleaved: TypeAlias = npt.NDArray[np.generic]  # (H, W, C)
+#: Pixels (H, W, C).
+Interleaved: TypeAlias = npt.NDArray[np.generic]
+#: Rows and columns of an array.
+Window: TypeAlias = tuple[slice, slice]
 
-#: Output is computed in squares of this many pixels, on an absolute grid, so that tiled reads equal
-#: whole reads.
+#: Side of the squares that the output is computed in, in pixels. They lie on an absolute grid, so
+#: that tiled reads equal whole reads.
 PATCH_PX = 512
-#: A source box larger than this (folds, tears, perspective) is reached by splitting the output, not
-#: by reading it.
-LARGEST_BOX_PX = 2048 * 2048
-#: A source box may begin this much earlier where that saves moving the map.
-SLACK_PX = 32
+#: Pixels of the largest source box that is read. Folds, tears and perspective make larger ones; the
+#: output is then split.
+MAX_BOX_PX = 2048 * 2048
+#: A source box may begin this many pixels earlier where that saves moving the map.
+MAX_SLACK_PX = 32
+#: A place this close to a pixel's border, in pixels, lies on it.
+ROUNDING_PX = 1e-6
 
-_FLAGS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
-_REMAPPED = ("uint8", "uint16", "int16", "float32", "float64")  # what cv2.remap takes
+_CV2_FLAGS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
+#: The types that cv2.remap takes; with cubic interpolation, all but the last.
+_CV2_TYPES = ("uint8", "uint16", "int16", "float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -51,28 +57,28 @@ Region: TypeAlias = Callable[[Box], tuple[Interleaved, Mask | None]]
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What is sampled: `grid` says where its pixels are, `region` reads them, `background` is what
-    lies around them.
-
-    `extent_um` (x, y) is how far the source reaches: a level of a pyramid may be a pixel shorter or
-    longer than that.
-
-    One `scratch` may serve all warps of one slide, in any number of threads.
-    """
+    """Pixels to be sampled."""
 
     grid: Frame
+    """Where the pixels are."""
     region: Region
+    """Reads them."""
     extent_um: tuple[float, float]
+    """How far the source reaches, (x, y). A level of a pyramid may be a pixel shorter or longer."""
     channels: int
+    """Number of channels of the output; `region` may give padding channels beyond them."""
     background: float
+    """The value around the pixels."""
     dtype: npt.DTypeLike
+    """The type of the pixels."""
     scratch: Scratch = field(default_factory=Scratch)
+    """Work arrays; one may serve all warps of one slide, in any number of threads."""
 
 
 def warp(
     source: Source, transform: Transform, frame: Frame, interpolation: Interpolation = "linear"
 ) -> tuple[Interleaved, Mask]:
-    """`source` seen on `frame` through `transform` (µm of `frame`'s space to µm of the source's).
+    """Sample `source` on `frame` through `transform`, from `frame`'s space to the source's.
 
     Returns (H, W, C) pixels and (H, W) valid. A pixel is valid where its centre falls inside the
     extent of the source and on valid source pixels; elsewhere it is background. Beyond the last
@@ -80,23 +86,25 @@ def warp(
     coarse as the output. Raises `InputError` for other pixels than integers and floats; cubic takes
     8- and 16-bit integers and 32-bit floats only.
     """
-    dtype = np.dtype(source.dtype)
+    _check_type(np.dtype(source.dtype), interpolation)
+    out = np.empty((frame.height, frame.width, source.channels), source.dtype)
+    valid = np.empty((frame.height, frame.width), bool)
+    for patch, part, window in _split_into_patches(frame):
+        origin, coords = map_to_source(transform, patch, source.grid, scratch=source.scratch)
+        inside = coords[:, part[0], part[1]]
+        _sample_into(source, origin, inside, interpolation, out[window], valid[window])
+    return out, valid
+
+
+def _check_type(dtype: np.dtype[Any], interpolation: Interpolation) -> None:
     # cv2.remap's cubic interpolation of 64-bit floats, which stand in for 32-bit integers, drops
     # the border.
     narrow = dtype.kind in "iu" and dtype.itemsize <= 4
-    fits = dtype.name in _REMAPPED[:4] or (
-        interpolation != "cubic" and (dtype.name in _REMAPPED or narrow)
+    fits = dtype.name in _CV2_TYPES[:4] or (
+        interpolation != "cubic" and (dtype.name in _CV2_TYPES or narrow)
     )
     if not fits:
         raise InputError(f"{dtype.name} pixels cannot be warped with {interpolation} interpolation")
-    out = np.empty((frame.height, frame.width, source.channels), source.dtype)
-    valid = np.empty((frame.height, frame.width), bool)
-    for patch, part, window in _patches(frame):
-        origin, coords = map_to_source(transform, patch, source.grid, scratch=source.scratch)
-        _fill(
-            source, origin, coords[:, part[0], part[1]], interpolation, out[window], valid[window]
-        )
-    return out, valid
 
 
 def warp_array(
@@ -108,10 +116,10 @@ def warp_array(
     interpolation: Interpolation = "linear",
     background: float = 0,
 ) -> tuple[Pixels, Mask]:
-    """`pixels` (C, H, W) lying on `grid`, seen on `frame` through `transform`: (C, H', W') pixels
-    and (H', W') valid.
+    """Sample `pixels` (C, H, W), which lie on `grid`, on `frame` through `transform`.
 
-    Raises `InputError` when `pixels` does not have the size of `grid`.
+    Returns (C, H', W') pixels and (H', W') valid. Raises `InputError` when `pixels` does not have
+    the size of `grid`.
     """
     if pixels.ndim != 3 or pixels.shape[1:] != (grid.height, grid.width):
         raise InputError(
@@ -130,10 +138,10 @@ def warp_array(
 def find_output_frame(
     moving_from_fixed: Transform, fixed: Frame, moving: Frame, crop: Crop = "fixed"
 ) -> Frame:
-    """The part of the fixed pixel grid that a warped moving slide is written on.
+    """Return the part of the fixed pixel grid that a warped moving slide is written on.
 
-    "fixed": all of the fixed slide; "moving": the box around all of the moving slide, which may
-    reach beyond the fixed one; "overlap": what those two share. Raises `InputError` when there is
+    "fixed": all of the fixed slide. "moving": the box around all of the moving slide, which may
+    reach beyond the fixed one. "overlap": what those two share. Raises `InputError` when there is
     no overlap, or the moving slide's outline has no finite place on the fixed one.
     """
     if crop == "fixed":
@@ -146,28 +154,30 @@ def find_output_frame(
         raise InputError(
             "the moving slide's outline has no finite place on the fixed slide", where=moving.label
         )
-    low, high = np.floor(placed.min(axis=0) + 1e-6), np.ceil(placed.max(axis=0) - 1e-6)
+    low = np.floor(placed.min(axis=0) + ROUNDING_PX)
+    high = np.ceil(placed.max(axis=0) - ROUNDING_PX)
     if crop == "overlap":
-        low, high = np.maximum(low, 0), np.minimum(high, (fixed.width, fixed.height))
+        low = np.maximum(low, 0)
+        high = np.minimum(high, (fixed.width, fixed.height))
     if (high <= low).any():
         raise InputError(
             "the warped moving slide does not overlap the fixed slide", where=moving.label
         )
-    (x, y), (width, height) = low.astype(int), (high - low).astype(int)
+    x, y = low.astype(int)
+    width, height = (high - low).astype(int)
     return fixed.crop(int(x), int(y), int(width), int(height))
 
 
-Window: TypeAlias = tuple[slice, slice]  # rows, columns
+def _split_into_patches(frame: Frame) -> Iterator[tuple[Frame, Window, Window]]:
+    """Yield the patches that touch `frame`.
 
-
-def _patches(frame: Frame) -> Iterator[tuple[Frame, Window, Window]]:
-    """The patches that touch `frame`: the patch's own frame, its part inside `frame`, and that
-    part's place in it.
+    Each is its own frame, its part inside `frame`, and the place of that part in `frame`.
     """
     # Counted from the origin of the physical space; the fraction of a pixel left over is the
     # frame's own.
     x, y = (
-        int(np.floor(o / mpp + 1e-6)) for o, mpp in zip(frame.origin_um, frame.mpp, strict=True)
+        int(np.floor(origin / mpp + ROUNDING_PX))
+        for origin, mpp in zip(frame.origin_um, frame.mpp, strict=True)
     )
     for top in range(y // PATCH_PX * PATCH_PX - y, frame.height, PATCH_PX):
         for left in range(x // PATCH_PX * PATCH_PX - x, frame.width, PATCH_PX):
@@ -180,7 +190,7 @@ def _patches(frame: Frame) -> Iterator[tuple[Frame, Window, Window]]:
             yield frame.crop(left, top, PATCH_PX, PATCH_PX), part, (rows, columns)
 
 
-def _fill(
+def _sample_into(
     source: Source,
     origin: tuple[int, int],
     coords: SourceMap,
@@ -188,28 +198,27 @@ def _fill(
     out: Interleaved,
     valid: Mask,
 ) -> None:
-    """Sample `source` at `coords` (from `origin`) into `out` and `valid`, splitting where the box
-    is too large.
+    """Sample `source` at `coords`, counted from `origin`, into `out` and `valid`.
+
+    The output is split where the box that it needs of the source is too large.
     """
-    low, high = coords.min(axis=(1, 2)), coords.max(axis=(1, 2))
+    low = coords.min(axis=(1, 2))
+    high = coords.max(axis=(1, 2))
     last = np.divide(source.extent_um, source.grid.mpp) - 0.5
     if (high + origin < -0.5).any() or (low + origin > last).any():
-        out[:], valid[:] = source.background, False
+        out[:] = source.background
+        valid[:] = False
         return
     size = np.array([source.grid.width, source.grid.height])
-    box = _box(low + origin, high + origin, size, margin=1 if interpolation == "cubic" else 0)
-    if (box.x1 - box.x0) * (box.y1 - box.y0) > LARGEST_BOX_PX and valid.size > 1:
-        for window in _quarters(valid.shape):
-            _fill(
-                source,
-                origin,
-                coords[:, window[0], window[1]],
-                interpolation,
-                out[window],
-                valid[window],
-            )
+    box = _sampling_box(
+        low + origin, high + origin, size, margin=1 if interpolation == "cubic" else 0
+    )
+    if (box.x1 - box.x0) * (box.y1 - box.y0) > MAX_BOX_PX and valid.size > 1:
+        for window in _split_in_four(valid.shape):
+            part = coords[:, window[0], window[1]]
+            _sample_into(source, origin, part, interpolation, out[window], valid[window])
         return
-    if 0 <= box.x0 - origin[0] <= SLACK_PX and 0 <= box.y0 - origin[1] <= SLACK_PX:
+    if 0 <= box.x0 - origin[0] <= MAX_SLACK_PX and 0 <= box.y0 - origin[1] <= MAX_SLACK_PX:
         box = replace(box, x0=origin[0], y0=origin[1])
     pixels, mask = source.region(box)
     x, y = coords
@@ -229,20 +238,20 @@ def _fill(
         out[~valid] = source.background
 
 
-def _box(
+def _sampling_box(
     low: npt.NDArray[np.floating],
     high: npt.NDArray[np.floating],
     size: npt.NDArray[np.int_],
     margin: int,
 ) -> Box:
-    """The pixels that samples between `low` and `high` are made of, inside the grid, at least one."""
+    """Return the pixels, at least one, that samples between `low` and `high` need of the grid."""
     first = np.clip(np.floor(low).astype(int) - margin, 0, size - 1)
     last = np.clip(np.floor(high).astype(int) + 1 + margin, first, size - 1)
     return Box(int(first[0]), int(first[1]), int(last[0]) + 1, int(last[1]) + 1)
 
 
-def _quarters(shape: tuple[int, ...]) -> Iterator[Window]:
-    """Up to four windows that cover `shape`, none empty."""
+def _split_in_four(shape: tuple[int, ...]) -> Iterator[Window]:
+    """Return up to four windows that cover `shape`, none empty."""
     halves = [[slice(0, n // 2), slice(n // 2, n)] if n > 1 else [slice(0, n)] for n in shape]
     return ((rows, columns) for rows in halves[0] for columns in halves[1])
 
@@ -251,26 +260,31 @@ def _remap(
     pixels: Interleaved,
     x: npt.NDArray[np.float32],
     y: npt.NDArray[np.float32],
-    how: Interpolation,
+    interpolation: Interpolation,
     out: Interleaved,
     scratch: Scratch,
 ) -> None:
-    """cv2.remap for any channel count and integer type; `pixels` may have padding channels beyond
-    those of `out`.
+    """Run cv2.remap for any channel count and integer type.
+
+    `pixels` may have padding channels beyond those of `out`.
     """
     channels = out.shape[2]
-    if pixels.dtype.name not in _REMAPPED:
+    if pixels.dtype.name not in _CV2_TYPES:
         wide = np.empty(out.shape, np.float64)
-        _remap(pixels.astype(np.float64), x, y, how, wide, scratch)
+        _remap(pixels.astype(np.float64), x, y, interpolation, wide, scratch)
         limits = np.iinfo(out.dtype.name)
         out[:] = np.clip(np.rint(wide), limits.min, limits.max)
         return
     if channels == 3 and pixels.shape[2] == 4:  # four channels are remapped faster than three
         padded = scratch.array("padded", (*x.shape, 4), pixels.dtype)
-        cv2.remap(pixels, x, y, _FLAGS[how], dst=padded, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(
+            pixels, x, y, _CV2_FLAGS[interpolation], dst=padded, borderMode=cv2.BORDER_REPLICATE
+        )
         cv2.cvtColor(padded, cv2.COLOR_RGBA2RGB, dst=out)
         return
     for start in range(0, channels, 4):
         group = np.ascontiguousarray(pixels[..., start : min(start + 4, channels)])
-        sampled = np.asarray(cv2.remap(group, x, y, _FLAGS[how], borderMode=cv2.BORDER_REPLICATE))
+        sampled = np.asarray(
+            cv2.remap(group, x, y, _CV2_FLAGS[interpolation], borderMode=cv2.BORDER_REPLICATE)
+        )
         out[..., start : start + 4] = sampled if sampled.ndim == 3 else sampled[..., None]
