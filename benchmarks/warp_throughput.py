@@ -135,7 +135,7 @@ def moving_from_fixed(frame: Frame, degrees: float) -> Chain:
 def generate(source: Path, size: int) -> None:
     from stainbridge.slides.writing.write import write_slide
 
-    write_slide(TissueSlide(size), source, format="tiff")
+    write_slide(TissueSlide(size), source, file_format="tiff")
 
 
 def warp(source: Path, out: Path, degrees: float) -> None:
@@ -147,7 +147,7 @@ def warp(source: Path, out: Path, degrees: float) -> None:
         open_slide(source) as slide,
         WarpedSlide(slide, moving_from_fixed(slide.frame, degrees)) as warped,
     ):
-        write_slide(warped, out, format="tiff", quality=85, tile=512, overwrite=True)
+        write_slide(warped, out, file_format="tiff", quality=85, tile=512, overwrite=True)
 
 
 def rewrite_with_pyvips(source: Path, out: Path, access: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -20,8 +21,9 @@ RGB = tuple(Channel(name) for name in "RGB")
 
 @dataclass
 class MemorySlide:
-    """`pixels` (C, H, W); `hole` marks pixels that are not valid; `factors` are the downsamples of
-    its levels.
+    """A slide of `pixels` (C, H, W).
+
+    `hole` marks pixels that are not valid; `factors` are the downsamples of its levels.
     """
 
     pixels: Pixels
@@ -39,7 +41,7 @@ class MemorySlide:
     def info(self) -> SlideInfo:
         return SlideInfo("memory", "memory", "array", None, self.pixels.dtype, self.channels)
 
-    @property
+    @cached_property
     def frame(self) -> Frame:
         _, height, width = self.pixels.shape
         return Space(self.name, height, width, self.mpp, calibrated=self.calibrated).frame

@@ -121,7 +121,7 @@ def test_coarse_reads_are_anti_aliased() -> None:
 def test_the_level_follows_the_local_scale(mpp: float, scale: float, expected: float) -> None:
     slide = MemorySlide(smooth_texture(3, 640, 640), mpp=(0.25, 0.25), factors=(1, 4, 16))
     warped = WarpedSlide(slide, similarity(slide.frame, 77, scale))
-    assert warped.source_grid((mpp, mpp)).mpp[0] == pytest.approx(expected, rel=1e-6)
+    assert warped.choose_source_grid((mpp, mpp)).mpp[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_warped_slide_can_be_warped() -> None:
@@ -170,7 +170,7 @@ def test_crops_keep_their_place_in_the_fixed_space() -> None:
 def test_tiles_outside_the_moving_slide_read_nothing(tmp_path: Path) -> None:
     slide = MemorySlide(smooth_texture(3, 100, 100), mpp=(0.25, 0.25))
     shift = Affine(np.eye(3), FIXED.space, slide.frame.space)
-    write_slide(WarpedSlide(slide, shift), tmp_path / "a.tiff", format="tiff", tile=64)
+    write_slide(WarpedSlide(slide, shift), tmp_path / "a.tiff", file_format="tiff", tile=64)
     assert len(slide.reads) == 4  # of 165 tiles
     with tifffile.TiffFile(tmp_path / "a.tiff") as file:
         assert len(set(file.pages.first.dataoffsets)) == 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stainbridge.cli.output import progress_bar
-from stainbridge.cli.sharpening import write_sharpened
+from stainbridge.jobs.write_sharpened import write_sharpened
 from stainbridge.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def slide(
             write_slide(
                 warped,
                 out,
-                format=format,
+                file_format=format,
                 compression=compression,
                 quality=quality,
                 threads=threads,

@@ -1,4 +1,4 @@
-"""Slides: open one with `open_slide`, make one of an array with `ArraySlide`; both satisfy `Slide`."""
+"""Slides: open one with `open_slide`, or make one of an array with `ArraySlide`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ArraySlide", "Case", "Channel", "Slide", "SlideInfo", "open_slide"]
 
 
 def __getattr__(name: str) -> Any:
-    # back-ends import OpenCV and codecs: only when one is wanted
+    # these import OpenCV and codecs, so only when they are asked for
     if name == "ArraySlide":
         from stainbridge.slides.memory import ArraySlide
 

@@ -1,4 +1,4 @@
-"""Case: a pair of slides to align, and what is known of the right answer."""
+"""A pair of slides to align, and what is known of the right answer."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 
+#: Opens a slide; the caller closes it.
 OpenSlideFunction = Callable[[], Slide]
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A fixed and a moving slide, opened only when wanted; the caller closes what it opened.
+    """A fixed and a moving slide, opened when asked for; the caller closes what it opened.
 
-    `landmarks` are (fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of
-    its slide; `moving_only` are moving points whose fixed counterparts a challenge keeps to itself.
-    A mask is a slide of one channel, non-zero where its slide is to be used. `cover`: the row of
-    ANHIR's cover table, which a submission repeats: source image and landmarks, target image and
-    landmarks, status. Raises `InputError` when landmarks don't correspond.
+    Raises `InputError` when landmarks don't correspond.
     """
 
     id: str
+    """What tells it from other cases of its data set."""
     open_fixed: OpenSlideFunction
+    """Opens the fixed slide."""
     open_moving: OpenSlideFunction
+    """Opens the moving slide."""
     landmarks: tuple[Points, Points] | None = None
+    """(fixed, moving) corresponding points, each (N, 2) in full-resolution pixels of its slide."""
     open_fixed_mask: OpenSlideFunction | None = None
+    """Opens a slide of one channel, not 0 where the fixed slide is to be used."""
     open_moving_mask: OpenSlideFunction | None = None
+    """The same for the moving slide."""
     moving_only: Points | None = None
+    """Moving points, (N, 2) in pixels, whose fixed counterparts a challenge does not publish."""
     cover: tuple[str, ...] = ()
+    """The row of ANHIR's cover table, which a submission repeats: source image and landmarks,
+    target image and landmarks, status."""
 
     def __post_init__(self) -> None:
         if self.landmarks is None:
@@ -51,7 +57,7 @@ class Case:
     @classmethod
     def from_files(
         cls,
-        id: str,
+        case_id: str,
         fixed: Path,
         moving: Path,
         landmarks: tuple[Points, Points] | None = None,
@@ -59,9 +65,9 @@ class Case:
         moving_mask: Path | None = None,
         moving_only: Points | None = None,
     ) -> Self:
-        """A case of files; they are not touched until opened."""
+        """Return a case of files; they are not touched until opened."""
         return cls(
-            id,
+            case_id,
             partial(open_slide, fixed),
             partial(open_slide, moving),
             landmarks,

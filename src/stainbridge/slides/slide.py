@@ -1,4 +1,4 @@
-"""The Slide contract: a picture too large to hold, read lazily by physical frame."""
+"""The Slide protocol: a picture too large to hold in memory, read by physical frame."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from stainbridge.imaging.image import Image
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel: its name and, for fluorescence, its display colour (r, g, b) in 0..255."""
+    """One channel of a slide."""
 
     name: str
+    """What it shows, such as "DAPI"."""
     colour: tuple[int, int, int] | None = None
+    """Display colour of fluorescence, (r, g, b) in 0..255."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,21 @@ class SlideInfo:
     """What is known of a slide beside its pixels."""
 
     path: str
+    """Its file, or the name of an array."""
     reader: str
+    """What reads it, such as "openslide"."""
     format: str
+    """The file format, such as "SVS"."""
     vendor: str | None
+    """The scanner's maker, where known."""
     dtype: npt.DTypeLike
+    """Type of its pixels."""
     channels: tuple[Channel, ...]
-    #: Level-0 pixel offset (x, y) that QuPath subtracts (OpenSlide's `bounds-x`, `bounds-y`); (0,
-    #: 0) elsewhere.
+    """Its channels, in the order of `Image.pixels`."""
     bounds_px: tuple[int, int] = (0, 0)
-    #: One line for every doubt about the file (an implausible pixel size, say).
+    """Offset (x, y) that QuPath subtracts, in full-resolution pixels: `bounds-x` of OpenSlide."""
     warnings: tuple[str, ...] = ()
+    """Doubts about the file, one line each, such as an implausible pixel size."""
 
     @property
     def is_rgb(self) -> bool:
@@ -48,9 +55,10 @@ class SlideInfo:
 
 @runtime_checkable
 class Slide(Protocol):
-    """A lazily read pyramid.
+    """A pyramid that is read lazily.
 
-    Reads are thread-safe; a slide is a context manager that closes its file.
+    Reads are thread-safe. A slide is a context manager that closes its file. It pickles by what
+    made it: the copy reads equal pixels in an equal space.
     """
 
     @property
@@ -74,8 +82,7 @@ class Slide(Protocol):
         ...
 
     def read(self, frame: Frame) -> Image:
-        """The slide sampled on `frame`, any part of its space at any pixel size, from the right
-        level.
+        """Return the slide sampled on `frame`, any part of its space at any pixel size.
 
         Pixels whose centre lies outside the slide are background (white for 8-bit RGB, else 0) and
         not valid.

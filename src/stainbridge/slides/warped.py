@@ -1,6 +1,4 @@
-"""A warped slide is a slide: pixels of the moving slide, seen in the fixed slide's space, computed
-as they are read.
-"""
+"""A warped slide is a slide: the moving slide seen in the fixed slide's space."""
 
 from __future__ import annotations
 
@@ -24,16 +22,16 @@ from stainbridge.types import Mask
 
 
 class WarpedSlide(Described):
-    """`slide` (the moving one) pulled through `transform` (`moving_from_fixed`) onto `frame`.
+    """The moving slide `slide`, pulled through `transform` (`moving_from_fixed`) onto `frame`.
 
-    `frame` lies in the fixed slide's space and defaults to the fixed slide's own; for the other
-    crops see `stainbridge.geometry.warp.find_output_frame` (the frame's origin then is the crop's corner
-    in the fixed space, so that the same transform and annotations hold). Use "nearest" for label
-    images. Reads are thread-safe and hold a bounded amount of the source, whose reader keeps what
-    neighbouring reads share; reads of parts equal the parts of a whole read. Closing it closes
-    `slide`.
+    `frame` lies in the fixed slide's space and defaults to the fixed slide's own frame. For other
+    crops see `stainbridge.geometry.warp.find_output_frame`; the same transform and annotations
+    hold in them. Use "nearest" for label images.
 
-    Raises `InputError` when the transform turns the whole frame into nothing finite.
+    Pixels are computed as they are read. Reads are thread-safe and hold a bounded amount of the
+    source. Reads of parts equal the parts of a whole read. Closing it closes `slide`.
+
+    Raises `InputError` when the transform maps the whole frame to nothing finite.
     """
 
     def __init__(
@@ -57,7 +55,7 @@ class WarpedSlide(Described):
 
     @property
     def info(self) -> SlideInfo:
-        """The moving slide's, read through a warp."""
+        """The moving slide's info; the reader is named as warped."""
         return replace(
             self._slide.info, reader=f"warped {self._slide.info.reader}", bounds_px=(0, 0)
         )
@@ -69,11 +67,9 @@ class WarpedSlide(Described):
 
     @cached_property
     def levels(self) -> tuple[Frame, ...]:
-        """The output frame, and coarser ones that the moving slide's stored levels serve without
-        resampling.
-        """
-        wanted = (level.mpp[0] / self._scale for level in self._slide.levels)
-        coarser = (self._frame.at_mpp(mpp) for mpp in wanted if mpp > 1.5 * self._frame.mpp[0])
+        """The output frame, and coarser ones near the moving slide's stored levels."""
+        level_mpps = (level.mpp[0] / self._scale for level in self._slide.levels)
+        coarser = (self._frame.at_mpp(mpp) for mpp in level_mpps if mpp > 1.5 * self._frame.mpp[0])
         return (self._frame, *(level for level in coarser if min(level.width, level.height) > 1))
 
     @property
@@ -82,15 +78,14 @@ class WarpedSlide(Described):
         return self._slide.stain
 
     def read(self, frame: Frame) -> Image:
-        """The warped slide sampled on `frame`, a frame in the fixed slide's space at any pixel
-        size.
-        """
-        grid = self.source_grid(frame.mpp)
+        """Return the slide sampled on `frame`, in the fixed slide's space at any pixel size."""
+        grid = self.choose_source_grid(frame.mpp)
 
         def region(box: Box) -> tuple[Interleaved, Mask | None]:
             return self._region(grid.crop(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0))
 
-        info, extent_um = self._slide.info, self._slide.frame.size_um
+        info = self._slide.info
+        extent_um = self._slide.frame.size_um
         background = 255 if info.is_rgb else 0
         source = Source(
             grid, region, extent_um, len(info.channels), background, info.dtype, self._scratch
@@ -99,8 +94,9 @@ class WarpedSlide(Described):
         return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
 
     def _region(self, frame: Frame) -> tuple[Interleaved, Mask | None]:
-        """Source pixels (H, W, C), RGB padded to four channels, which OpenCV samples faster; valid,
-        None where all.
+        """Return source pixels (H, W, C), and where they are valid, None for everywhere.
+
+        RGB is padded to four channels, which OpenCV samples faster.
         """
         image = self._slide.read(frame)
         pixels = np.moveaxis(image.pixels, 0, -1)
@@ -111,18 +107,18 @@ class WarpedSlide(Described):
             )
         return pixels, None if image.valid.all() else image.valid
 
-    def source_grid(self, mpp: tuple[float, float]) -> Frame:
-        """The grid of the moving slide to sample for output pixels of `mpp`: at most twice as fine.
+    def choose_source_grid(self, mpp: tuple[float, float]) -> Frame:
+        """Return the grid of the moving slide to sample for output pixels of `mpp`.
 
-        A stored level where one fits; else the next finer stored level reduced by a power of two,
-        which the slide averages as it reads (labels are never averaged: they keep the stored
-        level).
+        It is at most twice as fine: a stored level where one fits, else the next finer stored level
+        reduced by a power of two, which the slide averages as it reads. Labels are never averaged;
+        for them it is the stored level.
         """
-        wanted = float(np.sqrt(mpp[0] * mpp[1])) * self._scale
+        wanted_mpp = float(np.sqrt(mpp[0] * mpp[1])) * self._scale
         levels = self._slide.levels
-        fine_enough = [level for level in levels if _mpp(level) <= wanted * 1.01]
-        level = max(fine_enough, key=_mpp, default=levels[0])
-        reduction = 2 ** max(0, int(np.floor(np.log2(wanted * 1.01 / _mpp(level)))))
+        fine_enough = [level for level in levels if _mean_mpp(level) <= wanted_mpp * 1.01]
+        level = max(fine_enough, key=_mean_mpp, default=levels[0])
+        reduction = 2 ** max(0, int(np.floor(np.log2(wanted_mpp * 1.01 / _mean_mpp(level)))))
         if reduction == 1 or self._interpolation == "nearest":
             return level
         return level.at_mpp((level.mpp[0] * reduction, level.mpp[1] * reduction))
@@ -144,11 +140,10 @@ class WarpedSlide(Described):
 
 
 def estimate_scale(transform: Transform, frame: Frame) -> float:
-    """Micrometres out per micrometre in: the median over `frame` of the square root of the
-    transform's area factor.
+    """Return µm out per µm in: the median over `frame` of the root of the area factor.
 
-    One number for the whole frame, so that what level is read does not depend on how the reads are
-    cut. Raises `InputError` when it is not a positive finite number.
+    It is one number for the whole frame, so that every read uses the same level, however the frame
+    is tiled. Raises `InputError` when it is not a positive finite number.
     """
     grid = frame.fit(16)
     centres = grid.centres_um()
@@ -156,14 +151,10 @@ def estimate_scale(transform: Transform, frame: Frame) -> float:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         along_x = transform(centres + (step_um[0], 0)) - transform(centres - (step_um[0], 0))
         along_y = transform(centres + (0, step_um[1])) - transform(centres - (0, step_um[1]))
-        areas = np.abs(along_x[:, 0] * along_y[:, 1] - along_x[:, 1] * along_y[:, 0]) / (
-            4 * step_um.prod()
-        )
-        scale = (
-            float(np.sqrt(np.median(areas[np.isfinite(areas)])))
-            if np.isfinite(areas).any()
-            else 0.0
-        )
+        crossed = np.abs(along_x[:, 0] * along_y[:, 1] - along_x[:, 1] * along_y[:, 0])
+        areas = crossed / (4 * step_um.prod())
+        finite = areas[np.isfinite(areas)]
+        scale = float(np.sqrt(np.median(finite))) if len(finite) else 0.0
     if not scale > 0:
         raise InputError(
             "the transform maps the output frame to nothing",
@@ -174,5 +165,5 @@ def estimate_scale(transform: Transform, frame: Frame) -> float:
     return scale
 
 
-def _mpp(frame: Frame) -> float:
+def _mean_mpp(frame: Frame) -> float:
     return float(np.sqrt(frame.mpp[0] * frame.mpp[1]))

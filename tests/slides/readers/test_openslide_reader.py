@@ -99,9 +99,16 @@ def test_a_vendor_file_openslide_refuses_is_an_input_error(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["CMU-1-Small-Region.svs", "openslide_small.svs", "openslide_boxes.tiff", "openslide_boxes_0.dcm",
-             "highdicom/sm_image.dcm", "test3-DAPI.ndpi"],
-)  # fmt: skip
+    "name",
+    [
+        "CMU-1-Small-Region.svs",
+        "openslide_small.svs",
+        "openslide_boxes.tiff",
+        "openslide_boxes_0.dcm",
+        "highdicom/sm_image.dcm",
+        "test3-DAPI.ndpi",
+    ],
+)
 def test_real_files_read_as_openslide_reads_them(real_data: Path, name: str) -> None:
     path = real_data / "slide_formats" / name
     with open_slide(path) as slide:

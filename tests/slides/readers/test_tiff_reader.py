@@ -189,9 +189,11 @@ def test_pages_without_a_meaning_are_channels(path: Path) -> None:
 def test_a_pyramid_behind_ome_metadata_of_one_plane(path: Path) -> None:
     """As libvips writes it: the description names one plane, the levels are further pages."""
     xml = (
-        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
-        '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" SizeC="3" SizeT="1" SizeX="230" SizeY="150" '
-        'SizeZ="1" Type="uint8" PhysicalSizeX="0.5" PhysicalSizeY="0.5"><Channel ID="Channel:0:0" SamplesPerPixel="3"/>'
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" SizeC="3" SizeT="1" '
+        'SizeX="230" SizeY="150" SizeZ="1" Type="uint8" PhysicalSizeX="0.5" PhysicalSizeY="0.5">'
+        '<Channel ID="Channel:0:0" SamplesPerPixel="3"/>'
         '<TiffData IFD="0"/></Pixels></Image></OME>'
     )
     with tifffile.TiffWriter(path) as writer:
@@ -199,8 +201,12 @@ def test_a_pyramid_behind_ome_metadata_of_one_plane(path: Path) -> None:
             description = xml if i == 0 else None
             writer.write(
                 RGB[: 150 // step * step : step, : 230 // step * step : step],
-                tile=(64, 64), photometric="rgb", metadata=None, description=description, subfiletype=min(i, 1),
-            )  # fmt: skip
+                tile=(64, 64),
+                photometric="rgb",
+                metadata=None,
+                description=description,
+                subfiletype=min(i, 1),
+            )
     with open_slide(path) as slide:
         assert slide.info.format == "OME-TIFF"
         assert [level.mpp[0] for level in slide.levels] == [0.5, 1.0, 2.0]
@@ -211,8 +217,9 @@ def test_a_pyramid_behind_ome_metadata_of_one_plane(path: Path) -> None:
 def test_qptiff_channels(path: Path) -> None:
     def description(name: str, colour: str) -> str:
         return (
-            '<?xml version="1.0" encoding="utf-8"?><PerkinElmer-QPI-ImageDescription><ImageType>FullResolution'
-            f"</ImageType><Name>{name}</Name><Color>{colour}</Color></PerkinElmer-QPI-ImageDescription>"
+            '<?xml version="1.0" encoding="utf-8"?><PerkinElmer-QPI-ImageDescription>'
+            f"<ImageType>FullResolution</ImageType><Name>{name}</Name><Color>{colour}</Color>"
+            "</PerkinElmer-QPI-ImageDescription>"
         )
 
     names = (("DAPI", "0,0,255"), ("Opal 520", "0,255,0"))
@@ -316,14 +323,17 @@ def test_memory_stays_flat_while_a_large_file_is_shrunk(
 def test_an_image_in_several_files(tmp_path: Path) -> None:
     names = ["a.ome.tif", "b.ome.tif"]
     parts = "".join(
-        f'<TiffData FirstC="{c}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{c}</UUID></TiffData>'
+        f'<TiffData FirstC="{c}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="{name}">urn:uuid:{c}</UUID></TiffData>'
         for c, name in enumerate(names)
     )
     for c, name in enumerate(names):
         xml = (
-            '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
-            f'UUID="urn:uuid:{c}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" SizeC="2" SizeT="1" '
-            'SizeX="230" SizeY="150" SizeZ="1" Type="uint16"><Channel ID="Channel:0:0" Name="x"/>'
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:{c}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" '
+            'SizeC="2" SizeT="1" SizeX="230" SizeY="150" SizeZ="1" Type="uint16">'
+            '<Channel ID="Channel:0:0" Name="x"/>'
             f'<Channel ID="Channel:0:1" Name="y"/>{parts}</Pixels></Image></OME>'
         )
         written(

@@ -61,8 +61,10 @@ def test_plain_arrays(
     tmp_path: Path, zarr_format: Any, shape: tuple[int, ...], channels: int, is_rgb: bool
 ) -> None:
     data = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
-    array = zarr.create_array(tmp_path / "a.zarr", data=data, chunks=tuple(min(n, 64) for n in shape),
-                              zarr_format=zarr_format)  # fmt: skip
+    chunks = tuple(min(n, 64) for n in shape)
+    array = zarr.create_array(
+        tmp_path / "a.zarr", data=data, chunks=chunks, zarr_format=zarr_format
+    )
     assert array.shape == shape
     with open_slide(tmp_path / "a.zarr") as slide:
         assert (slide.frame.width, slide.frame.height) == (230, 150)

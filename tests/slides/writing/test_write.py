@@ -63,11 +63,13 @@ def stored_levels(path: Path) -> list[np.ndarray]:
         return [level.asarray() for level in file.series[0].levels]
 
 
-@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
+@pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
 @pytest.mark.parametrize("compression", ["deflate", "zstd", "none"])
-def test_lossless_levels_are_exact_means(tmp_path: Path, format: Any, compression: Any) -> None:
+def test_lossless_levels_are_exact_means(
+    tmp_path: Path, file_format: Any, compression: Any
+) -> None:
     slide, path = rgb_slide(), tmp_path / "a.tiff"
-    write_slide(slide, path, format=format, compression=compression, tile=64, threads=2)
+    write_slide(slide, path, file_format=file_format, compression=compression, tile=64, threads=2)
     stored = stored_levels(path)
     expected = expected_levels(slide, 64)
     assert len(stored) == 4
@@ -75,11 +77,13 @@ def test_lossless_levels_are_exact_means(tmp_path: Path, format: Any, compressio
         np.testing.assert_array_equal(ours, wanted)
 
 
-@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
+@pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
 @pytest.mark.parametrize(("quality", "tolerance"), [(85, 12), (95, 5)])
-def test_jpeg_levels_are_close(tmp_path: Path, format: Any, quality: int, tolerance: int) -> None:
+def test_jpeg_levels_are_close(
+    tmp_path: Path, file_format: Any, quality: int, tolerance: int
+) -> None:
     slide, path = rgb_slide(), tmp_path / "a.tiff"
-    write_slide(slide, path, format=format, compression="jpeg", quality=quality, tile=64)
+    write_slide(slide, path, file_format=file_format, compression="jpeg", quality=quality, tile=64)
     for ours, wanted in zip(stored_levels(path), expected_levels(slide, 64), strict=True):
         difference = np.abs(ours.astype(int) - wanted)
         assert difference.max() <= 4 * tolerance
@@ -90,7 +94,7 @@ def test_jpeg_levels_are_close(tmp_path: Path, format: Any, quality: int, tolera
 @pytest.mark.parametrize("compression", ["jpeg", "deflate", "zstd", "none"])
 def test_openslide_sees_all_levels_of_a_plain_tiff(tmp_path: Path, compression: Any) -> None:
     slide, path = rgb_slide(), tmp_path / "a.tiff"
-    write_slide(slide, path, format="tiff", compression=compression, tile=64)
+    write_slide(slide, path, file_format="tiff", compression=compression, tile=64)
     with openslide.OpenSlide(path) as opened:
         assert opened.properties["openslide.vendor"] == "generic-tiff"
         assert opened.level_dimensions == ((517, 301), (258, 150), (129, 75), (64, 37))
@@ -110,10 +114,10 @@ def test_openslide_reads_the_full_resolution_of_an_ome_tiff(tmp_path: Path) -> N
     np.testing.assert_array_equal(np.moveaxis(region, -1, 0), slide.pixels)
 
 
-@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
-def test_tiffslide_sees_levels_and_pixel_size(tmp_path: Path, format: Any) -> None:
+@pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
+def test_tiffslide_sees_levels_and_pixel_size(tmp_path: Path, file_format: Any) -> None:
     slide, path = rgb_slide(), tmp_path / "a.tiff"
-    write_slide(slide, path, format=format, tile=64)
+    write_slide(slide, path, file_format=file_format, tile=64)
     with tiffslide.TiffSlide(path) as opened:
         assert opened.level_dimensions == ((517, 301), (258, 150), (129, 75), (64, 37))
         assert opened.properties["tiffslide.mpp-x"] == pytest.approx(0.2528, rel=1e-6)
@@ -121,19 +125,19 @@ def test_tiffslide_sees_levels_and_pixel_size(tmp_path: Path, format: Any) -> No
     assert np.abs(region.astype(int) - expected_levels(slide, 64)[2]).mean() < 4
 
 
-@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
+@pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
 @pytest.mark.parametrize("compression", ["jpeg", "deflate", "none"])  # pyvips' wheels know no zstd
 def test_pyvips_reads_pixels_levels_and_pixel_size(
-    tmp_path: Path, format: Any, compression: Any
+    tmp_path: Path, file_format: Any, compression: Any
 ) -> None:
     slide, path = rgb_slide(), tmp_path / "a.tiff"
-    write_slide(slide, path, format=format, compression=compression, tile=64)
+    write_slide(slide, path, file_format=file_format, compression=compression, tile=64)
     image = pyvips.Image.new_from_file(str(path))
     assert (image.width, image.height, image.bands) == (517, 301, 3)
     assert image.xres == pytest.approx(1000 / 0.2528, rel=1e-6)
     difference = np.abs(image.numpy().astype(int) - np.moveaxis(slide.pixels, 0, -1))
     assert difference.mean() <= (3 if compression == "jpeg" else 0)
-    level = {"subifd": 2} if format == "ome-tiff" else {"page": 3}
+    level = {"subifd": 2} if file_format == "ome-tiff" else {"page": 3}
     reduced = pyvips.Image.new_from_file(str(path), **level)
     assert (reduced.width, reduced.height) == (64, 37)
 
@@ -173,7 +177,7 @@ def test_ome_tiff_keeps_channels(tmp_path: Path, compression: Any) -> None:
 def test_a_plain_tiff_keeps_channels_interleaved(tmp_path: Path) -> None:
     slide = MemorySlide(smooth_texture(5, 200, 333, np.uint16), channels=FLUORESCENCE)
     path = tmp_path / "a.tiff"
-    write_slide(slide, path, format="tiff", tile=64)
+    write_slide(slide, path, file_format="tiff", tile=64)
     stored = stored_levels(path)
     for level, wanted in zip(stored, expected_levels(slide, 64), strict=True):
         np.testing.assert_array_equal(level, wanted)
@@ -185,11 +189,11 @@ def test_a_plain_tiff_keeps_channels_interleaved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "dtype", ["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
 )
-@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
-def test_one_channel_of_any_number_type(tmp_path: Path, dtype: str, format: Any) -> None:
+@pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
+def test_one_channel_of_any_number_type(tmp_path: Path, dtype: str, file_format: Any) -> None:
     slide = MemorySlide(smooth_texture(1, 150, 90, dtype), channels=(Channel("grey"),))
     path = tmp_path / "a.tiff"
-    write_slide(slide, path, format=format, tile=32)
+    write_slide(slide, path, file_format=file_format, tile=32)
     stored = stored_levels(path)
     assert stored[0].dtype == dtype
     np.testing.assert_array_equal(stored[0], slide.pixels[0])
@@ -199,30 +203,32 @@ def test_one_channel_of_any_number_type(tmp_path: Path, dtype: str, format: Any)
     )
 
 
-@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
+@pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
 @pytest.mark.parametrize("kind", ["rgb", "fluorescence"])
-def test_our_own_reader_gets_back_what_was_written(tmp_path: Path, format: Any, kind: str) -> None:
+def test_our_own_reader_gets_back_what_was_written(
+    tmp_path: Path, file_format: Any, kind: str
+) -> None:
     slide = rgb_slide()
     if kind == "fluorescence":
         slide = MemorySlide(
             smooth_texture(5, 200, 333, np.uint16), mpp=(0.325, 0.325), channels=FLUORESCENCE
         )
-    path = tmp_path / ("a.ome.tiff" if format == "ome-tiff" else "a.tiff")
-    write_slide(slide, path, format=format, compression="deflate", tile=64)
+    path = tmp_path / ("a.ome.tiff" if file_format == "ome-tiff" else "a.tiff")
+    write_slide(slide, path, file_format=file_format, compression="deflate", tile=64)
     with open_slide(path) as opened:
         assert opened.frame.calibrated
         assert opened.frame.mpp == pytest.approx(slide.mpp, rel=1e-6)
         assert len(opened.levels) == len(expected_levels(slide, 64))
         assert opened.info.is_rgb == slide.info.is_rgb
         assert not opened.info.warnings
-        if format == "ome-tiff":
+        if file_format == "ome-tiff":
             assert opened.info.channels == slide.channels
         np.testing.assert_array_equal(opened.read(opened.frame).pixels, slide.pixels)
 
 
 def test_grey_jpeg(tmp_path: Path) -> None:
     slide = MemorySlide(smooth_texture(1, 150, 90), channels=(Channel("grey"),))
-    write_slide(slide, tmp_path / "a.tiff", format="tiff", compression="jpeg", tile=64)
+    write_slide(slide, tmp_path / "a.tiff", file_format="tiff", compression="jpeg", tile=64)
     assert np.abs(stored_levels(tmp_path / "a.tiff")[0].astype(int) - slide.pixels[0]).mean() < 2
 
 
@@ -232,7 +238,7 @@ def test_grey_jpeg(tmp_path: Path) -> None:
 def test_awkward_sizes(tmp_path: Path, height: int, width: int) -> None:
     slide = MemorySlide(smooth_texture(3, 600, 600)[:, :height, :width])
     path = tmp_path / "a.tiff"
-    write_slide(slide, path, format="tiff", compression="none", tile=64)
+    write_slide(slide, path, file_format="tiff", compression="none", tile=64)
     with tifffile.TiffFile(path) as file:
         stored = [page.asarray() for page in file.pages]
     np.testing.assert_array_equal(
@@ -277,7 +283,7 @@ def test_an_uncalibrated_slide_claims_no_pixel_size(tmp_path: Path) -> None:
 def test_background_is_stored_once(tmp_path: Path) -> None:
     pixels = np.full((3, 1024, 1024), 255, np.uint8)
     pixels[:, 100:200, 100:200] = smooth_texture(3, 100, 100)
-    write_slide(MemorySlide(pixels), tmp_path / "a.tiff", format="tiff", tile=64)
+    write_slide(MemorySlide(pixels), tmp_path / "a.tiff", file_format="tiff", tile=64)
     with tifffile.TiffFile(tmp_path / "a.tiff") as file:
         assert (
             len(set(file.pages.first.dataoffsets)) <= 10
@@ -375,7 +381,7 @@ def test_an_existing_file_stays_unless_overwriting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "svs"}, "no such slide format"),
+        ({"file_format": "svs"}, "no such slide format"),
         ({"compression": "lzw"}, "no such compression"),
         ({"compression": "jpeg", "quality": 0}, "no such JPEG quality"),
         ({"tile": 100}, "multiple of 16"),
@@ -401,7 +407,7 @@ def test_jpeg_of_interleaved_channels_is_an_input_error(tmp_path: Path) -> None:
         smooth_texture(4, 90, 90), channels=tuple(Channel(str(i)) for i in range(4))
     )
     with pytest.raises(InputError, match="RGB or one channel"):
-        write_slide(slide, tmp_path / "a.tiff", format="tiff", compression="jpeg")
+        write_slide(slide, tmp_path / "a.tiff", file_format="tiff", compression="jpeg")
     write_slide(slide, tmp_path / "a.ome.tiff", compression="jpeg", tile=64)
     assert np.abs(stored_levels(tmp_path / "a.ome.tiff")[0].astype(int) - slide.pixels).mean() < 2
 

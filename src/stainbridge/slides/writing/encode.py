@@ -1,4 +1,4 @@
-"""Encoding tiles: from interleaved pixels to the bytes of a TIFF segment."""
+"""Encode tiles: from interleaved pixels to the bytes of a TIFF segment."""
 
 from __future__ import annotations
 
@@ -16,24 +16,30 @@ from stainbridge.slides.writing.container import Tag
 
 Compression = Literal["jpeg", "deflate", "zstd", "none"]
 
+#: The number of each compression in the tag Compression.
 _SCHEMES: dict[Compression, int] = {"none": 1, "jpeg": 7, "deflate": 8, "zstd": 50000}
+#: The number of each kind of dtype in the tag SampleFormat.
 _SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
 _NUMBER_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
 
 @dataclass(frozen=True)
 class Codec:
-    """How tiles of `samples` interleaved channels of type `dtype` become bytes.
+    """How tiles become bytes.
 
-    `quality` is JPEG's, 1 to 100; chroma of RGB is halved below 90. Raises `InputError` for a
-    combination that no TIFF reader would understand.
+    Raises `InputError` for a combination that no TIFF reader would understand.
     """
 
     compression: Compression
+    """How the bytes are compressed."""
     quality: int
+    """JPEG's, 1 to 100; chroma of RGB is halved below 90."""
     dtype: np.dtype[np.generic]
+    """Type of the pixels."""
     samples: int
+    """Number of interleaved channels."""
     rgb: bool
+    """Whether they are red, green and blue."""
 
     def __post_init__(self) -> None:
         if self.compression not in get_args(Compression):
@@ -69,7 +75,7 @@ class Codec:
 
     @property
     def predictor(self) -> bool:
-        """Whether differences of neighbours are stored, which integers compress better as."""
+        """Whether differences of neighbours are stored: integers compress better so."""
         return self.compression in ("deflate", "zstd") and self.dtype.kind in "iu"
 
     @property
@@ -93,8 +99,9 @@ class Codec:
         return tuple(tags)
 
     def encode(self, tile: Interleaved) -> tuple[bytes, bool]:
-        """The bytes of a (tile, tile, samples) array, and whether it is one flat colour (which is
-        encoded once).
+        """Return the bytes of a (tile, tile, samples) array, and whether it is one flat colour.
+
+        A flat colour is encoded once.
         """
         if _is_flat(tile):
             return _encode_flat(self, tile[0, 0].tobytes(), tile.shape), True

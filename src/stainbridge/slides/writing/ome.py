@@ -1,4 +1,4 @@
-"""OME-XML for one picture: size, number type, pixel size, channels."""
+"""Write OME-XML for one picture: size, number type, pixel size, channels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _NUMBER_TYPES = {"float32": "float", "float64": "double"}
 
 
 def make_ome_xml(frame: Frame, info: SlideInfo, name: str) -> bytes:
-    """The description of an OME-TIFF whose directory i is channel i, or whose only directory is
-    RGB; ASCII.
+    """Return the description of an OME-TIFF, in ASCII.
+
+    Its directory i is channel i, or its only directory is RGB.
     """
     root = ElementTree.Element(
         "OME",
@@ -72,5 +73,5 @@ def _channels(info: SlideInfo) -> list[dict[str, str]]:
 
 
 def _to_signed_rgba(colour: tuple[int, int, int]) -> int:
-    """Red, green, blue and full opacity as the signed 32-bit number that OME stores."""
+    """Return red, green, blue and full opacity as the signed 32-bit number that OME stores."""
     return int.from_bytes(bytes([*colour, 255]), "big", signed=True)

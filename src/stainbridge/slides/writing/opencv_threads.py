@@ -1,4 +1,4 @@
-"""OpenCV's own threads, turned off while ours keep the cores busy: the two get in each other's way."""
+"""Turn off OpenCV's own threads while ours keep the cores busy: together they are slower."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 
 
 class _Holders:
-    """How many hold OpenCV to one thread, and what to give back when the last one lets go."""
+    """How many keep OpenCV at one thread, and the number to restore after the last of them."""
 
     count = 0
     threads_before = 0
@@ -19,7 +19,7 @@ class _Holders:
 
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
-    """Hold OpenCV, in the whole process, to one thread a call; holders may overlap."""
+    """Keep OpenCV, in the whole process, at one thread a call; callers may overlap."""
     with _Holders.lock:
         if not _Holders.count:
             _Holders.threads_before = cv2.getNumThreads()

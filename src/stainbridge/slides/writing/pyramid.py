@@ -1,6 +1,4 @@
-"""The pyramid of a slide being written: its sizes, the order of its tiles, and each level made from
-the tiles below.
-"""
+"""The pyramid of a slide being written: sizes, order of tiles, and levels made of finer tiles."""
 
 from __future__ import annotations
 
@@ -15,60 +13,64 @@ from stainbridge.geometry.warp import Interleaved
 
 Reduction = Literal["mean", "nearest"]
 
-#: Tiles are made in stripes this wide, top to bottom: a reader that looks around its tile finds its
-#: cache warm, and no more than about two tile rows of a stripe wait for their neighbours, however
-#: large the slide.
+#: Width of a stripe, in tiles. Tiles are made in stripes, top to bottom: a reader then finds the
+#: neighbours of a tile in its cache, and at most about two tile rows of a stripe wait for their
+#: neighbours, however large the slide.
 STRIPE_TILES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class TileKey:
-    """Which tile: level (0 = full resolution), row, column."""
+    """Which tile of a pyramid."""
 
     level: int
+    """0 for full resolution."""
     row: int
+    """Row of tiles in the level."""
     column: int
+    """Column of tiles in the level."""
 
 
 @dataclass(frozen=True)
 class Pyramid:
-    """Levels halved, rounding down, until one fits a tile; `sizes` are (height, width), finest
-    first.
-    """
+    """Levels that halve, rounding down, until one fits a tile."""
 
     height: int
+    """Rows at full resolution."""
     width: int
+    """Columns at full resolution."""
     tile: int
+    """Side of a tile, in pixels."""
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
-        """(height, width) of each level."""
+        """(height, width) of each level, finest first."""
         sizes = [(self.height, self.width)]
         while max(sizes[-1]) > self.tile:
             height, width = sizes[-1]
             sizes.append((max(1, height // 2), max(1, width // 2)))
         return tuple(sizes)
 
-    def counts(self, level: int) -> tuple[int, int]:
-        """Rows and columns of tiles of a level."""
+    def count_tiles(self, level: int) -> tuple[int, int]:
+        """Return the number of rows and columns of tiles of a level."""
         height, width = self.sizes[level]
         return -(-height // self.tile), -(-width // self.tile)
 
     def shape(self, key: TileKey) -> tuple[int, int]:
-        """(height, width) of the part of a tile that lies inside its level."""
+        """Return (height, width) of the part of a tile that lies inside its level."""
         height, width = self.sizes[key.level]
-        return min(self.tile, height - key.row * self.tile), min(
-            self.tile, width - key.column * self.tile
-        )
+        rows = min(self.tile, height - key.row * self.tile)
+        columns = min(self.tile, width - key.column * self.tile)
+        return rows, columns
 
     def parent(self, key: TileKey) -> TileKey | None:
-        """The tile that this one is reduced into, None at the top."""
+        """Return the tile that this one is reduced into, None at the coarsest level."""
         if key.level + 1 >= len(self.sizes):
             return None
         return TileKey(key.level + 1, key.row // 2, key.column // 2)
 
     def quarter_shape(self, key: TileKey) -> tuple[int, int]:
-        """(height, width) that a tile takes in its parent; 0 where rounding down leaves nothing."""
+        """Return (height, width) of a tile in its parent; 0 where rounding down leaves nothing."""
         half = self.tile // 2
         height, width = self.sizes[key.level + 1]
         return (
@@ -76,9 +78,9 @@ class Pyramid:
             max(0, min(half, width - key.column * half)),
         )
 
-    def order(self) -> Iterator[TileKey]:
-        """All full-resolution tiles, stripe by stripe."""
-        rows, columns = self.counts(0)
+    def iterate_tiles(self) -> Iterator[TileKey]:
+        """Yield all full-resolution tiles, stripe by stripe."""
+        rows, columns = self.count_tiles(0)
         for left in range(0, columns, STRIPE_TILES):
             for row in range(rows):
                 for column in range(left, min(left + STRIPE_TILES, columns)):
@@ -86,48 +88,48 @@ class Pyramid:
 
 
 @dataclass
-class _Waiting:
+class _IncompleteTile:
     pixels: Interleaved
     missing: int
 
 
 @dataclass
 class ParentTiles:
-    """Collects reduced tiles into their parents; holds only parents that still wait for a child."""
+    """Reduced tiles collected into their parents; only parents that lack a child are held."""
 
     pyramid: Pyramid
-    _waiting: dict[TileKey, _Waiting] = field(default_factory=dict)
+    _incomplete: dict[TileKey, _IncompleteTile] = field(default_factory=dict)
 
     def add(self, key: TileKey, quarter: Interleaved) -> tuple[TileKey, Interleaved] | None:
-        """Place the reduced tile `key` (H, W, C); its parent and the parent's pixels once they are
-        complete.
+        """Put the reduced tile `key` (H, W, C) into its parent.
+
+        Return the parent and its pixels once they are complete, else None.
         """
         parent = self.pyramid.parent(key)
         if parent is None or 0 in quarter.shape:
             return None
-        waiting = self._waiting.get(parent)
-        if waiting is None:
+        tile = self._incomplete.get(parent)
+        if tile is None:
             height, width = self.pyramid.shape(parent)
             pixels = np.empty((height, width, quarter.shape[2]), quarter.dtype)
             half = self.pyramid.tile // 2
-            waiting = self._waiting[parent] = _Waiting(
+            tile = self._incomplete[parent] = _IncompleteTile(
                 pixels, -(-height // half) * -(-width // half)
             )
         y, x = (index % 2 * (self.pyramid.tile // 2) for index in (key.row, key.column))
-        waiting.pixels[y : y + quarter.shape[0], x : x + quarter.shape[1]] = quarter
-        waiting.missing -= 1
-        if waiting.missing:
+        tile.pixels[y : y + quarter.shape[0], x : x + quarter.shape[1]] = quarter
+        tile.missing -= 1
+        if tile.missing:
             return None
-        del self._waiting[parent]
-        return parent, waiting.pixels
+        del self._incomplete[parent]
+        return parent, tile.pixels
 
 
 _Shape: TypeAlias = tuple[int, int]
 
 
 def halve(pixels: Interleaved, shape: _Shape, how: Reduction = "mean") -> Interleaved:
-    """(H, W, C) reduced to `shape` = (h, w): means of 2 x 2 pixels, rounded, or the top-left one of
-    each four.
+    """Reduce (H, W, C) to `shape` = (h, w): rounded means of 2 x 2 pixels, or the top-left one.
 
     A last odd row or column is dropped; a side of one pixel stays one.
     """

@@ -1,4 +1,4 @@
-"""Writing slides: any `Slide` as a pyramidal tiled OME-TIFF or TIFF, streamed, whole or not at all."""
+"""Write any slide as a pyramidal tiled OME-TIFF or TIFF, in a stream, whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from stainbridge.slides.writing.pyramid import ParentTiles, Pyramid, Reduction, 
 from stainbridge.whole import whole_file
 
 SlideFormat = Literal["ome-tiff", "tiff"]
-Progress = Callable[[int, int], None]  # full-resolution tiles done, and of how many
+#: Called with the number of full-resolution tiles written, and of all of them.
+Progress = Callable[[int, int], None]
 
-#: How many tiles are handed to the threads before the first of them is waited for.
+#: How many tiles are given to the threads before the first result is waited for.
 TILES_AHEAD = 24
 
 
@@ -37,7 +38,7 @@ def write_slide(
     slide: Slide,
     path: Path | str,
     *,
-    format: SlideFormat = "ome-tiff",
+    file_format: SlideFormat = "ome-tiff",
     compression: Compression | None = None,
     quality: int = 85,
     tile: int = 512,
@@ -46,36 +47,45 @@ def write_slide(
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write `slide` as a pyramid whose levels halve, at `path`, which appears whole or not at all.
+    """Write `slide` as a pyramid whose levels halve to `path`, which appears whole or not at all.
 
-    "ome-tiff" keeps pixel size, channel names and colours and stores its levels as SubIFDs, one
-    plane a channel; "tiff" stores them as further directories, which OpenSlide needs to see more
-    than the first, and has no channel names. `compression` defaults to JPEG for RGB and deflate
-    otherwise (zstd is faster; fewer readers know it). Use `reduction` "nearest" for labels. Each
-    full-resolution tile is read once, in `threads` threads (default: one a core); memory does not
-    grow with the slide. `progress` is called in the calling thread.
+    Each full-resolution tile is read once; memory does not grow with the slide.
+
+    Args:
+        slide: What is written.
+        path: The file.
+        file_format: "ome-tiff" keeps pixel size, channel names and colours; its levels are SubIFDs,
+            one plane a channel. "tiff" has its levels in further directories, which OpenSlide needs
+            to see more than the first, and has no channel names.
+        compression: Default: JPEG for RGB, else deflate. zstd is faster; fewer readers know it.
+        quality: JPEG's, 1 to 100.
+        tile: Side of a tile in pixels, a multiple of 16.
+        reduction: How levels are made; "nearest" is for labels.
+        threads: Default: one a core.
+        progress: Called with the tiles done and their number, in the calling thread.
+        overwrite: Whether an existing file is replaced.
 
     Raises `InputError` for an impossible combination, an existing file without `overwrite`, a
     folder that is missing or cannot be written, and a full disk.
     """
     path = Path(path)
-    _check(path, format, tile, threads, overwrite)
+    _check(path, file_format, tile, threads, overwrite)
     info = slide.info
-    planar = format == "ome-tiff" and not info.is_rgb
+    planar = file_format == "ome-tiff" and not info.is_rgb
     samples = 1 if planar else len(info.channels)
     compression = compression or ("jpeg" if info.is_rgb else "deflate")
     codec = Codec(compression, quality, np.dtype(info.dtype), samples, info.is_rgb)
-    job = _Job(slide, Pyramid(slide.frame.height, slide.frame.width, tile), codec, reduction)
+    task = _WriteTask(slide, Pyramid(slide.frame.height, slide.frame.width, tile), codec, reduction)
     with whole_file(path) as temporary, temporary.open("wb", buffering=2**20) as file:
         container = TiffContainer(file)
-        segments = _write_tiles(job, container, threads or _cores(), progress)
-        container.finish(_directories(job, segments, format, path.name))
+        segments = _write_tiles(task, container, threads or _count_cores(), progress)
+        container.finish(_directories(task, segments, file_format, path.name))
 
 
-def _check(path: Path, format: str, tile: int, threads: int | None, overwrite: bool) -> None:
-    if format not in get_args(SlideFormat):
+def _check(path: Path, file_format: str, tile: int, threads: int | None, overwrite: bool) -> None:
+    if file_format not in get_args(SlideFormat):
         raise InputError(
-            "no such slide format", expected=" | ".join(get_args(SlideFormat)), got=format
+            "no such slide format", expected=" | ".join(get_args(SlideFormat)), got=file_format
         )
     if tile < 16 or tile % 16:
         raise InputError("a TIFF tile's side is a multiple of 16", expected="16, 32, ...", got=tile)
@@ -90,8 +100,8 @@ def _check(path: Path, format: str, tile: int, threads: int | None, overwrite: b
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What is written, and the work on one tile that threads share."""
+class _WriteTask:
+    """What is written, and the work on one tile, which threads share."""
 
     slide: Slide
     pyramid: Pyramid
@@ -109,9 +119,10 @@ class _Job:
 
     def encode(self, key: TileKey, pixels: Interleaved) -> _Tile:
         """Encode a tile (H, W, C) of any level and reduce it for its parent."""
-        size, samples = self.pyramid.tile, self.codec.samples
+        size = self.pyramid.tile
+        samples = self.codec.samples
         short = [(0, size - have) for have in pixels.shape[:2]]
-        # Continued at the slide's edge: JPEG would ring across a jump to black.
+        # The edge is repeated: JPEG would ring across a jump to black.
         full = (
             pixels if short == [(0, 0), (0, 0)] else np.pad(pixels, [*short, (0, 0)], mode="edge")
         )
@@ -127,26 +138,28 @@ class _Job:
 @dataclass(frozen=True, eq=False)
 class _Tile:
     key: TileKey
-    planes: list[tuple[bytes, bool]]  # encoded, and whether flat
+    #: Encoded bytes of each plane, and whether it is one flat colour.
+    planes: list[tuple[bytes, bool]]
+    #: Its pixels in its parent, (h, w, C).
     quarter: Interleaved | None
 
 
-Segments = dict[TileKey, list[Segment]]  # one segment a plane
+#: Where the tiles are in the file: one segment a plane.
+Segments = dict[TileKey, list[Segment]]
 
 
 def _write_tiles(
-    job: _Job, container: TiffContainer, threads: int, progress: Progress | None
+    task: _WriteTask, container: TiffContainer, threads: int, progress: Progress | None
 ) -> Segments:
-    """All tiles of all levels into the container, each parent as soon as its children are there."""
+    """Write all tiles of all levels, each parent as soon as its children are written."""
     segments: Segments = {}
-    parents = ParentTiles(job.pyramid)
-    rows, columns = job.pyramid.counts(0)
+    parents = ParentTiles(task.pyramid)
+    rows, columns = task.pyramid.count_tiles(0)
     done = 0
-    keys = job.pyramid.order()
-    with _pool(threads) as pool:
-        # Results are taken in the order of submission, so that the same slide gives the same file
-        # on any machine.
-        pending = deque(pool.submit(job.read, key) for key in islice(keys, TILES_AHEAD))
+    keys = task.pyramid.iterate_tiles()
+    with _open_thread_pool(threads) as pool:
+        # In the order of submission, so that a slide gives the same file on any machine.
+        pending = deque(pool.submit(task.read, key) for key in islice(keys, TILES_AHEAD))
         while pending:
             tile = pending.popleft().result()
             segments[tile.key] = [
@@ -155,20 +168,18 @@ def _write_tiles(
             ]
             parent = parents.add(tile.key, tile.quarter) if tile.quarter is not None else None
             if parent is not None:
-                pending.append(pool.submit(job.encode, *parent))
+                pending.append(pool.submit(task.encode, *parent))
             if tile.key.level == 0:
                 done += 1
-                pending.extend(pool.submit(job.read, key) for key in islice(keys, 1))
+                pending.extend(pool.submit(task.read, key) for key in islice(keys, 1))
                 if progress is not None:
                     progress(done, rows * columns)
     return segments
 
 
 @contextmanager
-def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that drop what is not yet begun when an exception (Ctrl-C, a full disk) ends the
-    work.
-    """
+def _open_thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Lend threads that drop waiting work when an exception (Ctrl-C, a full disk) ends it."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="write_slide")
     try:
         with single_threaded_opencv():
@@ -177,23 +188,26 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _cores() -> int:
-    """The cores this process may use."""
+def _count_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _directories(job: _Job, segments: Segments, format: SlideFormat, name: str) -> list[Directory]:
-    """One directory a channel with its levels below it (OME-TIFF), or one directory a level
-    (plain).
+def _directories(
+    task: _WriteTask, segments: Segments, file_format: SlideFormat, name: str
+) -> list[Directory]:
+    """Return one directory a channel, with its levels below it, or one directory a level.
+
+    The first is for OME-TIFF, the second for plain TIFF.
     """
-    levels = range(len(job.pyramid.sizes))
-    if format == "tiff":
-        return [Directory(_tags(job, segments, level, 0, b"")) for level in levels]
-    description = make_ome_xml(job.slide.frame, job.slide.info, job.slide.stain or name) + b"\0"
+    levels = range(len(task.pyramid.sizes))
+    if file_format == "tiff":
+        return [Directory(_tags(task, segments, level, 0, b"")) for level in levels]
+    description = make_ome_xml(task.slide.frame, task.slide.info, task.slide.stain or name) + b"\0"
     directories = []
-    for plane in range(len(job.slide.info.channels) // job.codec.samples):
+    for plane in range(len(task.slide.info.channels) // task.codec.samples):
         first, *below = (
-            _tags(job, segments, level, plane, b"" if level or plane else description)
+            _tags(task, segments, level, plane, b"" if level or plane else description)
             for level in levels
         )
         directories.append(Directory(first, tuple(Directory(tags) for tags in below)))
@@ -201,10 +215,10 @@ def _directories(job: _Job, segments: Segments, format: SlideFormat, name: str) 
 
 
 def _tags(
-    job: _Job, segments: Segments, level: int, plane: int, description: bytes
+    task: _WriteTask, segments: Segments, level: int, plane: int, description: bytes
 ) -> tuple[Tag, ...]:
-    height, width = job.pyramid.sizes[level]
-    rows, columns = job.pyramid.counts(level)
+    height, width = task.pyramid.sizes[level]
+    rows, columns = task.pyramid.count_tiles(level)
     ordered = [
         segments[TileKey(level, row, column)][plane]
         for row in range(rows)
@@ -214,30 +228,30 @@ def _tags(
         Tag(254, "long", [1 if level else 0]),
         Tag(256, "long", [width]),
         Tag(257, "long", [height]),
-        *job.codec.tags,
+        *task.codec.tags,
         Tag(305, "ascii", b"stainbridge\0"),
-        Tag(322, "short", [job.pyramid.tile]),
-        Tag(323, "short", [job.pyramid.tile]),
+        Tag(322, "short", [task.pyramid.tile]),
+        Tag(323, "short", [task.pyramid.tile]),
         Tag(324, "offset", [offset for offset, _ in ordered]),
         Tag(325, "long", [length for _, length in ordered]),
     ]
     if description:
         tags.append(Tag(270, "ascii", description))
-    if job.slide.frame.calibrated:
-        tags += _resolution(job.slide.frame, width, height)
+    if task.slide.frame.calibrated:
+        tags += _resolution(task.slide.frame, width, height)
     return tuple(tags)
 
 
 def _resolution(frame: Frame, width: int, height: int) -> list[Tag]:
-    """Pixels per centimetre of a level of `width` x `height` pixels."""
+    """Return the tags of the pixels per centimetre of a level of `width` x `height` pixels."""
     per_cm = [
         Fraction(10_000 * pixels / size_um).limit_denominator(10_000)
         for pixels, size_um in zip((width, height), frame.size_um, strict=True)
     ]
     return [
         *(
-            Tag(code, "rational", [f.numerator, f.denominator])
-            for code, f in zip((282, 283), per_cm, strict=True)
+            Tag(code, "rational", [ratio.numerator, ratio.denominator])
+            for code, ratio in zip((282, 283), per_cm, strict=True)
         ),
         Tag(296, "short", [3]),
     ]
