@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stainbridge.nn.deformable import DeformableNetConfig, deformable_net
+from stainbridge.nn.deformable import DeformableNetConfig, build_deformable
 from stainbridge.nn.dirnet import DirNetConfig
 from stainbridge.nn.fcn import FCNConfig
 from stainbridge.nn.fields import DeformableNet
@@ -35,7 +35,7 @@ def smooth_pictures(height: int, width: int, seed: int = 0) -> tuple[Tensor, Ten
 def awakened(config: DeformableNetConfig, amount_px: float = 3.0) -> DeformableNet:
     """A network in evaluation mode whose displacements reach about `amount_px`."""
     torch.manual_seed(1)
-    network = deformable_net(config)
+    network = build_deformable(config)
     regressions = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.out_channels == 2]
     for layer in regressions:
         nn.init.normal_(layer.weight)

@@ -10,7 +10,7 @@ import torch
 from tests.nn.networks import smooth_pictures
 
 from stainbridge.errors import InputError
-from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, folded, unfold
+from stainbridge.nn.affine_net import AffineNet, AffineNetConfig, fold_patches, unfold_patches
 
 TINY = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
 
@@ -49,7 +49,7 @@ def test_what_is_fitted_to_matches_is_in_the_matrices_units(size: tuple[int, int
     # right
     told = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
     with mock.patch(
-        "stainbridge.nn.window_matches.matches",
+        "stainbridge.nn.window_matches.match_windows",
         lambda like, *_: told.expand(1, 2, *like.shape[-2:]),
     ):
         found = network(picture, picture)[0]
@@ -97,7 +97,7 @@ def test_gradients_reach_every_parameter() -> None:
 
 def test_unfolding_cuts_into_patches_that_do_not_overlap() -> None:
     picture = torch.arange(5 * 7, dtype=torch.float32).view(1, 1, 5, 7)
-    patches, rows, columns = unfold(torch.cat([picture, picture + 100]), 4)
+    patches, rows, columns = unfold_patches(torch.cat([picture, picture + 100]), 4)
     assert (rows, columns) == (2, 2)
     assert patches.shape == (8, 1, 4, 4)
     assert patches.sum() == picture.sum() * 2 + 100 * 35
@@ -107,8 +107,8 @@ def test_unfolding_cuts_into_patches_that_do_not_overlap() -> None:
 
 def test_folding_undoes_unfolding() -> None:
     picture = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
-    patches, rows, columns = unfold(picture, 4)
-    assert torch.equal(folded(patches, rows, columns), picture)
+    patches, rows, columns = unfold_patches(picture, 4)
+    assert torch.equal(fold_patches(patches, rows, columns), picture)
 
 
 def test_windows_are_found_in_neighbouring_patches() -> None:

@@ -6,7 +6,12 @@ import numpy as np
 import torch
 
 from stainbridge.geometry.flow import affine_displacement
-from stainbridge.nn.correlation import affine_fit, matches, smoothed, window_correlations
+from stainbridge.nn.correlation import (
+    fit_affine_change,
+    match_windows,
+    smooth_weighted,
+    window_correlations,
+)
 
 
 def test_windows_correlate_as_numpy_says_and_best_where_they_went() -> None:
@@ -31,28 +36,28 @@ def test_a_match_is_where_windows_went() -> None:
     here = torch.rand(1, 1, 30, 30, generator=torch.Generator().manual_seed(0))
     there = torch.roll(here, (1, -2), (2, 3))
     like, sharpness = window_correlations(here, there, 3, 4), torch.tensor(40.0)
-    found = matches(like, like.amax(1, keepdim=True), sharpness)
+    found = match_windows(like, like.amax(1, keepdim=True), sharpness)
     middle = found[0, :, 10:20, 10:20].mean((1, 2))
     assert torch.allclose(middle, torch.tensor([-2.0, 1.0]), atol=0.1)
     with torch.inference_mode():
-        again = matches(like.clone(), like.amax(1, keepdim=True), sharpness)
+        again = match_windows(like.clone(), like.amax(1, keepdim=True), sharpness)
     assert torch.allclose(again, found, atol=1e-5)
     like = window_correlations(here, torch.zeros(1, 1, 30, 30), 3, 4)
-    assert matches(like, like.amax(1, keepdim=True), sharpness).abs().max() < 1e-4
+    assert match_windows(like, like.amax(1, keepdim=True), sharpness).abs().max() < 1e-4
 
 
 def test_an_affine_map_is_fitted_where_matches_are_trusted() -> None:
     matrix = torch.tensor([[[1.05, 0.1, 0.03], [-0.08, 0.97, -0.06]]])
     displacement, weight = affine_displacement(matrix, 32, 40), torch.ones(1, 1, 32, 40)
     displacement[..., :6], weight[..., :6] = 50.0, 0.0
-    found = affine_fit(displacement, weight, 20.0) + torch.eye(2, 3)
+    found = fit_affine_change(displacement, weight, 20.0) + torch.eye(2, 3)
     assert torch.allclose(found, matrix, atol=2e-3)
-    assert torch.equal(affine_fit(displacement, 0 * weight, 20.0), torch.zeros(1, 2, 3))
+    assert torch.equal(fit_affine_change(displacement, 0 * weight, 20.0), torch.zeros(1, 2, 3))
 
 
 def test_neighbours_are_asked_as_they_are_trusted() -> None:
     field, weight = torch.zeros(1, 2, 9, 9), torch.ones(1, 1, 9, 9)
     field[..., 4, 4] = 25.0
-    assert torch.allclose(smoothed(field, weight)[..., 4, 4], torch.ones(1, 2))
+    assert torch.allclose(smooth_weighted(field, weight)[..., 4, 4], torch.ones(1, 2))
     weight[..., 4, 4] = 0.0
-    assert smoothed(field, weight).abs().max() < 1e-5
+    assert smooth_weighted(field, weight).abs().max() < 1e-5

@@ -10,18 +10,19 @@ from tests.nn.networks import TINY, awakened, smooth_pictures
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.field import jacobian_determinant
-from stainbridge.nn.deformable import CONFIGS, DeformableNetName, deformable_net
+from stainbridge.nn.deformable import build_deformable, deformable_preset
 from stainbridge.nn.dirnet import DirNetConfig, cubic_b_spline
 from stainbridge.nn.fcn import FCNConfig
 from stainbridge.nn.fields import DeformableNet
 from stainbridge.nn.multiscale_fcn import MultiscaleFCN, MultiscaleFCNConfig
+from stainbridge.nn.networks import DEFORMABLE_NETWORKS
 from stainbridge.nn.unet_svf import UNetSVF, UNetSVFConfig
 
 
 @pytest.fixture(params=list(TINY))
 def network(request: pytest.FixtureRequest) -> DeformableNet:
     torch.manual_seed(1)
-    return deformable_net(TINY[request.param])
+    return build_deformable(TINY[request.param])
 
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 71)])
@@ -115,13 +116,13 @@ def test_b_splines_keep_a_constant_and_a_slope(spacing: int) -> None:
     assert torch.allclose(dense[0, 1, 0, middle], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", list(CONFIGS))
-def test_presets_by_name(name: DeformableNetName) -> None:
+@pytest.mark.parametrize("name", list(DEFORMABLE_NETWORKS))
+def test_presets_by_name(name: str) -> None:
     for preset in ("paper", "small"):
-        config: Any = CONFIGS[name].preset(preset)
+        config: Any = deformable_preset(name, preset)
         assert config.kind == name
         with torch.device("meta"):
-            assert sum(p.numel() for p in deformable_net(config).parameters()) > 1e4
+            assert sum(p.numel() for p in build_deformable(config).parameters()) > 1e4
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch import nn
 
 from stainbridge.errors import InputError
 from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
-from stainbridge.nn.generators import GeneratorConfig, generator
+from stainbridge.nn.generators import GeneratorConfig, build_generator
 from stainbridge.nn.multiscale_discriminator import (
     MultiscaleDiscriminator,
     MultiscaleDiscriminatorConfig,
@@ -51,7 +51,7 @@ def test_generators_have_as_many_parameters_as_published(
     config: GeneratorConfig, expected: float
 ) -> None:
     with torch.device("meta"):
-        assert millions(generator(config)) == pytest.approx(
+        assert millions(build_generator(config)) == pytest.approx(
             expected, rel=0.03 if expected < 10 else 0.001
         )
 
@@ -76,7 +76,7 @@ def test_discriminators_have_as_many_parameters_as_published(
 @pytest.mark.parametrize("name", list(TINY))
 def test_pictures_in_range_of_the_size_that_came_in_and_gradients_everywhere(name: str) -> None:
     torch.manual_seed(0)
-    network = generator(TINY[name])
+    network = build_generator(TINY[name])
     made = network(2 * torch.rand(2, 3, 32, 64) - 1)
     assert made.shape == (2, 3, 32, 64)
     assert made.abs().max() <= 1
@@ -90,7 +90,9 @@ def test_channels_may_differ(name: str) -> None:
     values = TINY[name].__dict__
     channels = {"source_channels": 1, "target_channels": 2}
     coarse = {"coarse": ResNetConfig(width=8, blocks=1, source_channels=1, target_channels=2)}
-    network = generator(type(TINY[name])(**(values | (coarse if "coarse" in values else channels))))
+    network = build_generator(
+        type(TINY[name])(**(values | (coarse if "coarse" in values else channels)))
+    )
     assert network(torch.rand(2, 1, 32, 32)).shape == (2, 2, 32, 32)
 
 
@@ -98,7 +100,9 @@ def test_channels_may_differ(name: str) -> None:
 def test_weights_begin_small(name: str) -> None:
     torch.manual_seed(0)
     drawn = [
-        m for m in generator(TINY[name]).modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)
+        m
+        for m in build_generator(TINY[name]).modules()
+        if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)
     ]
     weights = torch.cat([layer.weight.detach().flatten() for layer in drawn])
     assert float(weights.std()) == pytest.approx(0.02, rel=0.05)
@@ -107,7 +111,7 @@ def test_weights_begin_small(name: str) -> None:
 
 def test_normalisation_is_the_papers() -> None:
     kinds = {
-        name: {type(m).__name__ for m in generator(config).modules()}
+        name: {type(m).__name__ for m in build_generator(config).modules()}
         for name, config in TINY.items()
     }
     for name, other in (
@@ -122,7 +126,7 @@ def test_normalisation_is_the_papers() -> None:
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_sides_that_cannot_be_halved_are_refused(name: str) -> None:
-    network = generator(TINY[name])
+    network = build_generator(TINY[name])
     with pytest.raises(InputError, match=f"multiples of {network.period}"):
         network(torch.rand(1, 3, 32 + network.period // 2, 32))
 
@@ -158,7 +162,7 @@ def test_features_for_contrast_come_from_the_picture_down() -> None:
 
 def test_an_enhancer_adds_what_the_coarse_generator_cannot_see() -> None:
     torch.manual_seed(0)
-    network = generator(TINY["coarse-to-fine"])
+    network = build_generator(TINY["coarse-to-fine"])
     checks = (
         (torch.arange(32)[:, None] + torch.arange(32)[None]) % 2 * 0.5
     )  # every 3 x 3 mean is nearly alike

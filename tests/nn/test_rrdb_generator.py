@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stainbridge.errors import InputError
-from stainbridge.nn.rrdb_generator import RRDBConfig, RRDBGenerator, enlarged
+from stainbridge.nn.rrdb_generator import RRDBConfig, RRDBGenerator, enlarge
 from stainbridge.nn.vgg_discriminator import VGGDiscriminator, VGGDiscriminatorConfig
 
 
@@ -33,7 +33,7 @@ def test_with_a_skip_it_begins_near_the_enlarged_picture() -> None:
     torch.manual_seed(0)
     network = RRDBGenerator(RRDBConfig(width=8, growth=4, blocks=1, skip=True))
     pictures = torch.rand(1, 3, 8, 8) * 2 - 1
-    assert (network(pictures) - enlarged(pictures, 4)).abs().max() < 0.1
+    assert (network(pictures) - enlarge(pictures, 4)).abs().max() < 0.1
 
 
 def test_what_is_further_than_its_reach_does_not_matter() -> None:

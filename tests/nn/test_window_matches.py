@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from stainbridge.nn.window_matches import WindowMatches, to_one_channel
+from stainbridge.nn.window_matches import WindowMatches, convolve_to_one_channel
 
 
 def pictures() -> tuple[torch.Tensor, torch.Tensor]:
@@ -20,7 +20,7 @@ def test_windows_that_are_found_again_are_trusted_and_those_that_are_not_are_not
     windows = WindowMatches(3, summary=8)
     with torch.no_grad():
         found = windows(*pictures())
-    assert found.told.shape == (1, windows.told, 64, 96)
+    assert found.features.shape == (1, windows.channels, 64, 96)
     assert torch.allclose(
         found.displacement[..., 20:44, 64:84].mean((2, 3)), torch.tensor([[1.0, 0.0]]), atol=0.02
     )
@@ -38,7 +38,7 @@ def test_neighbours_agree_on_what_the_trusted_say() -> None:
         slice(44, 48),
     )  # windows half in noise: only their neighbours know
     wrong = (found.displacement - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[border].mean()
-    assert (windows.agreed(found) - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[
+    assert (windows.smooth_displacement(found) - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs()[
         border
     ].mean() < 0.5 * wrong
 
@@ -46,4 +46,4 @@ def test_neighbours_agree_on_what_the_trusted_say() -> None:
 def test_taps_that_are_added_are_the_convolution() -> None:
     torch.manual_seed(0)
     convolution, x = torch.nn.Conv2d(5, 1, 3, padding=1), torch.rand(2, 5, 7, 9)
-    assert torch.allclose(to_one_channel(x, convolution), convolution(x), atol=1e-5)
+    assert torch.allclose(convolve_to_one_channel(x, convolution), convolution(x), atol=1e-5)

@@ -14,54 +14,62 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.correlation import affine_fit
+from stainbridge.nn.affine import AffineNetwork
+from stainbridge.nn.correlation import fit_affine_change
 from stainbridge.nn.window_matches import WindowMatches
 
-#: Density from which on matches are used.
-TISSUE = 0.05
-SUMMARY = 32  # channels
+#: Density above which matches are used: below it is glass.
+TISSUE_DENSITY = 0.05
+#: Channels that summarise the correlations of windows.
+SUMMARY_CHANNELS = 32
 
 
 @dataclass(frozen=True)
 class AffineNetConfig:
-    """`widths` are the channels of the feature extractor, each half the resolution of the one
-    before; `features` those of everything after it. `patch_pool` and `pool` are the sides of the
-    average pooling of a patch and of the grid of patches: 1 in the paper, more keeps positions. The
-    reference code's widths, (32, 64, 128, 256) and 256, have 5.9 million parameters; the paper
-    counts slightly over 30 million, which `paper` reaches by widening every layer alike.
+    """Sizes of the affine network; the defaults are the paper's.
 
-    `correlation`, 0 in the paper: beside both pictures' features goes what windows of the halved
-    pictures say of each other at up to so many pixels apart, and to the matrix is added the affine
-    map that fits these matches, each as it is trusted. What the network then regresses is the rest
-    (docs/training.md says why).
+    The reference code's `widths` (32, 64, 128, 256) and `features` 256 have 5.9 million parameters.
+    The paper counts slightly over 30 million, which the defaults reach by widening every layer
+    alike. Raises `InputError` for sizes that make no network.
     """
 
     kind: Literal["affine-net"] = "affine-net"
+    """Name of the network in its table."""
     patch_px: int = 224
+    """Side of a patch in pixels."""
     widths: tuple[int, ...] = (72, 144, 288, 576)
+    """Channels of the feature extractor, each at half the resolution of the one before."""
     features: int = 576
+    """Channels of every layer after the feature extractor."""
     groups: int = 12
+    """Groups of the group normalisation."""
     patch_pool: int = 1
+    """Side of the average pooling of a patch; more than the paper's 1 keeps positions."""
     pool: int = 1
+    """Side of the average pooling of the grid of patches; more than 1 keeps positions."""
     grid_layers: int = 1
+    """Convolutions over the grid of patches."""
     correlation: int = 0
+    """Largest distance at which windows of the halved pictures are correlated, in pixels.
+
+    0, as in the paper: no correlations. Otherwise the network also sees what windows match, adds
+    the affine map that fits these matches to its matrix, and regresses the rest
+    (docs/training.md says why)."""
 
     def __post_init__(self) -> None:
         if self.correlation < 0:
             raise InputError(
                 "correlation is a distance", expected="0 or more", got=self.correlation
             )
-        if (
-            min(
-                self.patch_px,
-                self.features,
-                self.groups,
-                self.patch_pool,
-                self.pool,
-                len(self.widths),
-            )
-            < 1
-        ):
+        sizes = (
+            self.patch_px,
+            self.features,
+            self.groups,
+            self.patch_pool,
+            self.pool,
+            len(self.widths),
+        )
+        if min(sizes) < 1:
             raise InputError("every size of the network must be positive")
         if any(width % self.groups for width in (*self.widths, self.features)):
             raise InputError(
@@ -72,9 +80,7 @@ class AffineNetConfig:
 
     @classmethod
     def preset(cls, name: str) -> AffineNetConfig:
-        """ "paper" or "small" (0.35 million parameters, patches that suit pictures of 128 px,
-        correlations).
-        """
+        """Return "paper", or "small" with 0.35 million parameters for pictures of 128 px."""
         if name == "small":
             return cls(
                 "affine-net",
@@ -89,25 +95,21 @@ class AffineNetConfig:
         return cls()
 
 
-class AffineNet(nn.Module):
-    """Moving and fixed pictures, (N, 1, H, W) each, to affine matrices (N, 2, 3).
-
-    A matrix takes fixed points to moving points, in units of half the longer side about the
-    picture's middle, so that a rotation is a rotation whatever the aspect. Untrained it is within
-    0.001 of the identity, or of what it fits.
-    """
+class AffineNet(AffineNetwork):
+    """The affine network; untrained it is nearly the identity, or the fit to matches."""
 
     def __init__(self, config: AffineNetConfig) -> None:
         super().__init__()
         self.config = config
-        features, groups = config.features, config.groups
-        self.extract = _extractor(config)
-        told = 0
+        features = config.features
+        groups = config.groups
+        self.extract = _build_extractor(config)
+        match_channels = 0
         if config.correlation:
-            self.matches = WindowMatches(config.correlation, SUMMARY)
-            told = self.matches.told
+            self.matches = WindowMatches(config.correlation, SUMMARY_CHANNELS)
+            match_channels = self.matches.channels
         self.combine = nn.Sequential(
-            _conv(2 * config.widths[-1] + told, features, groups, stride=2),
+            _conv(2 * config.widths[-1] + match_channels, features, groups, stride=2),
             _conv(features, features, groups, stride=2),
             nn.AdaptiveAvgPool2d(config.patch_pool),
         )
@@ -130,8 +132,9 @@ class AffineNet(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Tensor:
-        """(N, 2, 3) matrices; one fixed picture may do for all. Raises `InputError` when pictures
-        differ in size.
+        """Return the matrices, (N, 2, 3); one fixed picture may serve for all moving ones.
+
+        Raises `InputError` when pictures differ in size.
         """
         if fixed.shape[1:] != moving.shape[1:] or len(fixed) not in (1, len(moving)):
             raise InputError(
@@ -140,58 +143,65 @@ class AffineNet(nn.Module):
                 got=tuple(moving.shape),
             )
         count = len(moving)
-        patches, rows, columns = unfold(torch.cat([moving, fixed]), self.config.patch_px)
-        split = [count * rows * columns, len(fixed) * rows * columns]
-        of_moving, of_fixed = torch.split(self.extract(patches), split)
-        sides = [of_moving, of_fixed.repeat(count // len(fixed), 1, 1, 1)]
+        patches, rows, columns = unfold_patches(torch.cat([moving, fixed]), self.config.patch_px)
+        counts = [count * rows * columns, len(fixed) * rows * columns]
+        of_moving, of_fixed = torch.split(self.extract(patches), counts)
+        features = [of_moving, of_fixed.repeat(count // len(fixed), 1, 1, 1)]
         fit = torch.zeros(count, 2, 3, device=fixed.device)
         if self.config.correlation:
-            moved, still = (
-                F.avg_pool2d(folded(side, rows, columns), 2) for side in torch.split(patches, split)
+            half_moving, half_fixed = (
+                F.avg_pool2d(fold_patches(side, rows, columns), 2)
+                for side in torch.split(patches, counts)
             )
-            tissue = (still > TISSUE).to(still.dtype)
-            windows = self.matches(still, moved)
-            fit = affine_fit(
-                windows.displacement, windows.trust * tissue, max(fixed.shape[-2:]) / 4
+            tissue = (half_fixed > TISSUE_DENSITY).to(half_fixed.dtype)
+            matches = self.matches(half_fixed, half_moving)
+            fit = fit_affine_change(
+                matches.displacement, matches.trust * tissue, max(fixed.shape[-2:]) / 4
             )
-            side = of_moving.shape[-1]
-            told = F.adaptive_avg_pool2d(windows.told * tissue, (rows * side, columns * side))
-            sides.append(unfold(told, side)[0])
-        vectors = self.combine(torch.cat(sides, dim=1)).flatten(1)
+            side_px = of_moving.shape[-1]
+            pooled = F.adaptive_avg_pool2d(
+                matches.features * tissue, (rows * side_px, columns * side_px)
+            )
+            features.append(unfold_patches(pooled, side_px)[0])
+        vectors = self.combine(torch.cat(features, dim=1)).flatten(1)
         grid = vectors.view(count, rows, columns, -1).permute(0, 3, 1, 2)
         matrix: Tensor = self.regress(self.after(self.across(grid[:, None])[:, :, 0]).flatten(1))
         return matrix.view(-1, 2, 3).float() + fit + torch.eye(2, 3, device=matrix.device)
 
 
-def unfold(pictures: Tensor, patch_px: int) -> tuple[Tensor, int, int]:
-    """Non-overlapping patches of (N, C, H, W), zero-padded evenly to whole patches:
-    (N·rows·columns, C, p, p).
+def unfold_patches(pictures: Tensor, patch_px: int) -> tuple[Tensor, int, int]:
+    """Cut (N, C, H, W) into patches, (N·rows·columns, C, p, p), and return rows and columns too.
+
+    Patches do not overlap; pictures are zero-padded evenly to whole patches.
     """
     height, width = pictures.shape[-2:]
-    rows, columns = -(-height // patch_px), -(-width // patch_px)
-    more_y, more_x = rows * patch_px - height, columns * patch_px - width
-    padded = F.pad(pictures, (more_x // 2, more_x - more_x // 2, more_y // 2, more_y - more_y // 2))
+    rows = -(-height // patch_px)
+    columns = -(-width // patch_px)
+    padding_y = rows * patch_px - height
+    padding_x = columns * patch_px - width
+    left = padding_x // 2
+    top = padding_y // 2
+    padded = F.pad(pictures, (left, padding_x - left, top, padding_y - top))
     grid = padded.view(len(pictures), -1, rows, patch_px, columns, patch_px)
-    return (
-        grid.permute(0, 2, 4, 1, 3, 5).reshape(-1, pictures.shape[1], patch_px, patch_px),
-        rows,
-        columns,
-    )
+    patches = grid.permute(0, 2, 4, 1, 3, 5).reshape(-1, pictures.shape[1], patch_px, patch_px)
+    return patches, rows, columns
 
 
-def folded(patches: Tensor, rows: int, columns: int) -> Tensor:
-    """`unfold` undone: (N·rows·columns, C, p, p) to (N, C, rows·p, columns·p)."""
-    channels, side = patches.shape[1], patches.shape[-1]
+def fold_patches(patches: Tensor, rows: int, columns: int) -> Tensor:
+    """Undo `unfold_patches`: (N·rows·columns, C, p, p) to (N, C, rows·p, columns·p)."""
+    channels = patches.shape[1]
+    side = patches.shape[-1]
     grid = patches.view(-1, rows, columns, channels, side, side).permute(0, 3, 1, 4, 2, 5)
     return grid.reshape(-1, channels, rows * side, columns * side)
 
 
-def _extractor(config: AffineNetConfig) -> nn.Sequential:
-    first, last = config.widths[0], config.widths[-1]
-    widening = zip(config.widths, config.widths[1:], strict=False)
+def _build_extractor(config: AffineNetConfig) -> nn.Sequential:
+    first = config.widths[0]
+    last = config.widths[-1]
+    widenings = zip(config.widths, config.widths[1:], strict=False)
     return nn.Sequential(
         nn.Conv2d(1, first, 7, stride=2, padding=3),
-        *(_Residual(before, after, config.groups, stride=2) for before, after in widening),
+        *(_Residual(before, after, config.groups, stride=2) for before, after in widenings),
         _Residual(last, last, config.groups),
     )
 
@@ -205,18 +215,18 @@ def _conv(before: int, after: int, groups: int, stride: int = 1) -> nn.Sequentia
 
 
 class _Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut, which is a convolution too where the size changes."""
+    """Two 3 x 3 convolutions beside a shortcut, which is a convolution where the size changes."""
 
     def __init__(self, before: int, after: int, groups: int, stride: int = 1) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             _conv(before, after, groups, stride), _conv(after, after, groups)
         )
-        same = stride == 1 and before == after
+        is_same_size = stride == 1 and before == after
         self.shortcut = (
-            nn.Identity() if same else nn.Conv2d(before, after, 3, stride=stride, padding=1)
+            nn.Identity() if is_same_size else nn.Conv2d(before, after, 3, stride=stride, padding=1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, before, H, W) to (N, after, H / stride, W / stride)."""
+        """Map (N, before, H, W) to (N, after, H / stride, W / stride)."""
         return torch.as_tensor(self.shortcut(x) + self.layers(x))

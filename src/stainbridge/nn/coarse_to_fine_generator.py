@@ -12,33 +12,40 @@ import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.multiscale_discriminator import half
-from stainbridge.nn.normalisation import initialise
+from stainbridge.nn.generators import Generator
+from stainbridge.nn.multiscale_discriminator import halve
+from stainbridge.nn.normalisation import Norm, initialise_weights
 from stainbridge.nn.resnet_generator import (
     ResidualBlock,
     ResNetConfig,
     ResNetGenerator,
     check_sides,
-    double,
-    halve,
-    head,
-    stem,
+    downsampling_layers,
+    output_layers,
+    stem_layers,
+    upsampling_layers,
 )
 
 
 @dataclass(frozen=True)
 class CoarseToFineConfig:
-    """`coarse` works at 1 / 2^enhancers of the resolution; each enhancer has `blocks` residual
-    blocks.
+    """Sizes of the global generator and its enhancers.
 
-    The defaults' global generator has 182.5 million parameters. With no enhancer it works alone, as
-    the paper's first phase of training and its reference code's default.
+    The defaults' global generator has 182.5 million parameters. Raises `InputError` for sizes that
+    make no generator.
     """
 
     kind: Literal["coarse-to-fine"] = "coarse-to-fine"
+    """Name of the generator in its table."""
     coarse: ResNetConfig = field(default_factory=lambda: ResNetConfig(halvings=4))
+    """The global generator, which works at 1 / 2^enhancers of the resolution."""
     enhancers: int = 1
+    """Number of enhancers.
+
+    With 0 the global generator works alone, as in the paper's first phase of training and by
+    default in its reference code."""
     blocks: int = 3
+    """Residual blocks of each enhancer."""
 
     def __post_init__(self) -> None:
         if self.enhancers < 0 or self.blocks < 1:
@@ -48,18 +55,31 @@ class CoarseToFineConfig:
                 "each enhancer halves the width", expected="a divisible one", got=self.coarse.width
             )
 
+    @property
+    def source_channels(self) -> int:
+        """Channels of the pictures that go in."""
+        return self.coarse.source_channels
+
+    @property
+    def target_channels(self) -> int:
+        """Channels of the pictures that come out."""
+        return self.coarse.target_channels
+
+    @property
+    def norm(self) -> Norm:
+        """The normalisation."""
+        return self.coarse.norm
+
     @classmethod
     def preset(cls, name: str) -> CoarseToFineConfig:
-        """ "paper" or "small" (1.4 million parameters)."""
+        """Return "paper", or "small" with 1.4 million parameters."""
         return (
             cls(coarse=ResNetConfig(width=16, halvings=3, blocks=4)) if name == "small" else cls()
         )
 
 
-class CoarseToFineGenerator(nn.Module):
-    """Pictures (N, source, H, W) to (N, target, H, W), both in −1 … 1; H and W multiples of
-    `period`.
-    """
+class CoarseToFineGenerator(Generator):
+    """A residual generator of low resolution, and enhancers up to full resolution."""
 
     def __init__(self, config: CoarseToFineConfig) -> None:
         super().__init__()
@@ -68,29 +88,28 @@ class CoarseToFineGenerator(nn.Module):
         self.period: int = self.coarse.period * 2**config.enhancers
         widths = [config.coarse.width // 2 ** (i + 1) for i in range(config.enhancers)]
         self.enhancers = nn.ModuleList(Enhancer(width, config) for width in widths)
-        del (
-            self.coarse.head
-        )  # the finest features are looked at, its own only where there are no others
-        self.head = head(config.coarse.width // 2**config.enhancers, config.coarse.target_channels)
-        initialise(self)
+        # the head sees the finest features, which are the global generator's without enhancers
+        del self.coarse.head
+        self.head = output_layers(
+            config.coarse.width // 2**config.enhancers, config.coarse.target_channels
+        )
+        initialise_weights(self)
 
     @property
     def reach(self) -> int:
-        """How many pixels around it a pixel put out depends on, but for what normalisation takes
-        from all of them.
-        """
+        """How far around it, in pixels, an output pixel depends on the input."""
         halvings: int = 2**self.config.enhancers
         return (self.coarse.reach + 1) * halvings + (4 * self.config.blocks + 4) * (halvings - 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The translated pictures.
+        """Return the translated pictures.
 
-        Raises `InputError` for sides that cannot be halved often enough.
+        Raises `InputError` for sides that are not multiples of `period`.
         """
         check_sides(pictures, self.period)
         pyramid = [pictures]
         for _ in self.enhancers:
-            pyramid.append(half(pyramid[-1]))
+            pyramid.append(halve(pyramid[-1]))
         x = self.coarse.body(pyramid.pop())
         for enhancer in self.enhancers:
             x = enhancer(pyramid.pop(), x)
@@ -98,19 +117,23 @@ class CoarseToFineGenerator(nn.Module):
 
 
 class Enhancer(nn.Module):
-    """A picture (N, source, H, W) and features (N, 2 width, H / 2, W / 2) of below to features (N,
-    width, H, W).
+    """A picture (N, source, H, W) and coarser features (N, 2 width, H / 2, W / 2) to features.
+
+    The features that come out are (N, width, H, W).
     """
 
     def __init__(self, width: int, config: CoarseToFineConfig) -> None:
         super().__init__()
-        norm, channels = config.coarse.norm, config.coarse.source_channels
-        self.front = nn.Sequential(stem(channels, width, norm), halve(width, 2 * width, norm))
+        norm = config.norm
+        self.front = nn.Sequential(
+            stem_layers(config.source_channels, width, norm),
+            downsampling_layers(width, 2 * width, norm),
+        )
         blocks = (
             ResidualBlock(2 * width, norm, config.coarse.dropout) for _ in range(config.blocks)
         )
-        self.back = nn.Sequential(*blocks, double(2 * width, width, norm))
+        self.back = nn.Sequential(*blocks, upsampling_layers(2 * width, width, norm))
 
-    def forward(self, pictures: Tensor, below: Tensor) -> Tensor:
-        """The front half's features and those of below are added."""
-        return torch.as_tensor(self.back(self.front(pictures) + below))
+    def forward(self, pictures: Tensor, coarser: Tensor) -> Tensor:
+        """Add the front half's features and the coarser ones, and apply the back half."""
+        return torch.as_tensor(self.back(self.front(pictures) + coarser))

@@ -1,4 +1,4 @@
-"""Where windows of one picture are found again in another.
+"""Which windows of one picture match which windows of another, by correlation.
 
 Dosovitskiy et al. 2015, "FlowNet: learning optical flow with convolutional networks",
 doi:10.1109/ICCV.2015.316.
@@ -16,78 +16,80 @@ from stainbridge.similarity.lncc import box_sum
 
 #: Added to the normal equations of a fit, whose weights sum to 1.
 RIDGE = 1e-3
-#: Added to local variances, so that flat windows are like nothing.
-NOISE = 1e-3
+#: Added to local variances, so that flat windows correlate with nothing.
+VARIANCE_FLOOR = 1e-3
 
 
 @torch.no_grad()
-def window_correlations(here: Tensor, there: Tensor, distance: int, radius: int) -> Tensor:
-    """The NCC of windows of densities (N, 1, H, W) here with windows there at most `distance` away:
-    (N, K², H, W).
+def window_correlations(fixed: Tensor, moving: Tensor, distance: int, radius: int) -> Tensor:
+    """Return the NCC of windows of fixed and moving pictures, (N, K², H, W), K = 2·distance + 1.
 
-    One picture here may do for all there. Windows have (2·`radius` + 1)² pixels; pictures are
-    continued beyond their borders. Without gradients: no parameter comes before it. In full
-    precision: variances are small differences.
+    Pictures are densities (N, 1, H, W); one fixed picture may serve for all moving ones. Channel
+    y·K + x is that of a displacement of (x − distance, y − distance) pixels. Windows have
+    (2·`radius` + 1)² pixels; pictures are continued beyond their borders. Without gradients,
+    because no parameter comes before it, and in full precision, because variances are small
+    differences.
     """
-    height, width = here.shape[-2:]
-    here, there = (
-        F.pad(p.float(), [pad] * 4, mode="replicate")
-        for p, pad in ((here, radius), (there, radius + distance))
-    )
-    mean, scale = _statistics(here, radius)
-    its_means, its_scales = _statistics(there, radius)
+    height, width = fixed.shape[-2:]
+    fixed = F.pad(fixed.float(), [radius] * 4, mode="replicate")
+    moving = F.pad(moving.float(), [radius + distance] * 4, mode="replicate")
+    fixed_mean, fixed_scale = _window_statistics(fixed, radius)
+    moving_means, moving_scales = _window_statistics(moving, radius)
     count = 2 * distance + 1
-    found = here.new_empty(len(there), count * count, height, width)
+    correlations = fixed.new_empty(len(moving), count * count, height, width)
     for number in range(count * count):
         y, x = divmod(number, count)
-        moved = there[..., y : y + height + 2 * radius, x : x + width + 2 * radius]
-        its_mean, its_scale = (
-            plane[..., y : y + height, x : x + width] for plane in (its_means, its_scales)
+        shifted = moving[..., y : y + height + 2 * radius, x : x + width + 2 * radius]
+        moving_mean = moving_means[..., y : y + height, x : x + width]
+        moving_scale = moving_scales[..., y : y + height, x : x + width]
+        covariance = _window_mean(fixed * shifted, radius).sub_(fixed_mean * moving_mean)
+        torch.mul(
+            covariance.mul_(fixed_scale), moving_scale, out=correlations[:, number : number + 1]
         )
-        covariance = _mean(here * moved, radius).sub_(mean * its_mean)
-        torch.mul(covariance.mul_(scale), its_scale, out=found[:, number : number + 1])
-    return found
+    return correlations
 
 
-def _statistics(picture: Tensor, radius: int) -> tuple[Tensor, Tensor]:
-    """Means of windows and one over their standard deviations."""
-    mean = _mean(picture, radius)
-    variance = _mean(picture * picture, radius) - mean * mean
-    return mean, (variance.clamp_min(0) + NOISE).rsqrt()
+def _window_statistics(picture: Tensor, radius: int) -> tuple[Tensor, Tensor]:
+    """Return means of windows, and one over their standard deviations."""
+    mean = _window_mean(picture, radius)
+    variance = _window_mean(picture * picture, radius) - mean * mean
+    return mean, (variance.clamp_min(0) + VARIANCE_FLOOR).rsqrt()
 
 
-def _mean(picture: Tensor, radius: int) -> Tensor:
-    """Of windows that lie wholly on the picture."""
+def _window_mean(picture: Tensor, radius: int) -> Tensor:
+    """Return the means of windows that lie wholly on the picture."""
     return box_sum(picture, radius)[..., radius:-radius, radius:-radius] / (2 * radius + 1) ** 2
 
 
-def matches(like: Tensor, best: Tensor, sharpness: Tensor) -> Tensor:
-    """Where windows are found again, (N, 2, H, W) as (dx, dy) in pixels, from
-    `window_correlations`.
+def match_windows(correlations: Tensor, best: Tensor, sharpness: Tensor) -> Tensor:
+    """Return the displacement of each window, (N, 2, H, W) as (dx, dy) in pixels.
 
-    The mean of the distances, weighted by the exponential of `sharpness` times the correlation, of
-    which `best` (N, 1, H, W) is the largest. Sums are a product of matrices: a softmax across
-    channels takes four times as long. Without gradients `like` is used up.
+    It is the mean of all displacements of `window_correlations`, weighted by the exponential of
+    `sharpness` times the correlation; `best` (N, 1, H, W) is the largest correlation. Sums are a
+    product of matrices: a softmax across channels takes four times as long. Without gradients
+    `correlations` is overwritten.
     """
-    count = round(like.shape[1] ** 0.5)
-    steps = torch.arange(count, device=like.device, dtype=like.dtype) - count // 2
+    count = round(correlations.shape[1] ** 0.5)
+    steps = torch.arange(count, device=correlations.device, dtype=correlations.dtype) - count // 2
     down, across = torch.meshgrid(steps, steps, indexing="ij")
-    sums = torch.stack([across, down, torch.ones_like(down)]).flatten(1)
-    steepness = (
-        sharpness * (like - best) if torch.is_grad_enabled() else like.sub_(best).mul_(sharpness)
+    displacements = torch.stack([across, down, torch.ones_like(down)]).flatten(1)
+    exponents = (
+        sharpness * (correlations - best)
+        if torch.is_grad_enabled()
+        else correlations.sub_(best).mul_(sharpness)
     )
-    chance = steepness.exp_().flatten(2)
-    with torch.autocast(like.device.type, enabled=False):
-        along = sums @ chance
-    return (along[:, :2] / along[:, 2:]).view(len(like), 2, *like.shape[-2:])
+    weights = exponents.exp_().flatten(2)
+    with torch.autocast(correlations.device.type, enabled=False):
+        sums = displacements @ weights
+    return (sums[:, :2] / sums[:, 2:]).view(len(correlations), 2, *correlations.shape[-2:])
 
 
-def affine_fit(displacement: Tensor, weight: Tensor, unit_px: float) -> Tensor:
-    """The affine change (N, 2, 3) that fits displacements (N, 2, H, W) in pixels best, weighted by
-    (N, 1, H, W).
+def fit_affine_change(displacement: Tensor, weight: Tensor, unit_px: float) -> Tensor:
+    """Return the affine change (N, 2, 3) that fits displacements best, weighted by `weight`.
 
-    About the middle, in units of `unit_px`; a little less than the fit, so that few matches change
-    little.
+    Displacements are (N, 2, H, W) in pixels, weights (N, 1, H, W). The change acts about the
+    middle, in units of `unit_px`. It is a little smaller than the best fit, so that few matches
+    change little.
     """
     height, width = displacement.shape[-2:]
     rows, columns = (
@@ -100,14 +102,15 @@ def affine_fit(displacement: Tensor, weight: Tensor, unit_px: float) -> Tensor:
     weight = weight.flatten(2).transpose(1, 2)
     weighted = points * (weight / weight.sum(1, keepdim=True).clamp_min(1e-6))
     normal = weighted.transpose(1, 2) @ points + RIDGE * torch.eye(3, device=points.device)
-    moved = weighted.transpose(1, 2) @ (displacement.flatten(2).transpose(1, 2) / unit_px)
-    found: Tensor = torch.linalg.solve(normal, moved).transpose(1, 2)
-    return found
+    moments = weighted.transpose(1, 2) @ (displacement.flatten(2).transpose(1, 2) / unit_px)
+    change: Tensor = torch.linalg.solve(normal, moments).transpose(1, 2)
+    return change
 
 
-def smoothed(displacement: Tensor, weight: Tensor, radius: int = 2) -> Tensor:
-    """Weighted means of displacements (N, 2, H, W) over windows of (2·radius + 1)², by (N, 1, H,
-    W).
+def smooth_weighted(displacement: Tensor, weight: Tensor, radius: int = 2) -> Tensor:
+    """Return weighted means of displacements (N, 2, H, W) over windows of (2·radius + 1)² pixels.
+
+    Weights are (N, 1, H, W).
     """
-    mean = partial(box_sum, radius=radius)
-    return torch.as_tensor(mean(displacement * weight) / mean(weight).clamp_min(1e-4))
+    window_sum = partial(box_sum, radius=radius)
+    return torch.as_tensor(window_sum(displacement * weight) / window_sum(weight).clamp_min(1e-4))

@@ -15,19 +15,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.fields import DeformableNet, Fields, Term, regression
+from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
 
 
 @dataclass(frozen=True)
 class DirNetConfig:
-    """`width` channels in every layer; `poolings` halvings, so that control points are 2^poolings
-    pixels apart.
-    """
+    """Sizes of the network. Raises `InputError` for sizes that are not positive."""
 
     kind: Literal["dirnet"] = "dirnet"
+    """Name of the network in its table."""
     width: int = 16
+    """Channels of every layer."""
     poolings: int = 4
+    """Halvings of the resolution; control points are 2^poolings pixels apart."""
     hidden: int = 2
+    """Convolutions between the last pooling and the control points."""
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.poolings < 1 or self.hidden < 0:
@@ -36,15 +38,13 @@ class DirNetConfig:
             )
 
     @classmethod
-    def preset(cls, name: str) -> DirNetConfig:
-        """ "paper" or "small": the paper's network is small."""
+    def preset(cls, name: str) -> DirNetConfig:  # noqa: ARG003  # presets of all networks have it
+        """Return "paper" or "small", which are the same: the paper's network is small."""
         return cls()
 
 
 class DirNet(DeformableNet):
-    """Convolutions and 2 x 2 average poolings to one vector a control point, cubic B-splines
-    between them.
-    """
+    """Convolutions and 2 x 2 average poolings to control points of cubic B-splines."""
 
     def __init__(self, config: DirNetConfig) -> None:
         super().__init__()
@@ -53,17 +53,15 @@ class DirNet(DeformableNet):
         widths = [2] + [config.width] * config.poolings
         down = (nn.Sequential(_conv(a, b), nn.AvgPool2d(2)) for a, b in pairwise(widths))
         hidden = (_conv(config.width, config.width) for _ in range(config.hidden))
-        self.points = nn.Sequential(*down, *hidden, regression(config.width))
+        self.points = nn.Sequential(*down, *hidden, regression_layer(config.width))
 
     @property
     def reach(self) -> int:
-        """Convolutions and poolings on the way down, hidden ones and the spline between control
-        points.
-        """
+        """The reach of the way down, of hidden convolutions and of the spline, in pixels."""
         return 2 * self.period + (self.config.hidden + 4) * self.period
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
-        """The B-spline through the control points."""
+        """Return the B-spline through the control points."""
         displacement = cubic_b_spline(
             self.points(torch.cat([fixed, moving], 1)).float(), self.period
         )
@@ -71,25 +69,26 @@ class DirNet(DeformableNet):
 
 
 def cubic_b_spline(points: Tensor, spacing: int) -> Tensor:
-    """(N, C, h, w) control points in the middles of `spacing`² pixels, `spacing` even, to (N, C,
-    h·s, w·s).
+    """Interpolate control points (N, C, h, w) to (N, C, h·s, w·s), s = `spacing`, which is even.
 
-    Control points beyond the border repeat the outermost.
+    A control point is in the middle of `spacing`² pixels. Points beyond the border repeat the
+    outermost.
     """
     offset = (
         torch.arange(4 * spacing, dtype=points.dtype, device=points.device) + 0.5
     ) / spacing - 2
-    weight = _basis(offset)
-    channels, (height, width) = points.shape[1], points.shape[-2:]
+    weight = _b_spline_basis(offset)
+    channels = points.shape[1]
+    height, width = points.shape[-2:]
     padded = F.pad(points, (2, 2, 2, 2), mode="replicate")
     across = weight.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
     wide = F.conv_transpose2d(padded, across, stride=(1, spacing), groups=channels)
     dense = F.conv_transpose2d(wide, across.transpose(2, 3), stride=(spacing, 1), groups=channels)
-    first = 7 * spacing // 2  # two padding points and the kernel's half, less half a cell
+    first = 7 * spacing // 2  # two padding points and the kernel's half, less half a spacing
     return dense[..., first : first + height * spacing, first : first + width * spacing]
 
 
-def _basis(t: Tensor) -> Tensor:
+def _b_spline_basis(t: Tensor) -> Tensor:
     t = t.abs()
     return torch.where(t < 1, 2 / 3 - t.square() + t.pow(3) / 2, (2 - t).clamp_min(0).pow(3) / 6)
 

@@ -1,5 +1,4 @@
-"""A fully convolutional network that regresses a displacement field, at one or more of its
-resolutions.
+"""A fully convolutional network that regresses a displacement field at up to three resolutions.
 
 Li & Fan 2018, "Non-rigid image registration using self-supervised fully convolutional networks
 without training data", ISBI, doi:10.1109/ISBI.2018.8363757.
@@ -17,15 +16,19 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.flow import resize
 from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
 
+#: How far away, in pixels, a pixel can influence a `Regressor`'s field: its convolutions, each at
+#: its resolution, poolings and upsamplings.
+REACH_PX = 28
+
 
 @dataclass(frozen=True)
 class FCNConfig:
-    """`widths`: channels at full, half and quarter resolution; each has two convolutions on the way
-    down.
-    """
+    """Sizes of the plain network. Raises `InputError` for widths that are not positive."""
 
     kind: Literal["fcn"] = "fcn"
+    """Name of the network in its table."""
     widths: tuple[int, int, int] = (32, 64, 128)
+    """Channels at full, half and quarter resolution."""
 
     def __post_init__(self) -> None:
         if min(self.widths) < 1:
@@ -33,27 +36,23 @@ class FCNConfig:
 
     @classmethod
     def preset(cls, name: str) -> FCNConfig:
-        """ "paper" or "small"."""
+        """Return "paper" or "small"."""
         return cls(widths=(16, 32, 64)) if name == "small" else cls()
-
-
-#: How far pixels of a `Regressor`'s pictures reach: its convolutions, each at its resolution,
-#: poolings and upsamplings.
-REACH_PX = 28
 
 
 class Regressor(nn.Module):
     """Two pictures side by side, (N, 2, H, W), to displacements (N, 2, H, W) in pixels.
 
-    `told` channels more may go in. Down to a quarter and back up with transposed convolutions. With
-    three `outputs` there are regression layers at a quarter and at half resolution beside the last
-    one; coarsest first. H and W must be multiples of 4.
+    It has two convolutions at each of three resolutions, down to a quarter, and transposed
+    convolutions back up. With three `outputs` there are regression layers at a quarter and at half
+    resolution beside the last one; the coarsest is first. `more_channels` more may go in. H and W
+    must be multiples of 4.
     """
 
-    def __init__(self, widths: tuple[int, int, int], outputs: int, told: int = 0) -> None:
+    def __init__(self, widths: tuple[int, int, int], outputs: int, more_channels: int = 0) -> None:
         super().__init__()
         full, half, quarter = widths
-        self.at_full = nn.Sequential(_conv(2 + told, full), _conv(full, full))
+        self.at_full = nn.Sequential(_conv(2 + more_channels, full), _conv(full, full))
         self.at_half = nn.Sequential(nn.MaxPool2d(2), _conv(full, half), _conv(half, half))
         self.at_quarter = nn.Sequential(
             nn.MaxPool2d(2), _conv(half, quarter), _conv(quarter, quarter)
@@ -64,14 +63,13 @@ class Regressor(nn.Module):
         self.regress = nn.ModuleList(regression_layer(channels) for channels in regressed)
 
     def forward(self, pair: Tensor) -> list[Tensor]:
-        """One field an output, each (N, 2, H, W) in full-resolution pixels."""
+        """Return one field an output, each (N, 2, H, W) in full-resolution pixels."""
         coarse = self.at_quarter(self.at_half(self.at_full(pair)))
         middle = self.to_half(coarse)
         features = (coarse, middle, self.to_full(middle))[-len(self.regress) :]
         size = (pair.shape[-2], pair.shape[-1])
         return [
-            resize(layer(x).float(), *size)
-            for layer, x in zip(self.regress, features, strict=True)
+            resize(layer(x).float(), *size) for layer, x in zip(self.regress, features, strict=True)
         ]
 
 
@@ -87,7 +85,7 @@ class FCN(DeformableNet):
         self.regressor = Regressor(config.widths, outputs=1)
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
-        """The last layer's field."""
+        """Return the last layer's field."""
         (displacement,) = self.regressor(torch.cat([fixed, moving], 1))
         return Fields(displacement, (Term(displacement),))
 

@@ -1,4 +1,4 @@
-"""What every deformable network puts out, and how any picture size fits it."""
+"""The displacement fields that every deformable network returns, for pictures of any size."""
 
 from __future__ import annotations
 
@@ -14,51 +14,49 @@ from stainbridge.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """One of the displacement fields a network is trained on, (N, 2, H, W) in pixels, and its
-    weights in the loss.
-    """
+    """One of the displacement fields that a network is trained on."""
 
     displacement: Tensor
+    """The field, (N, 2, H, W) in pixels as (dx, dy)."""
     similarity: float = 1.0
+    """Weight of its dissimilarity in the loss."""
     regularity: float = 1.0
+    """Weight of its roughness in the loss."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """`final` is the result, (N, 2, H, W) in pixels, from fixed to moving; `terms` is what is
-    trained on.
-
-    `regular`, where a network has one, is what its smoothness is asked of instead: a velocity field
-    (N, 2, h, w).
-    """
+    """What a deformable network returns; fields take fixed pixels to moving pixels."""
 
     final: Tensor
+    """The result, (N, 2, H, W) in pixels as (dx, dy)."""
     terms: tuple[Term, ...]
+    """The fields that are trained on."""
     regular: Tensor | None = None
+    """A velocity field (N, 2, h, w) whose roughness is penalised instead of that of `terms`."""
 
 
 class DeformableNet(nn.Module, ABC):
-    """Fixed and moving pictures, (N, 1, H, W) each, to the fields that take fixed pixels to moving
-    ones.
-    """
+    """Fixed and moving pictures, (N, 1, H, W) each, to the fields between them."""
 
-    #: Pictures are padded to multiples of this; shifted by it, a picture has its field shifted
-    #: likewise.
+    #: Pictures are padded to multiples of this, in pixels. A picture that is shifted by it has its
+    #: field shifted by it.
     period: int
 
     @property
     @abstractmethod
     def reach(self) -> int:
-        """How far away, in pixels, a picture's pixels can have a say in its field, where
-        displacements are small.
-        """
+        """How far away, in pixels, a pixel can influence the field, but for the displacement."""
 
     @abstractmethod
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
-        """The fields of pictures whose sides are multiples of `period`."""
+        """Return the fields of pictures whose sides are multiples of `period`."""
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Fields:
-        """The fields of pictures of any size. Raises `InputError` when the two differ in size."""
+        """Return the fields of pictures of any size.
+
+        Raises `InputError` when the two differ in size.
+        """
         if fixed.shape != moving.shape:
             raise InputError(
                 "both pictures must have one size",
@@ -66,27 +64,29 @@ class DeformableNet(nn.Module, ABC):
                 got=tuple(moving.shape),
             )
         height, width = fixed.shape[-2:]
-        down, across = -height % self.period, -width % self.period
+        down = -height % self.period
+        across = -width % self.period
         if not down and not across:
             return self.fields(fixed, moving)
         padded = (F.pad(picture, (0, across, 0, down)) for picture in (fixed, moving))
-        found = self.fields(*padded)
+        fields = self.fields(*padded)
         terms = tuple(
-            Term(t.displacement[..., :height, :width], t.similarity, t.regularity)
-            for t in found.terms
+            Term(term.displacement[..., :height, :width], term.similarity, term.regularity)
+            for term in fields.terms
         )
-        return Fields(found.final[..., :height, :width], terms, found.regular)
+        return Fields(fields.final[..., :height, :width], terms, fields.regular)
 
     def field(self, fixed: Tensor, moving: Tensor) -> Tensor:
-        """The final displacement alone, (N, 2, H, W) in pixels, without gradients."""
+        """Return the final displacement alone, (N, 2, H, W) in pixels, without gradients."""
         with torch.inference_mode():
-            found: Fields = self(fixed, moving)
-        return found.final
+            fields: Fields = self(fixed, moving)
+        return fields.final
 
 
-def regression(channels: int) -> nn.Conv2d:
-    """A 3 x 3 convolution to (dx, dy) that begins at almost nothing, so that an untrained network
-    is the identity.
+def regression_layer(channels: int) -> nn.Conv2d:
+    """Return a 3 x 3 convolution to (dx, dy) with tiny initial weights.
+
+    With it an untrained network is the identity.
     """
     layer = nn.Conv2d(channels, 2, 3, padding=1)
     nn.init.normal_(layer.weight, std=1e-5)

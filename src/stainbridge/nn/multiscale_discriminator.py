@@ -1,4 +1,4 @@
-"""Alike discriminators on a picture and on its halvings.
+"""Discriminators of one architecture on a picture and on its halvings.
 
 Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs"
 (pix2pixHD), arXiv:1711.11585, section 3.2.
@@ -18,13 +18,14 @@ from stainbridge.nn.patchgan import PatchGAN, PatchGANConfig
 
 @dataclass(frozen=True)
 class MultiscaleDiscriminatorConfig:
-    """`scales` discriminators like `patch`: three in the paper, two in its reference code's
-    defaults.
-    """
+    """Number and sizes of the discriminators. Raises `InputError` where there is no scale."""
 
     kind: Literal["multiscale"] = "multiscale"
+    """Name of the discriminator."""
     scales: int = 3
+    """Number of scales: three in the paper, two in its reference code's defaults."""
     patch: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=6, padding=2))
+    """The discriminator of each scale."""
 
     def __post_init__(self) -> None:
         if self.scales < 1:
@@ -42,19 +43,19 @@ class MultiscaleDiscriminator(nn.Module):
         self.scales = nn.ModuleList(PatchGAN(config.patch) for _ in range(config.scales))
 
     def features(self, pictures: Tensor) -> tuple[tuple[Tensor, ...], ...]:
-        """For each scale what every layer puts out, (N, C, h, w) each, the scores last."""
-        found = []
+        """Return each scale's outputs of every layer, (N, C, h, w) each, the scores last."""
+        features = []
         for patchgan in self.scales:
             assert isinstance(patchgan, PatchGAN)
-            found.append(patchgan.features(pictures))
-            pictures = half(pictures)
-        return tuple(found)
+            features.append(patchgan.features(pictures))
+            pictures = halve(pictures)
+        return tuple(features)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """The scores of each scale, (N, 1, h, w), without a sigmoid."""
-        return tuple(features[-1] for features in self.features(pictures))
+        """Return the scores of each scale, (N, 1, h, w), without a sigmoid."""
+        return tuple(outputs[-1] for outputs in self.features(pictures))
 
 
-def half(pictures: Tensor) -> Tensor:
-    """(N, C, H, W) averaged over 3 x 3 pixels at every second; beyond the border nothing counts."""
+def halve(pictures: Tensor) -> Tensor:
+    """Average (N, C, H, W) over 3 x 3 pixels at every second pixel, within the border."""
     return F.avg_pool2d(pictures, 3, stride=2, padding=1, count_include_pad=False)

@@ -19,23 +19,29 @@ from stainbridge.nn.fcn import REACH_PX, Regressor
 from stainbridge.nn.fields import DeformableNet, Fields, Term
 from stainbridge.nn.window_matches import WindowMatches
 
-SUMMARY_CHANNELS = 16  # channels
+#: Channels that summarise the correlations of windows.
+SUMMARY_CHANNELS = 16
 
 
 @dataclass(frozen=True)
 class MultiscaleFCNConfig:
-    """`widths` of each of the three models, as in `FCNConfig`; `sigmas`: weights σ11, σ12, σ13, σ2,
-    σ3 in the loss.
+    """Sizes of the three models and weights of their outputs; the defaults are the paper's.
 
-    `correlation`, 0 in the paper: each model is also told where windows of the pictures it sees
-    (V1: of their halves) lie in the other by their NCC, at most so many pixels away (V2: half as
-    many, and smaller windows), and regresses what is left of it.
+    Raises `InputError` for sizes that are not positive and for negative weights.
     """
 
     kind: Literal["multiscale-fcn"] = "multiscale-fcn"
+    """Name of the network in its table."""
     widths: tuple[int, int, int] = (32, 64, 128)
+    """Channels of each model at full, half and quarter resolution."""
     sigmas: tuple[float, float, float, float, float] = (0.9, 0.6, 0.3, 0.05, 0.05)
+    """Weights σ11, σ12, σ13, σ2 and σ3 of the fields in the loss."""
     correlation: int = 0
+    """Largest distance at which windows are correlated, in pixels of what a model sees.
+
+    0, as in the paper: no correlations. Otherwise each model also sees the displacements of windows
+    by their NCC and regresses the rest. V1 correlates halved pictures, V2 half as far and in
+    smaller windows."""
 
     def __post_init__(self) -> None:
         if min(self.widths) < 1 or min(self.sigmas) < 0 or self.correlation < 0:
@@ -45,16 +51,15 @@ class MultiscaleFCNConfig:
 
     @classmethod
     def preset(cls, name: str) -> MultiscaleFCNConfig:
-        """ "paper" or "small"."""
+        """Return "paper" or "small"."""
         return cls(widths=(16, 32, 64), correlation=3) if name == "small" else cls()
 
 
 class MultiscaleFCN(DeformableNet):
-    """V1 at full resolution with three outputs; V2 at a quarter; V3: V2, and what is left of it at
-    half resolution.
+    """V1 at full resolution with three outputs, V2 at a quarter, V3 the rest at half resolution.
 
-    The last is the result. As published, only V1's fields are regularised. The paper numbers V1's
-    outputs from the intermediate layers on: V13 is its last layer's.
+    V3, composed with V2, is the result. As published, only V1's fields are regularised. The paper
+    numbers V1's outputs from the intermediate layers on: V13 is its last layer's.
     """
 
     period = 16
@@ -62,62 +67,70 @@ class MultiscaleFCN(DeformableNet):
     def __init__(self, config: MultiscaleFCNConfig) -> None:
         super().__init__()
         self.config = config
-        far = config.correlation
-        near = WindowMatches((far + 1) // 2, SUMMARY_CHANNELS, radius=3, neighbours=6) if far else None
-        self.first = _Model(config.widths, WindowMatches(far, SUMMARY_CHANNELS) if far else None, halvings=1)
+        distance = config.correlation
+        half_distance = (distance + 1) // 2
+        near = (
+            WindowMatches(half_distance, SUMMARY_CHANNELS, radius=3, neighbours=6)
+            if distance
+            else None
+        )
+        self.first = _Model(config.widths, _build_matches(distance), halvings=1)
         self.second = _Model(config.widths, near)
-        self.third = _Model(config.widths, WindowMatches(far, SUMMARY_CHANNELS) if far else None)
+        self.third = _Model(config.widths, _build_matches(distance))
 
     @property
     def reach(self) -> int:
-        """V2's, seen through the third model, and room for V2 itself."""
+        """V2's reach, seen through the third model, and room for V2 itself, in pixels."""
         return 4 * self.second.reach + 2 * self.third.reach + 24
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
-        """V11, V12, V13, V2 and V3."""
+        """Return V11, V12, V13, V2 and V3."""
         size = (fixed.shape[-2], fixed.shape[-1])
         pair = torch.cat([fixed, moving], 1)
         v1 = self.first(pair)
-        v2 = resize(_mean(self.second(F.avg_pool2d(pair, 4))), *size)
+        v2 = resize(_mean_field(self.second(F.avg_pool2d(pair, 4))), *size)
         closer = torch.cat([fixed, warp(moving, v2)], 1)
-        left = resize(_mean(self.third(F.avg_pool2d(closer, 2))), *size)
-        v3 = compose(left, v2)
-        ones = tuple(
-            Term(v, sigma, sigma) for v, sigma in zip(v1, self.config.sigmas[:3], strict=True)
-        )
-        return Fields(
-            v3, (*ones, Term(v2, self.config.sigmas[3], 0.0), Term(v3, self.config.sigmas[4], 0.0))
-        )
+        rest = resize(_mean_field(self.third(F.avg_pool2d(closer, 2))), *size)
+        v3 = compose(rest, v2)
+        sigmas = self.config.sigmas
+        v1_terms = tuple(Term(v, sigma, sigma) for v, sigma in zip(v1, sigmas[:3], strict=True))
+        return Fields(v3, (*v1_terms, Term(v2, sigmas[3], 0.0), Term(v3, sigmas[4], 0.0)))
 
 
 class _Model(nn.Module):
-    """One of the three: a regressor, after the matches of windows where it is told of them."""
+    """One of the three models: a regressor, after the matches of windows where there are any."""
 
     def __init__(
         self, widths: tuple[int, int, int], matches: WindowMatches | None, halvings: int = 0
     ) -> None:
         super().__init__()
-        self.factor, self.matches = 2**halvings, matches
-        self.regressor = Regressor(widths, outputs=3, told=4 if matches else 0)
+        self.factor = 2**halvings
+        self.matches = matches
+        self.regressor = Regressor(widths, outputs=3, more_channels=4 if matches else 0)
 
     @property
     def reach(self) -> int:
-        """Of what it sees."""
+        """How far away a pixel of what it sees can influence its fields, in these pixels."""
         return REACH_PX + (self.factor * self.matches.reach if self.matches else 0)
 
     def forward(self, pair: Tensor) -> list[Tensor]:
-        """Three fields (N, 2, H, W) in pixels of the pictures (N, 2, H, W)."""
+        """Return three fields (N, 2, H, W) in pixels of the pictures (N, 2, H, W)."""
         if self.matches is None:
             return list(self.regressor(pair))
         smaller = F.avg_pool2d(pair, self.factor)
-        windows = self.matches(smaller[:, :1], smaller[:, 1:])
-        found, agreed = (
+        match = self.matches(smaller[:, :1], smaller[:, 1:])
+        displacement, smooth = (
             resize(field, *pair.shape[-2:])
-            for field in (windows.displacement, self.matches.agreed(windows))
+            for field in (match.displacement, self.matches.smooth_displacement(match))
         )
-        return [field + agreed for field in self.regressor(torch.cat([pair, found, agreed], 1))]
+        regressed = self.regressor(torch.cat([pair, displacement, smooth], 1))
+        return [field + smooth for field in regressed]
 
 
-def _mean(fields: list[Tensor]) -> Tensor:
-    """One field of a model's three outputs."""
+def _build_matches(distance: int) -> WindowMatches | None:
+    return WindowMatches(distance, SUMMARY_CHANNELS) if distance else None
+
+
+def _mean_field(fields: list[Tensor]) -> Tensor:
+    """Return the mean of a model's three outputs."""
     return torch.stack(fields).mean(0)

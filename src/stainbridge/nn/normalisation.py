@@ -1,4 +1,4 @@
-"""Normalisation by name, and the initialisation that goes with it, as in pix2pix and CycleGAN."""
+"""Normalisation by name, and the initialisation used with it in pix2pix and CycleGAN."""
 
 from __future__ import annotations
 
@@ -8,48 +8,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+#: Statistics of each picture, or of a batch.
 Norm: TypeAlias = Literal["instance", "batch"]
 
 
 class InstanceNorm(nn.InstanceNorm2d):
     """Instance normalisation that keeps pictures (N, C, H, W) channels-last.
 
-    torch's own lays them out anew, and the convolutions after it lose what the layout gains. A
-    batch of one picture has its statistics.
+    torch's own changes the memory layout, and the convolutions after it lose what channels-last
+    gains. Batch normalisation of a batch of one picture is instance normalisation.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """X with mean 0 and variance 1 over H and W."""
+        """Return `x` with mean 0 and variance 1 over H and W."""
         if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
         return torch.cat(
             [
-                F.batch_norm(one, None, None, training=True, eps=self.eps)
-                for one in torch.split(x, 1)
+                F.batch_norm(picture, None, None, training=True, eps=self.eps)
+                for picture in torch.split(x, 1)
             ]
         )
 
 
-def normalisation(norm: Norm, channels: int) -> nn.Module:
-    """Instance normalisation without parameters (Ulyanov et al.
+def normalisation_layer(norm: Norm, channels: int) -> nn.Module:
+    """Return instance normalisation without parameters, or batch normalisation with parameters.
 
-    2016), or batch normalisation with them.
+    Ulyanov et al. 2016, arXiv:1607.08022.
     """
     return InstanceNorm(channels) if norm == "instance" else nn.BatchNorm2d(channels)
 
 
 def needs_bias(norm: Norm) -> bool:
-    """Whether a convolution before the normalisation has a bias: as published, not where batch norm
-    adds its own.
+    """Return whether a convolution before the normalisation has a bias.
+
+    As published, it has none where batch normalisation adds its own.
     """
     return norm == "instance"
 
 
-def initialise(network: nn.Module, std: float = 0.02) -> None:
-    """Weights of convolutions and linear layers N(0, `std`), scales of batch normalisation N(1,
-    `std`), biases 0.
+def initialise_weights(network: nn.Module, std: float = 0.02) -> None:
+    """Draw the weights of a network from normal distributions of standard deviation `std`.
 
-    Isola et al. 2017, arXiv:1611.07004, section 6.2.
+    Weights of convolutions and linear layers have mean 0, scales of batch normalisation mean 1;
+    biases are 0 (Isola et al. 2017, arXiv:1611.07004, section 6.2).
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

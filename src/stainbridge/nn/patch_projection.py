@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from stainbridge.nn.normalisation import initialise
+from stainbridge.nn.normalisation import initialise_weights
 
 
 class PatchProjection(nn.Module):
-    """One two-layer perceptron for each layer of features, of `channels` each, to unit vectors of
-    length `width`.
+    """One two-layer perceptron for each layer of features, to unit vectors of length `width`.
+
+    `channels` are those of each layer.
     """
 
     def __init__(self, channels: Sequence[int], width: int = 256) -> None:
@@ -25,13 +26,15 @@ class PatchProjection(nn.Module):
             nn.Sequential(nn.Linear(before, width), nn.ReLU(), nn.Linear(width, width))
             for before in channels
         )
-        initialise(self)
+        initialise_weights(self)
 
     def forward(self, features: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
-        """Features (N, C, h, w) and places (P,), numbers of pixels in reading order, to vectors (N,
-        P, width).
+        """Return the vectors, (N, P, width), of features (N, C, h, w) at places (P,).
+
+        A place is the number of a pixel in reading order.
         """
         layers = zip(self.perceptrons, features, places, strict=True)
         return [
-            normalize(mlp(x.flatten(2)[..., at].transpose(1, 2)), dim=-1) for mlp, x, at in layers
+            normalize(perceptron(x.flatten(2)[..., place].transpose(1, 2)), dim=-1)
+            for perceptron, x, place in layers
         ]

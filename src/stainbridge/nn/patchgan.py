@@ -13,23 +13,28 @@ from typing import Literal
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.normalisation import Norm, initialise, needs_bias, normalisation
+from stainbridge.nn.normalisation import Norm, initialise_weights, needs_bias, normalisation_layer
 
 
 @dataclass(frozen=True)
 class PatchGANConfig:
-    """`width` channels after the first of `halvings`, doubled up to eight times; `channels` go in.
+    """Sizes of the discriminator; the defaults have 2.77 million parameters.
 
-    A conditional discriminator judges source and target together: six channels. The defaults have
-    2.77 million parameters. pix2pixHD pads by 2.
+    Raises `InputError` for sizes that are not positive.
     """
 
     kind: Literal["patchgan"] = "patchgan"
+    """Name of the discriminator."""
     width: int = 64
+    """Channels after the first halving; doubled at each of the next three."""
     halvings: int = 3
+    """Halvings of the resolution."""
     norm: Norm = "instance"
+    """The normalisation."""
     channels: int = 3
+    """Channels that go in: six for source and target together (a conditional discriminator)."""
     padding: int = 1
+    """Padding of every convolution in pixels; pix2pixHD pads by 2."""
 
     def __post_init__(self) -> None:
         if min(self.width, self.halvings, self.channels) < 1 or self.padding < 0:
@@ -37,13 +42,14 @@ class PatchGANConfig:
 
     @classmethod
     def preset(cls, name: str) -> PatchGANConfig:
-        """ "paper" or "small" (0.2 million parameters)."""
+        """Return "paper", or "small" with 0.2 million parameters."""
         return cls(width=16) if name == "small" else cls()
 
 
 class PatchGAN(nn.Module):
-    """Pictures (N, channels, H, W) to a score for each patch, (N, 1, h, w), about an eighth as many
-    a side.
+    """Pictures (N, channels, H, W) to a score for each patch, (N, 1, h, w).
+
+    h and w are about an eighth of H and W.
     """
 
     def __init__(self, config: PatchGANConfig) -> None:
@@ -58,26 +64,30 @@ class PatchGAN(nn.Module):
                 before, after, 4, stride, config.padding, bias=needs_bias(config.norm)
             )
             layers.append(
-                nn.Sequential(convolution, normalisation(config.norm, after), nn.LeakyReLU(0.2))
+                nn.Sequential(
+                    convolution, normalisation_layer(config.norm, after), nn.LeakyReLU(0.2)
+                )
             )
         layers.append(nn.Sequential(nn.Conv2d(widths[-1], 1, 4, 1, config.padding)))
         self.layers = nn.ModuleList(layers)
-        initialise(self)
+        initialise_weights(self)
 
     def features(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """What every layer puts out, the scores last; each (N, C, h, w). Raises `InputError` for
-        wrong channels.
+        """Return every layer's output, (N, C, h, w) each, the scores last.
+
+        Raises `InputError` for another number of channels.
         """
         if pictures.shape[1] != self.config.channels:
             raise InputError(
                 "wrong channels to judge", expected=self.config.channels, got=pictures.shape[1]
             )
-        x, found = pictures, []
+        x = pictures
+        outputs = []
         for layer in self.layers:
             x = layer(x)
-            found.append(x)
-        return tuple(found)
+            outputs.append(x)
+        return tuple(outputs)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The scores, without a sigmoid."""
+        """Return the scores, without a sigmoid."""
         return self.features(pictures)[-1]

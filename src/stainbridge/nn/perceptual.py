@@ -1,5 +1,4 @@
-"""Features by which pictures are compared: VGG-16 trained on ImageNet, or a seeded stand-in that is
-not trained.
+"""Features by which pictures are compared: VGG-16's, or those of an untrained stand-in.
 
 Simonyan & Zisserman 2015, arXiv:1409.1556; Johnson et al. 2016, arXiv:1603.08155.
 
@@ -11,12 +10,15 @@ import torch
 from safetensors.torch import save_file
 
 published = torch.load("vgg16-397923af.pth", weights_only=True)
-save_file({name: w.contiguous() for name, w in published.items() if name.startswith("features.")}, "vgg16.safetensors")
+convolutions = {
+    name: tensor.contiguous() for name, tensor in published.items() if name.startswith("features.")
+}
+save_file(convolutions, "vgg16.safetensors")
 ```
 
-Without them the same convolutions with seeded random weights stand in. Such features too tell
-structure apart (He, Wang & Hopcroft 2016, arXiv:1606.04801), but they know nothing of ImageNet:
-`PerceptualNet.name` says which it is, and whoever logs a run or writes a model card prints it.
+Without them the same convolutions with seeded random weights stand in. Such features also
+distinguish structures (He, Wang & Hopcroft 2016, arXiv:1606.04801), but they know nothing of
+ImageNet. `PerceptualNet.name` says which of the two it is; logs and model cards print it.
 """
 
 from __future__ import annotations
@@ -29,27 +31,38 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError, MissingFileError
 
-VGG16, SEEDED = "vgg16-imagenet", "seeded-untrained-vgg16"
-#: Convolutions of each block, channels as multiples of the first; a 2 x 2 pooling stands between
-#: blocks.
+#: Name of the network with trained weights.
+VGG16 = "vgg16-imagenet"
+#: Name of the stand-in.
+SEEDED = "seeded-untrained-vgg16"
+#: Number of convolutions of each block, and channels as multiples of the first block's. A 2 x 2
+#: pooling stands between blocks.
 BLOCKS = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+#: ImageNet's mean of red, green and blue in 0 … 1, which VGG-16 was trained with.
+MEAN = (0.485, 0.456, 0.406)
+#: ImageNet's standard deviation of red, green and blue.
+STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class PerceptualConfig:
-    """`weights`: a converted file, or "" for the stand-in of `width` and `seed`. `layers` counts
-    convolutions from 0.
+    """Which features of which network are compared.
 
-    Layer 3 is relu2_2 and 6 relu3_3; CycGANRegNet does not say which it uses. Features that are not
-    `activated` are those before the ReLU, as ESRGAN compares them.
+    Raises `InputError` for layers and widths that VGG-16 does not have.
     """
 
     weights: str = ""
+    """Path of a converted file of weights; empty for the stand-in."""
     layers: tuple[int, ...] = (3,)
+    """Numbers of the convolutions that are compared, from 0.
+
+    3 is relu2_2 and 6 is relu3_3; CycGANRegNet does not say which it uses."""
     width: int = 64
+    """Channels of the first block: 64 with trained weights."""
     seed: int = 0
+    """Seed of the stand-in's weights."""
     activated: bool = True
+    """Whether features are those after the ReLU; ESRGAN compares those before it."""
 
     def __post_init__(self) -> None:
         convolutions = sum(count for count, _ in BLOCKS)
@@ -86,30 +99,32 @@ class PerceptualNet(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
-        """The features of `config.layers`, in order of depth."""
+        """Return the features of `config.layers`, in order of depth."""
         x = ((pictures + 1) / 2 - self.mean) / self.std
-        found: list[Tensor] = []
+        features: list[Tensor] = []
         number = -1
         for layer in self.features:
             x = layer(x)
             number += isinstance(layer, nn.Conv2d)
             wanted = nn.ReLU if self.config.activated else nn.Conv2d
             if isinstance(layer, wanted) and number in self.config.layers:
-                found.append(x)
-        return found
+                features.append(x)
+        return features
 
 
 def _convolutions(width: int, deepest: int) -> nn.Sequential:
-    """Torchvision's `features` as far as convolution number `deepest`, in its numbering."""
+    """Return torchvision's `features` up to convolution number `deepest`, numbered as there."""
     layers: list[nn.Module] = []
-    before, number = 3, 0
-    for count, times in BLOCKS:
+    before = 3
+    number = 0
+    for count, multiple in BLOCKS:
         for _ in range(count):
-            # Not in place: what is put out is compared later.
-            layers += [nn.Conv2d(before, width * times, 3, padding=1), nn.ReLU()]
+            # not in place: the convolution's output may be compared later
+            layers += [nn.Conv2d(before, width * multiple, 3, padding=1), nn.ReLU()]
             if number == deepest:
                 return nn.Sequential(*layers)
-            before, number = width * times, number + 1
+            before = width * multiple
+            number += 1
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers)
 
@@ -121,7 +136,7 @@ def _load(features: nn.Sequential, path: Path) -> None:
     try:
         with safe_open(path, framework="pt") as opened:
             present = set(opened.keys())
-            found = {name: opened.get_tensor(name) for name in wanted if name in present}
+            tensors = {name: opened.get_tensor(name) for name in wanted if name in present}
     except (SafetensorError, OSError) as error:
         kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
         raise kind(
@@ -131,7 +146,7 @@ def _load(features: nn.Sequential, path: Path) -> None:
             remedy="stainbridge.nn.perceptual shows how",
         ) from error
     for name, tensor in wanted.items():
-        got = tuple(found[name].shape) if name in found else "absent"
+        got = tuple(tensors[name].shape) if name in tensors else "absent"
         if got != tuple(tensor.shape):
             raise InputError(
                 "not the weights of VGG-16",
@@ -140,13 +155,14 @@ def _load(features: nn.Sequential, path: Path) -> None:
                 got=got,
             )
     features.load_state_dict(
-        {name.removeprefix("features."): tensor for name, tensor in found.items()}
+        {name.removeprefix("features."): tensor for name, tensor in tensors.items()}
     )
 
 
 def _seed(features: nn.Sequential, seed: int) -> None:
-    """He et al. 2015's initialisation, which keeps the features' scale from layer to layer,
-    whatever torch drew.
+    """Draw the weights as He et al. 2015 do, which keeps the features' scale from layer to layer.
+
+    The weights depend on `seed` alone.
     """
     generator = torch.Generator().manual_seed(seed)
     for layer in features:

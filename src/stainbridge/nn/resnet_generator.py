@@ -15,47 +15,57 @@ import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.normalisation import Norm, initialise, needs_bias, normalisation
+from stainbridge.nn.generators import Generator
+from stainbridge.nn.normalisation import Norm, initialise_weights, needs_bias, normalisation_layer
 
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """`width` channels at full resolution, doubled at each of `halvings`; `blocks` residual blocks
-    at the bottom.
+    """Sizes of the generator; the defaults are CycleGAN's for pictures of 256 px.
 
-    The defaults are CycleGAN's for pictures of 256 px, 11.4 million parameters. Pyramid pix2pix
-    uses `norm` "batch" and `dropout` 0.5; pix2pixHD's global generator has four halvings, 182
-    million parameters.
+    They have 11.4 million parameters. Pyramid pix2pix uses `norm` "batch" and `dropout` 0.5.
+    pix2pixHD's global generator has four halvings and 182 million parameters. Raises `InputError`
+    for sizes that make no generator.
     """
 
     kind: Literal["resnet"] = "resnet"
+    """Name of the generator in its table."""
     width: int = 64
+    """Channels at full resolution, doubled at each halving."""
     blocks: int = 9
+    """Residual blocks at the lowest resolution."""
     halvings: int = 2
+    """Halvings of the resolution."""
     norm: Norm = "instance"
+    """The normalisation."""
     dropout: float = 0.0
+    """Probability of dropout in residual blocks."""
     source_channels: int = 3
+    """Channels of the pictures that go in."""
     target_channels: int = 3
+    """Channels of the pictures that come out."""
 
     def __post_init__(self) -> None:
-        if (
-            min(self.width, self.blocks, self.halvings, self.source_channels, self.target_channels)
-            < 1
-        ):
+        sizes = (
+            self.width,
+            self.blocks,
+            self.halvings,
+            self.source_channels,
+            self.target_channels,
+        )
+        if min(sizes) < 1:
             raise InputError("every size of the generator must be positive", got=self)
         if not 0 <= self.dropout < 1:
             raise InputError("dropout is a probability", expected="0 to below 1", got=self.dropout)
 
     @classmethod
     def preset(cls, name: str) -> ResNetConfig:
-        """ "paper" or "small" (0.35 million parameters)."""
+        """Return "paper", or "small" with 0.35 million parameters."""
         return cls(width=16, blocks=4) if name == "small" else cls()
 
 
-class ResNetGenerator(nn.Module):
-    """Pictures (N, source, H, W) to (N, target, H, W), both in −1 … 1; H and W multiples of
-    `period`.
-    """
+class ResNetGenerator(Generator):
+    """Convolutions down, residual blocks at the lowest resolution, convolutions up."""
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
@@ -63,47 +73,45 @@ class ResNetGenerator(nn.Module):
         self.period: int = 2**config.halvings
         widths = [config.width * 2**i for i in range(config.halvings + 1)]
         steps = list(pairwise(widths))
-        self.stem = stem(config.source_channels, widths[0], config.norm)
-        self.down = nn.ModuleList(halve(a, b, config.norm) for a, b in steps)
+        self.stem = stem_layers(config.source_channels, widths[0], config.norm)
+        self.down = nn.ModuleList(downsampling_layers(a, b, config.norm) for a, b in steps)
         self.blocks = nn.ModuleList(
             ResidualBlock(widths[-1], config.norm, config.dropout) for _ in range(config.blocks)
         )
-        self.up = nn.Sequential(*(double(b, a, config.norm) for a, b in reversed(steps)))
-        self.head = head(widths[0], config.target_channels)
-        initialise(self)
+        self.up = nn.Sequential(*(upsampling_layers(b, a, config.norm) for a, b in reversed(steps)))
+        self.head = output_layers(widths[0], config.target_channels)
+        initialise_weights(self)
 
     @property
     def reach(self) -> int:
-        """How many pixels around it a pixel put out depends on, but for what normalisation takes
-        from all of them.
-        """
+        """How far around it, in pixels, an output pixel depends on the input."""
         return 6 + (2 * self.config.blocks + 3) * self.period
 
     @property
     def feature_channels(self) -> tuple[int, ...]:
-        """Channels of what `features` returns."""
+        """Channels of each layer that `features` returns."""
         widths = tuple(self.config.width * 2 ** (i + 1) for i in range(self.config.halvings))
         return (self.config.source_channels, *widths, widths[-1], widths[-1])
 
     def features(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """What PatchNCE looks at: the picture, every down-sampling convolution, first and last
-        residual block.
+        """Return the layers that PatchNCE compares.
 
-        Each is (N, channels, h, w), from full resolution to 2^halvings below it.
+        They are the picture, every downsampling convolution, and the first and last residual block;
+        each is (N, channels, h, w), from full resolution to 2^halvings below it.
         """
-        found = [pictures]
+        features = [pictures]
         x = self.stem(pictures)
         for layer in self.down:
             x = layer(x)
-            found.append(x)
-        passed = []
+            features.append(x)
+        block_outputs = []
         for block in self.blocks:
             x = block(x)
-            passed.append(x)
-        return (*found, passed[0], passed[-1])
+            block_outputs.append(x)
+        return (*features, block_outputs[0], block_outputs[-1])
 
     def body(self, pictures: Tensor) -> Tensor:
-        """All but the last convolution: (N, width, H, W)."""
+        """Apply all but the last convolution, giving (N, width, H, W)."""
         check_sides(pictures, self.period)
         x = self.stem(pictures)
         for layer in (*self.down, *self.blocks):
@@ -111,15 +119,15 @@ class ResNetGenerator(nn.Module):
         return torch.as_tensor(self.up(x))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The translated pictures.
+        """Return the translated pictures.
 
-        Raises `InputError` for sides that cannot be halved often enough.
+        Raises `InputError` for sides that are not multiples of `period`.
         """
         return torch.as_tensor(self.head(self.body(pictures)))
 
 
 class ResidualBlock(nn.Module):
-    """(N, C, H, W) to the same: two reflected 3 x 3 convolutions, added to what came in."""
+    """(N, C, H, W) to the same: two 3 x 3 convolutions with reflected padding, and a shortcut."""
 
     def __init__(self, channels: int, norm: Norm, dropout: float = 0.0) -> None:
         super().__init__()
@@ -131,31 +139,31 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """X plus what is made of it."""
+        """Return `x` plus the convolutions' output."""
         return x + torch.as_tensor(self.layers(x))
 
 
-def stem(before: int, after: int, norm: Norm) -> nn.Sequential:
-    """A reflected 7 x 7 convolution at full resolution."""
+def stem_layers(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """Return a 7 x 7 convolution with reflected padding at full resolution."""
     return nn.Sequential(*_reflected(before, after, 7, norm), nn.ReLU())
 
 
-def halve(before: int, after: int, norm: Norm) -> nn.Sequential:
-    """A 3 x 3 convolution to half the resolution."""
+def downsampling_layers(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """Return a 3 x 3 convolution to half the resolution."""
     convolution = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=needs_bias(norm))
-    return nn.Sequential(convolution, normalisation(norm, after), nn.ReLU())
+    return nn.Sequential(convolution, normalisation_layer(norm, after), nn.ReLU())
 
 
-def double(before: int, after: int, norm: Norm) -> nn.Sequential:
-    """A fractionally strided 3 x 3 convolution to twice the resolution."""
+def upsampling_layers(before: int, after: int, norm: Norm) -> nn.Sequential:
+    """Return a fractionally strided 3 x 3 convolution to twice the resolution."""
     convolution = nn.ConvTranspose2d(
         before, after, 3, 2, 1, output_padding=1, bias=needs_bias(norm)
     )
-    return nn.Sequential(convolution, normalisation(norm, after), nn.ReLU())
+    return nn.Sequential(convolution, normalisation_layer(norm, after), nn.ReLU())
 
 
-def head(before: int, after: int) -> nn.Sequential:
-    """A reflected 7 x 7 convolution to a picture in −1 … 1."""
+def output_layers(before: int, after: int) -> nn.Sequential:
+    """Return a 7 x 7 convolution with reflected padding to a picture in −1 … 1."""
     return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(before, after, 7), nn.Tanh())
 
 
@@ -172,4 +180,4 @@ def check_sides(pictures: Tensor, period: int) -> None:
 
 def _reflected(before: int, after: int, size: int, norm: Norm) -> tuple[nn.Module, ...]:
     convolution = nn.Conv2d(before, after, size, bias=needs_bias(norm))
-    return nn.ReflectionPad2d(size // 2), convolution, normalisation(norm, after)
+    return nn.ReflectionPad2d(size // 2), convolution, normalisation_layer(norm, after)

@@ -1,5 +1,4 @@
-"""ESRGAN's generator: residual in residual dense blocks at low resolution, enlarged at the end,
-without normalisation.
+"""ESRGAN's generator: residual in residual dense blocks at low resolution, enlarged at the end.
 
 Wang et al. 2018, "ESRGAN: enhanced super-resolution generative adversarial networks",
 arXiv:1809.00219, section 3.1.
@@ -16,28 +15,39 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 
-#: What is added to the way past a block, and the share of the usual spread weights begin with
-#: (section 3.1).
-RESIDUAL, LESS = 0.2, 0.1
-CONVOLUTIONS, DENSE_BLOCKS = 5, 3
+#: Share of a block's output that is added to its input (section 3.1).
+RESIDUAL_SHARE = 0.2
+#: Factor on the usual standard deviation of initial weights (section 3.1).
+INITIAL_SCALE = 0.1
+#: Convolutions of a dense block.
+CONVOLUTIONS = 5
+#: Dense blocks of a residual in residual dense block.
+DENSE_BLOCKS = 3
 
 
 @dataclass(frozen=True)
 class RRDBConfig:
-    """`blocks` of three dense blocks of `width` channels, each of whose convolutions adds `growth`;
-    `factor` 2 or 4.
+    """Sizes of the generator; the defaults are ESRGAN's, with 16.7 million parameters.
 
-    The defaults are ESRGAN's, 16.7 million parameters. With `skip` the network draws what the
-    enlarged picture lacks, which a short training needs; as published it draws the picture.
+    Raises `InputError` for sizes that make no generator.
     """
 
     kind: Literal["rrdb"] = "rrdb"
+    """Name of the generator."""
     width: int = 64
+    """Channels of the blocks."""
     growth: int = 32
+    """Channels that each convolution of a dense block adds."""
     blocks: int = 23
+    """Blocks of three dense blocks."""
     factor: int = 4
+    """Factor of the enlargement, 2 or 4."""
     channels: int = 3
+    """Channels of the pictures."""
     skip: bool = False
+    """Whether the output is added to the enlarged picture.
+
+    A short training needs it; as published the network makes the whole picture."""
 
     def __post_init__(self) -> None:
         if min(self.width, self.growth, self.blocks, self.channels) < 1:
@@ -49,7 +59,7 @@ class RRDBConfig:
 
     @classmethod
     def preset(cls, name: str, factor: int = 4) -> RRDBConfig:
-        """ "paper" or "small" (0.3 million parameters)."""
+        """Return "paper", or "small" with 0.3 million parameters."""
         return (
             cls(width=32, growth=12, blocks=3, factor=factor, skip=True)
             if name == "small"
@@ -75,39 +85,37 @@ class RRDBGenerator(nn.Module):
             _conv(width, width), nn.LeakyReLU(0.2), _conv(width, config.channels)
         )
         if config.skip:
-            _lessened(self.last[-1])
+            _scale_down(self.last[-1])
 
     @property
     def reach(self) -> int:
-        """How many pixels around it, of the small picture, a pixel put out depends on."""
+        """How far around it, in pixels of the small picture, an output pixel depends on it."""
         return CONVOLUTIONS * DENSE_BLOCKS * self.config.blocks + 6
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The enlarged pictures."""
+        """Return the enlarged pictures."""
         x = self.first(pictures)
         x = x + self.trunk(x)
         for doubling in self.doublings:
             x = F.leaky_relu(doubling(F.interpolate(x, scale_factor=2.0, mode="nearest")), 0.2)
-        made = self.last(x)
-        return torch.as_tensor(
-            made + enlarged(pictures, self.config.factor) if self.config.skip else made
-        )
+        output = torch.as_tensor(self.last(x))
+        return output + enlarge(pictures, self.config.factor) if self.config.skip else output
 
 
 class RRDB(nn.Module):
-    """(N, width, H, W) to the same: three dense blocks, a share of them added to what came in."""
+    """(N, width, H, W) to the same: three dense blocks beside a shortcut."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*(DenseBlock(width, growth) for _ in range(DENSE_BLOCKS)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """X plus a share of what is made of it."""
-        return x + RESIDUAL * torch.as_tensor(self.blocks(x))
+        """Return `x` plus a share of the blocks' output."""
+        return x + RESIDUAL_SHARE * torch.as_tensor(self.blocks(x))
 
 
 class DenseBlock(nn.Module):
-    """(N, width, H, W) to the same: each convolution sees what all before it put out."""
+    """(N, width, H, W) to the same: each convolution sees the outputs of all before it."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
@@ -118,18 +126,18 @@ class DenseBlock(nn.Module):
         for layer in self.layers:
             assert isinstance(layer, nn.Conv2d)
             nn.init.kaiming_normal_(layer.weight)
-            _lessened(layer)
+            _scale_down(layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """X plus a share of what the last convolution puts out."""
-        found = x
+        """Return `x` plus a share of the last convolution's output."""
+        features = x
         for layer in self.layers[:-1]:
-            found = torch.cat([found, F.leaky_relu(layer(found), 0.2)], 1)
-        return x + RESIDUAL * torch.as_tensor(self.layers[-1](found))
+            features = torch.cat([features, F.leaky_relu(layer(features), 0.2)], 1)
+        return x + RESIDUAL_SHARE * torch.as_tensor(self.layers[-1](features))
 
 
-def enlarged(pictures: Tensor, factor: int) -> Tensor:
-    """(N, C, H, W) to (N, C, factor·H, factor·W), bicubic."""
+def enlarge(pictures: Tensor, factor: int) -> Tensor:
+    """Enlarge (N, C, H, W) to (N, C, factor·H, factor·W), bicubically."""
     return F.interpolate(pictures, scale_factor=float(factor), mode="bicubic", align_corners=False)
 
 
@@ -137,9 +145,9 @@ def _conv(before: int, after: int) -> nn.Conv2d:
     return nn.Conv2d(before, after, 3, padding=1)
 
 
-def _lessened(layer: nn.Module) -> None:
-    """Let a convolution begin with less than it was drawn, and no bias."""
+def _scale_down(layer: nn.Module) -> None:
+    """Scale a convolution's initial weights down, and set its bias to 0."""
     assert isinstance(layer, nn.Conv2d)
-    layer.weight.data *= LESS
+    layer.weight.data *= INITIAL_SCALE
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)

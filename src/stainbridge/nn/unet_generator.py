@@ -1,4 +1,4 @@
-"""The U-Net generator of pix2pix: halved to a single vector, skip connections all the way up.
+"""The U-Net generator of pix2pix: down to a single vector, with skip connections on the way up.
 
 Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
 arXiv:1611.07004, section 6.1.1.
@@ -13,26 +13,32 @@ import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.normalisation import Norm, initialise, needs_bias, normalisation
+from stainbridge.nn.generators import Generator
+from stainbridge.nn.normalisation import Norm, initialise_weights, needs_bias, normalisation_layer
 from stainbridge.nn.resnet_generator import check_sides
 
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """`width` channels after the first of `halvings`, doubled at each of the next three, then as
-    many all the way down.
+    """Sizes of the generator; the defaults are U-Net-256, with 54.4 million parameters.
 
-    The defaults are U-Net-256: 256 px become one, 54.4 million parameters. `dropout` is between
-    layers of the widest.
+    Raises `InputError` for sizes that make no generator.
     """
 
     kind: Literal["unet"] = "unet"
+    """Name of the generator in its table."""
     width: int = 64
+    """Channels after the first halving; doubled at each of the next three."""
     halvings: int = 8
+    """Halvings of the resolution: with 8, 256 px become one."""
     norm: Norm = "batch"
+    """The normalisation."""
     dropout: float = 0.5
+    """Probability of dropout between the widest layers."""
     source_channels: int = 3
+    """Channels of the pictures that go in."""
     target_channels: int = 3
+    """Channels of the pictures that come out."""
 
     def __post_init__(self) -> None:
         if min(self.width, self.source_channels, self.target_channels) < 1 or self.halvings < 2:
@@ -44,14 +50,12 @@ class UNetConfig:
 
     @classmethod
     def preset(cls, name: str) -> UNetConfig:
-        """ "paper" or "small" (1.8 million parameters, pictures of at least 64 px)."""
+        """Return "paper", or "small" with 1.8 million parameters for at least 64 px."""
         return cls(width=16, halvings=6) if name == "small" else cls()
 
 
-class UNetGenerator(nn.Module):
-    """Pictures (N, source, H, W) to (N, target, H, W), both in −1 … 1; H and W multiples of
-    `period`.
-    """
+class UNetGenerator(Generator):
+    """Strided convolutions down, transposed ones up, skip connections between them."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -65,40 +69,39 @@ class UNetGenerator(nn.Module):
         )
         for i in range(1, config.halvings):
             convolution = nn.Conv2d(widths[i - 1], widths[i], 4, 2, 1, bias=bias)
-            normalised = (
-                [normalisation(config.norm, widths[i])] if i < lowest else []
-            )  # one pixel has no statistics
-            self.down.append(nn.Sequential(nn.LeakyReLU(0.2), convolution, *normalised))
-        self.up = nn.ModuleList(self._doubled(widths, i) for i in range(lowest, 0, -1))
+            # the lowest layer may be one pixel, which has no statistics
+            norms = [normalisation_layer(config.norm, widths[i])] if i < lowest else []
+            self.down.append(nn.Sequential(nn.LeakyReLU(0.2), convolution, *norms))
+        self.up = nn.ModuleList(self._upsampling_layers(widths, i) for i in range(lowest, 0, -1))
         last = nn.ConvTranspose2d(2 * widths[0], config.target_channels, 4, 2, 1)
         self.head = nn.Sequential(nn.ReLU(), last, nn.Tanh())
-        initialise(self)
+        initialise_weights(self)
 
     @property
     def reach(self) -> int:
-        """How many pixels around it a pixel put out depends on, but for what normalisation takes
-        from all of them.
-        """
+        """How far around it, in pixels, an output pixel depends on the input."""
         return 4 * self.period
 
-    def _doubled(self, widths: list[int], i: int) -> nn.Sequential:
-        lowest = i == len(widths) - 1
-        before, after = widths[i] * (1 if lowest else 2), widths[i - 1]
-        dropped = self.config.dropout and not lowest and widths[i] == after
+    def _upsampling_layers(self, widths: list[int], i: int) -> nn.Sequential:
+        is_lowest = i == len(widths) - 1
+        before = widths[i] * (1 if is_lowest else 2)
+        after = widths[i - 1]
+        has_dropout = self.config.dropout and not is_lowest and widths[i] == after
         return nn.Sequential(
             nn.ReLU(),
             nn.ConvTranspose2d(before, after, 4, 2, 1, bias=needs_bias(self.config.norm)),
-            normalisation(self.config.norm, after),
-            *([nn.Dropout(self.config.dropout)] if dropped else []),
+            normalisation_layer(self.config.norm, after),
+            *([nn.Dropout(self.config.dropout)] if has_dropout else []),
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The translated pictures.
+        """Return the translated pictures.
 
-        Raises `InputError` for sides that cannot be halved often enough.
+        Raises `InputError` for sides that are not multiples of `period`.
         """
         check_sides(pictures, self.period)
-        x, skips = pictures, []
+        x = pictures
+        skips = []
         for layer in self.down:
             x = layer(x)
             skips.append(x)

@@ -20,27 +20,34 @@ from stainbridge.geometry.flow import exponentiate, resize
 from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
 from stainbridge.nn.window_matches import WindowMatches
 
-SUMMARY_CHANNELS = 32  # channels
+#: Channels that summarise the correlations of windows.
+SUMMARY_CHANNELS = 32
 
 
 @dataclass(frozen=True)
 class UNetSVFConfig:
-    """Channels going down, each half the resolution of the one before, and coming up to half
-    resolution; then `last`.
+    """Sizes of the network.
 
-    The paper preset is Synth-by-Reg's registration network (Casamitjana et al. 2021) less its
-    layers at full resolution. `correlation`, 0 in the paper: at half the resolution the network is
-    also told how alike windows of both pictures are, by their NCC, at up to so many pixels there
-    apart; the velocity begins at the matches that these make, each as it is trusted and as its
-    neighbours have it, and what the network adds is the rest.
+    The defaults are Synth-by-Reg's registration network (Casamitjana et al. 2021) without its
+    layers at full resolution. Raises `InputError` for sizes that make no network.
     """
 
     kind: Literal["unet-svf"] = "unet-svf"
+    """Name of the network in its table."""
     down: tuple[int, ...] = (16, 32, 32, 64, 64, 64)
+    """Channels on the way down, each at half the resolution of the one before."""
     up: tuple[int, ...] = (64, 64, 64, 32, 32)
+    """Channels on the way up to half resolution."""
     last: tuple[int, ...] = (32, 16)
+    """Channels of the layers at half resolution before the velocity."""
     squarings: int = 7
+    """Steps of scaling and squaring that integrate the velocity."""
     correlation: int = 0
+    """Largest distance at which windows are correlated, in pixels at half the resolution.
+
+    0, as in the paper: no correlations. Otherwise the network also sees the NCC of windows of both
+    pictures. The velocity then starts from the smoothed matches of windows, and the network adds
+    the rest."""
 
     def __post_init__(self) -> None:
         if self.correlation < 0:
@@ -59,7 +66,7 @@ class UNetSVFConfig:
 
     @classmethod
     def preset(cls, name: str) -> UNetSVFConfig:
-        """ "paper" or "small"."""
+        """Return "paper" or "small"."""
         if name == "small":
             return cls(
                 down=(16, 32, 32, 32), up=(32, 32, 32), last=(16,), squarings=5, correlation=4
@@ -74,11 +81,12 @@ class UNetSVF(DeformableNet):
         super().__init__()
         self.config = config
         self.period = 2 ** len(config.down)
-        widths, found = list(config.down), 0
+        widths = list(config.down)
+        initial_channels = 0
         if config.correlation:
-            found = 2
+            initial_channels = 2
             self.matches = WindowMatches(config.correlation, SUMMARY_CHANNELS)
-            widths[0] += self.matches.told
+            widths[0] += self.matches.channels
         before = (2, *widths[:-1])
         self.down = nn.ModuleList(
             _conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True)
@@ -88,37 +96,43 @@ class UNetSVF(DeformableNet):
         self.up = nn.ModuleList(
             _conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True)
         )
-        tail = (config.up[-1] + found, *config.last)
-        self.last = nn.Sequential(*(_conv(a, b) for a, b in pairwise(tail)), regression_layer(tail[-1]))
+        tail = (config.up[-1] + initial_channels, *config.last)
+        self.last = nn.Sequential(
+            *(_conv(a, b) for a, b in pairwise(tail)), regression_layer(tail[-1])
+        )
 
     @property
     def reach(self) -> int:
-        """All the way down and up, and what is correlated; the flow adds its own length."""
-        matched = 2 * self.matches.reach if self.config.correlation else 0
-        return 3 * self.period + 2 * (len(self.config.last) + 2) + matched
+        """The reach of the way down and up and of the correlations, in pixels.
+
+        The displacement adds its own length.
+        """
+        matches_reach = 2 * self.matches.reach if self.config.correlation else 0
+        return 3 * self.period + 2 * (len(self.config.last) + 2) + matches_reach
 
     def velocity(self, fixed: Tensor, moving: Tensor) -> Tensor:
-        """(N, 2, H / 2, W / 2), in pixels of that grid."""
+        """Return the velocity, (N, 2, H / 2, W / 2), in pixels of that grid."""
         x = torch.cat([fixed, moving], 1)
         skips: list[Tensor] = []
-        like: Tensor | None = None
-        begin: Tensor | None = None
+        match_features: Tensor | None = None
+        initial: Tensor | None = None
         if self.config.correlation:
-            found = self.matches(F.avg_pool2d(fixed, 2), F.avg_pool2d(moving, 2))
-            like, begin = found.told, self.matches.agreed(found)
+            match = self.matches(F.avg_pool2d(fixed, 2), F.avg_pool2d(moving, 2))
+            match_features = match.features
+            initial = self.matches.smooth_displacement(match)
         for layer in self.down:
             x = layer(x)
-            if like is not None and not skips:
-                x = torch.cat([x, like], 1)
+            if match_features is not None and not skips:
+                x = torch.cat([x, match_features], 1)
             skips.append(x)
         for layer, skip in zip(self.up, skips[-2::-1], strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
-        if begin is None:
+        if initial is None:
             return torch.as_tensor(self.last(x)).float()
-        return torch.as_tensor(self.last(torch.cat([x, begin], 1))).float() + begin
+        return torch.as_tensor(self.last(torch.cat([x, initial], 1))).float() + initial
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
-        """The integrated velocity, and the velocity, whose smoothness is asked for."""
+        """Return the integrated velocity, and the velocity, whose roughness is penalised."""
         velocity = self.velocity(fixed, moving)
         half = exponentiate(velocity, self.config.squarings)
         displacement = resize(half, fixed.shape[-2], fixed.shape[-1])
@@ -127,7 +141,6 @@ class UNetSVF(DeformableNet):
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
     layer = nn.Conv2d(before, after, 3, stride=stride, padding=1)
-    nn.init.kaiming_normal_(
-        layer.weight, 0.2
-    )  # without normalisation, what is deep down would hardly be heard
+    # without normalisation, the default initialisation would let the deep layers fade away
+    nn.init.kaiming_normal_(layer.weight, 0.2)
     return nn.Sequential(layer, nn.LeakyReLU(0.2))

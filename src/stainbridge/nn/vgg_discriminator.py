@@ -1,7 +1,7 @@
-"""ESRGAN's discriminator: one score for a whole picture, by convolutions like VGG's.
+"""ESRGAN's discriminator: one score for a whole picture, by convolutions as in VGG.
 
 Ledig et al. 2017, "Photo-realistic single image super-resolution using a generative adversarial
-network", arXiv:1609.04802, section 2.1.1, as ESRGAN's (arXiv:1809.00219) published code has it.
+network", arXiv:1609.04802, section 2.1.1, as in the code published with ESRGAN (arXiv:1809.00219).
 """
 
 from __future__ import annotations
@@ -14,24 +14,29 @@ import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.normalisation import normalisation
+from stainbridge.nn.normalisation import normalisation_layer
 
-#: Pixels a side that are left for the linear layers, and how many numbers the first of them puts
-#: out.
-LEFT_PX, SUMMARY = 4, 100
+#: Side of the features that the linear layers see, in pixels.
+FEATURES_PX = 4
+#: Numbers that the first linear layer returns.
+SUMMARY_SIZE = 100
 
 
 @dataclass(frozen=True)
 class VGGDiscriminatorConfig:
-    """`width` channels at full resolution, doubled up to eight times at each of `halvings`.
+    """Sizes of the discriminator; the defaults judge pictures of 128 px.
 
-    The defaults judge pictures of 128 px, with 14.5 million parameters.
+    They have 14.5 million parameters. Raises `InputError` for sizes that are not positive.
     """
 
     kind: Literal["vgg"] = "vgg"
+    """Name of the discriminator."""
     width: int = 64
+    """Channels at full resolution; doubled at each of the next three halvings."""
     halvings: int = 5
+    """Halvings of the resolution."""
     channels: int = 3
+    """Channels of the pictures."""
 
     def __post_init__(self) -> None:
         if min(self.width, self.halvings, self.channels) < 1:
@@ -39,12 +44,12 @@ class VGGDiscriminatorConfig:
 
     @property
     def side_px(self) -> int:
-        """The side of the pictures that it judges."""
-        return int(LEFT_PX * 2**self.halvings)
+        """The side of the pictures that it judges, in pixels."""
+        return int(FEATURES_PX * 2**self.halvings)
 
     @classmethod
     def preset(cls, name: str) -> VGGDiscriminatorConfig:
-        """ "paper" or "small" (pictures of 64 px, 0.7 million parameters)."""
+        """Return "paper", or "small" with 0.7 million parameters for pictures of 64 px."""
         return cls(width=16, halvings=4) if name == "small" else cls()
 
 
@@ -59,19 +64,19 @@ class VGGDiscriminator(nn.Module):
             nn.Conv2d(config.channels, widths[0], 3, padding=1),
             nn.LeakyReLU(0.2),
         ]
-        layers += _halved(widths[0])
+        layers += _halving_layers(widths[0])
         for before, after in pairwise(widths):
             layers += [
                 nn.Conv2d(before, after, 3, padding=1, bias=False),
-                *_normalised(after),
-                *_halved(after),
+                *_norm_layers(after),
+                *_halving_layers(after),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        summary = nn.Linear(widths[-1] * LEFT_PX**2, SUMMARY)
-        self.score = nn.Sequential(summary, nn.LeakyReLU(0.2), nn.Linear(SUMMARY, 1))
+        summary = nn.Linear(widths[-1] * FEATURES_PX**2, SUMMARY_SIZE)
+        self.score = nn.Sequential(summary, nn.LeakyReLU(0.2), nn.Linear(SUMMARY_SIZE, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The scores. Raises `InputError` for pictures of another size."""
+        """Return the scores. Raises `InputError` for pictures of another size."""
         side = self.config.side_px
         if pictures.shape[1:] != (self.config.channels, side, side):
             expected = (self.config.channels, side, side)
@@ -83,9 +88,9 @@ class VGGDiscriminator(nn.Module):
         return torch.as_tensor(self.score(self.layers(pictures)))
 
 
-def _halved(width: int) -> list[nn.Module]:
-    return [nn.Conv2d(width, width, 4, 2, 1, bias=False), *_normalised(width)]
+def _halving_layers(width: int) -> list[nn.Module]:
+    return [nn.Conv2d(width, width, 4, 2, 1, bias=False), *_norm_layers(width)]
 
 
-def _normalised(width: int) -> list[nn.Module]:
-    return [normalisation("batch", width), nn.LeakyReLU(0.2)]
+def _norm_layers(width: int) -> list[nn.Module]:
+    return [normalisation_layer("batch", width), nn.LeakyReLU(0.2)]

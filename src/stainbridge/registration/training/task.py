@@ -14,20 +14,25 @@ from torch.optim import Optimizer
 
 from stainbridge.geometry.flow import affine_displacement, pixel_grid, warp
 from stainbridge.learn.task import Update
-from stainbridge.nn.affine_net import AffineNet
-from stainbridge.nn.deformable import deformable_net
+from stainbridge.nn.affine import build_affine
+from stainbridge.nn.deformable import build_deformable
 from stainbridge.nn.fields import Fields, Term
 from stainbridge.registration.training.config import (
     AffineTraining,
     DeformableTraining,
-    ObjectiveConfig,
+    LossConfig,
     OptimiserConfig,
 )
-from stainbridge.registration.training.objective import DENSEST, dissimilarity, error_px, roughness
+from stainbridge.registration.training.objective import (
+    MAX_DENSITY,
+    dissimilarity,
+    error_px,
+    roughness,
+)
 from stainbridge.registration.training.stream import Sample
 from stainbridge.settings import to_dict
 
-SHOWN = 4
+SHOWN_SAMPLES = 4
 
 
 class RegistrationTask(ABC):
@@ -39,10 +44,10 @@ class RegistrationTask(ABC):
     """
 
     name: str
-    best_by = "rtre"
+    selection_measure = "rtre"
 
     def __init__(
-        self, network: nn.Module, objective: ObjectiveConfig, optimiser: OptimiserConfig
+        self, network: nn.Module, objective: LossConfig, optimiser: OptimiserConfig
     ) -> None:
         self.network, self.objective, self._optimiser = network, objective, optimiser
         self.networks: Mapping[str, nn.Module] = {"network": network}
@@ -95,11 +100,11 @@ class RegistrationTask(ABC):
         """A row a sample: fixed, moving, and both over each other (fixed red, moving cyan) before
         and after.
         """
-        fixed, moving = batch.fixed[:SHOWN], batch.moving[:SHOWN]
+        fixed, moving = batch.fixed[:SHOWN_SAMPLES], batch.moving[:SHOWN_SAMPLES]
         warped = warp(moving, self.fields(fixed, moving).final, "zeros")
         grey = [picture.expand(-1, 3, -1, -1) for picture in (fixed, moving)]
         over = [torch.cat([fixed, other, other], 1) for other in (moving, warped)]
-        rows = torch.cat([*grey, *over], 3).clamp(0, DENSEST) / DENSEST  # (N, 3, H, 4 W)
+        rows = torch.cat([*grey, *over], 3).clamp(0, MAX_DENSITY) / MAX_DENSITY  # (N, 3, H, 4 W)
         stacked = torch.cat(list(rows), 1).permute(1, 2, 0)
         return np.asarray((255 * (1 - stacked)).round().cpu().numpy(), np.uint8)
 
@@ -127,7 +132,8 @@ class AffineTask(RegistrationTask):
     name = "affine"
 
     def __init__(self, config: AffineTraining) -> None:
-        self._net, self._config = AffineNet(config.network), config
+        self._net = build_affine(config.network)
+        self._config = config
         super().__init__(self._net, config.objective, config.optimiser)
 
     def settings(self) -> Mapping[str, Any]:
@@ -148,7 +154,8 @@ class DeformableTask(RegistrationTask):
     name = "deformable"
 
     def __init__(self, config: DeformableTraining) -> None:
-        self._net, self._config = deformable_net(config.network), config
+        self._net = build_deformable(config.network)
+        self._config = config
         super().__init__(self._net, config.objective, config.optimiser)
 
     def settings(self) -> Mapping[str, Any]:

@@ -7,27 +7,27 @@ import numpy as np
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine
 from stainbridge.registration.sections.section import Section
-from stainbridge.registration.sections.views import MARGIN
-from stainbridge.registration.training.augment import about, turned
+from stainbridge.registration.sections.views import MARGIN_SHARE
+from stainbridge.registration.training.augment import affine_about_point, draw_orientation
 from stainbridge.registration.training.config import PairsConfig
 from stainbridge.types import Matrix, Points
 
 #: So many places are tried for a patch with enough tissue.
-TRIES = 8
+PATCH_TRIES = 8
 
 
-def drawn_view(
+def draw_view(
     rng: np.random.Generator, section: Section, fixed: Frame, config: PairsConfig
 ) -> tuple[Frame, Affine]:
     """The frame of a sample, in a space of its own, and how that lies in the fixed slide's.
 
     The box around the section's tissue, turned and mirrored; or a patch about a point of it.
     """
-    linear = turned(rng, config.augment)
+    linear = draw_orientation(rng, config.augment)
     tissue = section.frame.centres_um()[section.region.ravel()]
     inside = tissue @ linear  # the section in the turned space: linear is orthogonal
     low, high = inside.min(axis=0), inside.max(axis=0)
-    margin = MARGIN * (high - low).max()
+    margin = MARGIN_SHARE * (high - low).max()
     longest = int(rng.integers(config.section_px[0], config.section_px[1] + 1))
     mpp = config.mpp or float(((high - low).max() + 2 * margin) / longest)
     if config.patch_px is None:
@@ -42,7 +42,9 @@ def drawn_view(
         )
     view = Space("view", int(size[1]), int(size[0]), (mpp, mpp)).frame
     return view, Affine(
-        about(linear, view.centre_um, centre - np.asarray(view.centre_um)), view.space, fixed.space
+        affine_about_point(linear, view.centre_um, centre - np.asarray(view.centre_um)),
+        view.space,
+        fixed.space,
     )
 
 
@@ -53,7 +55,7 @@ def _patch_centre(
     of those tried.
     """
     best, most = tissue[0], -1.0
-    for _ in range(TRIES):
+    for _ in range(PATCH_TRIES):
         centre = tissue[rng.integers(len(tissue))]
         share = (
             float((np.abs(tissue - centre).max(axis=1) < side_um / 2).sum())
