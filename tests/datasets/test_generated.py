@@ -9,7 +9,7 @@ import pytest
 
 from stainbridge.datasets.generated import GeneratedPairs
 from stainbridge.errors import InputError
-from stainbridge.registration.sections.section import section_of
+from stainbridge.registration.sections.section import read_section
 from stainbridge.registration.training.config import GeneratedConfig
 from stainbridge.registration.training.pairs import TrainingPair
 
@@ -31,7 +31,7 @@ def test_a_number_is_always_the_same_pair(pair: TrainingPair) -> None:
 
 
 def test_the_truth_takes_tissue_to_tissue(pair: TrainingPair) -> None:
-    fixed, moving = section_of(pair.fixed, 160), section_of(pair.moving, 160)
+    fixed, moving = read_section(pair.fixed, 160), read_section(pair.moving, 160)
     assert fixed is not None
     assert moving is not None
     tissue = fixed.frame.centres_um()[fixed.region.ravel()]

@@ -8,12 +8,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stainbridge.datasets.generated_tiles import GeneratedTiles, place_of
+from stainbridge.datasets.generated_tiles import GeneratedTiles, patch_number
 from stainbridge.errors import InputError
-from stainbridge.translation.training.training import GeneratedTissue
+from stainbridge.translation.training.config import GeneratedTissueConfig
 
-TISSUE = GeneratedTissue(
-    distance_um=0.0, shift=0.0, elastic=0.0, laboratory=0.0, per_block=4, at_hand=2
+TISSUE = GeneratedTissueConfig(
+    distance_um=0.0,
+    shift_share=0.0,
+    elastic_share=0.0,
+    laboratory_variation=0.0,
+    tiles_per_block=4,
+    cached_blocks=2,
 )
 STREAM = GeneratedTiles(TISSUE, "HE", "HER2", 64, 1.0, 0, paired=True)
 
@@ -52,7 +57,7 @@ def test_unpaired_targets_are_of_other_tissue() -> None:
 
 
 def test_blocks_are_gone_round_and_used_up_before_they_are_replaced() -> None:
-    places = [place_of(number, 3, 4) for number in range(48)]
+    places = [patch_number(number, 3, 4) for number in range(48)]
     assert len(set(places)) == 48
     blocks = [place // 4 for place in places]
     assert all(len(set(blocks[i : i + 3])) == 3 for i in range(45))

@@ -36,20 +36,20 @@ def test_transforms_are_read_and_splits_kept(slides: Path) -> None:
     found = read_slide_pairs(
         manifest(slides, "he.tif,ki67.tif,t.h5,train", "he.tif,ki67.tif,,test")
     )
-    assert (len(found.training), len(found.held)) == (1, 1)
+    assert (len(found.training), len(found.validation)) == (1, 1)
     transform = found.training[0].moving_from_fixed
     assert transform is not None
-    assert found.held[0].moving_from_fixed is None
+    assert found.validation[0].moving_from_fixed is None
     assert transform(np.array([[1.0, 5.0]])) == pytest.approx(np.array([[4.0, 3.0]]))
     assert found.mpp == pytest.approx(0.5, rel=1e-3)
 
 
 def test_without_a_split_every_fifth_is_held_out_if_there_are_enough(slides: Path) -> None:
     few = read_slide_pairs(manifest(slides, *["he.tif,ki67.tif"] * 2, header="fixed,moving"))
-    assert len(few.training) == len(few.held) == 2
+    assert len(few.training) == len(few.validation) == 2
     assert "too few" in few.note
     many = read_slide_pairs(manifest(slides, *["he.tif,ki67.tif"] * 6, header="fixed,moving"))
-    assert (len(many.training), len(many.held), many.note) == (4, 2, "")
+    assert (len(many.training), len(many.validation), many.note) == (4, 2, "")
 
 
 def test_pixel_sizes_may_be_given(slides: Path) -> None:

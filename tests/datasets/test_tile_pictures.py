@@ -38,23 +38,23 @@ def bci(tmp_path: Path) -> Path:
 def test_bci_is_split_and_paired_by_name(bci: Path) -> None:
     found = read_pictures(str(bci), HE_IHC, paired=True)
     assert names(found.training.sources) == names(found.training.targets) == ["0_1+", "1_3+", "2_0"]
-    assert names(found.held.sources) == ["7_2+"]
+    assert names(found.validation.sources) == ["7_2+"]
     assert found.training.sources[0].parent == bci / "HE" / "train"
-    assert found.held.targets[0].parent == bci / "IHC" / "test"
+    assert found.validation.targets[0].parent == bci / "IHC" / "test"
     assert found.training.paired
-    assert found.held.paired
+    assert found.validation.paired
 
 
 def test_the_other_way_round(bci: Path) -> None:
     found = read_pictures(str(bci), HE_IHC, paired=True, reverse=True)
     assert found.training.sources[0].parent == bci / "IHC" / "train"
-    assert found.held.targets[0].parent == bci / "HE" / "test"
+    assert found.validation.targets[0].parent == bci / "HE" / "test"
 
 
 def test_validation_tiles_choose_the_weights_where_there_are_some(bci: Path) -> None:
     for stain in HE_IHC:
         fill(bci / stain / "val", "v")
-    assert names(read_pictures(str(bci), HE_IHC, paired=True).held.sources) == ["v"]
+    assert names(read_pictures(str(bci), HE_IHC, paired=True).validation.sources) == ["v"]
 
 
 def test_an_unpaired_objective_takes_what_is_there_and_still_measures_pairs(bci: Path) -> None:
@@ -62,7 +62,7 @@ def test_an_unpaired_objective_takes_what_is_there_and_still_measures_pairs(bci:
     found = read_pictures(str(bci), HE_IHC, paired=False)
     assert not found.training.paired
     assert len(found.training.sources) == 4
-    assert found.held.paired
+    assert found.validation.paired
     with pytest.raises(InputError, match=r"more.png: a picture without its partner"):
         read_pictures(str(bci), HE_IHC, paired=True)
 
@@ -71,9 +71,9 @@ def test_two_folders(tmp_path: Path) -> None:
     first = fill(tmp_path / "he", *(f"a{n}" for n in range(10)))
     second = fill(tmp_path / "ki67", *(f"b{n}" for n in range(5)))
     found = read_pictures(f"{first},{second}", HE_IHC, paired=False)
-    assert (len(found.training.sources), len(found.held.sources)) == (8, 2)
-    assert (len(found.training.targets), len(found.held.targets)) == (4, 1)
-    assert not found.held.paired
+    assert (len(found.training.sources), len(found.validation.sources)) == (8, 2)
+    assert (len(found.training.targets), len(found.validation.targets)) == (4, 1)
+    assert not found.validation.paired
     with pytest.raises(InputError, match="a picture without its partner"):
         read_pictures(f"{first},{second}", HE_IHC, paired=True)
     with pytest.raises(InputError, match="nowhere: no pictures there"):
@@ -86,7 +86,7 @@ def test_held_out_tiles_do_not_overlap_those_trained_on(tmp_path: Path) -> None:
     for side in "AB":
         fill(tmp_path / side, *placed)
     found = read_pictures(str(tmp_path), HE_IHC, paired=True)
-    assert len(found.held.sources) == 20
+    assert len(found.validation.sources) == 20
     rows = [int(path.stem.split("_")[1]) for path in found.training.sources]
     assert max(rows) == 24  # 32 and 36 are held out, 28 overlaps 32
     assert "last 20 of 100" in found.note
@@ -100,7 +100,7 @@ def test_panels_of_one_field(tmp_path: Path) -> None:
     found = read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
     assert names(found.training.sources) == ["bladder_IHC"]
     assert names(found.training.targets) == ["bladder_DAPI"]
-    assert names(found.held.sources) == ["lung_IHC"]
+    assert names(found.validation.sources) == ["lung_IHC"]
     (tmp_path / "lung_DAPI.png").unlink()
     with pytest.raises(InputError, match=r"lung_DAPI.png: a picture without its partner"):
         read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
@@ -117,8 +117,8 @@ def test_panels_of_one_field(tmp_path: Path) -> None:
 )
 def test_real_tiles(name: str, stains: tuple[str, str], counts: tuple[int, int] | None) -> None:
     found = read_pictures(str(Path(os.environ["STAINBRIDGE_DATA"]) / name), stains, paired=True)
-    assert len(found.training.sources) >= len(found.held.sources) > 0
-    assert counts is None or (len(found.training.sources), len(found.held.sources)) == counts
+    assert len(found.training.sources) >= len(found.validation.sources) > 0
+    assert counts is None or (len(found.training.sources), len(found.validation.sources)) == counts
     tiles = PictureStream(found.training, 128, (3, 3), 0)[0]
     assert tiles.source.shape == tiles.target.shape == (3, 128, 128)
 
@@ -127,14 +127,14 @@ def test_one_pair_is_measured_on_too_and_says_so(tmp_path: Path) -> None:
     for side in "AB":
         fill(tmp_path / side, "only")
     found = read_pictures(str(tmp_path), HE_IHC, paired=True)
-    assert found.training == found.held
+    assert found.training == found.validation
     assert "too few" in found.note
 
 
 def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         read_pictures(str(tmp_path / "none"), HE_IHC, paired=True)
-    with pytest.raises(InputError, match="no layout of tiles that is known here"):
+    with pytest.raises(InputError, match="not a known layout of tiles"):
         read_pictures(str(tmp_path), HE_IHC, paired=True)
     for stain in HE_IHC:
         fill(tmp_path / stain / "test", "7")

@@ -1,5 +1,6 @@
-"""Files of a folder, without the hidden ones: macOS puts a `._name` beside every file on a foreign
-disk.
+"""List the files of a folder without the hidden ones.
+
+On foreign disks macOS puts a hidden `._name` next to every file.
 """
 
 from __future__ import annotations
@@ -7,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Those whose names end so, in any case, sorted; none where there is no folder."""
+def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Return the files with these endings, in any case, sorted; none where there is no folder."""
     if not folder.is_dir():
         return []
     return sorted(

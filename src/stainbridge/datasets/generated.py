@@ -17,14 +17,16 @@ from stainbridge.slides.slide import Slide
 
 @dataclass(frozen=True)
 class GeneratedPairs:
-    """Pair `number` of `seed`, with its exact truth, rendered once, at full resolution, into
-    memory.
+    """Generated pairs of slides by number, each with its exact transform.
 
-    Raises `InputError` for stains that are not known.
+    A pair is rendered once, at full resolution, into memory. Raises `InputError` for stains that
+    are not known.
     """
 
     config: GeneratedConfig
+    """What is generated."""
     seed: int
+    """Another seed gives other pairs."""
 
     def __post_init__(self) -> None:
         for name in self.config.stains:
@@ -32,7 +34,7 @@ class GeneratedPairs:
                 find_stain(name)
 
     def __getitem__(self, number: int) -> TrainingPair:
-        """Generate and render a pair."""
+        """Generate and render pair `number`."""
         rng = np.random.default_rng([self.seed, number])
         stains = self.config.stains or (*STAINS, *[RANDOM_STAIN] * len(STAINS))
         fixed_stain, moving_stain = (stains[rng.integers(len(stains))] for _ in range(2))
@@ -46,9 +48,9 @@ class GeneratedPairs:
             difficulty=self.config.difficulty,
             landmarks=0,
         )
-        return TrainingPair(_rendered(pair.fixed), _rendered(pair.moving), pair.truth)
+        return TrainingPair(_render(pair.fixed), _render(pair.moving), pair.truth)
 
 
-def _rendered(slide: Slide) -> ArraySlide:
+def _render(slide: Slide) -> ArraySlide:
     pixels = np.ascontiguousarray(slide.read(slide.frame).pixels)
     return ArraySlide(pixels, name=slide.frame.label, stain=slide.stain, space=slide.frame.space)

@@ -7,39 +7,47 @@ from functools import cached_property
 
 from stainbridge.phantom.block import BlockConfig
 from stainbridge.phantom.patches import PatchConfig, Patches
-from stainbridge.translation.objectives.task import Tiles
-from stainbridge.translation.training.augment import scaled
-from stainbridge.translation.training.training import GeneratedTissue
+from stainbridge.translation.objectives.pixels import pixels_to_tensor
+from stainbridge.translation.objectives.task import TilePair
+from stainbridge.translation.training.config import GeneratedTissueConfig
 
-#: Added to a seed for tissue of its own.
-ELSEWHERE = 1 << 20
+#: Added to the seed of unpaired targets, so that their tissue is other tissue.
+UNPAIRED_SEED_OFFSET = 1 << 20
 
 
 @dataclass(frozen=True)
 class GeneratedTiles:
-    """Squares of `tile_px` at `mpp` µm a pixel of tissue stained with `source` and `target`. A
-    `learn.task.Stream`.
+    """Tiles of tissue in two stains, by number: a `learn.task.Stream`.
 
-    `paired` ones show the same or a neighbouring section, as `tissue` says; others each tissue of
-    its own. Raises `InputError` for stains and organs that are not known.
+    Raises `InputError` for stains and organs that are not known.
     """
 
-    tissue: GeneratedTissue
+    tissue: GeneratedTissueConfig
+    """What tissue is generated."""
     source: str
+    """The stain that is translated."""
     target: str
+    """The stain that it is translated to."""
     tile_px: int
+    """The side of a tile in pixels."""
     mpp: float
+    """The pixel size in µm."""
     seed: int
+    """Another seed gives other tiles."""
     paired: bool
+    """Whether both tiles show the same or a neighbouring section, as `tissue` says.
 
-    def __getitem__(self, number: int) -> Tiles:
-        """Sample `number`."""
+    Otherwise each shows tissue of its own.
+    """
+
+    def __getitem__(self, number: int) -> TilePair:
+        """Return the tiles of sample `number`."""
         tissue = self.tissue
-        place = place_of(number, tissue.at_hand, tissue.per_block)
+        patch = patch_number(number, tissue.cached_blocks, tissue.tiles_per_block)
         source, target = self._tissues
-        pair = source[place]
-        other = pair if self.paired else target[place]
-        return Tiles(scaled(pair.fixed), scaled(other.moving), self.paired)
+        pair = source[patch]
+        other = pair if self.paired else target[patch]
+        return TilePair(pixels_to_tensor(pair.fixed), pixels_to_tensor(other.moving), self.paired)
 
     @cached_property
     def _tissues(self) -> tuple[Patches, Patches]:
@@ -50,26 +58,27 @@ class GeneratedTiles:
             moving_stains=(self.target,),
             organs=tissue.organs,
             distance_um=tissue.distance_um,
-            laboratory=tissue.laboratory,
+            laboratory=tissue.laboratory_variation,
             faint=0.0,
         )
         patches = PatchConfig(
             self.tile_px,
             0.0,
             0.0,
-            tissue.shift,
-            tissue.elastic,
-            tissue.per_block,
+            tissue.shift_share,
+            tissue.elastic_share,
+            tissue.tiles_per_block,
             block,
-            tissue.at_hand + 1,
+            tissue.cached_blocks + 1,
         )
-        return Patches(patches, self.seed), Patches(patches, self.seed + ELSEWHERE)
+        return Patches(patches, self.seed), Patches(patches, self.seed + UNPAIRED_SEED_OFFSET)
 
 
-def place_of(number: int, at_hand: int, per_block: int) -> int:
-    """Which patch sample `number` is: samples go round `at_hand` blocks, each of which is used up
-    and then replaced.
+def patch_number(number: int, cached_blocks: int, tiles_per_block: int) -> int:
+    """Return the number of the patch that sample `number` is.
+
+    Samples are taken from the cached blocks in turn; a block that is used up is replaced.
     """
-    turn, slot = divmod(number, at_hand)
-    generation, patch = divmod(turn + slot * per_block // at_hand, per_block)
-    return (generation * at_hand + slot) * per_block + patch
+    turn, slot = divmod(number, cached_blocks)
+    generation, patch = divmod(turn + slot * tiles_per_block // cached_blocks, tiles_per_block)
+    return (generation * cached_blocks + slot) * tiles_per_block + patch

@@ -1,80 +1,77 @@
-"""Recognise a data set by its layout and read its cases."""
+"""Recognise a data set by its layout and read its cases.
+
+A new layout is one new file with a `LAYOUT` and one line in the table.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.datasets import acrobat, anhir, hyreco, pairs, slices, tiles
-from stainbridge.datasets.table import header
+from stainbridge.datasets.table import read_header
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.case import Case
 
-
-@dataclass(frozen=True)
-class Layout:
-    """`find` gives the table or folder of a data set of this layout at a path, or None; `read` its
-    cases.
-    """
-
-    name: str
-    looks: str
-    find: Callable[[Path], Path | None]
-    read: Callable[[Path], list[Case]]
-
-
+#: The layouts, in the order in which they are tried.
 LAYOUTS = (
-    Layout("pairs", "a table with case, fixed, moving", pairs.find, pairs.read),
-    Layout("ANHIR", "a table with 'Source image'", anhir.find, anhir.read),
-    Layout("ACROBAT", "a table with anon_filename_he", acrobat.find, acrobat.read),
-    Layout("HyReCo", "HE/ and CD8/, KI67/, ...", hyreco.find, hyreco.read),
-    Layout("tiles", "HE/train + IHC/train, trainA + trainB, A + B", tiles.find, tiles.read),
-    Layout("slices", "mri/ + histo_affine/", slices.find, slices.read),
+    pairs.LAYOUT,
+    anhir.LAYOUT,
+    acrobat.LAYOUT,
+    hyreco.LAYOUT,
+    tiles.LAYOUT,
+    slices.LAYOUT,
 )
 
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Cases that belong together; `root` is the folder their files lie in."""
+    """Cases that belong together."""
 
     name: str
+    """The name of its folder."""
     layout: str
+    """The name of its layout."""
     root: Path
+    """The folder of its files."""
     cases: tuple[Case, ...]
+    """The pairs of slides."""
 
 
 def read_data_set(path: Path) -> DataSet:
-    """The data set at `path`, a table or a folder, whatever its layout.
+    """Read the data set at `path`, a table or a folder of any known layout.
 
-    Slides are not opened (but by HyReCo for their pixel size). Raises `InputError` when there is
-    nothing at `path`, no layout matches, or what the layout promises is missing.
+    Slides are not opened, except by HyReCo for their pixel size. Raises `InputError` when there is
+    nothing at `path`, no layout matches, or a file that the layout promises is missing.
     """
     path = Path(path)
     if not path.exists():
         raise MissingFileError("no such data set", where=path)
     for layout in LAYOUTS:
-        found = layout.find(path)
-        if found is None:
+        location = layout.find(path)
+        if location is None:
             continue
-        cases = layout.read(found)
-        _check(cases, found)
-        root = found if found.is_dir() else found.parent
+        cases = layout.read(location)
+        _check_names(cases, location)
+        root = location if location.is_dir() else location.parent
         return DataSet(root.resolve().name, layout.name, root, tuple(cases))
     raise InputError(
-        "no data-set layout that is known here",
+        "not a known data-set layout",
         where=path,
-        expected="; ".join(f"{layout.name} ({layout.looks})" for layout in LAYOUTS),
-        got=None if path.is_dir() else f"the columns {', '.join(header(path))}",
+        expected="; ".join(f"{layout.name} ({layout.signature})" for layout in LAYOUTS),
+        got=None if path.is_dir() else f"the columns {', '.join(read_header(path))}",
     )
 
 
-def _check(cases: list[Case], where: Path) -> None:
+def _check_names(cases: list[Case], where: Path) -> None:
     if not cases:
         raise InputError("the data set has no cases", where=where)
-    id, count = Counter(case.id for case in cases).most_common(1)[0]
+    case_id, count = Counter(case.id for case in cases).most_common(1)[0]
     if count > 1:
         raise InputError(
-            "two cases have the same name", where=f"{where}: {id}", expected="one each", got=count
+            "two cases have the same name",
+            where=f"{where}: {case_id}",
+            expected="one each",
+            got=count,
         )

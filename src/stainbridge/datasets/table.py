@@ -1,4 +1,4 @@
-"""The tables that come with data sets, and the files they name."""
+"""Read the tables that come with data sets, and find the files that they name."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.datasets.files import files_in
+from stainbridge.datasets.files import list_files
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.geometry.landmarks import read_points_csv, match_labels
+from stainbridge.geometry.landmarks import match_labels, read_points_csv
 from stainbridge.types import Points
 
-Row = dict[str, str]
+#: A row of a CSV by its columns.
+TableRow = dict[str, str]
 
 
-def header(path: Path) -> tuple[str, ...]:
-    """The names of the columns of a CSV; none where it is empty or not text."""
+def read_header(path: Path) -> tuple[str, ...]:
+    """Return the names of a CSV's columns; none where it is empty or not text."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return tuple(name.strip() for name in next(csv.reader(file), ()))
@@ -25,13 +26,14 @@ def header(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def only_table(path: Path, columns: Iterable[str], layout: str) -> Path | None:
-    """The CSV with `columns`, which `path` is or holds; None where there is none. Raises
-    `InputError` for several.
+def find_only_table(path: Path, columns: Iterable[str], layout: str) -> Path | None:
+    """Return the CSV with `columns` that `path` is or holds, or None.
+
+    Raises `InputError` for several.
     """
-    candidates = files_in(path, (".csv",)) if path.is_dir() else [path]
+    candidates = list_files(path, (".csv",)) if path.is_dir() else [path]
     tables = [
-        table for table in candidates if table.is_file() and set(columns) <= set(header(table))
+        table for table in candidates if table.is_file() and set(columns) <= set(read_header(table))
     ]
     if len(tables) > 1:
         names = ", ".join(table.name for table in tables)
@@ -45,15 +47,15 @@ def only_table(path: Path, columns: Iterable[str], layout: str) -> Path | None:
     return tables[0] if tables else None
 
 
-def read_table(path: Path, columns: Iterable[str]) -> list[Row]:
-    """The rows of a CSV; raises `InputError` without `columns` or without rows."""
-    missing = [name for name in columns if name not in header(path)]
+def read_table(path: Path, columns: Iterable[str]) -> list[TableRow]:
+    """Read the rows of a CSV; raise `InputError` without `columns` or without rows."""
+    missing = [name for name in columns if name not in read_header(path)]
     if missing:
         raise InputError(
             "columns are missing",
             where=path,
             expected=", ".join(missing),
-            got=", ".join(header(path)) or "nothing",
+            got=", ".join(read_header(path)) or "nothing",
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -72,9 +74,10 @@ def read_table(path: Path, columns: Iterable[str]) -> list[Row]:
     return rows
 
 
-def existing(roots: Sequence[Path], name: str, table: Path) -> Path:
-    """The file `name` under the first of `roots` that has it; raises `InputError` that says which
-    table wants it.
+def find_named_file(roots: Sequence[Path], name: str, table: Path) -> Path:
+    """Return the file `name` in the first of `roots` that has it.
+
+    Raises `InputError` that says which table names it.
     """
     for root in roots:
         if (root / name).is_file():
@@ -82,27 +85,28 @@ def existing(roots: Sequence[Path], name: str, table: Path) -> Path:
     raise MissingFileError("no such file", where=roots[0] / name, remedy=f"it is named in {table}")
 
 
-def landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:
-    """Corresponding points of two ANHIR CSVs, by label, or row by row where labels do not tell
-    (`same_labels`).
+def read_landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:
+    """Read corresponding points of two ANHIR CSVs, (N, 2) each.
 
-    Rows that only one of them has are left out, as in ANHIR.
+    They correspond by label, or row by row where labels do not tell (`match_labels`). Rows that
+    only one of them has are left out, as in ANHIR.
     """
-    (first, first_labels), (second, second_labels) = (
-        read_points_csv(path) for path in (fixed, moving)
-    )
-    rows = match_labels(first_labels, second_labels)
+    fixed_points, fixed_labels = read_points_csv(fixed)
+    moving_points, moving_labels = read_points_csv(moving)
+    rows = match_labels(fixed_labels, moving_labels)
     if rows is not None:
-        first, second = first[rows[0]], second[rows[1]]
-    count = min(len(first), len(second))
+        fixed_points = fixed_points[rows[0]]
+        moving_points = moving_points[rows[1]]
+    count = min(len(fixed_points), len(moving_points))
     if not count:
-        raise InputError("there are no landmarks", where=fixed if not len(first) else moving)
-    return first[:count], second[:count]
+        raise InputError("there are no landmarks", where=moving if len(fixed_points) else fixed)
+    return fixed_points[:count], moving_points[:count]
 
 
-def numbers(row: Row, columns: Sequence[str], where: str) -> Points:
-    """Some columns of a row as floats, (len(columns),); raises `InputError` for what is no finite
-    number.
+def read_numbers(row: TableRow, columns: Sequence[str], where: str) -> Points:
+    """Read some columns of a row as floats, (len(columns),).
+
+    Raises `InputError` for what is no finite number.
     """
     try:
         values = np.array([float(row[name]) for name in columns])
@@ -113,6 +117,6 @@ def numbers(row: Row, columns: Sequence[str], where: str) -> Points:
             "not a number",
             where=where,
             expected=", ".join(columns),
-            got=[row.get(c) for c in columns],
+            got=[row.get(name) for name in columns],
         )
     return values

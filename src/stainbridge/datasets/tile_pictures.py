@@ -1,114 +1,126 @@
-"""Files of pictures of two stains to train a translation on, whatever their layout, and which are
-held out.
-"""
+"""Find the pictures of two stains to train a translation on, and those to validate on."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import PIL.Image
 
-from stainbridge.datasets.tiles import ENDINGS, FOLDERS, pictures_in, same_names
+from stainbridge.datasets.tiles import ENDINGS, FOLDERS, list_pictures, match_names
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.learn.split import split_validation
 from stainbridge.translation.training.picture_stream import Pictures
 
-#: One in so many is held out where the data have no split of their own.
-HELD_ONE_IN = 5
-#: Names of tiles that end in their place on the slide.
-PLACED = re.compile(r"(.*)_(\d+)_(\d+)$")
+#: Names of tiles that end in their position on the slide, in pixels.
+POSITION = re.compile(r"(.*)_(\d+)_(\d+)$")
 
+#: The pictures of the source and of the target.
 Sides = tuple[list[Path], list[Path]]
 
 
 @dataclass(frozen=True)
 class PictureSet:
-    """What is trained on, what is measured on, and what to know about it."""
+    """Pictures of two stains, split for training and validation."""
 
     training: Pictures
-    held: Pictures
+    """Pictures to train on."""
+    validation: Pictures
+    """Pictures to validate on."""
     note: str = ""
+    """What the user should know about the split, or empty."""
 
 
 def read_pictures(
     data: str, stains: tuple[str, str], paired: bool, reverse: bool = False
 ) -> PictureSet:
-    """The pictures of `data`, as pairs where that is wanted.
+    """Find the pictures of `data`, as pairs where an objective needs them.
 
     `data` is a folder in one of the layouts of `datasets.tiles` (`HE/train`, `IHC/train`, ...;
-    `trainA`, `trainB`, ...; `A`, `B`), a folder of panels (`NAME_HE.png`, `NAME_DAPI.png`, ... of
-    which `stains` are taken), or two folders with a comma between, of which only an objective that
-    needs pairs takes files of one name to show one place. `reverse` makes the second the source.
-    Raises `InputError` for anything else, and for pictures without partners.
+    `trainA`, `trainB`, ...; `A`, `B`), or a folder of panels (`NAME_HE.png`, `NAME_DAPI.png`, ...)
+    of which `stains` are taken, or two folders with a comma between. Files of one name in two
+    folders show one place only where pairs are needed. `reverse` makes the second stain the
+    source. Raises `InputError` for anything else, and for pictures without partners.
     """
-    sides, held, aligned = _sides(data, stains, paired)
+    training, validation, aligned = _find_sides(data, stains, paired)
     note = ""
-    if held is None:
-        sides, held, note = _apart(sides, paired or aligned)
+    if validation is None:
+        training, validation, note = _split_sides(training, paired or aligned)
     if reverse:
-        sides, held = sides[::-1], held[::-1]
-    training = Pictures(tuple(sides[0]), tuple(sides[1]), paired)
-    return PictureSet(training, Pictures(tuple(held[0]), tuple(held[1]), paired or aligned), note)
+        training = training[::-1]
+        validation = validation[::-1]
+    return PictureSet(
+        Pictures(tuple(training[0]), tuple(training[1]), paired),
+        Pictures(tuple(validation[0]), tuple(validation[1]), paired or aligned),
+        note,
+    )
 
 
-def _sides(data: str, stains: tuple[str, str], paired: bool) -> tuple[Sides, Sides | None, bool]:
-    """Files to train on, files that are kept out where the data say so, and whether these
-    correspond.
+def _find_sides(
+    data: str, stains: tuple[str, str], paired: bool
+) -> tuple[Sides, Sides | None, bool]:
+    """Find training files, validation files where the data have some, and whether they are aligned.
+
+    Aligned files of one name show one place.
     """
     if "," in data:
         first, second = (Path(name.strip()) for name in data.split(",", 1))
-        return _listed(first, second, paired), None, False
+        return _list_sides(first, second, paired), None, False
     folder = Path(data)
     if not folder.is_dir():
         raise MissingFileError("no such folder of pictures", where=folder)
     splits = {
         split: (folder / a, folder / b)
         for split, a, b in reversed(FOLDERS)
-        if pictures_in(folder / a)
+        if list_pictures(folder / a)
     }
     if not splits:
-        return _panels(folder, stains), None, True
+        return _find_panels(folder, stains), None, True
     training = splits.get("train") or splits.get("")
     if training is None:
         raise InputError("no pictures to train on", where=folder, expected="HE/train, trainA or A")
-    held = splits.get("val") or splits.get("test")
-    if held is None:
-        return _listed(*training, paired), None, _aligned(*training)
-    aligned = _aligned(*held)
-    return _listed(*training, paired), _listed(*held, paired or aligned), aligned
+    validation = splits.get("val") or splits.get("test")
+    if validation is None:
+        return _list_sides(*training, paired), None, _have_same_names(*training)
+    aligned = _have_same_names(*validation)
+    return _list_sides(*training, paired), _list_sides(*validation, paired or aligned), aligned
 
 
-def _listed(first: Path, second: Path, paired: bool) -> Sides:
-    """The pictures of two folders in order, of the same names where they are `paired`."""
+def _list_sides(first: Path, second: Path, paired: bool) -> Sides:
+    """List the pictures of two folders in order, which have the same names where `paired`."""
     for folder in (first, second):
-        if not pictures_in(folder):
+        if not list_pictures(folder):
             raise InputError("no pictures there", where=folder, expected=", ".join(ENDINGS))
     if paired:
-        names = same_names(first, second)
+        names = match_names(first, second)
         return [first / name for name in names], [second / name for name in names]
-    return [first / n for n in sorted(pictures_in(first))], [
-        second / n for n in sorted(pictures_in(second))
-    ]
+    return _list_sorted(first), _list_sorted(second)
 
 
-def _aligned(first: Path, second: Path) -> bool:
-    return pictures_in(first) == pictures_in(second)
+def _list_sorted(folder: Path) -> list[Path]:
+    return [folder / name for name in sorted(list_pictures(folder))]
 
 
-def _panels(folder: Path, stains: tuple[str, str]) -> Sides:
-    """`NAME_SOURCE.png` and `NAME_TARGET.png` of every name."""
-    names = pictures_in(folder)
+def _have_same_names(first: Path, second: Path) -> bool:
+    return list_pictures(first) == list_pictures(second)
+
+
+def _find_panels(folder: Path, stains: tuple[str, str]) -> Sides:
+    """Find `NAME_SOURCE.png` and `NAME_TARGET.png` of every name."""
+    names = list_pictures(folder)
     sources = sorted(name for name in names if Path(name).stem.endswith(f"_{stains[0]}"))
     if not sources:
         raise InputError(
-            "no layout of tiles that is known here",
+            "not a known layout of tiles",
             where=folder,
-            expected="HE/train + IHC/train; trainA + trainB; A + B; NAME_SOURCE.png + NAME_TARGET.png",
+            expected="HE/train + IHC/train; trainA + trainB; A + B; "
+            "NAME_SOURCE.png + NAME_TARGET.png",
             got=f"{len(names)} pictures",
             remedy="name panels with --source and --target, or two folders with a comma between",
         )
-    targets = [_partner(name, stains) for name in sources]
+    targets = [_target_panel(name, stains) for name in sources]
     missing = [name for name in targets if name not in names]
     if missing:
         raise InputError(
@@ -117,43 +129,52 @@ def _panels(folder: Path, stains: tuple[str, str]) -> Sides:
     return [folder / name for name in sources], [folder / name for name in targets]
 
 
-def _partner(name: str, stains: tuple[str, str]) -> str:
+def _target_panel(name: str, stains: tuple[str, str]) -> str:
     path = Path(name)
     return path.stem.removesuffix(stains[0]) + stains[1] + path.suffix
 
 
-def _apart(sides: Sides, paired: bool) -> tuple[Sides, Sides, str]:
-    """The last fifth held out, and none of the others that overlap it."""
-    if paired:
-        count = len(sides[0])
-        kept = max(1, count // HELD_ONE_IN)
-        if count - kept < 1:
-            return sides, sides, "one picture is too few to keep some out: it is measured on too"
-        first = _clear_of(sides[0][-kept:], sides[0][:-kept])
-        chosen = [number for number, path in enumerate(sides[0]) if path in first]
-        training = [sides[0][n] for n in chosen], [sides[1][n] for n in chosen]
-        return (
-            training,
-            (sides[0][-kept:], sides[1][-kept:]),
-            f"the last {kept} of {count} pictures are held out",
-        )
-    halves = [_apart((side, side), True) for side in sides]
-    return (halves[0][0][0], halves[1][0][0]), (halves[0][1][0], halves[1][1][0]), halves[0][2]
+def _split_sides(sides: Sides, paired: bool) -> tuple[Sides, Sides, str]:
+    """Split off the last fifth for validation; tiles that overlap it are not trained on.
+
+    Returns training files, validation files, and a note for the user.
+    """
+    sources, targets = sides
+    if not paired:
+        source_split = _split_sides((sources, sources), True)
+        target_split = _split_sides((targets, targets), True)
+        training = source_split[0][0], target_split[0][0]
+        validation = source_split[1][0], target_split[1][0]
+        return training, validation, source_split[2]
+    split = split_validation(list(zip(sources, targets, strict=True)), from_end=True)
+    if split.is_shared:
+        return sides, sides, "one picture is too few to split: it is validated on, too"
+    validation = _unzip(split.validation)
+    clear = _without_overlap([source for source, _ in split.training], validation[0])
+    training = _unzip([pair for pair in split.training if pair[0] in clear])
+    count = len(split.validation)
+    return training, validation, f"the last {count} of {len(sources)} pictures are held out"
 
 
-def _clear_of(held: list[Path], others: list[Path]) -> set[Path]:
-    """Those of `others` that do not overlap a held-out tile, as far as names say where tiles lie."""
-    with PIL.Image.open(held[0]) as picture:
+def _unzip(pairs: Sequence[tuple[Path, Path]]) -> Sides:
+    return [source for source, _ in pairs], [target for _, target in pairs]
+
+
+def _without_overlap(paths: list[Path], validation: list[Path]) -> set[Path]:
+    """Return the tiles that overlap no validation tile, as far as names tell their positions."""
+    with PIL.Image.open(validation[0]) as picture:
         side = max(picture.size)
-    places = [place for path in held if (place := _place(path)) is not None]
+    positions = [position for path in validation if (position := _position(path)) is not None]
     return {
-        path for path in others if not any(_overlap(_place(path), place, side) for place in places)
+        path
+        for path in paths
+        if not any(_overlap(_position(path), position, side) for position in positions)
     }
 
 
-def _place(path: Path) -> tuple[str, int, int] | None:
-    found = PLACED.match(path.stem)
-    return (found[1], int(found[2]), int(found[3])) if found else None
+def _position(path: Path) -> tuple[str, int, int] | None:
+    match = POSITION.match(path.stem)
+    return (match[1], int(match[2]), int(match[3])) if match else None
 
 
 def _overlap(a: tuple[str, int, int] | None, b: tuple[str, int, int], side: int) -> bool:

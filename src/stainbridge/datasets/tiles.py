@@ -1,5 +1,7 @@
-"""Paired tiles by folder: BCI (`HE`, `IHC` with `train`, `test`), MIST (`trainA`, `trainB`, `valA`,
-`valB`), `A`, `B`.
+"""Paired tiles in folders, as in BCI and MIST.
+
+BCI has `HE` and `IHC` with `train` and `test`; MIST `trainA`, `trainB`, `valA`, `valB`; others `A`
+and `B`.
 
 Liu et al. 2022, "BCI: breast cancer immunohistochemical image generation through pyramid pix2pix",
 arXiv:2204.11425; Li et al. 2023, "Adaptive supervised PatchNCE loss" (MIST), arXiv:2303.06193.
@@ -8,9 +10,11 @@ Files of one name show one place: H&E is fixed, the IHC moving.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from stainbridge.datasets.files import files_in
+from stainbridge.datasets.files import list_files
+from stainbridge.datasets.layout import DataSetLayout
 from stainbridge.errors import InputError
 from stainbridge.slides.case import Case
 
@@ -21,49 +25,70 @@ FOLDERS = (
     *((split, f"A/{split}", f"B/{split}") for split in ("train", "val", "test")),
     ("", "A", "B"),
 )
+#: Endings of tiles.
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
+@dataclass(frozen=True)
+class TileFiles:
+    """The files of one tile in both stains."""
+
+    name: str
+    """Split and file name, such as `train/00001`."""
+    fixed: Path
+    """The tile in the first stain, H&E."""
+    moving: Path
+    """The same place in the second stain."""
+
+
 def find(path: Path) -> Path | None:
-    """The folder, where it has the two sides of a split."""
-    return (
-        path if any(pictures_in(path / a) and (path / b).is_dir() for _, a, b in FOLDERS) else None
+    """Return the folder, where it has both sides of a split, or None."""
+    has_tiles = any(
+        list_pictures(path / fixed) and (path / moving).is_dir() for _, fixed, moving in FOLDERS
     )
+    return path if has_tiles else None
 
 
 def read(folder: Path) -> list[Case]:
-    """A case a tile, with ids such as `train/00001`; raises `InputError` for a tile without its
-    partner.
-    """
+    """Read a case for each tile; raise `InputError` for a tile without its partner."""
+    return [Case.from_files(tile.name, tile.fixed, tile.moving) for tile in read_tiles(folder)]
+
+
+def read_tiles(folder: Path) -> list[TileFiles]:
+    """Read the tiles of all splits; raise `InputError` for a tile without its partner."""
     return [
-        Case.from_files(
-            f"{split}/{Path(name).stem}".lstrip("/"), folder / a / name, folder / b / name
+        TileFiles(
+            f"{split}/{Path(name).stem}".lstrip("/"), folder / fixed / name, folder / moving / name
         )
-        for split, a, b in FOLDERS
-        if pictures_in(folder / a) or pictures_in(folder / b)
-        for name in same_names(folder / a, folder / b)
+        for split, fixed, moving in FOLDERS
+        if list_pictures(folder / fixed) or list_pictures(folder / moving)
+        for name in match_names(folder / fixed, folder / moving)
     ]
 
 
-def same_names(first: Path, second: Path) -> list[str]:
-    """The names of the pictures in both folders; raises `InputError` when one of them has some the
-    other has not.
+def match_names(first: Path, second: Path) -> list[str]:
+    """Return the names of the pictures in both folders, sorted.
+
+    Raises `InputError` when one of them has pictures that the other has not.
     """
-    names = [pictures_in(folder) for folder in (first, second)]
-    alone = sorted(names[0] ^ names[1])
-    if alone:
-        where = first if alone[0] in names[0] else second
+    names = list_pictures(first)
+    unmatched = sorted(names ^ list_pictures(second))
+    if unmatched:
+        where = first if unmatched[0] in names else second
         raise InputError(
             "a picture without its partner",
-            where=where / alone[0],
+            where=where / unmatched[0],
             expected="the same names in both",
-            got=len(alone),
+            got=len(unmatched),
         )
-    if not names[0]:
+    if not names:
         raise InputError("no pictures", where=first, expected=", ".join(ENDINGS))
-    return sorted(names[0])
+    return sorted(names)
 
 
-def pictures_in(folder: Path) -> set[str]:
-    """The names of the pictures in a folder; none where there is no folder."""
-    return {path.name for path in files_in(folder, ENDINGS)}
+def list_pictures(folder: Path) -> set[str]:
+    """Return the names of the pictures in a folder; none where there is no folder."""
+    return {path.name for path in list_files(folder, ENDINGS)}
+
+
+LAYOUT = DataSetLayout("tiles", "HE/train + IHC/train, trainA + trainB, A + B", find, read)
