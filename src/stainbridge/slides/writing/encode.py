@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import imagecodecs
@@ -40,6 +39,9 @@ class Codec:
     """Number of interleaved channels."""
     rgb: bool
     """Whether they are red, green and blue."""
+    _flat_tiles: dict[tuple[bytes, tuple[int, ...]], bytes] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if self.compression not in get_args(Compression):
@@ -104,8 +106,16 @@ class Codec:
         A flat colour is encoded once.
         """
         if _is_flat(tile):
-            return _encode_flat(self, tile[0, 0].tobytes(), tile.shape), True
+            return self._encode_flat(tile[0, 0].tobytes(), tile.shape), True
         return self._encode(tile), False
+
+    def _encode_flat(self, colour: bytes, shape: tuple[int, ...]) -> bytes:
+        key = (colour, shape)
+        if key not in self._flat_tiles:
+            tile = np.empty(shape, self.dtype)
+            tile[:] = np.frombuffer(colour, self.dtype)
+            self._flat_tiles[key] = self._encode(tile)
+        return self._flat_tiles[key]
 
     def _encode(self, tile: Interleaved) -> bytes:
         array = np.ascontiguousarray(tile[..., 0] if self.samples == 1 else tile)
@@ -138,10 +148,3 @@ def _is_flat(tile: Interleaved) -> bool:
     if (tile[::61, ::61] != tile[0, 0]).any():
         return False
     return bool((tile[0, 1:] == tile[0, :-1]).all() and (tile[1:] == tile[:-1]).all())
-
-
-@lru_cache(maxsize=64)
-def _encode_flat(codec: Codec, colour: bytes, shape: tuple[int, ...]) -> bytes:
-    tile = np.empty(shape, codec.dtype)
-    tile[:] = np.frombuffer(colour, codec.dtype)
-    return codec._encode(tile)

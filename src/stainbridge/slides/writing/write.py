@@ -28,7 +28,7 @@ from stainbridge.whole import whole_file
 
 SlideFormat = Literal["ome-tiff", "tiff"]
 #: Called with the number of full-resolution tiles written, and of all of them.
-Progress = Callable[[int, int], None]
+TileProgress = Callable[[int, int], None]
 
 #: How many tiles are given to the threads before the first result is waited for.
 TILES_AHEAD = 24
@@ -44,7 +44,7 @@ def write_slide(
     tile: int = 512,
     reduction: Reduction = "mean",
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: TileProgress | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write `slide` as a pyramid whose levels halve to `path`, which appears whole or not at all.
@@ -149,7 +149,7 @@ Segments = dict[TileKey, list[Segment]]
 
 
 def _write_tiles(
-    task: _WriteTask, container: TiffContainer, threads: int, progress: Progress | None
+    task: _WriteTask, container: TiffContainer, threads: int, progress: TileProgress | None
 ) -> Segments:
     """Write all tiles of all levels, each parent as soon as its children are written."""
     segments: Segments = {}
