@@ -44,8 +44,8 @@ def compose(first: Tensor, then: Tensor) -> Tensor:
 def exponentiate(velocity: Tensor, squarings: int = 7) -> Tensor:
     """Return the displacement at time 1 of the flow along a velocity field, (N, 2, H, W).
 
-    The velocity is stationary. Scaling and squaring: Arsigny et al. 2006, "A log-Euclidean framework
-    for statistics on diffeomorphisms", doi:10.1007/11866565_113.
+    The velocity is stationary. Scaling and squaring, Arsigny et al. 2006: "A log-Euclidean
+    framework for statistics on diffeomorphisms", doi:10.1007/11866565_113.
     """
     half = velocity.new_tensor([velocity.shape[-1], velocity.shape[-2]]).view(1, 2, 1, 1) / 2
     return exponentiate_normalised(velocity / half, squarings) * half

@@ -1,4 +1,4 @@
-"""Averages over the part of a picture that counts."""
+"""Weighted averages over pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def average_weighted(values: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean of (N, C, H, W) over channels and pixels, as (N,); `weight` ≥ 0 broadcasts to it.
+    """Average (N, C, H, W) over channels and pixels, as (N,); `weight` ≥ 0 broadcasts to it.
 
     A sample whose weights are all 0 has mean 0, and no gradient.
     """

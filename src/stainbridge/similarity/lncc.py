@@ -20,10 +20,10 @@ from torch.autograd.function import Function
 
 
 def box_sum(x: Tensor, radius: int) -> Tensor:
-    """Sums over (2·radius + 1)² windows of (..., H, W), zeros outside; running sums, so any radius
-    costs the same.
+    """Sum (..., H, W) over (2·radius + 1)² windows, with zeros outside.
 
-    On the CPU, and where no gradient is asked for, by OpenCV, three times as fast.
+    Running sums make the cost independent of the radius. On the CPU, where no gradient is needed,
+    OpenCV does it three times as fast.
     """
     size = 2 * radius + 1
     if x.device.type == "cpu" and not (x.requires_grad and torch.is_grad_enabled()):
@@ -47,19 +47,24 @@ def _box_sum_cpu(x: Tensor, size: int) -> Tensor:
 class LocalNCC:
     """Local NCC against one fixed image, whose window statistics are computed once.
 
-    `fixed` is (1, C, H, W); `noise` is added to both local variances, so that flat windows say
-    nothing. Windows of (2·`radius` + 1)² blocks stand about every block of `step`² pixels:
-    neighbouring windows say nearly the same, and wide ones need not stand about every pixel.
-    `count`, `mean` and `variance` are (1, C, ⌈H/step⌉, ⌈W/step⌉).
+    Windows of (2·`radius` + 1)² blocks are centred on every block of `step`² pixels. Neighbouring
+    wide windows are nearly the same, so that they need not be centred on every pixel.
     """
 
     fixed: Tensor
+    """The fixed picture, (1, C, H, W)."""
     radius: int
+    """Half the side of a window, in blocks."""
     step: int
+    """Side of a block, in pixels."""
     noise: float
+    """Added to both local variances, in squared grey values, so that flat windows do not count."""
     count: Tensor
+    """Pixels in each window, (1, C, ⌈H/step⌉, ⌈W/step⌉)."""
     mean: Tensor
+    """Mean of each window, (1, C, ⌈H/step⌉, ⌈W/step⌉)."""
     variance: Tensor
+    """Variance of each window plus `noise`, (1, C, ⌈H/step⌉, ⌈W/step⌉)."""
 
     @classmethod
     def of(cls, fixed: Tensor, radius: int, noise: float = 1e-3, step: int = 1) -> LocalNCC:
@@ -71,7 +76,7 @@ class LocalNCC:
         return cls(fixed, blocks, step, noise, count, mean, variance)
 
     def __call__(self, moving: Tensor, weight: Tensor) -> Tensor:
-        """Weighted sums of the local correlation with `moving` (B, C, H, W), as (B,).
+        """Sum the local correlation with `moving` (B, C, H, W) over the windows, as (B,).
 
         `weight` is of the windows, see `at_windows`, and broadcasts to (B, C, ⌈H/step⌉, ⌈W/step⌉).
         """
@@ -79,20 +84,21 @@ class LocalNCC:
         return score
 
     def at_windows(self, x: Tensor) -> Tensor:
-        """Means over the block that each window stands about, of (..., H, W)."""
+        """Average (..., H, W) over the block at the centre of each window."""
         return x if self.step == 1 else F.avg_pool2d(x, self.step, ceil_mode=True)
 
     def windows(self, moving: Tensor) -> Tensor:
-        """The local correlation with `moving` (B, C, H, W) of every window, (B, C, ⌈H/step⌉,
-        ⌈W/step⌉).
+        """Return the local correlation with `moving` (B, C, H, W) of every window.
+
+        (B, C, ⌈H/step⌉, ⌈W/step⌉).
         """
         return _statistics(moving, self)[2]
 
     def focus(self, weight: Tensor, power: float = 1.0) -> Tensor:
-        """`weight` (1, 1, H, W) at the windows times a power of the first plane's local variance,
-        of sum 1 over all.
+        """Weight the windows by `weight` (1, 1, H, W) and a power of their variance; the sum is 1.
 
-        Windows that show structure count, those that show little but noise hardly do.
+        The variance is that of the first channel. Windows that show structure count; those that
+        show little but noise hardly do.
         """
         focused = self.at_windows(weight) * self.variance[:, :1] ** power
         return focused / (focused.sum() * self.fixed.shape[1]).clamp_min(1e-12)
@@ -105,10 +111,9 @@ def local_ncc(
     radius: int = 4,
     noise: float = 1e-3,
 ) -> Tensor:
-    """Mean local NCC of (N, 1, H, W) pictures over windows of (2·radius + 1)², −1 to 1, as (N,);
-    symmetric.
+    """Return the mean local NCC of (N, 1, H, W) pictures, −1 to 1, as (N,); it is symmetric.
 
-    `weight` (N or 1, 1, H, W) is that of the windows' centres; windows are cut at the border.
+    Windows are (2·radius + 1)² pixels. `weight` (N or 1, 1, H, W) is that of the windows' centres; windows are cut at the border.
     `noise` is added to the local variances. Differentiable in both pictures.
     """
     weight = torch.ones_like(fixed) if weight is None else weight.to(fixed).expand_as(fixed)
@@ -121,51 +126,59 @@ def local_ncc(
 
 
 def _sums(x: Tensor, radius: int, step: int) -> Tensor:
-    """Sums over the windows of `LocalNCC`."""
+    """Sum over the windows of `LocalNCC`."""
     if step == 1:
         return box_sum(x, radius)
     return box_sum(F.avg_pool2d(x, step, ceil_mode=True, divisor_override=1), radius)
 
 
-def _spread(x: Tensor, radius: int, step: int, size: torch.Size) -> Tensor:
-    """The adjoint of `_sums`: of (..., h, w) at the windows, the sum over those that hold each
-    pixel.
-    """
+def _adjoint_sums(x: Tensor, radius: int, step: int, size: torch.Size) -> Tensor:
+    """Apply the adjoint of `_sums`: sum (..., h, w) over the windows that hold each pixel."""
     sums = box_sum(x, radius)
     if step == 1:
         return sums
+    # A tenth of what nearest interpolation costs.
     rows, columns = (torch.arange(count, device=x.device) // step for count in size)
-    return sums.index_select(-1, columns).index_select(
-        -2, rows
-    )  # a tenth of what nearest interpolation costs
+    return sums.index_select(-1, columns).index_select(-2, rows)
 
 
-def _statistics(moving: Tensor, of: LocalNCC) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    mean = _sums(moving, of.radius, of.step) / of.count
-    variance = (_sums(moving * moving, of.radius, of.step) / of.count - mean * mean).clamp_min(
-        0
-    ) + of.noise
-    scale = torch.rsqrt(of.variance * variance)
-    correlation = (_sums(of.fixed * moving, of.radius, of.step) / of.count - of.mean * mean) * scale
+def _statistics(moving: Tensor, reference: LocalNCC) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return mean and variance of the moving windows, their correlation, and its scale.
+
+    The scale is 1 / √(variance of fixed · variance of moving).
+    """
+    mean = _sums(moving, reference.radius, reference.step) / reference.count
+    variance = (
+        _sums(moving * moving, reference.radius, reference.step) / reference.count - mean * mean
+    ).clamp_min(0) + reference.noise
+    scale = torch.rsqrt(reference.variance * variance)
+    correlation = (
+        _sums(reference.fixed * moving, reference.radius, reference.step) / reference.count
+        - reference.mean * mean
+    ) * scale
     return mean, variance, correlation, scale
 
 
 class _LocalNCC(Function):
     @staticmethod
-    def forward(ctx: Any, moving: Tensor, weight: Tensor, of: LocalNCC) -> Tensor:
-        mean, variance, correlation, scale = _statistics(moving, of)
+    def forward(ctx: Any, moving: Tensor, weight: Tensor, reference: LocalNCC) -> Tensor:
+        mean, variance, correlation, scale = _statistics(moving, reference)
         ctx.save_for_backward(moving, weight, mean, variance, correlation, scale)
-        ctx.of = of
+        ctx.reference = reference
         return (correlation * weight).sum((1, 2, 3))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         moving, weight, mean, variance, correlation, scale = ctx.saved_tensors
-        of: LocalNCC = ctx.of
-        a = scale * (weight / of.count)
-        b = correlation / variance * (weight / of.count)
-        to_pixels = partial(_spread, radius=of.radius, step=of.step, size=moving.shape[-2:])
+        reference: LocalNCC = ctx.reference
+        a = scale * (weight / reference.count)
+        b = correlation / variance * (weight / reference.count)
+        to_pixels = partial(
+            _adjoint_sums, radius=reference.radius, step=reference.step, size=moving.shape[-2:]
+        )
         gradient = (
-            of.fixed * to_pixels(a) - moving * to_pixels(b) + to_pixels(b * mean - a * of.mean)
+            reference.fixed * to_pixels(a)
+            - moving * to_pixels(b)
+            + to_pixels(b * mean - a * reference.mean)
         )
         return gradient * grads[0].view(-1, 1, 1, 1), None, None

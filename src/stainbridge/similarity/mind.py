@@ -1,8 +1,8 @@
-"""MIND-SSC: what a picture's neighbourhoods look like to each other, whatever its contrast.
+"""MIND-SSC: how similar the neighbourhoods of a pixel are to each other, whatever the contrast.
 
 Heinrich et al. 2013, "Towards realtime multimodal fusion for image-guided interventions using
-self-similarities", doi:10.1007/978-3-642-40811-3_24; in the plane, where the self-similarity
-context has four pairs of neighbours.
+self-similarities", doi:10.1007/978-3-642-40811-3_24. In the plane the self-similarity context has
+four pairs of neighbours.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ PAIRS = (((-1, 0), (0, 1)), ((0, 1), (1, 0)), ((1, 0), (0, -1)), ((0, -1), (-1, 
 
 
 def mind_ssc(x: Tensor, radius: int = 2, dilation: int = 2) -> Tensor:
-    """Descriptors, 0 to 1, of (N, 1, H, W) pictures, as (N, 4, H, W).
+    """Return descriptors, 0 to 1, of (N, 1, H, W) pictures, as (N, 4, H, W).
 
-    Channel k is exp(−D_k / V): D_k the mean squared difference of (2·radius + 1)² patches around
-    the k-th pair of neighbours `dilation` pixels off, less the smallest of the four; V their mean,
-    held within a thousandth and a thousandfold of its mean over the picture. Borders are continued.
+    Channel k is exp(−D_k / V). D_k is the mean squared difference of the (2·radius + 1)² patches
+    around the k-th pair of neighbours, `dilation` pixels away, less the smallest of the four. V is
+    the mean of the four, clipped to between a thousandth of and a thousand times its mean over the
+    picture. Borders are continued.
     """
     distances = torch.cat([_patch_distance(x, *pair, radius, dilation) for pair in PAIRS], 1)
     distances = distances - distances.amin(1, keepdim=True)
@@ -35,8 +36,9 @@ def mind_ssc(x: Tensor, radius: int = 2, dilation: int = 2) -> Tensor:
 def mind_distance(
     fixed: Tensor, moving: Tensor, weight: Tensor | None = None, radius: int = 2, dilation: int = 2
 ) -> Tensor:
-    """Mean squared difference of the descriptors of (N, 1, H, W) pictures, as (N,): 0 the same, at
-    most 1.
+    """Return the mean squared difference of the descriptors of (N, 1, H, W) pictures, as (N,).
+
+    It is 0 for equal pictures and at most 1.
     """
     difference = mind_ssc(fixed, radius, dilation) - mind_ssc(moving, radius, dilation)
     return average_weighted(difference.square(), weight)
@@ -45,16 +47,16 @@ def mind_distance(
 def _patch_distance(
     x: Tensor, a: tuple[int, int], b: tuple[int, int], radius: int, dilation: int
 ) -> Tensor:
-    """Mean squared difference of the patches around neighbours `a` and `b` of every pixel, (N, 1,
-    H, W).
-    """
+    """Return the mean squared difference, (N, 1, H, W), of the patches around two neighbours."""
     padded = F.pad(x, [dilation] * 4, mode="replicate")
-    squared = (_shifted(padded, a, dilation) - _shifted(padded, b, dilation)).square()
+    squared = (
+        _select_neighbours(padded, a, dilation) - _select_neighbours(padded, b, dilation)
+    ).square()
     return F.avg_pool2d(F.pad(squared, [radius] * 4, mode="replicate"), 2 * radius + 1, stride=1)
 
 
-def _shifted(padded: Tensor, neighbour: tuple[int, int], dilation: int) -> Tensor:
-    """The neighbours of a picture that was padded by `dilation`."""
+def _select_neighbours(padded: Tensor, neighbour: tuple[int, int], dilation: int) -> Tensor:
+    """Return one neighbour of every pixel of a picture that was padded by `dilation`."""
     rows, columns = ((1 + step) * dilation for step in neighbour)
     height, width = (size - 2 * dilation for size in padded.shape[-2:])
     return padded[..., rows : rows + height, columns : columns + width]

@@ -1,4 +1,4 @@
-"""Normalised cross-correlation: Pearson's coefficient of two pictures, blind to gain and offset."""
+"""Normalised cross-correlation: Pearson's coefficient, which ignores gain and offset."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from stainbridge.similarity.average import average_weighted
 
 
 def ncc(fixed: Tensor, moving: Tensor, weight: Tensor | None = None, noise: float = 1e-8) -> Tensor:
-    """Correlation, −1 to 1, of (N, C, H, W) pictures over all their samples, as (N,); `weight`
-    broadcasts to them.
+    """Return the correlation of (N, C, H, W) pictures over all their samples, −1 to 1, as (N,).
 
-    `noise` is added to both variances, in squared grey values, so that a flat picture correlates 0
+    `weight` broadcasts to the pictures. `noise` is added to both variances, in squared grey values, so that a flat picture correlates 0
     with a finite gradient.
     """
-    fixed, moving = _centred(fixed, weight), _centred(moving, weight)
+    fixed = _subtract_mean(fixed, weight)
+    moving = _subtract_mean(moving, weight)
     variances = (average_weighted(fixed.square(), weight) + noise) * (
         average_weighted(moving.square(), weight) + noise
     )
     return average_weighted(fixed * moving, weight) * variances.rsqrt()
 
 
-def _centred(x: Tensor, weight: Tensor | None) -> Tensor:
+def _subtract_mean(x: Tensor, weight: Tensor | None) -> Tensor:
     return x - average_weighted(x, weight).view(-1, 1, 1, 1)

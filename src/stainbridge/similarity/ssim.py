@@ -17,8 +17,12 @@ from stainbridge.similarity.average import average_weighted
 
 SsimWindow: TypeAlias = Literal["uniform7", "gaussian11"]
 
-K1, K2 = 0.01, 0.03
-SIGMA = 1.5
+#: Stabilises the luminance term, as a share of the span; the paper's.
+K1 = 0.01
+#: Stabilises the contrast term, as a share of the span; the paper's.
+K2 = 0.03
+#: Standard deviation of the Gaussian window, in pixels; the paper's.
+SIGMA_PX = 1.5
 
 
 def ssim(
@@ -29,9 +33,9 @@ def ssim(
     window: SsimWindow,
     span: float = 1.0,
 ) -> Tensor:
-    """Mean SSIM of (N, C, H, W) pictures over channels and whole windows, as (N,), at most 1.
+    """Return the mean SSIM of (N, C, H, W) pictures over channels and whole windows, as (N,).
 
-    `span` is the range of possible values (1, or 255). `weight` (N or 1, 1 or C, H, W) is taken at
+    It is at most 1. `span` is the range of possible values (1, or 255). `weight` (N or 1, 1 or C, H, W) is taken at
     the windows' centres. Raises `InputError` for pictures smaller than the window.
     """
     values = ssim_map(fixed, moving, window=window, span=span)
@@ -42,8 +46,9 @@ def ssim(
 
 
 def ssim_map(fixed: Tensor, moving: Tensor, *, window: SsimWindow, span: float = 1.0) -> Tensor:
-    """SSIM of every whole window: (N, C, H, W) become (N, C, H − 6, W − 6), or − 10 for
-    "gaussian11".
+    """Return the SSIM of every whole window of (N, C, H, W) pictures.
+
+    (N, C, H − 6, W − 6) for "uniform7" and (N, C, H − 10, W − 10) for "gaussian11".
     """
     profile, unbiased = _profile(window, fixed)
     if min(fixed.shape[-2:]) < len(profile):
@@ -52,36 +57,40 @@ def ssim_map(fixed: Tensor, moving: Tensor, *, window: SsimWindow, span: float =
             expected=f"≥ {len(profile)} px",
             got=tuple(fixed.shape[-2:]),
         )
-    mean_f, mean_m = _windowed(fixed, profile), _windowed(moving, profile)
-    var_f = (_windowed(fixed.square(), profile) - mean_f.square()) * unbiased
-    var_m = (_windowed(moving.square(), profile) - mean_m.square()) * unbiased
-    covariance = (_windowed(fixed * moving, profile) - mean_f * mean_m) * unbiased
-    c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2
+    mean_f = _average_windows(fixed, profile)
+    mean_m = _average_windows(moving, profile)
+    var_f = (_average_windows(fixed.square(), profile) - mean_f.square()) * unbiased
+    var_m = (_average_windows(moving.square(), profile) - mean_m.square()) * unbiased
+    covariance = (_average_windows(fixed * moving, profile) - mean_f * mean_m) * unbiased
+    c1 = (K1 * span) ** 2
+    c2 = (K2 * span) ** 2
     luminance = (2 * mean_f * mean_m + c1) / (mean_f.square() + mean_m.square() + c1)
     return luminance * (2 * covariance + c2) / (var_f + var_m + c2)
 
 
 def _profile(window: SsimWindow, like: Tensor) -> tuple[Tensor, float]:
-    """The window's one-dimensional weights, which sum to 1, and what makes its covariances those it
-    is known for.
+    """Return the window's one-dimensional weights, which sum to 1, and its covariances' factor.
+
+    The factor 49 / 48 makes the covariances of the uniform window those of a sample.
     """
     if window == "uniform7":
         return like.new_full((7,), 1 / 7), 49 / 48
     weights = torch.exp(
-        -torch.arange(-5, 6, device=like.device, dtype=like.dtype).square() / (2 * SIGMA**2)
+        -torch.arange(-5, 6, device=like.device, dtype=like.dtype).square() / (2 * SIGMA_PX**2)
     )
     return weights / weights.sum(), 1.0
 
 
-def _windowed(x: Tensor, profile: Tensor) -> Tensor:
-    """Weighted means over every whole window, as products with banded matrices: much faster than a
-    convolution.
+def _average_windows(x: Tensor, profile: Tensor) -> Tensor:
+    """Average over every whole window.
+
+    Products with banded matrices are much faster than a convolution.
     """
     return _bands(profile, x.shape[-2]) @ x @ _bands(profile, x.shape[-1]).T
 
 
 def _bands(profile: Tensor, length: int) -> Tensor:
-    """(windows, length): row i has the profile from column i on."""
+    """Return a matrix (windows, length) whose row i holds the profile from column i on."""
     bands = profile.new_zeros(length - len(profile) + 1, length)
     for offset, weight in enumerate(profile):
         bands.diagonal(offset).fill_(weight)
