@@ -14,7 +14,7 @@ from stainbridge.learn.weights import read_weights
 from stainbridge.metrics.stains import dab_density
 from stainbridge.settings import build, merge, read_yaml, to_dict
 from stainbridge.translation.inference.model import read_model
-from stainbridge.translation.training.augment import unscaled
+from stainbridge.translation.objectives.pixels import tensor_to_pixels
 from stainbridge.translation.training.config import GeneratedTissueConfig, TranslationTraining
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -46,7 +46,7 @@ def test_epithelium_becomes_brown_and_the_rest_does_not() -> None:
     with torch.no_grad():
         made = model.generator(torch.stack(source))
     brown, wanted, before = (
-        np.concatenate([dab_density(unscaled(picture)).ravel() for picture in some])
+        np.concatenate([dab_density(tensor_to_pixels(picture)).ravel() for picture in some])
         for some in (made, truth, source)
     )
     assert np.corrcoef(brown, wanted)[0, 1] > 0.6 > np.corrcoef(before, wanted)[0, 1]

@@ -19,7 +19,7 @@ from stainbridge.nn.generators import GeneratorConfig
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.translation.inference import onnx_file
 from stainbridge.translation.inference.onnx_file import write_onnx
-from stainbridge.translation.inference.slide_statistics import with_statistics_of
+from stainbridge.translation.inference.slide_statistics import freeze_statistics
 
 COARSE = CoarseToFineConfig(coarse=ResNetConfig(width=4, halvings=1, blocks=1), blocks=1)
 
@@ -37,7 +37,7 @@ def test_onnxruntime_makes_the_same_picture(config: GeneratorConfig, tmp_path: P
     """Frozen statistics, another size and two pictures at once."""
     plain = model(config, 0.5)
     frozen = replace(
-        plain, generator=with_statistics_of(plain.generator, torch.rand(2, 3, 64, 64) * 2 - 1)
+        plain, generator=freeze_statistics(plain.generator, torch.rand(2, 3, 64, 64) * 2 - 1)
     )
     path = tmp_path / "m.onnx"
     assert write_onnx(frozen, path) < 1e-4

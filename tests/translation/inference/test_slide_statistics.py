@@ -10,7 +10,7 @@ from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
 from stainbridge.nn.generators import GeneratorConfig, build_generator
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
-from stainbridge.translation.inference.slide_statistics import normalises_tiles, with_statistics_of
+from stainbridge.translation.inference.slide_statistics import freeze_statistics, normalises_tiles
 
 NETWORKS = {
     "resnet": ResNetConfig(width=4, blocks=2),
@@ -27,7 +27,7 @@ def test_one_tile_s_statistics_give_what_instance_norm_gives(config: GeneratorCo
     network = build_generator(config).eval()
     tile = torch.rand(1, 3, 64, 64) * 2 - 1
     with torch.no_grad():
-        frozen = with_statistics_of(network, tile)(tile)
+        frozen = freeze_statistics(network, tile)(tile)
         # Running variances are unbiased ones: on the few pixels of the lowest layers that is a
         # little more.
         assert (frozen - network(tile)).abs().max() < 0.03
@@ -40,7 +40,7 @@ def test_what_is_far_away_no_longer_matters(config: GeneratorConfig) -> None:
     side = 2 * network.reach + 3 * network.period
     side += -side % network.period
     sample = torch.rand(3, 3, 64, 64) * 2 - 1
-    frozen = with_statistics_of(network, sample)
+    frozen = freeze_statistics(network, sample)
     picture = torch.rand(1, 3, side, side) * 2 - 1
     other = picture.clone()
     other[..., 0, 0] = -other[..., 0, 0]
@@ -64,14 +64,14 @@ def test_statistics_are_those_of_all_tiles_layer_by_layer() -> None:
     )
     tiles = torch.randn(5, 3, 8, 8)
     with torch.no_grad():
-        made = with_statistics_of(network, tiles)(tiles)
+        made = freeze_statistics(network, tiles)(tiles)
     assert made.mean((0, 2, 3)).tolist() == pytest.approx([0, 0], abs=1e-2)
     assert made.std((0, 2, 3)).tolist() == pytest.approx([1, 1], abs=1e-2)
 
 
 def test_the_network_stays_as_it_is() -> None:
     network = build_generator(ResNetConfig(width=4, blocks=1)).eval()
-    frozen = with_statistics_of(network, torch.rand(2, 3, 16, 16))
+    frozen = freeze_statistics(network, torch.rand(2, 3, 16, 16))
     assert normalises_tiles(network)
     assert not normalises_tiles(frozen)
     assert not any(module.training for module in frozen.modules())

@@ -30,7 +30,7 @@ def test_every_line_is_an_objective_with_presets_of_its_own_kind(name: str) -> N
 
 
 def test_a_name_that_is_not_in_the_table_is_refused() -> None:
-    with pytest.raises(InputError, match="unknown objective; expected cyclegan, .*; got pixpix"):
+    with pytest.raises(InputError, match=r"unknown objective; expected cyclegan, .*; got pixpix"):
         TranslationConfig.preset("pixpix")
 
 
@@ -63,7 +63,7 @@ def test_without_its_line_its_files_are_refused(monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patch:
         patch.setitem(OBJECTIVES, "toy", "tests.translation.toy_objective")
         config = TranslationConfig.preset("toy", "small")
-    with pytest.raises(InputError, match="objective: unknown kind; .*; got toy"):
+    with pytest.raises(InputError, match=r"objective: unknown kind; .*; got toy"):
         build(TranslationConfig, to_dict(config), "toy.yaml")
     with pytest.raises(InputError, match="no objective of this kind is in the table; got toy"):
         make_task(replace(config, name=""))

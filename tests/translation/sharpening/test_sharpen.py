@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from tests.slides.memory_slide import smooth_texture
+from tests.slides.memory_slide import draw_texture
 from tests.translation.inference.test_apply import quiet
 
 from stainbridge.datasets.generated_squares import GeneratedSquares
@@ -29,16 +29,16 @@ from stainbridge.translation.inference.apply import ApplyConfig
 from stainbridge.translation.inference.tissue_map import TissueMap
 from stainbridge.translation.objectives.optimiser import AdamConfig
 from stainbridge.translation.sharpening.config import SharpenConfig, SharpenTraining
-from stainbridge.translation.sharpening.sharpen import Sharpening, read_sharpening, sharpened
-from stainbridge.translation.sharpening.stream import SharpenStream, SlideSquares, reduced
-from stainbridge.translation.sharpening.task import Sharp, SharpenTask
+from stainbridge.translation.sharpening.sharpen import Sharpening, read_sharpening, sharpen_slide
+from stainbridge.translation.sharpening.stream import SharpenStream, SlideSquares, downsample
+from stainbridge.translation.sharpening.task import SharpenPair, SharpenTask
 from stainbridge.types import Pixels
 
 TINY = SharpenConfig(
     RRDBConfig(width=8, growth=4, blocks=1, factor=2, skip=True),
     VGGDiscriminatorConfig(width=4, halvings=3),
     PerceptualConfig(width=4, layers=(1,), activated=False),
-    warm_steps=2,
+    warm_up_steps=2,
     optimiser=AdamConfig(5e-3, steady_steps=500),
 )
 CONFIG = TrainConfig(4, 2, workers=0, validation_samples=2, device="cpu", validate_every=2)
@@ -67,11 +67,11 @@ def run(
 
 def test_it_learns_to_sharpen(tmp_path: Path) -> None:
     """A few steps of L1 beat bicubic interpolation."""
-    run(tmp_path / "run", 60, replace(TINY, warm_steps=100))
+    run(tmp_path / "run", 60, replace(TINY, warm_up_steps=100))
     task = SharpenTask(TINY)
     copy_weights(read_weights(tmp_path / "run" / "last.safetensors"), task.networks)
     samples = [SharpenStream(Grain(1), 2)[number] for number in range(4)]
-    batch = Sharp(
+    batch = SharpenPair(
         torch.stack([sample.coarse for sample in samples]),
         torch.stack([sample.fine for sample in samples]),
     )
@@ -120,10 +120,10 @@ def sharpening(mpp: float | None = None) -> Sharpening:
 
 
 def test_a_sharpened_slide_has_finer_pixels_and_no_seams() -> None:
-    slide = ArraySlide(smooth_texture(3, 300, 340), 1.0, "s", "Ki67")
+    slide = ArraySlide(draw_texture(3, 300, 340), 1.0, "s", "Ki67")
     found = []
     for tile in (320, 1024):
-        with sharpened(slide, sharpening(), ApplyConfig(tile), quiet) as shown:
+        with sharpen_slide(slide, sharpening(), ApplyConfig(tile), quiet) as shown:
             assert (shown.frame.width, shown.frame.height, shown.frame.mpp) == (
                 680,
                 600,
@@ -131,31 +131,31 @@ def test_a_sharpened_slide_has_finer_pixels_and_no_seams() -> None:
             )
             assert shown.stain == "Ki67"
             found.append(shown.read(shown.frame).pixels.astype(int))
-        slide = ArraySlide(smooth_texture(3, 300, 340), 1.0, "s", "Ki67")
+        slide = ArraySlide(draw_texture(3, 300, 340), 1.0, "s", "Ki67")
     assert np.abs(found[0] - found[1]).max() <= 1
     small = slide.read(slide.frame).pixels.astype(float)
     assert np.abs(found[0].reshape(3, 300, 2, 340, 2).mean((2, 4)) - small).mean() < 3
 
 
 def test_a_crop_of_a_warped_slide_is_sharpened_where_it_lies() -> None:
-    pixels = smooth_texture(3, 200, 240)
+    pixels = draw_texture(3, 200, 240)
     source = ArraySlide(pixels, 1.0)
     frame = Space("array", 200, 240).frame
     same = Affine(np.eye(3), frame.space, frame.space)
-    with sharpened(
+    with sharpen_slide(
         WarpedSlide(source, same, frame.crop(30, 20, 180, 170)), sharpening(), ApplyConfig(), quiet
     ) as shown:
         assert shown.frame.origin_um == (0.0, 0.0)
         part = shown.read(shown.frame.at_mpp(1.0)).pixels.astype(int)
-    with sharpened(ArraySlide(pixels, 1.0), sharpening(), ApplyConfig(), quiet) as shown:
+    with sharpen_slide(ArraySlide(pixels, 1.0), sharpening(), ApplyConfig(), quiet) as shown:
         whole = shown.read(shown.frame.at_mpp(1.0)).pixels.astype(int)
     assert np.abs(part[:, 30:-30, 30:-30] - whole[:, 50:160, 60:180]).max() <= 1
 
 
 def test_another_pixel_size_than_trained_is_said() -> None:
     lines: list[str] = []
-    with sharpened(
-        ArraySlide(smooth_texture(3, 64, 64), 2.0), sharpening(0.25), ApplyConfig(), lines.append
+    with sharpen_slide(
+        ArraySlide(draw_texture(3, 64, 64), 2.0), sharpening(0.25), ApplyConfig(), lines.append
     ):
         assert lines == [
             "warning: the sharpening was trained to make 0.25 µm a pixel and is applied to make 1"
@@ -163,10 +163,10 @@ def test_another_pixel_size_than_trained_is_said() -> None:
 
 
 def test_glass_stays_white() -> None:
-    slide = ArraySlide(smooth_texture(3, 128, 128), 1.0)
+    slide = ArraySlide(draw_texture(3, 128, 128), 1.0)
     half = np.zeros((128, 128), np.float32)
     half[:, :64] = 1
-    with sharpened(
+    with sharpen_slide(
         slide, sharpening(), ApplyConfig(), quiet, TissueMap(half, slide.frame)
     ) as shown:
         pixels = shown.read(shown.frame).pixels
@@ -176,16 +176,16 @@ def test_glass_stays_white() -> None:
 
 def test_reduced_tiles_are_what_a_file_would_hold() -> None:
     fine = torch.rand(3, 16, 16) * 2 - 1
-    coarse = reduced(fine, 4)
+    coarse = downsample(fine, 4)
     levels = (coarse + 1) * 127.5
     assert coarse.shape == (3, 4, 4)
     assert torch.allclose(levels, levels.round(), atol=1e-3)
-    assert torch.equal(reduced(torch.full((3, 8, 8), -1.0), 2), torch.full((3, 4, 4), -1.0))
+    assert torch.equal(downsample(torch.full((3, 8, 8), -1.0), 2), torch.full((3, 4, 4), -1.0))
 
 
 def test_squares_of_files_hold_tissue(tmp_path: Path) -> None:
     pixels = np.full((400, 400, 3), 245, np.uint8)
-    pixels[100:300, 100:300] = np.moveaxis(smooth_texture(3, 200, 200), 0, -1) // 2
+    pixels[100:300, 100:300] = np.moveaxis(draw_texture(3, 200, 200), 0, -1) // 2
     PIL.Image.fromarray(pixels).save(tmp_path / "he.png")
     squares = SlideSquares([tmp_path / "he.png"], 32, seed=0)
     drawn = [squares[number] for number in range(8)]
@@ -209,15 +209,15 @@ def test_generated_squares_are_always_the_same() -> None:
 
 def test_presets_and_what_does_not_fit() -> None:
     paper, small = SharpenTraining.preset("paper", 4), SharpenTraining.preset("small", 2)
-    short = small.lasting(400)
+    short = small.fit_to_steps(400)
     assert (
         short.train.steps,
-        short.sharpen.optimiser.factor(200),
-        short.sharpen.optimiser.factor(400),
+        short.sharpen.optimiser.rate_factor(200),
+        short.sharpen.optimiser.rate_factor(400),
     ) == (400, 1, 0)
     assert (paper.sharpen.tile_px, paper.sharpen.generator.blocks) == (128, 23)
     assert (small.sharpen.tile_px, small.sharpen.generator.factor) == (64, 2)
     with pytest.raises(InputError, match="differ in channels"):
         replace(TINY, discriminator=VGGDiscriminatorConfig(channels=1))
     with pytest.raises(InputError, match="negative"):
-        replace(TINY, adversarial=-1)
+        replace(TINY, adversarial_weight=-1)

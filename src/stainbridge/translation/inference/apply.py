@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,148 +12,144 @@ from typing import Any
 import numpy as np
 import torch
 
+from stainbridge.compute import choose_device
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.learn.config import DeviceChoice, Precision
 from stainbridge.nn.generators import Generator
+from stainbridge.progress import Note, ignore_note
 from stainbridge.slides.slide import Slide
 from stainbridge.translation.inference.inference import (
-    Device,
     Inference,
-    Precision,
-    device_named,
-    halving,
-    memory_watched,
+    catch_out_of_memory,
+    halve_until_it_fits,
 )
-from stainbridge.translation.inference.model import Model
-from stainbridge.translation.inference.network_slide import Made, NetworkSlide
-from stainbridge.translation.inference.parts import Parts
-from stainbridge.translation.inference.slide_statistics import normalises_tiles, with_statistics_of
-from stainbridge.translation.inference.tiling import TileAxis, exact_tile
-from stainbridge.translation.inference.tissue_map import TissueMap, tissue_tiles
-from stainbridge.translation.training.augment import scaled, with_channels
+from stainbridge.translation.inference.model import Model, read_model
+from stainbridge.translation.inference.network_slide import NetworkOutput, NetworkSlide
+from stainbridge.translation.inference.slide_statistics import freeze_statistics, normalises_tiles
+from stainbridge.translation.inference.tile_store import TileStore
+from stainbridge.translation.inference.tiling import plan_tiles
+from stainbridge.translation.inference.tissue_map import TissueMap, read_tissue_tiles
+from stainbridge.translation.objectives.pixels import match_channels, pixels_to_tensor
 
-#: A stored level is used as it is when its pixels are the wanted ones to this share.
-SAME_MPP = 0.1
-#: A slide whose finest pixels are so many times the trained ones is at another magnification.
-COARSER = 1.25
-#: Tiles of tissue, and their side, whose statistics stand for the slide's.
-SAMPLED_TILES, SAMPLED_PX = 16, 256
+#: A stored level is used as it is where its pixel size differs by less than this share.
+SAME_MPP_SHARE = 0.1
+#: From this ratio of pixel sizes on, slide and model are at different magnifications.
+MAGNIFICATION_RATIO = 1.25
+#: Tiles of tissue whose statistics stand for the slide's.
+SAMPLED_TILES = 16
+#: Side of these tiles, in pixels.
+SAMPLED_PX = 256
 
-Told = Callable[[str], None]
+#: Opens the folder that keeps a slide's finished tiles.
+OpenStore = Callable[[], TileStore]
 
 
 @dataclass(frozen=True)
 class ApplyConfig:
-    """How a network is applied: tiles of `tile_px` a side; `mpp` in place of the model's own, in
-    µm.
-
-    With `glass` what is not tissue is translated too; else it is white. `seed` draws the tiles that
-    statistics of the slide are taken of.
-    """
+    """How a network is applied to a slide."""
 
     tile_px: int = 1024
-    device: Device = "auto"
+    """Side of the tiles that the network is shown, in pixels."""
+    device: DeviceChoice = "auto"
+    """Where to compute."""
     precision: Precision = "32"
+    """Precision of the computation; bf16 and 16 are faster and differ by a few grey levels."""
     mpp: float | None = None
+    """Pixel size to work at, in µm; None takes the one that the model was trained at."""
     glass: bool = False
+    """Whether glass is translated too; else it becomes white."""
     seed: int = 0
+    """Draws the tiles of tissue that the slide's statistics are taken from."""
 
     def __post_init__(self) -> None:
         if self.mpp is not None and not self.mpp > 0:
             raise InputError("pixel size must be positive", expected="µm > 0", got=self.mpp)
 
 
-def translated(
+def translate_slide(
     slide: Slide,
     model: Model,
     config: ApplyConfig,
-    told: Told,
-    parts: Callable[[], Parts] | None = None,
+    note: Note = ignore_note,
+    open_store: OpenStore | None = None,
 ) -> NetworkSlide:
-    """`slide` as `model` translates it, at the model's pixel size; a `Slide` that computes what is
-    read of it.
+    """Return `slide` as `model` translates it: a `Slide` that computes what is read of it.
 
-    Warnings go to `told`. Closing the result closes `slide`. Raises `InputError` for a slide of
-    other channels, tiles that are too small, and `OutOfMemoryError`.
+    It is at the model's pixel size. Closing it closes `slide`. It pickles as `slide`, the path of
+    the model's weights and `config`. `note` is told warnings. Raises `InputError` for a slide of
+    other channels and tiles that are too small, and `OutOfMemoryError`.
     """
-    # Refused before anything is read.
-    with_channels(
-        np.zeros((len(slide.info.channels), 1, 1), slide.info.dtype),
-        model.source_channels,
-        slide.info.path,
-    )
-    frame = working_frame(slide, model.mpp, config.mpp, told)
+    check_channels(slide, model.source_channels)
+    frame = choose_frame(slide, model.mpp, config.mpp, note)
     network = model.generator
-    tiles = tiles_of(frame, config.tile_px, network.reach, network.period, told)
-    tissue = TissueMap.of(slide)
-    device = device_named(config.device)
-    network = _with_own_statistics(
-        model, network.to(device), slide, frame, tissue, config.seed, told
-    )
-    made = Made("translated", model.target_channels, model.target)
-    run = Inference(network, model.source_channels, device, config.precision)
-    kept = parts() if parts else None
-    return NetworkSlide(slide, frame, run, tiles, made, None if config.glass else tissue, kept)
-
-
-def for_slide(model: Model, slide: Slide, seed: int, told: Told) -> Generator:
-    """The generator as `translated` uses it on `slide`, on the device where it is."""
-    frame = working_frame(slide, model.mpp, None, told)
-    return _with_own_statistics(
-        model, model.generator, slide, frame, TissueMap.of(slide), seed, told
+    grid = plan_tiles(frame, config.tile_px, network.reach, network.period, note)
+    tissue = TissueMap.of_slide(slide)
+    device = torch.device(choose_device(config.device))
+    network = _freeze_for_slide(model, network.to(device), slide, frame, tissue, config.seed, note)
+    return NetworkSlide(
+        slide,
+        frame,
+        Inference(network, model.source_channels, device, config.precision),
+        grid,
+        NetworkOutput("translated", model.target_channels, model.target),
+        None if config.glass else tissue,
+        open_store() if open_store else None,
+        partial(_translate_again, slide, model.path, model.is_reversed, config, open_store),
     )
 
 
-def tiles_of(
-    frame: Frame, tile_px: int, reach: int, period: int, told: Told
-) -> tuple[TileAxis, TileAxis]:
-    """Tiles down and across `frame` for a network; says so where they cannot fit together exactly."""
-    down, across = (
-        TileAxis.of(length, tile_px, reach, period) for length in (frame.height, frame.width)
-    )
-    exact = exact_tile(reach, period)
-    if tile_px < min(exact, max(frame.height, frame.width)):
-        told(
-            f"note: the network reaches {reach} px; tiles of {exact} px or more would fit together exactly (--tile)"
-        )
-    return down, across
+def adapt_to_slide(model: Model, slide: Slide, seed: int, note: Note) -> Generator:
+    """Return the generator as `translate_slide` uses it on `slide`, on the device where it is."""
+    frame = choose_frame(slide, model.mpp, None, note)
+    tissue = TissueMap.of_slide(slide)
+    return _freeze_for_slide(model, model.generator, slide, frame, tissue, seed, note)
 
 
-def working_frame(slide: Slide, trained: float | None, wanted: float | None, told: Told) -> Frame:
-    """The grid to translate on: `wanted` µm a pixel, or as `trained`; a stored level where one is
-    near enough.
+def check_channels(slide: Slide, channels: int) -> None:
+    """Raise `InputError` for a slide that a network of `channels` cannot be shown."""
+    pixel = np.zeros((len(slide.info.channels), 1, 1), slide.info.dtype)
+    match_channels(pixel, channels, slide.info.path)
 
-    Says to `told` where the slide and the model are at different magnifications, or cannot be
-    compared.
+
+def choose_frame(slide: Slide, trained: float | None, wanted: float | None, note: Note) -> Frame:
+    """Return the grid to translate on: at `wanted` µm a pixel, or as `trained`.
+
+    A stored level that is near enough is taken as it is. `note` is told where slide and model are
+    at different magnifications, or cannot be compared.
     """
     own = slide.frame
     if wanted is None and (trained is None or not own.calibrated):
-        whose = (
-            "the model does not say at what pixel size it was trained"
-            if trained is None
-            else _unknown(trained)
-        )
-        told(f"warning: {whose}; the slide's full resolution is used")
+        note(f"warning: {_describe_missing_size(trained)}; the slide's full resolution is used")
         return own
     mpp = wanted or trained or own.mpp[0]
-    if trained is not None and not 1 / COARSER <= mpp / trained <= COARSER:
-        told(
+    if trained is not None and not same_magnification(mpp, trained):
+        note(
             f"warning: the model was trained at {trained:.4g} µm a pixel and is applied at {mpp:.4g}"
         )
-    if own.mpp[0] > COARSER * mpp:
-        told(
-            f"warning: the slide is at another magnification: its pixels are {own.mpp[0]:.4g} µm, "
-            f"wanted are {mpp:.4g}; enlarged, they show no more than they hold (--mpp translates at another pixel size)"
+    if own.mpp[0] > MAGNIFICATION_RATIO * mpp:
+        note(
+            "warning: the slide is at another magnification: its pixels are "
+            f"{own.mpp[0]:.4g} µm, wanted are {mpp:.4g}; enlarged, they show no more than they "
+            "hold (--mpp translates at another pixel size)"
         )
     near = [
-        level for level in slide.levels if max(abs(have / mpp - 1) for have in level.mpp) < SAME_MPP
+        level
+        for level in slide.levels
+        if max(abs(size / mpp - 1) for size in level.mpp) < SAME_MPP_SHARE
     ]
     return near[0] if near else own.at_mpp(mpp)
 
 
-def plan_of(config: ApplyConfig, *files: Path, **more: object) -> Mapping[str, Any]:
-    """What a kept tile depends on, as plain values: how, of which files as they are now, and what
-    else.
+def same_magnification(mpp: float, trained: float) -> bool:
+    """Return whether two pixel sizes, in µm, are near enough to be one magnification."""
+    return 1 / MAGNIFICATION_RATIO <= mpp / trained <= MAGNIFICATION_RATIO
+
+
+def tile_key(config: ApplyConfig, *files: Path, **more: object) -> Mapping[str, Any]:
+    """Return what a finished tile depends on, as plain values.
+
+    That is the configuration, the files as they are now, the version, and `more`.
     """
     return {
         "files": [
@@ -164,38 +161,56 @@ def plan_of(config: ApplyConfig, *files: Path, **more: object) -> Mapping[str, A
     }
 
 
-def _unknown(trained: float) -> str:
-    return f"the slide does not say its pixel size, and the model was trained at {trained:.4g} µm (--slide-mpp says it)"
+def _translate_again(
+    slide: Slide,
+    weights: Path,
+    is_reversed: bool,
+    config: ApplyConfig,
+    open_store: OpenStore | None,
+) -> NetworkSlide:
+    """Make a translated slide from what it pickles as."""
+    model = read_model(weights)
+    return translate_slide(
+        slide, model.reverse() if is_reversed else model, config, open_store=open_store
+    )
 
 
-def _with_own_statistics(
+def _describe_missing_size(trained: float | None) -> str:
+    if trained is None:
+        return "the model does not say at what pixel size it was trained"
+    return (
+        "the slide does not say its pixel size, and the model was trained at "
+        f"{trained:.4g} µm (--slide-mpp says it)"
+    )
+
+
+def _freeze_for_slide(
     model: Model,
     network: Generator,
     slide: Slide,
     frame: Frame,
     tissue: TissueMap,
     seed: int,
-    told: Told,
+    note: Note,
 ) -> Generator:
-    """The network with this slide's statistics, where it would otherwise take every tile's own.
+    """Return the network with this slide's statistics, where it would take each tile's own.
 
-    Of fewer tiles where memory does not hold more at once.
+    Where memory does not hold all sampled tiles at once, fewer are taken.
     """
     if not normalises_tiles(network):
         return network
     device = next(network.parameters()).device
-    room = min(
-        SAMPLED_PX, frame.height, frame.width
-    )  # a tile beyond a small slide would be partly white
-    side = max(1, room // network.period) * network.period
+    # A tile that reaches beyond a small slide would be partly white.
+    largest = min(SAMPLED_PX, frame.height, frame.width)
+    side = max(1, largest // network.period) * network.period
 
-    def of(count: int) -> Generator:
-        tiles = tissue_tiles(slide, frame, tissue, side, count, seed)
-        with memory_watched(f"{len(tiles)} x {side} px"):
-            shown = [
-                scaled(with_channels(tile, model.source_channels, slide.info.path))
+    def freeze(count: int) -> Generator:
+        tiles = read_tissue_tiles(slide, frame, tissue, side, count, seed)
+        with catch_out_of_memory(f"{len(tiles)} x {side} px"):
+            pictures = [
+                pixels_to_tensor(match_channels(tile, model.source_channels, slide.info.path))
                 for tile in tiles
             ]
-            return with_statistics_of(network, torch.stack(shown).to(device))
+            return freeze_statistics(network, torch.stack(pictures).to(device))
 
-    return halving(SAMPLED_TILES, 1, of, told, "statistics are of {} tiles")
+    return halve_until_it_fits(SAMPLED_TILES, 1, freeze, note, "statistics are of {} tiles")

@@ -1,4 +1,4 @@
-"""A generator that is handed pixels and gives pixels back, on any device, from any thread."""
+"""A network that is handed pixels and returns pixels, on any device, from any thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,18 @@ import torch
 from torch import nn
 
 from stainbridge.errors import InputError
-from stainbridge.translation.training.augment import scaled, unscaled, with_channels
+from stainbridge.learn.config import Precision
+from stainbridge.progress import Note
+from stainbridge.translation.objectives.pixels import (
+    match_channels,
+    pixels_to_tensor,
+    tensor_to_pixels,
+)
 from stainbridge.types import Pixels
 
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["32", "bf16", "16"]
+#: torch's type of each precision.
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 class OutOfMemoryError(InputError):
@@ -29,18 +34,20 @@ class OutOfMemoryError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """`network`, of `channels`, on `device` in `precision`; it computes one tile at a time,
-    whichever thread asks.
-    """
+    """A network that computes one tile at a time, whichever thread asks."""
 
     network: nn.Module
+    """The network, in eval mode."""
     channels: int
+    """Channels that it takes."""
     device: torch.device
+    """Where it is."""
     precision: Precision = "32"
+    """Precision of the computation."""
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def __call__(self, pixels: Pixels) -> npt.NDArray[np.uint8]:
-        """(C, H, W) of 8 bits to what the network makes of them.
+        """Return what the network makes of 8-bit pixels (C, H, W).
 
         Raises `OutOfMemoryError` when the tile is too large for the device, `InputError` for other
         pixels.
@@ -48,77 +55,69 @@ class Inference:
         with (
             self._lock,
             torch.inference_mode(),
-            memory_watched(f"{pixels.shape[-1]} x {pixels.shape[-2]} px"),
+            catch_out_of_memory(f"{pixels.shape[-1]} x {pixels.shape[-2]} px"),
         ):
-            picture = scaled(with_channels(pixels, self.channels, "a tile"))[None].to(self.device)
-            mixed = DTYPES[self.precision]
-            with torch.autocast(self.device.type, mixed, enabled=mixed is not torch.float32):
-                made = self.network(picture)
-            return np.asarray(unscaled(made[0]), np.uint8)
+            matched = match_channels(pixels, self.channels, "a tile")
+            picture = pixels_to_tensor(matched)[None].to(self.device)
+            dtype = DTYPES[self.precision]
+            with torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32):
+                output = self.network(picture)
+            return np.asarray(tensor_to_pixels(output[0]), np.uint8)
 
 
-def whole(run: Inference, period: int, pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """A picture (C, H, W) translated in one piece; its sides are mirrored on to multiples of the
-    network's period.
+def translate_picture(run: Inference, period: int, pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """Translate a picture (C, H, W) in one piece.
+
+    Its sides are extended by their mirror to multiples of the network's period.
     """
     height, width = pixels.shape[1:]
-    below, right = -height % period, -width % period
-    padded = np.pad(pixels, ((0, 0), (0, below), (0, right)), mode="symmetric")
+    padding = ((0, 0), (0, -height % period), (0, -width % period))
+    padded = np.pad(pixels, padding, mode="symmetric")
     return run(padded)[:, :height, :width]
 
 
-def device_named(name: Device) -> torch.device:
-    """Where to compute. Raises `InputError` when "cuda" is asked for and there is none."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "no CUDA device can be used",
-            expected="a GPU and a CUDA build of torch",
-            remedy="use auto",
-        )
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 @contextmanager
-def memory_watched(size: str) -> Iterator[None]:
-    """Turn the many ways in which memory runs out into one."""
+def catch_out_of_memory(size: str) -> Iterator[None]:
+    """Turn the many errors of too little memory into `OutOfMemoryError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if isinstance(error, RuntimeError) and not _is_memory(error):
+        if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             "not enough memory for a tile", got=size, remedy="name smaller ones: --tile"
         ) from error
 
 
-def halving(
-    most: int,
+def halve_until_it_fits(
+    largest: int,
     least: int,
-    attempt: Callable[[int], T],
-    told: Callable[[str], None],
-    what: str = "tiles of {} px from now on",
-) -> T:
-    """What `attempt` makes with `most`, or with half as much each time memory runs out, which is
-    told as `what`.
+    attempt: Callable[[int], Result],
+    note: Note,
+    message: str = "tiles of {} px from now on",
+) -> Result:
+    """Return what `attempt` makes of `largest`, or of half as much each time memory runs out.
 
-    Raises `OutOfMemoryError` when even `least` is too much.
+    `note` is told each halving by `message`. Raises `OutOfMemoryError` when even `least` is too
+    much.
     """
+    size = largest
     while True:
         try:
-            return attempt(most)
+            return attempt(size)
         except OutOfMemoryError:
-            if most // 2 < least:
+            if size // 2 < least:
                 raise
-        most //= 2
+        size //= 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        told(f"warning: out of memory; {what.format(most)}")
+        note(f"warning: out of memory; {message.format(size)}")
 
 
-def _is_memory(error: RuntimeError) -> bool:
-    said = str(error)
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    text = str(error)
     return (
         isinstance(error, torch.OutOfMemoryError)
-        or "allocate memory" in said
-        or "out of memory" in said
+        or "allocate memory" in text
+        or "out of memory" in text
     )

@@ -42,6 +42,8 @@ class Model:
     """The network from source to target."""
     reverse_generator: Generator | None = None
     """The network from target to source, where the objective learns it."""
+    is_reversed: bool = False
+    """Whether source and target are exchanged: the file's generator is the reverse one."""
 
     @property
     def period(self) -> int:
@@ -67,6 +69,7 @@ class Model:
             target_channels=self.source_channels,
             generator=self.reverse_generator,
             reverse_generator=self.generator,
+            is_reversed=not self.is_reversed,
         )
 
 

@@ -1,52 +1,58 @@
-"""What a network makes of a slide is a slide, computed tile by tile as it is read."""
+"""A slide that a network makes of another, computed tile by tile as it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.geometry.frame import Frame
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.imaging.tiles import TileAxis, TileGrid
 from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.readers.pyramid_slide import PyramidSlide
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tile_cache import TileCache
 from stainbridge.slides.slide import Slide, SlideInfo
-from stainbridge.translation.inference.parts import Parts
-from stainbridge.translation.inference.tiling import TileAxis
+from stainbridge.translation.inference.tile_store import TileStore
 from stainbridge.translation.inference.tissue_map import TissueMap
 from stainbridge.types import Pixels
 
-#: Made tiles that are held: two rows of them across what the writer makes at a time, and more.
+#: Bytes of translated tiles in memory: two rows of them across what the writer writes at a time,
+#: and more.
 CACHE_BYTES = 128 * 2**20
+#: Value of glass, of 8 bits.
 WHITE = 255
 
 Tile = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a network makes: `channels` of `stain`, `factor` pixels where it is shown one; `how`
-    names the step.
-    """
+class NetworkOutput:
+    """What a network puts out."""
 
-    how: str
+    step: str
+    """The step's name, for the slide's description."""
     channels: int
+    """Channels."""
     stain: str | None
+    """The stain, where it is known."""
     factor: int = 1
+    """Pixels a side for each one that goes in."""
 
 
 class NetworkSlide(PyramidSlide):
-    """`slide` on the grid of `frame`, shown to `network` in tiles that fit together; 8 bits.
+    """What a network makes of `slide` on the grid of `frame`, of 8 bits; a `Slide`.
 
-    `frame` is a frame of the slide's whole extent at the network's pixel size; the result begins at
-    (0, 0) µm. Beyond the slide the network is shown its mirror. Where `tissue` says glass the
-    result is white; of tiles that are glass only the network is not asked. `parts` keeps tiles from
-    one process to the next. Reads of parts equal the parts of a whole read. Closing it closes
-    `slide`.
+    `frame` covers the slide's whole extent at the network's pixel size. The result begins at (0, 0)
+    µm, in the slide's space where the slide does. Beyond the slide the network is shown its mirror.
+    Where `tissue` says glass the result is white, and tiles of glass only are not computed. `store`
+    keeps tiles from one process to the next. Reads of parts equal the parts of a whole read.
+    Closing it closes `slide`. It pickles as `remake`, which makes it again; pickling raises
+    `InputError` without one.
     """
 
     def __init__(
@@ -54,89 +60,107 @@ class NetworkSlide(PyramidSlide):
         slide: Slide,
         frame: Frame,
         network: Callable[[Pixels], Tile],
-        tiles: tuple[TileAxis, TileAxis],
-        made: Made,
+        grid: TileGrid,
+        output: NetworkOutput,
         tissue: TissueMap | None = None,
-        parts: Parts | None = None,
+        store: TileStore | None = None,
+        remake: Callable[[], NetworkSlide] | None = None,
     ) -> None:
-        factor, channels = (
-            made.factor,
-            RGB if made.channels == 3 else number_channels(made.channels),
-        )
-        whole = replace(_finer(frame, factor), origin_um=(0.0, 0.0))
+        finest = _place_at_origin(_refine(frame, output.factor))
         source = slide.info
         info = SlideInfo(
-            source.path, f"{made.how} {source.reader}", source.format, None, np.uint8, channels
+            source.path,
+            f"{output.step} {source.reader}",
+            source.format,
+            None,
+            np.uint8,
+            RGB if output.channels == 3 else number_channels(output.channels),
         )
-        super().__init__(info, (whole,), made.stain)
-        self._slide, self._grid, self._network, self._made = slide, frame, network, made
-        self._down, self._across = tiles
-        self._tissue, self._parts, self._cache = tissue, parts, TileCache(CACHE_BYTES)
+        super().__init__(info, (finest,), output.stain)
+        self._slide = slide
+        self._frame = frame
+        self._network = network
+        self._grid = grid
+        self._output = output
+        self._tissue = tissue
+        self._store = store
+        self._remake = remake
+        self._cache = TileCache(CACHE_BYTES)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._require_open()
+        if self._remake is None:
+            raise InputError("it is not known how the slide was made", where=self.info.path)
+        return self._remake, ()
 
     @property
     def tissue(self) -> TissueMap | None:
-        """Where it is not white; None where it is made all over."""
+        """Where it is not white; None where all of it is computed."""
         return self._tissue
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
-        factor = self._made.factor
-        total = np.zeros((height, width, self._made.channels), np.float32)
-        rows = self._down.touching(y / factor, (y + height) / factor)
-        columns = self._across.touching(x / factor, (x + width) / factor)
-        for row, column in product(rows, columns):
-            top, bottom = (edge * factor for edge in self._down.span(row))
-            left, right = (edge * factor for edge in self._across.span(column))
-            y0, y1, x0, x1 = (
-                max(y, top),
-                min(y + height, bottom),
-                max(x, left),
-                min(x + width, right),
-            )
-            if y0 >= y1 or x0 >= x1:
+        factor = self._output.factor
+        total = np.zeros((height, width, self._output.channels), np.float32)
+        box = (y / factor, (y + height) / factor, x / factor, (x + width) / factor)
+        for row, column in self._grid.touching(*box):
+            top, rows = _overlap(self._grid.down, row, factor, y, height)
+            left, columns = _overlap(self._grid.across, column, factor, x, width)
+            if not len(rows) or not len(columns):
                 continue
-            weight = np.outer(
-                self._down.weight(row, y0, y1, factor), self._across.weight(column, x0, x1, factor)
-            )
-            tile = self._tile(row, column)[y0 - top : y1 - top, x0 - left : x1 - left]
-            total[y0 - y : y1 - y, x0 - x : x1 - x] += weight[..., None] * tile
+            weight = self._grid.weight(row, column, (rows + 0.5) / factor, (columns + 0.5) / factor)
+            tile = self._tile(row, column)[_slice(rows, top), _slice(columns, left)]
+            total[_slice(rows, y), _slice(columns, x)] += weight[..., None] * tile
         return np.rint(total).astype(np.uint8)
 
     def _tile(self, row: int, column: int) -> Tile:
-        return self._cache.get((row, column), lambda: self._kept(row, column))
+        return self._cache.get((row, column), lambda: self._load_or_compute(row, column))
 
-    def _kept(self, row: int, column: int) -> Tile:
-        """A tile from the parts, or made and put there; white ones are not worth it."""
-        (top, bottom), (left, right) = self._down.span(row), self._across.span(column)
-        place = self._grid.crop(left, top, right - left, bottom - top)
-        tissue = None if self._tissue is None else self._tissue.on(_finer(place, self._made.factor))
-        if tissue is not None and not tissue.any():
-            return np.full((*tissue.shape, self._made.channels), WHITE, np.uint8)
+    def _load_or_compute(self, row: int, column: int) -> Tile:
+        """Return a tile from the store, or compute and store it; white ones are not stored."""
+        top, bottom = self._grid.down.support(row)
+        left, right = self._grid.across.support(column)
+        support = self._frame.crop(left, top, right - left, bottom - top)
+        tissue = None
+        if self._tissue is not None:
+            tissue = self._tissue.sample(_refine(support, self._output.factor))
+            if not tissue.any():
+                return np.full((*tissue.shape, self._output.channels), WHITE, np.uint8)
         name = f"{row}-{column}"
-        tile = None if self._parts is None else self._parts.load(name)
+        tile = None if self._store is None else self._store.load(name)
         if tile is None:
-            tile = self._translated(row, column)
+            tile = self._compute(row, column)
             if tissue is not None:
-                tile = _on_white(tile, tissue)
-            if self._parts is not None:
-                self._parts.save(name, tile)
+                tile = _blend_with_white(tile, tissue)
+            if self._store is not None:
+                self._store.save(name, tile)
         return tile
 
-    def _translated(self, row: int, column: int) -> Tile:
-        (top, bottom), (left, right) = self._down.seen(row), self._across.seen(column)
-        made = np.moveaxis(self._network(self._mirrored(top, bottom, left, right)), 0, -1)
-        (y0, y1), (x0, x1) = self._down.span(row), self._across.span(column)
-        factor = self._made.factor
-        inner = made[
-            (y0 - top) * factor : (y1 - top) * factor, (x0 - left) * factor : (x1 - left) * factor
+    def _compute(self, row: int, column: int) -> Tile:
+        """Return what the network makes of a tile's window, where the tile has weight."""
+        top, bottom = self._grid.down.window(row)
+        left, right = self._grid.across.window(column)
+        window = self._network(self._read_mirrored(top, bottom, left, right))
+        first_row, last_row = self._grid.down.support(row)
+        first_column, last_column = self._grid.across.support(column)
+        factor = self._output.factor
+        inner = np.moveaxis(window, 0, -1)[
+            (first_row - top) * factor : (last_row - top) * factor,
+            (first_column - left) * factor : (last_column - left) * factor,
         ]
         return np.ascontiguousarray(inner)
 
-    def _mirrored(self, top: int, bottom: int, left: int, right: int) -> Pixels:
-        """The slide's pixels (C, H, W) of a box of the grid; beyond its edges they go back."""
-        height, width = self._grid.height, self._grid.width
-        y0, y1, x0, x1 = max(0, top), min(height, bottom), max(0, left), min(width, right)
-        pixels = self._slide.read(self._grid.crop(x0, y0, x1 - x0, y1 - y0)).pixels
-        beyond = ((0, 0), (y0 - top, bottom - y1), (x0 - left, right - x1))
+    def _read_mirrored(self, top: int, bottom: int, left: int, right: int) -> Pixels:
+        """Read the slide's pixels (C, H, W) of a box of the grid, mirrored beyond its edges."""
+        inside_top = max(0, top)
+        inside_left = max(0, left)
+        height = min(self._frame.height, bottom) - inside_top
+        width = min(self._frame.width, right) - inside_left
+        pixels = self._slide.read(self._frame.crop(inside_left, inside_top, width, height)).pixels
+        beyond = (
+            (0, 0),
+            (inside_top - top, bottom - inside_top - height),
+            (inside_left - left, right - inside_left - width),
+        )
         return np.pad(pixels, beyond, mode="symmetric") if np.any(beyond) else pixels
 
     def _release(self) -> None:
@@ -144,11 +168,45 @@ class NetworkSlide(PyramidSlide):
         self._slide.close()
 
 
-def _finer(frame: Frame, factor: int) -> Frame:
+def _overlap(
+    axis: TileAxis, index: int, factor: int, start: int, length: int
+) -> tuple[int, npt.NDArray[np.int64]]:
+    """Return the first pixel where a tile has weight, and its pixels among `length` from `start`."""
+    first, stop = (edge * factor for edge in axis.support(index))
+    return first, np.arange(max(start, first), min(start + length, stop))
+
+
+def _slice(pixels: npt.NDArray[np.int64], start: int) -> slice:
+    """Return consecutive pixels as a slice of an array that begins at `start`."""
+    return slice(int(pixels[0]) - start, int(pixels[-1]) + 1 - start)
+
+
+def _refine(frame: Frame, factor: int) -> Frame:
+    """Return the frame with pixels `factor` times as fine."""
     mpp = (frame.mpp[0] / factor, frame.mpp[1] / factor)
     return replace(frame, height=frame.height * factor, width=frame.width * factor, mpp=mpp)
 
 
-def _on_white(tile: Tile, tissue: npt.NDArray[np.float32]) -> Tile:
-    shown = WHITE + tissue[..., None] * (tile.astype(np.float32) - WHITE)
-    return np.asarray(np.rint(shown), np.uint8)
+def _place_at_origin(frame: Frame) -> Frame:
+    """Return the frame at (0, 0) µm: in a space of its own where it began elsewhere.
+
+    The same frame gets the same space in every process.
+    """
+    if frame.origin_um == (0.0, 0.0):
+        return frame
+    space = frame.space
+    own = Space(
+        space.label,
+        frame.height,
+        frame.width,
+        frame.mpp,
+        space.calibrated,
+        id=f"{space.id} from {frame.origin_um} µm",
+    )
+    return replace(frame, space=own, origin_um=(0.0, 0.0))
+
+
+def _blend_with_white(tile: Tile, tissue: npt.NDArray[np.float32]) -> Tile:
+    """Return (H, W, C) pixels faded to white where the weights (H, W) of tissue are below 1."""
+    blended = WHITE + tissue[..., None] * (tile.astype(np.float32) - WHITE)
+    return np.asarray(np.rint(blended), np.uint8)

@@ -17,25 +17,32 @@ from stainbridge.nn.generators import Generator
 from stainbridge.translation.inference.model import Model
 from stainbridge.whole import whole_file
 
-EXTRA, PACKAGES = "onnx", ("onnx", "onnxscript", "onnxruntime")
-INPUT, OUTPUT, HEADER = "source", "target", "stainbridge"
-#: In −1 … 1: less than a grey level of 8 bits, of which there are 2 / 255.
+#: The extra that installs what exporting needs.
+EXTRA = "onnx"
+#: What exporting needs.
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+#: Name of the exported network's input.
+INPUT = "source"
+#: Name of the exported network's output.
+OUTPUT = "target"
+#: Key of the metadata that describe the network.
+HEADER = "stainbridge"
+#: Largest difference of the exported network, in −1 … 1: less than a grey level of 8 bits, 2 / 255.
 TOLERANCE = 1e-3
 
 
 def write_onnx(model: Model, path: Path) -> float:
-    """Write the translation of `model` at `path`, whole or not at all, and run it beside the
-    original.
+    """Write the translation of `model` at `path`, whole or not at all, and compare the two.
 
-    Input "source" (N, C, H, W) in −1 … 1 with sides in multiples of the network's period, of any
-    number; output "target" likewise. The metadata say what it is. Returns the largest difference of
-    the two. Raises `InputError` when that is one that could be seen, and `MissingExtraError`
-    without the packages it takes.
+    The input "source" is (N, C, H, W) in −1 … 1, its sides multiples of the network's period; the
+    output "target" is of the same size. The metadata describe the model. Returns the largest
+    difference from the original. Raises `InputError` where it could be seen, and
+    `MissingExtraError` without the packages that exporting needs.
     """
     network = model.generator.cpu()
     with whole_file(path) as temporary:
         _export(network, model.source_channels, temporary)
-        _describe(temporary, described(model))
+        _describe(temporary, describe_model(model))
         difference = _difference(network, model.source_channels, temporary)
         if not difference < TOLERANCE:
             raise InputError(
@@ -47,8 +54,8 @@ def write_onnx(model: Model, path: Path) -> float:
     return difference
 
 
-def described(model: Model) -> dict[str, Any]:
-    """What a program that runs the network has to know, as plain values."""
+def describe_model(model: Model) -> dict[str, Any]:
+    """Return what a program that runs the network has to know, as plain values."""
     return {
         "objective": model.objective,
         "source": model.source,
@@ -61,11 +68,11 @@ def described(model: Model) -> dict[str, Any]:
 
 
 def _export(network: Generator, channels: int, path: Path) -> None:
-    _required()
+    _check_packages()
     period = network.period
     example = torch.zeros(1, channels, 3 * period, 4 * period)
     sides = {2: period * torch.export.Dim("rows"), 3: period * torch.export.Dim("columns")}
-    # Advice about torchvision, and about itself, that is not this program's to give.
+    # Hide the exporter's advice about torchvision and about itself.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -87,12 +94,13 @@ def _describe(path: Path, facts: Mapping[str, Any]) -> None:
 
     file = onnx.load(path)
     entry = file.metadata_props.add()
-    entry.key, entry.value = HEADER, json.dumps(facts)
+    entry.key = HEADER
+    entry.value = json.dumps(facts)
     onnx.save(file, path)
 
 
 def _difference(network: Generator, channels: int, path: Path) -> float:
-    """The largest one on noise of another size than the exported example's."""
+    """Return the largest difference on noise of another size than the exported example's."""
     import onnxruntime
 
     noise = np.random.default_rng(0).uniform(
@@ -100,12 +108,12 @@ def _difference(network: Generator, channels: int, path: Path) -> float:
     )
     pictures = noise.astype(np.float32)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (made,) = session.run([OUTPUT], {INPUT: pictures})
+    (exported,) = session.run([OUTPUT], {INPUT: pictures})
     with torch.inference_mode():
-        return float(np.abs(made - network(torch.from_numpy(pictures)).numpy()).max())
+        return float(np.abs(exported - network(torch.from_numpy(pictures)).numpy()).max())
 
 
-def _required() -> None:
+def _check_packages() -> None:
     from importlib.util import find_spec
 
     for package in PACKAGES:

@@ -1,10 +1,10 @@
 """Instance normalisation with one slide's statistics in place of each tile's.
 
 A network that normalises every tile by its own statistics gives neighbouring tiles different
-colours. Here each layer's statistics are those of tissue from all over the slide, the layers before
-it using theirs already, and then stay: Chen et al. 2022, "Towards ultra-resolution neural style
-transfer via thumbnail instance normalization", arXiv:2103.11784, from tiles at full resolution
-instead of a thumbnail, whose statistics are others.
+colours. Here each layer takes its statistics from tissue all over the slide, after the layers
+before it took theirs, and keeps them. Chen et al. 2022, "Towards ultra-resolution neural style
+transfer via thumbnail instance normalization", arXiv:2103.11784, take them from a thumbnail, whose
+statistics differ; here they come from tiles at full resolution.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def normalises_tiles(network: nn.Module) -> bool:
-    """Whether what a network makes of a place depends on the whole picture that it is shown."""
+    """Return whether a network normalises each picture by its own statistics."""
     return any(isinstance(module, nn.InstanceNorm2d) for module in network.modules())
 
 
-def with_statistics_of(network: Network, tiles: Tensor) -> Network:
-    """A copy in eval mode whose instance norms have the statistics of `tiles` (N, C, H, W)
-    together, and keep them.
+def freeze_statistics(network: Network, tiles: Tensor) -> Network:
+    """Return a copy in eval mode whose instance norms keep the statistics of `tiles` (N, C, H, W).
 
-    What it makes of a place then depends on no more than its `reach`. `network` stays as it is.
+    An output pixel then depends on no more than the network's `reach`. `network` is not changed.
     """
     copy = deepcopy(network).eval()
     norms: list[nn.BatchNorm2d] = []

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
 from stainbridge.errors import InputError
-from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
 from stainbridge.nn.generators import GeneratorConfig
 from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminatorConfig
 from stainbridge.nn.normalisation import Norm
-from stainbridge.nn.resnet_generator import ResNetConfig
-from stainbridge.nn.unet_generator import UNetConfig
 from stainbridge.translation.objectives.optimiser import AdamConfig
 from stainbridge.translation.objectives.table import load_objective, objective_kinds
 
@@ -96,19 +93,12 @@ class TranslationConfig:
     @property
     def channels(self) -> tuple[int, int]:
         """Channels of source and of target."""
-        network = self._coarsest_generator
-        return network.source_channels, network.target_channels
+        return self.generator.source_channels, self.generator.target_channels
 
     @property
     def norm(self) -> Norm:
         """The generator's normalisation."""
-        return self._coarsest_generator.norm
-
-    @property
-    def _coarsest_generator(self) -> ResNetConfig | UNetConfig:
-        if isinstance(self.generator, CoarseToFineConfig):
-            return self.generator.coarse
-        return self.generator
+        return self.generator.norm
 
     @classmethod
     def preset(cls, name: str, preset: TrainingPreset = "paper") -> TranslationConfig:

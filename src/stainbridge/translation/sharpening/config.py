@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.nn.perceptual import PerceptualConfig
 from stainbridge.nn.rrdb_generator import RRDBConfig
 from stainbridge.nn.vgg_discriminator import VGGDiscriminatorConfig
-from stainbridge.translation.objectives.optimiser import AdamConfig
 from stainbridge.translation.objectives.config import TrainingPreset
+from stainbridge.translation.objectives.optimiser import AdamConfig
 
 
 @dataclass(frozen=True)
 class SharpenConfig:
-    """Weights of ESRGAN's terms (Wang et al. 2018, eq. 3), after `warm_steps` of the pixels' L1
-    alone.
+    """ESRGAN's networks and the weights of its terms (Wang et al. 2018, eq. 3).
 
-    Features are compared before activation. The paper's are VGG-19's, here VGG-16's at the same
-    depth. `mpp` is the pixel size of what is put out, None where it is any.
+    The paper compares features of VGG-19, here they are VGG-16's of the same depth.
     """
 
+    FORMER_NAMES: ClassVar[Mapping[str, str]] = {
+        "feature": "perceptual_weight",
+        "adversarial": "adversarial_weight",
+        "pixel": "pixel_weight",
+        "warm_steps": "warm_up_steps",
+    }
+
     generator: RRDBConfig = field(default_factory=RRDBConfig)
+    """The network that sharpens."""
     discriminator: VGGDiscriminatorConfig = field(default_factory=VGGDiscriminatorConfig)
+    """The network that tells sharp tiles from sharpened ones."""
     perceptual: PerceptualConfig = field(
         default_factory=lambda: PerceptualConfig(layers=(12,), activated=False)
     )
-    feature: float = 1.0
-    adversarial: float = 5e-3
-    pixel: float = 1e-2
-    warm_steps: int = 100_000
+    """The network of the perceptual loss; its features are compared before the ReLU."""
+    perceptual_weight: float = 1.0
+    """Weight of the perceptual loss."""
+    adversarial_weight: float = 5e-3
+    """Weight of the adversarial loss."""
+    pixel_weight: float = 1e-2
+    """Weight of the mean absolute difference of pixels."""
+    warm_up_steps: int = 100_000
+    """Steps at first that minimise the difference of pixels alone."""
     optimiser: AdamConfig = field(
         default_factory=lambda: AdamConfig(1e-4, (0.9, 0.99), 200_000, 300_000)
     )
+    """Optimiser of both networks."""
     mpp: float | None = None
+    """Pixel size of the sharp tiles in µm; None where it is any."""
 
     def __post_init__(self) -> None:
-        if min(self.feature, self.adversarial, self.pixel, self.warm_steps) < 0:
+        weights = (self.perceptual_weight, self.adversarial_weight, self.pixel_weight)
+        if min(*weights, self.warm_up_steps) < 0:
             raise InputError("weights and steps must not be negative", got=self)
         if self.generator.channels != self.discriminator.channels:
             got = self.discriminator.channels
@@ -53,42 +70,60 @@ class SharpenConfig:
 
     @property
     def tile_px(self) -> int:
-        """The side of the sharp tiles that are trained on."""
+        """Side of the sharp tiles that are trained on, in pixels."""
         return self.discriminator.side_px
 
 
 @dataclass(frozen=True)
 class SharpenTraining:
-    """Training a sharpening; `pixel_um` is the range of pixel sizes that generated tissue is drawn
-    at.
-    """
+    """Settings of `train sharpen`."""
+
+    FORMER_NAMES: ClassVar[Mapping[str, str]] = {"pixel_um": "mpp_range"}
 
     sharpen: SharpenConfig = field(default_factory=SharpenConfig)
+    """Networks, weights and optimiser."""
     train: TrainConfig = field(default_factory=TrainConfig)
-    pixel_um: tuple[float, float] = (0.5, 2.0)
+    """The run: steps, batch, device, intervals."""
+    mpp_range: tuple[float, float] = (0.5, 2.0)
+    """Smallest and largest pixel size of generated tissue, in µm."""
 
     @classmethod
     def preset(cls, preset: TrainingPreset, factor: int) -> SharpenTraining:
-        """ "paper": as published; "small": for two CPU cores and an hour."""
+        """Return the settings to sharpen by `factor`.
+
+        "paper" is as published, "small" for two CPU cores and an hour.
+        """
         sharpen = SharpenConfig(
             RRDBConfig.preset(preset, factor), VGGDiscriminatorConfig.preset(preset)
         )
-        if preset == "paper":
-            every = 5000
-            train = TrainConfig(
-                500_000, 16, workers=4, validation_samples=64, log_every=100, validate_every=every, save_every=every,
-                picture_every=every, precision="bf16",
-            )  # fmt: skip
-            return cls(sharpen, train)
+        return cls._small(sharpen) if preset == "small" else cls._paper(sharpen)
+
+    @classmethod
+    def _paper(cls, sharpen: SharpenConfig) -> SharpenTraining:
+        train = TrainConfig(
+            steps=500_000,
+            batch=16,
+            workers=4,
+            validation_samples=64,
+            log_every=100,
+            validate_every=5000,
+            save_every=5000,
+            picture_every=5000,
+            precision="bf16",
+        )
+        return cls(sharpen, train)
+
+    @classmethod
+    def _small(cls, sharpen: SharpenConfig) -> SharpenTraining:
         small = replace(
             sharpen,
             perceptual=PerceptualConfig(layers=(3,), width=16, activated=False),
-            warm_steps=2000,
+            warm_up_steps=2000,
             optimiser=AdamConfig(5e-4, (0.9, 0.99), 3000, 3000),
         )
         return cls(small, TrainConfig(6000, 8, validation_samples=32, log_every=50))
 
     def fit_to_steps(self, steps: int) -> SharpenTraining:
-        """The same for `steps`, the course of the rate with it."""
+        """Return the same settings for a run of `steps`, the rate's schedule with it."""
         sharpen = replace(self.sharpen, optimiser=self.sharpen.optimiser.fit_to_steps(steps))
         return replace(self, sharpen=sharpen, train=replace(self.train, steps=steps))

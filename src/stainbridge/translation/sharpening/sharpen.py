@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
+import torch
 
+from stainbridge.compute import choose_device
 from stainbridge.learn.checkpoint import check_task
 from stainbridge.learn.weights import copy_weights, read_weights
 from stainbridge.nn.rrdb_generator import RRDBGenerator
+from stainbridge.progress import Note, ignore_note
 from stainbridge.settings import build
 from stainbridge.slides.slide import Slide
-from stainbridge.translation.inference.apply import COARSER, ApplyConfig, Told, tiles_of
-from stainbridge.translation.inference.inference import Inference, device_named
-from stainbridge.translation.inference.network_slide import Made, NetworkSlide
-from stainbridge.translation.inference.parts import Parts
+from stainbridge.translation.inference.apply import (
+    ApplyConfig,
+    OpenStore,
+    check_channels,
+    same_magnification,
+)
+from stainbridge.translation.inference.inference import Inference
+from stainbridge.translation.inference.network_slide import NetworkOutput, NetworkSlide
+from stainbridge.translation.inference.tiling import plan_tiles
 from stainbridge.translation.inference.tissue_map import TissueMap
 from stainbridge.translation.sharpening.config import SharpenConfig
 from stainbridge.translation.sharpening.task import SharpenTask
-from stainbridge.translation.training.augment import with_channels
 
-#: What it puts out takes several times the memory: it is shown tiles of this share of the side.
-TILE_SHARE = 2
+#: A tile's side is divided by it: the output takes several times the memory of the input.
+TILE_DIVISOR = 2
+#: Smallest side of tiles after that, in pixels.
+SMALLEST_TILE_PX = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Sharpening:
-    """A generator in eval mode that puts out `factor` pixels where it is shown one; `mpp` of those,
-    None for any.
-    """
+    """A generator of finer pixels, in eval mode, and what it was trained on."""
 
     path: Path
+    """The file of weights."""
     factor: int
+    """Pixels a side for each one that goes in."""
     channels: int
+    """Channels that it takes and puts out."""
     mpp: float | None
+    """Pixel size that it was trained to put out, in µm; None for any."""
     network: RRDBGenerator
+    """The generator."""
 
 
 def read_sharpening(path: Path) -> Sharpening:
-    """The sharpening of a RUN folder or a file.
+    """Read the sharpening of a RUN folder or a file of weights.
 
     Raises `InputError` for other, damaged or missing weights.
     """
@@ -55,39 +66,51 @@ def read_sharpening(path: Path) -> Sharpening:
     )
 
 
-def sharpened(
+def sharpen_slide(
     slide: Slide,
     model: Sharpening,
     config: ApplyConfig,
-    told: Told,
+    note: Note = ignore_note,
     tissue: TissueMap | None = None,
-    parts: Callable[[], Parts] | None = None,
+    open_store: OpenStore | None = None,
 ) -> NetworkSlide:
-    """`slide` at its full resolution with pixels `factor` times as fine; a `Slide` that computes
-    what is read of it.
+    """Return `slide` at full resolution with pixels `factor` times as fine: a lazy `Slide`.
 
     Glass of `tissue`, in the slide's space, is white. The result begins at (0, 0) µm. Closing it
-    closes `slide`. Raises `InputError` for a slide of other channels and `OutOfMemoryError`.
+    closes `slide`. It pickles as `slide`, the path of the weights and `config`. Raises `InputError`
+    for a slide of other channels and `OutOfMemoryError`.
     """
-    with_channels(
-        np.zeros((len(slide.info.channels), 1, 1), slide.info.dtype),
-        model.channels,
-        slide.info.path,
-    )
+    check_channels(slide, model.channels)
     mpp = slide.frame.mpp[0] / model.factor
-    if (
-        model.mpp is not None
-        and slide.frame.calibrated
-        and not 1 / COARSER <= mpp / model.mpp <= COARSER
-    ):
-        told(
-            f"warning: the sharpening was trained to make {model.mpp:.4g} µm a pixel and is applied to make {mpp:.4g}"
+    trained = model.mpp
+    if trained is not None and slide.frame.calibrated and not same_magnification(mpp, trained):
+        note(
+            f"warning: the sharpening was trained to make {trained:.4g} µm a pixel and is applied "
+            f"to make {mpp:.4g}"
         )
-    device = device_named(config.device)
+    device = torch.device(choose_device(config.device))
     network = model.network.to(device)
-    tiles = tiles_of(
-        slide.frame, max(128, config.tile_px // TILE_SHARE), network.reach, network.period, told
+    tile_px = max(SMALLEST_TILE_PX, config.tile_px // TILE_DIVISOR)
+    return NetworkSlide(
+        slide,
+        slide.frame,
+        Inference(network, model.channels, device, config.precision),
+        plan_tiles(slide.frame, tile_px, network.reach, network.period, note),
+        NetworkOutput("sharpened", model.channels, slide.stain, model.factor),
+        tissue,
+        open_store() if open_store else None,
+        partial(_sharpen_again, slide, model.path, config, tissue, open_store),
     )
-    run = Inference(network, model.channels, device, config.precision)
-    made = Made("sharpened", model.channels, slide.stain, model.factor)
-    return NetworkSlide(slide, slide.frame, run, tiles, made, tissue, parts() if parts else None)
+
+
+def _sharpen_again(
+    slide: Slide,
+    weights: Path,
+    config: ApplyConfig,
+    tissue: TissueMap | None,
+    open_store: OpenStore | None,
+) -> NetworkSlide:
+    """Make a sharpened slide from what it pickles as."""
+    return sharpen_slide(
+        slide, read_sharpening(weights), config, tissue=tissue, open_store=open_store
+    )

@@ -1,4 +1,4 @@
-"""Tiles out of pictures: where they are cut, how they are turned, and as what a network sees them."""
+"""Where training tiles are cropped from pictures, and how they are turned."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from stainbridge.errors import InputError
 from stainbridge.types import Pixels
 
 
 @dataclass(frozen=True)
-class Cut:
-    """The square of `side` pixels from column `x`, row `y` on, mirrored or not, then turned by
-    `turns` right angles.
-    """
+class TileCrop:
+    """A square of a picture, mirrored or not, then turned by right angles."""
 
     x: int
+    """First column."""
     y: int
+    """First row."""
     side: int
+    """Columns and rows."""
     mirrored: bool = False
+    """Whether left and right are exchanged."""
     turns: int = 0
+    """Right angles, counter-clockwise."""
 
     @classmethod
-    def drawn(
-        cls, rng: np.random.Generator, height: int, width: int, side: int, turned: bool
+    def draw(
+        cls, rng: np.random.Generator, height: int, width: int, side: int, rotate_and_flip: bool
     ) -> Self:
-        """Anywhere in a picture, and any way round where `turned`.
+        """Draw a square of a picture (height, width), in one of eight orientations if asked to.
 
-        Raises `InputError` for a smaller picture.
+        Raises `InputError` for a picture smaller than the square.
         """
         if min(height, width) < side:
             raise InputError(
@@ -40,51 +41,24 @@ class Cut:
                 got=f"{width} x {height}",
                 remedy="set translation: tile_px in --config",
             )
-        x, y = (int(rng.integers(length - side + 1)) for length in (width, height))
-        mirrored, turns = bool(rng.integers(2)), int(rng.integers(4))
-        return cls(x, y, side, mirrored, turns) if turned else cls(x, y, side)
+        x = int(rng.integers(width - side + 1))
+        y = int(rng.integers(height - side + 1))
+        # Drawn in any case, so that the next draws do not depend on the orientation.
+        mirrored = bool(rng.integers(2))
+        turns = int(rng.integers(4))
+        return cls(x, y, side, mirrored, turns) if rotate_and_flip else cls(x, y, side)
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """The part of (C, H, W) pixels, (C, side, side)."""
-        part = pixels[:, self.y : self.y + self.side, self.x : self.x + self.side]
-        part = part[..., ::-1] if self.mirrored else part
-        return np.asarray(np.rot90(part, self.turns, axes=(1, 2)))
+        """Return this square of (C, H, W) pixels, (C, side, side)."""
+        square = pixels[:, self.y : self.y + self.side, self.x : self.x + self.side]
+        square = square[..., ::-1] if self.mirrored else square
+        return np.asarray(np.rot90(square, self.turns, axes=(1, 2)))
 
 
-def with_channels(pixels: Pixels, channels: int, where: object) -> Pixels:
-    """Pixels (C, H, W) as the network takes them; grey ones are repeated where it takes RGB.
+def draw_index(seed: int, number: int, count: int) -> int:
+    """Return which of `count` things sample `number` shows.
 
-    Raises `InputError` for any other number of channels, and for pixels that are not of 8 bits.
+    All come before any comes again, each round in another order.
     """
-    if pixels.dtype != np.uint8:
-        raise InputError(
-            "wrong type of pixels", where=where, expected="8 bits a channel", got=pixels.dtype
-        )
-    if len(pixels) == channels:
-        return pixels
-    if len(pixels) != 1 or channels != 3:
-        raise InputError(
-            "wrong channels",
-            where=where,
-            expected=f"{channels}" + (" or grey" if channels == 3 else ""),
-            got=len(pixels),
-            remedy="convert them, or set the generator's channels in --config",
-        )
-    return np.repeat(pixels, 3, axis=0)
-
-
-def scaled(pixels: Pixels) -> Tensor:
-    """8-bit pixels (C, H, W) as float32 in −1 … 1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).float() / 127.5 - 1
-
-
-def unscaled(pictures: Tensor) -> Pixels:
-    """Pictures (..., C, H, W) in −1 … 1 as 8-bit pixels."""
-    rounded = (127.5 * (pictures.float().clamp(-1, 1) + 1)).round()
-    return np.asarray(rounded.to(torch.uint8).cpu().numpy())
-
-
-def shuffled(seed: int, number: int, count: int) -> int:
-    """Which of `count` things sample `number` shows: all of them in another order each time round."""
     turn, place = divmod(number, count)
     return int(np.random.default_rng([seed, turn]).permutation(count)[place])

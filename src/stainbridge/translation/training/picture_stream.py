@@ -1,4 +1,4 @@
-"""Tiles to train on from files of pictures, corresponding or not."""
+"""Tiles to train on from files of pictures, paired or not."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ import numpy as np
 import PIL.Image
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.translation.objectives.pixels import match_channels, pixels_to_tensor
 from stainbridge.translation.objectives.task import TilePair
-from stainbridge.translation.training.augment import Cut, scaled, shuffled, with_channels
+from stainbridge.translation.training.augment import TileCrop, draw_index
 from stainbridge.types import Pixels
 
-#: Pillow's names of 8-bit grey and RGB.
+#: Pillow's modes of 8-bit grey and RGB pictures.
 MODES = ("L", "RGB")
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Files of both stains; where they are `paired`, source and target number i show the same
-    place.
+    """Files of pictures of both stains.
 
     Raises `InputError` when there are none, for files that are no 8-bit grey or RGB, and for pairs
     when there are not as many of both or two differ in size. Only headers are read here.
     """
 
     sources: tuple[Path, ...]
+    """Pictures of the source stain."""
     targets: tuple[Path, ...]
+    """Pictures of the target stain."""
     paired: bool
+    """Whether source and target of the same number show the same place."""
 
     def __post_init__(self) -> None:
         if not self.sources or not self.targets:
@@ -38,7 +41,8 @@ class Pictures:
                 expected="some of both stains",
                 got=(len(self.sources), len(self.targets)),
             )
-        sizes = [[_size(path) for path in side] for side in (self.sources, self.targets)]
+        source_sizes = [_read_size(path) for path in self.sources]
+        target_sizes = [_read_size(path) for path in self.targets]
         if not self.paired:
             return
         if len(self.sources) != len(self.targets):
@@ -49,64 +53,72 @@ class Pictures:
                 got=len(self.targets),
                 remedy="pair them, or train with cyclegan",
             )
-        for target, width_height, other in zip(self.targets, *sizes, strict=True):
-            if width_height != other:
-                expected, got = (f"{width} x {height}" for width, height in (width_height, other))
+        for target, expected, size in zip(self.targets, source_sizes, target_sizes, strict=True):
+            if size != expected:
                 raise InputError(
-                    "not the size of its partner", where=target, expected=expected, got=got
+                    "not the size of its partner",
+                    where=target,
+                    expected=_format_size(expected),
+                    got=_format_size(size),
                 )
 
 
 @dataclass(frozen=True)
 class PictureStream:
-    """Squares of `tile_px` from pictures, of any place and, where `turned`, any way round. A
-    `learn.task.Stream`.
+    """Tiles from pictures. A `learn.task.Stream`: sample i of a seed is always the same.
 
-    `channels` are of source and target. Sample i of a seed is always the same; all pictures come
-    before any comes again. Raises `InputError` for files that cannot be read or have other
-    channels, and pictures smaller than a tile.
+    All pictures come before any comes again. Raises `InputError` for files that cannot be read or
+    have other channels, and pictures smaller than a tile.
     """
 
     pictures: Pictures
+    """The files."""
     tile_px: int
+    """Side of a tile, in pixels."""
     channels: tuple[int, int]
+    """Channels of source and target."""
     seed: int
-    turned: bool = True
+    """Draws places, orientations and the order of the pictures."""
+    rotate_and_flip: bool = True
+    """Whether tiles are turned and mirrored at random."""
 
     def __getitem__(self, number: int) -> TilePair:
-        """Sample `number`."""
+        """Return sample `number`."""
         rng = np.random.default_rng([self.seed, number])
-        source, cut = self._cut(self.pictures.sources, self.seed, number, self.channels[0], rng)
+        source, crop = self._draw_tile(
+            self.pictures.sources, self.seed, number, self.channels[0], rng
+        )
         if self.pictures.paired:
-            path = self.pictures.targets[shuffled(self.seed, number, len(self.pictures.targets))]
-            target = cut(with_channels(read_picture(path), self.channels[1], path))
+            path = self.pictures.targets[draw_index(self.seed, number, len(self.pictures.targets))]
+            target = crop(match_channels(read_picture(path), self.channels[1], path))
         else:
-            target, _ = self._cut(
+            target, _ = self._draw_tile(
                 self.pictures.targets, self.seed + 1, number, self.channels[1], rng
             )
-        return TilePair(scaled(source), scaled(target), self.pictures.paired)
+        return TilePair(pixels_to_tensor(source), pixels_to_tensor(target), self.pictures.paired)
 
-    def _cut(
+    def _draw_tile(
         self,
         paths: tuple[Path, ...],
         seed: int,
         number: int,
         channels: int,
         rng: np.random.Generator,
-    ) -> tuple[Pixels, Cut]:
-        path = paths[shuffled(seed, number, len(paths))]
-        pixels = with_channels(read_picture(path), channels, path)
+    ) -> tuple[Pixels, TileCrop]:
+        path = paths[draw_index(seed, number, len(paths))]
+        pixels = match_channels(read_picture(path), channels, path)
+        height, width = pixels.shape[1:]
         try:
-            cut = Cut.drawn(rng, pixels.shape[1], pixels.shape[2], self.tile_px, self.turned)
+            crop = TileCrop.draw(rng, height, width, self.tile_px, self.rotate_and_flip)
         except InputError as error:
             raise InputError(
                 error.what, where=path, expected=error.expected, got=error.got, remedy=error.remedy
             ) from error
-        return cut(pixels), cut
+        return crop(pixels), crop
 
 
 def read_picture(path: Path) -> Pixels:
-    """The pixels of a file, (1 or 3, H, W) as stored.
+    """Read the pixels of a file, (1 or 3, H, W) as stored.
 
     Raises `InputError` when it cannot be read or is neither.
     """
@@ -121,8 +133,8 @@ def read_picture(path: Path) -> Pixels:
     return np.ascontiguousarray(np.moveaxis(stored[..., ::-1], -1, 0))
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height, from the header alone. Raises `InputError` as `read_picture` does."""
+def _read_size(path: Path) -> tuple[int, int]:
+    """Read width and height from the header alone. Raises `InputError` as `read_picture` does."""
     try:
         with PIL.Image.open(path) as picture:
             if picture.mode not in MODES:
@@ -134,3 +146,8 @@ def _size(path: Path) -> tuple[int, int]:
     except OSError as error:
         kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
         raise kind("cannot be read as a picture", where=path) from error
+
+
+def _format_size(size: tuple[int, int]) -> str:
+    width, height = size
+    return f"{width} x {height}"

@@ -12,100 +12,98 @@ import numpy as np
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
-from stainbridge.imaging.colour import tissue_density
 from stainbridge.imaging.image import Image
-from stainbridge.imaging.tissue import tissue_region
 from stainbridge.slides.case import OpenSlideFunction
+from stainbridge.slides.overview import read_overview
 from stainbridge.slides.pool import SlidePool
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
+from stainbridge.translation.objectives.pixels import match_channels, pixels_to_tensor
 from stainbridge.translation.objectives.task import TilePair
-from stainbridge.translation.training.augment import Cut, scaled, shuffled, with_channels
-from stainbridge.types import Mask
+from stainbridge.translation.training.augment import TileCrop, draw_index
+from stainbridge.types import Mask, Pixels
 
-#: Tissue is looked for on overviews of this longer side; so many slides stay open in a process.
-OVERVIEW_PX, OPEN = 1024, 16
-#: So many places are tried for a tile with enough tissue that both slides show.
+#: Longer side of the overview on which tissue is looked for, in pixels.
+OVERVIEW_PX = 1024
+#: Pairs of slides that stay open in a process.
+OPEN_PAIRS = 16
+#: Places that are tried for a tile with enough tissue, and for one that both slides show.
 TRIES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class SlidePair:
-    """Two slides and, where it is known, how they lie on each other; `reverse` makes the moving one
-    the source.
-    """
+class TrainingSlides:
+    """Two slides to draw tiles from and, where it is known, the transform between them."""
 
     open_fixed: OpenSlideFunction
+    """Opens the fixed slide."""
     open_moving: OpenSlideFunction
+    """Opens the moving slide."""
     moving_from_fixed: Transform | None = None
+    """The transform from the fixed to the moving slide."""
     reverse: bool = False
+    """Whether the moving slide is the source."""
 
-    def opened(self) -> tuple[Slide, Slide]:
-        """Source and target, the moving one seen in the fixed one's space where it is known how
-        they lie.
-        """
-        fixed, moving = self.open_fixed(), self.open_moving()
+    def open(self) -> tuple[Slide, Slide]:
+        """Open source and target; the moving one is warped onto the fixed one where it can be."""
+        fixed = self.open_fixed()
+        moving = self.open_moving()
         if self.moving_from_fixed is not None:
             moving = WarpedSlide(moving, self.moving_from_fixed)
         return (moving, fixed) if self.reverse else (fixed, moving)
 
 
 @dataclass(frozen=True, eq=False)
-class Overview:
-    """An open slide and its tissue region on a coarse frame, (h, w)."""
+class TissueSampler:
+    """Draws places of tissue on an open slide."""
 
     slide: Slide
+    """The slide."""
     frame: Frame
+    """The coarse frame of `region`."""
     region: Mask
+    """Where there is tissue, (h, w)."""
 
     @classmethod
-    def of(cls, slide: Slide) -> Overview:
-        """Look at the slide.
+    def of_slide(cls, slide: Slide) -> TissueSampler:
+        """Find the tissue of a slide.
 
         Raises `InputError` when it has no pixel size or no tissue is found on it.
         """
         if not slide.frame.calibrated:
             remedy = "give it in the manifest: fixed_mpp, moving_mpp"
             raise InputError("the slide has no pixel size", where=slide.info.path, remedy=remedy)
-        image = slide.read(slide.frame.fit(OVERVIEW_PX))
-        region = tissue_region(tissue_density(image))
-        if not region.any():
-            raise InputError("no tissue found", where=slide.info.path)
-        return cls(slide, image.frame, region)
+        overview = read_overview(slide, OVERVIEW_PX).require_tissue()
+        return cls(slide, overview.frame, overview.region)
 
-    def drawn(self, rng: np.random.Generator, side_px: int, mpp: float) -> tuple[Frame, float]:
-        """The frame of a tile about a random point of the tissue, and the share of it that is
-        tissue.
+    def draw(self, rng: np.random.Generator, side_px: int, mpp: float) -> tuple[Frame, float]:
+        """Draw the frame of a tile around a random point of the tissue.
 
-        Tiles lie on the grid of `mpp`, so that at a stored resolution nothing is interpolated.
+        Returns also the share of the tile that is tissue. Tiles lie on the grid of `mpp`, so that
+        at a stored resolution nothing is interpolated.
         """
         rows, columns = np.nonzero(self.region)
         pick = int(rng.integers(len(rows)))
-        middle = self.frame.to_um(
-            np.array([[columns[pick], rows[pick]]]) + rng.uniform(0, 1, (1, 2))
-        )[0]
+        pixel = np.array([[columns[pick], rows[pick]]]) + rng.uniform(0, 1, (1, 2))
+        middle = self.frame.to_um(pixel)[0]
         corner = mpp * np.round(middle / mpp - side_px / 2)
-        frame = Frame(
-            self.slide.frame.space,
-            side_px,
-            side_px,
-            (mpp, mpp),
-            (float(corner[0]), float(corner[1])),
-        )
+        origin = (float(corner[0]), float(corner[1]))
+        frame = Frame(self.slide.frame.space, side_px, side_px, (mpp, mpp), origin)
         low = np.floor(self.frame.to_px(corner[None])[0]).astype(int)
-        high = np.maximum(
-            np.ceil(self.frame.to_px(corner[None] + side_px * mpp)[0]).astype(int), low + 1
-        )
+        high = np.ceil(self.frame.to_px(corner[None] + side_px * mpp)[0]).astype(int)
+        high = np.maximum(high, low + 1)
         inside = self.region[max(low[1], 0) : max(high[1], 0), max(low[0], 0) : max(high[0], 0)]
         return frame, float(inside.sum()) / float(np.prod(high - low))
 
 
 @dataclass(frozen=True, eq=False)
 class OpenPair:
-    """The overviews of an open source and target slide."""
+    """Samplers of an open source and target slide."""
 
-    source: Overview
-    target: Overview
+    source: TissueSampler
+    """Of the source slide."""
+    target: TissueSampler
+    """Of the target slide."""
 
     def close(self) -> None:
         """Close both slides."""
@@ -113,98 +111,114 @@ class OpenPair:
         self.target.slide.close()
 
 
-def open_pair(pairs: Sequence[SlidePair], number: int) -> OpenPair:
-    """Open pair `number` and look at its slides; raise as `Overview.of` does."""
+def open_pair(pairs: Sequence[TrainingSlides], number: int) -> OpenPair:
+    """Open pair `number` and find its tissue; raise as `TissueSampler.of_slide` does."""
     with ExitStack() as stack:
-        slides = pairs[number].opened()
+        slides = pairs[number].open()
         for slide in slides:
             stack.callback(slide.close)
-        pair = OpenPair(Overview.of(slides[0]), Overview.of(slides[1]))
+        pair = OpenPair(TissueSampler.of_slide(slides[0]), TissueSampler.of_slide(slides[1]))
         stack.pop_all()  # they stay open
     return pair
 
 
 @dataclass(frozen=True, eq=False)
 class SlideStream:
-    """Tiles of `tile_px` at `mpp` µm a pixel from pairs of slides, a share of `min_tissue` of them
-    tissue if possible.
+    """Tiles from pairs of slides. A `learn.task.Stream`: sample i of a seed is always the same.
 
-    `paired` ones are of one place of both slides, others of any place of each. A
-    `learn.task.Stream`: sample i of a seed is always the same. Raises `InputError` for pairs of
-    which it is not known how they lie where that is needed, slides without tissue or with other
-    channels, and slides without a pixel size.
+    Raises `InputError` for pairs without a transform where one is needed, slides without tissue or
+    with other channels, and slides without a pixel size.
     """
 
-    pairs: Sequence[SlidePair]
+    pairs: Sequence[TrainingSlides]
+    """The slides."""
     tile_px: int
+    """Side of a tile, in pixels."""
     mpp: float
+    """Pixel size of the tiles, in µm."""
     channels: tuple[int, int]
+    """Channels of source and target."""
     seed: int
+    """Draws places, orientations and the order of the pairs."""
     paired: bool
+    """Whether both tiles are of one place; else each is of a place of its own."""
     min_tissue: float = 0.7
-    turned: bool = True
+    """Share of a tile that should be tissue, 0 to 1."""
+    rotate_and_flip: bool = True
+    """Whether tiles are turned and mirrored at random."""
     _pool: SlidePool[int, OpenPair] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.pairs:
             raise InputError("no slides to train on", expected="at least one pair")
-        object.__setattr__(self, "_pool", SlidePool(partial(open_pair, self.pairs), OPEN))
-        unknown = [
+        object.__setattr__(self, "_pool", SlidePool(partial(open_pair, self.pairs), OPEN_PAIRS))
+        unaligned = [
             number for number, pair in enumerate(self.pairs, 1) if pair.moving_from_fixed is None
         ]
-        if self.paired and unknown:
+        if self.paired and unaligned:
             raise InputError(
-                "it is not known how the slides lie on each other",
-                where=f"pair {unknown[0]}",
+                "no transform between the slides",
+                where=f"pair {unaligned[0]}",
                 expected="a transform",
-                remedy="add the column transform with what stainbridge register wrote, or train with cyclegan",
+                remedy="add the column transform with what stainbridge register wrote, or train "
+                "with cyclegan",
             )
 
     def __getitem__(self, number: int) -> TilePair:
-        """Sample `number`."""
-        with self._pool.borrow(shuffled(self.seed, number, len(self.pairs))) as pair:
-            return self._tiles(np.random.default_rng([self.seed, number]), pair)
-
-    def _tiles(self, rng: np.random.Generator, pair: OpenPair) -> TilePair:
-        turn = self._turn(rng)
-        if self.paired:
-            (source, target), other = self._both(rng, pair.source, pair.target), turn
-        else:
-            source, target = self._one(rng, pair.source), self._one(rng, pair.target)
-            other = self._turn(rng)
-        pixels = with_channels(source.pixels, self.channels[0], pair.source.slide.info.path)
-        wanted = with_channels(target.pixels, self.channels[1], pair.target.slide.info.path)
-        return TilePair(scaled(turn(pixels)), scaled(other(wanted)), self.paired)
-
-    def _turn(self, rng: np.random.Generator) -> Cut:
-        return Cut.drawn(rng, self.tile_px, self.tile_px, self.tile_px, self.turned)
-
-    def _one(self, rng: np.random.Generator, overview: Overview) -> Image:
-        best, most = overview.drawn(rng, self.tile_px, self.mpp)
-        for _ in range(TRIES - 1):
-            if most >= self.min_tissue:
-                break
-            frame, share = overview.drawn(rng, self.tile_px, self.mpp)
-            best, most = (frame, share) if share > most else (best, most)
-        return overview.slide.read(best)
-
-    def _both(
-        self, rng: np.random.Generator, source: Overview, target: Overview
-    ) -> tuple[Image, Image]:
-        """The same place of both, the one both slides hold most of among those tried."""
-        found: tuple[Image, Image] | None = None
-        most = -1.0
-        for _ in range(TRIES):
-            first = self._one(rng, source)
-            second = target.slide.read(first.frame)
-            held = float((first.valid & second.valid).mean())
-            if held > most:
-                found, most = (first, second), held
-            if held == 1:
-                break
-        assert found is not None  # something was tried
-        return found
+        """Return sample `number`."""
+        with self._pool.borrow(draw_index(self.seed, number, len(self.pairs))) as pair:
+            return self._draw_tiles(np.random.default_rng([self.seed, number]), pair)
 
     def close(self) -> None:
-        """Release the slides that are open in this process."""
+        """Close the slides that are open in this process."""
         self._pool.close()
+
+    def _draw_tiles(self, rng: np.random.Generator, pair: OpenPair) -> TilePair:
+        source_crop = self._draw_crop(rng)
+        if self.paired:
+            source, target = self._read_both(rng, pair)
+            target_crop = source_crop
+        else:
+            source = self._read_one(rng, pair.source)
+            target = self._read_one(rng, pair.target)
+            target_crop = self._draw_crop(rng)
+        source_pixels = self._match(source, self.channels[0], pair.source)
+        target_pixels = self._match(target, self.channels[1], pair.target)
+        return TilePair(
+            pixels_to_tensor(source_crop(source_pixels)),
+            pixels_to_tensor(target_crop(target_pixels)),
+            self.paired,
+        )
+
+    def _draw_crop(self, rng: np.random.Generator) -> TileCrop:
+        """Draw the orientation of a whole tile."""
+        return TileCrop.draw(rng, self.tile_px, self.tile_px, self.tile_px, self.rotate_and_flip)
+
+    def _match(self, image: Image, channels: int, sampler: TissueSampler) -> Pixels:
+        return match_channels(image.pixels, channels, sampler.slide.info.path)
+
+    def _read_one(self, rng: np.random.Generator, sampler: TissueSampler) -> Image:
+        """Read the tile with most tissue of those tried until one has enough."""
+        best_frame, best_share = sampler.draw(rng, self.tile_px, self.mpp)
+        for _ in range(TRIES - 1):
+            if best_share >= self.min_tissue:
+                break
+            frame, share = sampler.draw(rng, self.tile_px, self.mpp)
+            if share > best_share:
+                best_frame, best_share = frame, share
+        return sampler.slide.read(best_frame)
+
+    def _read_both(self, rng: np.random.Generator, pair: OpenPair) -> tuple[Image, Image]:
+        """Read one place of both slides: of those tried the one that both show most of."""
+        best: tuple[Image, Image] | None = None
+        best_share = -1.0
+        for _ in range(TRIES):
+            source = self._read_one(rng, pair.source)
+            target = pair.target.slide.read(source.frame)
+            share = float((source.valid & target.valid).mean())
+            if share > best_share:
+                best, best_share = (source, target), share
+            if share == 1:
+                break
+        assert best is not None  # something was tried
+        return best

@@ -1,4 +1,4 @@
-"""Tiles that are done, kept on disk until the slide they belong to is written."""
+"""Finished tiles, kept on disk until the slide that they belong to is written."""
 
 from __future__ import annotations
 
@@ -15,42 +15,43 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.whole import whole_file
 
-PLAN = "plan.json"
+#: The file of a store's key.
+KEY_FILE = "plan.json"
 
 
-class Parts:
-    """A folder of tiles, (H, W, C) uint8 each, by name, and the `plan` they are parts of."""
+class TileStore:
+    """A folder of finished tiles by name, (H, W, C) uint8 each, all made under one key."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @classmethod
-    def open(cls, folder: Path, plan: Mapping[str, Any]) -> Self:
-        """The folder, made if need be; what is in it for another plan is thrown away.
+    def open(cls, folder: Path, key: Mapping[str, Any]) -> Self:
+        """Open or make the folder; tiles that were made under another key are removed.
 
-        Raises `InputError` when it cannot be written, or is no folder of parts.
+        Raises `InputError` when it cannot be written, or is no folder of tiles.
         """
-        text = json.dumps(plan, sort_keys=True, indent=2)
-        kept = folder / PLAN
-        if folder.exists() and any(folder.iterdir()) and not kept.is_file():
-            raise InputError("not a folder of parts", where=folder, remedy="move it away")
-        if kept.is_file() and kept.read_text(encoding="utf-8") != text:
+        text = json.dumps(key, sort_keys=True, indent=2)
+        key_file = folder / KEY_FILE
+        if folder.exists() and any(folder.iterdir()) and not key_file.is_file():
+            raise InputError("not a folder of finished tiles", where=folder, remedy="move it away")
+        if key_file.is_file() and key_file.read_text(encoding="utf-8") != text:
             shutil.rmtree(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write there: {error.strerror}", where=folder) from error
-        if not kept.exists():
-            with whole_file(kept) as temporary:
+        if not key_file.exists():
+            with whole_file(key_file) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         return cls(folder)
 
     def __len__(self) -> int:
-        """How many tiles are kept."""
+        """Return the number of tiles."""
         return sum(1 for _ in self._folder.glob("*.npz"))
 
     def load(self, name: str) -> npt.NDArray[np.uint8] | None:
-        """A tile, None when it is not there. Raises `InputError` when it is damaged."""
+        """Return a tile, None when it is not there. Raises `InputError` when it is damaged."""
         path = self._folder / f"{name}.npz"
         if not path.exists():
             return None
@@ -58,9 +59,9 @@ class Parts:
             with np.load(path) as stored:
                 return np.asarray(stored["tile"], np.uint8)
         except (zipfile.BadZipFile, OSError, KeyError, ValueError) as error:
-            raise InputError("a damaged part", where=path, remedy="remove it") from error
+            raise InputError("a damaged tile", where=path, remedy="remove it") from error
 
     def save(self, name: str, tile: npt.NDArray[np.uint8]) -> None:
-        """Keep a tile."""
+        """Store a tile, (H, W, C)."""
         with whole_file(self._folder / f"{name}.npz") as temporary:
             np.savez_compressed(temporary, tile=tile)
