@@ -11,7 +11,7 @@ import yaml
 from tests.cli.conftest import KnownResult
 from tests.cli.test_translate import weights
 from tests.cli.test_warp import error_of
-from tests.slides.memory_slide import smooth_texture
+from tests.slides.memory_slide import draw_texture
 
 import stainbridge
 from stainbridge.cli.main import run
@@ -34,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     (tmp_path / "tiles").mkdir()
     for seed in range(6):
-        pixels = np.ascontiguousarray(np.moveaxis(smooth_texture(3, 64, 64, seed=seed), 0, -1))
+        pixels = np.ascontiguousarray(np.moveaxis(draw_texture(3, 64, 64, seed=seed), 0, -1))
         PIL.Image.fromarray(pixels).save(tmp_path / "tiles" / f"{seed}.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -83,7 +83,7 @@ def test_on_generated_tissue_four_times_finer(place: Path) -> None:
     assert run([*BEGIN, "--factor", "4", "--mpp", "1.0"]) == 0
     stored = read_weights(place / "run")
     assert (stored.settings["generator"]["factor"], stored.settings["mpp"]) == (4, 1.0)
-    assert yaml.safe_load((place / "run" / "config.yaml").read_text())["pixel_um"] == [1.0, 1.0]
+    assert yaml.safe_load((place / "run" / "config.yaml").read_text())["mpp_range"] == [1.0, 1.0]
 
 
 def test_weights_of_something_else_do_not_sharpen(

@@ -93,7 +93,7 @@ class MemorySlide:
         self.close()
 
 
-def smooth_texture(
+def draw_texture(
     channels: int, height: int, width: int, dtype: type = np.uint8, seed: int = 0
 ) -> Pixels:
     """Band-limited noise over the whole range of the number type, (C, H, W)."""

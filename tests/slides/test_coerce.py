@@ -14,11 +14,11 @@ from stainbridge.slides import ArraySlide, Slide
 from stainbridge.slides.coerce import as_slide
 
 
-def random_pixels(*shape: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def draw_pixels(*shape: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-def whole(slide: Slide) -> np.ndarray[Any, Any]:
+def read_whole(slide: Slide) -> np.ndarray[Any, Any]:
     """Full-resolution pixels, (C, H, W)."""
     return slide.read(slide.frame).pixels
 
@@ -32,7 +32,7 @@ def test_a_path_is_opened(samples: dict[str, Sample]) -> None:
 
 
 def test_a_slide_is_returned_as_it_is() -> None:
-    slide = ArraySlide(random_pixels(3, 40, 50))
+    slide = ArraySlide(draw_pixels(3, 40, 50))
     assert as_slide(slide) is slide
     with pytest.raises(InputError, match=r"mpp is for paths and arrays.*got 0\.5"):
         as_slide(slide, 0.5)
@@ -40,7 +40,7 @@ def test_a_slide_is_returned_as_it_is() -> None:
 
 @pytest.mark.parametrize("shape", [(40, 50), (40, 50, 1), (1, 40, 50)])
 def test_grey_arrays(shape: tuple[int, ...]) -> None:
-    pixels = random_pixels(*shape)
+    pixels = draw_pixels(*shape)
     slide = as_slide(pixels, 0.5, name="grey")
     assert slide.info.channels[0].name == "grey"
     assert (slide.frame.label, slide.frame.mpp, slide.frame.calibrated) == (
@@ -48,24 +48,24 @@ def test_grey_arrays(shape: tuple[int, ...]) -> None:
         (0.5, 0.5),
         True,
     )
-    np.testing.assert_array_equal(whole(slide), pixels.reshape(1, 40, 50))
+    np.testing.assert_array_equal(read_whole(slide), pixels.reshape(1, 40, 50))
 
 
 def test_colour_arrays_have_their_channels_last_or_first() -> None:
-    pixels = random_pixels(40, 50, 3)
+    pixels = draw_pixels(40, 50, 3)
     last = as_slide(pixels)
     first = as_slide(np.moveaxis(pixels, -1, 0))
     assert last.info.is_rgb
     assert first.info.is_rgb
     assert not last.frame.calibrated
-    np.testing.assert_array_equal(whole(last), whole(first))
+    np.testing.assert_array_equal(read_whole(last), read_whole(first))
 
 
 def test_alpha_is_shown_over_white() -> None:
-    pixels = random_pixels(40, 50, 4)
+    pixels = draw_pixels(40, 50, 4)
     pixels[..., 3] = 255
     pixels[:20, :, 3] = 0
-    shown = whole(as_slide(pixels))
+    shown = read_whole(as_slide(pixels))
     assert (shown[:, :20] == 255).all()
     np.testing.assert_array_equal(shown[:, 20:], np.moveaxis(pixels[20:, :, :3], -1, 0))
 
@@ -74,7 +74,7 @@ def test_fluorescence_arrays_have_any_number_of_channels_first() -> None:
     pixels = np.random.default_rng(0).random((8, 40, 50), np.float32)
     slide = as_slide(pixels)
     assert len(slide.info.channels) == 8
-    np.testing.assert_array_equal(whole(slide), pixels)
+    np.testing.assert_array_equal(read_whole(slide), pixels)
 
 
 @pytest.mark.parametrize(

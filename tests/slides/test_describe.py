@@ -28,7 +28,7 @@ def test_a_slide_is_one_line(samples: dict[str, Sample]) -> None:
     assert repr(grey) == expected
 
 
-def thumbnail_of(html: str) -> PIL.Image.Image:
+def read_thumbnail(html: str) -> PIL.Image.Image:
     (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
     return PIL.Image.open(io.BytesIO(base64.b64decode(data)))
 
@@ -39,12 +39,12 @@ def test_a_notebook_shows_facts_and_a_thumbnail(samples: dict[str, Sample], name
         html = slide._repr_html_()
     assert samples[name].path.name in html
     assert "803 x 601 px" in html
-    assert thumbnail_of(html).size == (320, 240)
+    assert read_thumbnail(html).size == (320, 240)
 
 
 def test_html_is_escaped_and_a_closed_slide_says_so() -> None:
     slide = ArraySlide(np.zeros((1, 20, 30), np.uint8), name="<b>.png", channels=(Channel("a"),))
-    assert thumbnail_of(slide._repr_html_()).size == (30, 20)
+    assert read_thumbnail(slide._repr_html_()).size == (30, 20)
     slide.close()
     html = slide._repr_html_()
     assert "&lt;b&gt;.png: the slide is closed" in html

@@ -17,7 +17,7 @@ from stainbridge.slides import ArraySlide, Slide, open_slide
 from stainbridge.slides.readers.table import READERS, Reader
 
 
-def stored(slide: Slide, level: int) -> Array:
+def read_level(slide: Slide, level: int) -> Array:
     """A whole level, (H, W, C)."""
     return np.moveaxis(slide.read(slide.levels[level]).pixels, 0, -1)
 
@@ -32,10 +32,10 @@ def test_every_format_gives_the_picture_that_was_written(sample: Sample) -> None
         assert slide.frame.mpp == pytest.approx((MPP, MPP) if sample.calibrated else (1.0, 1.0))
         for i, level in enumerate(sample.levels):
             if sample.lossy:
-                assert np.abs(stored(slide, i).astype(int) - level).mean() < 4
+                assert np.abs(read_level(slide, i).astype(int) - level).mean() < 4
             else:
-                np.testing.assert_array_equal(stored(slide, i), level)
-                assert stored(slide, i).dtype == level.dtype == slide.info.dtype
+                np.testing.assert_array_equal(read_level(slide, i), level)
+                assert read_level(slide, i).dtype == level.dtype == slide.info.dtype
 
 
 def test_pictures_are_rgb_and_fluorescence_keeps_its_names_and_colours(
@@ -189,7 +189,7 @@ REFUSED = {
 }
 
 
-def refusal_of(path: Path) -> InputError | None:
+def find_refusal(path: Path) -> InputError | None:
     """Open and read a slide; the error with which it is refused, None where it is not."""
     try:
         with open_slide(path) as slide:
@@ -205,7 +205,7 @@ def refusal_of(path: Path) -> InputError | None:
 def test_every_real_file_opens_or_is_refused(real_data: Path) -> None:
     files = [path for path in (real_data / "slide_formats").rglob("*") if path.is_file()]
     files += (real_data / "cytology_4scanner" / "slides").iterdir()
-    refusals = {path.name: refusal_of(path) for path in files}
+    refusals = {path.name: find_refusal(path) for path in files}
     refused = {name: error for name, error in refusals.items() if error is not None}
     assert not any("\n" in str(error) for error in refused.values())
     assert set(refused) == REFUSED

@@ -23,7 +23,7 @@ def slide() -> ArraySlide:
     return ArraySlide(pixels, 0.5, name="two.png")
 
 
-def right_half(slide: ArraySlide) -> Image:
+def mask_right_half(slide: ArraySlide) -> Image:
     frame = slide.frame.fit(16)
     pixels = np.zeros((1, frame.height, frame.width), np.uint8)
     pixels[:, :, frame.width // 2 :] = 7
@@ -44,8 +44,8 @@ def test_an_overview_has_the_density_and_region_of_its_picture(slide: ArraySlide
 
 def test_a_mask_takes_away_tissue(slide: ArraySlide) -> None:
     image = slide.read(slide.frame.fit(200))
-    overview = overview_of(image, right_half(slide))
-    allowed = stretch_mask(right_half(slide), image.frame)
+    overview = overview_of(image, mask_right_half(slide))
+    allowed = stretch_mask(mask_right_half(slide), image.frame)
     np.testing.assert_array_equal(overview.allowed, allowed)
     np.testing.assert_array_equal(overview.density, tissue_density(image) * allowed)
     np.testing.assert_array_equal(overview.slide_density, tissue_density(image))

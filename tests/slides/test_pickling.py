@@ -32,7 +32,8 @@ pickle.dump(images, open(sys.argv[2], "wb"))
 
 def read_in_child(reads: list[tuple[Slide, Frame]], folder: Path) -> list[tuple[object, ...]]:
     """Send slides to another process, in another folder; return what it reads of them."""
-    sent, received = folder / "sent.pkl", folder / "received.pkl"
+    sent = folder / "sent.pkl"
+    received = folder / "received.pkl"
     sent.write_bytes(pickle.dumps(reads))
     command = [sys.executable, "-c", READ_THEM, str(sent), str(received)]
     subprocess.run(command, check=True, cwd=folder)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from tests.slides.memory_slide import MemorySlide, smooth_texture
+from tests.slides.memory_slide import MemorySlide, draw_texture
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
@@ -23,7 +23,9 @@ from stainbridge.slides.writing.write import write_slide
 FIXED = Space("fixed", 700, 900, (0.25, 0.25)).frame
 
 
-def similarity(moving: Frame, degrees: float, scale: float = 1.0, fixed: Frame = FIXED) -> Affine:
+def make_similarity(
+    moving: Frame, degrees: float, scale: float = 1.0, fixed: Frame = FIXED
+) -> Affine:
     a = np.deg2rad(degrees)
     matrix = np.eye(3)
     matrix[:2, :2] = scale * np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
@@ -31,7 +33,7 @@ def similarity(moving: Frame, degrees: float, scale: float = 1.0, fixed: Frame =
     return Affine(matrix, fixed.space, moving.space)
 
 
-def bent(moving: Frame, degrees: float) -> Chain:
+def make_deformation(moving: Frame, degrees: float) -> Chain:
     grid = FIXED.fit(30)
     rng = np.random.default_rng(1)
     noise = np.stack(
@@ -39,13 +41,13 @@ def bent(moving: Frame, degrees: float) -> Chain:
     )
     field = (6 * noise / np.abs(noise).max()).astype(np.float32)
     return Chain(
-        (DisplacementField(field, grid, FIXED.space, FIXED.space), similarity(moving, degrees))
+        (DisplacementField(field, grid, FIXED.space, FIXED.space), make_similarity(moving, degrees))
     )
 
 
 def test_a_warped_slide_is_a_slide() -> None:
-    slide = MemorySlide(smooth_texture(3, 400, 500), factors=(1, 4))
-    warped = WarpedSlide(slide, similarity(slide.frame, 0))
+    slide = MemorySlide(draw_texture(3, 400, 500), factors=(1, 4))
+    warped = WarpedSlide(slide, make_similarity(slide.frame, 0))
     assert isinstance(warped, Slide)
     assert warped.frame == FIXED
     assert warped.stain == "HE"
@@ -56,8 +58,8 @@ def test_a_warped_slide_is_a_slide() -> None:
 
 
 def test_pixels_are_those_of_warping_the_whole_array() -> None:
-    slide = MemorySlide(smooth_texture(3, 800, 700), mpp=(0.3, 0.3))
-    chain = bent(slide.frame, 25)
+    slide = MemorySlide(draw_texture(3, 800, 700), mpp=(0.3, 0.3))
+    chain = make_deformation(slide.frame, 25)
     image = WarpedSlide(slide, chain).read(FIXED)
     expected, valid = warp_array(slide.pixels, slide.frame, chain, FIXED, background=255)
     np.testing.assert_array_equal(image.pixels, expected)
@@ -68,7 +70,7 @@ def test_pixels_are_those_of_warping_the_whole_array() -> None:
 
 
 def test_the_identity_changes_nothing_through_writing_and_back(tmp_path: Path) -> None:
-    pixels = smooth_texture(2, 700, 900, np.uint16)
+    pixels = draw_texture(2, 700, 900, np.uint16)
     slide = MemorySlide(pixels, mpp=(0.2527, 0.2527), channels=(Channel("a"), Channel("b")))
     warped = WarpedSlide(slide, Affine(np.eye(3), slide.frame.space, slide.frame.space))
     write_slide(warped, tmp_path / "a.ome.tiff", tile=128, threads=2)
@@ -76,8 +78,8 @@ def test_the_identity_changes_nothing_through_writing_and_back(tmp_path: Path) -
 
 
 def test_tiled_reads_equal_a_whole_read_whatever_the_threads() -> None:
-    slide = MemorySlide(smooth_texture(3, 800, 700), mpp=(0.3, 0.3))
-    warped = WarpedSlide(slide, bent(slide.frame, -65))
+    slide = MemorySlide(draw_texture(3, 800, 700), mpp=(0.3, 0.3))
+    warped = WarpedSlide(slide, make_deformation(slide.frame, -65))
     whole = warped.read(FIXED)
     places = list(product(range(0, 700, 70), range(0, 900, 90)))
     barrier = Barrier(4)
@@ -99,7 +101,7 @@ def test_coarse_reads_are_anti_aliased() -> None:
     board = (np.indices((1024, 1024)).sum(axis=0) % 2 * 255).astype(np.uint8)
     slide = MemorySlide(np.stack([board] * 3), mpp=(0.25, 0.25))
     fixed = slide.frame
-    warped = WarpedSlide(slide, similarity(slide.frame, 30, fixed=fixed))
+    warped = WarpedSlide(slide, make_similarity(slide.frame, 30, fixed=fixed))
     image = warped.read(fixed.at_mpp(2.0))
     inside = cv2.erode(image.valid.astype(np.uint8), np.ones((5, 5))).astype(bool)
     assert inside.sum() > 5000
@@ -119,14 +121,14 @@ def test_coarse_reads_are_anti_aliased() -> None:
     + [(0.5, 2.0, 1.0), (2.0, 0.5, 1.0), (4.1, 1.0, 4.0), (8.0, 1.0, 8.0)],
 )
 def test_the_level_follows_the_local_scale(mpp: float, scale: float, expected: float) -> None:
-    slide = MemorySlide(smooth_texture(3, 640, 640), mpp=(0.25, 0.25), factors=(1, 4, 16))
-    warped = WarpedSlide(slide, similarity(slide.frame, 77, scale))
+    slide = MemorySlide(draw_texture(3, 640, 640), mpp=(0.25, 0.25), factors=(1, 4, 16))
+    warped = WarpedSlide(slide, make_similarity(slide.frame, 77, scale))
     assert warped.choose_source_grid((mpp, mpp)).mpp[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_warped_slide_can_be_warped() -> None:
-    slide = MemorySlide(smooth_texture(3, 700, 700), mpp=(0.25, 0.25))
-    there = similarity(slide.frame, 20)
+    slide = MemorySlide(draw_texture(3, 700, 700), mpp=(0.25, 0.25))
+    there = make_similarity(slide.frame, 20)
     twice = WarpedSlide(WarpedSlide(slide, there), there.inverse(), slide.frame)
     window = slide.frame.crop(250, 250, 200, 200)
     # Two linear interpolations blur a little; anything misplaced would differ by far more.
@@ -138,15 +140,15 @@ def test_a_warped_slide_can_be_warped() -> None:
 def test_labels_come_from_stored_pixels_only() -> None:
     labels = np.random.default_rng(0).choice([0, 7, 4_000_000_000], (1, 300, 300)).astype(np.uint32)
     slide = MemorySlide(labels, mpp=(0.25, 0.25), channels=(Channel("labels"),))
-    warped = WarpedSlide(slide, similarity(slide.frame, 30), interpolation="nearest")
+    warped = WarpedSlide(slide, make_similarity(slide.frame, 30), interpolation="nearest")
     for mpp in (0.25, 3.0):
         assert set(np.unique(warped.read(FIXED.at_mpp(mpp)).pixels)) == {0, 7, 4_000_000_000}
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_levels_follow_the_moving_slides(scale: float) -> None:
-    slide = MemorySlide(smooth_texture(3, 640, 640), mpp=(0.25, 0.25), factors=(1, 4, 16))
-    levels = WarpedSlide(slide, similarity(slide.frame, 10, scale)).levels
+    slide = MemorySlide(draw_texture(3, 640, 640), mpp=(0.25, 0.25), factors=(1, 4, 16))
+    levels = WarpedSlide(slide, make_similarity(slide.frame, 10, scale)).levels
     assert levels[0] == FIXED
     assert all(a.width > b.width for a, b in pairwise(levels))
     wanted = [m / scale for m in (0.25, 1.0, 4.0) if m / scale > 0.375]
@@ -154,8 +156,8 @@ def test_levels_follow_the_moving_slides(scale: float) -> None:
 
 
 def test_crops_keep_their_place_in_the_fixed_space() -> None:
-    slide = MemorySlide(smooth_texture(3, 400, 400), mpp=(0.25, 0.25))
-    turn = similarity(slide.frame, 20)
+    slide = MemorySlide(draw_texture(3, 400, 400), mpp=(0.25, 0.25))
+    turn = make_similarity(slide.frame, 20)
     whole = WarpedSlide(slide, turn).read(FIXED)
     frame = find_output_frame(turn, FIXED, slide.frame, "overlap")
     part = WarpedSlide(slide, turn, frame)
@@ -168,7 +170,7 @@ def test_crops_keep_their_place_in_the_fixed_space() -> None:
 
 
 def test_tiles_outside_the_moving_slide_read_nothing(tmp_path: Path) -> None:
-    slide = MemorySlide(smooth_texture(3, 100, 100), mpp=(0.25, 0.25))
+    slide = MemorySlide(draw_texture(3, 100, 100), mpp=(0.25, 0.25))
     shift = Affine(np.eye(3), FIXED.space, slide.frame.space)
     write_slide(WarpedSlide(slide, shift), tmp_path / "a.tiff", file_format="tiff", tile=64)
     assert len(slide.reads) == 4  # of 165 tiles
@@ -179,7 +181,7 @@ def test_tiles_outside_the_moving_slide_read_nothing(tmp_path: Path) -> None:
 def test_holes_of_the_source_stay_invalid() -> None:
     hole = np.zeros((300, 300), bool)
     hole[100:150, 120:200] = True
-    slide = MemorySlide(smooth_texture(3, 300, 300), mpp=(0.25, 0.25), hole=hole)
+    slide = MemorySlide(draw_texture(3, 300, 300), mpp=(0.25, 0.25), hole=hole)
     image = WarpedSlide(slide, Affine(np.eye(3), slide.frame.space, slide.frame.space)).read(
         slide.frame
     )
@@ -195,7 +197,7 @@ def test_a_failed_read_is_raised_and_tried_again() -> None:
                 raise InputError("unreadable tile", where="broken.svs")
             return super().read(frame)
 
-    slide = Flaky(smooth_texture(3, 90, 90))
+    slide = Flaky(draw_texture(3, 90, 90))
     warped = WarpedSlide(slide, Affine(np.eye(3), slide.frame.space, slide.frame.space))
     with pytest.raises(InputError, match="unreadable tile"):
         warped.read(slide.frame)
@@ -204,12 +206,12 @@ def test_a_failed_read_is_raised_and_tried_again() -> None:
 
 def test_the_typical_scale_is_that_of_the_map() -> None:
     moving = Space("m", 500, 500).frame
-    assert estimate_scale(similarity(moving, 33, 1.7), FIXED) == pytest.approx(1.7)
-    assert estimate_scale(bent(moving, 33), FIXED) == pytest.approx(1.0, rel=0.1)
+    assert estimate_scale(make_similarity(moving, 33, 1.7), FIXED) == pytest.approx(1.7)
+    assert estimate_scale(make_deformation(moving, 33), FIXED) == pytest.approx(1.0, rel=0.1)
 
 
 def test_a_transform_to_a_single_point_is_an_input_error() -> None:
     field = -np.moveaxis(FIXED.centres_um().reshape(700, 900, 2), -1, 0).astype(np.float32)
-    slide = MemorySlide(smooth_texture(3, 90, 90))
+    slide = MemorySlide(draw_texture(3, 90, 90))
     with pytest.raises(InputError, match="to nothing"):
         WarpedSlide(slide, DisplacementField(field, FIXED, FIXED.space, slide.frame.space))

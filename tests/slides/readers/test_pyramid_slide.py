@@ -73,7 +73,8 @@ def test_a_read_of_a_crop_is_the_crop_of_a_read(
     frame = Frame(
         Space("array", 30, 40, (0.5 * step, 0.5 * step)), 30, 40, (0.5 * step, 0.5 * step), origin
     )
-    whole, part = slide.read(frame), slide.read(frame.crop(*crop))
+    whole = slide.read(frame)
+    part = slide.read(frame.crop(*crop))
     x, y, width, height = crop
     expected = whole.pixels[:, y : y + height, x : x + width].astype(int)
     np.testing.assert_array_equal(part.valid, whole.valid[y : y + height, x : x + width])
@@ -133,7 +134,8 @@ def test_finer_detail_than_a_pixel_averages_out_instead_of_aliasing() -> None:
 
 @pytest.mark.parametrize("step", [0.4, 1.0, 1.25, 1.9, 2.0, 3.3, 6.0])
 def test_resampling_agrees_with_pillows_bicubic(picture: Array, step: float) -> None:
-    width, height = int(700 / step), int(500 / step)
+    width = int(700 / step)
+    height = int(500 / step)
     box = (30.25, 40.5, 30.25 + width * step, 40.5 + height * step)
     expected = np.asarray(
         Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC, box=box)
@@ -202,7 +204,8 @@ def test_levels_show_the_same_place(sample: Sample) -> None:
         ).frame
         coarse = slide.read(frame).pixels.astype(float)
         fine = slide.read(slide.frame).pixels.astype(float)
-        height, width = frame.height - 1, frame.width - 1
+        height = frame.height - 1
+        width = frame.width - 1
         means = (
             fine[:, : 4 * height, : 4 * width].reshape(-1, height, 4, width, 4).mean(axis=(2, 4))
         )

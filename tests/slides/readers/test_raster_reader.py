@@ -21,12 +21,12 @@ RGB = texture(150, 230, 3)
 GREY = RGB[..., 0]
 
 
-def whole(slide: Slide) -> Array:
+def read_whole(slide: Slide) -> Array:
     """(H, W, C)."""
     return np.moveaxis(slide.read(slide.frame).pixels, 0, -1)
 
 
-def saved(path: Path, picture: Image.Image, **options: object) -> Path:
+def save_picture(path: Path, picture: Image.Image, **options: object) -> Path:
     picture.save(path, **options)
     return path
 
@@ -34,21 +34,21 @@ def saved(path: Path, picture: Image.Image, **options: object) -> Path:
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.webp"])
 def test_lossless_formats_are_exact(tmp_path: Path, name: str) -> None:
     options = {"lossless": True} if name == "a.webp" else {}
-    with open_slide(saved(tmp_path / name, Image.fromarray(RGB), **options)) as slide:
+    with open_slide(save_picture(tmp_path / name, Image.fromarray(RGB), **options)) as slide:
         assert slide.info.is_rgb
-        np.testing.assert_array_equal(whole(slide), RGB)
+        np.testing.assert_array_equal(read_whole(slide), RGB)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.jpg"])
 def test_grey_stays_one_channel(tmp_path: Path, name: str) -> None:
-    with open_slide(saved(tmp_path / name, Image.fromarray(GREY))) as slide:
+    with open_slide(save_picture(tmp_path / name, Image.fromarray(GREY))) as slide:
         assert [channel.name for channel in slide.info.channels] == ["grey"]
-        assert np.abs(whole(slide)[..., 0].astype(int) - GREY).mean() < 4
+        assert np.abs(read_whole(slide)[..., 0].astype(int) - GREY).mean() < 4
 
 
 def test_black_and_white_is_0_and_255(tmp_path: Path) -> None:
-    with open_slide(saved(tmp_path / "a.png", Image.fromarray(GREY > 180))) as slide:
-        np.testing.assert_array_equal(whole(slide)[..., 0], np.where(GREY > 180, 255, 0))
+    with open_slide(save_picture(tmp_path / "a.png", Image.fromarray(GREY > 180))) as slide:
+        np.testing.assert_array_equal(read_whole(slide)[..., 0], np.where(GREY > 180, 255, 0))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -62,7 +62,7 @@ def test_png_keeps_its_16_bits(tmp_path: Path, channels: int) -> None:
     with open_slide(tmp_path / "a.png") as slide:
         assert slide.info.dtype == np.uint16
         assert len(slide.info.channels) == colours
-        pixels = whole(slide)
+        pixels = read_whole(slide)
     np.testing.assert_array_equal(pixels[10:], deep[10:, :, :colours])
     if channels in (2, 4):
         assert (pixels[:10] == 65535).all()
@@ -70,43 +70,45 @@ def test_png_keeps_its_16_bits(tmp_path: Path, channels: int) -> None:
 
 def test_alpha_and_palettes(tmp_path: Path) -> None:
     clear = np.dstack([RGB, np.where(GREY > 180, 255, 0).astype(np.uint8)])
-    with open_slide(saved(tmp_path / "a.png", Image.fromarray(clear))) as slide:
-        np.testing.assert_array_equal(whole(slide), np.where(GREY[..., None] > 180, RGB, 255))
+    with open_slide(save_picture(tmp_path / "a.png", Image.fromarray(clear))) as slide:
+        np.testing.assert_array_equal(read_whole(slide), np.where(GREY[..., None] > 180, RGB, 255))
     with open_slide(
-        saved(tmp_path / "la.png", Image.fromarray(np.ascontiguousarray(clear[..., [0, 3]])))
+        save_picture(tmp_path / "la.png", Image.fromarray(np.ascontiguousarray(clear[..., [0, 3]])))
     ) as slide:
-        np.testing.assert_array_equal(whole(slide)[..., 0], np.where(GREY > 180, GREY, 255))
+        np.testing.assert_array_equal(read_whole(slide)[..., 0], np.where(GREY > 180, GREY, 255))
     palette = Image.fromarray(RGB).quantize(16)
-    with open_slide(saved(tmp_path / "p.png", palette)) as slide:
+    with open_slide(save_picture(tmp_path / "p.png", palette)) as slide:
         assert slide.info.is_rgb
-        np.testing.assert_array_equal(whole(slide), np.asarray(palette.convert("RGB")))
-    with open_slide(saved(tmp_path / "t.png", palette, transparency=3)) as slide:
-        shown = whole(slide)
+        np.testing.assert_array_equal(read_whole(slide), np.asarray(palette.convert("RGB")))
+    with open_slide(save_picture(tmp_path / "t.png", palette, transparency=3)) as slide:
+        shown = read_whole(slide)
     assert (shown[np.asarray(palette) == 3] == 255).all()
 
 
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     with open_slide(
-        saved(tmp_path / "a.jpg", Image.fromarray(RGB).convert("CMYK"), quality=95)
+        save_picture(tmp_path / "a.jpg", Image.fromarray(RGB).convert("CMYK"), quality=95)
     ) as slide:
         assert slide.info.is_rgb
-        assert np.abs(whole(slide).astype(int) - RGB).mean() < 6
+        assert np.abs(read_whole(slide).astype(int) - RGB).mean() < 6
 
 
 def test_an_exif_orientation_is_not_applied_and_said_so(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    with open_slide(saved(tmp_path / "a.jpg", Image.fromarray(RGB), exif=exif)) as slide:
+    with open_slide(save_picture(tmp_path / "a.jpg", Image.fromarray(RGB), exif=exif)) as slide:
         assert (slide.frame.width, slide.frame.height) == (230, 150)
         assert "EXIF" in slide.info.warnings[0]
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
 def test_a_resolution_is_a_pixel_size_only_where_it_can_be(tmp_path: Path, name: str) -> None:
-    with open_slide(saved(tmp_path / name, Image.fromarray(RGB), dpi=(300, 300))) as slide:
+    with open_slide(save_picture(tmp_path / name, Image.fromarray(RGB), dpi=(300, 300))) as slide:
         assert not slide.frame.calibrated
         assert "300 dpi" in slide.info.warnings[0]
-    with open_slide(saved(tmp_path / name, Image.fromarray(RGB), dpi=(25400, 25400))) as slide:
+    with open_slide(
+        save_picture(tmp_path / name, Image.fromarray(RGB), dpi=(25400, 25400))
+    ) as slide:
         assert slide.frame.calibrated
         assert slide.frame.mpp[0] == pytest.approx(1.0, rel=1e-3)
 
@@ -134,8 +136,8 @@ def test_a_picture_larger_than_pillows_own_limit_is_not_refused(
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     for name in ("a.png", "a.jpg", "a.bmp"):
-        with open_slide(saved(tmp_path / name, Image.fromarray(RGB))) as slide:
-            assert whole(slide).shape == RGB.shape
+        with open_slide(save_picture(tmp_path / name, Image.fromarray(RGB))) as slide:
+            assert read_whole(slide).shape == RGB.shape
 
 
 def test_it_is_decoded_once_and_only_when_read(
@@ -149,7 +151,7 @@ def test_it_is_decoded_once_and_only_when_read(
         return decode(self, level)
 
     monkeypatch.setattr(raster_reader.RasterFile, "decode", spy)
-    with open_slide(saved(tmp_path / "a.png", Image.fromarray(RGB))) as slide:
+    with open_slide(save_picture(tmp_path / "a.png", Image.fromarray(RGB))) as slide:
         assert decoded == []
         for longest in (50, 230, 64):
             slide.read(slide.frame.fit(longest))
@@ -160,7 +162,7 @@ def test_low_resolutions_of_a_large_jpeg_come_from_a_smaller_decode_in_the_same_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = texture(603, 805, 3)
-    path = saved(tmp_path / "a.jpg", Image.fromarray(picture), quality=95, subsampling=0)
+    path = save_picture(tmp_path / "a.jpg", Image.fromarray(picture), quality=95, subsampling=0)
     reads = []
     for limit in (raster_reader.DRAFT_PIXELS, 1):
         monkeypatch.setattr(raster_reader, "DRAFT_PIXELS", limit)
@@ -175,7 +177,7 @@ def test_low_resolutions_of_a_large_jpeg_come_from_a_smaller_decode_in_the_same_
 
 def test_the_pyramid_of_an_odd_picture_keeps_places(tmp_path: Path) -> None:
     with open_slide(
-        saved(tmp_path / "a.png", Image.fromarray(texture(151, 233, 1)[..., 0]))
+        save_picture(tmp_path / "a.png", Image.fromarray(texture(151, 233, 1)[..., 0]))
     ) as slide:
         sizes = [(level.width, level.height, level.mpp[0]) for level in slide.levels]
         assert sizes == [(233, 151, 1), (117, 76, 2), (59, 38, 4)]

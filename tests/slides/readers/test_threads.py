@@ -19,7 +19,8 @@ def test_threads_read_what_one_reads(sample: Sample) -> None:
         frames = []
         for _ in range(120):
             level = slide.levels[generator.integers(len(slide.levels))]
-            x, y = generator.integers(-20, level.width), generator.integers(-20, level.height)
+            x = generator.integers(-20, level.width)
+            y = generator.integers(-20, level.height)
             frame = level.crop(
                 int(x), int(y), int(generator.integers(1, 200)), int(generator.integers(1, 200))
             )

@@ -14,12 +14,12 @@ from stainbridge.errors import InputError
 from stainbridge.slides import Slide, open_slide
 
 
-def written(path: Path, pixels: Array, **options: Any) -> Path:
+def write_tiff(path: Path, pixels: Array, **options: Any) -> Path:
     tifffile.imwrite(path, pixels, **({"metadata": None} | options))
     return path
 
 
-def whole(slide: Slide) -> Array:
+def read_whole(slide: Slide) -> Array:
     """(H, W, C)."""
     return np.moveaxis(slide.read(slide.frame).pixels, 0, -1)
 
@@ -52,10 +52,10 @@ DEEP = GREY.astype(np.uint16) * 200
 def test_rgb_in_every_arrangement(path: Path, options: dict[str, Any]) -> None:
     pixels = np.moveaxis(RGB, -1, 0) if options.get("planarconfig") == "separate" else RGB
     with open_slide(
-        written(path, np.ascontiguousarray(pixels), photometric="rgb", **options)
+        write_tiff(path, np.ascontiguousarray(pixels), photometric="rgb", **options)
     ) as slide:
         assert slide.info.is_rgb
-        np.testing.assert_array_equal(whole(slide), RGB)
+        np.testing.assert_array_equal(read_whole(slide), RGB)
         part = slide.read(slide.frame.crop(33, 41, 20, 50)).pixels
         np.testing.assert_array_equal(np.moveaxis(part, 0, -1), RGB[41:91, 33:53])
 
@@ -68,36 +68,36 @@ def test_rgb_in_every_arrangement(path: Path, options: dict[str, Any]) -> None:
 )
 def test_sample_types_are_kept(path: Path, dtype: Any, options: dict[str, Any]) -> None:
     with open_slide(
-        written(path, GREY.astype(dtype), photometric="minisblack", **options)
+        write_tiff(path, GREY.astype(dtype), photometric="minisblack", **options)
     ) as slide:
         assert slide.info.dtype == dtype
         assert [channel.name for channel in slide.info.channels] == ["grey"]
-        np.testing.assert_array_equal(whole(slide)[..., 0], GREY.astype(dtype))
-        assert whole(slide).dtype.isnative
+        np.testing.assert_array_equal(read_whole(slide)[..., 0], GREY.astype(dtype))
+        assert read_whole(slide).dtype.isnative
 
 
 def test_half_precision_is_widened(path: Path) -> None:
-    with open_slide(written(path, GREY.astype(np.float16), photometric="minisblack")) as slide:
+    with open_slide(write_tiff(path, GREY.astype(np.float16), photometric="minisblack")) as slide:
         assert slide.info.dtype == np.float32
-        np.testing.assert_array_equal(whole(slide)[..., 0], GREY)
+        np.testing.assert_array_equal(read_whole(slide)[..., 0], GREY)
 
 
 @pytest.mark.parametrize("options", [{}, {"tile": (64, 64), "compression": "zlib"}])
 def test_inverted_greys_are_turned(path: Path, options: dict[str, Any]) -> None:
-    with open_slide(written(path, DEEP, photometric="miniswhite", **options)) as slide:
-        np.testing.assert_array_equal(whole(slide)[..., 0], 65535 - DEEP)
+    with open_slide(write_tiff(path, DEEP, photometric="miniswhite", **options)) as slide:
+        np.testing.assert_array_equal(read_whole(slide)[..., 0], 65535 - DEEP)
 
 
 def test_black_and_white_is_0_and_255(path: Path) -> None:
-    with open_slide(written(path, GREY > 180, photometric="minisblack")) as slide:
-        np.testing.assert_array_equal(whole(slide)[..., 0], np.where(GREY > 180, 255, 0))
+    with open_slide(write_tiff(path, GREY > 180, photometric="minisblack")) as slide:
+        np.testing.assert_array_equal(read_whole(slide)[..., 0], np.where(GREY > 180, 255, 0))
 
 
 def test_palettes_are_expanded(path: Path) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (3, 256)).astype(np.uint16)
-    with open_slide(written(path, GREY, photometric="palette", colormap=colours * 257)) as slide:
+    with open_slide(write_tiff(path, GREY, photometric="palette", colormap=colours * 257)) as slide:
         assert slide.info.is_rgb
-        np.testing.assert_array_equal(whole(slide), colours.T[GREY])
+        np.testing.assert_array_equal(read_whole(slide), colours.T[GREY])
 
 
 @pytest.mark.parametrize("options", [{}, {"tile": (64, 64), "compression": "zlib"}])
@@ -106,10 +106,10 @@ def test_alpha_is_shown_over_white(path: Path, options: dict[str, Any]) -> None:
     rgba[:50, :, 3] = 0
     rgba[50:100, :, 3] = 51
     with open_slide(
-        written(path, rgba, photometric="rgb", extrasamples=["unassalpha"], **options)
+        write_tiff(path, rgba, photometric="rgb", extrasamples=["unassalpha"], **options)
     ) as slide:
         assert slide.info.is_rgb
-        shown = whole(slide)
+        shown = read_whole(slide)
     assert (shown[:50] == 255).all()
     np.testing.assert_array_equal(shown[100:], RGB[100:])
     np.testing.assert_array_equal(
@@ -119,9 +119,11 @@ def test_alpha_is_shown_over_white(path: Path, options: dict[str, Any]) -> None:
 
 def test_four_samples_of_16_bits_are_four_channels(path: Path) -> None:
     pixels = np.dstack([DEEP, DEEP // 2, DEEP // 3, DEEP // 4])
-    with open_slide(written(path, pixels, photometric="rgb", extrasamples=["unassalpha"])) as slide:
+    with open_slide(
+        write_tiff(path, pixels, photometric="rgb", extrasamples=["unassalpha"])
+    ) as slide:
         assert len(slide.info.channels) == 4
-        np.testing.assert_array_equal(whole(slide), pixels)
+        np.testing.assert_array_equal(read_whole(slide), pixels)
 
 
 def test_left_out_tiles_are_background(path: Path) -> None:
@@ -139,7 +141,7 @@ def test_left_out_tiles_are_background(path: Path) -> None:
         compression="zlib",
     )
     with open_slide(path) as slide:
-        pixels = whole(slide)
+        pixels = read_whole(slide)
     assert (pixels[64:128, 64:128] == 255).all()
     assert (pixels[64:128, 128:192] == 6).all()
 
@@ -153,10 +155,12 @@ def test_of_a_z_stack_the_middle_plane_is_read(
     order = [[planes[z, c] for c in range(3)] for z in range(5)]
     stack = np.array(order if axes[0] == "Z" else list(zip(*order, strict=True)), np.uint16)
     path = tmp_path / "stack.ome.tif"
-    written(path, stack, ome=True, photometric="minisblack", metadata={"axes": axes}, **options)
+    write_tiff(path, stack, ome=True, photometric="minisblack", metadata={"axes": axes}, **options)
     with open_slide(path) as slide:
         assert len(slide.info.channels) == 3
-        np.testing.assert_array_equal(whole(slide), np.dstack([planes[2, c] for c in range(3)]))
+        np.testing.assert_array_equal(
+            read_whole(slide), np.dstack([planes[2, c] for c in range(3)])
+        )
         assert "z-stack of 5 planes: plane 3" in slide.info.warnings[0]
 
 
@@ -168,7 +172,7 @@ def test_imagej_hyperstacks_and_their_pixel_size(path: Path) -> None:
     with open_slide(path) as slide:
         assert slide.info.format == "ImageJ TIFF"
         assert slide.frame.mpp == (0.25, 0.25)
-        np.testing.assert_array_equal(whole(slide), np.dstack([DEEP, DEEP // 2]))
+        np.testing.assert_array_equal(read_whole(slide), np.dstack([DEEP, DEEP // 2]))
 
 
 def test_pages_without_a_meaning_are_channels(path: Path) -> None:
@@ -183,7 +187,7 @@ def test_pages_without_a_meaning_are_channels(path: Path) -> None:
             "Channel 2",
             "Channel 3",
         ]
-        np.testing.assert_array_equal(whole(slide), np.dstack([DEEP, DEEP // 2, DEEP // 3]))
+        np.testing.assert_array_equal(read_whole(slide), np.dstack([DEEP, DEEP // 2, DEEP // 3]))
 
 
 def test_a_pyramid_behind_ome_metadata_of_one_plane(path: Path) -> None:
@@ -211,7 +215,7 @@ def test_a_pyramid_behind_ome_metadata_of_one_plane(path: Path) -> None:
         assert slide.info.format == "OME-TIFF"
         assert [level.mpp[0] for level in slide.levels] == [0.5, 1.0, 2.0]
         assert [level.width for level in slide.levels] == [230, 115, 57]
-        np.testing.assert_array_equal(whole(slide), RGB)
+        np.testing.assert_array_equal(read_whole(slide), RGB)
 
 
 def test_qptiff_channels(path: Path) -> None:
@@ -256,11 +260,11 @@ def test_qptiff_channels(path: Path) -> None:
             ("Opal 520", (0, 255, 0)),
         ]
         assert [level.width for level in slide.levels] == [224, 112]
-        np.testing.assert_array_equal(whole(slide)[..., 1], DEEP[:128, :224] + 1)
+        np.testing.assert_array_equal(read_whole(slide)[..., 1], DEEP[:128, :224] + 1)
 
 
 def test_an_aperio_objective_stands_in_for_a_pixel_size(path: Path) -> None:
-    written(
+    write_tiff(
         path,
         RGB,
         tile=(64, 64),
@@ -275,19 +279,19 @@ def test_an_aperio_objective_stands_in_for_a_pixel_size(path: Path) -> None:
 def test_colours_that_are_not_read_are_refused(path: Path) -> None:
     cmyk = np.dstack([RGB, GREY])
     with pytest.raises(InputError, match="CMYK"):
-        open_slide(written(path, cmyk, photometric="separated"))
+        open_slide(write_tiff(path, cmyk, photometric="separated"))
 
 
 def test_complex_numbers_are_refused(path: Path) -> None:
     with pytest.raises(InputError, match="sample type"):
-        open_slide(written(path, GREY.astype(np.complex64), photometric="minisblack"))
+        open_slide(write_tiff(path, GREY.astype(np.complex64), photometric="minisblack"))
 
 
 def test_volumes_are_refused(path: Path) -> None:
     volume = np.zeros((32, 64, 64), np.uint8)
     with pytest.raises(InputError, match="layout"):
         open_slide(
-            written(path, volume, photometric="minisblack", tile=(16, 32, 32), volumetric=True)
+            write_tiff(path, volume, photometric="minisblack", tile=(16, 32, 32), volumetric=True)
         )
 
 
@@ -298,7 +302,7 @@ def test_memory_stays_flat_while_a_large_file_is_shrunk(
 
     monkeypatch.setattr(base, "BLOCK_BYTES", 2**20)
     side = 4096
-    written(
+    write_tiff(
         path,
         np.tile(GREY, (28, 18))[:side, :side],
         photometric="minisblack",
@@ -336,7 +340,7 @@ def test_an_image_in_several_files(tmp_path: Path) -> None:
             '<Channel ID="Channel:0:0" Name="x"/>'
             f'<Channel ID="Channel:0:1" Name="y"/>{parts}</Pixels></Image></OME>'
         )
-        written(
+        write_tiff(
             tmp_path / name,
             DEEP // (c + 1),
             photometric="minisblack",
@@ -345,7 +349,7 @@ def test_an_image_in_several_files(tmp_path: Path) -> None:
         )
     with open_slide(tmp_path / names[0]) as slide:
         assert [channel.name for channel in slide.info.channels] == ["x", "y"]
-        np.testing.assert_array_equal(whole(slide), np.dstack([DEEP, DEEP // 2]))
+        np.testing.assert_array_equal(read_whole(slide), np.dstack([DEEP, DEEP // 2]))
     (tmp_path / names[1]).unlink()
     with pytest.raises(InputError, match=r"a\.ome\.tif: planes are missing"):
         open_slide(tmp_path / names[0])

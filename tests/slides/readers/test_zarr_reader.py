@@ -19,12 +19,12 @@ RGB = texture(150, 230, 3)
 DEEP = texture(150, 230, 4).astype(np.uint16) * 100
 
 
-def whole(slide: Slide) -> Array:
+def read_whole(slide: Slide) -> Array:
     """(H, W, C)."""
     return np.moveaxis(slide.read(slide.frame).pixels, 0, -1)
 
 
-def zipped(folder: Path, path: Path, inside: str) -> Path:
+def zip_folder(folder: Path, path: Path, inside: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for file in folder.rglob("*"):
             if file.is_file():
@@ -38,13 +38,13 @@ def test_a_zipped_image_is_read_without_unpacking(
     tmp_path: Path, version: str, inside: str
 ) -> None:
     write_ngff(tmp_path / "image.zarr", levels_of(DEEP, 2), version)
-    path = zipped(tmp_path / "image.zarr", tmp_path / "image.zip", inside)
+    path = zip_folder(tmp_path / "image.zarr", tmp_path / "image.zip", inside)
     with open_slide(path) as slide:
         assert slide.info.format == "OME-Zarr"
         assert slide.frame.mpp == (MPP, MPP)
         assert len(slide.levels) == 2
         assert slide.info.channels[0].colour == (0, 255, 0)
-        np.testing.assert_array_equal(whole(slide), DEEP)
+        np.testing.assert_array_equal(read_whole(slide), DEEP)
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -71,12 +71,12 @@ def test_plain_arrays(
         assert len(slide.info.channels) == channels
         assert slide.info.is_rgb is is_rgb
         if len(shape) == 5:
-            np.testing.assert_array_equal(whole(slide), np.moveaxis(data[0, :, 2], 0, -1))
+            np.testing.assert_array_equal(read_whole(slide), np.moveaxis(data[0, :, 2], 0, -1))
             assert "z-stack of 5 planes: plane 3" in slide.info.warnings[0]
         elif len(shape) == 3 and shape[0] == 3:
-            np.testing.assert_array_equal(whole(slide), np.moveaxis(data, 0, -1))
+            np.testing.assert_array_equal(read_whole(slide), np.moveaxis(data, 0, -1))
         else:
-            np.testing.assert_array_equal(whole(slide), data.reshape(150, 230, -1))
+            np.testing.assert_array_equal(read_whole(slide), data.reshape(150, 230, -1))
 
 
 def test_the_scale_of_the_whole_image_and_its_unit_count(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_the_first_of_numbered_images_is_read(tmp_path: Path) -> None:
     )
     write_ngff(tmp_path / "a.zarr" / "0", [RGB], "0.4")
     with open_slide(tmp_path / "a.zarr") as slide:
-        np.testing.assert_array_equal(whole(slide), RGB)
+        np.testing.assert_array_equal(read_whole(slide), RGB)
 
 
 def test_damaged_and_foreign_stores_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import openslide
 import pytest
 import pyvips
 import tifffile
-from tests.slides.memory_slide import MemorySlide, smooth_texture
+from tests.slides.memory_slide import MemorySlide, draw_texture
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
@@ -37,14 +37,14 @@ FLUORESCENCE = (
 )
 
 
-def rgb_slide(height: int = 301, width: int = 517, **kwargs: Any) -> MemorySlide:
+def make_rgb_slide(height: int = 301, width: int = 517, **kwargs: Any) -> MemorySlide:
     # Near grey, so that JPEG's halved chroma does not dominate the tolerance.
-    grey = smooth_texture(1, height, width).astype(int)
-    tint = smooth_texture(3, height, width, seed=7).astype(int) // 16
+    grey = draw_texture(1, height, width).astype(int)
+    tint = draw_texture(3, height, width, seed=7).astype(int) // 16
     return MemorySlide((grey * 15 // 16 + tint).astype(np.uint8), mpp=(0.2528, 0.2528), **kwargs)
 
 
-def expected_levels(slide: MemorySlide, tile: int) -> list[np.ndarray]:
+def compute_levels(slide: MemorySlide, tile: int) -> list[np.ndarray]:
     """Means of 2 x 2 pixels of the level before, rounded, (H, W, C)."""
     levels = [np.moveaxis(slide.pixels, 0, -1)]
     while max(levels[-1].shape[:2]) > tile:
@@ -58,7 +58,7 @@ def expected_levels(slide: MemorySlide, tile: int) -> list[np.ndarray]:
     return levels
 
 
-def stored_levels(path: Path) -> list[np.ndarray]:
+def read_levels(path: Path) -> list[np.ndarray]:
     with tifffile.TiffFile(path) as file:
         return [level.asarray() for level in file.series[0].levels]
 
@@ -68,10 +68,11 @@ def stored_levels(path: Path) -> list[np.ndarray]:
 def test_lossless_levels_are_exact_means(
     tmp_path: Path, file_format: Any, compression: Any
 ) -> None:
-    slide, path = rgb_slide(), tmp_path / "a.tiff"
+    slide = make_rgb_slide()
+    path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format=file_format, compression=compression, tile=64, threads=2)
-    stored = stored_levels(path)
-    expected = expected_levels(slide, 64)
+    stored = read_levels(path)
+    expected = compute_levels(slide, 64)
     assert len(stored) == 4
     for ours, wanted in zip(stored, expected, strict=True):
         np.testing.assert_array_equal(ours, wanted)
@@ -82,9 +83,10 @@ def test_lossless_levels_are_exact_means(
 def test_jpeg_levels_are_close(
     tmp_path: Path, file_format: Any, quality: int, tolerance: int
 ) -> None:
-    slide, path = rgb_slide(), tmp_path / "a.tiff"
+    slide = make_rgb_slide()
+    path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format=file_format, compression="jpeg", quality=quality, tile=64)
-    for ours, wanted in zip(stored_levels(path), expected_levels(slide, 64), strict=True):
+    for ours, wanted in zip(read_levels(path), compute_levels(slide, 64), strict=True):
         difference = np.abs(ours.astype(int) - wanted)
         assert difference.max() <= 4 * tolerance
         assert difference.mean() <= tolerance / 2
@@ -93,7 +95,8 @@ def test_jpeg_levels_are_close(
 
 @pytest.mark.parametrize("compression", ["jpeg", "deflate", "zstd", "none"])
 def test_openslide_sees_all_levels_of_a_plain_tiff(tmp_path: Path, compression: Any) -> None:
-    slide, path = rgb_slide(), tmp_path / "a.tiff"
+    slide = make_rgb_slide()
+    path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format="tiff", compression=compression, tile=64)
     with openslide.OpenSlide(path) as opened:
         assert opened.properties["openslide.vendor"] == "generic-tiff"
@@ -107,7 +110,8 @@ def test_openslide_sees_all_levels_of_a_plain_tiff(tmp_path: Path, compression: 
 
 
 def test_openslide_reads_the_full_resolution_of_an_ome_tiff(tmp_path: Path) -> None:
-    slide, path = rgb_slide(), tmp_path / "a.ome.tiff"
+    slide = make_rgb_slide()
+    path = tmp_path / "a.ome.tiff"
     write_slide(slide, path, compression="deflate", tile=64)
     with openslide.OpenSlide(path) as opened:
         region = np.asarray(opened.read_region((0, 0), 0, opened.dimensions).convert("RGB"))
@@ -116,13 +120,14 @@ def test_openslide_reads_the_full_resolution_of_an_ome_tiff(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
 def test_tiffslide_sees_levels_and_pixel_size(tmp_path: Path, file_format: Any) -> None:
-    slide, path = rgb_slide(), tmp_path / "a.tiff"
+    slide = make_rgb_slide()
+    path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format=file_format, tile=64)
     with tiffslide.TiffSlide(path) as opened:
         assert opened.level_dimensions == ((517, 301), (258, 150), (129, 75), (64, 37))
         assert opened.properties["tiffslide.mpp-x"] == pytest.approx(0.2528, rel=1e-6)
         region = opened.read_region((0, 0), 2, (129, 75), as_array=True)
-    assert np.abs(region.astype(int) - expected_levels(slide, 64)[2]).mean() < 4
+    assert np.abs(region.astype(int) - compute_levels(slide, 64)[2]).mean() < 4
 
 
 @pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
@@ -130,7 +135,8 @@ def test_tiffslide_sees_levels_and_pixel_size(tmp_path: Path, file_format: Any) 
 def test_pyvips_reads_pixels_levels_and_pixel_size(
     tmp_path: Path, file_format: Any, compression: Any
 ) -> None:
-    slide, path = rgb_slide(), tmp_path / "a.tiff"
+    slide = make_rgb_slide()
+    path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format=file_format, compression=compression, tile=64)
     image = pyvips.Image.new_from_file(str(path))
     assert (image.width, image.height, image.bands) == (517, 301, 3)
@@ -144,7 +150,7 @@ def test_pyvips_reads_pixels_levels_and_pixel_size(
 
 @pytest.mark.parametrize("compression", ["deflate", "zstd", "none"])
 def test_ome_tiff_keeps_channels(tmp_path: Path, compression: Any) -> None:
-    pixels = smooth_texture(5, 200, 333, np.uint16)
+    pixels = draw_texture(5, 200, 333, np.uint16)
     slide = MemorySlide(pixels, mpp=(0.3250, 0.3251), channels=FLUORESCENCE)
     path = tmp_path / "a.ome.tiff"
     write_slide(slide, path, compression=compression, tile=64)
@@ -157,7 +163,7 @@ def test_ome_tiff_keeps_channels(tmp_path: Path, compression: Any) -> None:
             (5, 50, 83),
             (5, 25, 41),
         ]
-        for level, wanted in zip(file.series[0].levels, expected_levels(slide, 64), strict=True):
+        for level, wanted in zip(file.series[0].levels, compute_levels(slide, 64), strict=True):
             np.testing.assert_array_equal(np.moveaxis(level.asarray(), 0, -1), wanted)
         root = ElementTree.fromstring(file.ome_metadata)
     space = {"o": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}
@@ -175,11 +181,11 @@ def test_ome_tiff_keeps_channels(tmp_path: Path, compression: Any) -> None:
 
 
 def test_a_plain_tiff_keeps_channels_interleaved(tmp_path: Path) -> None:
-    slide = MemorySlide(smooth_texture(5, 200, 333, np.uint16), channels=FLUORESCENCE)
+    slide = MemorySlide(draw_texture(5, 200, 333, np.uint16), channels=FLUORESCENCE)
     path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format="tiff", tile=64)
-    stored = stored_levels(path)
-    for level, wanted in zip(stored, expected_levels(slide, 64), strict=True):
+    stored = read_levels(path)
+    for level, wanted in zip(stored, compute_levels(slide, 64), strict=True):
         np.testing.assert_array_equal(level, wanted)
     np.testing.assert_array_equal(
         np.moveaxis(pyvips.Image.new_from_file(str(path)).numpy(), -1, 0), slide.pixels
@@ -191,15 +197,15 @@ def test_a_plain_tiff_keeps_channels_interleaved(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("file_format", ["ome-tiff", "tiff"])
 def test_one_channel_of_any_number_type(tmp_path: Path, dtype: str, file_format: Any) -> None:
-    slide = MemorySlide(smooth_texture(1, 150, 90, dtype), channels=(Channel("grey"),))
+    slide = MemorySlide(draw_texture(1, 150, 90, dtype), channels=(Channel("grey"),))
     path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format=file_format, tile=32)
-    stored = stored_levels(path)
+    stored = read_levels(path)
     assert stored[0].dtype == dtype
     np.testing.assert_array_equal(stored[0], slide.pixels[0])
     tolerance = 1e-6 if slide.pixels.dtype.kind == "f" else 1
     np.testing.assert_allclose(
-        stored[1], expected_levels(slide, 32)[1][..., 0], atol=tolerance, rtol=1e-6
+        stored[1], compute_levels(slide, 32)[1][..., 0], atol=tolerance, rtol=1e-6
     )
 
 
@@ -208,17 +214,17 @@ def test_one_channel_of_any_number_type(tmp_path: Path, dtype: str, file_format:
 def test_our_own_reader_gets_back_what_was_written(
     tmp_path: Path, file_format: Any, kind: str
 ) -> None:
-    slide = rgb_slide()
+    slide = make_rgb_slide()
     if kind == "fluorescence":
         slide = MemorySlide(
-            smooth_texture(5, 200, 333, np.uint16), mpp=(0.325, 0.325), channels=FLUORESCENCE
+            draw_texture(5, 200, 333, np.uint16), mpp=(0.325, 0.325), channels=FLUORESCENCE
         )
     path = tmp_path / ("a.ome.tiff" if file_format == "ome-tiff" else "a.tiff")
     write_slide(slide, path, file_format=file_format, compression="deflate", tile=64)
     with open_slide(path) as opened:
         assert opened.frame.calibrated
         assert opened.frame.mpp == pytest.approx(slide.mpp, rel=1e-6)
-        assert len(opened.levels) == len(expected_levels(slide, 64))
+        assert len(opened.levels) == len(compute_levels(slide, 64))
         assert opened.info.is_rgb == slide.info.is_rgb
         assert not opened.info.warnings
         if file_format == "ome-tiff":
@@ -227,16 +233,16 @@ def test_our_own_reader_gets_back_what_was_written(
 
 
 def test_grey_jpeg(tmp_path: Path) -> None:
-    slide = MemorySlide(smooth_texture(1, 150, 90), channels=(Channel("grey"),))
+    slide = MemorySlide(draw_texture(1, 150, 90), channels=(Channel("grey"),))
     write_slide(slide, tmp_path / "a.tiff", file_format="tiff", compression="jpeg", tile=64)
-    assert np.abs(stored_levels(tmp_path / "a.tiff")[0].astype(int) - slide.pixels[0]).mean() < 2
+    assert np.abs(read_levels(tmp_path / "a.tiff")[0].astype(int) - slide.pixels[0]).mean() < 2
 
 
 @pytest.mark.parametrize(
     ("height", "width"), [(1, 1), (1, 500), (64, 64), (65, 64), (63, 129), (257, 5), (128, 256)]
 )
 def test_awkward_sizes(tmp_path: Path, height: int, width: int) -> None:
-    slide = MemorySlide(smooth_texture(3, 600, 600)[:, :height, :width])
+    slide = MemorySlide(draw_texture(3, 600, 600)[:, :height, :width])
     path = tmp_path / "a.tiff"
     write_slide(slide, path, file_format="tiff", compression="none", tile=64)
     with tifffile.TiffFile(path) as file:
@@ -255,7 +261,7 @@ def test_awkward_sizes(tmp_path: Path, height: int, width: int) -> None:
         tile=64,
         overwrite=True,
     )
-    assert all((level == 77).all() for level in stored_levels(path))
+    assert all((level == 77).all() for level in read_levels(path))
 
 
 def test_labels_are_reduced_without_new_values(tmp_path: Path) -> None:
@@ -266,7 +272,7 @@ def test_labels_are_reduced_without_new_values(tmp_path: Path) -> None:
         tile=64,
         reduction="nearest",
     )
-    for index, level in enumerate(stored_levels(tmp_path / "a.tiff")):
+    for index, level in enumerate(read_levels(tmp_path / "a.tiff")):
         np.testing.assert_array_equal(
             level, labels[0, :: 2**index, :: 2**index][: level.shape[0], : level.shape[1]]
         )
@@ -274,7 +280,7 @@ def test_labels_are_reduced_without_new_values(tmp_path: Path) -> None:
 
 def test_an_uncalibrated_slide_claims_no_pixel_size(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.tiff"
-    write_slide(rgb_slide(calibrated=False), path, tile=64)
+    write_slide(make_rgb_slide(calibrated=False), path, tile=64)
     with tifffile.TiffFile(path) as file:
         assert "PhysicalSize" not in str(file.ome_metadata)
         assert "XResolution" not in file.pages.first.tags
@@ -282,17 +288,17 @@ def test_an_uncalibrated_slide_claims_no_pixel_size(tmp_path: Path) -> None:
 
 def test_background_is_stored_once(tmp_path: Path) -> None:
     pixels = np.full((3, 1024, 1024), 255, np.uint8)
-    pixels[:, 100:200, 100:200] = smooth_texture(3, 100, 100)
+    pixels[:, 100:200, 100:200] = draw_texture(3, 100, 100)
     write_slide(MemorySlide(pixels), tmp_path / "a.tiff", file_format="tiff", tile=64)
     with tifffile.TiffFile(tmp_path / "a.tiff") as file:
         assert (
             len(set(file.pages.first.dataoffsets)) <= 10
         )  # of 256 tiles, nine of them with tissue
-    np.testing.assert_allclose(stored_levels(tmp_path / "a.tiff")[0][500:], 255)
+    np.testing.assert_allclose(read_levels(tmp_path / "a.tiff")[0][500:], 255)
 
 
 def test_every_pixel_is_read_once_and_in_stripes(tmp_path: Path) -> None:
-    slide = rgb_slide(700, 1300)
+    slide = make_rgb_slide(700, 1300)
     write_slide(slide, tmp_path / "a.tiff", tile=64, threads=2)
     seen = np.zeros((700, 1300), int)
     for frame in slide.reads:
@@ -303,7 +309,7 @@ def test_every_pixel_is_read_once_and_in_stripes(tmp_path: Path) -> None:
 
 
 def test_the_number_of_threads_does_not_change_the_file(tmp_path: Path) -> None:
-    slide = rgb_slide(700, 1300)
+    slide = make_rgb_slide(700, 1300)
     for threads in (1, 4):
         write_slide(slide, tmp_path / f"{threads}.tiff", tile=64, threads=threads)
     assert (tmp_path / "1.tiff").read_bytes() == (tmp_path / "4.tiff").read_bytes()
@@ -312,7 +318,7 @@ def test_the_number_of_threads_does_not_change_the_file(tmp_path: Path) -> None:
 def test_progress_counts_to_the_end(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     write_slide(
-        rgb_slide(),
+        make_rgb_slide(),
         tmp_path / "a.tiff",
         tile=64,
         progress=lambda done, total: calls.append((done, total)),
@@ -335,7 +341,7 @@ class Broken(MemorySlide):
     "error", [InputError("unreadable tile"), KeyboardInterrupt(), MemoryError()]
 )
 def test_a_failure_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
-    slide = Broken(rgb_slide().pixels)
+    slide = Broken(make_rgb_slide().pixels)
     slide.error = error
     with pytest.raises(type(error)):
         write_slide(slide, tmp_path / "a.tiff", tile=64, threads=2)
@@ -348,7 +354,7 @@ def test_ctrl_c_in_the_main_thread_leaves_nothing(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_slide(rgb_slide(), tmp_path / "a.tiff", tile=64, progress=interrupt)
+        write_slide(make_rgb_slide(), tmp_path / "a.tiff", tile=64, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -361,7 +367,7 @@ def test_a_full_disk_is_an_input_error_and_leaves_the_old_file(tmp_path: Path) -
     )  # the kernel refuses to write more, as a full disk
     try:
         with pytest.raises(InputError, match="could not write"):
-            write_slide(rgb_slide(), path, compression="none", tile=64, overwrite=True)
+            write_slide(make_rgb_slide(), path, compression="none", tile=64, overwrite=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [p.name for p in tmp_path.iterdir()] == ["a.tiff"]
@@ -372,10 +378,10 @@ def test_an_existing_file_stays_unless_overwriting(tmp_path: Path) -> None:
     path = tmp_path / "a.tiff"
     path.write_bytes(b"old")
     with pytest.raises(InputError, match="exists already"):
-        write_slide(rgb_slide(), path, tile=64)
+        write_slide(make_rgb_slide(), path, tile=64)
     assert path.read_bytes() == b"old"
-    write_slide(rgb_slide(), path, tile=64, overwrite=True)
-    assert stored_levels(path)[0].shape == (301, 517, 3)
+    write_slide(make_rgb_slide(), path, tile=64, overwrite=True)
+    assert read_levels(path)[0].shape == (301, 517, 3)
 
 
 @pytest.mark.parametrize(
@@ -392,36 +398,34 @@ def test_impossible_options_are_input_errors(
     tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        write_slide(rgb_slide(), tmp_path / "a.tiff", **options)
+        write_slide(make_rgb_slide(), tmp_path / "a.tiff", **options)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_jpeg_of_16_bit_is_an_input_error(tmp_path: Path) -> None:
-    slide = MemorySlide(smooth_texture(1, 90, 90, np.uint16), channels=(Channel("DAPI"),))
+    slide = MemorySlide(draw_texture(1, 90, 90, np.uint16), channels=(Channel("DAPI"),))
     with pytest.raises(InputError, match="8-bit"):
         write_slide(slide, tmp_path / "a.tiff", compression="jpeg")
 
 
 def test_jpeg_of_interleaved_channels_is_an_input_error(tmp_path: Path) -> None:
-    slide = MemorySlide(
-        smooth_texture(4, 90, 90), channels=tuple(Channel(str(i)) for i in range(4))
-    )
+    slide = MemorySlide(draw_texture(4, 90, 90), channels=tuple(Channel(str(i)) for i in range(4)))
     with pytest.raises(InputError, match="RGB or one channel"):
         write_slide(slide, tmp_path / "a.tiff", file_format="tiff", compression="jpeg")
     write_slide(slide, tmp_path / "a.ome.tiff", compression="jpeg", tile=64)
-    assert np.abs(stored_levels(tmp_path / "a.ome.tiff")[0].astype(int) - slide.pixels).mean() < 2
+    assert np.abs(read_levels(tmp_path / "a.ome.tiff")[0].astype(int) - slide.pixels).mean() < 2
 
 
 def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        write_slide(rgb_slide(), tmp_path / "none" / "a.tiff")
+        write_slide(make_rgb_slide(), tmp_path / "none" / "a.tiff")
 
 
 @pytest.mark.parametrize("big", [False, True])
 def test_both_kinds_of_container_are_read(big: bool) -> None:
     file = io.BytesIO()
     container = TiffContainer(file)
-    pixels = smooth_texture(1, 32, 32)[0]
+    pixels = draw_texture(1, 32, 32)[0]
     segments = [
         container.append(pixels[y : y + 16, x : x + 16].tobytes()) for y in (0, 16) for x in (0, 16)
     ]
