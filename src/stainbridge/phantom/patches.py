@@ -1,8 +1,6 @@
-"""Patches in bulk for training: pairs of neighbouring sections with the exact displacement between
-them.
+"""Patches in bulk for training: pairs of neighbouring sections with the exact displacement.
 
-A block of structure is drawn once and yields many pairs: other stains, other places, other
-deformations.
+A block of structure is drawn once and yields many pairs: other stains, places and deformations.
 """
 
 from __future__ import annotations
@@ -18,37 +16,46 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
-from stainbridge.phantom.block import PatchBlock, BlockConfig, Rgb, draw_block
+from stainbridge.phantom.block import BlockConfig, PatchBlock, Rgb, draw_block
+from stainbridge.phantom.space.pickling import PickledByFields
 from stainbridge.phantom.space.randomness import derive_key, sample_noise
 from stainbridge.types import Field, Mask
 
-Places: TypeAlias = npt.NDArray[np.float64]  # (2, H, W): x and y
+PixelGrid: TypeAlias = npt.NDArray[np.float64]  # (2, H, W): x and y in pixels
 
-#: A block's side in patches' sides: room for turned and deformed patches at several places.
+#: A block's side in patches' sides: room for rotated and deformed patches at several places.
 _BLOCK_SIDES = 2.2
-#: Most of the change of a displacement from pixel to pixel along either axis: below 0.5 the map is
-#: one to one.
-_STEEPEST = 0.3
+#: Largest change of a displacement from pixel to pixel along either axis; below 0.5 the map is one
+#: to one.
+_MAX_GRADIENT = 0.3
 
 
 @dataclass(frozen=True)
 class PatchConfig:
-    """Patches of `size_px` a side cut from blocks, `pairs_per_block` from each.
+    """What patches to cut.
 
-    The displacement is a similarity of ± `rotation_deg`, ± `scale`, ± `shift` (of the side), and
-    smooth noise of a root mean square up to `elastic` (of the side), held so that it cannot fold.
-    Both patches are also turned and mirrored alike. `blocks_kept` blocks, those last used, are held
-    for more patches. Raises `InputError` for values that make no patch.
+    The moving patch is displaced by a similarity and by smooth noise that cannot fold. Both patches
+    are also rotated and mirrored together.
+
+    Raises `InputError` for values that make no patch.
     """
 
     size_px: int = 256
+    """Side of a patch in pixels."""
     rotation_deg: float = 15.0
+    """Range of the rotation, ± degrees."""
     scale: float = 0.08
+    """Range of the logarithm of the scale, ±."""
     shift: float = 0.06
+    """Range of the shift, ± as a share of the side."""
     elastic: float = 0.02
+    """Largest root mean square of the smooth noise, as a share of the side."""
     pairs_per_block: int = 12
+    """How many pairs are cut from one block."""
     block: BlockConfig = field(default_factory=BlockConfig)
-    blocks_kept: int = 2
+    """What blocks to cut from."""
+    cached_blocks: int = 2
+    """How many of the last used blocks are kept in memory."""
 
     def __post_init__(self) -> None:
         if self.size_px < 32 or self.pairs_per_block < 1:
@@ -60,51 +67,54 @@ class PatchConfig:
 
 
 class PatchPair(NamedTuple):
-    """`fixed` and `moving`, (3, H, W) uint8, and how they correspond.
-
-    Fixed pixel x shows what the moving patch shows at x + `displacement`, (2, H, W) float32 in
-    pixels. `valid` (H, W) is tissue that both patches hold. `stains` are their names, `mpp` their
-    pixel size in µm.
-    """
+    """Two patches and how they correspond."""
 
     fixed: npt.NDArray[np.uint8]
+    """The fixed patch, (3, H, W)."""
     moving: npt.NDArray[np.uint8]
+    """The moving patch, (3, H, W)."""
     displacement: Field
+    """Pixels: fixed pixel x shows what the moving patch shows at x + displacement, (2, H, W)."""
     valid: Mask
+    """Tissue that both patches show, (H, W) on the fixed patch."""
     stains: tuple[str, str]
+    """Names of the fixed and the moving stain."""
     mpp: float
+    """Pixel size in µm."""
 
 
 @dataclass(frozen=True)
-class Patches:
-    """Pairs of patches without end; number n is always the same for the same `config` and `seed`.
+class Patches(PickledByFields):
+    """An endless sequence of pairs of patches; pair n depends only on `config` and `seed`.
 
     Numbers of one block follow each other: read them in order, and split them between workers in
     runs of `config.pairs_per_block`. Thread-safe.
     """
 
     config: PatchConfig = field(default_factory=PatchConfig)
+    """What patches to cut."""
     seed: int = 0
+    """Seed of everything that is drawn."""
 
     def __getitem__(self, number: int) -> PatchPair:
-        """Pair `number`. Raises `InputError` for a negative one."""
+        """Return pair `number`. Raise `InputError` for a negative one."""
         if number < 0:
             raise InputError("patches are numbered from 0", got=number)
-        block = self._block(number // self.config.pairs_per_block)
+        block = self._draw_cached_block(number // self.config.pairs_per_block)
         rng = np.random.default_rng(derive_key(self.seed, "patch", number))
-        displacement = self._displacement(rng)
-        moving_at = _grid(self.config.size_px)
-        fixed_at = moving_at + displacement
-        turned = self._turned(rng, len(block.tissue))
-        fixed_stain, fixed = block.fixed[rng.integers(len(block.fixed))]
-        moving_stain, moving = block.moving[rng.integers(len(block.moving))]
-        seen, own = turned(fixed_at), turned(moving_at)
-        valid = _sampled(block.tissue.view(np.uint8), seen, cv2.INTER_NEAREST) > 0
-        valid &= (np.abs(fixed_at) <= (self.config.size_px - 1) / 2).all(axis=0)
-        pictures = [np.moveaxis(_sampled(*pair), -1, 0) for pair in ((fixed, seen), (moving, own))]
-        return PatchPair(
-            pictures[0], pictures[1], displacement, valid, (fixed_stain, moving_stain), block.mpp
-        )
+        displacement = self._sample_displacement(rng)
+        moving_grid = _make_grid(self.config.size_px)
+        fixed_grid = moving_grid + displacement
+        to_block = self._sample_placement(rng, len(block.tissue))
+        fixed_stain, fixed_picture = block.fixed[rng.integers(len(block.fixed))]
+        moving_stain, moving_picture = block.moving[rng.integers(len(block.moving))]
+        fixed_places = to_block(fixed_grid)
+        fixed = np.moveaxis(_sample_picture(fixed_picture, fixed_places), -1, 0)
+        moving = np.moveaxis(_sample_picture(moving_picture, to_block(moving_grid)), -1, 0)
+        tissue = block.tissue.view(np.uint8)
+        valid = _sample_picture(tissue, fixed_places, cv2.INTER_NEAREST) > 0
+        valid &= (np.abs(fixed_grid) <= (self.config.size_px - 1) / 2).all(axis=0)
+        return PatchPair(fixed, moving, displacement, valid, (fixed_stain, moving_stain), block.mpp)
 
     def __iter__(self) -> Iterator[PatchPair]:
         number = 0
@@ -113,55 +123,63 @@ class Patches:
             number += 1
 
     @cached_property
-    def _block(self) -> Callable[[int], PatchBlock]:
-        return lru_cache(self.config.blocks_kept)(self._drawn_block)
+    def _draw_cached_block(self) -> Callable[[int], PatchBlock]:
+        return lru_cache(self.config.cached_blocks)(self._draw_block)
 
-    def _drawn_block(self, number: int) -> PatchBlock:
+    def _draw_block(self, number: int) -> PatchBlock:
         rng = np.random.default_rng(derive_key(self.seed, "block", number))
         return draw_block(self.config.block, round(_BLOCK_SIDES * self.config.size_px), rng)
 
-    def _displacement(self, rng: np.random.Generator) -> Field:
-        """u, (2, H, W) px, with x + u(x) one to one: a similarity about the middle and smooth
-        noise.
-        """
-        config, side = self.config, self.config.size_px
-        angle, scale = (
-            rng.uniform(-config.rotation_deg, config.rotation_deg),
-            rng.uniform(-config.scale, config.scale),
-        )
-        linear = np.exp(scale) * _turn(np.deg2rad(angle)) - np.eye(2)
-        shift = rng.uniform(-config.shift, config.shift, 2) * side
-        frame, length = Space("patch", side, side).frame, side * rng.uniform(0.12, 0.5)
-        waves = np.stack([sample_noise(frame, length, int(rng.integers(2**32))) for _ in "xy"])
-        waves *= side * config.elastic * rng.uniform()
-        steep = max(float(np.abs(np.diff(waves, axis=axis)).max()) for axis in (1, 2))
-        waves *= min(1.0, _STEEPEST / max(steep, 1e-9))
-        return np.asarray(
-            np.tensordot(linear, _grid(side), 1) + shift[:, None, None] + waves, np.float32
-        )
+    def _sample_displacement(self, rng: np.random.Generator) -> Field:
+        """Return u, (2, H, W) px, with x + u(x) one to one.
 
-    def _turned(self, rng: np.random.Generator, block_px: int) -> Callable[[Places], Places]:
-        """From pixels about a patch's middle to pixels of the block: the same turn and place for
-        both patches.
+        It is a similarity about the middle and smooth noise.
         """
-        turn = _turn(rng.uniform(0, 2 * np.pi)) @ np.diag([rng.choice([-1.0, 1.0]), 1.0])
+        config = self.config
+        side = config.size_px
+        angle_deg = rng.uniform(-config.rotation_deg, config.rotation_deg)
+        log_scale = rng.uniform(-config.scale, config.scale)
+        rotation = _make_rotation(np.deg2rad(angle_deg))
+        linear = np.exp(log_scale) * rotation - np.eye(2)
+        shift = rng.uniform(-config.shift, config.shift, 2) * side
+        frame = Space("patch", side, side).frame
+        wavelength = side * rng.uniform(0.12, 0.5)
+        waves = np.stack([sample_noise(frame, wavelength, int(rng.integers(2**32))) for _ in "xy"])
+        waves *= side * config.elastic * rng.uniform()
+        steepest = max(float(np.abs(np.diff(waves, axis=axis)).max()) for axis in (1, 2))
+        waves *= min(1.0, _MAX_GRADIENT / max(steepest, 1e-9))
+        similarity = np.tensordot(linear, _make_grid(side), 1) + shift[:, None, None]
+        return np.asarray(similarity + waves, np.float32)
+
+    def _sample_placement(
+        self, rng: np.random.Generator, block_px: int
+    ) -> Callable[[PixelGrid], PixelGrid]:
+        """Return a map from pixels about a patch's middle to pixels of the block.
+
+        It rotates, mirrors and shifts, the same for both patches.
+        """
+        rotation = _make_rotation(rng.uniform(0, 2 * np.pi))
+        linear = rotation @ np.diag([rng.choice([-1.0, 1.0]), 1.0])
         room = max(0.0, 0.5 * (block_px - 1.5 * self.config.size_px))
         middle = 0.5 * (block_px - 1) + rng.uniform(-room, room, 2)
-        return lambda at: np.asarray(np.tensordot(turn, at, 1) + middle[:, None, None])
+        return lambda grid: np.asarray(np.tensordot(linear, grid, 1) + middle[:, None, None])
 
 
-def _grid(side: int) -> Places:
-    """Pixel centres about the middle of a patch, (2, H, W)."""
+def _make_grid(side: int) -> PixelGrid:
+    """Return pixel centres about the middle of a patch, (2, H, W)."""
     axis = np.arange(side) - 0.5 * (side - 1)
     return np.stack(np.meshgrid(axis, axis))
 
 
-def _turn(angle_rad: float) -> npt.NDArray[np.float64]:
-    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+def _make_rotation(angle_rad: float) -> npt.NDArray[np.float64]:
+    cos = np.cos(angle_rad)
+    sin = np.sin(angle_rad)
     return np.array([[cos, -sin], [sin, cos]])
 
 
-def _sampled(picture: Rgb, at: Places, how: int = cv2.INTER_LINEAR) -> npt.NDArray[np.uint8]:
-    """`picture` (H, W) or (H, W, 3) at places (2, h, w)."""
-    x, y = at.astype(np.float32)
-    return np.asarray(cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE))
+def _sample_picture(
+    picture: Rgb, places: PixelGrid, interpolation: int = cv2.INTER_LINEAR
+) -> npt.NDArray[np.uint8]:
+    """Return `picture`, (H, W) or (H, W, 3), at places (2, h, w)."""
+    x, y = places.astype(np.float32)
+    return np.asarray(cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE))

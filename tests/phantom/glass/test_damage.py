@@ -14,11 +14,11 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.phantom.glass.damage import Hole, ExtraPiece
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pairs.pair import find_valid_points
+from stainbridge.phantom.pairs.truth import find_valid_points
 from stainbridge.phantom.space.deformation import DeformationConfig
 from stainbridge.phantom.space.cut_line import CutLine
 from stainbridge.phantom.staining.stained_section import StainedSection
-from stainbridge.phantom.tissue.zones import TissueConfig
+from stainbridge.phantom.tissue.config import TissueConfig
 
 FRAME = Space("slide", 400, 400, (4.0, 4.0)).frame
 TISSUE = TissueConfig(3, 1600, 1600)
@@ -51,21 +51,21 @@ def test_a_fold_is_darker_and_brings_its_sides_together() -> None:
     assert band.sum() > 300
     assert density(folded)[band].mean() > 1.4 * density(WHOLE)[band].mean()
     along, across = np.array([300.0, 300.0]), np.array([-1e-6, 1e-6])
-    sides = folded.pull(FOLD.place(along, across))
+    sides = folded.tissue_from_slide(FOLD.from_line(along, across))
     assert np.hypot(*(sides[1] - sides[0])) == pytest.approx(
-        2 * FOLD.half_width(along)[0], rel=0.01
+        2 * FOLD.half_width_um(along)[0], rel=0.01
     )
 
 
 def test_beside_a_fold_the_map_is_exact_both_ways() -> None:
     folded = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)))
     points = FRAME.fit(60).centres_um()
-    np.testing.assert_allclose(folded.pull.inverse()(folded.pull(points)), points, atol=1e-6)
+    np.testing.assert_allclose(folded.tissue_from_slide.inverse()(folded.tissue_from_slide(points)), points, atol=1e-6)
 
 
 def test_the_truth_is_not_valid_in_folds_and_holes() -> None:
     spoilt = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)), holes=(HOLE,))
-    truth = WHOLE.pull.then(spoilt.pull.inverse())
+    truth = WHOLE.tissue_from_slide.then(spoilt.tissue_from_slide.inverse())
     points = FRAME.centres_um()
     valid = find_valid_points(WHOLE, spoilt, truth, points)
     assert valid.sum() > 20_000

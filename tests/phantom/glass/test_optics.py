@@ -24,7 +24,7 @@ def test_an_artefact_is_where_it_is_however_it_is_read(artefact: Artefact) -> No
     artefact.apply(whole, SLIDE, SLIDE)
     assert np.abs(whole - speckled()).max() > 0.05
     part = SLIDE.crop(120, 100, 180, 160)
-    reach = artefact.reach_px(part, SLIDE)
+    reach = artefact.reach_px(part)
     light = speckled()[100 - reach : 260 + reach, 120 - reach : 300 + reach]
     artefact.apply(light, part.crop(-reach, -reach, 180 + 2 * reach, 160 + 2 * reach), SLIDE)
     inner = light[reach : reach + 160, reach : reach + 180]

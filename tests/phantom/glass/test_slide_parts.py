@@ -30,7 +30,7 @@ from stainbridge.phantom.space.deformation import (
 from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, compute_densities, transmit_light
 from stainbridge.phantom.staining.library import DYES, STAINS, find_stain
 from stainbridge.phantom.staining.stained_section import StainedSection
-from stainbridge.phantom.tissue.zones import TissueConfig
+from stainbridge.phantom.tissue.config import TissueConfig
 
 SLIDE = Space("slide", 400, 500, (4.0, 4.0)).frame
 TISSUE = Space("tissue", 400, 400, (4.0, 4.0)).frame
@@ -105,7 +105,7 @@ def test_placement_undone_is_the_identity() -> None:
 def test_sections_share_structure_but_not_nuclei() -> None:
     tissue = TissueConfig(3, 1600, 1600)
     frame = Frame(Space("tissue 3", 300, 300, (0.5, 0.5)), 300, 300, (0.5, 0.5), (700, 700))
-    chromatin = [StainedSection(tissue, distance_um=z).amounts(frame)[..., 0] for z in (0.0, 4.0)]
+    chromatin = [StainedSection(tissue, distance_um=z).draw_dyes(frame)[..., 0] for z in (0.0, 4.0)]
     assert chromatin[0].max() > 0.8
     both = (chromatin[0] > 0.8) & (chromatin[1] > 0.8)
     assert both.sum() < 0.7 * (chromatin[0] > 0.8).sum()

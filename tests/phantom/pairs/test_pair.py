@@ -16,7 +16,8 @@ from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.glass.slide import PhantomSlide
-from stainbridge.phantom.pairs.pair import PairConfig, PhantomPair, generate_pair
+from stainbridge.phantom.pairs.config import PairConfig
+from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 
@@ -95,7 +96,7 @@ def test_outside_the_slide_is_white_and_not_valid(pair: PhantomPair) -> None:
 
 def test_the_truth_goes_there_and_back(pair: PhantomPair) -> None:
     points = pair.fixed.frame.fit(40).centres_um()
-    points = points[pair.valid(points)]
+    points = points[pair.find_valid(points)]
     assert len(points) > 200
     back = pair.truth.inverse()(pair.truth(points))
     assert np.abs(back - points).max() < 0.05 * pair.fixed.frame.mpp[0]
@@ -119,7 +120,7 @@ def test_landmarks_correspond_by_the_truth_and_lie_in_the_tissue(pair: PhantomPa
     np.testing.assert_allclose(
         pair.moving_landmarks.points_um, pair.truth(pair.fixed_landmarks.points_um), atol=0.01
     )
-    assert pair.valid(pair.fixed_landmarks.points_um).all()
+    assert pair.find_valid(pair.fixed_landmarks.points_um).all()
 
 
 def test_the_pictures_obey_the_truth_but_show_other_nuclei(pair: PhantomPair) -> None:
@@ -155,7 +156,7 @@ def test_the_tear_is_bare_glass_and_not_valid(pair: PhantomPair) -> None:
     whole = generate_pair(replace(SMALL, tear=False))
     assert np.isinf(whole.moving.gap_distance_um(frame.centres_um())).all()
     at_gap = pair.truth.inverse()(frame.centres_um()[gap.ravel()])
-    assert not pair.valid(at_gap).any()
+    assert not pair.find_valid(at_gap).any()
 
 
 def test_settings_are_obeyed() -> None:
@@ -169,7 +170,7 @@ def test_settings_are_obeyed() -> None:
         difficulty="easy",
     )
     affine = [
-        member for member in wanted.moving.pull.inverse().members if isinstance(member, Affine)
+        member for member in wanted.moving.tissue_from_slide.inverse().members if isinstance(member, Affine)
     ]
     assert len(affine) == 1
     assert affine[0].flip

@@ -30,10 +30,10 @@ def test_opening_and_closing_undo_each_other(
 def test_closing_collapses_the_gap_onto_the_cut() -> None:
     cut = CutLine((1000.0, 1000.0), 0.3, 600.0, 40.0)
     along = np.full(9, 500.0)
-    across = np.linspace(-1, 1, 9) * cut.half_width(along)
-    closed = GapTransform(cut, FRAME, opens=False)(cut.place(along, across))
+    across = np.linspace(-1, 1, 9) * cut.half_width_um(along)
+    closed = GapTransform(cut, FRAME, opens=False)(cut.from_line(along, across))
     np.testing.assert_allclose(
-        closed, cut.place(along[:1], np.zeros(1)).repeat(9, axis=0), atol=1e-9
+        closed, cut.from_line(along[:1], np.zeros(1)).repeat(9, axis=0), atol=1e-9
     )
 
 

@@ -7,7 +7,7 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.contrast import RANDOM_STAIN, sample_stain
 from stainbridge.phantom.staining.stained_section import StainedSection
-from stainbridge.phantom.tissue.zones import TissueConfig
+from stainbridge.phantom.tissue.config import TissueConfig
 
 
 def test_contrasts_of_chance_differ_and_are_deterministic() -> None:
@@ -24,7 +24,7 @@ def test_some_contrasts_shine() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_any_contrast_gives_dye_amounts_that_are_not_negative(seed: int) -> None:
     section = StainedSection(TissueConfig(3, 1600, 1600), sample_stain(np.random.default_rng(seed)))
-    amounts = section.amounts(
+    amounts = section.draw_dyes(
         Frame(Space("tissue 3", 160, 160, (2.0, 2.0)), 160, 160, (2.0, 2.0), (700, 700))
     )
     assert np.isfinite(amounts).all()

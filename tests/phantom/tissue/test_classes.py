@@ -13,7 +13,7 @@ from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.phantom.tissue.organs import ORGANS
-from stainbridge.phantom.tissue.zones import TissueConfig
+from stainbridge.phantom.tissue.config import TissueConfig
 
 FRAME = Space("tissue 3", 500, 500, (4.0, 4.0)).frame
 CLOSE = Frame(Space("tissue 3", 420, 420, (1.0, 1.0)), 420, 420, (1.0, 1.0), (1150.0, 780.0))
@@ -24,7 +24,7 @@ def section(stain: str = "HE", organ: str = "gland") -> StainedSection:
 
 
 def shares(organ: str) -> dict[str, float]:
-    labels = section(organ=organ).labels(FRAME)
+    labels = section(organ=organ).draw_classes(FRAME)
     assert labels.dtype == np.uint8
     assert labels.max() < len(CLASS_NAMES)
     counts = np.bincount(labels.ravel(), minlength=len(CLASS_NAMES)) / (labels > 0).sum()
@@ -57,20 +57,20 @@ def test_an_unknown_organ_is_refused() -> None:
 
 
 def test_classes_of_a_part_are_those_of_the_whole() -> None:
-    whole = section().labels(FRAME)
-    part = section().labels(FRAME.crop(200, 120, 150, 130))
+    whole = section().draw_classes(FRAME)
+    part = section().draw_classes(FRAME.crop(200, 120, 150, 130))
     assert (part != whole[120:250, 200:350]).mean() < 0.005
 
 
 def test_glass_has_no_dye_and_tissue_has() -> None:
-    amounts, labels = section().amounts(FRAME).sum(axis=2), section().labels(FRAME)
+    amounts, labels = section().draw_dyes(FRAME).sum(axis=2), section().draw_classes(FRAME)
     assert amounts[labels == CLASS_NAMES.index("stroma")].mean() > 10 * amounts[labels == 0].mean()
 
 
 def marker(stain: str, *names: str) -> tuple[float, float]:
     """Mean third dye in the classes named, and in all other tissue."""
-    third: npt.NDArray[np.float32] = section(stain).amounts(FRAME.at_mpp(2.0))[..., 2]
-    labels = section(stain).labels(FRAME.at_mpp(2.0))
+    third: npt.NDArray[np.float32] = section(stain).draw_dyes(FRAME.at_mpp(2.0))[..., 2]
+    labels = section(stain).draw_classes(FRAME.at_mpp(2.0))
     inside = np.isin(labels, [CLASS_NAMES.index(name) for name in names])
     return float(third[inside].mean()), float(third[~inside & (labels > 0)].mean())
 
@@ -107,15 +107,15 @@ def test_the_marker_is_in_the_part_of_the_cell_it_belongs_to(
     stain: str, dye: int, least: float, in_nuclei: tuple[float, float]
 ) -> None:
     """Nuclei lie where haematoxylin shows them in the same section."""
-    nuclei = section("HE").amounts(CLOSE)[..., 0] > 0.9
-    marked = section(stain).amounts(CLOSE)[..., dye]
+    nuclei = section("HE").draw_dyes(CLOSE)[..., 0] > 0.9
+    marked = section(stain).draw_dyes(CLOSE)[..., dye]
     strong = float(np.percentile(marked, 99.5))
     assert strong > least
     assert in_nuclei[0] <= nuclei[marked > 0.5 * strong].mean() <= in_nuclei[1]
 
 
 def test_pas_shows_basement_membranes_and_mucus() -> None:
-    schiff, labels = section("PAS").amounts(CLOSE)[..., 1], section().labels(CLOSE)
+    schiff, labels = section("PAS").draw_dyes(CLOSE)[..., 1], section().draw_classes(CLOSE)
     bodies = np.isin(labels, [CLASS_NAMES.index(name) for name in ("gland", "duct", "lesion")])
     strong = schiff > 0.6
     assert 0.01 < strong.mean() < 0.2

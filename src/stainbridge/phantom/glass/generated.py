@@ -1,4 +1,4 @@
-"""Slides that are computed: what they share beside their pixels."""
+"""Slides that are computed as they are read: what they share."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Self
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
+from stainbridge.phantom.space.pickling import PickledByFields
 
 
-class GeneratedSlide(ABC):
-    """A `Slide` without a file: nothing to open or to release."""
+class GeneratedSlide(PickledByFields, ABC):
+    """A `Slide` without a file, described by its fields; a copy in another process is equal."""
 
     @abstractmethod
     def read(self, frame: Frame) -> Image:
-        """The slide sampled on `frame`."""
+        """Return the slide sampled on `frame`."""
 
-    def close(self) -> None:  # noqa: B027
-        """Nothing to release."""
+    def close(self) -> None:
+        """Do nothing: there is no file to release."""
 
     def __enter__(self) -> Self:
         return self
@@ -33,7 +34,7 @@ class GeneratedSlide(ABC):
 
 
 def build_levels(frame: Frame) -> tuple[Frame, ...]:
-    """The full resolution and its halves down to about 512 pixels."""
+    """Return the full resolution and its halves down to about 512 pixels."""
     levels = [frame]
     while max(levels[-1].width, levels[-1].height) > 1024:
         factor = 2 ** len(levels)

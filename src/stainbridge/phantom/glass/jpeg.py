@@ -1,6 +1,4 @@
-"""What JPEG leaves of pixels, as a scanner stores them: on a block grid fixed to the slide,
-whatever is read.
-"""
+"""JPEG compression as scanners store pixels: on a block grid that is fixed to the slide."""
 
 from __future__ import annotations
 
@@ -12,14 +10,18 @@ from stainbridge.geometry.frame import Frame
 
 Rgb = npt.NDArray[np.uint8]  # (H, W, 3)
 
-_BLOCK_PX = 16  # with subsampled colours
-#: Pixels around a read that change what JPEG makes of it: a block, and the one its colours are
-#: smoothed with.
+#: Side in pixels of the blocks that JPEG compresses on their own when colours are subsampled.
+_BLOCK_PX = 16
+#: How many pixels around a pixel can change it: its block, and the next one, with which colours are
+#: smoothed.
 MARGIN_PX = 2 * _BLOCK_PX
 
 
 def apply_jpeg(pixels: Rgb, frame: Frame, quality: int) -> Rgb:
-    """`pixels` (H, W, 3) of `frame` after JPEG; a rim of up to a block is left as it is."""
+    """Compress `pixels`, (H, W, 3) on `frame`, in place, and return them.
+
+    Pixels of blocks that are cut by the frame's edges stay as they are.
+    """
     first = np.rint(np.divide(frame.origin_um, frame.mpp)).astype(int)
     left, top = (-first % _BLOCK_PX).tolist()
     right = left + (frame.width - left) // _BLOCK_PX * _BLOCK_PX

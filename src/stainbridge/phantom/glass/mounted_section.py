@@ -1,6 +1,4 @@
-"""A section laid on glass: its dyes and its classes as they come to lie, with gaps, folds, holes
-and other pieces.
-"""
+"""A section mounted on glass: its dyes and classes, with tears, folds, holes and other pieces."""
 
 from __future__ import annotations
 
@@ -13,191 +11,176 @@ import numpy as np
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Interpolation
-from stainbridge.imaging.image import Image
-from stainbridge.phantom.glass.damage import Hole, ExtraPiece, compute_outside_share
-from stainbridge.phantom.glass.tissue_slide import TissueSlide, TissueDyeSlide, TissueClassSlide
-from stainbridge.phantom.glass.generated import GeneratedSlide, build_levels
-from stainbridge.phantom.space.deformation import DeformationConfig, build_drawing_transform, unfold_points
+from stainbridge.phantom.glass.damage import ExtraPiece, Hole, compute_outside_share
+from stainbridge.phantom.glass.tissue_slide import TissueClassSlide, TissueDyeSlide, TissueSlide
 from stainbridge.phantom.space.crop import BoxUm, FloatArray, FrameCrop, crop_to_box
 from stainbridge.phantom.space.cut_line import CutLine
-from stainbridge.phantom.space.raster_tiles import DrawTile, assemble_tiles, locate_tile, is_on_grid
-from stainbridge.phantom.staining.dyeing import DyeAmounts
+from stainbridge.phantom.space.deformation import (
+    DeformationConfig,
+    build_drawing_transform,
+    unfold_points,
+)
+from stainbridge.phantom.space.pickling import PickledByFields
+from stainbridge.phantom.space.raster_tiles import (
+    DrawTile,
+    assemble_tiles,
+    is_on_grid,
+    locate_tile,
+)
+from stainbridge.phantom.staining.stain import DyeAmounts
 from stainbridge.phantom.staining.stained_section import StainedSection
-from stainbridge.phantom.tissue.classes import CLASS_NAMES, Labels
-from stainbridge.slides.slide import Channel, SlideInfo
+from stainbridge.phantom.tissue.classes import Labels
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Points
 
-#: How much more dye the doubled-up layers of a fold hold than one layer.
-_FOLDED = 1.5
-_BLOCKS_KEPT = 32  # 3 MB each: three rows of a stripe of tiles
+#: The dye that the doubled-up layers of a fold add to one layer, as a factor.
+_FOLD_DYE = 1.5
+#: Tiles kept for the next reads, of 3 MB each: three rows of a stripe of tiles.
+_CACHED_TILES = 32
 
 
 @dataclass(frozen=True, eq=False)
-class MountedSection:
-    """`section` as `deformation` lays it on the slide of `frame`, without its `holes`, beside
-    `pieces`.
-    """
+class MountedSection(PickledByFields):
+    """A section as it lies on its slide."""
 
     section: StainedSection
+    """The section."""
     frame: Frame
+    """The slide."""
     deformation: DeformationConfig
+    """How the section lies."""
     holes: tuple[Hole, ...]
+    """What is missing from it."""
     pieces: tuple[ExtraPiece, ...]
+    """Other tissue beside it."""
     seed: int
+    """Seed of the elastic deformation."""
 
     @cached_property
-    def dyes(self) -> TissueDyeSlide:
-        """The section's dyes in tissue space."""
-        return TissueDyeSlide(self.section)
+    def tissue_frame(self) -> Frame:
+        """The area of the section in tissue space."""
+        return self._dyes.frame
 
-    def amounts(self, frame: Frame) -> DyeAmounts:
-        """Dye amounts (H, W, 3) on a frame of the slide.
+    def draw_dyes(self, frame: Frame) -> DyeAmounts:
+        """Return dye amounts, (H, W, 3), on a frame of the slide.
 
-        On the slide's pixel grid they come from blocks, some of which are kept: reads of
-        neighbouring tiles overlap.
+        On the slide's pixel grid they come from tiles, some of which are cached: reads of
+        neighbouring parts overlap.
         """
         if not is_on_grid(frame):
-            return self._drawn(frame)
-        return assemble_tiles(frame, self._block, 3, np.float32)
+            return self._draw_dyes(frame)
+        return assemble_tiles(frame, self._draw_cached_tile, 3, np.float32)
 
     @cached_property
-    def _block(self) -> DrawTile:
-        return lru_cache(_BLOCKS_KEPT)(self._placed)
+    def _draw_cached_tile(self) -> DrawTile:
+        return lru_cache(_CACHED_TILES)(self._draw_tile)
 
-    def _placed(self, mpp: tuple[float, float], column: int, row: int) -> DyeAmounts:
-        return self._drawn(locate_tile(self.frame.space, mpp, column, row))
+    def _draw_tile(self, mpp: tuple[float, float], column: int, row: int) -> DyeAmounts:
+        return self._draw_dyes(locate_tile(self.frame.space, mpp, column, row))
 
-    def _drawn(self, frame: Frame) -> DyeAmounts:
-        amounts = _read(self._laid, frame)
-        for part, cover in self._bands(frame):
-            amounts[part.window] += _FOLDED * cover[..., None] * _read(self._smooth, part.frame)
-        for part, share in self._gaps(frame):
-            amounts[part.window] *= share[..., None]
-        for laid, piece in zip(self._others, self.pieces, strict=True):
+    def _draw_dyes(self, frame: Frame) -> DyeAmounts:
+        amounts = _read_dyes(self._warped_dyes, frame)
+        for crop, doubled in self._list_folds(frame):
+            added = _read_dyes(self._unfolded_dyes, crop.frame)
+            amounts[crop.window] += _FOLD_DYE * doubled[..., None] * added
+        for crop, remaining in self._list_gaps(frame):
+            amounts[crop.window] *= remaining[..., None]
+        for dyes, piece in zip(self._piece_dyes, self.pieces, strict=True):
             beside = crop_to_box(frame, piece.box_um)
             if beside is not None:
-                amounts[beside.window] += _read(laid, beside.frame)
+                amounts[beside.window] += _read_dyes(dyes, beside.frame)
         return amounts
 
-    def labels(self, frame: Frame) -> Labels:
-        """Class numbers (H, W) on a frame of the slide."""
-        labels = np.array(self._labels.read(frame).pixels[0])
-        for part, share in self._gaps(frame):
-            labels[part.window][share < 0.5] = 0
-        for laid, piece in zip(self._other_labels, self.pieces, strict=True):
+    def draw_classes(self, frame: Frame) -> Labels:
+        """Return class numbers, (H, W), on a frame of the slide."""
+        labels = np.array(self._warped_classes.read(frame).pixels[0])
+        for crop, remaining in self._list_gaps(frame):
+            labels[crop.window][remaining < 0.5] = 0
+        for classes, piece in zip(self._piece_classes, self.pieces, strict=True):
             beside = crop_to_box(frame, piece.box_um)
             if beside is not None:
-                labels[beside.window] = np.maximum(
-                    labels[beside.window], laid.read(beside.frame).pixels[0]
-                )
+                other = classes.read(beside.frame).pixels[0]
+                labels[beside.window] = np.maximum(labels[beside.window], other)
         return labels
 
-    def _gaps(self, frame: Frame) -> Iterator[tuple[FrameCrop, FloatArray]]:
-        """The share of tissue left, (h, w), in the parts of `frame` with tears and holes."""
+    def _list_gaps(self, frame: Frame) -> Iterator[tuple[FrameCrop, FloatArray]]:
+        """Yield the parts of `frame` with tears and holes, and the share of tissue left, (h, w)."""
         gaps: list[tuple[BoxUm, Callable[[Points], FloatArray]]] = [
             (hole.box_um, hole.rim_distance_um) for hole in self.holes
         ]
         gaps += [
-            (self._folded(tear.box_um), partial(self._torn, tear))
+            (self._widen_by_folds(tear.box_um), partial(self._measure_tear, tear))
             for tear in self.deformation.tears
         ]
-        for box, distance in gaps:
-            part = crop_to_box(frame, box)
-            if part is not None:
-                yield (
-                    part,
-                    compute_outside_share(distance(part.frame.centres_um()), frame.mpp[0]).reshape(part.shape),
-                )
+        for box, measure_distance in gaps:
+            crop = crop_to_box(frame, box)
+            if crop is not None:
+                distance = measure_distance(crop.frame.centres_um())
+                remaining = compute_outside_share(distance, frame.mpp[0])
+                yield crop, remaining.reshape(crop.shape)
 
-    def _torn(self, tear: CutLine, points_um: Points) -> FloatArray:
+    def _measure_tear(self, tear: CutLine, points_um: Points) -> FloatArray:
+        """Return signed distances, (N,), of slide points to a tear's gap."""
         return tear.gap_distance_um(unfold_points(self.deformation, points_um, self.frame))
 
-    def _folded(self, box: BoxUm) -> BoxUm:
-        """A box of the unfolded section, with room for what folds move."""
+    def _widen_by_folds(self, box: BoxUm) -> BoxUm:
+        """Return a box of the unfolded section, with room for what folds move."""
         room = sum(fold.width_um for fold in self.deformation.folds)
         return box[0] - room, box[1] + room
 
-    def _bands(self, frame: Frame) -> Iterator[tuple[FrameCrop, FloatArray]]:
-        """How much of each pixel, (h, w), is doubled up, in the parts of `frame` with folds."""
+    def _list_folds(self, frame: Frame) -> Iterator[tuple[FrameCrop, FloatArray]]:
+        """Yield the parts of `frame` with folds, and how much of each pixel, (h, w), is doubled."""
         for fold in self.deformation.folds:
-            part = crop_to_box(frame, fold.box_um)
-            if part is not None:
-                outside = compute_outside_share(fold.fold_distance_um(part.frame.centres_um()), frame.mpp[0])
-                yield part, 1 - outside.reshape(part.shape)
+            crop = crop_to_box(frame, fold.box_um)
+            if crop is not None:
+                distance = fold.fold_distance_um(crop.frame.centres_um())
+                outside = compute_outside_share(distance, frame.mpp[0])
+                yield crop, 1 - outside.reshape(crop.shape)
 
     @cached_property
-    def _laid(self) -> WarpedSlide:
-        return WarpedSlide(self.dyes, self._pull(self.deformation), self.frame)
+    def _dyes(self) -> TissueDyeSlide:
+        """The dyes of the section in tissue space."""
+        return TissueDyeSlide(self.section)
 
     @cached_property
-    def _smooth(self) -> WarpedSlide:
-        """The section as it would lie without folds."""
-        return WarpedSlide(self.dyes, self._pull(replace(self.deformation, folds=())), self.frame)
+    def _warped_dyes(self) -> WarpedSlide:
+        return WarpedSlide(self._dyes, self._build_transform(self.deformation), self.frame)
 
     @cached_property
-    def _labels(self) -> WarpedSlide:
-        tissue = TissueClassSlide(self.section)
-        return WarpedSlide(
-            tissue, self._pull(self.deformation), self.frame, interpolation="nearest"
-        )
+    def _unfolded_dyes(self) -> WarpedSlide:
+        """The dyes of the section as it would lie without folds."""
+        unfolded = replace(self.deformation, folds=())
+        return WarpedSlide(self._dyes, self._build_transform(unfolded), self.frame)
 
     @cached_property
-    def _others(self) -> tuple[WarpedSlide, ...]:
-        return tuple(self._beside(TissueDyeSlide(piece.section), piece) for piece in self.pieces)
+    def _warped_classes(self) -> WarpedSlide:
+        classes = TissueClassSlide(self.section)
+        transform = self._build_transform(self.deformation)
+        return WarpedSlide(classes, transform, self.frame, interpolation="nearest")
 
     @cached_property
-    def _other_labels(self) -> tuple[WarpedSlide, ...]:
+    def _piece_dyes(self) -> tuple[WarpedSlide, ...]:
         return tuple(
-            self._beside(TissueClassSlide(piece.section), piece, "nearest") for piece in self.pieces
+            self._mount_piece(TissueDyeSlide(piece.section), piece, "linear")
+            for piece in self.pieces
         )
 
-    def _beside(
-        self, tissue: TissueSlide, piece: ExtraPiece, interpolation: Interpolation = "linear"
+    @cached_property
+    def _piece_classes(self) -> tuple[WarpedSlide, ...]:
+        return tuple(
+            self._mount_piece(TissueClassSlide(piece.section), piece, "nearest")
+            for piece in self.pieces
+        )
+
+    def _mount_piece(
+        self, tissue: TissueSlide, piece: ExtraPiece, interpolation: Interpolation
     ) -> WarpedSlide:
-        return WarpedSlide(
-            tissue, piece.pull(tissue.frame, self.frame), self.frame, interpolation=interpolation
-        )
+        transform = piece.build_tissue_from_slide(tissue.frame, self.frame)
+        return WarpedSlide(tissue, transform, self.frame, interpolation=interpolation)
 
-    def _pull(self, deformation: DeformationConfig) -> Transform:
-        return build_drawing_transform(deformation, self.dyes.frame, self.frame, self.seed)
+    def _build_transform(self, deformation: DeformationConfig) -> Transform:
+        return build_drawing_transform(deformation, self.tissue_frame, self.frame, self.seed)
 
 
-def _read(slide: WarpedSlide, frame: Frame) -> DyeAmounts:
+def _read_dyes(slide: WarpedSlide, frame: Frame) -> DyeAmounts:
     return np.array(np.moveaxis(slide.read(frame).pixels, 0, -1), np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class ClassSlide(GeneratedSlide):
-    """The tissue classes of a section on glass: one uint8 channel, numbered as in
-    `classes.CLASS_NAMES`.
-    """
-
-    glass: MountedSection
-
-    @property
-    def info(self) -> SlideInfo:
-        """One channel; its values are named in `classes.CLASS_NAMES`."""
-        return SlideInfo(
-            f"{', '.join(CLASS_NAMES)}", "phantom", "generated", None, np.uint8, (Channel("class"),)
-        )
-
-    @property
-    def frame(self) -> Frame:
-        """The slide's."""
-        return self.glass.frame
-
-    @property
-    def levels(self) -> tuple[Frame, ...]:
-        """The slide's."""
-        return build_levels(self.glass.frame)
-
-    @property
-    def stain(self) -> None:
-        """Labels have none."""
-
-    def read(self, frame: Frame) -> Image:
-        """Class numbers, (1, H, W) uint8; 0 outside the slide."""
-        return Image(
-            self.glass.labels(frame)[None], frame, np.ones((frame.height, frame.width), bool)
-        )

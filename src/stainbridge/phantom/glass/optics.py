@@ -1,4 +1,4 @@
-"""What bends light on its way: air bubbles under the coverslip, parts of the slide out of focus."""
+"""What changes light on its way: air bubbles under the coverslip, parts out of focus."""
 
 from __future__ import annotations
 
@@ -7,68 +7,81 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.glass.artefacts import Artefact, Light
-from stainbridge.phantom.space.crop import crop_to_box
+from stainbridge.phantom.space.crop import FloatArray, crop_to_box
 from stainbridge.phantom.space.randomness import derive_key, sample_noise
 from stainbridge.types import Plane
 
-#: A blur finer than this many pixels is not seen.
-_FINEST_PX = 0.3
+#: A blur of a smaller deviation than this, in pixels, is not seen.
+_MIN_BLUR_PX = 0.3
+#: Harmonics of a bubble's rim: waves around it, and their amplitude as a share of its radius.
+_RIM_HARMONICS = ((2, 0.08), (3, 0.05), (5, 0.02))
 
 
 @dataclass(frozen=True)
 class Bubble(Artefact):
-    """An air bubble: centre and radius in shares of the slide's size and shorter side. Its rim is
-    dark and bright.
+    """An air bubble with a dark and a bright rim.
+
+    Raises `InputError` for a radius that is not positive.
     """
 
     centre: tuple[float, float]
+    """The centre, (x, y) in shares of the slide's size."""
     radius: float
+    """The radius, in shares of the slide's shorter side."""
     seed: int = 0
+    """Seed of the rim's shape."""
 
     def __post_init__(self) -> None:
         if not self.radius > 0:
             raise InputError("a bubble needs a radius", got=self.radius)
 
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
-        """Pale inside, with a dark rim, a bright line within it and a soft shadow around."""
+        """Draw it pale, with a dark rim, a bright line within and a soft shadow around."""
         radius = self.radius * min(slide.size_um)
-        middle = np.multiply(self.centre, slide.size_um)
-        part = crop_to_box(frame, (middle - 1.6 * radius, middle + 1.6 * radius))
-        if part is None:
+        centre = np.multiply(self.centre, slide.size_um)
+        crop = crop_to_box(frame, (centre - 1.6 * radius, centre + 1.6 * radius))
+        if crop is None:
             return
-        depth = self._depth(part.frame, middle, radius)
+        depth = self._measure_depth(crop.frame, centre, radius)
         width = 0.035 * radius
         inside = np.clip(0.5 + depth / width, 0, 1)
         dark = np.exp(-((depth / width) ** 2))
         bright = np.exp(-(((depth - 2.4 * width) / width) ** 2))
         shadow = np.where(depth < 0, np.exp(np.minimum(depth, 0) / (4 * width)), 0)
-        here = light[part.window]
-        here += 0.22 * inside[..., None] * (0.93 - here)
-        here *= ((1 - 0.72 * dark) * (1 + 0.10 * bright) * (1 - 0.12 * shadow))[..., None]
+        part = light[crop.window]
+        part += 0.22 * inside[..., None] * (0.93 - part)
+        part *= ((1 - 0.72 * dark) * (1 + 0.10 * bright) * (1 - 0.12 * shadow))[..., None]
 
-    def _depth(self, frame: Frame, middle: npt.NDArray[np.floating], radius: float) -> Plane:
-        """Depth below the bubble's slightly wavy rim, (H, W) µm."""
-        dx, dy = (frame.centres_um() - middle).T.astype(np.float32)
+    def _measure_depth(self, frame: Frame, centre: FloatArray, radius: float) -> Plane:
+        """Return the depth in µm below the bubble's slightly wavy rim, (H, W)."""
+        dx, dy = (frame.centres_um() - centre).T.astype(np.float32)
         rng = np.random.default_rng(derive_key(self.seed, "bubble"))
-        angle, rim = np.arctan2(dy, dx), np.float32(radius)
-        for wave, height in ((2, 0.08), (3, 0.05), (5, 0.02)):
-            rim = rim + radius * height * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
+        angle = np.arctan2(dy, dx)
+        rim = np.float32(radius)
+        for waves, amplitude in _RIM_HARMONICS:
+            rim = rim + radius * amplitude * np.sin(waves * angle + rng.uniform(0, 2 * np.pi))
         return np.asarray(rim - np.hypot(dx, dy), np.float32).reshape(frame.height, frame.width)
 
 
 @dataclass(frozen=True)
 class OutOfFocus(Artefact):
-    """Parts of the slide, about `share` of it, are blurred by up to `sigma_um`."""
+    """Blur in parts of the slide.
+
+    Raises `InputError` for values out of range.
+    """
 
     sigma_um: float = 4.0
+    """Largest standard deviation of the blur."""
     share: float = 0.3
+    """About the share of the slide that is blurred, 0 to 1."""
     seed: int = 0
+    """Seed of the blurred parts."""
     in_dark_field: ClassVar[bool] = True
+    """A fluorescence camera sees it."""
 
     def __post_init__(self) -> None:
         if not self.sigma_um > 0 or not 0 <= self.share <= 1:
@@ -78,17 +91,18 @@ class OutOfFocus(Artefact):
                 got=(self.sigma_um, self.share),
             )
 
-    def reach_px(self, frame: Frame, slide: Frame) -> int:
-        """Three standard deviations."""
+    def reach_px(self, frame: Frame) -> int:
+        """Return three standard deviations."""
         sigma_px = self.sigma_um / frame.mpp[0]
-        return int(np.ceil(3 * sigma_px)) if sigma_px > _FINEST_PX else 0
+        return int(np.ceil(3 * sigma_px)) if sigma_px > _MIN_BLUR_PX else 0
 
     def apply(self, light: Light, frame: Frame, slide: Frame) -> None:
         """Mix the light with its blur where it is out of focus."""
         sigma_px = self.sigma_um / frame.mpp[0]
-        if sigma_px <= _FINEST_PX:
+        if sigma_px <= _MIN_BLUR_PX:
             return
-        waves = sample_noise(frame, 0.25 * min(slide.size_um), derive_key(self.seed, "focus"))
+        key = derive_key(self.seed, "focus")
+        waves = sample_noise(frame, 0.25 * min(slide.size_um), key)
         # The noise is about normal: the level that a share of it exceeds, by the logistic
         # approximation.
         level = np.log((1 - self.share + 1e-3) / (self.share + 1e-3)) / 1.702

@@ -1,5 +1,6 @@
-"""A section in tissue space as a slide, of dye amounts or of class labels, so that whatever warps
-slides can lay it.
+"""A section in tissue space as a slide, of dye amounts or of class numbers.
+
+As slides they can be warped onto glass.
 """
 
 from __future__ import annotations
@@ -16,85 +17,96 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass.generated import GeneratedSlide
 from stainbridge.phantom.space.crop import crop_to_box
-from stainbridge.phantom.space.raster_tiles import TILE_PX, DrawTile, assemble_tiles, locate_tile
+from stainbridge.phantom.space.raster_tiles import (
+    TILE_PX,
+    DrawTile,
+    assemble_tiles,
+    locate_tile,
+)
 from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.slides.slide import Channel, SlideInfo
 
+#: The finest pixel size in µm.
 FINEST_MPP = 0.1
-#: Resolutions offered, each this much coarser than the one before: the reader picks the next finer
-#: one.
+#: Each level is this much coarser than the one before; a reader picks the next finer one.
 LEVEL_STEP = 1.12
-CACHED_TILES = 64  # 1.5 MB each
+#: Tiles kept for the next reads, of 1.5 MB each.
+CACHED_TILES = 64
 
 
 @dataclass(frozen=True)
 class TissueSlide(GeneratedSlide):
-    """What `section` shows anywhere, put together from blocks that are always the same, some of
-    which are kept.
+    """What a section shows anywhere in tissue space.
+
+    It is assembled from tiles that are always the same, some of which are cached.
     """
 
     section: StainedSection
-    #: The type blocks are kept in.
-    stored: ClassVar[npt.DTypeLike] = np.uint8
+    """The section."""
+    cache_dtype: ClassVar[npt.DTypeLike] = np.uint8
+    """The type that tiles are cached in."""
 
     @property
     @abstractmethod
     def info(self) -> SlideInfo:
-        """The channels and the type of what is read."""
+        """The channels, and the type of what is read."""
 
     @abstractmethod
-    def drawn(self, place: Frame) -> npt.NDArray[np.generic]:
-        """(H, W, C) on a frame with square pixels."""
+    def draw(self, frame: Frame) -> npt.NDArray[np.generic]:
+        """Return values (H, W, C) on a frame with square pixels."""
 
     @property
     def frame(self) -> Frame:
-        """The tissue area at the finest offered pixel size."""
+        """The tissue area at the finest pixel size."""
         return self.levels[0]
 
     @cached_property
     def levels(self) -> tuple[Frame, ...]:
         """Pixel sizes from 0.1 µm to a twentieth of the area, all with exactly square pixels."""
-        tissue = self.section.tissue
-        count = int(np.log(tissue.size_um / 20 / FINEST_MPP) / np.log(LEVEL_STEP)) + 1
-        return tuple(self._level(FINEST_MPP * LEVEL_STEP**n) for n in range(count))
+        coarsest_mpp = self.section.tissue.shorter_side_um / 20
+        count = int(np.log(coarsest_mpp / FINEST_MPP) / np.log(LEVEL_STEP)) + 1
+        return tuple(self._build_level(FINEST_MPP * LEVEL_STEP**n) for n in range(count))
 
     @property
     def stain(self) -> str:
-        """The stain's name."""
+        """The name of the stain."""
         return self.section.stain.name
 
     def read(self, frame: Frame) -> Image:
-        """(C, H, W) on a frame with square pixels on the grid of the area; valid everywhere."""
-        out = assemble_tiles(frame, self._block, len(self.info.channels), self.info.dtype)
-        return Image(np.moveaxis(out, -1, 0), frame, np.ones(out.shape[:2], bool), self.stain)
+        """Return the section, (C, H, W), on a frame on the tile grid; valid everywhere."""
+        channels = len(self.info.channels)
+        pixels = assemble_tiles(frame, self._draw_cached_tile, channels, self.info.dtype)
+        valid = np.ones(pixels.shape[:2], bool)
+        return Image(np.moveaxis(pixels, -1, 0), frame, valid, self.stain)
 
     @cached_property
-    def _block(self) -> DrawTile:
-        return lru_cache(CACHED_TILES)(self._placed)
+    def _draw_cached_tile(self) -> DrawTile:
+        return lru_cache(CACHED_TILES)(self._draw_tile)
 
-    def _placed(self, mpp: tuple[float, float], column: int, row: int) -> npt.NDArray[np.generic]:
-        """One block, drawn where tissue can be: coarse blocks reach far beyond the area."""
-        block = np.zeros((TILE_PX, TILE_PX, len(self.info.channels)), self.stored)
-        place = locate_tile(self.frame.space, mpp, column, row)
-        size = np.array([self.section.tissue.width_um, self.section.tissue.height_um])
-        part = crop_to_box(place, (-0.05 * size, 1.05 * size))
-        if part is not None:
-            block[part.window] = self.drawn(part.frame)
-        return block
+    def _draw_tile(
+        self, mpp: tuple[float, float], column: int, row: int
+    ) -> npt.NDArray[np.generic]:
+        """Return one tile, drawn where tissue can be: coarse tiles reach far beyond the area."""
+        tile = np.zeros((TILE_PX, TILE_PX, len(self.info.channels)), self.cache_dtype)
+        tile_frame = locate_tile(self.frame.space, mpp, column, row)
+        size_um = np.array([self.section.tissue.width_um, self.section.tissue.height_um])
+        crop = crop_to_box(tile_frame, (-0.05 * size_um, 1.05 * size_um))
+        if crop is not None:
+            tile[crop.window] = self.draw(crop.frame)
+        return tile
 
-    def _level(self, mpp: float) -> Frame:
+    def _build_level(self, mpp: float) -> Frame:
         tissue = self.section.tissue
-        size = (int(np.ceil(tissue.height_um / mpp)), int(np.ceil(tissue.width_um / mpp)))
-        name = f"tissue {tissue.seed}"
-        return Space(name, *size, (mpp, mpp), id=name).frame
+        height = int(np.ceil(tissue.height_um / mpp))
+        width = int(np.ceil(tissue.width_um / mpp))
+        name = f"tissue {tissue.seed}"  # sections of a block share its space
+        return Space(name, height, width, (mpp, mpp), id=name).frame
 
 
 class TissueDyeSlide(TissueSlide):
-    """The section unstained by light: three float32 channels, the amounts of its stain's dyes; 0 is
-    bare glass.
-    """
+    """Dye amounts of a section: three float32 channels; 0 is bare glass."""
 
-    stored: ClassVar[npt.DTypeLike] = np.float16
+    cache_dtype: ClassVar[npt.DTypeLike] = np.float16
 
     @property
     def info(self) -> SlideInfo:
@@ -102,19 +114,19 @@ class TissueDyeSlide(TissueSlide):
         dyes = tuple(Channel(dye.name) for dye in self.section.stain.dyes)
         return SlideInfo("generated", "phantom", "generated", None, np.float32, dyes)
 
-    def drawn(self, place: Frame) -> npt.NDArray[np.float32]:
-        """Dye amounts, (H, W, 3)."""
-        return self.section.amounts(place)
+    def draw(self, frame: Frame) -> npt.NDArray[np.float32]:
+        """Return dye amounts, (H, W, 3)."""
+        return self.section.draw_dyes(frame)
 
 
 class TissueClassSlide(TissueSlide):
-    """The section's tissue classes: one uint8 channel, numbered as in `classes.CLASS_NAMES`."""
+    """Tissue classes of a section: one uint8 channel, numbered as in `classes.CLASS_NAMES`."""
 
     @property
     def info(self) -> SlideInfo:
         """One channel."""
         return SlideInfo("generated", "phantom", "generated", None, np.uint8, (Channel("class"),))
 
-    def drawn(self, place: Frame) -> npt.NDArray[np.uint8]:
-        """Class numbers, (H, W, 1)."""
-        return self.section.labels(place)[..., None]
+    def draw(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        """Return class numbers, (H, W, 1)."""
+        return self.section.draw_classes(frame)[..., None]

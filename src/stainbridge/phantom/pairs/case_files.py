@@ -1,9 +1,10 @@
-"""A generated pair as files: slides, landmarks, masks of tissue classes, and the truth."""
+"""Write a generated pair as files: slides, landmarks, masks of tissue classes, and the truth."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -14,47 +15,51 @@ from stainbridge.geometry.landmarks import Landmarks, write_points_csv
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pairs.pair import PhantomPair
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
-from stainbridge.progress import Progress
 from stainbridge.slides.writing.write import write_slide
 
 #: The columns of `pairs.csv`.
 PAIR_COLUMNS = ("case", "fixed", "moving", "fixed_landmarks", "moving_landmarks")
+#: The sub-folders of a data set.
 CASE_FOLDERS = ("images", "landmarks", "classes", "truth")
-#: The mask of where the truth holds has at most this many pixels a side.
-VALID_PX = 1024
+#: The mask of where the truth is valid has at most this many pixels a side.
+MAX_MASK_PX = 1024
+#: Quality of the slides' JPEG tiles.
+_SLIDE_QUALITY = 90
+
+Progress: TypeAlias = Callable[[str, float], None]  # what is written, and the share that is done
 
 
 def write_case(
     pair: PhantomPair, folder: Path, name: str, progress: Progress | None = None
 ) -> dict[str, str]:
-    """Write `pair` into the sub-folders `FOLDERS` of `folder`; returns what each file is and its
-    path from `folder`.
+    """Write `pair` into the sub-folders `CASE_FOLDERS`, and return the files' paths by content.
 
-    Slides are pyramidal OME-TIFFs, classes OME-TIFFs of numbers (`classes.CLASS_NAMES`) without
-    loss, landmarks ANHIR CSVs. `truth` and `inverse` are ITK displacement fields on up to 1024
-    pixels a side, moving_from_fixed and back; `valid` is a picture of the fixed slide, white where
-    the truth holds. Each file appears whole or not at all. Raises `InputError` when a file exists
-    or cannot be written.
+    The paths are relative to `folder`. Slides are pyramidal OME-TIFFs, classes OME-TIFFs of numbers
+    (`classes.CLASS_NAMES`) without loss, landmarks ANHIR CSVs. `truth` and `inverse` are ITK
+    displacement fields on up to 1024 pixels a side, moving_from_fixed and back. `valid` is a
+    picture of the fixed slide, white where the truth is valid. Each file appears whole or not at
+    all.
+
+    Raises `InputError` when a file exists or cannot be written.
     """
-    for sub in CASE_FOLDERS:
-        (folder / sub).mkdir(exist_ok=True)
+    for sub_folder in CASE_FOLDERS:
+        (folder / sub_folder).mkdir(exist_ok=True)
+    report = progress or (lambda _what, _done: None)
     files: dict[str, str] = {}
     sides = (
         ("fixed", pair.fixed, pair.fixed_landmarks),
         ("moving", pair.moving, pair.moving_landmarks),
     )
     for side, slide, landmarks in sides:
-        files |= _write_side(
-            slide, landmarks, folder, f"{name}_{side}", side, progress or (lambda what, done: None)
-        )
-    files["truth"], files["inverse"] = f"truth/{name}.mha", f"truth/{name}_inverse.mha"
+        files |= _write_side(slide, landmarks, folder, f"{name}_{side}", side, report)
+    files["truth"] = f"truth/{name}.mha"
+    files["inverse"] = f"truth/{name}_inverse.mha"
+    files["valid"] = f"truth/{name}_valid.png"
     write_transform(folder / files["truth"], pair.truth)
     write_transform(folder / files["inverse"], pair.truth.inverse())
-    files["valid"] = f"truth/{name}_valid.png"
-    valid = pair.valid_mask(pair.fixed.frame.fit(VALID_PX))
-    (folder / files["valid"]).write_bytes(
-        cv2.imencode(".png", valid.astype(np.uint8) * 255)[1].tobytes()
-    )
+    valid = pair.valid_mask(pair.fixed.frame.fit(MAX_MASK_PX))
+    picture = cv2.imencode(".png", valid.astype(np.uint8) * 255)[1]
+    (folder / files["valid"]).write_bytes(picture.tobytes())
     return files
 
 
@@ -66,7 +71,7 @@ def _write_side(
     side: str,
     progress: Progress,
 ) -> dict[str, str]:
-    """One slide with its landmarks and classes."""
+    """Write one slide with its landmarks and classes."""
     files = {
         side: f"images/{stem}_{slide.stain.lower()}.ome.tiff",
         f"{side}_landmarks": f"landmarks/{stem}.csv",
@@ -75,7 +80,7 @@ def _write_side(
     write_slide(
         slide,
         folder / files[side],
-        quality=90,
+        quality=_SLIDE_QUALITY,
         progress=lambda n, of: progress(f"{stem} slide", n / of),
     )
     write_slide(
@@ -89,13 +94,13 @@ def _write_side(
 
 
 def describe_pair(pair: PhantomPair) -> dict[str, Any]:
-    """What was generated, as plain values: settings, what was drawn, and how far apart the
-    landmarks lie.
+    """Return what was generated as plain values: settings, what was drawn, landmark distances.
 
     `rtre_given` and `rtre_affine` are median distances of corresponding landmarks in diagonals of
     the fixed slide, as they lie and after the affine map that fits them best.
     """
-    config, laid = pair.config, pair.moving.deformation
+    config = pair.config
+    deformation = pair.moving.deformation
     return {
         "seed": config.seed,
         "difficulty": config.difficulty,
@@ -105,22 +110,22 @@ def describe_pair(pair: PhantomPair) -> dict[str, Any]:
         "size_px": config.size_px,
         "mpp": config.mpp,
         "distance_um": pair.moving.section.distance_um,
-        "rotation_deg": laid.rotation_deg,
-        "flip": laid.flip,
-        "scale": laid.scale,
-        "shear": laid.shear,
-        "elastic_um": laid.elastic_um,
-        "tears": len(laid.tears),
-        **_spoilt(pair.moving),
-        **{f"fixed_{name}": value for name, value in _spoilt(pair.fixed).items()},
+        "rotation_deg": deformation.rotation_deg,
+        "flip": deformation.flip,
+        "scale": deformation.scale,
+        "shear": deformation.shear,
+        "elastic_um": deformation.elastic_um,
+        "tears": len(deformation.tears),
+        **_describe_damage(pair.moving),
+        **{f"fixed_{name}": value for name, value in _describe_damage(pair.fixed).items()},
         "landmarks": len(pair.fixed_landmarks.labels),
-        **_distances(pair),
+        **_measure_landmarks(pair),
         "classes": list(CLASS_NAMES),
     }
 
 
-def _spoilt(slide: PhantomSlide) -> dict[str, Any]:
-    """What was done to a section on its glass and in the scanner."""
+def _describe_damage(slide: PhantomSlide) -> dict[str, Any]:
+    """Return what happened to a section on its glass and in the scanner."""
     return {
         "folds": len(slide.deformation.folds),
         "holes": len(slide.holes),
@@ -131,13 +136,15 @@ def _spoilt(slide: PhantomSlide) -> dict[str, Any]:
     }
 
 
-def _distances(pair: PhantomPair) -> dict[str, float | None]:
-    fixed, moving = pair.fixed_landmarks.points_um, pair.moving_landmarks.points_um
+def _measure_landmarks(pair: PhantomPair) -> dict[str, float | None]:
+    """Return how far apart corresponding landmarks lie; None for too few of them."""
+    fixed = pair.fixed_landmarks.points_um
+    moving = pair.moving_landmarks.points_um
     if len(fixed) < 4:
         return {"rtre_given": None, "rtre_affine": None}
     fitted = fit_affine(fixed, moving, pair.fixed.frame.space, pair.moving.frame.space)(fixed)
-    given, affine = (
-        float(np.median(np.hypot(*(moving - points).T))) / pair.fixed.frame.diagonal_um
-        for points in (fixed, fitted)
-    )
-    return {"rtre_given": given, "rtre_affine": affine}
+    diagonal_um = pair.fixed.frame.diagonal_um
+    return {
+        "rtre_given": float(np.median(np.hypot(*(moving - fixed).T))) / diagonal_um,
+        "rtre_affine": float(np.median(np.hypot(*(moving - fitted).T))) / diagonal_um,
+    }

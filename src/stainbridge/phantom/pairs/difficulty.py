@@ -1,4 +1,4 @@
-"""How far each difficulty goes."""
+"""How hard a pair is to register: the ranges that its deformation and damage are drawn from."""
 
 from __future__ import annotations
 
@@ -10,38 +10,94 @@ Difficulty = Literal["easy", "real", "hard"]
 
 @dataclass(frozen=True)
 class DifficultyRanges:
-    """± rotation, chance of a mirror image, ± scale, ± shift, ± shear; elasticity; laboratories;
-    damage; artefacts.
+    """The ranges and probabilities of one difficulty.
 
-    `shift` and `elastic` (root mean square) are shares of the slide's side. Chances are from 0 to 1
-    and hold for each kind of thing on its own; `damage` (folds, holes) and `artefacts` are the
-    chance of each kind on the moving slide, on the fixed one a third of it; `jpeg` is the range of
-    qualities, the upper end excluded.
+    A range is of both signs, ±. Probabilities hold for each kind of thing on its own, on the moving
+    slide; those of damage, pieces and artefacts are a third of it on the fixed slide.
     """
 
     rotation_deg: float
-    flip: float
+    """Range of the rotation in degrees."""
+    flip_probability: float
+    """Probability of a mirror image."""
     scale: float
+    """Range of the logarithm of the scale."""
     shift: float
+    """Range of the shift, as a share of the slide's side."""
     shear: float
+    """Range of the shear."""
     elastic: float
-    laboratory: float
-    faint: float
+    """Root mean square elastic displacement, as a share of the slide's side."""
+    laboratory_variation: float
+    """How much laboratories differ; 1 is what is seen between institutes."""
+    faint_probability: float
+    """Probability of a faint immunostain."""
     distance_um: float
-    tear: float
-    damage: float
-    pieces: float
-    artefacts: float
+    """Distance between the sections in µm."""
+    tear_probability: float
+    """Probability of a tear."""
+    damage_probability: float
+    """Probability of folds, and of holes."""
+    piece_probability: float
+    """Probability of control tissue, and of a floating scrap."""
+    artefact_probability: float
+    """Probability of each kind of artefact."""
     blur_um: float
-    jpeg: tuple[int, int]
+    """Standard deviation in µm of the blur of parts out of focus."""
+    jpeg_quality: tuple[int, int]
+    """Range of the JPEG quality; the upper end is excluded."""
 
 
 DIFFICULTIES: dict[str, DifficultyRanges] = {
-    "easy": DifficultyRanges(15, 0.0, 0.02, 0.02, 0.0, 0.006, 0.3, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, (93, 97)),
+    "easy": DifficultyRanges(
+        rotation_deg=15,
+        flip_probability=0.0,
+        scale=0.02,
+        shift=0.02,
+        shear=0.0,
+        elastic=0.006,
+        laboratory_variation=0.3,
+        faint_probability=0.0,
+        distance_um=4.0,
+        tear_probability=0.0,
+        damage_probability=0.0,
+        piece_probability=0.0,
+        artefact_probability=0.0,
+        blur_um=0.0,
+        jpeg_quality=(93, 97),
+    ),
     "real": DifficultyRanges(
-        180, 0.3, 0.05, 0.03, 0.02, 0.024, 0.8, 0.15, 8.0, 0.6, 0.4, 0.25, 0.3, 2.5, (70, 93)
+        rotation_deg=180,
+        flip_probability=0.3,
+        scale=0.05,
+        shift=0.03,
+        shear=0.02,
+        elastic=0.024,
+        laboratory_variation=0.8,
+        faint_probability=0.15,
+        distance_um=8.0,
+        tear_probability=0.6,
+        damage_probability=0.4,
+        piece_probability=0.25,
+        artefact_probability=0.3,
+        blur_um=2.5,
+        jpeg_quality=(70, 93),
     ),
     "hard": DifficultyRanges(
-        180, 0.5, 0.15, 0.05, 0.05, 0.036, 1.3, 0.45, 20.0, 1.0, 0.9, 0.7, 1.0, 6.0, (35, 60)
+        rotation_deg=180,
+        flip_probability=0.5,
+        scale=0.15,
+        shift=0.05,
+        shear=0.05,
+        elastic=0.036,
+        laboratory_variation=1.3,
+        faint_probability=0.45,
+        distance_um=20.0,
+        tear_probability=1.0,
+        damage_probability=0.9,
+        piece_probability=0.7,
+        artefact_probability=1.0,
+        blur_um=6.0,
+        jpeg_quality=(35, 60),
     ),
 }

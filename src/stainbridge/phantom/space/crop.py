@@ -1,4 +1,4 @@
-"""The part of a frame inside a box, for what lies in one place only."""
+"""Crop a frame to a box, for things that cover only a small part of it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ BoxUm: TypeAlias = tuple[FloatArray, FloatArray]  # lower and upper corner, (2,)
 
 @dataclass(frozen=True, eq=False)
 class FrameCrop:
-    """The part of a frame inside a box of µm: its own frame and its place in the frame."""
+    """The pixels of a larger frame that lie in a box."""
 
     frame: Frame
+    """The cropped frame."""
     window: Window
+    """Rows and columns of the larger frame."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -29,7 +31,7 @@ class FrameCrop:
 
 
 def crop_to_box(frame: Frame, box_um: BoxUm) -> FrameCrop | None:
-    """The pixels of `frame` inside the box, None when there are none."""
+    """Return the pixels of `frame` inside the box, or None when there are none."""
     corners = frame.to_px(np.stack(box_um))
     size = (frame.width, frame.height)
     low = np.clip(np.floor(corners[0]), 0, size).astype(int).tolist()

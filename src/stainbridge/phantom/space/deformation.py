@@ -1,5 +1,6 @@
-"""How a section lies on its slide: turned, mirrored, scaled, sheared, shifted, stretched, torn;
-exact both ways.
+"""How a section lies on its slide: an exactly invertible chain of placement, elasticity, tears.
+
+Tissue is displaced elastically, placed by an affine map, torn and folded.
 """
 
 from __future__ import annotations
@@ -11,35 +12,47 @@ import numpy as np
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform
-from stainbridge.phantom.space.randomness import derive_key, sample_noise
+from stainbridge.phantom.space.crop import FloatArray
 from stainbridge.phantom.space.cut_line import CutLine, GapTransform
-from stainbridge.phantom.tissue.zones import interpolate_plane
-from stainbridge.types import Matrix, Points
+from stainbridge.phantom.space.interpolation import interpolate_plane
+from stainbridge.phantom.space.randomness import derive_key, sample_noise
+from stainbridge.types import Field, Matrix, Points
 
-#: Bound on the norm of the elastic displacement's derivative: below 1 the map is one to one
-#: everywhere.
+#: Bound on the norm of the elastic displacement's derivative; below 1 the map is one to one.
 MAX_ELASTIC_GRADIENT = 0.5
+#: Nodes of the elastic displacement per `elastic_scale`: many, so that kinks between them are
+#: slight.
+_NODES_PER_SCALE = 48
 
 
 @dataclass(frozen=True)
 class DeformationConfig:
-    """Placement of a section. `shift` and `elastic_scale` are shares of the tissue's shorter side.
+    """The deformation of a section from where it was cut to where it lies on its slide.
 
-    `elastic_um` is the root mean square elastic displacement, reduced where it would be too steep
-    for its length (`elastic_scale`). Cuts lie in slide space: of folds as the section lies, of
-    tears once those are smoothed out. Raises `InputError` for a scale that is not positive or
-    negative elastic values.
+    Cuts are given in slide space: those of folds as the section lies, those of tears as it would
+    lie with the folds smoothed out.
+
+    Raises `InputError` for a scale that is not positive, or elastic values out of range.
     """
 
     rotation_deg: float = 0.0
+    """Rotation in degrees, from x towards y."""
     flip: bool = False
+    """Whether the section is mirrored in x before it is rotated."""
     scale: float = 1.0
+    """Size on the slide relative to the tissue."""
     shear: float = 0.0
+    """Shear of x by y."""
     shift: tuple[float, float] = (0.0, 0.0)
+    """Offset (x, y) from the slide's centre, as shares of the tissue's shorter side."""
     elastic_um: float = 0.0
+    """Root mean square elastic displacement in µm; reduced where it would be too steep."""
     elastic_scale: float = 0.25
+    """Length over which that displacement varies, as a share of the tissue's shorter side."""
     tears: tuple[CutLine, ...] = ()
+    """Cuts along which the section gapes."""
     folds: tuple[CutLine, ...] = ()
+    """Cuts along which the section is doubled up."""
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
@@ -56,123 +69,141 @@ class DeformationConfig:
 UNDEFORMED = DeformationConfig()
 
 
-def build_tissue_from_slide(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
-    """The map that pulls tissue onto the slide: undo folds and tears, then the placement, then
-    displace elastically.
+def build_tissue_from_slide(
+    config: DeformationConfig, tissue: Frame, slide: Frame, seed: int
+) -> Chain:
+    """Return the transform that takes slide points to tissue points.
+
+    It undoes the folds, the tears and the placement, then displaces elastically.
     """
     members: list[Transform] = [GapTransform(fold, slide, opens=True) for fold in config.folds]
     members += [GapTransform(tear, slide, opens=False) for tear in config.tears]
-    placed = Affine(compute_placement_matrix(config, tissue, slide), tissue.space, slide.space)
-    members.append(placed.inverse())
+    matrix = compute_placement_matrix(config, tissue, slide)
+    members.append(Affine(matrix, tissue.space, slide.space).inverse())
     if config.elastic_um > 0:
         members.append(sample_elastic_field(config, tissue, seed))
     return Chain(tuple(members))
 
 
-def build_drawing_transform(config: DeformationConfig, tissue: Frame, slide: Frame, seed: int) -> Chain:
-    """`tissue_from_slide` in single precision: enough to draw with, and faster where a tear needs
-    every pixel.
+def build_drawing_transform(
+    config: DeformationConfig, tissue: Frame, slide: Frame, seed: int
+) -> Chain:
+    """Return `build_tissue_from_slide` with the elastic field in single precision.
+
+    That is enough to draw with, and faster where a tear needs every pixel.
     """
     members = build_tissue_from_slide(config, tissue, slide, seed).members
-    return Chain(tuple(_Quick(m) if isinstance(m, DisplacementField) else m for m in members))
+    return Chain(
+        tuple(_SinglePrecisionField(m) if isinstance(m, DisplacementField) else m for m in members)
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class _Quick(Transform):
+class _SinglePrecisionField(Transform):
     """A displacement field sampled in single precision."""
 
     field: DisplacementField
 
     @property
     def source(self) -> Space:
-        """The field's."""
+        """The source of the field."""
         return self.field.source
 
     @property
     def target(self) -> Space:
-        """The field's."""
+        """The target of the field."""
         return self.field.target
 
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
-        x, y = (self.field.grid.to_px(points_um) - 0.5).astype(np.float32).T
-        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+        columns, rows = (self.field.grid.to_px(points_um) - 0.5).astype(np.float32).T
+        x = np.ascontiguousarray(columns)
+        y = np.ascontiguousarray(rows)
         shift = [interpolate_plane(plane, x, y) for plane in self.field.displacement]
         return np.asarray(points_um + np.stack(shift, axis=1))
 
     def inverse(self) -> Transform:
-        """The field's own."""
+        """Return the inverse of the field."""
         return self.field.inverse()
 
 
 def compute_placement_matrix(config: DeformationConfig, tissue: Frame, slide: Frame) -> Matrix:
-    """The affine part, tissue µm to slide µm, (3, 3): middle onto middle, plus the shift."""
+    """Return the affine part, (3, 3), tissue µm to slide µm: centre onto centre, plus shift."""
     angle = np.deg2rad(config.rotation_deg)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([-1.0 if config.flip else 1.0, 1.0])
-    linear = config.scale * turn @ np.array([[1.0, config.shear], [0.0, 1.0]]) @ mirror
-    middle = np.array(slide.centre_um) + np.array(config.shift) * min(tissue.size_um)
+    linear = config.scale * rotation @ np.array([[1.0, config.shear], [0.0, 1.0]]) @ mirror
+    centre = np.array(slide.centre_um) + np.array(config.shift) * min(tissue.size_um)
     matrix = np.eye(3)
     matrix[:2, :2] = linear
-    matrix[:2, 2] = middle - linear @ np.array(tissue.centre_um)
+    matrix[:2, 2] = centre - linear @ np.array(tissue.centre_um)
     return matrix
 
 
 def sample_elastic_field(config: DeformationConfig, tissue: Frame, seed: int) -> DisplacementField:
-    """A smooth random displacement of tissue space, one to one everywhere by the bound on its
-    steepness.
+    """Return a smooth random displacement of tissue space that is one to one everywhere.
+
+    Its gradient is bounded by `MAX_ELASTIC_GRADIENT`.
     """
     scale_um = config.elastic_scale * min(tissue.size_um)
-    # Many nodes a wave, so that kinks between them are slight; half a tissue beyond the edges, so
-    # that the constant continuation lies outside the slide.
-    nodes = int(np.ceil(48 * 2 * max(tissue.size_um) / scale_um))
-    margin = np.array(tissue.size_um) / 2
-    origin = np.array(tissue.origin_um) - margin
-    spacing = 2 * max(tissue.size_um) / nodes
-    rows, columns = (int(np.ceil(2 * size / spacing)) for size in tissue.size_um[::-1])
-    grid = Frame(
-        tissue.space, rows, columns, (spacing, spacing), (float(origin[0]), float(origin[1]))
-    )
+    grid = _plan_elastic_grid(tissue, scale_um)
+    spacing_um = grid.mpp[0]
     waves = [
         sample_noise(grid, scale_um, derive_key(seed, "elastic", axis))
         + 0.35 * sample_noise(grid, scale_um / 2.3, derive_key(seed, "ripple", axis))
         for axis in "xy"
     ]
     displacement = np.stack(waves) * (config.elastic_um / np.sqrt(2))
-    displacement *= min(1.0, MAX_ELASTIC_GRADIENT / max(bound_gradient(displacement, spacing), 1e-9))
+    steepest = bound_gradient(displacement, spacing_um)
+    displacement *= min(1.0, MAX_ELASTIC_GRADIENT / max(steepest, 1e-9))
     return DisplacementField(np.asarray(displacement, np.float32), grid, tissue.space, tissue.space)
 
 
-def bound_gradient(displacement: np.typing.NDArray[np.floating], spacing: float) -> float:
-    """An upper bound of the derivative's norm of a bilinearly interpolated (2, H, W) displacement.
+def _plan_elastic_grid(tissue: Frame, scale_um: float) -> Frame:
+    """Return the grid of an elastic field: half a tissue larger than the tissue on each side.
 
-    In a cell between four nodes the derivative along an axis lies between those of the cell's two
-    edges along it.
+    So the constant continuation beyond the grid lies outside the slide.
     """
-    along = (np.diff(displacement, axis=2) ** 2).sum(axis=0) / spacing**2
-    down = (np.diff(displacement, axis=1) ** 2).sum(axis=0) / spacing**2
+    nodes = int(np.ceil(_NODES_PER_SCALE * 2 * max(tissue.size_um) / scale_um))
+    spacing_um = 2 * max(tissue.size_um) / nodes
+    rows, columns = (int(np.ceil(2 * size / spacing_um)) for size in tissue.size_um[::-1])
+    origin = np.array(tissue.origin_um) - np.array(tissue.size_um) / 2
+    origin_um = (float(origin[0]), float(origin[1]))
+    return Frame(tissue.space, rows, columns, (spacing_um, spacing_um), origin_um)
+
+
+def bound_gradient(displacement: Field, spacing_um: float) -> float:
+    """Return an upper bound of the norm of the derivative of a (2, H, W) displacement.
+
+    The displacement is bilinearly interpolated: in a cell between four nodes the derivative along
+    an axis lies between those of the cell's two edges along it.
+    """
+    along = (np.diff(displacement, axis=2) ** 2).sum(axis=0) / spacing_um**2
+    down = (np.diff(displacement, axis=1) ** 2).sum(axis=0) / spacing_um**2
     cells = np.maximum(along[:-1], along[1:]) + np.maximum(down[:, :-1], down[:, 1:])
     return float(np.sqrt(cells.max(initial=0)))
 
 
 def unfold_points(config: DeformationConfig, points_um: Points, slide: Frame) -> Points:
-    """Where slide points (N, 2) would lie had the section no folds."""
+    """Return where slide points (N, 2) would lie if the section had no folds."""
     for fold in config.folds:
         points_um = GapTransform(fold, slide, opens=True)(points_um)
     return points_um
 
 
-def measure_tear_distance_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
-    """Signed distance of unfolded slide points (N, 2) to the tears' gaps, negative inside; infinite
-    without a tear.
+def measure_tear_distance_um(config: DeformationConfig, points_um: Points) -> FloatArray:
+    """Return signed distances, (N,), of unfolded slide points to the tears' gaps.
+
+    They are negative inside a gap, and infinite without a tear.
     """
     distances = [tear.gap_distance_um(points_um) for tear in config.tears]
     return np.min(distances, axis=0) if distances else np.full(len(points_um), np.inf)
 
 
-def measure_fold_distance_um(config: DeformationConfig, points_um: Points) -> np.typing.NDArray[np.floating]:
-    """Signed distance of slide points (N, 2) to the folds' bands, negative inside; infinite without
-    a fold.
+def measure_fold_distance_um(config: DeformationConfig, points_um: Points) -> FloatArray:
+    """Return signed distances, (N,), of slide points to the folds.
+
+    They are negative where tissue is doubled up, and infinite without a fold.
     """
     distances = [fold.fold_distance_um(points_um) for fold in config.folds]
     return np.min(distances, axis=0) if distances else np.full(len(points_um), np.inf)

@@ -1,5 +1,6 @@
-"""How one laboratory and its scanner render dyes: Beer–Lambert for bright field, emission for
-fluorescence.
+"""How one laboratory and its scanner render dyes.
+
+Dyes absorb light in bright field (Beer–Lambert), and emit it in fluorescence.
 """
 
 from __future__ import annotations
@@ -11,25 +12,28 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.phantom.staining.stain import Stain
+from stainbridge.phantom.staining.stain import DyeAmounts, Stain
 
 
 @dataclass(frozen=True)
 class Laboratory:
-    """How one laboratory and scanner render a stain.
+    """How one laboratory and its scanner render a stain.
 
-    `strength` scales the dyes, `hue` (3,) tilts each dye's red and blue density, `glass` is the
-    colour (r, g, b) of bare glass in 0..1, `noise` the sensor noise in grey levels. `background` is
-    unspecific staining: how much of the third dye goes with a unit of the first. `contrast` (3,) is
-    the scanner's gamma by channel.
+    Raises `InputError` for values that cannot be rendered.
     """
 
     strength: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Factor on the amount of each dye."""
     hue: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Tilt of each dye's density from blue to red."""
     glass: tuple[float, float, float] = (0.955, 0.953, 0.958)
+    """Colour of bare glass, (r, g, b) in 0..1."""
     noise: float = 1.2
+    """Sensor noise in grey levels."""
     background: float = 0.0
+    """Unspecific staining: how much of the third dye goes with a unit of the first."""
     contrast: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """The scanner's gamma by channel."""
 
     def __post_init__(self) -> None:
         if min(self.strength) <= 0 or min(self.contrast) <= 0:
@@ -45,10 +49,10 @@ class Laboratory:
 
     @classmethod
     def sample(cls, rng: np.random.Generator, variation: float, faint: bool = False) -> Laboratory:
-        """A random laboratory; `variation` 0 is the reference one, 1 spans what is seen between
-        institutes.
+        """Return a random laboratory.
 
-        A `faint` one gives the dyes a third to a half of their strength, as immunostains often come
+        `variation` 0 gives the reference laboratory, 1 spans what is seen between institutes. A
+        `faint` one gives the dyes a third to a half of their strength, as immunostains often come
         out.
         """
         strength = np.exp(0.22 * variation * rng.standard_normal(3).clip(-2, 2))
@@ -68,41 +72,41 @@ class Laboratory:
         )
 
 
-#: The laboratory the dyes' colours were chosen for.
+#: The laboratory that the dyes' colours were chosen for.
 REFERENCE = Laboratory()
-#: What a dark-field camera sees of no light at all.
+#: What a fluorescence camera sees without any light, in 0..1.
 DARK = 0.012
 
 
 def compute_densities(stain: Stain, laboratory: Laboratory) -> npt.NDArray[np.float32]:
-    """Optical densities (3 dyes, 3 channels r, g, b) of the stain as this laboratory renders it."""
+    """Return the optical densities, (3 dyes, 3 channels r, g, b), of a stain in a laboratory."""
     density = np.array([dye.colour for dye in stain.dyes])
     tilt = 1 + np.outer(laboratory.hue, (1.0, 0.0, -1.0))
     density = density * tilt * np.array(laboratory.strength)[:, None]
-    if stain.antibody:
+    if stain.is_immunostain:
         density[0] += laboratory.background * density[2]
     # A power of the light is a factor on its density.
     return np.asarray(density * laboratory.contrast, np.float32)
 
 
 def transmit_light(
-    amounts: npt.NDArray[np.float32], density: npt.NDArray[np.float32]
+    amounts: DyeAmounts, density: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Light let through, (H, W, 3) r, g, b in 0..1, by dye amounts (H, W, 3): Beer–Lambert."""
+    """Return the light, (H, W, 3) r, g, b in 0..1, that dye amounts let through: Beer–Lambert."""
     optical = cv2.transform(amounts, np.ascontiguousarray(-density.T))
     return np.asarray(cv2.exp(optical, dst=optical))
 
 
 def render_light(
-    amounts: npt.NDArray[np.float32], stain: Stain, laboratory: Laboratory
+    amounts: DyeAmounts, stain: Stain, laboratory: Laboratory
 ) -> npt.NDArray[np.float32]:
-    """What the camera sees of dye amounts (H, W, 3), in 0..1: r, g, b, or one channel a dye when
-    fluorescent.
+    """Return what the camera sees of dye amounts, (H, W, 3) in 0..1.
+
+    The channels are r, g, b in bright field, and one for each dye in fluorescence.
     """
     if stain.fluorescent:
-        return np.asarray(
-            DARK + 1 - transmit_light(amounts, np.diag(np.asarray(laboratory.strength, np.float32)))
-        )
+        strength = np.diag(np.asarray(laboratory.strength, np.float32))
+        return np.asarray(DARK + 1 - transmit_light(amounts, strength))
     light = transmit_light(amounts, compute_densities(stain, laboratory))
     light *= np.array(laboratory.glass, np.float32)
     return light

@@ -1,4 +1,4 @@
-"""The stain library."""
+"""The library of stains."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def _dyes(first: str, second: str, third: str) -> tuple[Dye, Dye, Dye]:
     return DYES[first], DYES[second], DYES[third]
 
 
+#: What an immunostain's haematoxylin, and the marker's background, leave in each material.
 _COUNTERSTAIN: dict[str, Uptake] = {
     "stroma": (0.055, 0, 0.012),
     "muscle": (0.085, 0, 0.02),
@@ -49,8 +50,10 @@ _COUNTERSTAIN: dict[str, Uptake] = {
 }
 
 _IHC_DYES = _dyes("hematoxylin", "eosin", "dab")
+#: What strongly positive nuclei take up of an immunostain's dyes.
 _STRONG_NUCLEI: Uptake = (0.25, 0.0, 1.75)
 
+#: What materials emit without a marker.
 _AUTOFLUORESCENCE: dict[str, Uptake] = {
     "stroma": (0.02, 0.10, 0.05),
     "muscle": (0.02, 0.16, 0.08),
@@ -102,7 +105,7 @@ _ALL = (
             "duct": 0.06,
         },
         _STRONG_NUCLEI,
-        weak=0.45,
+        weakness=0.45,
     ),
     Stain(
         "PHH3",
@@ -111,7 +114,7 @@ _ALL = (
         0.80,
         {"epithelium": 0.008, "tumour": 0.045, "centre": 0.09, "lymphocyte": 0.004},
         (0.15, 0.0, 2.1),
-        weak=0.15,
+        weakness=0.15,
     ),
     Stain(
         "ER",
@@ -120,16 +123,16 @@ _ALL = (
         0.70,
         {"epithelium": 0.45, "duct": 0.55, "tumour": 0.88},
         (0.30, 0.0, 1.45),
-        patchy=0.3,
-        weak=0.65,
+        patchiness=0.3,
+        weakness=0.65,
     ),
     Stain(
         "HER2",
         _IHC_DYES,
         _COUNTERSTAIN | {"tumour": (0.13, 0, 0.16), "epithelium": (0.12, 0, 0.05)},
         0.70,
-        membranes={"tumour": 1.5, "epithelium": 0.30, "duct": 0.30},
-        patchy=0.5,
+        membrane_uptake={"tumour": 1.5, "epithelium": 0.30, "duct": 0.30},
+        patchiness=0.5,
     ),
     Stain(
         "PanCK",
@@ -138,14 +141,14 @@ _ALL = (
         | {"epithelium": (0.10, 0, 0.95), "tumour": (0.12, 0, 0.80), "apical": (0.06, 0, 0.62)}
         | {"basement": (0.08, 0, 0.35), "necrosis": (0.10, 0, 0.35)},
         0.80,
-        patchy=0.25,
+        patchiness=0.25,
     ),
     Stain(
         "CD31",
         _IHC_DYES,
         _COUNTERSTAIN | {"endothelium": (0.05, 0, 1.45), "wall": (0.10, 0, 0.10)},
         0.80,
-        patchy=0.15,
+        patchiness=0.15,
     ),
     Stain(
         "PAS",
@@ -213,18 +216,20 @@ _ALL = (
             "duct": 0.06,
         },
         (1.0, 0.05, 1.3),
-        weak=0.45,
+        weakness=0.45,
         fluorescent=True,
     ),
 )
 
+#: The stains by name.
 STAINS = {stain.name: stain for stain in _ALL}
-_OTHER_NAMES = {"h&e": "HE", "ck": "PanCK", "her2/neu": "HER2", "trichrome": "Masson"}
+#: Other names of stains, in lower case.
+_SYNONYMS = {"h&e": "HE", "ck": "PanCK", "her2/neu": "HER2", "trichrome": "Masson"}
 
 
 def find_stain(name: str) -> Stain:
-    """The stain of that name in any case. Raises `InputError` for an unknown one."""
-    known = {stain.lower(): stain for stain in STAINS} | _OTHER_NAMES
+    """Return the stain of that name, in any case. Raise `InputError` for an unknown one."""
+    known = {stain.lower(): stain for stain in STAINS} | _SYNONYMS
     if name.lower() not in known:
         raise InputError("unknown stain", expected=", ".join(STAINS), got=name)
     return STAINS[known[name.lower()]]

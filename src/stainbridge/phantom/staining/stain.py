@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,20 +11,21 @@ import numpy.typing as npt
 from stainbridge.phantom.tissue.materials import Materials
 from stainbridge.types import Plane
 
-Uptake = tuple[float, float, float]  # of the stain's three dyes
+Uptake: TypeAlias = tuple[float, float, float]  # amounts of the stain's three dyes
+DyeAmounts: TypeAlias = npt.NDArray[np.float32]  # (H, W, 3)
 
 
 @dataclass(frozen=True)
 class Dye:
-    """A dye and the optical density (r, g, b) of one unit of it, or, of a fluorescent one, its
-    display colour.
-    """
+    """A dye."""
 
     name: str
+    """The name of the dye."""
     colour: tuple[float, float, float]
+    """Optical density (r, g, b) of one unit; of a fluorescent dye its display colour in 0..1."""
 
     @property
-    def shown(self) -> tuple[int, int, int]:
+    def display_colour(self) -> tuple[int, int, int]:
         """The display colour, 0 to 255 each."""
         red, green, blue = (round(255 * level) for level in self.colour)
         return red, green, blue
@@ -31,40 +33,44 @@ class Dye:
 
 @dataclass(frozen=True)
 class Stain:
-    """A stain of three dyes.
-
-    `uptake` gives how much of each dye a material takes up (absent: none). Nuclei take up `nuclei`
-    of the first dye, or, when positive, `positive_nuclei` of the three; `positive` is the share of
-    positive nuclei by nucleus class, and `membranes` the third dye on the cell membranes of a
-    class. `patchy` is how unevenly the third dye takes, 0 to 1; `weak` how much fainter than the
-    strongest the faintest positive nucleus is. A `fluorescent` stain shines.
-    """
+    """A stain of three dyes."""
 
     name: str
+    """The name of the stain."""
     dyes: tuple[Dye, Dye, Dye]
+    """The dyes; the first one marks nuclei, the third one is the marker of an immunostain."""
     uptake: dict[str, Uptake] = field(hash=False)
-    nuclei: float
-    positive: dict[str, float] = field(hash=False, default_factory=dict)
-    positive_nuclei: Uptake = (0.0, 0.0, 0.0)
-    membranes: dict[str, float] = field(hash=False, default_factory=dict)
-    patchy: float = 0.0
-    weak: float = 0.0
+    """How much of each dye a material takes up; materials left out take none."""
+    nuclear_uptake: float
+    """How much of the first dye nuclei take up."""
+    positive_shares: dict[str, float] = field(hash=False, default_factory=dict)
+    """The share of positive nuclei by nucleus class."""
+    positive_uptake: Uptake = (0.0, 0.0, 0.0)
+    """How much of each dye positive nuclei take up."""
+    membrane_uptake: dict[str, float] = field(hash=False, default_factory=dict)
+    """How much of the third dye cell membranes take up, by nucleus class."""
+    patchiness: float = 0.0
+    """How unevenly the third dye is taken up, 0 to 1."""
+    weakness: float = 0.0
+    """How much fainter the faintest positive nucleus is than the strongest, 0 to 1."""
     fluorescent: bool = False
+    """Whether the dyes emit light; else they absorb it."""
 
     @property
-    def antibody(self) -> bool:
-        """Whether a brown or other marker stands on a counterstain, which may then come out faint."""
-        return bool(self.positive or self.membranes or self.patchy) and not self.fluorescent
+    def is_immunostain(self) -> bool:
+        """Whether a marker stands on a counterstain; it may then come out faint."""
+        has_marker = bool(self.positive_shares or self.membrane_uptake or self.patchiness)
+        return has_marker and not self.fluorescent
 
 
-def apply_uptake(stain: Stain, materials: Materials) -> npt.NDArray[np.float32]:
-    """Dye amounts outside nuclei, (H, W, 3)."""
+def apply_uptake(stain: Stain, materials: Materials) -> DyeAmounts:
+    """Return the dye amounts outside nuclei, (H, W, 3)."""
     planes = [np.zeros(materials.stroma.shape, np.float32) for _ in range(3)]
     for name, uptake in stain.uptake.items():
         plane: Plane = getattr(materials, name)
         if not plane.any():
             continue
-        for dye, share in enumerate(uptake):
-            if share:
-                planes[dye] += np.float32(share) * plane
+        for dye, amount in enumerate(uptake):
+            if amount:
+                planes[dye] += np.float32(amount) * plane
     return np.stack(planes, axis=-1)
