@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stainbridge.learn.named_weights import list_shipped_weights, find_weights
+from stainbridge.learn.named_weights import find_weights, list_shipped_weights
 from stainbridge.learn.weights import read_weights
 from stainbridge.registration.training.config import AffineTraining, DeformableTraining
-from stainbridge.settings import build, merge, to_dict, read_yaml
+from stainbridge.settings import build, merge, read_yaml, to_dict
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 PRESETS: dict[str, Any] = {
@@ -25,11 +25,16 @@ def test_they_are_settings_and_say_what_network_it_is(name: str) -> None:
     path = CONFIGS / f"{name}.yaml"
     settings = build(type(PRESETS[name]), merge(to_dict(PRESETS[name]), read_yaml(path)), path)
     assert settings.network.kind == name
-    assert settings.pairs.kept
+    assert settings.pairs.stored_samples
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in list_shipped_weights() if read_weights(find_weights(name)).task != "translate"]
+    "name",
+    [
+        name
+        for name in list_shipped_weights()
+        if read_weights(find_weights(name)).task != "translate"
+    ],
 )
 def test_shipped_weights_are_of_these_settings(name: str) -> None:
     path = CONFIGS / f"{name}.yaml"

@@ -13,14 +13,16 @@ from tests.registration.training.sections import Blobs
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import warp
 from stainbridge.registration.training.config import AugmentConfig, PairsConfig
-from stainbridge.registration.training.stored_samples import KeptStream, laid
 from stainbridge.registration.training.pairs import TrainingPair
+from stainbridge.registration.training.stored_samples import StoredStream, reorient
 from stainbridge.registration.training.stream import PairStream
 
 AUGMENT = AugmentConfig(
     rotation_deg=(-20, 20), scale=(0.9, 1.1), shift=0.05, elastic=0.02, contrast=0.5, noise=0.02
 )
-CONFIG = PairsConfig(section_px=(64, 64), square=True, kept=3, reuse=2, at_hand=2, augment=AUGMENT)
+CONFIG = PairsConfig(
+    section_px=(64, 64), square=True, stored_samples=3, reuse=2, cached_pairs=2, augment=AUGMENT
+)
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ class Counted:
 
 def test_samples_are_made_once_and_found_again(tmp_path: Path) -> None:
     pairs = Counted()
-    stream = KeptStream(PairStream(pairs, CONFIG, 3), tmp_path / "samples")
+    stream = StoredStream(PairStream(pairs, CONFIG, 3), tmp_path / "samples")
     first = [stream[number] for number in range(3)]
     made = len(pairs.asked)
     later = [stream[number] for number in range(3, 9)]
-    again = KeptStream(PairStream(Counted(), CONFIG, 3), tmp_path / "samples")[4]
+    again = StoredStream(PairStream(Counted(), CONFIG, 3), tmp_path / "samples")[4]
     assert len(pairs.asked) == made
     assert len(list((tmp_path / "samples").iterdir())) == 3
     assert all(torch.equal(a, b) for a, b in zip(later[1], again, strict=True))
@@ -46,7 +48,7 @@ def test_samples_are_made_once_and_found_again(tmp_path: Path) -> None:
 
 
 def test_every_sample_comes_once_a_turn(tmp_path: Path) -> None:
-    stream = KeptStream(
+    stream = StoredStream(
         PairStream(Blobs(), replace(CONFIG, square=False, patch_px=48), 3), tmp_path
     )
     totals = sorted(round(float(stream[number].tissue.sum())) for number in range(3, 6))
@@ -55,7 +57,7 @@ def test_every_sample_comes_once_a_turn(tmp_path: Path) -> None:
 
 def test_the_truth_still_brings_one_onto_the_other(tmp_path: Path) -> None:
     plain = replace(CONFIG, augment=replace(AUGMENT, contrast=0.0, noise=0.0))
-    stream, ratios = KeptStream(PairStream(Blobs(), plain, 3), tmp_path), []
+    stream, ratios = StoredStream(PairStream(Blobs(), plain, 3), tmp_path), []
     for number in range(8):
         sample = stream[number]
         warped = warp(sample.moving_density[None], sample.truth[None], "zeros")[0]
@@ -68,7 +70,7 @@ def test_the_truth_still_brings_one_onto_the_other(tmp_path: Path) -> None:
 
 
 def test_whole_sections_are_deformed_anew(tmp_path: Path) -> None:
-    stream = KeptStream(PairStream(Blobs(), replace(CONFIG, kept=1), 3), tmp_path)
+    stream = StoredStream(PairStream(Blobs(), replace(CONFIG, stored_samples=1), 3), tmp_path)
     means = [stream[number].truth.mean((1, 2)) for number in range(6)]
     apart = [
         float((one - other).abs().max()) for one in means for other in means if one is not other
@@ -82,10 +84,10 @@ def test_a_field_is_laid_as_its_picture(way: int) -> None:
     picture = torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(0))
     shift = torch.tensor([2.0, -1.0]).view(2, 1, 1).expand(2, 32, 32)
     moved = warp(picture[None], shift[None])[0]
-    again = warp(laid(picture, way)[None], laid(shift, way)[None])[0]
-    assert torch.allclose(laid(moved, way)[:, 4:-4, 4:-4], again[:, 4:-4, 4:-4], atol=1e-5)
+    again = warp(reorient(picture, way)[None], reorient(shift, way)[None])[0]
+    assert torch.allclose(reorient(moved, way)[:, 4:-4, 4:-4], again[:, 4:-4, 4:-4], atol=1e-5)
 
 
 def test_sections_of_their_own_aspect_cannot_be_kept() -> None:
     with pytest.raises(InputError, match="square"):
-        PairsConfig(kept=10)
+        PairsConfig(stored_samples=10)

@@ -14,10 +14,14 @@ from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.flow import warp
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
-from stainbridge.registration.training.augment import deformation, recoloured, turned
+from stainbridge.registration.training.augment import (
+    change_contrast,
+    draw_deformation,
+    draw_orientation,
+)
 from stainbridge.registration.training.config import AugmentConfig, PairsConfig
-from stainbridge.registration.training.pairs import AtHand, CasePairs, TrainingPair, pair_of_sample
-from stainbridge.registration.training.stream import PairStream, bent
+from stainbridge.registration.training.pairs import CasePairs, PairCache, TrainingPair
+from stainbridge.registration.training.stream import PairStream, approximate_by_field
 from stainbridge.slides.case import Case
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
@@ -25,7 +29,7 @@ from stainbridge.slides.slide import Slide
 BOTH = AugmentConfig(
     rotation_deg=(-20, 20), scale=(0.9, 1.1), shear_deg=(-5, 5), shift=0.05, elastic=0.02
 )
-WHOLE = PairsConfig(section_px=(96, 96), augment=BOTH, reuse=2, at_hand=2)
+WHOLE = PairsConfig(section_px=(96, 96), augment=BOTH, reuse=2, cached_pairs=2)
 PATCHES = PairsConfig(section_px=(128, 256), patch_px=64, augment=BOTH)
 
 
@@ -82,17 +86,6 @@ def test_patches_at_a_pixel_size() -> None:
     assert torch.allclose(sample.fixed, sample.moving, atol=1e-3)
 
 
-@pytest.mark.parametrize(("at_hand", "reuse"), [(1, 1), (3, 4), (4, 2)])
-def test_every_pair_is_used_as_often_and_few_are_at_hand(at_hand: int, reuse: int) -> None:
-    used = [pair_of_sample(i, at_hand, reuse) for i in range(20 * at_hand * reuse)]
-    counts = np.bincount(used)[
-        at_hand : -2 * at_hand
-    ]  # the first are replaced early, the last still in use
-    assert set(counts) == {reuse}
-    for start in range(len(used) - at_hand):
-        assert len(set(used[start : start + at_hand])) == at_hand
-
-
 @dataclass(frozen=True)
 class Counted:
     opened: list[int]
@@ -105,11 +98,11 @@ class Counted:
         return pair
 
 
-def test_pairs_at_hand_are_prepared_once_and_closed() -> None:
+def test_cached_pairs_are_prepared_once_and_closed() -> None:
     pairs = Counted([], [])
-    at_hand = AtHand(pairs, 2)
+    cache = PairCache(pairs, 2)
     for number in (0, 1, 0, 2, 0, 1):
-        at_hand[number]
+        cache[number]
     assert (pairs.opened, pairs.closed) == ([0, 1, 2, 1], ["1", "2"])
 
 
@@ -150,22 +143,22 @@ def test_drawn_deformations_do_not_fold_and_reach_the_asked_size() -> None:
     view = Space("view", 96, 128, (2.0, 2.0)).frame
     config = AugmentConfig(elastic=0.05)
     for seed in range(5):
-        field = deformation(np.random.default_rng(seed), config, view).to_field(view)
+        field = draw_deformation(np.random.default_rng(seed), config, view).to_field(view)
         assert jacobian_determinant(field.displacement, view.mpp).min() > 0
         assert 0.002 < np.sqrt(np.square(field.displacement).sum(0).mean()) / 256 < 0.08
 
 
-def test_a_bent_view_lies_where_the_transform_has_it() -> None:
+def test_a_field_approximates_a_transform() -> None:
     view = Space("view", 96, 128, (2.0, 2.0)).frame
-    whole = deformation(np.random.default_rng(1), replace(BOTH, elastic_nodes=(3, 4)), view)
+    whole = draw_deformation(np.random.default_rng(1), replace(BOTH, elastic_nodes=(3, 4)), view)
     points = view.centres_um()[
         (view.centres_um() > 10).all(axis=1) & (view.centres_um() < 180).all(axis=1)
     ]
-    assert np.abs(bent(whole, view)(points) - whole(points)).max() < 0.2 * 2.0
+    assert np.abs(approximate_by_field(whole, view)(points) - whole(points)).max() < 0.2 * 2.0
 
 
 def test_a_turn_keeps_lengths_and_mirrors_half_the_time() -> None:
-    drawn = [turned(np.random.default_rng(seed), AugmentConfig()) for seed in range(60)]
+    drawn = [draw_orientation(np.random.default_rng(seed), AugmentConfig()) for seed in range(60)]
     assert all(np.allclose(matrix @ matrix.T, np.eye(2)) for matrix in drawn)
     assert 15 < sum(np.linalg.det(matrix) < 0 for matrix in drawn) < 45
 
@@ -174,11 +167,11 @@ def test_new_contrasts_keep_glass_dark_and_the_range() -> None:
     density = np.zeros((40, 50), np.float32)
     density[10:30, 10:30] = np.linspace(0.1, 1.2, 20)
     rng = np.random.default_rng(0)
-    pictures = [recoloured(rng, density, AugmentConfig(contrast=1.0)) for _ in range(10)]
+    pictures = [change_contrast(rng, density, AugmentConfig(contrast=1.0)) for _ in range(10)]
     assert all((picture[density == 0] == 0).all() and picture.max() <= 1.2 for picture in pictures)
     orders = [np.corrcoef(picture[density > 0], density[density > 0])[0, 1] for picture in pictures]
     assert min(orders) < 0.5
-    assert np.array_equal(recoloured(rng, density, AugmentConfig()), density)
+    assert np.array_equal(change_contrast(rng, density, AugmentConfig()), density)
 
 
 @pytest.mark.parametrize("wrong", [{"scale": (0.0, 1.0)}, {"elastic": -1.0}])

@@ -19,13 +19,13 @@ from stainbridge.learn.data import check_inputs
 from stainbridge.learn.loop import TrainingData, train
 from stainbridge.learn.weights import read_weights
 from stainbridge.nn.affine_net import AffineNetConfig
-from stainbridge.nn.deformable import CONFIGS
 from stainbridge.nn.fields import Fields, Term
+from stainbridge.nn.networks import DEFORMABLE_NETWORKS
 from stainbridge.registration.training.config import (
     AffineTraining,
     AugmentConfig,
     DeformableTraining,
-    ObjectiveConfig,
+    LossConfig,
     OptimiserConfig,
     PairsConfig,
 )
@@ -35,26 +35,26 @@ from stainbridge.registration.training.task import AffineTask, DeformableTask, R
 
 NET = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
 SMALL_MOVES = AugmentConfig(rotation_deg=(-8, 8), scale=(0.95, 1.05), shift=0.03)
-SECTIONS = PairsConfig(section_px=(64, 64), augment=SMALL_MOVES, at_hand=2)
+SECTIONS = PairsConfig(section_px=(64, 64), augment=SMALL_MOVES, cached_pairs=2)
 PATCHES = PairsConfig(
-    section_px=(128, 128), patch_px=64, augment=replace(SMALL_MOVES, elastic=0.02), at_hand=2
+    section_px=(128, 128), patch_px=64, augment=replace(SMALL_MOVES, elastic=0.02), cached_pairs=2
 )
-RUN = TrainConfig(steps=2, batch=1, accumulate=2, workers=0, held=2, device="cpu")
+RUN = TrainConfig(steps=2, batch=1, accumulate=2, workers=0, validation_samples=2, device="cpu")
 
 
-def affine(objective: ObjectiveConfig | None = None, rate: float = 1e-3) -> AffineTraining:
+def affine(objective: LossConfig | None = None, rate: float = 1e-3) -> AffineTraining:
     return AffineTraining(
         RUN,
         NET,
         SECTIONS,
-        objective=objective or ObjectiveConfig("ncc"),
+        objective=objective or LossConfig("ncc"),
         optimiser=OptimiserConfig(rate),
     )
 
 
-def deformable(name: str, objective: ObjectiveConfig | None = None) -> DeformableTraining:
+def deformable(name: str, objective: LossConfig | None = None) -> DeformableTraining:
     run = replace(RUN, batch=2, accumulate=1)
-    smooth = objective or ObjectiveConfig("local-ncc", regulariser="diffusion", smoothness=1.0)
+    smooth = objective or LossConfig("local-ncc", regulariser="diffusion", smoothness=1.0)
     return DeformableTraining(
         run, TINY[name], PATCHES, objective=smooth, optimiser=OptimiserConfig(1e-3)
     )
@@ -72,7 +72,7 @@ class Knowing(RegistrationTask):
     name = "knowing"
 
     def __init__(self, answer: torch.Tensor, share: float) -> None:
-        super().__init__(torch.nn.Linear(1, 1), ObjectiveConfig("ncc"), OptimiserConfig())
+        super().__init__(torch.nn.Linear(1, 1), LossConfig("ncc"), OptimiserConfig())
         self.answer, self.share = answer, share
 
     def settings(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_knowing_the_truth_is_measured_as_no_error_and_looks_most_alike() -> Non
 
 @pytest.mark.parametrize("name", get_args(Literal["ncc", "local-ncc", "nmi", "mind-ssc", "ngf"]))
 def test_every_similarity_prefers_the_truth(name: Any) -> None:
-    seen, config = batch(replace(PATCHES, patch_px=96)), ObjectiveConfig(name)
+    seen, config = batch(replace(PATCHES, patch_px=96)), LossConfig(name)
     weight = torch.ones_like(seen.fixed)
     same = dissimilarity(seen.fixed_density, seen.fixed_density, weight, config)
     other = dissimilarity(seen.fixed_density, seen.moving_density, weight, config)
@@ -108,7 +108,7 @@ def test_every_similarity_prefers_the_truth(name: Any) -> None:
 def test_every_regulariser_prefers_the_smooth(name: Any) -> None:
     y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
     wave = torch.stack([torch.sin(x / 4), torch.cos(y / 4)])[None]
-    config = ObjectiveConfig(regulariser=name)
+    config = LossConfig(regulariser=name)
     assert (
         roughness(torch.ones_like(wave), config)
         < 1e-5
@@ -129,7 +129,7 @@ def test_the_error_counts_on_tissue_alone() -> None:
 
 def test_the_affine_network_trains_towards_the_truth() -> None:
     torch.manual_seed(0)
-    seen, task = batch(SECTIONS, 1), AffineTask(affine(ObjectiveConfig("ncc", truth=1.0)))
+    seen, task = batch(SECTIONS, 1), AffineTask(affine(LossConfig("ncc", truth=1.0)))
     check_inputs(task.inputs(seen))
     losses = []
     for _ in range(40):
@@ -162,18 +162,18 @@ def test_deformable_networks_train_in_the_loop(name: str, tmp_path: Any) -> None
 
 
 def test_six_steps_are_three_and_three_more(tmp_path: Path) -> None:
-    def run(folder: Path, steps: int, go_on: bool = False) -> Mapping[str, torch.Tensor]:
+    def run(folder: Path, steps: int, resume: bool = False) -> Mapping[str, torch.Tensor]:
         config = affine()
         folder.mkdir(exist_ok=True)
         data = TrainingData(
             PairStream(Blobs(), SECTIONS, 0), PairStream(Blobs(), SECTIONS, 1)
         )  # anew, as in a new process
-        train(lambda: AffineTask(config), data, replace(RUN, steps=steps), folder, go_on=go_on)
+        train(lambda: AffineTask(config), data, replace(RUN, steps=steps), folder, resume=resume)
         return read_weights(folder / "last.safetensors").tensors
 
     whole = run(tmp_path / "whole", 6)
     run(tmp_path / "parts", 3)
-    parts = run(tmp_path / "parts", 6, go_on=True)
+    parts = run(tmp_path / "parts", 6, resume=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole.keys() | parts.keys())
 
 
@@ -200,8 +200,8 @@ def test_the_rate_decays_by_epochs() -> None:
 @pytest.mark.parametrize("preset", ["paper", "small"])
 def test_presets(preset: Any) -> None:
     assert AffineTraining.preset(preset).network == AffineNetConfig.preset(preset)
-    for name in CONFIGS:
-        config: Any = DeformableTraining.preset(preset, name)  # type: ignore[arg-type]
+    for name in DEFORMABLE_NETWORKS:
+        config: Any = DeformableTraining.preset(preset, name)
         assert config.network.kind == name
     paper = DeformableTraining.preset("paper")
     assert (paper.pairs.patch_px, paper.optimiser.rate, paper.objective.regulariser) == (
@@ -209,4 +209,4 @@ def test_presets(preset: Any) -> None:
         1e-4,
         "tv",
     )
-    assert AffineTraining.preset("paper").objective == ObjectiveConfig("ncc")
+    assert AffineTraining.preset("paper").objective == LossConfig("ncc")

@@ -15,6 +15,7 @@ from stainbridge.nn.deformable import (
     deformable_preset,
 )
 from stainbridge.nn.multiscale_fcn import MultiscaleFCNConfig
+from stainbridge.similarity.similarities import find_similarity
 
 #: "small": for two CPU cores and a night; "paper": as published.
 TrainingPreset: TypeAlias = Literal["small", "paper"]
@@ -132,11 +133,11 @@ class PairsConfig:
 class LossConfig:
     """The loss: dissimilarity of the warped moving and the fixed section, and what is added to it.
 
-    The papers train without the truth.
+    The papers train without the truth. Raises `InputError` for an unknown similarity.
     """
 
-    similarity: Literal["ncc", "local-ncc", "nmi", "mind-ssc", "ngf"] = "ncc"
-    """Similarity of the warped moving and the fixed section."""
+    similarity: str = "ncc"
+    """Similarity of the warped moving and the fixed section: a name of `SIMILARITIES`."""
     radius: int = 4
     """Radius of the windows of "local-ncc", in pixels."""
     regulariser: Literal["tv", "diffusion", "bending", "curvature"] = "tv"
@@ -145,6 +146,9 @@ class LossConfig:
     """Weight of the regulariser."""
     truth: float = 0.0
     """Weight of the distance to the applied deformation, in percent of the longer side."""
+
+    def __post_init__(self) -> None:
+        find_similarity(self.similarity)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pairs of slides to train on, and which of them a sample is made from."""
+"""Pairs of slides to train on."""
 
 from __future__ import annotations
 
@@ -16,19 +16,29 @@ from stainbridge.slides.case import Case
 from stainbridge.slides.pool import SlidePool
 from stainbridge.slides.slide import Slide
 
+#: Nodes along the longer side of the field that stands for a map which is not affine.
+FIELD_NODES = 128
+
+#: Returns the map from a fixed slide to a moving one.
+AlignFunction: TypeAlias = Callable[[Slide, Slide], Transform]
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingPair:
-    """Two open slides and the map from the fixed one to the moving one, as well as it is known."""
+    """Two open slides and the map between them, as well as it is known."""
 
     fixed: Slide
+    """The fixed slide."""
     moving: Slide
+    """The moving slide."""
     moving_from_fixed: Transform
+    """The map from the fixed to the moving slide."""
 
 
 class Pairs(Protocol):
-    """Pairs by number, without end; number i is always the same pair. They must pickle, for worker
-    processes.
+    """Pairs by number, without end; number i is always the same pair.
+
+    They must pickle, for worker processes.
     """
 
     def __getitem__(self, number: int) -> TrainingPair:
@@ -36,20 +46,18 @@ class Pairs(Protocol):
         ...
 
 
-AlignFunction: TypeAlias = Callable[[Slide, Slide], Transform]
-
-
 @dataclass(frozen=True)
 class CasePairs:
-    """The cases over and over. They are aligned by their landmarks, where there are three or more,
-    else by `align`.
+    """The cases over and over, aligned by three or more landmarks, else by `align`.
 
-    What `align` found is kept, in this process. Raises `InputError` for no cases.
+    Alignments by `align` are cached in this object. Raises `InputError` where there are no cases.
     """
 
     cases: Sequence[Case]
+    """Pairs of slides, with landmarks or without."""
     align: AlignFunction
-    _found: dict[str, Transform] = field(
+    """Aligns slides of cases without landmarks."""
+    _alignments: dict[str, Transform] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -60,74 +68,70 @@ class CasePairs:
     def __getitem__(self, number: int) -> TrainingPair:
         """Open the slides of a case and align them."""
         case = self.cases[number % len(self.cases)]
-        fixed, moving = case.open_fixed(), case.open_moving()
-        return TrainingPair(fixed, moving, self._start(case, fixed, moving))
+        fixed = case.open_fixed()
+        moving = case.open_moving()
+        return TrainingPair(fixed, moving, self._align_case(case, fixed, moving))
 
-    def _start(self, case: Case, fixed: Slide, moving: Slide) -> Transform:
+    def _align_case(self, case: Case, fixed: Slide, moving: Slide) -> Transform:
         if case.landmarks is None or len(case.landmarks[0]) < 3:
-            if case.id not in self._found:
-                self._found[case.id] = self.align(fixed, moving)
-            return self._found[case.id]
-        fixed_um, moving_um = (
-            s.frame.to_um(p) for s, p in zip((fixed, moving), case.landmarks, strict=True)
-        )
+            if case.id not in self._alignments:
+                self._alignments[case.id] = self.align(fixed, moving)
+            return self._alignments[case.id]
+        fixed_px, moving_px = case.landmarks
+        fixed_um = fixed.frame.to_um(fixed_px)
+        moving_um = moving.frame.to_um(moving_px)
         return fit_landmarks(fixed_um, moving_um, fixed.frame.space, moving.frame.space)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedPair:
-    """A pair with the densities of its slides, and its map as something quick to evaluate."""
+    """A pair with the densities of its slides, and its map in a form that is quick to evaluate."""
 
     pair: TrainingPair
+    """The slides."""
     fixed: SlideDensity
+    """How densities of the fixed slide are read."""
     moving: SlideDensity
+    """How densities of the moving slide are read."""
     moving_from_fixed: Transform
+    """The pair's map, affine or a field."""
 
     @classmethod
-    def of(cls, pair: TrainingPair) -> PreparedPair:
-        """Read overviews. Raises `InputError` for a slide without tissue."""
-        start = pair.moving_from_fixed
-        if not isinstance(start, Affine):
-            start = start.to_field(_nodes(pair.fixed.frame))
-        return cls(pair, SlideDensity.of(pair.fixed), SlideDensity.of(pair.moving), start)
+    def prepare(cls, pair: TrainingPair) -> PreparedPair:
+        """Read the overviews of a pair. Raises `InputError` for a slide without tissue."""
+        transform = pair.moving_from_fixed
+        if not isinstance(transform, Affine):
+            transform = transform.to_field(_field_grid(pair.fixed.frame))
+        return cls(pair, SlideDensity.fit(pair.fixed), SlideDensity.fit(pair.moving), transform)
 
     def close(self) -> None:
-        """Release the slides."""
+        """Close the slides."""
         self.pair.fixed.close()
         self.pair.moving.close()
 
 
 @dataclass(frozen=True, eq=False)
 class PairCache:
-    """The last `count` pairs that were asked for stay prepared, in this process."""
+    """Pairs by number, prepared; the last `count` of them stay open."""
 
     pairs: Pairs
+    """The pairs."""
     count: int
+    """Number of pairs that stay open."""
     _pool: SlidePool[int, PreparedPair] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_pool", SlidePool(partial(_prepare, self.pairs), self.count))
 
     def __getitem__(self, number: int) -> PreparedPair:
-        """Pair `number`, prepared."""
+        """Return pair `number`, prepared."""
         with self._pool.borrow(number) as prepared:
             return prepared
 
 
 def _prepare(pairs: Pairs, number: int) -> PreparedPair:
-    return PreparedPair.of(pairs[number])
+    return PreparedPair.prepare(pairs[number])
 
 
-def pair_of_sample(sample: int, at_hand: int, reuse: int) -> int:
-    """Which pair sample number `sample` is made from.
-
-    Samples go round `at_hand` pairs; each is used `reuse` times and then replaced, one after the
-    other, not all at once, so that the work of preparing is spread evenly.
-    """
-    turn, slot = divmod(sample, at_hand)
-    generation = (turn + slot * reuse // at_hand) // reuse
-    return generation * at_hand + slot
-
-
-def _nodes(frame: Frame, count: int = 128) -> Frame:
-    return frame.at_mpp(max(frame.size_um) / count)
+def _field_grid(frame: Frame) -> Frame:
+    return frame.at_mpp(max(frame.size_um) / FIELD_NODES)

@@ -1,5 +1,6 @@
-"""Samples that are made once and shown again and again: what a few cores train on, for whom making
-them costs most.
+"""Samples that are made once, stored, and shown again and again.
+
+A few cores train on them, because making samples costs them most.
 """
 
 from __future__ import annotations
@@ -15,131 +16,140 @@ from torch import Tensor
 
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
-from stainbridge.registration.training.augment import deformation, recoloured
+from stainbridge.learn.rounds import shuffle_index
+from stainbridge.registration.training.augment import change_contrast, draw_deformation
 from stainbridge.registration.training.config import AugmentConfig
 from stainbridge.registration.training.stream import PairStream, Sample
 from stainbridge.types import Matrix
 from stainbridge.whole import whole_file
 
-#: What is kept of a sample; what a network sees is coloured anew from the densities.
-KEPT = ("fixed_density", "moving_density", "tissue", "truth")
+#: The planes of a sample that are stored; what a network sees is made from the densities.
+STORED_PLANES = ("fixed_density", "moving_density", "tissue", "truth")
+#: Distinguishes the random numbers of a sample from those of the stream it was made by.
+SAMPLE_SEED = 1
+#: Distinguishes the random numbers of a round's order from those of samples.
+ORDER_SEED = 2
+#: Ways to turn a square by quarters and mirror it.
+ORIENTATIONS = 8
 
 
 @dataclass(frozen=True)
-class KeptStream:
-    """The first `config.kept` samples of `stream`, in half precision in `folder`. A
-    `learn.task.Stream`.
+class StoredStream:
+    """The first `stored_samples` samples of a stream, over and over. A `learn.task.Stream`.
 
-    First in their order, then over and over in others; each time turned by quarters and mirrored,
-    both pictures alike, and in new contrasts, as number and seed say. Whole sections are kept with
-    the elastic part of the deformation and get another affine part each time; patches, which show
-    nothing beyond their borders, keep theirs. Pictures must be square. Raises `InputError` as the
-    stream does.
+    The first round is in their order, later rounds are shuffled. Each time a sample is turned by
+    quarters and mirrored, both pictures together, and gets new contrasts, as number and seed say.
+    Whole sections are stored with the elastic part of the deformation and get another affine part
+    each time. Patches show nothing beyond their borders, so they keep theirs. Pictures must be
+    square. Raises `InputError` as the stream does.
     """
 
     stream: PairStream
+    """Makes the samples."""
     folder: Path
+    """Holds the samples in half precision, one file each."""
 
     def __getitem__(self, number: int) -> Sample:
-        """Sample `number`."""
-        rng = np.random.default_rng([self.stream.seed, number, 1])
-        way = int(rng.integers(8))
-        kept = {name: laid(plane, way) for name, plane in self._kept(number).items()}
-        if self._whole:
-            kept = moved(
-                kept, drawn_affine(rng, self.stream.config.augment, kept["tissue"].shape[-1])
-            )
+        """Return sample `number`."""
+        rng = np.random.default_rng([self.stream.seed, number, SAMPLE_SEED])
+        orientation = int(rng.integers(ORIENTATIONS))
+        augment = self.stream.config.augment
+        planes = {name: reorient(plane, orientation) for name, plane in self._load(number).items()}
+        if self._shows_whole_sections:
+            matrix = draw_affine(rng, augment, planes["tissue"].shape[-1])
+            planes = apply_affine(planes, matrix)
         fixed, moving = (
-            torch.from_numpy(
-                recoloured(rng, kept[f"{side}_density"][0].numpy(), self.stream.config.augment)
-            )[None]
-            for side in ("fixed", "moving")
+            torch.from_numpy(change_contrast(rng, planes[name][0].numpy(), augment))[None]
+            for name in ("fixed_density", "moving_density")
         )
-        return Sample(fixed, moving, *(kept[name] for name in KEPT))
+        return Sample(fixed, moving, *(planes[name] for name in STORED_PLANES))
 
     @property
-    def _whole(self) -> bool:
+    def _shows_whole_sections(self) -> bool:
         return self.stream.config.patch_px is None
 
     @cached_property
-    def _made(self) -> PairStream:
-        """The stream that kept samples are made by."""
+    def _source(self) -> PairStream:
+        """The stream that stored samples are made by."""
+        if not self._shows_whole_sections:
+            return self.stream
         config = self.stream.config
-        still = replace(
+        elastic_only = replace(
             config.augment,
             rotation_deg=(0.0, 0.0),
             scale=(1.0, 1.0),
             shear_deg=(0.0, 0.0),
             shift=0.0,
         )
-        return (
-            replace(self.stream, config=replace(config, augment=still))
-            if self._whole
-            else self.stream
-        )
+        return replace(self.stream, config=replace(config, augment=elastic_only))
 
-    def _kept(self, number: int) -> dict[str, Tensor]:
-        path = self.folder / f"{self._index(number):06d}.npz"
+    def _load(self, number: int) -> dict[str, Tensor]:
+        """Return the stored planes of a sample, made now where they are missing."""
+        index = self._index(number)
+        path = self.folder / f"{index:06d}.npz"
         if not path.exists():
-            sample = self._made[self._index(number)]
+            sample = self._source[index]
+            planes = {name: getattr(sample, name).half().numpy() for name in STORED_PLANES}
             self.folder.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as temporary, temporary.open("wb") as file:
-                np.savez(file, **{name: getattr(sample, name).half().numpy() for name in KEPT})
-        with np.load(path) as planes:
-            return {name: torch.from_numpy(planes[name].astype(np.float32)) for name in KEPT}
+                np.savez(file, **planes)
+        with np.load(path) as stored:
+            return {
+                name: torch.from_numpy(stored[name].astype(np.float32)) for name in STORED_PLANES
+            }
 
     def _index(self, number: int) -> int:
-        turn, index = divmod(number, self.stream.config.kept)
-        if turn == 0:  # neighbours in the stream share a pair
-            return index
-        order = np.random.default_rng([self.stream.seed, turn, 2]).permutation(
-            self.stream.config.kept
-        )
-        return int(order[index])
+        """Return which stored sample is shown; in the first round neighbours share a pair."""
+        count = self.stream.config.stored_samples
+        if number < count:
+            return number
+        return shuffle_index(number, count, self.stream.seed, ORDER_SEED)
 
 
-def drawn_affine(rng: np.random.Generator, config: AugmentConfig, side: int) -> Matrix:
-    """The affine part of a drawn deformation of a picture `side` pixels wide and high: (2, 3),
-    pixel index to index.
+def draw_affine(rng: np.random.Generator, config: AugmentConfig, side: int) -> Matrix:
+    """Draw the affine part of a deformation of a picture of `side` by `side` pixels.
+
+    The matrix (2, 3) takes pixel indices to pixel indices.
     """
-    drawn = deformation(rng, replace(config, elastic=0.0), Space("view", side, side).frame)
+    space = Space("view", side, side)
+    drawn = draw_deformation(rng, replace(config, elastic=0.0), space.frame)
     assert isinstance(drawn, Affine)
-    linear, shift = drawn.matrix[:2, :2], drawn.matrix[:2, 2]
+    linear = drawn.matrix[:2, :2]
+    shift = drawn.matrix[:2, 2]
     return np.asarray(np.c_[linear, shift + linear @ [0.5, 0.5] - 0.5])
 
 
-def moved(kept: dict[str, Tensor], matrix: Matrix) -> dict[str, Tensor]:
-    """The fixed picture seen through an affine map (2, 3) of pixel indices, and the truth that goes
-    with it.
-    """
-    side = kept["tissue"].shape[-1]
+def apply_affine(planes: dict[str, Tensor], matrix: Matrix) -> dict[str, Tensor]:
+    """Warp the fixed picture by an affine map (2, 3) of pixel indices, and update the truth."""
+    side = planes["tissue"].shape[-1]
     index = np.stack(np.meshgrid(np.arange(side), np.arange(side)))
-    through = np.tensordot(matrix[:, :2], index, 1) + matrix[:, 2, None, None]
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    planes = np.concatenate([kept["fixed_density"], kept["tissue"], kept["truth"]])
-    seen = np.stack([cv2.warpAffine(plane, matrix, (side, side), flags=how) for plane in planes])
-    truth = seen[2:] + through - index
-    shown = (np.abs(index + truth - (side - 1) / 2) <= side / 2).all(axis=0)
-    fixed, tissue = seen[:1], ((seen[1:2] > 0.5) & shown).astype(np.float32)
-    new = {"fixed_density": fixed, "tissue": tissue, "truth": truth.astype(np.float32)}
-    return {**kept, **{name: torch.from_numpy(values) for name, values in new.items()}}
+    mapped = np.tensordot(matrix[:, :2], index, 1) + matrix[:, 2, None, None]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    stacked = np.concatenate([planes["fixed_density"], planes["tissue"], planes["truth"]])
+    warped = np.stack(
+        [cv2.warpAffine(plane, matrix, (side, side), flags=flags) for plane in stacked]
+    )
+    fixed = warped[:1]
+    truth = warped[2:] + mapped - index
+    is_inside = (np.abs(index + truth - (side - 1) / 2) <= side / 2).all(axis=0)
+    tissue = ((warped[1:2] > 0.5) & is_inside).astype(np.float32)
+    changed = {"fixed_density": fixed, "tissue": tissue, "truth": truth.astype(np.float32)}
+    return {**planes, **{name: torch.from_numpy(values) for name, values in changed.items()}}
 
 
-def laid(planes: Tensor, way: int) -> Tensor:
-    """Square planes (C, H, H) in one of eight ways: mirrored across, down, and about the diagonal.
+def reorient(planes: Tensor, orientation: int) -> Tensor:
+    """Return square planes (C, H, H) in one of eight orientations.
 
-    Of two channels, a displacement field, the vectors are mirrored too.
+    The bits of `orientation` mirror across, down, and about the diagonal. Two channels are a
+    displacement field, whose vectors are mirrored too.
     """
-    field = len(planes) == 2
-    for bit, axis in ((1, -1), (2, -2)):
-        if way & bit:
+    is_field = len(planes) == 2
+    for bit, axis, signs in ((1, -1, (-1.0, 1.0)), (2, -2, (1.0, -1.0))):
+        if orientation & bit:
             planes = planes.flip(axis)
-            planes = (
-                planes * torch.tensor([-1.0, 1.0][:: -1 if axis == -2 else 1])[:, None, None]
-                if field
-                else planes
-            )
-    if way & 4:
+            if is_field:
+                planes = planes * torch.tensor(signs)[:, None, None]
+    if orientation & 4:
         planes = planes.transpose(-1, -2)
-        planes = planes.flip(0) if field else planes
+        planes = planes.flip(0) if is_field else planes
     return planes.contiguous()
