@@ -12,18 +12,20 @@ import numpy as np
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
-from stainbridge.slides.readers.channels import RGB, default_channels
+from stainbridge.slides.describe import Described
+from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.slide import Slide, SlideInfo
 
 #: Longest side, in pixels, of the read that shows which channels come out.
 PROBE_PX = 64
 
 
-class MappedSlide:
+class MappedSlide(Described):
     """`slide` as `image_map` shows it: each read returns the map of what the slide returns.
 
     The map takes an `Image` at any resolution and returns one on the same frame. A coarse read maps
-    a coarse read, so an overview does not cost a whole slide. Closing it closes `slide`.
+    a coarse read, so an overview does not cost a whole slide. Closing it closes `slide`. It pickles
+    where the slide and the map do.
     """
 
     def __init__(self, slide: Slide, image_map: Callable[[Image], Image]) -> None:
@@ -35,7 +37,7 @@ class MappedSlide:
         """The slide's, with the channels and the number type that come out of the map."""
         pixels = self.read(self.frame.fit(PROBE_PX)).pixels
         count = len(pixels)
-        channels = RGB if count == 3 and pixels.dtype == np.uint8 else default_channels(count)
+        channels = RGB if count == 3 and pixels.dtype == np.uint8 else number_channels(count)
         own = self._slide.info
         return replace(own, reader=f"mapped {own.reader}", dtype=pixels.dtype, channels=channels)
 
@@ -66,6 +68,9 @@ class MappedSlide:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()

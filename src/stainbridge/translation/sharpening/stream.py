@@ -68,7 +68,7 @@ def downsample(fine: Tensor, factor: int) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class MappedSlide:
+class SlideWithTissue:
     """An open slide and where its tissue is."""
 
     slide: Slide
@@ -83,7 +83,7 @@ class MappedSlide:
         self.slide.close()
 
 
-def open_mapped(side_px: int, mpp: float | None, path: Path) -> MappedSlide:
+def open_with_tissue(side_px: int, mpp: float | None, path: Path) -> SlideWithTissue:
     """Open a slide at `mpp` µm a pixel, or full resolution.
 
     Raises `InputError` when it holds no square of `side_px`.
@@ -94,7 +94,7 @@ def open_mapped(side_px: int, mpp: float | None, path: Path) -> MappedSlide:
         slide.close()
         got = f"{frame.width} x {frame.height}"
         raise InputError("smaller than a tile", where=path, expected=side_px, got=got)
-    return MappedSlide(slide, frame, TissueMap.of_slide(slide))
+    return SlideWithTissue(slide, frame, TissueMap.of_slide(slide))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,12 +115,12 @@ class SlideSquares:
     """Pixel size in µm; None is each file's full resolution."""
     channels: int = 3
     """Channels of a square."""
-    _pool: SlidePool[Path, MappedSlide] = field(init=False, repr=False)
+    _pool: SlidePool[Path, SlideWithTissue] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.paths:
             raise InputError("no slides or pictures to train on", expected="at least one")
-        pool = SlidePool(partial(open_mapped, self.side_px, self.mpp), OPEN_SLIDES)
+        pool = SlidePool(partial(open_with_tissue, self.side_px, self.mpp), OPEN_SLIDES)
         object.__setattr__(self, "_pool", pool)
 
     def __getitem__(self, number: int) -> Pixels:
@@ -129,7 +129,7 @@ class SlideSquares:
         with self._pool.borrow(path) as mapped:
             return self._read_square(np.random.default_rng([self.seed, number]), mapped)
 
-    def _read_square(self, rng: np.random.Generator, mapped: MappedSlide) -> Pixels:
+    def _read_square(self, rng: np.random.Generator, mapped: SlideWithTissue) -> Pixels:
         """Read the square with most tissue of those tried until one has enough."""
         best_frame, best_share = self._draw_frame(rng, mapped)
         for _ in range(TRIES - 1):
@@ -143,7 +143,7 @@ class SlideSquares:
         crop = TileCrop.draw(rng, self.side_px, self.side_px, self.side_px, True)
         return crop(pixels)
 
-    def _draw_frame(self, rng: np.random.Generator, mapped: MappedSlide) -> tuple[Frame, float]:
+    def _draw_frame(self, rng: np.random.Generator, mapped: SlideWithTissue) -> tuple[Frame, float]:
         """Draw a square, and return the mean weight of its tissue with it."""
         x = int(rng.integers(mapped.frame.width - self.side_px + 1))
         y = int(rng.integers(mapped.frame.height - self.side_px + 1))
