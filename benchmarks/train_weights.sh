@@ -22,8 +22,8 @@ train "$runs/affine-net" configs/affine-net.yaml "${2:-2000}" affine
 train "$runs/unet-svf" configs/unet-svf.yaml "${3:-1500}" deformable
 train "$runs/multiscale-fcn" configs/multiscale-fcn.yaml "${4:-800}" deformable
 stains="--objective pix2pix --source HE --target PanCK --mpp 1.0"
-train "$runs/he-panck-begun" configs/he-panck-begun.yaml "${5:-5600}" translate $stains
-train "$runs/he-panck" configs/he-panck.yaml "${6:-3000}" translate $stains --init "$runs/he-panck-begun"
+train "$runs/he-panck-pretrain" configs/he-panck-pretrain.yaml "${5:-5600}" translate $stains
+train "$runs/he-panck" configs/he-panck.yaml "${6:-3000}" translate $stains --init "$runs/he-panck-pretrain"
 for name in affine-net unet-svf multiscale-fcn he-panck; do
     python benchmarks/ship_weights.py "$runs/$name" "src/stainbridge/weights/$name.safetensors"
 done

@@ -78,14 +78,14 @@ def glass() -> ApplyConfig:
     ids=["instance", "batch", "unet"],
 )
 def test_the_size_of_tiles_does_not_matter(config: GeneratorConfig, tiles: tuple[int, int]) -> None:
-    found = []
+    translations = []
     for tile in tiles:
         with translate_slide(
             texture(), model(config, 0.5), ApplyConfig(tile, glass=True), quiet
         ) as shown:
-            found.append(shown.read(shown.frame).pixels.astype(int))
-    assert found[0].std() > 5
-    assert np.abs(found[0] - found[1]).max() <= 1
+            translations.append(shown.read(shown.frame).pixels.astype(int))
+    assert translations[0].std() > 5
+    assert np.abs(translations[0] - translations[1]).max() <= 1
 
 
 def test_a_network_that_reaches_beyond_its_tiles_is_told_of() -> None:
@@ -97,24 +97,23 @@ def test_a_network_that_reaches_beyond_its_tiles_is_told_of() -> None:
     with translate_slide(texture(), model(UNET, 0.5), ApplyConfig(400, glass=True), quiet) as large:
         exact = large.read(large.frame).pixels.astype(int)
     assert lines == [
-        "note: the network reaches 64 px; tiles of 320 px or more would fit together exactly (--tile)"
+        "note: the network reaches 64 px; tiles of 320 px or more would fit together exactly "
+        "(--tile)"
     ]
     assert np.abs(near - exact).mean() < 1
 
 
 def test_where_tiles_lie_does_not_matter() -> None:
-    """The same place on a slide that begins elsewhere, with the same statistics, is in another part
-    of its tile.
-    """
+    """On a slide that begins elsewhere, the same place is in another part of its tile."""
     frozen = frozen_model()
     pixels = draw_texture(3, 500, 620)
     shift = 76  # whole periods of the network, no whole tile
-    found = []
+    translations = []
     for part in (pixels, np.ascontiguousarray(pixels[:, shift:, shift:])):
         with translate_slide(ArraySlide(part, 0.5), frozen, glass(), quiet) as shown:
-            found.append(shown.read(shown.frame).pixels.astype(int))
+            translations.append(shown.read(shown.frame).pixels.astype(int))
     inside = frozen.generator.reach
-    first, second = found[0][:, shift:, shift:][:, inside:, inside:], found[1][:, inside:, inside:]
+    first, second = translations[0][:, shift:, shift:][:, inside:, inside:], translations[1][:, inside:, inside:]
     assert first.std() > 5
     assert np.abs(first - second).max() <= 1
 
@@ -131,7 +130,7 @@ def frozen_model() -> Model:
 
 
 def test_a_flat_field_stays_flat() -> None:
-    """But for what the transposed convolutions draw into each of their periods, everywhere alike."""
+    """But for what the transposed convolutions draw into each of their periods."""
     flat = ArraySlide(np.full((3, 400, 500), 170, np.uint8), 0.5)
     with translate_slide(flat, frozen_model(), glass(), quiet) as shown:
         pixels = shown.read(shown.frame).pixels.astype(int)
@@ -141,9 +140,7 @@ def test_a_flat_field_stays_flat() -> None:
 
 
 def test_colours_do_not_drift_from_tile_to_tile() -> None:
-    """Tiles of little and of much tissue are normalised alike: the same texture gives the same on
-    both.
-    """
+    """The same texture gives the same in tiles of little and of much tissue."""
     pixels = draw_texture(3, 384, 768)
     pixels[..., 384:] = 230
     pixels[:, :, 576:] = draw_texture(3, 384, 768)[:, :, :192]

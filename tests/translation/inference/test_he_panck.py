@@ -23,7 +23,7 @@ TISSUE = GeneratedTissueConfig(
 )
 
 
-@pytest.mark.parametrize("name", ["he-panck-begun", "he-panck"])
+@pytest.mark.parametrize("name", ["he-panck-pretrain", "he-panck"])
 def test_it_is_of_these_settings(name: str) -> None:
     preset, path = TranslationTraining.preset("pix2pix", "small"), CONFIGS / f"{name}.yaml"
     settings = build(TranslationTraining, merge(to_dict(preset), read_yaml(path)), path)

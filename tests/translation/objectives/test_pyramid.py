@@ -36,9 +36,9 @@ def test_an_octave_is_four_blurs_and_every_second_pixel() -> None:
     for _ in range(4):
         for axis in (2, 3):
             wanted = correlate1d(wanted, GAUSSIAN, axis, mode="mirror")
-    found = next_octave(given)
-    assert found.shape == (2, 3, 12, 17)
-    np.testing.assert_allclose(found.numpy(), wanted[..., ::2, ::2], atol=1e-5)
+    octave = next_octave(given)
+    assert octave.shape == (2, 3, 12, 17)
+    np.testing.assert_allclose(octave.numpy(), wanted[..., ::2, ::2], atol=1e-5)
 
 
 def test_scales_add_up_by_their_weights_and_none_is_plain_pix2pix() -> None:
@@ -53,9 +53,7 @@ def test_scales_add_up_by_their_weights_and_none_is_plain_pix2pix() -> None:
     assert multi_scale_l1(real, real, (1, 1, 1)) == 0
 
 
-def test_a_shift_by_a_pixel_costs_less_the_coarser_the_scale_while_a_change_of_colour_costs_the_same() -> (
-    None
-):
+def test_coarse_scales_forgive_a_shift_but_not_a_change_of_colour() -> None:
     real = pictures(0, 64, 64)
     shifted, tinted = real.roll(1, -1), real + 0.1
     plain = float((shifted - real).abs().mean())
@@ -76,8 +74,8 @@ def test_gaussian_levels_are_weighted_the_finest_first() -> None:
 def test_mixed_precision_does_not_round_what_is_blurred() -> None:
     given = pictures(0)
     with torch.autocast("cpu", torch.bfloat16):
-        found = next_octave(given)
-    assert torch.equal(found, next_octave(given))
+        octave = next_octave(given)
+    assert torch.equal(octave, next_octave(given))
 
 
 def test_gradients_reach_the_made_picture() -> None:

@@ -121,7 +121,7 @@ def sharpening(mpp: float | None = None) -> Sharpening:
 
 def test_a_sharpened_slide_has_finer_pixels_and_no_seams() -> None:
     slide = ArraySlide(draw_texture(3, 300, 340), 1.0, "s", "Ki67")
-    found = []
+    sharpened = []
     for tile in (320, 1024):
         with sharpen_slide(slide, sharpening(), ApplyConfig(tile), quiet) as shown:
             assert (shown.frame.width, shown.frame.height, shown.frame.mpp) == (
@@ -130,11 +130,11 @@ def test_a_sharpened_slide_has_finer_pixels_and_no_seams() -> None:
                 (0.5, 0.5),
             )
             assert shown.stain == "Ki67"
-            found.append(shown.read(shown.frame).pixels.astype(int))
+            sharpened.append(shown.read(shown.frame).pixels.astype(int))
         slide = ArraySlide(draw_texture(3, 300, 340), 1.0, "s", "Ki67")
-    assert np.abs(found[0] - found[1]).max() <= 1
+    assert np.abs(sharpened[0] - sharpened[1]).max() <= 1
     small = slide.read(slide.frame).pixels.astype(float)
-    assert np.abs(found[0].reshape(3, 300, 2, 340, 2).mean((2, 4)) - small).mean() < 3
+    assert np.abs(sharpened[0].reshape(3, 300, 2, 340, 2).mean((2, 4)) - small).mean() < 3
 
 
 def test_a_crop_of_a_warped_slide_is_sharpened_where_it_lies() -> None:

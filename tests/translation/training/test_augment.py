@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.translation.training.augment import TileCrop, draw_index
+from stainbridge.translation.training.augment import TileCrop
 
 
 def picture(height: int = 9, width: int = 12) -> np.ndarray:
@@ -38,9 +38,3 @@ def test_a_picture_smaller_than_a_tile_is_refused() -> None:
         InputError, match="smaller than a tile; expected at least 16 x 16; got 12 x 9"
     ):
         TileCrop.draw(np.random.default_rng(0), 9, 12, 16, rotate_and_flip=True)
-
-
-def test_all_come_before_any_comes_again_each_time_in_another_order() -> None:
-    rounds = [[draw_index(3, turn * 10 + place, 10) for place in range(10)] for turn in range(3)]
-    assert all(sorted(order) == list(range(10)) for order in rounds)
-    assert len({tuple(order) for order in rounds}) == 3

@@ -20,9 +20,7 @@ MPP = 0.5
 
 
 def pixels(shift: int = 0) -> np.ndarray:
-    """(3, 200, 240): a textured square of tissue on glass, its corner at column 60 + `shift`, row
-    50.
-    """
+    """(3, 200, 240): a square of tissue on glass, its corner at column 60 + shift, row 50."""
     rng = np.random.default_rng(0)
     texture = rng.integers(60, 170, (3, 100, 120), np.uint8)
     whole = np.full((3, 200, 240), 245, np.uint8)

@@ -125,7 +125,8 @@ def choose_frame(slide: Slide, trained: float | None, wanted: float | None, note
     mpp = wanted or trained or own.mpp[0]
     if trained is not None and not same_magnification(mpp, trained):
         note(
-            f"warning: the model was trained at {trained:.4g} µm a pixel and is applied at {mpp:.4g}"
+            f"warning: the model was trained at {trained:.4g} µm a pixel and is applied at "
+            f"{mpp:.4g}"
         )
     if own.mpp[0] > MAGNIFICATION_RATIO * mpp:
         note(

@@ -171,7 +171,7 @@ class NetworkSlide(PyramidSlide):
 def _overlap(
     axis: TileAxis, index: int, factor: int, start: int, length: int
 ) -> tuple[int, npt.NDArray[np.int64]]:
-    """Return the first pixel where a tile has weight, and its pixels among `length` from `start`."""
+    """Return where a tile's weight begins, and its pixels among `length` ones from `start`."""
     first, stop = (edge * factor for edge in axis.support(index))
     return first, np.arange(max(start, first), min(start + length, stop))
 

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.learn.rounds import shuffle_index
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.pool import SlidePool
 from stainbridge.slides.slide import Slide
 from stainbridge.translation.inference.tissue_map import TissueMap
 from stainbridge.translation.objectives.pixels import match_channels, pixels_to_tensor
 from stainbridge.translation.sharpening.task import SharpenPair
-from stainbridge.translation.training.augment import TileCrop, draw_index
+from stainbridge.translation.training.augment import TileCrop
 from stainbridge.types import Pixels
 
 #: Slides that stay open in a process.
@@ -125,7 +126,7 @@ class SlideSquares:
 
     def __getitem__(self, number: int) -> Pixels:
         """Return square `number`, in any of eight orientations."""
-        path = self.paths[draw_index(self.seed, number, len(self.paths))]
+        path = self.paths[shuffle_index(number, len(self.paths), self.seed)]
         with self._pool.borrow(path) as mapped:
             return self._read_square(np.random.default_rng([self.seed, number]), mapped)
 

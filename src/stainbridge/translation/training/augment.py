@@ -53,12 +53,3 @@ class TileCrop:
         square = pixels[:, self.y : self.y + self.side, self.x : self.x + self.side]
         square = square[..., ::-1] if self.mirrored else square
         return np.asarray(np.rot90(square, self.turns, axes=(1, 2)))
-
-
-def draw_index(seed: int, number: int, count: int) -> int:
-    """Return which of `count` things sample `number` shows.
-
-    All come before any comes again, each round in another order.
-    """
-    turn, place = divmod(number, count)
-    return int(np.random.default_rng([seed, turn]).permutation(count)[place])

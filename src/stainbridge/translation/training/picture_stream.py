@@ -10,9 +10,10 @@ import numpy as np
 import PIL.Image
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.learn.rounds import shuffle_index
 from stainbridge.translation.objectives.pixels import match_channels, pixels_to_tensor
 from stainbridge.translation.objectives.task import TilePair
-from stainbridge.translation.training.augment import TileCrop, draw_index
+from stainbridge.translation.training.augment import TileCrop
 from stainbridge.types import Pixels
 
 #: Pillow's modes of 8-bit grey and RGB pictures.
@@ -89,7 +90,8 @@ class PictureStream:
             self.pictures.sources, self.seed, number, self.channels[0], rng
         )
         if self.pictures.paired:
-            path = self.pictures.targets[draw_index(self.seed, number, len(self.pictures.targets))]
+            index = shuffle_index(number, len(self.pictures.targets), self.seed)
+            path = self.pictures.targets[index]
             target = crop(match_channels(read_picture(path), self.channels[1], path))
         else:
             target, _ = self._draw_tile(
@@ -105,7 +107,7 @@ class PictureStream:
         channels: int,
         rng: np.random.Generator,
     ) -> tuple[Pixels, TileCrop]:
-        path = paths[draw_index(seed, number, len(paths))]
+        path = paths[shuffle_index(number, len(paths), seed)]
         pixels = match_channels(read_picture(path), channels, path)
         height, width = pixels.shape[1:]
         try:

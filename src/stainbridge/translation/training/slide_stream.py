@@ -13,6 +13,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
+from stainbridge.learn.rounds import shuffle_index
 from stainbridge.slides.case import OpenSlideFunction
 from stainbridge.slides.overview import read_overview
 from stainbridge.slides.pool import SlidePool
@@ -20,7 +21,7 @@ from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.translation.objectives.pixels import match_channels, pixels_to_tensor
 from stainbridge.translation.objectives.task import TilePair
-from stainbridge.translation.training.augment import TileCrop, draw_index
+from stainbridge.translation.training.augment import TileCrop
 from stainbridge.types import Mask, Pixels
 
 #: Longer side of the overview on which tissue is looked for, in pixels.
@@ -166,7 +167,7 @@ class SlideStream:
 
     def __getitem__(self, number: int) -> TilePair:
         """Return sample `number`."""
-        with self._pool.borrow(draw_index(self.seed, number, len(self.pairs))) as pair:
+        with self._pool.borrow(shuffle_index(number, len(self.pairs), self.seed)) as pair:
             return self._draw_tiles(np.random.default_rng([self.seed, number]), pair)
 
     def close(self) -> None:
