@@ -57,7 +57,7 @@ def truth(stain: str) -> Mask:
     """Where the section truly is, (SIZE, SIZE), lumina included."""
     slide = section(stain)
     rows = np.split(slide.frame.centres_um(), SIZE)
-    inside = np.stack([slide.tissue_um(row) > 0 for row in rows])
+    inside = np.stack([slide.tissue_depth_um(row) > 0 for row in rows])
     closed = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     return np.asarray(closed.astype(bool))
 

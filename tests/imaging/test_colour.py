@@ -22,9 +22,9 @@ from tests.imaging.pictures import (
 
 from stainbridge.geometry.frame import Space
 from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
-from stainbridge.imaging.glass import remaining_shade
 from stainbridge.imaging.image import Image
-from stainbridge.imaging.ink import drawn, pen_coloured
+from stainbridge.imaging.ink import find_ink, find_pen_colours
+from stainbridge.imaging.light import estimate_remaining_shade
 from stainbridge.phantom.glass.artefacts import (
     Artefact,
     BlackBorder,
@@ -127,7 +127,7 @@ def test_a_dark_nucleus_is_tissue_and_a_black_speck_on_glass_is_not() -> None:
     rgb = np.full((3, 200, 200), 240, np.uint8)
     rgb[:, :, :100] = np.array([180, 150, 190], np.uint8)[:, None, None]
     rgb[:, 98:102, 48:52] = rgb[:, 98:102, 148:152] = 15
-    ink = drawn(rgb, optical_density(rgb).mean(0) - optical_density(rgb).mean(0).min())
+    ink = find_ink(rgb, optical_density(rgb).mean(0) - optical_density(rgb).mean(0).min())
     assert not ink[100, 50]
     assert ink[100, 150]
 
@@ -138,13 +138,14 @@ def test_a_dark_nucleus_is_tissue_and_a_black_speck_on_glass_is_not() -> None:
 )
 def test_common_stains_are_no_pens(stained: tuple[int, int, int]) -> None:
     """Haematoxylin in H&E, as counterstain and dense; eosin; DAB; erythrocytes."""
-    assert not pen_coloured(np.array(stained, np.uint8).reshape(3, 1, 1)).any()
+    assert not find_pen_colours(np.array(stained, np.uint8).reshape(3, 1, 1)).any()
 
 
 def test_light_that_falls_off_is_evened_out() -> None:
     slide = section("HE")
     x, y = (
-        c / size - 0.5 for c, size in zip(compute_axis_centres(slide.frame), slide.frame.size_um, strict=True)
+        c / size - 0.5
+        for c, size in zip(compute_axis_centres(slide.frame), slide.frame.size_um, strict=True)
     )
     light = 1 - 0.25 * (x[None] ** 2 + y[:, None] ** 2) - 0.15 * x[None]
     plain = overview("HE")
@@ -164,7 +165,7 @@ def test_a_shade_of_the_glass_is_taken_off_and_what_has_texture_stays() -> None:
     above = np.zeros((384, 384), np.float32)
     above[:, 96:160] = 0.04
     above[200:, 200:] += 0.05 + rng.normal(0, 0.03, (184, 184)).astype(np.float32)
-    shade = remaining_shade(above, np.zeros(above.shape, bool))
+    shade = estimate_remaining_shade(above, np.zeros(above.shape, bool))
     assert shade is not None
     np.testing.assert_allclose(shade[:180, 104:152], 0.04, atol=0.004)
     assert np.abs(shade[:180, 200:]).max() < 0.002
@@ -173,8 +174,8 @@ def test_a_shade_of_the_glass_is_taken_off_and_what_has_texture_stays() -> None:
 
 def test_even_glass_has_no_shade() -> None:
     above = np.abs(np.random.default_rng(3).normal(0, 0.002, (384, 384))).astype(np.float32)
-    assert remaining_shade(above, np.zeros(above.shape, bool)) is None
-    assert remaining_shade(above, np.ones(above.shape, bool)) is None
+    assert estimate_remaining_shade(above, np.zeros(above.shape, bool)) is None
+    assert estimate_remaining_shade(above, np.ones(above.shape, bool)) is None
 
 
 def test_pixels_that_are_not_valid_are_background_and_change_nothing() -> None:

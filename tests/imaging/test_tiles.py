@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -65,7 +67,7 @@ def test_tiles_inside_begin_at_multiples_of_the_step_and_are_of_one_size() -> No
     assert windows[-1][1] == axis.length >= 1000
     assert {stop - start for start, stop in windows} == {256}
     assert all(start % 8 == 0 for start, _ in windows)
-    assert all(after[0] + 64 <= before[1] for before, after in zip(windows, windows[1:]))
+    assert all(after[0] + 64 <= before[1] for before, after in pairwise(windows))
 
 
 def test_a_side_shorter_than_a_tile_has_one() -> None:

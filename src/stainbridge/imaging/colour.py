@@ -1,90 +1,101 @@
-"""From a picture in any stain to one plane that says how much tissue is where."""
+"""Turn a picture in any stain into one plane that says how much tissue is where."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from stainbridge.imaging.glass import canvas, is_blank, remaining_shade, uneven_light
+from stainbridge.imaging.glass import find_canvas, is_blank
 from stainbridge.imaging.image import Image
-from stainbridge.imaging.ink import BLACK, drawn
+from stainbridge.imaging.ink import BLACK_LEVEL, find_ink
+from stainbridge.imaging.light import estimate_remaining_shade, estimate_uneven_light
 from stainbridge.types import Mask, Pixels, Plane
 
-#: A smear: less than this share of it is darker than bare glass, but what is, is darker by many
-#: times this much, the optical density of a few grey levels. There the root would make a veil of
-#: the scanner's noise.
-SMEAR_SHARE, GLASS_NOISE, SMEAR_CONTRAST = 0.08, 0.02, 10.0
-#: A fluorescence channel's signal is shown against at least so many times its noise.
-NOISE_SPAN = 12.0
-#: The background of a channel ends so many times its noise above the fifth percentile, of a 3 x 3
+#: Noise of bare glass in optical density: a few grey levels. On a smear the square root would turn
+#: it into a veil.
+GLASS_NOISE_DENSITY = 0.02
+#: A smear is darker than bare glass on less than this share of its area ...
+SMEAR_SHARE = 0.08
+#: ... and there by more than this many times the noise of glass.
+SMEAR_CONTRAST = 10.0
+#: Range that a fluorescence channel's signal is stretched over, at least, in units of its noise.
+LEAST_SIGNAL_RANGE = 12.0
+#: The background of a channel ends this many times its noise above the fifth percentile of a 3 x 3
 #: median.
-NOISE_ABOVE = 0.35
+BACKGROUND_MARGIN = 0.35
+#: Least intensity, of 255; below it cameras are not linear.
+LEAST_INTENSITY = 4
+#: Median grey value, of 255, above which light passes through the slide.
+LEAST_BRIGHTFIELD_MEDIAN = 60
+#: First quartile of the absolute value of standard normal noise.
+NORMAL_QUARTILE = 0.319
 
 
 def optical_density(rgb: Pixels, white: float = 255.0) -> Pixels:
-    """Beer-Lambert: −ln(I / white) of (C, H, W) intensities, clipped at I = 4 where cameras stop
-    being linear.
+    """Return −ln(I / white) of (C, H, W) intensities, by the Beer-Lambert law.
+
+    I is at least 4, below which cameras are not linear.
     """
     if rgb.dtype == np.uint8:
         return np.take(optical_density(np.arange(256, dtype=np.float32), white), rgb)
-    return np.asarray(-np.log(np.clip(rgb, 4, white, dtype=np.float32) / np.float32(white)))
+    return np.asarray(
+        -np.log(np.clip(rgb, LEAST_INTENSITY, white, dtype=np.float32) / np.float32(white))
+    )
 
 
 def is_brightfield(image: Image) -> bool:
-    """Whether light passes through the slide: 8-bit RGB whose valid pixels are mostly not near
-    black.
-    """
+    """Whether light passes through the slide: 8-bit RGB whose valid pixels are mostly bright."""
     if image.pixels.shape[0] != 3 or image.pixels.dtype != np.uint8:
         return False
     grey = image.pixels[:, ::2, ::2].mean(0)[image.valid[::2, ::2]]
-    return bool(grey.size == 0 or np.median(grey) > 60)
+    return bool(grey.size == 0 or np.median(grey) > LEAST_BRIGHTFIELD_MEDIAN)
 
 
 def tissue_density(image: Image) -> Plane:
-    """(H, W) float32: 0 on background, about 1 on dark tissue, whatever the stain; ≤ 1.2.
+    """Return how much tissue each pixel shows, (H, W): 0 on background, about 1 on dark tissue.
 
-    Bright field: the square root of the optical density above the slide's own background (the root
-    keeps faint counterstain visible beside DAB), which may be tinted or lit unevenly. Dark field:
-    the brightest channel after hot pixels are removed. Ink, scan borders and pixels that are not
-    valid are background. A slide on which nothing but noise is seen is 0 everywhere.
+    It is at most 1.2, and does not depend on the stain. Bright field: the square root of the
+    optical density above the slide's own background, which may be tinted or lit unevenly. The root
+    keeps faint counterstain visible beside DAB. Dark field: the brightest channel after hot pixels
+    are removed. Ink, scan borders and pixels that are not valid are background. A slide that shows
+    nothing but noise is 0 everywhere.
     """
     density, ignore = (
         _brightfield(image) if is_brightfield(image) else (_fluorescence(image), ~image.valid)
     )
     if is_blank(density, ignore):
         return np.zeros(density.shape, np.float32)
-    density = np.clip(density - _veil(density[~ignore]), 0, None)
+    density = np.clip(density - _smear_noise(density[~ignore]), 0, None)
     density[ignore] = 0
-    return _normalised(np.sqrt(density))
+    return _normalise(np.sqrt(density))
 
 
 def _brightfield(image: Image) -> tuple[Plane, Mask]:
-    """Optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
+    """Return optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
     red, green, blue = optical_density(image.pixels)
     density = (red + green + blue) * np.float32(1 / 3)
-    black = ~image.valid | (image.pixels.max(0) < BLACK)
-    outside = ~image.valid | canvas(image.pixels, density, black)
-    ignore = outside | drawn(image.pixels, density - _background(density[~(black | outside)]))
-    light = uneven_light(density, ignore)
+    black = ~image.valid | (image.pixels.max(0) < BLACK_LEVEL)
+    outside = ~image.valid | find_canvas(image.pixels, density, black)
+    ignore = outside | find_ink(image.pixels, density - _background(density[~(black | outside)]))
+    light = estimate_uneven_light(density, ignore)
     if light is not None:
         density -= light
     above = density - _background(density[~ignore])
-    shade = remaining_shade(above, ignore)
+    shade = estimate_remaining_shade(above, ignore)
     return np.clip(above if shade is None else above - shade, 0, None), ignore
 
 
-def _veil(above: np.ndarray) -> float:
-    """What to take off densities above glass: nothing, but on a smear of scattered dark cells the
-    noise between.
-    """
+def _smear_noise(above: np.ndarray) -> float:
+    """Return the density to subtract: that of noise on a smear of scattered cells, else 0."""
     sample = above[::5]
-    if sample.size == 0 or float((sample > 2 * GLASS_NOISE).mean()) > SMEAR_SHARE:
+    if sample.size == 0 or float((sample > 2 * GLASS_NOISE_DENSITY).mean()) > SMEAR_SHARE:
         return 0.0
-    return GLASS_NOISE if float(np.percentile(sample, 99.5)) > SMEAR_CONTRAST * GLASS_NOISE else 0.0
+    is_smear = float(np.percentile(sample, 99.5)) > SMEAR_CONTRAST * GLASS_NOISE_DENSITY
+    return GLASS_NOISE_DENSITY if is_smear else 0.0
 
 
 def _background(density: np.ndarray) -> float:
-    """The mode of the lower part of the histogram: bare glass, however tinted."""
+    """Return the mode of the lower part of the histogram: bare glass, whatever its tint."""
     if density.size == 0:
         return 0.0
     counts = cv2.calcHist([density.reshape(-1, 1)], [0], None, [256], [0.0, 1.5]).ravel()
@@ -94,43 +105,44 @@ def _background(density: np.ndarray) -> float:
 
 
 def _fluorescence(image: Image) -> Plane:
-    """The brightest channel, each scaled to its own signal, (H, W)."""
+    """Return the brightest channel, (H, W), each scaled to its own signal."""
     return np.asarray(np.max([_signal(plane, image.valid) for plane in image.pixels], axis=0))
 
 
 def _signal(plane: np.ndarray, valid: Mask) -> Plane:
-    """One channel, (H, W): 0 at its background, 1 at its brightest tissue, less where that hardly
-    exceeds the noise.
+    """Scale one channel, (H, W), from 0 at its background to 1 at its brightest tissue.
+
+    Where that hardly exceeds the noise it stays below 1.
     """
     raw = plane.astype(np.float32)
     smooth = cv2.medianBlur(raw, 3)
     if not valid.any():
         return np.zeros_like(smooth)
     noise = _noise(raw)
-    low, high = np.percentile(_thinned(smooth, valid), (5, 99.5))
-    low += NOISE_ABOVE * noise
-    return np.asarray(
-        np.clip((smooth - low) / max(float(high - low), NOISE_SPAN * noise, 1e-6), 0, 1.5)
-    )
+    low, high = np.percentile(_sample_valid(smooth, valid), (5, 99.5))
+    low += BACKGROUND_MARGIN * noise
+    signal_range = max(float(high - low), LEAST_SIGNAL_RANGE * noise, 1e-6)
+    return np.asarray(np.clip((smooth - low) / signal_range, 0, 1.5))
 
 
 def _noise(plane: Plane) -> float:
-    """Standard deviation of the noise where it is weakest: from the first quartile of differences
-    of neighbours.
+    """Estimate the standard deviation of the noise where it is weakest.
+
+    It follows from the first quartile of differences of neighbours.
     """
     if min(plane.shape) < 2:
         return 0.0
     mixed = plane[:-1:2, :-1:2] - plane[1::2, :-1:2] - plane[:-1:2, 1::2] + plane[1::2, 1::2]
-    return float(np.percentile(np.abs(mixed), 25)) / (0.319 * 2)
+    return float(np.percentile(np.abs(mixed), 25)) / (NORMAL_QUARTILE * 2)
 
 
-def _thinned(plane: Plane, valid: Mask) -> np.ndarray:
-    """Values at every other valid pixel of every other row, enough for percentiles."""
+def _sample_valid(plane: Plane, valid: Mask) -> np.ndarray:
+    """Return every other valid pixel of every other row, which is enough for percentiles."""
     step = 2 if valid[::2, ::2].any() else 1
     return np.asarray(plane[::step, ::step][valid[::step, ::step]])
 
 
-def _normalised(density: Plane) -> Plane:
+def _normalise(density: Plane) -> Plane:
     tissue = density[density > 0.02]
     if tissue.size == 0:
         return density.astype(np.float32)

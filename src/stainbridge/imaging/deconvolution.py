@@ -1,4 +1,4 @@
-"""How much of each stain is where: colour deconvolution.
+"""Colour deconvolution: how much of each stain is where.
 
 Ruifrok & Johnston 2001, "Quantification of histochemical staining by color deconvolution", Anal
 Quant Cytol Histol 23.
@@ -13,18 +13,20 @@ from stainbridge.errors import InputError
 from stainbridge.imaging.colour import optical_density
 from stainbridge.types import Pixels
 
-#: The paper's directions of light lost in red, green and blue.
+#: The paper's shares of red, green and blue light that haematoxylin absorbs.
 HAEMATOXYLIN = (0.650, 0.704, 0.286)
+#: The same of eosin.
 EOSIN = (0.072, 0.990, 0.105)
+#: The same of DAB.
 DAB = (0.268, 0.570, 0.776)
 
 
 def stain_densities(rgb: Pixels, *stains: tuple[float, float, float]) -> npt.NDArray[np.float32]:
-    """Optical density to base 10 of each of two or three stains, (S, H, W), of (3, H, W) 8-bit RGB.
+    """Return the optical density to base 10 of two or three stains, (S, H, W), in (3, H, W) RGB.
 
-    One unit is a tenth of the light left, along the stain's own direction. What two stains leave
-    unexplained goes to a direction at right angles to both, which is dropped. Densities of noise
-    are below 0. Raises `InputError` for other pixels than 8-bit RGB.
+    A density of 1 leaves a tenth of the light, along the stain's own direction. What two stains do
+    not explain goes to a direction at right angles to both, which is dropped. Densities of noise
+    may be below 0. Raises `InputError` for other pixels than 8-bit RGB.
     """
     if rgb.ndim != 3 or len(rgb) != 3 or rgb.dtype != np.uint8:
         raise InputError(
@@ -38,7 +40,7 @@ def stain_densities(rgb: Pixels, *stains: tuple[float, float, float]) -> npt.NDA
 
 
 def _directions(stains: tuple[tuple[float, float, float], ...]) -> npt.NDArray[np.float64]:
-    """(3, 3) unit rows."""
+    """Return the stains' directions as (3, 3) unit rows."""
     rows = [np.array(stain) / np.linalg.norm(stain) for stain in stains]
     if len(rows) == 2:
         residual = np.cross(*rows)

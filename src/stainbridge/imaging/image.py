@@ -11,17 +11,19 @@ from stainbridge.types import Mask, Pixels
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """`pixels` (C, H, W), where they are (`frame`), and which of them hold data (`valid`, (H, W)
-    bool).
+    """Pixels with their place on a slide.
 
-    Pixels outside the slide are not valid and hold the background value. `stain` is a free name
-    such as "HE". Raises `InputError` when the shapes do not match the frame.
+    Raises `InputError` when the shapes do not match the frame.
     """
 
     pixels: Pixels
+    """(C, H, W)."""
     frame: Frame
+    """Where the pixels are."""
     valid: Mask
+    """Which pixels hold data, (H, W); those outside the slide hold the background value."""
     stain: str | None = None
+    """A free name such as "HE"."""
 
     def __post_init__(self) -> None:
         size = (self.frame.height, self.frame.width)

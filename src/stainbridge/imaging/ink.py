@@ -1,6 +1,4 @@
-"""What is drawn on a slide or its picture and is not tissue: pen strokes, letters, scale bars, scan
-borders.
-"""
+"""Find what is drawn on a slide or its picture: pen strokes, letters, scale bars, scan borders."""
 
 from __future__ import annotations
 
@@ -9,37 +7,40 @@ import numpy as np
 
 from stainbridge.types import Mask, Pixels, Plane
 
-#: Darker than this in every colour is ink, a scan border or a letter; stained tissue seldom is.
-BLACK = 40
-#: Shares of the picture's longer side: a stroke is at least so long and at most so wide.
-LONG, WIDE = 0.08, 0.05
+#: Ink, scan borders and letters are darker than this in every colour, of 255; tissue seldom is.
+BLACK_LEVEL = 40
+#: Length of a stroke, at least, as a share of the picture's longer side.
+LEAST_STROKE_LENGTH = 0.08
+#: Width of a stroke, at most, as a share of the longer side.
+MAX_STROKE_WIDTH = 0.05
+#: Mean depth of a stroke over its largest depth, at least; half of it for a straight band.
+LEAST_STROKE_SOLIDITY = 0.35
 #: Black specks up to this share of the longer side may be nuclei.
-SPECK = 0.03
-#: Mean optical density above glass that says a black speck lies in tissue.
-STAINED = 0.12
+SPECK_SIZE = 0.03
+#: Mean optical density above glass around a black speck from which it lies in tissue.
+TISSUE_DENSITY = 0.12
 
 
-def drawn(rgb: Pixels, density: Plane) -> Mask:
-    """Pixels of ink in 8-bit `rgb` (3, H, W), (H, W) bool; `density` is its optical density above
-    glass, (H, W).
+def find_ink(rgb: Pixels, density: Plane) -> Mask:
+    """Find the pixels of ink, (H, W), in 8-bit `rgb` (3, H, W).
 
-    Black is ink, unless it is a speck amid stained tissue: a nucleus dark with chromogen. The
-    colours of felt pens, which no common stain has so pure, are ink where they form strokes: long,
-    narrow and solid.
+    `density` is its optical density above glass, (H, W). Black is ink, except for specks in stained
+    tissue: nuclei dark with chromogen. Colours of felt pens, which no common stain has so pure, are
+    ink where they form strokes: long, narrow and solid.
     """
-    black = np.asarray(rgb.max(axis=0) < BLACK)
+    black = np.asarray(rgb.max(axis=0) < BLACK_LEVEL)
     if black.any():
-        black = _without_nuclei(black, density)
-    coloured = pen_coloured(rgb)
+        black = _remove_nuclei(black, density)
+    coloured = find_pen_colours(rgb)
     if coloured.any():
-        coloured = _strokes(coloured)
-    return _grown(black, 3) | _grown(coloured, 5)
+        coloured = _select_strokes(coloured)
+    return _dilate(black, 3) | _dilate(coloured, 5)
 
 
-def pen_coloured(rgb: Pixels) -> Mask:
-    """Where 8-bit `rgb` (3, H, W) has the blue, green or red of a felt pen, (H, W) bool.
+def find_pen_colours(rgb: Pixels) -> Mask:
+    """Find where 8-bit `rgb` (3, H, W) has the blue, green or red of a felt pen, (H, W).
 
-    Haematoxylin is more violet than blue ink, eosin and red chromogens let more blue through than
+    Haematoxylin is more violet than blue ink. Eosin and red chromogens let more blue through than
     red ink.
     """
     red, green, blue = (plane.astype(np.int16) for plane in rgb)
@@ -49,39 +50,41 @@ def pen_coloured(rgb: Pixels) -> Mask:
     return np.asarray(is_blue | is_green | is_red)
 
 
-def _strokes(mask: Mask) -> Mask:
-    """The pieces of `mask` that are long, narrow and solid."""
+def _select_strokes(mask: Mask) -> Mask:
+    """Select the pieces of `mask` that are long, narrow and solid."""
     longest = max(mask.shape)
     solid = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(solid)
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, 3)
-    kept = np.zeros(count, bool)
+    selected = np.zeros(count, bool)
     for index in range(1, count):
         left, top, width, height, area = stats[index]
-        if max(width, height) < LONG * longest or width * width + height * height < 6 * area:
+        is_short = max(width, height) < LEAST_STROKE_LENGTH * longest
+        if is_short or width * width + height * height < 6 * area:
             continue
         box = slice(top, top + height), slice(left, left + width)
         inside = depth[box][labels[box] == index]
-        # A ragged band is shallow for the area it has; along a stroke the mean depth is a quarter
-        # of its width.
-        kept[index] = 2 * inside.max() < WIDE * longest and inside.mean() > 0.35 * inside.max()
-    return np.asarray(kept[labels])
+        # A ragged band is shallow for its area; along a stroke the mean depth is a quarter of its
+        # width.
+        is_narrow = 2 * inside.max() < MAX_STROKE_WIDTH * longest
+        selected[index] = is_narrow and inside.mean() > LEAST_STROKE_SOLIDITY * inside.max()
+    return np.asarray(selected[labels])
 
 
-def _without_nuclei(black: Mask, density: Plane) -> Mask:
-    """`black` less its small pieces whose surroundings are stained."""
+def _remove_nuclei(black: Mask, density: Plane) -> Mask:
+    """Remove the small pieces of `black` whose surroundings are stained."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(black.astype(np.uint8))
-    speck = SPECK * max(black.shape)
+    speck = SPECK_SIZE * max(black.shape)
     small = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) < max(4, speck)
     window = (2 * int(speck / 2) + 5,) * 2
-    others = (~_grown(black, 5)).astype(np.float32)
-    around = cv2.boxFilter(density * others, -1, window) / np.maximum(
+    others = (~_dilate(black, 5)).astype(np.float32)
+    surroundings = cv2.boxFilter(density * others, -1, window) / np.maximum(
         cv2.boxFilter(others, -1, window), 1e-3
     )
-    return np.asarray(black & ~(small[labels] & (around > STAINED)))
+    return np.asarray(black & ~(small[labels] & (surroundings > TISSUE_DENSITY)))
 
 
-def _grown(mask: Mask, size: int) -> Mask:
+def _dilate(mask: Mask, size: int) -> Mask:
     if not mask.any():
         return mask
     return np.asarray(

@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.imaging.glass import uneven_light
 from stainbridge.imaging.image import Image
+from stainbridge.imaging.light import estimate_uneven_light
 from stainbridge.types import Mask, Plane
 
 Picture: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -93,7 +93,7 @@ def _even_out_light(darkness: Plane, ignore: Mask) -> Plane:
 
     Where too little glass shows, the plane is returned unchanged.
     """
-    light = uneven_light(darkness * np.float32(1 / 255), ignore)
+    light = estimate_uneven_light(darkness * np.float32(1 / 255), ignore)
     return darkness if light is None else np.asarray(darkness - 255 * light)
 
 

@@ -113,8 +113,9 @@ def local_ncc(
 ) -> Tensor:
     """Return the mean local NCC of (N, 1, H, W) pictures, −1 to 1, as (N,); it is symmetric.
 
-    Windows are (2·radius + 1)² pixels. `weight` (N or 1, 1, H, W) is that of the windows' centres; windows are cut at the border.
-    `noise` is added to the local variances. Differentiable in both pictures.
+    Windows are (2·radius + 1)² pixels. `weight` (N or 1, 1, H, W) is that of the windows' centres;
+    windows are cut at the border. `noise` is added to the local variances. Differentiable in both
+    pictures.
     """
     weight = torch.ones_like(fixed) if weight is None else weight.to(fixed).expand_as(fixed)
     score = LocalNCC.of(fixed.detach(), radius, noise)(moving, weight)

@@ -35,8 +35,9 @@ def ssim(
 ) -> Tensor:
     """Return the mean SSIM of (N, C, H, W) pictures over channels and whole windows, as (N,).
 
-    It is at most 1. `span` is the range of possible values (1, or 255). `weight` (N or 1, 1 or C, H, W) is taken at
-    the windows' centres. Raises `InputError` for pictures smaller than the window.
+    It is at most 1. `span` is the range of possible values (1, or 255). `weight` (N or 1, 1 or C,
+    H, W) is taken at the windows' centres. Raises `InputError` for pictures smaller than the
+    window.
     """
     values = ssim_map(fixed, moving, window=window, span=span)
     if weight is None:
