@@ -10,9 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stainbridge.cli.demo import ring
 from stainbridge.geometry.geojson import write_geojson
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
+from stainbridge.jobs.demo import circular_annotation
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.slides.slide import Slide
 
@@ -60,7 +60,7 @@ def _write(stem: Path, slide: Slide, landmarks: Landmarks) -> None:
     PIL.Image.fromarray(pixels).save(stem.with_suffix(".svs"), "PNG")
     write_points_csv(stem.with_suffix(".csv"), landmarks.points_px, landmarks.labels)
     features = [
-        ring(centre, number, landmarks.frame)
+        circular_annotation(centre, number, landmarks.frame)
         for number, centre in enumerate(landmarks.points_um[:3])
     ]
     write_geojson(stem.with_suffix(".geojson"), {"type": "FeatureCollection", "features": features})

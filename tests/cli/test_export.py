@@ -45,7 +45,7 @@ def test_a_slide_s_statistics_are_kept(written: list[Model], workplace: Path) ->
         run(["export", "onnx", "--model", str(path), "--out", "m.onnx", "--statistics", "he.svs"])
         == 0
     )
-    assert not normalises_tiles(written[0].to_target)
+    assert not normalises_tiles(written[0].generator)
 
 
 def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from stainbridge.cli.main import run
-from stainbridge.cli.phantom import case_configs
 from stainbridge.datasets.pairs import read
+from stainbridge.jobs.phantom import PhantomJob
 
 SMALL = ["--size", "128", "--mpp", "16", "--seed", "3"]
 
@@ -111,7 +111,9 @@ def test_impossible_wishes_are_refused_in_one_line(
 
 
 def test_pairs_have_two_stains_and_often_start_from_routine_stain() -> None:
-    configs = case_configs(40, 512, "he,ki67,cd31,pas", "real", "any", None, 0)
+    configs = PhantomJob(
+        out=Path("unused"), cases=40, size_px=512, stains="he,ki67,cd31,pas"
+    ).pair_configs()
     assert all(config.fixed_stain != config.moving_stain for config in configs)
     assert 15 < sum(config.fixed_stain == "he" for config in configs) < 35
     assert {config.seed for config in configs} == set(range(40))

@@ -17,6 +17,7 @@ import stainbridge
 from stainbridge.cli.main import run
 from stainbridge.cli.register import summary
 from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
+from stainbridge.jobs.register import RegisterOutcome
 
 SUCCESS_RTRE = 0.01
 
@@ -54,7 +55,7 @@ def test_the_record_says_what_was_done(result: Path, tissue: Tissue) -> None:
 
 
 def test_the_summary_says_how_far_off_it_may_be(result: Path) -> None:
-    said = summary(stainbridge.load(result), result)
+    said = summary(RegisterOutcome.read(result))
     assert "expected error 0." in said
     assert "nine of ten like it below" in said
 

@@ -211,8 +211,8 @@ def test_folders_that_do_not_fit(pairs: Path, capsys: pytest.CaptureFixture[str]
         ("--config", "affine.yaml"),
     ):
         line = refused(["train", "affine", "--out", "run", "--resume", option, value], capsys)
-        assert f"{option} cannot change a run on the way" in line
-    assert "the run is a file" in refused([*BEGIN[:-1], "he.png"], capsys)
+        assert f"{option} cannot change a resumed run" in line
+    assert "the output is a file" in refused([*BEGIN[:-1], "he.png"], capsys)
 
 
 def test_ctrl_c_leaves_a_run_that_goes_on(pairs: Path) -> None:

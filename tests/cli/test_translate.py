@@ -14,18 +14,17 @@ from tests.translation.tiny import tiny
 
 import stainbridge
 from stainbridge.cli.main import run
-from stainbridge.learn.checkpoint import Place, save_weights
+from stainbridge.learn.checkpoint import Checkpoint, save_weights
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.slides.writing.write import write_slide
-from stainbridge.translation.objectives.config import ObjectiveName
-from stainbridge.translation.objectives.tasks import task_of
+from stainbridge.translation.objectives.table import make_task
 
 
-def weights(path: Path, name: ObjectiveName = "cyclegan", mpp: float | None = 4.0) -> Path:
+def weights(path: Path, name: str = "cyclegan", mpp: float | None = 4.0) -> Path:
     """A file of untrained weights from H&E to Ki67."""
     torch.manual_seed(0)
     config = replace(tiny(name), name=name, source="HE", target="Ki67", mpp=mpp)
-    save_weights(path, task_of(config), Place())
+    save_weights(path, make_task(config), Checkpoint())
     return path
 
 
@@ -179,10 +178,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 def test_weights_of_something_else_are_refused(
     slide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stainbridge.learn.weights import write
+    from stainbridge.learn.weights import write_weights
 
     other = tmp_path / "affine.safetensors"
-    write(other, {}, {"task": "affine", "settings": {}})
+    write_weights(other, {}, {"task": "affine", "settings": {}})
     line = error_of(["translate", slide, "--model", other, "--out", tmp_path / "x.tiff"], capsys)
     assert "weights of another architecture; expected translate; got affine" in line
 

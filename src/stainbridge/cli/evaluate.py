@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stainbridge.cli import evaluate_images, evaluate_masks, evaluate_translation
-from stainbridge.cli.output import print_json
+from stainbridge.cli.output import print_json, say
+from stainbridge.jobs.evaluate_landmarks import EvaluateLandmarksJob
 
 if TYPE_CHECKING:
     from stainbridge.metrics.landmarks import LandmarkScores
@@ -38,30 +39,25 @@ def landmarks(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Compare landmarks of the moving slide, carried over, with those of the fixed one.
+    """Compare landmarks of the moving slide, warped, with those of the fixed one.
 
     TRE is the distance from where a landmark should be; rTRE is TRE over the fixed slide's
-    diagonal. "Before" lays the slides on each other by their top-left corners. Robustness is the
-    share of landmarks that came closer.
+    diagonal. "Before" places the slides by their top-left corners. Robustness is the share of
+    landmarks that came closer.
 
     \b
     Example:
         stainbridge evaluate landmarks --fixed-landmarks he.csv --moving-landmarks ki67.csv \\
             --result result
     """
-    from stainbridge.cli.inputs import read_landmark_pair
-    from stainbridge.metrics.landmarks import score_landmarks
-    from stainbridge.registration.store import load
-
-    registration = load(result)
-    marks = read_landmark_pair(
-        fixed_landmarks, moving_landmarks, registration.fixed, registration.moving
+    job = EvaluateLandmarksJob(
+        fixed_landmarks=fixed_landmarks, moving_landmarks=moving_landmarks, result=result
     )
-    scores = score_landmarks(registration.transform, *marks)
+    outcome = job.run(note=say)
     if json:
-        print_json(asdict(scores))
+        print_json(asdict(outcome.scores))
     else:
-        print(table(scores, calibrated=registration.fixed.calibrated))
+        print(table(outcome.scores, calibrated=outcome.is_calibrated))
 
 
 app.command("images")(evaluate_images.images)
@@ -70,7 +66,7 @@ app.command("translation")(evaluate_translation.translation)
 
 
 def table(scores: LandmarkScores, *, calibrated: bool) -> str:
-    """The scores as lines for people; µm only where the pixel size is known."""
+    """Return the scores as lines for people; µm only where the pixel size is known."""
     lines = [f"{'':<16}{'median':>10}{'mean':>10}{'p90':>10}{'max':>10}"]
     for when, errors in (("before", scores.before), ("after", scores.after)):
         rows = [
@@ -80,6 +76,7 @@ def table(scores: LandmarkScores, *, calibrated: bool) -> str:
         ]
         for unit, spread, style in rows if calibrated else rows[:2]:
             values = (spread.median, spread.mean, spread.p90, spread.max)
-            lines.append(f"{when:<8}{unit:<8}" + "".join(f"{value:>10{style}}" for value in values))
+            cells = "".join(f"{value:>10{style}}" for value in values)
+            lines.append(f"{when:<8}{unit:<8}{cells}")
     lines.append(f"{scores.n} landmarks, {scores.robustness:.1%} came closer (robustness)")
     return "\n".join(lines)

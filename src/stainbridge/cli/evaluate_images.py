@@ -1,18 +1,14 @@
-"""`stainbridge evaluate images`: how alike two pictures are that lie on each other."""
+"""`stainbridge evaluate images`: how similar two pictures of the same place are."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from stainbridge.cli.compared import read_inside, read_pair
-from stainbridge.cli.output import print_json
-
-if TYPE_CHECKING:
-    from stainbridge.types import Pixels
+from stainbridge.cli.output import print_json, say
+from stainbridge.jobs.evaluate_images import EvaluateImagesJob
 
 ROWS = {
     "ncc": "NCC",
@@ -36,7 +32,7 @@ DAB_ROWS = {
 def images(
     a: Annotated[Path, typer.Argument(help="A picture or slide.", metavar="A")],
     b: Annotated[
-        Path, typer.Argument(help="Another of the same size that lies on it.", metavar="B")
+        Path, typer.Argument(help="Another of the same size and the same place.", metavar="B")
     ],
     mask: Annotated[
         Path | None,
@@ -44,7 +40,9 @@ def images(
     ] = None,
     longest: Annotated[
         int | None,
-        typer.Option("--longest", help="Shrink both to so many pixels on the longer side.", min=11),
+        typer.Option(
+            "--longest", help="Shrink both to this many pixels on the longer side.", min=11
+        ),
     ] = None,
     grey: Annotated[bool, typer.Option("--grey", help="Compare the mean of the channels.")] = False,
     dab: Annotated[
@@ -59,41 +57,24 @@ def images(
     """Compare two pictures pixel by pixel: NCC, NMI, SSIM, PSNR, RMSE.
 
     NCC, local NCC and NMI are of the mean of the channels, the others of all channels. The two
-    kinds of SSIM cannot be compared with each other, and every score changes with the resolution,
-    which is printed.
+    kinds of SSIM cannot be compared with each other. Every score changes with the resolution, which
+    is printed.
 
     \b
     Example:
         stainbridge evaluate images he.png ki67-on-he.png
         stainbridge evaluate images real.png generated.png --mask tissue.png --dab --json
     """
-    from stainbridge.metrics.images import score_images
-
-    pixels_a, pixels_b, frame = read_pair(a, b, longest)
-    inside = None if mask is None else read_inside(mask, frame)
-    facts: dict[str, Any] = {"a": str(a), "b": str(b), "width": frame.width, "height": frame.height}
-    compared = (_grey(pixels_a), _grey(pixels_b)) if grey else (pixels_a, pixels_b)
-    facts |= asdict(score_images(*compared, inside, span))
-    if dab:
-        from stainbridge.metrics.stains import score_dab
-
-        facts["dab"] = asdict(score_dab(pixels_a, pixels_b, inside))
+    job = EvaluateImagesJob(a=a, b=b, mask=mask, longest_px=longest, grey=grey, dab=dab, span=span)
+    facts = job.run(note=say).facts
     if json:
         print_json(facts)
     else:
         print(table(facts))
 
 
-def _grey(pixels: Pixels) -> Pixels:
-    """The mean of the channels, (1, H, W), in the pixels' own type."""
-    import numpy as np
-
-    mean = pixels.mean(axis=0, keepdims=True)
-    return np.asarray(np.rint(mean) if pixels.dtype.kind in "iu" else mean, pixels.dtype)
-
-
 def table(facts: dict[str, Any]) -> str:
-    """The scores as lines for people."""
+    """Return the scores as lines for people."""
     size = f"{facts['width']} x {facts['height']} px, {facts['pixels']} of them compared"
     lines = [f"{size}; values span {facts['span']:g}"]
     lines += [f"{name:<21}{facts[key]:>10.4f}" for key, name in ROWS.items()]

@@ -20,15 +20,15 @@ from stainbridge.cli import (
     phantom,
     register,
     train,
-    train_sharpen,
-    train_translate,
     translate,
     warp,
 )
 from stainbridge.cli.output import say
 from stainbridge.errors import StainbridgeError
 
-OK, OUR_BUG, INTERRUPTED = 0, 1, 130
+OK = 0
+OUR_BUG = 1
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="stainbridge",
@@ -42,8 +42,6 @@ app.command("register")(register.register)
 app.add_typer(warp.app, name="warp")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(benchmark.app, name="benchmark")
-train.app.command("translate")(train_translate.translate)
-train.app.command("sharpen")(train_sharpen.sharpen)
 app.add_typer(train.app, name="train")
 app.command("translate")(translate.translate)
 app.add_typer(export.app, name="export")
@@ -76,18 +74,18 @@ def stainbridge(
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    # Threads that spin while they wait slow a busy machine down tenfold; read by OpenMP when torch
-    # is first imported.
+    # Threads that spin while they wait make a busy machine ten times slower. OpenMP reads this when
+    # torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # What a cluster's scheduler sends before it kills ends a command as Ctrl-C does.
+    # A cluster's scheduler sends SIGTERM before it kills: it ends a command as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code. Errors are one line on standard error."""
+    """Run the command line and return its exit code; errors are one line on standard error."""
     try:
-        # A command returns its exit code or nothing; an interruption comes back as 130.
+        # A command returns its exit code or nothing; an interruption returns 130.
         code = app(arguments, prog_name="stainbridge", standalone_mode=False) or OK
     except StainbridgeError as error:
         say(f"error: {error}")
@@ -98,7 +96,8 @@ def run(arguments: list[str]) -> int:
         code = INTERRUPTED
     except Exception as error:
         say(
-            f"error: unexpected {type(error).__name__}; please report it with the traceback in {_keep_traceback()}"
+            f"error: unexpected {type(error).__name__};"
+            f" please report it with the traceback in {_save_traceback()}"
         )
         return OUR_BUG
     if code == INTERRUPTED:
@@ -107,8 +106,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _usage_error(error: typer.TyperException) -> int:
-    """One line for a wrong command line; the help, which is the message then, for one without a
-    verb.
+    """Report a wrong command line in one line; without a verb, print the help.
+
+    The help is the message of the error then.
     """
     message = error.format_message()
     if message.startswith("Usage:"):
@@ -120,7 +120,7 @@ def _usage_error(error: typer.TyperException) -> int:
     return error.exit_code
 
 
-def _keep_traceback() -> str:
+def _save_traceback() -> str:
     with tempfile.NamedTemporaryFile(
         "w", prefix="stainbridge-", suffix=".traceback.txt", delete=False, encoding="utf-8"
     ) as file:

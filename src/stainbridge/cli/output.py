@@ -1,26 +1,22 @@
-"""What a command says: results on standard output, everything else on standard error."""
+"""What a command prints: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
-Progress: TypeAlias = Callable[
-    [str, float], None
-]  # what is being done, and the fraction done, 0 to 1
+from stainbridge.progress import Progress, ignore_progress
 
 
 def say(message: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     print(message, file=sys.stderr, flush=True)
 
 
 def print_json(result: Mapping[str, Any]) -> None:
-    """One JSON object on standard output; numbers that are not finite become null, which JSON has a
-    word for.
-    """
+    """Print one JSON object on standard output; numbers that are not finite become null."""
     from stainbridge.json_values import format_json
 
     print(format_json(dict(result)))
@@ -28,16 +24,18 @@ def print_json(result: Mapping[str, Any]) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A callback that draws a progress bar on standard error, or nothing when that is not a
-    terminal.
+    """Hand out a callback that draws a progress bar on standard error.
+
+    It draws nothing when standard error is no terminal.
     """
     if not sys.stderr.isatty():
-        yield lambda task, fraction: None
+        yield ignore_progress
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as ProgressBar
 
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda name, fraction: bar.update(task, description=name, completed=fraction)

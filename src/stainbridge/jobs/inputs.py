@@ -64,7 +64,7 @@ def read_landmark_pair(
     Landmarks correspond by label; where labels do not decide, row by row. Raises `InputError` when
     their counts differ.
     """
-    from stainbridge.geometry.landmarks import Landmarks, read_points_csv, match_labels
+    from stainbridge.geometry.landmarks import Landmarks, match_labels, read_points_csv
 
     fixed_marks = Landmarks(*read_points_csv(fixed_csv), fixed)
     moving_marks = Landmarks(*read_points_csv(moving_csv), moving)

@@ -1,6 +1,4 @@
-"""The folder of a training run: its settings, whether it may be begun or gone on with, and the run
-itself.
-"""
+"""The folder of a training run: whether a run may begin or resume there, and its settings."""
 
 from __future__ import annotations
 
@@ -13,95 +11,83 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stainbridge.cli.output import progress_bar
 from stainbridge.errors import InputError
+from stainbridge.jobs.outputs import Inputs, check_output_folder
+from stainbridge.progress import Progress
 
 if TYPE_CHECKING:
+    from stainbridge.learn.checkpoint import Checkpoint
     from stainbridge.learn.loop import TrainingData
     from stainbridge.learn.task import Task
 
 T = TypeVar("T")
 
-GENERATED = "generated"  # data that needs no files
+#: Names data that need no files.
+GENERATED = "generated"
 CONFIG = "config.yaml"
 LAST = "last.safetensors"
-#: What --resume may change; everything else is the run's own.
+#: Options that a resumed run may change; everything else belongs to the run.
 RESUMABLE = ("steps", "device", "devices", "workers")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """`path` of a run of `command`, begun or, with `resume`, gone on with."""
+    """The folder of one training run."""
 
     path: Path
+    """Where it is."""
     command: str
+    """What trains there, "train affine" for example; it is recorded."""
     resume: bool
+    """Whether the run in the folder is resumed; otherwise a new one begins."""
 
     @property
-    def first_process(self) -> bool:
-        """Of several processes that train together, the one that writes."""
+    def is_first_process(self) -> bool:
+        """Whether this is the process that writes, of several that train together."""
         return os.environ.get("LOCAL_RANK", "0") == "0"
+
+    def check(self, inputs: Inputs, options: Mapping[str, Any]) -> None:
+        """Raise `InputError` when a run cannot begin or resume here.
+
+        `options` are all options by name, None where not given: most cannot change a resumed run.
+        """
+        if self.resume:
+            self._check_resumable(options)
+            return
+        check_output_folder(self.path, inputs)
+        if self.is_first_process and self.path.is_dir() and any(self.path.iterdir()):
+            raise InputError(
+                "the folder is not empty", where=self.path, remedy="name another or add --resume"
+            )
 
     def plan(
         self,
         kind: type[T],
-        preset: Callable[[], T],
-        chosen: Mapping[str, Any],
-        given: Mapping[str, Any],
+        make_preset: Callable[[], T],
+        data: str | None,
+        config: Path | None,
+        train_fields: Mapping[str, Any],
     ) -> tuple[T, str]:
-        """The run's settings and data.
+        """Return the settings and the data of the run.
 
-        `chosen` (`data`, `config`, ...) makes a run what it is; `given` are fields of `train`; None
-        is left out. A new run has the preset's settings, under those of the `config` file, under
-        the given ones; a resumed one has its own, under the given ones. Raises `InputError` for a
-        folder that does not fit, unknown keys, and options that would change a run on the way.
+        A new run has the preset's settings, replaced by those of the `config` file, replaced by
+        `train_fields`, fields of `train` that are None where not given. A resumed run has its own,
+        replaced by `train_fields`. Raises `InputError` for unknown keys and a run of another
+        command.
         """
-        from stainbridge.settings import build, merge, to_dict, read_yaml
+        from stainbridge.settings import build, merge, read_yaml, to_dict
 
-        given = {name: value for name, value in given.items() if value is not None}
+        given = {name: value for name, value in train_fields.items() if value is not None}
         if self.resume:
-            self._check_resumable({**chosen, **given})
             source = self.path / CONFIG
             values = read_yaml(source)
-            data = self._data(values.pop("run", {}))
-        else:
-            self._check_empty()
-            source, data = chosen["config"] or Path("preset"), chosen["data"] or GENERATED
-            over = read_yaml(source) if chosen["config"] else {}
-            values = merge(
-                to_dict(preset()), {key: value for key, value in over.items() if key != "run"}
-            )
-        return build(kind, merge(values, {"train": given}), source), data
-
-    @contextmanager
-    def open(self, settings: Any, data: str) -> Iterator[Path]:
-        """The folder, config.yaml in it; a new one goes again when bad input ends the run before
-        anything is saved.
-        """
-        from stainbridge.settings import to_dict
-        from stainbridge.whole import whole_file
-
-        if not self.first_process:
-            yield self.path
-            return
-        import yaml
-
-        made = not self.path.exists()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write there: {error.strerror}", where=self.path) from error
-        run = {"command": self.command, "data": data, "version": version("stainbridge")}
-        with whole_file(self.path / CONFIG) as temporary:
-            temporary.write_text(
-                yaml.safe_dump({"run": run, **to_dict(settings)}, sort_keys=False), encoding="utf-8"
-            )
-        try:
-            yield self.path
-        except InputError:
-            if made and not (self.path / LAST).exists():
-                shutil.rmtree(self.path)
-            raise
+            recorded = self._recorded_data(values.pop("run", {}))
+            return build(kind, merge(values, {"train": given}), source), recorded
+        source = config or Path("preset")
+        replacing = {} if config is None else read_yaml(config)
+        replacing.pop("run", None)
+        values = merge(to_dict(make_preset()), replacing)
+        return build(kind, merge(values, {"train": given}), source), data or GENERATED
 
     def train(
         self,
@@ -109,29 +95,51 @@ class RunFolder:
         data: TrainingData,
         settings: Any,
         source: str,
-        finish: Callable[[Path], None] | None = None,
-    ) -> None:
-        """Train as `settings.train` says, `finish` whatever happens, and say what came of it."""
+        progress: Progress,
+        finish: Callable[[], None],
+    ) -> Checkpoint:
+        """Train as `settings.train` says, and `finish` whatever happens."""
         from stainbridge.learn.loop import train
 
-        with self.open(settings, source) as path, progress_bar() as progress:
+        with self._open(settings, source) as path:
             try:
-                place = train(
-                    make_task, data, settings.train, path, go_on=self.resume, progress=progress
+                return train(
+                    make_task, data, settings.train, path, resume=self.resume, progress=progress
                 )
             finally:
-                if finish is not None and self.first_process:
-                    finish(path)
-        if self.first_process:
-            print(f"{place.step} steps, best measure {place.best:.5g}\nwritten: {self.path}")
+                if self.is_first_process:
+                    finish()
 
-    def _check_empty(self) -> None:
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError("the run is a file", where=self.path, expected="a folder")
-        if self.first_process and self.path.is_dir() and any(self.path.iterdir()):
-            raise InputError(
-                "the folder is not empty", where=self.path, remedy="name another or add --resume"
+    @contextmanager
+    def _open(self, settings: Any, source: str) -> Iterator[Path]:
+        """Make the folder with its config.yaml.
+
+        A new folder is removed when bad input ends the run before anything is saved.
+        """
+        import yaml
+
+        from stainbridge.settings import to_dict
+        from stainbridge.whole import whole_file
+
+        if not self.is_first_process:
+            yield self.path
+            return
+        is_new = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write there: {error.strerror}", where=self.path) from error
+        run = {"command": self.command, "data": source, "version": version("stainbridge")}
+        with whole_file(self.path / CONFIG) as temporary:
+            temporary.write_text(
+                yaml.safe_dump({"run": run, **to_dict(settings)}, sort_keys=False), encoding="utf-8"
             )
+        try:
+            yield self.path
+        except InputError:
+            if is_new and not (self.path / LAST).exists():
+                shutil.rmtree(self.path)
+            raise
 
     def _check_resumable(self, options: Mapping[str, Any]) -> None:
         if not (self.path / LAST).exists():
@@ -139,12 +147,12 @@ class RunFolder:
         for name, value in options.items():
             if value is not None and name not in RESUMABLE:
                 raise InputError(
-                    f"--{name} cannot change a run on the way",
+                    f"--{name} cannot change a resumed run",
                     where=self.path,
                     remedy="leave it out",
                 )
 
-    def _data(self, run: Mapping[str, Any]) -> str:
+    def _recorded_data(self, run: Mapping[str, Any]) -> str:
         if run.get("command") != self.command:
             raise InputError(
                 "a run of another command",

@@ -6,10 +6,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stainbridge.cli.inputs import read_landmark_pair, read_mask, start_from_landmarks
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.landmarks import write_points_csv
+from stainbridge.jobs.inputs import read_landmark_pair, read_mask, transform_from_landmarks
 
 SLIDE = Space("slide", height=301, width=399, mpp=(0.5, 0.5)).frame
 MOVING = Space("moving", height=200, width=200, mpp=(2.0, 2.0)).frame
@@ -62,7 +62,7 @@ def test_landmark_pairs_start_at_the_map_that_fits_them(tmp_path: Path) -> None:
     moving = write_points(
         tmp_path / "m.csv", [(10, 20), (10, 45), (-15, 20)]
     )  # a quarter turn, in other pixels
-    start = start_from_landmarks(fixed, moving, SLIDE, MOVING)
+    start = transform_from_landmarks(fixed, moving, SLIDE, MOVING)
     assert start(np.array([[0.0, 0], [50, 0]])) == pytest.approx(np.array([[20.0, 40], [20, 90]]))
     assert (start.source, start.target) == (SLIDE.space, MOVING.space)
 
@@ -77,4 +77,4 @@ def test_landmark_counts_must_match(tmp_path: Path) -> None:
 def test_one_landmark_is_too_few_to_start_from(tmp_path: Path) -> None:
     one = write_points(tmp_path / "f.csv", [(0, 0)])
     with pytest.raises(InputError, match=r"f\.csv: too few landmarks; expected at least 2; got 1"):
-        start_from_landmarks(one, one, SLIDE, MOVING)
+        transform_from_landmarks(one, one, SLIDE, MOVING)

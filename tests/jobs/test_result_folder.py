@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stainbridge.cli.result_folder import result_folder
 from stainbridge.errors import InputError
+from stainbridge.jobs.result_folder import result_folder
 
 
 def names(folder: Path) -> set[str]:

@@ -1,12 +1,12 @@
-"""Two pictures of one size that are compared: read, and refused where they cannot be."""
+"""Two pictures of one size, read and checked before they are compared."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stainbridge.cli.output import say
 from stainbridge.errors import InputError
+from stainbridge.progress import Note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,20 +16,26 @@ if TYPE_CHECKING:
     from stainbridge.slides.slide import Slide
     from stainbridge.types import Mask, Pixels
 
-#: Comparing larger pictures, or the outlines of larger masks, would take more than a few GB.
-MOST_PIXELS, MOST_MASK_PIXELS = 4096 * 4096, 8192 * 8192
+#: Pixels of a picture: comparing larger ones would take more than a few GB of memory.
+MOST_PIXELS = 4096 * 4096
+#: Pixels of a mask: the outlines of larger ones would take more than a few GB of memory.
+MOST_MASK_PIXELS = 8192 * 8192
+#: Pixel sizes that differ by a larger share are worth a warning.
+SAME_MPP_SHARE = 0.01
 
 
-def read_pair(a: Path, b: Path, longest: int | None) -> tuple[Pixels, Pixels, Frame]:
-    """The pixels (C, H, W) of two pictures of one size, and the frame of the first, shrunk to
-    `longest` if given.
+def read_picture_pair(
+    a: Path, b: Path, longest: int | None, note: Note
+) -> tuple[Pixels, Pixels, Frame]:
+    """Return the pixels (C, H, W) of two pictures of one size, and the frame of the first.
 
-    Raises `InputError` when sizes differ or the pictures are too large to compare.
+    With `longest` both are shrunk to so many pixels on the longer side. Raises `InputError` when
+    their sizes differ or they are too large to compare.
     """
     from stainbridge.slides.open import open_slide
 
     with open_slide(a) as slide_a, open_slide(b) as slide_b:
-        check_sizes(b, slide_b.frame, a, slide_a.frame)
+        check_same_size(b, slide_b.frame, a, slide_a.frame, note)
         frames = [
             slide.frame.fit(longest) if longest else slide.frame for slide in (slide_a, slide_b)
         ]
@@ -37,9 +43,10 @@ def read_pair(a: Path, b: Path, longest: int | None) -> tuple[Pixels, Pixels, Fr
         return slide_a.read(frames[0]).pixels, slide_b.read(frames[1]).pixels, frames[0]
 
 
-def check_sizes(path: Path, size: Frame, other_path: Path, other: Frame) -> None:
-    """Raise `InputError` when two pictures do not have the same size; say so when their pixels are
-    not as large.
+def check_same_size(path: Path, size: Frame, other_path: Path, other: Frame, note: Note) -> None:
+    """Raise `InputError` when two pictures differ in size.
+
+    `note` is told when their pixel sizes differ.
     """
     if (size.width, size.height) != (other.width, other.height):
         raise InputError(
@@ -49,20 +56,26 @@ def check_sizes(path: Path, size: Frame, other_path: Path, other: Frame) -> None
             got=f"{size.width} x {size.height}",
             remedy="warp one onto the other first: stainbridge warp slide",
         )
-    if size.calibrated and other.calibrated and abs(size.mpp[0] / other.mpp[0] - 1) > 0.01:
-        say(
-            f"warning: pixel sizes differ, {other.mpp[0]:.4g} and {size.mpp[0]:.4g} µm; pixels are compared one to one"
+    if (
+        size.calibrated
+        and other.calibrated
+        and abs(size.mpp[0] / other.mpp[0] - 1) > SAME_MPP_SHARE
+    ):
+        note(
+            f"warning: pixel sizes differ, {other.mpp[0]:.4g} and {size.mpp[0]:.4g} µm;"
+            " pixels are compared one to one"
         )
 
 
-def read_inside(path: Path, frame: Frame) -> Mask:
-    """Where a mask picture of the shape of `frame`, at any resolution, is not 0, on its pixels, (H,
-    W).
+def read_mask_of(path: Path, frame: Frame) -> Mask:
+    """Return where a mask picture is not 0, on the pixels of `frame`, (H, W).
+
+    The picture has the shape of `frame`, at any resolution.
     """
     import cv2
     import numpy as np
 
-    from stainbridge.cli.inputs import read_mask
+    from stainbridge.jobs.inputs import read_mask
 
     mask = read_mask(path, frame).pixels[0]
     size = (frame.width, frame.height)
@@ -72,8 +85,9 @@ def read_inside(path: Path, frame: Frame) -> Mask:
 
 
 def read_labels(path: Path, slide: Slide) -> npt.NDArray[np.integer[Any]]:
-    """A label picture, (H, W), as stored; raises `InputError` for colours, fractions or too many
-    pixels.
+    """Return a label picture, (H, W), as stored.
+
+    Raises `InputError` for colours, fractions and too many pixels.
     """
     _check_area(path, slide.frame, MOST_MASK_PIXELS, remedy="save both at a lower resolution")
     pixels = slide.read(slide.frame).pixels

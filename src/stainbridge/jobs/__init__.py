@@ -1,0 +1,1 @@
+"""What each verb does, as one frozen request whose `run` returns an outcome."""

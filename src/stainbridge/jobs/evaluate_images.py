@@ -1,0 +1,80 @@
+"""Compare two pictures pixel by pixel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stainbridge.jobs.picture_pairs import read_mask_of, read_picture_pair
+from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+
+if TYPE_CHECKING:
+    from stainbridge.types import Pixels
+
+
+@dataclass(frozen=True)
+class EvaluateImagesOutcome:
+    """How similar two pictures are."""
+
+    facts: dict[str, Any]
+    """Plain values: paths, size in pixels, and each score by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateImagesJob:
+    """The comparison of two pictures of one size as one request."""
+
+    a: Path
+    """A picture or slide."""
+    b: Path
+    """Another one of the same size."""
+    mask: Path | None = None
+    """Compare only where this picture is not 0."""
+    longest_px: int | None = None
+    """Shrink both to this many pixels on the longer side; None compares all pixels."""
+    grey: bool = False
+    """Compare the mean of the channels."""
+    dab: bool = False
+    """Also compare the brown stain of two IHC pictures."""
+    span: float | None = None
+    """The range of possible values; None is that of the pixels' type."""
+
+    def run(
+        self,
+        progress: Progress = ignore_progress,  # noqa: ARG002 - every job takes both callbacks
+        note: Note = ignore_note,
+    ) -> EvaluateImagesOutcome:
+        """Score the pictures; `note` is told when their pixel sizes differ.
+
+        Raises `InputError` for pictures of different size, or too large ones.
+        """
+        from stainbridge.metrics.images import score_images
+        from stainbridge.metrics.stains import score_dab
+
+        pixels_a, pixels_b, frame = read_picture_pair(self.a, self.b, self.longest_px, note)
+        inside = None if self.mask is None else read_mask_of(self.mask, frame)
+        facts: dict[str, Any] = {
+            "a": str(self.a),
+            "b": str(self.b),
+            "width": frame.width,
+            "height": frame.height,
+        }
+        if self.grey:
+            scores = score_images(
+                _mean_channel(pixels_a), _mean_channel(pixels_b), inside, self.span
+            )
+        else:
+            scores = score_images(pixels_a, pixels_b, inside, self.span)
+        facts |= asdict(scores)
+        if self.dab:
+            facts["dab"] = asdict(score_dab(pixels_a, pixels_b, inside))
+        return EvaluateImagesOutcome(facts)
+
+
+def _mean_channel(pixels: Pixels) -> Pixels:
+    """Return the mean of the channels, (1, H, W), in the pixels' own type."""
+    import numpy as np
+
+    mean = pixels.mean(axis=0, keepdims=True)
+    return np.asarray(np.rint(mean) if pixels.dtype.kind in "iu" else mean, pixels.dtype)

@@ -1,0 +1,55 @@
+"""Compare warped landmarks with where they should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+
+if TYPE_CHECKING:
+    from stainbridge.metrics.landmarks import LandmarkScores
+
+
+@dataclass(frozen=True)
+class EvaluateLandmarksOutcome:
+    """How far landmarks are from where they should be."""
+
+    scores: LandmarkScores
+    """Errors before and after the registration."""
+    is_calibrated: bool
+    """Whether the fixed slide has a pixel size, so that errors in µm mean something."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateLandmarksJob:
+    """The comparison of landmarks as one request."""
+
+    fixed_landmarks: Path
+    """A CSV file of points on the fixed slide."""
+    moving_landmarks: Path
+    """A CSV file of the same points on the moving slide."""
+    result: Path
+    """The folder of a registration."""
+
+    def run(
+        self,
+        progress: Progress = ignore_progress,  # noqa: ARG002 - every job takes both callbacks
+        note: Note = ignore_note,  # noqa: ARG002
+    ) -> EvaluateLandmarksOutcome:
+        """Score the landmarks.
+
+        Raises `InputError` for files that do not correspond, and `RegistrationError` when the
+        registration failed.
+        """
+        from stainbridge.jobs.inputs import read_landmark_pair
+        from stainbridge.metrics.landmarks import score_landmarks
+        from stainbridge.registration.store import load
+
+        registration = load(self.result)
+        fixed, moving = read_landmark_pair(
+            self.fixed_landmarks, self.moving_landmarks, registration.fixed, registration.moving
+        )
+        scores = score_landmarks(registration.transform, fixed, moving)
+        return EvaluateLandmarksOutcome(scores, registration.fixed.calibrated)

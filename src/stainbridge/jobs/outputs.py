@@ -1,0 +1,167 @@
+"""The one rule for outputs, checked before any work begins.
+
+An output never replaces an input or part of a result in use, whatever name leads to it. It never
+replaces what is no regular file or folder. It replaces an existing file only when that is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stainbridge.errors import InputError, MissingFileError
+
+#: Files of a registration's folder; the first is the record of the others.
+RESULT_FILES = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff")
+#: Files and folders of a training run.
+RUN_FILES = (
+    "config.yaml",
+    "metrics.csv",
+    "last.safetensors",
+    "best.safetensors",
+    "model-card.md",
+    "pictures",
+    "samples",
+    "tensorboard",
+)
+#: Slides whose data lie in a folder beside them that has their name without the ending.
+WITH_DATA_FOLDER = (".mrxs",)
+SPECIAL_FOLDERS = (Path("/dev"), Path("/proc"))
+KINDS = {
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a job reads, so that its output is never written over any of it."""
+
+    files: tuple[Path | None, ...] = ()
+    """Files, and folders that are one input, such as an OME-Zarr slide; None is left out."""
+    data_folders: tuple[Path | None, ...] = ()
+    """Folders of data: nothing in them is replaced, new names may be added."""
+    results: tuple[Path, ...] = ()
+    """Folders of registrations."""
+    runs: tuple[Path | None, ...] = ()
+    """Folders of training runs, or files of weights."""
+
+    def protected(self) -> Iterator[Path]:
+        """Yield every path that may be neither replaced nor written into."""
+        for file in self.files:
+            if file is not None:
+                yield file
+                if file.suffix.lower() in WITH_DATA_FOLDER:
+                    yield file.with_suffix("")
+        yield from (folder for folder in self.data_folders if folder and folder.suffix == ".zarr")
+        for folder in self.results:
+            yield from (folder / name for name in RESULT_FILES[:3])
+            if (folder / RESULT_FILES[3]).exists():
+                yield folder / RESULT_FILES[3]
+        for run in filter(None, self.runs):
+            yield from (run / name for name in RUN_FILES) if run.is_dir() else (run,)
+
+
+def check_output_file(out: Path, inputs: Inputs, *, overwrite: bool) -> None:
+    """Refuse a file that must not be written, or that cannot be.
+
+    Raises `InputError` for a folder, for what is no regular file, for anything that `inputs`
+    protect, and for an existing file unless `overwrite` is set; `MissingFileError` when the folder
+    it belongs into does not exist.
+    """
+    if not out.parent.is_dir():
+        raise MissingFileError("no such folder", where=out.parent, remedy="create it first")
+    _check_regular(out)
+    _check_replaces_no_input(out, out, inputs)
+    if out.is_dir():
+        raise InputError("is a folder", where=out, expected="a file name")
+    if not overwrite and (out.exists() or out.is_symlink()):
+        raise InputError("exists already", where=out, remedy="name another or add --overwrite")
+
+
+def check_output_folder(out: Path, inputs: Inputs, names: Iterable[str] = ()) -> None:
+    """Refuse a folder that must not be written; `names` in it will be written or replaced.
+
+    Whether it may hold files already is for the caller to say. Raises `InputError` for a file, for
+    what is no folder, and for anything that `inputs` protect.
+    """
+    _check_regular(out)
+    _check_replaces_no_input(out, out, inputs)
+    if out.exists() and not out.is_dir():
+        raise InputError("the output is a file", where=out, expected="a folder")
+    for name in names:
+        _check_replaces_no_input(out / name, out, inputs)
+
+
+def _check_regular(out: Path) -> None:
+    try:
+        mode = out.stat().st_mode
+    except OSError:  # nothing there, or nothing that can be reached: writing will say so
+        return
+    is_plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    is_special_link = out.is_symlink() and any(
+        folder in out.absolute().parents for folder in SPECIAL_FOLDERS
+    )
+    if is_plain and not is_special_link:
+        return
+    raise InputError(
+        "not a regular file or folder",
+        where=out,
+        got=KINDS.get(stat.S_IFMT(mode), "a special file"),
+        remedy="name another output",
+    )
+
+
+def _check_replaces_no_input(target: Path, out: Path, inputs: Inputs) -> None:
+    """Refuse to replace `target`, which is `out` or a file in it."""
+    for protected in inputs.protected():
+        if _is_same(target, protected) or _is_within(target, protected):
+            raise _replaces(out, protected)
+        if target != out and _is_within(protected, target):
+            raise _replaces(out, protected)
+    if target.exists():
+        for folder in inputs.data_folders:
+            if folder is not None and folder.is_dir() and _is_data(target, out, folder):
+                raise _replaces(out, folder if target.is_dir() else target)
+
+
+def _is_data(target: Path, out: Path, folder: Path) -> bool:
+    """Return whether replacing `target` would replace what is in the data `folder`."""
+    if target == out and target.is_dir():
+        return False  # new names may be added to a folder of data
+    return _is_within(target, folder) or _is_within(folder, target)
+
+
+def _replaces(out: Path, protected: Path) -> InputError:
+    return InputError(
+        f"the output would replace the input {protected}",
+        where=out,
+        remedy="name another output",
+    )
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    """Return whether two names lead to one file, by links too."""
+    try:
+        return first.samefile(second)
+    except OSError:  # one of them does not exist
+        return _real(first) == _real(second)
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Return whether `path`, or what it links to, lies in `folder`, at any depth."""
+    if not folder.is_dir():
+        return False
+    own_folder = _real(path.parent)
+    places = (own_folder, *own_folder.parents, *_real(path).parents)
+    return any(_is_same(place, folder) for place in places)
+
+
+def _real(path: Path) -> Path:
+    """Return the path that links lead to; one that leads nowhere is no error."""
+    return Path(os.path.realpath(path))

@@ -1,0 +1,160 @@
+"""Generate pairs of slides with their exact truth, as a data set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stainbridge.errors import InputError
+from stainbridge.jobs.result_folder import result_folder
+from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stainbridge.phantom.pairs.config import PairConfig
+
+PAIRS = "pairs.csv"
+CASES = "cases.json"
+STAINS = "HE,Ki67,PHH3,ER,HER2,PanCK,CD31,PAS,Masson"
+#: Side of the slides in µm unless a pixel size is given: room for a section some 3 mm across.
+EXTENT_UM = 4096.0
+#: Finest pixel size in µm that is chosen: that of a 40x scan.
+FINEST_MPP = 0.25
+#: Share of pairs whose fixed slide is H&E, when H&E is among the stains.
+ROUTINE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class PhantomOutcome:
+    """What was written."""
+
+    folder: Path
+    """The folder of the data set."""
+    table: Path
+    """The table of pairs, which benchmarks and training read."""
+    cases: tuple[dict[str, Any], ...]
+    """What is known of each pair, as in cases.json."""
+    seconds: float
+    """How long the job took."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhantomJob:
+    """The generation of a data set as one request.
+
+    Files appear in `out` when the last pair is complete; an interrupted job leaves nothing.
+    """
+
+    out: Path
+    """The folder for the data set; its parents are made."""
+    cases: int = 10
+    """How many pairs."""
+    size_px: int = 2048
+    """Side of the slides, in pixels."""
+    stains: str = STAINS
+    """Stains to draw two different ones from, with commas between."""
+    difficulty: str = "real"
+    """How unlike the two sections are: "easy", "real" or "hard"."""
+    organ: str = "any"
+    """The kind of tissue; "any" draws one for each pair."""
+    mpp: float | None = None
+    """Pixel size in µm; None makes room for sections some 3 mm across."""
+    seed: int = 0
+    """Seed of the first pair; each later pair has the next one."""
+    overwrite: bool = False
+    """Replace an earlier data set in `out`."""
+
+    def run(
+        self,
+        progress: Progress = ignore_progress,
+        note: Note = ignore_note,  # noqa: ARG002 - every job takes both callbacks
+    ) -> PhantomOutcome:
+        """Generate the pairs.
+
+        Raises `InputError` for settings that make no slide and an output that must not be written.
+        """
+        from stainbridge.phantom.pairs.case_files import CASE_FOLDERS, describe_pair, write_case
+        from stainbridge.phantom.pairs.pair import generate_pair
+
+        began = time.perf_counter()
+        configs = self.pair_configs()
+        digits = max(3, len(str(self.cases - 1)))
+        rows: list[dict[str, Any]] = []
+        outputs = (PAIRS, CASES, *CASE_FOLDERS)
+        with result_folder(self.out, overwrite=self.overwrite, outputs=outputs) as folder:
+            for number, config in enumerate(configs):
+                name = f"case_{number:0{digits}d}"
+
+                def report(stage: str, fraction: float, number: int = number) -> None:
+                    progress(stage, (number + fraction) / self.cases)
+
+                pair = generate_pair(config)
+                files = write_case(pair, folder, name, report)
+                rows.append({"case": name, **files, **describe_pair(pair)})
+            _write_tables(rows, folder)
+        seconds = time.perf_counter() - began
+        return PhantomOutcome(self.out, self.out / PAIRS, tuple(rows), seconds)
+
+    def pair_configs(self) -> list[PairConfig]:
+        """Return the settings of each pair: two different stains, drawn from the pair's own seed.
+
+        Raises `InputError` for no stain, and for settings that make no slide.
+        """
+        import numpy as np
+
+        from stainbridge.phantom.pairs.config import PairConfig
+        from stainbridge.phantom.pairs.difficulty import DIFFICULTIES
+
+        names = [name.strip() for name in self.stains.split(",") if name.strip()]
+        if not names:
+            raise InputError("no stains to generate", expected=STAINS, got=self.stains)
+        if self.difficulty not in DIFFICULTIES:
+            raise InputError(
+                "unknown difficulty", expected=", ".join(DIFFICULTIES), got=self.difficulty
+            )
+        mpp = max(FINEST_MPP, EXTENT_UM / self.size_px) if self.mpp is None else self.mpp
+        configs = []
+        for seed in range(self.seed, self.seed + self.cases):
+            fixed, moving = _draw_stains(names, np.random.default_rng([seed, 1]))
+            configs.append(
+                PairConfig(
+                    seed=seed,
+                    size_px=self.size_px,
+                    mpp=mpp,
+                    fixed_stain=fixed,
+                    moving_stain=moving,
+                    difficulty=self.difficulty,  # type: ignore[arg-type]
+                    organ=self.organ,
+                )
+            )
+        return configs
+
+
+def _draw_stains(names: list[str], rng: np.random.Generator) -> tuple[str, str]:
+    """Draw two stains, different ones where there are two.
+
+    Where H&E is among them, it stains the fixed slide half of the time.
+    """
+    twice = 2 if len(names) == 1 else 1
+    fixed, moving = (str(name) for name in rng.permutation(names * twice)[:2])
+    routine = [name for name in names if name.upper() in ("HE", "H&E")]
+    if routine and moving != routine[0] and rng.uniform() < ROUTINE_SHARE:
+        fixed = routine[0]
+    return fixed, moving
+
+
+def _write_tables(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Write `pairs.csv`, which benchmarks read, and `cases.json`, which holds everything."""
+    import csv
+
+    from stainbridge.json_values import format_json
+    from stainbridge.phantom.pairs.case_files import PAIR_COLUMNS
+
+    with (folder / PAIRS).open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, PAIR_COLUMNS, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    (folder / CASES).write_text(format_json(rows) + "\n", encoding="utf-8")

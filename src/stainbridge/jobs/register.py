@@ -1,0 +1,307 @@
+"""Register two slides: a folder with the transform, its record and a report."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from stainbridge.errors import InputError
+from stainbridge.jobs.choices import DeviceChoice
+from stainbridge.jobs.input_stamps import stamp_files
+from stainbridge.jobs.outputs import RESULT_FILES, Inputs, check_output_folder
+from stainbridge.jobs.register_options import register_config
+from stainbridge.jobs.result_folder import check_result_folder, result_folder
+from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+
+if TYPE_CHECKING:
+    from stainbridge.geometry.transform import Transform
+    from stainbridge.registration.config import RegisterConfig
+    from stainbridge.registration.result import Registration
+    from stainbridge.slides.slide import Slide
+
+RegisterPresetChoice: TypeAlias = Literal["fast", "default", "accurate"]
+RECORD, TRANSFORM, REPORT, WARPED = RESULT_FILES
+#: The entry of the record that says what was asked for.
+REQUEST = "request"
+
+
+@dataclass(frozen=True)
+class RegisterOutcome:
+    """What a registration left in its folder."""
+
+    folder: Path
+    """The folder of the result."""
+    written: tuple[Path, ...]
+    """The files of the result."""
+    status: str
+    """"ok", "fallback" or "failed"."""
+    reason: str
+    """Why the status is not "ok"; empty otherwise."""
+    seconds: float
+    """How long the registration itself took."""
+    predicted_rtre: float
+    """Expected median landmark error over the fixed slide's diagonal; nan when it failed."""
+    bound_rtre: float
+    """What nine of ten registrations like this one stay below; nan when it is not known."""
+    predicted_um: float | None
+    """The expected error in µm; None when the fixed slide has no pixel size."""
+    record: dict[str, Any]
+    """The whole record, as in registration.json."""
+    is_already_done: bool = False
+    """Whether the result was there already, of the same inputs and settings."""
+
+    @classmethod
+    def read(cls, folder: Path) -> RegisterOutcome:
+        """Return the outcome whose files are in `folder`."""
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        is_calibrated = record["fixed"]["calibrated"]
+        return cls(
+            folder=folder,
+            written=tuple(folder / name for name in RESULT_FILES if (folder / name).is_file()),
+            status=record["status"],
+            reason=record["reason"],
+            seconds=record["seconds"],
+            predicted_rtre=_number(record["predicted_rtre"]),
+            bound_rtre=_number(record.get("bound_rtre")),
+            predicted_um=_number(record.get("predicted_um")) if is_calibrated else None,
+            record=record,
+        )
+
+    def load(self) -> Registration:
+        """Return the registration itself."""
+        from stainbridge.registration.store import load
+
+        return load(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisterJob:
+    """The registration of two slides as one request.
+
+    Paths are used as they are given. Files appear in `out` together, when all are complete; an
+    interrupted job leaves nothing and is run again.
+    """
+
+    fixed: Path
+    """The slide that stays in place."""
+    moving: Path
+    """The slide that is aligned to the fixed one."""
+    out: Path
+    """The folder for the result; its parents are made."""
+    preset: RegisterPresetChoice | None = None
+    """How much work to do; None is "default"."""
+    pipeline: Path | None = None
+    """A YAML file of a configuration instead of a preset."""
+    device: DeviceChoice | None = None
+    """Where to compute; None leaves it to the configuration."""
+    threads: int | None = None
+    """CPU threads; None is all cores."""
+    seed: int | None = None
+    """Seed of every random choice; None leaves it to the configuration."""
+    init: Path | None = None
+    """A fixed-to-moving transform file to start from instead of a search."""
+    fixed_landmarks: Path | None = None
+    """Points on the fixed slide, to start from point pairs instead of a search."""
+    moving_landmarks: Path | None = None
+    """The same points on the moving slide."""
+    fixed_mask: Path | None = None
+    """A picture of the fixed slide that is not 0 where tissue may be used."""
+    moving_mask: Path | None = None
+    """A picture of the moving slide that is not 0 where tissue may be used."""
+    allow_flip: bool = True
+    """Whether one section may be mirrored; False overrides the configuration."""
+    max_rotation_deg: float | None = None
+    """Largest rotation to search, in degrees; None leaves it to the configuration."""
+    affine_weights: str | None = None
+    """A trained affine network: a file, a run or a name."""
+    deformable_weights: str | None = None
+    """A trained deformable network: a file, a run or a name."""
+    tiles_px: int | None = None
+    """Finally refine in tiles, at this many pixels along the longer side."""
+    fixed_mpp: float | None = None
+    """µm per pixel of the fixed slide, where its file is wrong."""
+    moving_mpp: float | None = None
+    """µm per pixel of the moving slide, where its file is wrong."""
+    write_slide: bool = False
+    """Whether to write the warped moving slide too."""
+    report: bool = True
+    """Whether to write the quality report."""
+    overwrite: bool = False
+    """Replace an earlier result in `out`; other files in it stay."""
+
+    def run(
+        self, progress: Progress = ignore_progress, note: Note = ignore_note
+    ) -> RegisterOutcome:
+        """Register the slides and return what was written.
+
+        A registration that failed is an outcome too: see its `status`. When `out` already holds
+        the result of the same inputs and settings, that is returned. Raises `InputError` for bad
+        input, before or after work begins, and leaves nothing then.
+        """
+        inputs = self._inputs()
+        check_output_folder(self.out, inputs, RESULT_FILES)
+        config = self._config()
+        self._check_start()
+        request = self._request()
+        if not self.overwrite and self._is_done(config, request):
+            note(f"already done: {self.out}; add --overwrite to register again")
+            return replace(RegisterOutcome.read(self.out), is_already_done=True)
+        check_result_folder(self.out, inputs=inputs, overwrite=self.overwrite)
+        with ExitStack() as stack:
+            fixed, moving = self._open_slides(stack, note)
+            folder = self._register(stack, fixed, moving, config, request, progress)
+        return RegisterOutcome.read(folder)
+
+    def _register(
+        self,
+        stack: ExitStack,
+        fixed: Slide,
+        moving: Slide,
+        config: RegisterConfig,
+        request: dict[str, Any],
+        progress: Progress,
+    ) -> Path:
+        """Register opened slides and return the folder that will hold the result."""
+        from stainbridge.jobs.inputs import read_mask
+        from stainbridge.registration.pipeline import register_slides
+        from stainbridge.registration.store import save_registration
+        from stainbridge.report.write import write_report
+
+        initial = self._initial_transform(fixed, moving)
+        fixed_mask = read_mask(self.fixed_mask, fixed.frame) if self.fixed_mask else None
+        moving_mask = read_mask(self.moving_mask, moving.frame) if self.moving_mask else None
+        folder = stack.enter_context(
+            result_folder(self.out, inputs=self._inputs(), overwrite=self.overwrite)
+        )
+        registration = register_slides(
+            fixed,
+            moving,
+            config,
+            initial_transform=initial,
+            fixed_mask=fixed_mask,
+            moving_mask=moving_mask,
+            progress=progress,
+        )
+        save_registration(registration, folder, fixed, moving, extra={REQUEST: request})
+        if self.report:
+            progress("report", 0.0)
+            write_report(folder / REPORT, registration, fixed, moving)
+        if self.write_slide and registration.status != "failed":
+            self._write_warped(folder / WARPED, registration, moving, progress)
+        return self.out
+
+    def _open_slides(self, stack: ExitStack, note: Note) -> tuple[Slide, Slide]:
+        from stainbridge.slides.open import open_slide
+
+        fixed = stack.enter_context(open_slide(self.fixed, mpp=self.fixed_mpp))
+        moving = stack.enter_context(open_slide(self.moving, mpp=self.moving_mpp))
+        for path, slide in ((self.fixed, fixed), (self.moving, moving)):
+            for warning in slide.info.warnings:
+                note(f"warning: {path}: {warning}")
+        return fixed, moving
+
+    def _initial_transform(self, fixed: Slide, moving: Slide) -> Transform | None:
+        """Return the transform to start from, when one is given."""
+        from stainbridge.geometry.files import read_transform
+        from stainbridge.jobs.inputs import transform_from_landmarks
+
+        if self.init is not None:
+            return read_transform(self.init, fixed.frame.space, moving.frame.space)
+        if self.fixed_landmarks is not None and self.moving_landmarks is not None:
+            return transform_from_landmarks(
+                self.fixed_landmarks, self.moving_landmarks, fixed.frame, moving.frame
+            )
+        return None
+
+    def _check_start(self) -> None:
+        if (self.fixed_landmarks is None) != (self.moving_landmarks is None):
+            raise InputError(
+                "landmarks are needed on both slides",
+                remedy="give --fixed-landmarks and --moving-landmarks",
+            )
+        if self.init is not None and self.fixed_landmarks is not None:
+            raise InputError("--init and landmarks exclude each other", remedy="leave one out")
+
+    def _write_warped(
+        self, path: Path, registration: Registration, moving: Slide, progress: Progress
+    ) -> None:
+        from stainbridge.slides.writing.write import write_slide
+
+        write_slide(
+            registration.warp_slide(moving),
+            path,
+            threads=self.threads,
+            progress=lambda done, total: progress("writing the warped slide", done / total),
+        )
+
+    def _config(self) -> RegisterConfig:
+        return register_config(
+            preset=self.preset,
+            pipeline=self.pipeline,
+            device=self.device,
+            threads=self.threads,
+            seed=self.seed,
+            allow_flip=self.allow_flip,
+            max_rotation_deg=self.max_rotation_deg,
+            affine_weights=self.affine_weights,
+            deformable_weights=self.deformable_weights,
+            tiles_px=self.tiles_px,
+        )
+
+    def _files(self) -> dict[str, Path | None]:
+        """Return the files that the result depends on, by their role."""
+        weights = {
+            "affine_weights": self.affine_weights,
+            "deformable_weights": self.deformable_weights,
+        }
+        return {
+            "fixed": self.fixed,
+            "moving": self.moving,
+            "init": self.init,
+            "fixed_landmarks": self.fixed_landmarks,
+            "moving_landmarks": self.moving_landmarks,
+            "fixed_mask": self.fixed_mask,
+            "moving_mask": self.moving_mask,
+            **{role: None if name is None else Path(name) for role, name in weights.items()},
+        }
+
+    def _inputs(self) -> Inputs:
+        return Inputs(files=(*self._files().values(), self.pipeline))
+
+    def _request(self) -> dict[str, Any]:
+        """Return what the result depends on beside the configuration, as JSON values."""
+        return {
+            "files": stamp_files(self._files()),
+            "fixed_mpp": self.fixed_mpp,
+            "moving_mpp": self.moving_mpp,
+            "report": self.report,
+            "write_slide": self.write_slide,
+        }
+
+    def _is_done(self, config: RegisterConfig, request: dict[str, Any]) -> bool:
+        """Return whether `out` holds the result of this request, complete."""
+        from stainbridge.json_values import to_json_values
+
+        try:
+            outcome = RegisterOutcome.read(self.out)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False  # no result, or a damaged one
+        names = {path.name for path in outcome.written}
+        is_failed = outcome.status == "failed"
+        return (
+            outcome.record.get(REQUEST) == request
+            and outcome.record.get("config") == to_json_values(config.to_dict())
+            and outcome.record.get("version") == version("stainbridge")
+            and (is_failed or TRANSFORM in names)
+            and (not self.report or REPORT in names)
+            and (not self.write_slide or is_failed or WARPED in names)
+        )
+
+
+def _number(value: float | None) -> float:
+    """Return a number that the record has as null when it is not finite."""
+    return float("nan") if value is None else float(value)

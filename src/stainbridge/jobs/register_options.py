@@ -1,0 +1,68 @@
+"""The registration configuration that the options of a job ask for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stainbridge.errors import InputError
+
+if TYPE_CHECKING:
+    from stainbridge.registration.config import RegisterConfig
+
+
+def register_config(
+    *,
+    preset: str | None,
+    pipeline: Path | None,
+    device: str | None,
+    threads: int | None,
+    seed: int | None,
+    allow_flip: bool,
+    max_rotation_deg: float | None,
+    affine_weights: str | None,
+    deformable_weights: str | None,
+    tiles_px: int | None,
+) -> RegisterConfig:
+    """Return the preset's or the pipeline file's configuration with the given options put in.
+
+    None, and `allow_flip` True, leave what the configuration says. Raises `InputError` for a preset
+    beside a pipeline file and for values that cannot be used.
+    """
+    from stainbridge.registration.config import RegisterConfig, TileRefinementConfig
+
+    if preset is not None and pipeline is not None:
+        raise InputError("--preset and --pipeline exclude each other", remedy="leave one out")
+    if pipeline is None:
+        config = RegisterConfig.preset(preset or "default")
+    else:
+        config = RegisterConfig.from_yaml(pipeline)
+    options: dict[str, Any] = {
+        "device": device,
+        "threads": threads,
+        "seed": seed,
+        "max_rotation_deg": max_rotation_deg,
+        "allow_flip": None if allow_flip else False,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    config = _with_networks(config.with_options(**given), affine_weights, deformable_weights)
+    if tiles_px is None:
+        return config
+    tiles = config.find_stage(TileRefinementConfig) or TileRefinementConfig()
+    return config.with_stage(replace(tiles, longest_px=tiles_px))
+
+
+def _with_networks(
+    config: RegisterConfig, affine: str | None, deformable: str | None
+) -> RegisterConfig:
+    """Return the configuration with learned stages of these weights; their other fields stay."""
+    from stainbridge.registration.config import LearnedAffineConfig, LearnedFieldConfig
+
+    if affine is not None:
+        learned_affine = config.find_stage(LearnedAffineConfig) or LearnedAffineConfig()
+        config = config.with_stage(replace(learned_affine, weights=affine))
+    if deformable is not None:
+        learned_field = config.find_stage(LearnedFieldConfig) or LearnedFieldConfig()
+        config = config.with_stage(replace(learned_field, weights=deformable))
+    return config

@@ -1,0 +1,159 @@
+"""What every training job has in common: its fields, and how it runs."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+
+from stainbridge.jobs.choices import DeviceChoice
+from stainbridge.jobs.outputs import Inputs
+from stainbridge.jobs.run_folder import GENERATED, RunFolder
+from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+
+if TYPE_CHECKING:
+    from stainbridge.learn.loop import TrainingData
+    from stainbridge.learn.task import Task
+
+SettingsT = TypeVar("SettingsT")
+TrainingPresetChoice: TypeAlias = Literal["small", "paper"]
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """What a training left behind."""
+
+    folder: Path
+    """The folder of the run."""
+    steps: int
+    """Steps that the run has made in all."""
+    best_measure: float | None
+    """The best validation measure; None before the first validation."""
+    seconds: float
+    """How long the job took."""
+    is_first_process: bool
+    """Whether this is the process that wrote, of several that trained together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob(ABC, Generic[SettingsT]):
+    """A training run as one request. A job with `resume` continues the run in `out`.
+
+    Paths are used as they are given. With several `devices` the command runs once in each process.
+    """
+
+    command: ClassVar[str]
+
+    out: Path
+    """The folder of the run."""
+    data: str | None = None
+    """The data to train on: a path, or "generated"; None is "generated"."""
+    preset: TrainingPresetChoice | None = None
+    """"small" for two CPU cores, "paper" as published; None is "small"."""
+    config: Path | None = None
+    """A YAML file of settings that replace the preset's."""
+    steps: int | None = None
+    """Steps in all, those of an interrupted run included."""
+    resume: bool = False
+    """Continue the run in `out`, with its settings."""
+    device: DeviceChoice | None = None
+    """Where to compute; None is "auto"."""
+    devices: int | None = None
+    """How many GPUs, or processes on the CPU."""
+    workers: int | None = None
+    """Processes that prepare samples."""
+    seed: int | None = None
+    """Seed of every random choice."""
+
+    def run(self, progress: Progress = ignore_progress, note: Note = ignore_note) -> TrainOutcome:
+        """Train, and return what was left in `out`.
+
+        Interrupted, it saves the run and raises `KeyboardInterrupt`; the same job with `resume`
+        continues it. Raises `InputError` for a folder that does not fit, and for settings or data
+        that cannot be used.
+        """
+        began = time.perf_counter()
+        folder = RunFolder(self.out, self.command, self.resume)
+        folder.check(self._inputs(), self._options())
+        kind = self._settings_type()
+        fields = self._train_fields()
+        settings, data = folder.plan(kind, self._make_preset, self.data, self.config, fields)
+        settings = self._fit_to_steps(settings)
+        told = note if folder.is_first_process else ignore_note
+        with self._open_data(settings, data, told) as samples:
+            checkpoint = folder.train(
+                partial(self._make_task, settings),
+                samples,
+                settings,
+                data,
+                progress,
+                finish=partial(self._finish, settings, data),
+            )
+        return TrainOutcome(
+            folder=self.out,
+            steps=checkpoint.step,
+            best_measure=checkpoint.best,
+            seconds=time.perf_counter() - began,
+            is_first_process=folder.is_first_process,
+        )
+
+    @abstractmethod
+    def _settings_type(self) -> type[SettingsT]:
+        """Return the class of the run's settings."""
+
+    @abstractmethod
+    def _make_preset(self) -> SettingsT:
+        """Return the settings of a new run before the config file and `train` options."""
+
+    @abstractmethod
+    def _open_data(
+        self, settings: SettingsT, data: str, note: Note
+    ) -> AbstractContextManager[TrainingData]:
+        """Open the samples to train and validate on."""
+
+    @abstractmethod
+    def _make_task(self, settings: SettingsT) -> Task[Any]:
+        """Return what is trained, untrained."""
+
+    def _fit_to_steps(self, settings: SettingsT) -> SettingsT:
+        """Return settings whose schedule fits the number of steps asked for."""
+        return settings
+
+    def _finish(self, settings: SettingsT, data: str) -> None:
+        """Write what a run has beside its weights, also when it was interrupted."""
+
+    def _inputs(self) -> Inputs:
+        """Return what the run reads."""
+        paths = [] if self.data in (None, GENERATED) else [Path(self.data or "")]
+        files = [path for path in paths if path.is_file()]
+        folders = [path for path in paths if path.is_dir()]
+        return Inputs(files=(*files, self.config), data_folders=tuple(folders))
+
+    def _options(self) -> dict[str, Any]:
+        """Return the options of the command by name; None is not given."""
+        return {
+            "data": self.data,
+            "preset": self.preset,
+            "config": self.config,
+            **self._own_options(),
+            **self._train_fields(),
+        }
+
+    def _own_options(self) -> Mapping[str, Any]:
+        """Return the options that only this kind of training has."""
+        return {}
+
+    def _train_fields(self) -> dict[str, Any]:
+        """Return fields of the settings' `train`; None is not given."""
+        return {
+            "steps": self.steps,
+            "device": self.device,
+            "devices": self.devices,
+            "workers": self.workers,
+            "seed": self.seed,
+        }
