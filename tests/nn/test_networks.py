@@ -62,6 +62,6 @@ def test_a_new_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["shift", None])
 def test_an_unknown_network_is_one_line(kind: str | None) -> None:
     with pytest.raises(
-        InputError, match=r"^a.safetensors: unknown network; expected multiscale-fcn, fcn, .*; got"
+        InputError, match=r"^a.safetensors: unknown network; expected multiscale-fcn, fcn, [^\n]*$"
     ):
         read_deformable_config({"kind": kind}, "a.safetensors")

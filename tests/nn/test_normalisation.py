@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from stainbridge.nn.normalisation import InstanceNorm, normalisation_layer
+from stainbridge.nn.normalisation import InstanceNorm, make_normalisation
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -38,4 +38,4 @@ def test_gradients_are_torchs_and_evaluation_changes_nothing() -> None:
 
 
 def test_it_has_nothing_to_store() -> None:
-    assert not normalisation_layer("instance", 4).state_dict()
+    assert not make_normalisation("instance", 4).state_dict()

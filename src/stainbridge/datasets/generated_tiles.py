@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from stainbridge.learn.rounds import find_source
 from stainbridge.phantom.block import BlockConfig
 from stainbridge.phantom.patches import PatchConfig, Patches
 from stainbridge.translation.objectives.pixels import pixels_to_tensor
@@ -58,8 +59,8 @@ class GeneratedTiles:
             moving_stains=(self.target,),
             organs=tissue.organs,
             distance_um=tissue.distance_um,
-            laboratory=tissue.laboratory_variation,
-            faint=0.0,
+            laboratory_variation=tissue.laboratory_variation,
+            faint_share=0.0,
         )
         patches = PatchConfig(
             self.tile_px,
@@ -79,6 +80,5 @@ def patch_number(number: int, cached_blocks: int, tiles_per_block: int) -> int:
 
     Samples are taken from the cached blocks in turn; a block that is used up is replaced.
     """
-    turn, slot = divmod(number, cached_blocks)
-    generation, patch = divmod(turn + slot * tiles_per_block // cached_blocks, tiles_per_block)
-    return (generation * cached_blocks + slot) * tiles_per_block + patch
+    block, patch = find_source(number, cached_blocks, tiles_per_block)
+    return block * tiles_per_block + patch

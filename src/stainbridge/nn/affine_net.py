@@ -109,8 +109,8 @@ class AffineNet(AffineNetwork):
             self.matches = WindowMatches(config.correlation, SUMMARY_CHANNELS)
             match_channels = self.matches.channels
         self.combine = nn.Sequential(
-            _conv(2 * config.widths[-1] + match_channels, features, groups, stride=2),
-            _conv(features, features, groups, stride=2),
+            _make_conv(2 * config.widths[-1] + match_channels, features, groups, stride=2),
+            _make_conv(features, features, groups, stride=2),
             nn.AdaptiveAvgPool2d(config.patch_pool),
         )
         # One input channel, the features as depth: the kernel spans all features of 3 x 3
@@ -120,7 +120,7 @@ class AffineNet(AffineNetwork):
         self.after = nn.Sequential(
             nn.GroupNorm(groups, features),
             nn.PReLU(),
-            *(_conv(features, features, groups) for _ in range(config.grid_layers)),
+            *(_make_conv(features, features, groups) for _ in range(config.grid_layers)),
             nn.AdaptiveAvgPool2d(config.pool),
         )
         self.regress = nn.Sequential(
@@ -206,7 +206,7 @@ def _build_extractor(config: AffineNetConfig) -> nn.Sequential:
     )
 
 
-def _conv(before: int, after: int, groups: int, stride: int = 1) -> nn.Sequential:
+def _make_conv(before: int, after: int, groups: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(before, after, 3, stride=stride, padding=1),
         nn.GroupNorm(groups, after),
@@ -220,7 +220,7 @@ class _Residual(nn.Module):
     def __init__(self, before: int, after: int, groups: int, stride: int = 1) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            _conv(before, after, groups, stride), _conv(after, after, groups)
+            _make_conv(before, after, groups, stride), _make_conv(after, after, groups)
         )
         is_same_size = stride == 1 and before == after
         self.shortcut = (

@@ -20,10 +20,10 @@ from stainbridge.nn.resnet_generator import (
     ResNetConfig,
     ResNetGenerator,
     check_sides,
-    downsampling_layers,
-    output_layers,
-    stem_layers,
-    upsampling_layers,
+    make_downsampling,
+    make_head,
+    make_stem,
+    make_upsampling,
 )
 
 
@@ -90,7 +90,7 @@ class CoarseToFineGenerator(Generator):
         self.enhancers = nn.ModuleList(Enhancer(width, config) for width in widths)
         # the head sees the finest features, which are the global generator's without enhancers
         del self.coarse.head
-        self.head = output_layers(
+        self.head = make_head(
             config.coarse.width // 2**config.enhancers, config.coarse.target_channels
         )
         initialise_weights(self)
@@ -126,13 +126,13 @@ class Enhancer(nn.Module):
         super().__init__()
         norm = config.norm
         self.front = nn.Sequential(
-            stem_layers(config.source_channels, width, norm),
-            downsampling_layers(width, 2 * width, norm),
+            make_stem(config.source_channels, width, norm),
+            make_downsampling(width, 2 * width, norm),
         )
         blocks = (
             ResidualBlock(2 * width, norm, config.coarse.dropout) for _ in range(config.blocks)
         )
-        self.back = nn.Sequential(*blocks, upsampling_layers(2 * width, width, norm))
+        self.back = nn.Sequential(*blocks, make_upsampling(2 * width, width, norm))
 
     def forward(self, pictures: Tensor, coarser: Tensor) -> Tensor:
         """Add the front half's features and the coarser ones, and apply the back half."""

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
+from stainbridge.nn.fields import DeformableNet, Fields, Term, make_regression
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class DirNet(DeformableNet):
         self.config = config
         self.period = 2**config.poolings
         widths = [2] + [config.width] * config.poolings
-        down = (nn.Sequential(_conv(a, b), nn.AvgPool2d(2)) for a, b in pairwise(widths))
-        hidden = (_conv(config.width, config.width) for _ in range(config.hidden))
-        self.points = nn.Sequential(*down, *hidden, regression_layer(config.width))
+        down = (nn.Sequential(_make_conv(a, b), nn.AvgPool2d(2)) for a, b in pairwise(widths))
+        hidden = (_make_conv(config.width, config.width) for _ in range(config.hidden))
+        self.points = nn.Sequential(*down, *hidden, make_regression(config.width))
 
     @property
     def reach(self) -> int:
@@ -93,7 +93,7 @@ def _b_spline_basis(t: Tensor) -> Tensor:
     return torch.where(t < 1, 2 / 3 - t.square() + t.pow(3) / 2, (2 - t).clamp_min(0).pow(3) / 6)
 
 
-def _conv(before: int, after: int) -> nn.Sequential:
+def _make_conv(before: int, after: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ELU()
     )

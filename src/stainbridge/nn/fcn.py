@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import resize
-from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
+from stainbridge.nn.fields import DeformableNet, Fields, Term, make_regression
 
 #: How far away, in pixels, a pixel can influence a `Regressor`'s field: its convolutions, each at
 #: its resolution, poolings and upsamplings.
@@ -52,15 +52,17 @@ class Regressor(nn.Module):
     def __init__(self, widths: tuple[int, int, int], outputs: int, more_channels: int = 0) -> None:
         super().__init__()
         full, half, quarter = widths
-        self.at_full = nn.Sequential(_conv(2 + more_channels, full), _conv(full, full))
-        self.at_half = nn.Sequential(nn.MaxPool2d(2), _conv(full, half), _conv(half, half))
-        self.at_quarter = nn.Sequential(
-            nn.MaxPool2d(2), _conv(half, quarter), _conv(quarter, quarter)
+        self.at_full = nn.Sequential(_make_conv(2 + more_channels, full), _make_conv(full, full))
+        self.at_half = nn.Sequential(
+            nn.MaxPool2d(2), _make_conv(full, half), _make_conv(half, half)
         )
-        self.to_half = nn.Sequential(_up(quarter, half), _conv(half, half))
-        self.to_full = nn.Sequential(_up(half, full), _conv(full, full))
+        self.at_quarter = nn.Sequential(
+            nn.MaxPool2d(2), _make_conv(half, quarter), _make_conv(quarter, quarter)
+        )
+        self.to_half = nn.Sequential(_make_upsampling(quarter, half), _make_conv(half, half))
+        self.to_full = nn.Sequential(_make_upsampling(half, full), _make_conv(full, full))
         regressed = (quarter, half, full)[-outputs:]
-        self.regress = nn.ModuleList(regression_layer(channels) for channels in regressed)
+        self.regress = nn.ModuleList(make_regression(channels) for channels in regressed)
 
     def forward(self, pair: Tensor) -> list[Tensor]:
         """Return one field an output, each (N, 2, H, W) in full-resolution pixels."""
@@ -90,13 +92,13 @@ class FCN(DeformableNet):
         return Fields(displacement, (Term(displacement),))
 
 
-def _conv(before: int, after: int) -> nn.Sequential:
+def _make_conv(before: int, after: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
     )
 
 
-def _up(before: int, after: int) -> nn.Sequential:
+def _make_upsampling(before: int, after: int) -> nn.Sequential:
     return nn.Sequential(
         nn.ConvTranspose2d(before, after, 2, stride=2, bias=False), nn.BatchNorm2d(after), nn.ReLU()
     )

@@ -83,7 +83,7 @@ class DeformableNet(nn.Module, ABC):
         return fields.final
 
 
-def regression_layer(channels: int) -> nn.Conv2d:
+def make_regression(channels: int) -> nn.Conv2d:
     """Return a 3 x 3 convolution to (dx, dy) with tiny initial weights.
 
     With it an untrained network is the identity.

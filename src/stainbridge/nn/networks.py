@@ -2,7 +2,7 @@
 
 A table leads from a configuration's `kind` to the configuration and the network. They are imported
 when they are first asked for: the names alone, which the command line shows, cost no import of
-torch.
+torch or YAML.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from stainbridge.errors import InputError
-from stainbridge.settings import build
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,8 @@ def read_config(table: Mapping[str, NetworkEntry], values: Mapping[str, Any], wh
 
     Raises `InputError` for a `kind` that the table does not have, and as `settings.build` does.
     """
+    from stainbridge.settings import build
+
     return build(find_entry(table, values.get("kind"), where).load_config(), values, where)
 
 

@@ -31,7 +31,7 @@ class InstanceNorm(nn.InstanceNorm2d):
         )
 
 
-def normalisation_layer(norm: Norm, channels: int) -> nn.Module:
+def make_normalisation(norm: Norm, channels: int) -> nn.Module:
     """Return instance normalisation without parameters, or batch normalisation with parameters.
 
     Ulyanov et al. 2016, arXiv:1607.08022.

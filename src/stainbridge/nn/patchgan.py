@@ -13,7 +13,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.normalisation import Norm, initialise_weights, needs_bias, normalisation_layer
+from stainbridge.nn.normalisation import Norm, initialise_weights, make_normalisation, needs_bias
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class PatchGAN(nn.Module):
             )
             layers.append(
                 nn.Sequential(
-                    convolution, normalisation_layer(config.norm, after), nn.LeakyReLU(0.2)
+                    convolution, make_normalisation(config.norm, after), nn.LeakyReLU(0.2)
                 )
             )
         layers.append(nn.Sequential(nn.Conv2d(widths[-1], 1, 4, 1, config.padding)))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.nn.generators import Generator
-from stainbridge.nn.normalisation import Norm, initialise_weights, needs_bias, normalisation_layer
+from stainbridge.nn.normalisation import Norm, initialise_weights, make_normalisation, needs_bias
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ class ResNetGenerator(Generator):
         self.period: int = 2**config.halvings
         widths = [config.width * 2**i for i in range(config.halvings + 1)]
         steps = list(pairwise(widths))
-        self.stem = stem_layers(config.source_channels, widths[0], config.norm)
-        self.down = nn.ModuleList(downsampling_layers(a, b, config.norm) for a, b in steps)
+        self.stem = make_stem(config.source_channels, widths[0], config.norm)
+        self.down = nn.ModuleList(make_downsampling(a, b, config.norm) for a, b in steps)
         self.blocks = nn.ModuleList(
             ResidualBlock(widths[-1], config.norm, config.dropout) for _ in range(config.blocks)
         )
-        self.up = nn.Sequential(*(upsampling_layers(b, a, config.norm) for a, b in reversed(steps)))
-        self.head = output_layers(widths[0], config.target_channels)
+        self.up = nn.Sequential(*(make_upsampling(b, a, config.norm) for a, b in reversed(steps)))
+        self.head = make_head(widths[0], config.target_channels)
         initialise_weights(self)
 
     @property
@@ -132,10 +132,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, norm: Norm, dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_reflected(channels, channels, 3, norm),
+            *_make_reflected_conv(channels, channels, 3, norm),
             nn.ReLU(),
             *([nn.Dropout(dropout)] if dropout else []),
-            *_reflected(channels, channels, 3, norm),
+            *_make_reflected_conv(channels, channels, 3, norm),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -143,26 +143,26 @@ class ResidualBlock(nn.Module):
         return x + torch.as_tensor(self.layers(x))
 
 
-def stem_layers(before: int, after: int, norm: Norm) -> nn.Sequential:
+def make_stem(before: int, after: int, norm: Norm) -> nn.Sequential:
     """Return a 7 x 7 convolution with reflected padding at full resolution."""
-    return nn.Sequential(*_reflected(before, after, 7, norm), nn.ReLU())
+    return nn.Sequential(*_make_reflected_conv(before, after, 7, norm), nn.ReLU())
 
 
-def downsampling_layers(before: int, after: int, norm: Norm) -> nn.Sequential:
+def make_downsampling(before: int, after: int, norm: Norm) -> nn.Sequential:
     """Return a 3 x 3 convolution to half the resolution."""
     convolution = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=needs_bias(norm))
-    return nn.Sequential(convolution, normalisation_layer(norm, after), nn.ReLU())
+    return nn.Sequential(convolution, make_normalisation(norm, after), nn.ReLU())
 
 
-def upsampling_layers(before: int, after: int, norm: Norm) -> nn.Sequential:
+def make_upsampling(before: int, after: int, norm: Norm) -> nn.Sequential:
     """Return a fractionally strided 3 x 3 convolution to twice the resolution."""
     convolution = nn.ConvTranspose2d(
         before, after, 3, 2, 1, output_padding=1, bias=needs_bias(norm)
     )
-    return nn.Sequential(convolution, normalisation_layer(norm, after), nn.ReLU())
+    return nn.Sequential(convolution, make_normalisation(norm, after), nn.ReLU())
 
 
-def output_layers(before: int, after: int) -> nn.Sequential:
+def make_head(before: int, after: int) -> nn.Sequential:
     """Return a 7 x 7 convolution with reflected padding to a picture in −1 … 1."""
     return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(before, after, 7), nn.Tanh())
 
@@ -178,6 +178,6 @@ def check_sides(pictures: Tensor, period: int) -> None:
         )
 
 
-def _reflected(before: int, after: int, size: int, norm: Norm) -> tuple[nn.Module, ...]:
+def _make_reflected_conv(before: int, after: int, size: int, norm: Norm) -> tuple[nn.Module, ...]:
     convolution = nn.Conv2d(before, after, size, bias=needs_bias(norm))
-    return nn.ReflectionPad2d(size // 2), convolution, normalisation_layer(norm, after)
+    return nn.ReflectionPad2d(size // 2), convolution, make_normalisation(norm, after)

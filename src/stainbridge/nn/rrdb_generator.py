@@ -76,13 +76,13 @@ class RRDBGenerator(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.first = _conv(config.channels, width)
+        self.first = _make_conv(config.channels, width)
         self.trunk = nn.Sequential(
-            *(RRDB(width, config.growth) for _ in range(config.blocks)), _conv(width, width)
+            *(RRDB(width, config.growth) for _ in range(config.blocks)), _make_conv(width, width)
         )
-        self.doublings = nn.ModuleList(_conv(width, width) for _ in range(config.factor // 2))
+        self.doublings = nn.ModuleList(_make_conv(width, width) for _ in range(config.factor // 2))
         self.last = nn.Sequential(
-            _conv(width, width), nn.LeakyReLU(0.2), _conv(width, config.channels)
+            _make_conv(width, width), nn.LeakyReLU(0.2), _make_conv(width, config.channels)
         )
         if config.skip:
             _scale_down(self.last[-1])
@@ -121,7 +121,7 @@ class DenseBlock(nn.Module):
         super().__init__()
         after = [*[growth] * (CONVOLUTIONS - 1), width]
         self.layers = nn.ModuleList(
-            _conv(width + i * growth, channels) for i, channels in enumerate(after)
+            _make_conv(width + i * growth, channels) for i, channels in enumerate(after)
         )
         for layer in self.layers:
             assert isinstance(layer, nn.Conv2d)
@@ -141,7 +141,7 @@ def enlarge(pictures: Tensor, factor: int) -> Tensor:
     return F.interpolate(pictures, scale_factor=float(factor), mode="bicubic", align_corners=False)
 
 
-def _conv(before: int, after: int) -> nn.Conv2d:
+def _make_conv(before: int, after: int) -> nn.Conv2d:
     return nn.Conv2d(before, after, 3, padding=1)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.nn.generators import Generator
-from stainbridge.nn.normalisation import Norm, initialise_weights, needs_bias, normalisation_layer
+from stainbridge.nn.normalisation import Norm, initialise_weights, make_normalisation, needs_bias
 from stainbridge.nn.resnet_generator import check_sides
 
 
@@ -70,9 +70,9 @@ class UNetGenerator(Generator):
         for i in range(1, config.halvings):
             convolution = nn.Conv2d(widths[i - 1], widths[i], 4, 2, 1, bias=bias)
             # the lowest layer may be one pixel, which has no statistics
-            norms = [normalisation_layer(config.norm, widths[i])] if i < lowest else []
+            norms = [make_normalisation(config.norm, widths[i])] if i < lowest else []
             self.down.append(nn.Sequential(nn.LeakyReLU(0.2), convolution, *norms))
-        self.up = nn.ModuleList(self._upsampling_layers(widths, i) for i in range(lowest, 0, -1))
+        self.up = nn.ModuleList(self._make_upsampling(widths, i) for i in range(lowest, 0, -1))
         last = nn.ConvTranspose2d(2 * widths[0], config.target_channels, 4, 2, 1)
         self.head = nn.Sequential(nn.ReLU(), last, nn.Tanh())
         initialise_weights(self)
@@ -82,7 +82,7 @@ class UNetGenerator(Generator):
         """How far around it, in pixels, an output pixel depends on the input."""
         return 4 * self.period
 
-    def _upsampling_layers(self, widths: list[int], i: int) -> nn.Sequential:
+    def _make_upsampling(self, widths: list[int], i: int) -> nn.Sequential:
         is_lowest = i == len(widths) - 1
         before = widths[i] * (1 if is_lowest else 2)
         after = widths[i - 1]
@@ -90,7 +90,7 @@ class UNetGenerator(Generator):
         return nn.Sequential(
             nn.ReLU(),
             nn.ConvTranspose2d(before, after, 4, 2, 1, bias=needs_bias(self.config.norm)),
-            normalisation_layer(self.config.norm, after),
+            make_normalisation(self.config.norm, after),
             *([nn.Dropout(self.config.dropout)] if has_dropout else []),
         )
 

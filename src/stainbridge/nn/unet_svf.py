@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import exponentiate, resize
-from stainbridge.nn.fields import DeformableNet, Fields, Term, regression_layer
+from stainbridge.nn.fields import DeformableNet, Fields, Term, make_regression
 from stainbridge.nn.window_matches import WindowMatches
 
 #: Channels that summarise the correlations of windows.
@@ -89,16 +89,16 @@ class UNetSVF(DeformableNet):
             widths[0] += self.matches.channels
         before = (2, *widths[:-1])
         self.down = nn.ModuleList(
-            _conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True)
+            _make_conv(a, b, stride=2) for a, b in zip(before, config.down, strict=True)
         )
         skips = widths[-2::-1]
         below = (widths[-1], *config.up[:-1])
         self.up = nn.ModuleList(
-            _conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True)
+            _make_conv(a + s, b) for a, s, b in zip(below, skips, config.up, strict=True)
         )
         tail = (config.up[-1] + initial_channels, *config.last)
         self.last = nn.Sequential(
-            *(_conv(a, b) for a, b in pairwise(tail)), regression_layer(tail[-1])
+            *(_make_conv(a, b) for a, b in pairwise(tail)), make_regression(tail[-1])
         )
 
     @property
@@ -139,7 +139,7 @@ class UNetSVF(DeformableNet):
         return Fields(displacement, (Term(displacement),), velocity)
 
 
-def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
+def _make_conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
     layer = nn.Conv2d(before, after, 3, stride=stride, padding=1)
     # without normalisation, the default initialisation would let the deep layers fade away
     nn.init.kaiming_normal_(layer.weight, 0.2)

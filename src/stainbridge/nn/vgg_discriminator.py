@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
-from stainbridge.nn.normalisation import normalisation_layer
+from stainbridge.nn.normalisation import make_normalisation
 
 #: Side of the features that the linear layers see, in pixels.
 FEATURES_PX = 4
@@ -64,12 +64,12 @@ class VGGDiscriminator(nn.Module):
             nn.Conv2d(config.channels, widths[0], 3, padding=1),
             nn.LeakyReLU(0.2),
         ]
-        layers += _halving_layers(widths[0])
+        layers += _make_halving(widths[0])
         for before, after in pairwise(widths):
             layers += [
                 nn.Conv2d(before, after, 3, padding=1, bias=False),
-                *_norm_layers(after),
-                *_halving_layers(after),
+                *_make_norm(after),
+                *_make_halving(after),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
         summary = nn.Linear(widths[-1] * FEATURES_PX**2, SUMMARY_SIZE)
@@ -88,9 +88,9 @@ class VGGDiscriminator(nn.Module):
         return torch.as_tensor(self.score(self.layers(pictures)))
 
 
-def _halving_layers(width: int) -> list[nn.Module]:
-    return [nn.Conv2d(width, width, 4, 2, 1, bias=False), *_norm_layers(width)]
+def _make_halving(width: int) -> list[nn.Module]:
+    return [nn.Conv2d(width, width, 4, 2, 1, bias=False), *_make_norm(width)]
 
 
-def _norm_layers(width: int) -> list[nn.Module]:
-    return [normalisation_layer("batch", width), nn.LeakyReLU(0.2)]
+def _make_norm(width: int) -> list[nn.Module]:
+    return [make_normalisation("batch", width), nn.LeakyReLU(0.2)]
