@@ -1,16 +1,16 @@
-"""Tables in Markdown from folders that `stainbridge benchmark landmarks` left.
+"""Print tables in Markdown from folders of `stainbridge benchmark landmarks`.
 
-    python benchmarks/comparison.py docs/comparison/{sections,scanners,generated} python
-    benchmarks/comparison.py bench --keep docs/comparison python benchmarks/comparison.py
-    docs/comparison/{sections,scanners,generated} --page docs/comparison.md python
-    benchmarks/comparison.py docs/comparison/{sections,scanners,generated} --picture
-    docs/images/comparison.svg
+    FOLDERS="docs/comparison/sections docs/comparison/scanners docs/comparison/generated"
+    python benchmarks/comparison.py $FOLDERS
+    python benchmarks/comparison.py $FOLDERS --page docs/comparison.md
+    python benchmarks/comparison.py $FOLDERS --picture docs/images/comparison.svg
+    python benchmarks/comparison.py bench --keep docs/comparison
 
-One table for each folder and kind of start, and one over all of them; only runs that every method
-of the folder has made are counted, so that a benchmark that is still going on compares like with
-like. `--keep` also copies the runs, without pictures, to folders that `benchmark landmarks` and
-`benchmark join` go on from. `--page` puts the tables where a page has them, so that methods without
-runs lose their lines; `--picture` draws the errors.
+There is one table for each folder and kind of start, and one over all of them. Only runs that every
+method of the folder has made are counted, so that an unfinished benchmark compares the same runs.
+`--keep` copies the runs, without pictures, to folders that `benchmark landmarks` and `benchmark
+join` can resume. `--page` replaces the tables of a page; methods without runs lose their lines.
+`--picture` draws the errors.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from comparison_picture import draw
-from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
+from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.summary import MethodSummary, select_scored_rows, summarise
 
 COLUMNS = (
@@ -34,12 +34,14 @@ COLUMNS = (
     *("landmarks nearer", "rank", "CPU s", "peak MB", "folds"),
 )
 
+#: What stands before the table over all folders.
 ABOVE_OVERVIEW = "Median rTRE, and the share of registrations below .01, which count as a success:"
-WORDS = {"given": "as given", "hard": "hard starts"}
+#: Kinds of starts as titles say them.
+START_NAMES = {"given": "as given", "hard": "hard starts"}
 
 
-def common(rows: list[Row]) -> list[Row]:
-    """The rows of the runs that all methods of that kind of start have made."""
+def select_common_rows(rows: list[Row]) -> list[Row]:
+    """Return the rows of the cases and starts that all methods have run."""
     by_run: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         by_run[row.key[:3]].append(row)
@@ -52,7 +54,7 @@ def common(rows: list[Row]) -> list[Row]:
     ]
 
 
-def line(item: MethodSummary) -> str:
+def table_line(item: MethodSummary) -> str:
     scores = item.scores
     cells = (
         f"`{item.method}`",
@@ -69,39 +71,42 @@ def line(item: MethodSummary) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def titled(folder: Path) -> dict[str, list[Row]]:
-    """The rows that count, by what their table is called."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in common(select_scored_rows(read_rows(folder))):
-        found[f"{folder.name.capitalize()}, {WORDS[row.kind]}"].append(row)
-    return found
+def rows_by_title(folder: Path) -> dict[str, list[Row]]:
+    """Return the rows that count, by the title of their table."""
+    by_title: dict[str, list[Row]] = defaultdict(list)
+    for row in select_common_rows(select_scored_rows(read_rows(folder))):
+        by_title[f"{folder.name.capitalize()}, {START_NAMES[row.kind]}"].append(row)
+    return by_title
 
 
 def table(title: str, rows: list[Row]) -> tuple[str, list[str]]:
-    """What stands before a table, and its lines in Markdown, the least mean error first."""
+    """Return a table's heading and its lines in Markdown, the least mean error first."""
     items = sorted(summarise(rows), key=lambda item: item.scores.amrtre)
-    return f"{title}, {items[0].scores.cases} registrations:", [*_head(COLUMNS), *map(line, items)]
+    return f"{title}, {items[0].scores.cases} registrations:", [
+        *_head(COLUMNS),
+        *map(table_line, items),
+    ]
 
 
 def overview(sets: dict[str, list[Row]]) -> tuple[str, list[str]]:
-    """The same of every method's median rTRE and success in all sets, the most successful first."""
+    """Return heading and lines of the table over all sets, the most successful method first."""
     by_set = [{item.method: item for item in summarise(rows)} for rows in sets.values()]
-    found = defaultdict(list)
-    for item in (item for items in by_set for item in items.values()):
-        found[item.method].append(item.success)
-    names = sorted(found, key=lambda name: -sum(found[name]) / len(found[name]))
-    lines = [_across(name, [items.get(name) for items in by_set]) for name in names]
+    successes = defaultdict(list)
+    for items in by_set:
+        for item in items.values():
+            successes[item.method].append(item.success)
+    names = sorted(successes, key=lambda name: -sum(successes[name]) / len(successes[name]))
+    lines = [_overview_line(name, [items.get(name) for items in by_set]) for name in names]
     return ABOVE_OVERVIEW, [*_head(["method", *sets, "CPU s"]), *lines]
 
 
-def _across(name: str, items: list[MethodSummary | None]) -> str:
+def _overview_line(name: str, items: list[MethodSummary | None]) -> str:
     cells = [
         "…" if item is None else f"{item.scores.mmrtre:.4f}, {item.success:.0%}" for item in items
     ]
-    spent = [item.cpu_s for item in items if item is not None and item.cpu_s is not None]
-    cells.append(
-        "–".join(dict.fromkeys((f"{min(spent):.0f}", f"{max(spent):.0f}"))) if spent else "–"
-    )
+    cpu_s = [item.cpu_s for item in items if item is not None and item.cpu_s is not None]
+    bounds = (f"{min(cpu_s):.0f}", f"{max(cpu_s):.0f}") if cpu_s else ("", "")
+    cells.append("–".join(dict.fromkeys(bounds)) if cpu_s else "–")
     return f"| `{name}` | {' | '.join(cells)} |"
 
 
@@ -109,38 +114,38 @@ def _head(columns: Sequence[str]) -> list[str]:
     return [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
 
 
-def paged(page: str, tables: Sequence[tuple[str, list[str]]]) -> str:
-    """The page with these tables in the place of those that stand after the same words."""
+def replace_tables(page: str, tables: Sequence[tuple[str, list[str]]]) -> str:
+    """Return the page with its tables replaced by those under the same headings."""
     for heading, lines in tables:
-        before, found, after = page.partition(f"{heading}\n\n|")
-        if not found:
+        before, separator, after = page.partition(f"{heading}\n\n|")
+        if not separator:
             raise SystemExit(f"the page has no table after: {heading}")
         rest = after.splitlines(keepends=True)
-        kept = dropwhile(lambda line: line.startswith("|"), rest[1:])
-        page = "".join([before, heading, "\n\n", *(f"{line}\n" for line in lines), *kept])
+        below = dropwhile(lambda line: line.startswith("|"), rest[1:])
+        page = "".join([before, heading, "\n\n", *(f"{line}\n" for line in lines), *below])
     return page
 
 
-def medians(rows: list[Row]) -> dict[str, list[float]]:
-    """Median rTREs by method, as ANHIR counts them."""
-    found: dict[str, list[float]] = defaultdict(list)
+def medians_by_method(rows: list[Row]) -> dict[str, list[float]]:
+    """Return median rTREs by method, as ANHIR counts them."""
+    medians: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         if row.errors is not None:
-            found[row.method].append(row.errors.counted.median)
-    return found
+            medians[row.method].append(row.errors.effective.median)
+    return medians
 
 
-def keep(folder: Path, out: Path) -> None:
-    """The runs of `folder` in `out`; numbers to six digits."""
+def copy_runs(folder: Path, out: Path) -> None:
+    """Copy the runs of `folder` to `out`, with numbers to six digits."""
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / SETUP, out / SETUP)
-    lines = [json.dumps(rounded(row.to_dict())) for row in read_rows(folder)]
+    lines = [json.dumps(round_numbers(row.to_dict())) for row in read_rows(folder)]
     (out / RUNS).write_text("".join(f"{line}\n" for line in sorted(lines)), encoding="utf-8")
 
 
-def rounded(value: Any) -> Any:
+def round_numbers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: rounded(part) for name, part in value.items()}
+        return {name: round_numbers(part) for name, part in value.items()}
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
@@ -160,7 +165,9 @@ def main() -> None:
         "--picture", type=Path, metavar="SVG", help="draw the errors, as cumulative curves"
     )
     arguments = parser.parse_args()
-    sets = {title: rows for folder in arguments.folders for title, rows in titled(folder).items()}
+    sets = {
+        title: rows for folder in arguments.folders for title, rows in rows_by_title(folder).items()
+    }
     tables = [table(title, rows) for title, rows in sets.items()]
     if len(arguments.folders) > 1:
         tables.insert(0, overview(sets))
@@ -168,13 +175,13 @@ def main() -> None:
         print("\n".join([heading, "", *lines, ""]))
     if arguments.page:
         arguments.page.write_text(
-            paged(arguments.page.read_text(encoding="utf-8"), tables), encoding="utf-8"
+            replace_tables(arguments.page.read_text(encoding="utf-8"), tables), encoding="utf-8"
         )
     if arguments.keep:
         for folder in arguments.folders:
-            keep(folder, arguments.keep / folder.name)
+            copy_runs(folder, arguments.keep / folder.name)
     if arguments.picture:
-        draw(arguments.picture, {title: medians(rows) for title, rows in sets.items()})
+        draw(arguments.picture, {title: medians_by_method(rows) for title, rows in sets.items()})
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from stainbridge.evaluate.page import MAX_CARDS, PAGE, worst_cards, write_page
 from stainbridge.evaluate.row import Row
 from stainbridge.evaluate.summary import select_scored_rows, summarise
 from stainbridge.evaluate.tables import write_results, write_submissions
-from stainbridge.metrics.landmarks import Spread
+from stainbridge.metrics.landmarks import ErrorSummary
 
 
-def spread(median: float) -> Spread:
-    return Spread(median, median, 2 * median, 3 * median)
+def spread(median: float) -> ErrorSummary:
+    return ErrorSummary(median, median, 2 * median, 3 * median)
 
 
 def row(

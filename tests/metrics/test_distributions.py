@@ -14,7 +14,11 @@ from scipy.linalg import sqrtm
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError, MissingExtraError
-from stainbridge.metrics.distributions import features_of, load_feature_net, score_distributions
+from stainbridge.metrics.distributions import (
+    compute_features,
+    load_feature_net,
+    score_distributions,
+)
 
 
 class SmallNet(nn.Module):
@@ -51,7 +55,7 @@ def batches(images: Tensor, size: int = 7) -> Iterator[Tensor]:
 
 
 REAL, OTHER = (
-    features_of([pictures(40, seed, top)], SmallNet()) for seed, top in ((1, 255), (2, 200))
+    compute_features([pictures(40, seed, top)], SmallNet()) for seed, top in ((1, 255), (2, 200))
 )
 
 
@@ -90,7 +94,7 @@ def test_a_set_does_not_differ_from_itself() -> None:
 
 
 def test_kid_depends_on_the_seed_alone_and_leaves_the_random_state_alone() -> None:
-    more = features_of([pictures(60, 3)], SmallNet())
+    more = compute_features([pictures(60, 3)], SmallNet())
     state = torch.random.get_rng_state()
     first, again, other = (score_distributions(more, OTHER, seed) for seed in (1, 1, 2))
     assert first == again
@@ -101,7 +105,7 @@ def test_kid_depends_on_the_seed_alone_and_leaves_the_random_state_alone() -> No
 def test_features_do_not_depend_on_batches() -> None:
     images = pictures(20, 4)
     torch.testing.assert_close(
-        features_of(batches(images), SmallNet()), features_of([images], SmallNet())
+        compute_features(batches(images), SmallNet()), compute_features([images], SmallNet())
     )
 
 
@@ -113,7 +117,7 @@ def test_a_network_is_loaded_from_torchscript(net: nn.Module, tmp_path: Path) ->
         torch.jit.script(net).save(path)
     images = pictures(5, 5)
     torch.testing.assert_close(
-        features_of([images], load_feature_net(path)), SmallNet()(images).double()
+        compute_features([images], load_feature_net(path)), SmallNet()(images).double()
     )
 
 
@@ -131,17 +135,17 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 )
 def test_other_pictures_are_refused(images: Tensor) -> None:
     with pytest.raises(InputError, match="8-bit RGB"):
-        features_of([images], SmallNet())
+        compute_features([images], SmallNet())
 
 
 def test_a_network_without_one_vector_a_picture_is_refused() -> None:
     with pytest.raises(InputError, match="not a feature network"):
-        features_of([pictures(4, 7)], lambda images: images.float())
+        compute_features([pictures(4, 7)], lambda images: images.float())
 
 
 def test_sets_too_small_or_unlike_are_refused() -> None:
     with pytest.raises(InputError, match="no pictures"):
-        features_of([], SmallNet())
+        compute_features([], SmallNet())
     for real, generated in ((REAL[:1], OTHER), (REAL, OTHER[:, :3])):
         with pytest.raises(InputError, match="cannot be compared"):
             score_distributions(real, generated)

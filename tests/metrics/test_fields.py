@@ -9,7 +9,7 @@ import SimpleITK
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, DisplacementField
-from stainbridge.metrics.fields import area_factors, inverse_consistency, jacobian_scores
+from stainbridge.metrics.fields import area_factors, inverse_consistency, score_jacobian
 
 FIXED = Space("fixed", height=60, width=80, mpp=(2.0, 3.0)).frame
 MOVING = Space("moving", height=60, width=80, mpp=(2.0, 3.0)).frame
@@ -20,8 +20,9 @@ def affine(*rows: tuple[float, float, float]) -> Affine:
 
 
 def wave(height_um: float, to: Frame = MOVING) -> DisplacementField:
-    """X moves by height_um · sin(2π x / 80 µm): the area factor is 1 + height_um · 2π / 80 · cos(2π
-    x / 80 µm).
+    """Move x by height_um · sin(2π x / 80 µm).
+
+    The area factor is 1 + height_um · 2π / 80 · cos(2π x / 80 µm).
     """
     x = FIXED.centres_um()[:, 0].reshape(FIXED.height, FIXED.width)
     u = np.stack([height_um * np.sin(2 * np.pi * x / 80), np.zeros_like(x)])
@@ -29,14 +30,14 @@ def wave(height_um: float, to: Frame = MOVING) -> DisplacementField:
 
 
 def test_an_affine_map_has_its_determinant_everywhere() -> None:
-    scores = jacobian_scores(affine((2, 0.5, 9), (0, 1.5, -4)), FIXED)
+    scores = score_jacobian(affine((2, 0.5, 9), (0, 1.5, -4)), FIXED)
     assert [scores.min, scores.median, scores.max] == pytest.approx([3, 3, 3], rel=1e-4)
     assert scores.log_deviation == pytest.approx(0, abs=1e-4)
     assert (scores.folded, scores.flipped) == (0, False)
 
 
 def test_a_mirror_is_no_fold() -> None:
-    scores = jacobian_scores(affine((-1, 0, 160), (0, 1, 0)), FIXED)
+    scores = score_jacobian(affine((-1, 0, 160), (0, 1, 0)), FIXED)
     assert scores.flipped
     assert scores.folded == 0
     assert scores.median == pytest.approx(1, rel=1e-4)
@@ -44,7 +45,7 @@ def test_a_mirror_is_no_fold() -> None:
 
 def test_the_share_of_folds_is_that_of_the_map() -> None:
     # 1 + 2·cos(t) ≤ 0 on a third of each period
-    scores = jacobian_scores(wave(2 * 80 / (2 * np.pi)), FIXED)
+    scores = score_jacobian(wave(2 * 80 / (2 * np.pi)), FIXED)
     assert scores.folded == pytest.approx(1 / 3, abs=0.03)
     assert scores.min == pytest.approx(-1, abs=0.05)
     assert scores.max == pytest.approx(3, abs=0.05)
@@ -52,7 +53,7 @@ def test_the_share_of_folds_is_that_of_the_map() -> None:
 
 def test_the_spread_is_that_of_the_logarithm() -> None:
     t = np.linspace(0, 2 * np.pi, 10_000, endpoint=False)
-    scores = jacobian_scores(wave(0.5 * 80 / (2 * np.pi)), FIXED)
+    scores = score_jacobian(wave(0.5 * 80 / (2 * np.pi)), FIXED)
     assert scores.log_deviation == pytest.approx(np.log(1 + 0.5 * np.cos(t)).std(), rel=0.02)
 
 
@@ -68,13 +69,13 @@ def test_area_factors_are_those_of_simpleitk() -> None:
 def test_only_the_masked_part_counts() -> None:
     where = np.zeros((FIXED.height, FIXED.width), bool)
     where[:, 18:23] = True  # around x = 40 µm, where the wave is steepest downwards
-    assert jacobian_scores(wave(2 * 80 / (2 * np.pi)), FIXED, where).folded == 1
+    assert score_jacobian(wave(2 * 80 / (2 * np.pi)), FIXED, where).folded == 1
 
 
 @pytest.mark.parametrize("where", [np.zeros((60, 80), bool), np.ones((80, 60), bool)])
 def test_an_empty_mask_or_one_of_another_size_is_refused(where: np.ndarray) -> None:
     with pytest.raises(InputError, match="mask"):
-        jacobian_scores(wave(1), FIXED, where)
+        score_jacobian(wave(1), FIXED, where)
 
 
 def test_a_transform_and_its_inverse_are_consistent() -> None:

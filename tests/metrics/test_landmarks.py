@@ -13,14 +13,14 @@ from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import Affine
 from stainbridge.metrics.landmarks import (
     CaseErrors,
-    Spread,
+    ErrorSummary,
     acrobat_scores,
     anhir_scores,
     average_ranks,
-    case_errors,
     robustness,
     score_landmarks,
-    spread,
+    summarise_case,
+    summarise_errors,
     target_registration_errors,
 )
 
@@ -76,7 +76,7 @@ def test_robustness_counts_only_landmarks_that_improved() -> None:
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
 def test_spread_is_ordered(errors: list[float]) -> None:
-    got = spread(np.array(errors))
+    got = summarise_errors(np.array(errors))
     assert 0 <= got.median <= got.p90 <= got.max
     assert min(errors) <= got.mean * (1 + 1e-12)
     assert got.mean <= got.max * (1 + 1e-12)
@@ -100,7 +100,7 @@ GAPS = (np.array([0.005, 0.01, 0.02]), None, np.array([0.01, 0.01, 0.01]))
 
 
 def cases(after: tuple[np.ndarray | None, ...]) -> list[CaseErrors]:
-    return [case_errors(*pair) for pair in zip(BEFORE, after, strict=True)]
+    return [summarise_case(*pair) for pair in zip(BEFORE, after, strict=True)]
 
 
 def test_anhir_scores_are_those_worked_by_hand() -> None:
@@ -120,12 +120,14 @@ def test_a_missing_result_counts_as_unregistered_and_not_robust() -> None:
 
 
 def test_a_result_that_is_not_finite_is_missing() -> None:
-    assert case_errors(BEFORE[0], np.array([0.01, np.nan, 0.02])) == case_errors(BEFORE[0], None)
+    assert summarise_case(BEFORE[0], np.array([0.01, np.nan, 0.02])) == summarise_case(
+        BEFORE[0], None
+    )
 
 
 def test_a_missing_result_cannot_be_robust() -> None:
     with pytest.raises(InputError, match="no robustness"):
-        CaseErrors(Spread(1, 1, 1, 1), None, robustness=0.5)
+        CaseErrors(ErrorSummary(1, 1, 1, 1), None, robustness=0.5)
 
 
 def test_ranks_share_ties_and_a_missing_result_ranks_as_unregistered() -> None:
@@ -148,7 +150,7 @@ def test_methods_are_ranked_on_the_same_cases() -> None:
 
 def test_acrobat_takes_the_90th_percentile_of_each_image() -> None:
     errors = [np.arange(11.0), np.full(4, 30.0), np.array([2.0])]
-    scores = acrobat_scores([spread(some) for some in errors])
+    scores = acrobat_scores([summarise_errors(some) for some in errors])
     assert (scores.images, scores.median_p90_um, scores.mean_p90_um) == (
         3,
         9,

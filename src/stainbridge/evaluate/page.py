@@ -119,7 +119,7 @@ def _medians(rows: Sequence[Row], kind: str) -> dict[str, list[float]]:
 def _counted_median(row: Row) -> float:
     """Return the median rTRE as ANHIR counts it."""
     errors = row.errors
-    return errors.counted.median if errors is not None else float("nan")
+    return errors.effective.median if errors is not None else float("nan")
 
 
 def worst_cards(out: Path, rows: Sequence[Row], methods: Sequence[str]) -> list[Card]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from zlib import crc32
 
-from stainbridge.metrics.landmarks import CaseErrors, Spread
+from stainbridge.metrics.landmarks import CaseErrors, ErrorSummary
 
 #: `ok`, `fallback` and `failed` come from the method itself; the benchmark sets the others.
 RunStatus = Literal["ok", "fallback", "failed", "timeout", "crashed", "unreadable"]
@@ -45,9 +45,9 @@ class Row:
     """Why it ended so, in one line."""
     landmarks: int = 0
     """How many landmarks are known on both slides."""
-    before: Spread | None = None
+    before: ErrorSummary | None = None
     """The rTRE of the unregistered slides; None where no landmarks are known."""
-    after: Spread | None = None
+    after: ErrorSummary | None = None
     """The rTRE of the result; None also where there is no result."""
     robustness: float = 0.0
     """The share of landmarks that came closer, 0 to 1."""
@@ -99,14 +99,14 @@ class Row:
         return None if self.before is None else CaseErrors(self.before, self.after, self.robustness)
 
     @property
-    def counted_um(self) -> Spread | None:
+    def counted_um(self) -> ErrorSummary | None:
         """The errors that ANHIR would count, in µm on the fixed slide.
 
         None where no landmarks are known or the fixed slide has no pixel size.
         """
         if self.errors is None or self.diagonal_um is None:
             return None
-        return self.errors.counted.times(self.diagonal_um)
+        return self.errors.effective.scale(self.diagonal_um)
 
     @property
     def has_transform(self) -> bool:
@@ -127,7 +127,7 @@ class Row:
         """Make a row from the values of `to_dict`; raises `TypeError` for other values."""
         values = dict(data)
         for name in ("before", "after"):
-            values[name] = Spread(**data[name]) if data.get(name) else None
+            values[name] = ErrorSummary(**data[name]) if data.get(name) else None
         for name in ("fixed_size", "cover"):
             values[name] = tuple(data.get(name, ()))
         return cls(**values)

@@ -13,7 +13,7 @@ from stainbridge.evaluate.translation import Comparison
 from stainbridge.metrics.distributions import (
     DistributionScores,
     FeatureNet,
-    features_of,
+    compute_features,
     score_distributions,
 )
 from stainbridge.types import Pixels
@@ -33,7 +33,7 @@ class FeatureSets:
     def add(self, item: Comparison) -> None:
         """Add the features of a tile and its translations."""
         for name, pixels in {REAL: item.pair.target, **item.translations}.items():
-            self._features[name].append(features_of([_rgb(pixels)], self.net))
+            self._features[name].append(compute_features([_rgb(pixels)], self.net))
 
     def scores(self, seed: int = 0) -> dict[str, DistributionScores]:
         """Return FID and KID of each model."""

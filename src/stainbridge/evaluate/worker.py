@@ -27,8 +27,8 @@ from stainbridge.evaluate.thumbnails import write_overlay
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
 from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Transform
-from stainbridge.metrics.fields import jacobian_scores
-from stainbridge.metrics.landmarks import Errors, robustness, spread, target_registration_errors
+from stainbridge.metrics.fields import score_jacobian
+from stainbridge.metrics.landmarks import Errors, robustness, summarise_errors, target_registration_errors
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 from stainbridge.whole import whole_file
@@ -129,7 +129,7 @@ def _add_scene(row: Row, scene: Scene, root: Path | None) -> Row:
     if scene.landmarks is None:
         return row
     before = _relative_errors(scene.unregistered, *scene.landmarks)
-    return replace(row, landmarks=len(before), before=spread(before))
+    return replace(row, landmarks=len(before), before=summarise_errors(before))
 
 
 def _path_in_data_set(path: str, root: Path | None) -> str:
@@ -150,7 +150,7 @@ def _add_alignment(row: Row, alignment: Alignment) -> Row:
 
 
 def _add_errors(row: Row, scene: Scene, transform: Transform) -> Row:
-    folded = jacobian_scores(transform, scene.fixed.frame.fit(FOLD_GRID_PX)).folded
+    folded = score_jacobian(transform, scene.fixed.frame.fit(FOLD_GRID_PX)).folded
     if scene.landmarks is None:
         return replace(row, folded=folded)
     after = _relative_errors(transform, *scene.landmarks)
@@ -160,7 +160,7 @@ def _add_errors(row: Row, scene: Scene, transform: Transform) -> Row:
     before = _relative_errors(scene.unregistered, *scene.landmarks)
     return replace(
         row,
-        after=spread(after),
+        after=summarise_errors(after),
         robustness=robustness(before, after),
         tre_px=float(np.median(after)) * float(np.hypot(*row.fixed_size)),
         moving_tre_px=_moving_error_px(transform, *scene.landmarks),

@@ -1,5 +1,4 @@
-"""Do generated pictures look like real ones, as a set? FID and KID on the features of a network
-given as a file.
+"""Compare a set of generated pictures with real ones: FID and KID on a network's features.
 
 Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash
 equilibrium" (arXiv:1706.08500); Bińkowski et al. 2018, "Demystifying MMD GANs" (arXiv:1801.01401).
@@ -21,31 +20,37 @@ from stainbridge.errors import InputError, MissingExtraError, MissingFileError
 #: (N, 3, H, W) uint8 pictures to (N, D) features.
 FeatureNet: TypeAlias = Callable[[Tensor], Tensor]
 
-KID_SUBSETS, KID_SUBSET_SIZE = 100, 1000
+#: Random subsets that KID is averaged over; the paper's.
+KID_SUBSETS = 100
+#: Pictures of a subset, at most; the paper's.
+KID_SUBSET_SIZE = 1000
 
 
 @dataclass(frozen=True)
 class DistributionScores:
-    """Distances of two sets of pictures, 0 when they are one; both shrink and grow with the number
-    of pictures.
+    """Distances of two sets of pictures, 0 for equal sets.
 
-    `kid` is the mean over random subsets, `kid_deviation` its standard deviation, nan where every
-    subset is the whole.
+    They depend on the number of pictures.
     """
 
     real: int
+    """Number of real pictures."""
     generated: int
+    """Number of generated pictures."""
     fid: float
+    """Fréchet inception distance."""
     kid: float
+    """Kernel inception distance, the mean over random subsets."""
     kid_deviation: float
+    """Standard deviation over the subsets; nan where every subset is the whole."""
 
 
 def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
-    """The network in a TorchScript file: (N, 3, H, W) uint8 pictures, anywhere, to (N, D) features
-    on `device`.
+    """Load a network that maps (N, 3, H, W) uint8 pictures to (N, D) features on `device`.
 
-    A network with an argument `return_features`, as the published Inception file has, is called
-    with it. Raises `InputError` for a file that is missing or no TorchScript.
+    The file is TorchScript. A network with an argument `return_features`, as the published
+    Inception file has, is called with it. Raises `InputError` for a file that is missing or not
+    TorchScript.
     """
     if not path.is_file():
         raise MissingFileError("no such file of a feature network", where=path)
@@ -63,13 +68,13 @@ def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
     return lambda images: net(images.to(device), **options)
 
 
-def features_of(batches: Iterable[Tensor], net: FeatureNet) -> Tensor:
-    """Features (N, D), float64, of batches of pictures, (n, 3, H, W) uint8 each.
+def compute_features(batches: Iterable[Tensor], net: FeatureNet) -> Tensor:
+    """Compute features (N, D), float64, of batches of (n, 3, H, W) uint8 pictures.
 
-    Raises `InputError` for other pictures, none at all, or a network that does not give one vector
-    a picture.
+    Raises `InputError` for other pictures, for none at all, and for a network that does not give
+    one vector for each picture.
     """
-    found = []
+    computed = []
     with torch.no_grad():
         for images in batches:
             if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
@@ -85,17 +90,17 @@ def features_of(batches: Iterable[Tensor], net: FeatureNet) -> Tensor:
                 raise InputError(
                     "not a feature network", expected=expected, got=tuple(features.shape)
                 )
-            found.append(features.double().cpu())
-    if not found:
+            computed.append(features.double().cpu())
+    if not computed:
         raise InputError("there are no pictures", expected="at least two")
-    return torch.cat(found)
+    return torch.cat(computed)
 
 
 def score_distributions(real: Tensor, generated: Tensor, seed: int = 0) -> DistributionScores:
-    """FID and KID of features (N, D) and (M, D), as from `features_of`; `seed` draws KID's subsets.
+    """Compute FID and KID of features (N, D) and (M, D) from `compute_features`.
 
-    Raises `InputError` when there are fewer than two of either or the networks differ, and
-    `MissingExtraError` without torchmetrics.
+    `seed` draws KID's subsets. Raises `InputError` when there are fewer than two of either or the
+    networks differ, and `MissingExtraError` without torchmetrics.
     """
     if min(len(real), len(generated)) < 2 or real.shape[1:] != generated.shape[1:]:
         raise InputError(
@@ -108,33 +113,32 @@ def score_distributions(real: Tensor, generated: Tensor, seed: int = 0) -> Distr
         from torchmetrics.image.kid import KernelInceptionDistance
     except ModuleNotFoundError as error:
         raise MissingExtraError("FID and KID", "torchmetrics", "metrics") from error
-    as_they_are = _Given(real.shape[1])
+    precomputed = _PrecomputedFeatures(real.shape[1])
     subset = min(KID_SUBSET_SIZE, len(real), len(generated))
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings(
             "ignore", "Metric `Kernel Inception Distance` will save", UserWarning
         )
         torch.manual_seed(seed)
-        frechet = FrechetInceptionDistance(as_they_are).set_dtype(torch.float64)
-        kernel = KernelInceptionDistance(as_they_are, KID_SUBSETS, subset)
+        frechet = FrechetInceptionDistance(precomputed).set_dtype(torch.float64)
+        kernel = KernelInceptionDistance(precomputed, KID_SUBSETS, subset)
         for metric in (frechet, kernel):
             metric.update(real, real=True)
             metric.update(generated, real=False)
         kid, deviation = kernel.compute()
-    # Subsets that are the whole of both sets are all the same: nothing is known of how much they
-    # would vary.
-    known = subset < max(len(real), len(generated))
+    # Where every subset is the whole of both sets, their variation is unknown.
+    varies = subset < max(len(real), len(generated))
     return DistributionScores(
         len(real),
         len(generated),
         float(frechet.compute()),
         float(kid),
-        float(deviation) if known else float("nan"),
+        float(deviation) if varies else float("nan"),
     )
 
 
-class _Given(nn.Identity):
-    """Stands for the network where features are given: they are computed once for both metrics."""
+class _PrecomputedFeatures(nn.Identity):
+    """Replaces the network, since features are computed once for both metrics."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

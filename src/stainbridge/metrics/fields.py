@@ -1,4 +1,4 @@
-"""Is a transform smooth and one to one? Its area factor, and how well there and back meet.
+"""Whether a transform is smooth and one to one: its area factor and its inverse consistency.
 
 Leow et al. 2007, "Statistical properties of Jacobian maps and the realization of unbiased
 large-deformation nonlinear image registration", doi:10.1109/TMI.2007.892646. Christensen & Johnson
@@ -16,41 +16,42 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
-from stainbridge.metrics.counted import counted
-from stainbridge.metrics.landmarks import Spread, spread
+from stainbridge.metrics.landmarks import ErrorSummary, summarise_errors
+from stainbridge.metrics.masks import select_mask
 from stainbridge.types import Mask, Plane
 
 
 @dataclass(frozen=True)
 class JacobianScores:
-    """The area factor of a transform: µm² out for each µm² in, 1 where area is kept.
-
-    `folded`: share of the grid where it is ≤ 0; `median`, `min`, `max`, and the percentiles `p01`
-    and `p99`; `log_deviation`: standard deviation of its logarithm where it is positive (0: the
-    same everywhere; nan: nowhere). `flipped`: the transform mirrors; the factors are those without
-    that mirror.
-    """
+    """The area factor of a transform: µm² out for each µm² in, 1 where area is preserved."""
 
     folded: float
+    """Share of the grid where it is 0 or less."""
     median: float
+    """Median."""
     min: float
+    """Smallest factor."""
     max: float
+    """Largest factor."""
     p01: float
+    """First percentile."""
     p99: float
+    """Last percentile."""
     log_deviation: float
+    """Standard deviation of its logarithm where it is positive; nan where it nowhere is."""
     flipped: bool
+    """Whether the transform mirrors; the factors are those without the mirror."""
 
 
 def area_factors(transform: Transform, grid: Frame) -> Plane:
-    """Jacobian determinant of `transform` at the pixel centres of `grid`, (H, W), by central
-    differences between them.
+    """Return the Jacobian determinant of `transform` at the pixel centres of `grid`, (H, W).
 
-    Negative everywhere for a transform that mirrors.
+    By central differences between them. It is negative everywhere for a transform that mirrors.
     """
     return jacobian_determinant(transform.to_field(grid).displacement, grid.mpp)
 
 
-def jacobian_scores(transform: Transform, grid: Frame, where: Mask | None = None) -> JacobianScores:
+def score_jacobian(transform: Transform, grid: Frame, where: Mask | None = None) -> JacobianScores:
     """Summarise the area factor over the pixel centres of `grid`, or over those in `where`, (H, W).
 
     Folds narrower than two pixels of `grid` are not seen. Raises `InputError` when `where` is empty
@@ -58,7 +59,7 @@ def jacobian_scores(transform: Transform, grid: Frame, where: Mask | None = None
     """
     everywhere = area_factors(transform, grid)
     flipped = bool(np.median(everywhere) < 0)  # of all: a mask may hold nothing but folds
-    factors = _chosen(-everywhere if flipped else everywhere, where)
+    factors = _select(-everywhere if flipped else everywhere, where)
     positive = factors[factors > 0]
     low, p01, median, p99, high = np.percentile(factors, (0, 1, 50, 99, 100)).tolist()
     return JacobianScores(
@@ -74,15 +75,14 @@ def jacobian_scores(transform: Transform, grid: Frame, where: Mask | None = None
 
 
 def inverse_consistency(
-    there: Transform, back: Transform, grid: Frame, where: Mask | None = None
-) -> Spread:
-    """How far points end from where they began, going `there` and `back`, in µm of the space of
-    `there.source`.
+    forward: Transform, backward: Transform, grid: Frame, where: Mask | None = None
+) -> ErrorSummary:
+    """Summarise how far `forward` followed by `backward` moves points, in µm of the source space.
 
     Over the pixel centres of `grid`, or those in `where`, (H, W). Raises `InputError` when the
-    transforms do not meet, or as `jacobian_scores` does.
+    transforms do not meet, or as `score_jacobian` does.
     """
-    loop = there.then(back)
+    loop = forward.then(backward)
     if loop.target != loop.source:
         raise InputError(
             "the transforms do not lead back",
@@ -91,9 +91,9 @@ def inverse_consistency(
         )
     points = grid.centres_um()
     distances = np.linalg.norm(loop(points) - points, axis=1)
-    return spread(_chosen(distances.reshape(grid.height, grid.width), where))
+    return summarise_errors(_select(distances.reshape(grid.height, grid.width), where))
 
 
-def _chosen(values: npt.NDArray[np.floating], where: Mask | None) -> npt.NDArray[np.float64]:
-    """Values, (H, W), as (N,): all of them or those in `where`."""
-    return np.asarray(values[counted(where, values.shape)], np.float64)
+def _select(values: npt.NDArray[np.floating], where: Mask | None) -> npt.NDArray[np.float64]:
+    """Return values, (H, W), as (N,): all of them or those in `where`."""
+    return np.asarray(values[select_mask(where, values.shape)], np.float64)

@@ -1,4 +1,4 @@
-"""How alike two pictures are that lie on each other, pixel by pixel."""
+"""Compare two pictures pixel by pixel: correlation, mutual information, SSIM, PSNR."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ import torch
 from skimage.metrics import normalized_mutual_information, structural_similarity
 
 from stainbridge.errors import InputError
-from stainbridge.metrics.counted import counted
+from stainbridge.metrics.masks import select_mask
 from stainbridge.similarity.lncc import local_ncc
 from stainbridge.similarity.ncc import ncc
 from stainbridge.types import Mask, Pixels
 
-LOCAL_RADIUS = 4
-#: Added to local variances, as a share of the span squared: windows that differ by less than a grey
-#: level say nothing.
+#: Radius of the windows of the local correlation, in pixels.
+LOCAL_RADIUS_PX = 4
+#: Added to local variances, as a share of the squared span: windows that vary by less than a grey
+#: level do not count.
 LOCAL_NOISE = 1e-5
-#: The variance, as a share of the span squared, at which a picture begins to count as flat.
-FLAT = 1e-12
+#: Variance, as a share of the squared span, below which a picture counts as flat.
+FLAT_VARIANCE = 1e-12
+#: Bins of the histogram of the mutual information, for each picture.
 NMI_BINS = 100
+#: scikit-image's options of SSIM with a 7 x 7 uniform window.
 UNIFORM_7: dict[str, Any] = {"win_size": 7}
+#: scikit-image's options of SSIM with an 11 x 11 Gaussian window, as published.
 GAUSSIAN_11: dict[str, Any] = {
     "gaussian_weights": True,
     "sigma": 1.5,
@@ -34,25 +38,31 @@ GAUSSIAN_11: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ImageScores:
-    """`pixels` were compared, whose values may span `span`.
+    """How similar two pictures are.
 
-    On the mean of the channels: `ncc`, Pearson's coefficient; `local_ncc`, its mean over 9 x 9
-    windows; `nmi`, (H(A) + H(B)) / H(A, B) with 100 bins from each picture's least to its greatest
-    value (1 to 2; nan for two flat pictures). On all channels: `ssim_uniform7` (7 x 7 uniform
-    window, sample covariance, scikit-image's default) and `ssim_gaussian11` (11 x 11 Gaussian, σ
-    1.5, Wang et al. 2004), which are not comparable with each other; `rmse` in grey values;
-    `psnr_db`, 20 log10(span / rmse), infinite for equal pictures.
+    `ncc`, `local_ncc` and `nmi` are of the mean of the channels, the others of all channels. The
+    two kinds of SSIM are not comparable.
     """
 
     pixels: int
+    """Number of compared pixels."""
     span: float
+    """Range of possible values."""
     ncc: float
+    """Pearson's coefficient."""
     local_ncc: float
+    """Its mean over 9 x 9 windows."""
     nmi: float
+    """(H(A) + H(B)) / H(A, B), 1 to 2, with 100 bins over each picture's range; nan for two flat
+    pictures."""
     ssim_uniform7: float
+    """SSIM with a 7 x 7 uniform window and sample covariances, scikit-image's default."""
     ssim_gaussian11: float
+    """SSIM with an 11 x 11 Gaussian window, σ 1.5 (Wang et al. 2004)."""
     psnr_db: float
+    """20 log10(span / rmse); infinite for equal pictures."""
     rmse: float
+    """Root of the mean squared difference, in grey values."""
 
 
 def score_images(
@@ -60,13 +70,13 @@ def score_images(
 ) -> ImageScores:
     """Compare (C, H, W) pictures, or the part of them in `mask`, (H, W).
 
-    Windows are counted by their centres and see what lies around the mask. `span` is the range of
+    Windows count by their centres, and include pixels around the mask. `span` is the range of
     possible values, by default that of the pixels' integer type. Raises `InputError` when sizes,
     channels or types differ, the mask does not fit or is empty, floating pixels come without a span
     or are not finite, or a side is shorter than 11 pixels.
     """
     _check(a, b)
-    inside = counted(mask, a.shape[1:])
+    inside = select_mask(mask, a.shape[1:])
     span = _span(a, span)
     grey_a, grey_b = (pixels.mean(axis=0, dtype=np.float64) for pixels in (a, b))
     error = rmse(a, b, inside)
@@ -75,8 +85,8 @@ def score_images(
     return ImageScores(
         pixels=int(inside.sum()),
         span=span,
-        ncc=float(ncc(tensor_a, tensor_b, weight, noise=FLAT)),
-        local_ncc=float(local_ncc(tensor_a, tensor_b, weight, LOCAL_RADIUS, LOCAL_NOISE)),
+        ncc=float(ncc(tensor_a, tensor_b, weight, noise=FLAT_VARIANCE)),
+        local_ncc=float(local_ncc(tensor_a, tensor_b, weight, LOCAL_RADIUS_PX, LOCAL_NOISE)),
         nmi=normalised_mutual_information(grey_a[inside], grey_b[inside]),
         ssim_uniform7=_ssim(a, b, inside, span, UNIFORM_7),
         ssim_gaussian11=_ssim(a, b, inside, span, GAUSSIAN_11),
@@ -86,27 +96,28 @@ def score_images(
 
 
 def rmse(a: Pixels, b: Pixels, inside: Mask) -> float:
-    """Root of the mean squared difference of (C, H, W) pictures over channels and the pixels
-    `inside`, (H, W).
+    """Return the root of the mean squared difference of (C, H, W) pictures.
+
+    Over all channels of the pixels `inside`, (H, W).
     """
     difference = a[:, inside].astype(np.float64) - b[:, inside]
     return float(np.sqrt(np.mean(difference**2)))
 
 
 def psnr_db(error: float, span: float) -> float:
-    """Peak signal-to-noise ratio of a root mean squared error, both in grey values."""
+    """Return the peak signal-to-noise ratio of a root mean squared error in grey values."""
     return float(20 * np.log10(span / error)) if error > 0 else float("inf")
 
 
 def normalised_mutual_information(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
-    """(H(a) + H(b)) / H(a, b) of samples (N,): 1 independent, 2 the same; nan where neither varies."""
+    """Return (H(a) + H(b)) / H(a, b) of samples (N,), 1 to 2; nan where neither varies."""
     if np.ptp(a) == 0 and np.ptp(b) == 0:
         return float("nan")
     return float(normalized_mutual_information(a, b, bins=NMI_BINS))
 
 
 def _ssim(a: Pixels, b: Pixels, inside: Mask, span: float, window: dict[str, Any]) -> float:
-    """Mean over channels and the whole windows whose centres are inside."""
+    """Average over channels and the whole windows whose centres are inside."""
     margin = window["win_size"] // 2
     centres = inside[margin:-margin, margin:-margin]
     if not centres.any():
@@ -144,7 +155,7 @@ def _span(pixels: Pixels, span: float | None) -> float:
         raise InputError(
             "floating pixels need their span of values",
             got=pixels.dtype,
-            remedy="say it: 1, or 255",
+            remedy="pass span, such as 1 or 255",
         )
     limits = np.iinfo(pixels.dtype)
     return float(limits.max) - float(limits.min)

@@ -22,59 +22,69 @@ from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Points
 
-Errors: TypeAlias = npt.NDArray[np.float64]  # (N,), one a landmark
+#: (N,), one for each landmark.
+Errors: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Median, mean, 90th percentile and maximum of some errors, in their unit."""
+class ErrorSummary:
+    """Some errors summarised, in their unit."""
 
     median: float
+    """Median."""
     mean: float
+    """Mean."""
     p90: float
+    """90th percentile."""
     max: float
+    """Maximum."""
 
-    def times(self, factor: float) -> Spread:
-        """The same errors in another unit."""
-        return Spread(
+    def scale(self, factor: float) -> ErrorSummary:
+        """Return the same errors in another unit."""
+        return ErrorSummary(
             self.median * factor, self.mean * factor, self.p90 * factor, self.max * factor
         )
 
 
 @dataclass(frozen=True)
 class ErrorTable:
-    """The same errors in µm, in full-resolution pixels and as a fraction of the diagonal, all of
-    the fixed slide.
-    """
+    """The same errors in three units of the fixed slide."""
 
-    tre_um: Spread
-    tre_px: Spread
-    rtre: Spread
+    tre_um: ErrorSummary
+    """In µm."""
+    tre_px: ErrorSummary
+    """In full-resolution pixels."""
+    rtre: ErrorSummary
+    """As a fraction of the diagonal."""
 
 
 @dataclass(frozen=True)
 class LandmarkScores:
-    """Landmark errors before and after a registration; `robustness` is the fraction of landmarks
-    that improved.
-    """
+    """Landmark errors before and after a registration."""
 
     n: int
+    """Number of landmarks."""
     before: ErrorTable
+    """Errors of the unregistered slides."""
     after: ErrorTable
+    """Errors after the registration."""
     robustness: float
+    """Fraction of landmarks that improved."""
 
 
 @dataclass(frozen=True)
 class CaseErrors:
-    """rTRE of one case before a registration and after it; `after` is None where the method gave no
-    result.
+    """rTRE of one case before and after a registration.
 
-    `robustness` is 0 where there is no result; `InputError` is raised for anything else there.
+    Raises `InputError` for a robustness without a result.
     """
 
-    before: Spread
-    after: Spread | None
+    before: ErrorSummary
+    """rTRE of the unregistered slides."""
+    after: ErrorSummary | None
+    """rTRE after the registration; None where the method gave no result."""
     robustness: float = 0.0
+    """Fraction of landmarks that improved; 0 where there is no result."""
 
     def __post_init__(self) -> None:
         if self.after is None and self.robustness:
@@ -83,42 +93,45 @@ class CaseErrors:
             )
 
     @property
-    def counted(self) -> Spread:
-        """What ANHIR counts: a missing result is the unregistered case."""
+    def effective(self) -> ErrorSummary:
+        """The errors that ANHIR counts: those before where a result is missing."""
         return self.before if self.after is None else self.after
 
 
 @dataclass(frozen=True)
 class AnhirScores:
-    """One method over many cases, missing results counted as unregistered.
-
-    `amrtre`, `mmrtre`: mean and median over cases of the median rTRE; `amaxrtre`: mean of the
-    largest; `robustness`: mean over cases.
-    """
+    """One method over many cases; a missing result counts as unregistered."""
 
     cases: int
+    """Number of cases."""
     missing: int
+    """Number of cases without a result."""
     amrtre: float
+    """Mean over cases of the median rTRE."""
     mmrtre: float
+    """Median over cases of the median rTRE."""
     amaxrtre: float
+    """Mean over cases of the largest rTRE."""
     robustness: float
+    """Mean over cases of the robustness."""
 
 
 @dataclass(frozen=True)
 class AcrobatScores:
-    """The 90th percentile error per image, summarised over images: the median (2022) and the mean
-    (2023), in µm.
-    """
+    """The 90th percentile of each image's errors, summarised over images."""
 
     images: int
+    """Number of images."""
     median_p90_um: float
+    """Median over images, in µm, which ranked methods in 2022."""
     mean_p90_um: float
+    """Mean over images, in µm, which ranked methods in 2023."""
 
 
 def target_registration_errors(points: Points, truth: Points) -> Errors:
-    """Distances, (N,), of points to where they belong, both (N, 2), in the points' unit.
+    """Return the distances, (N,), of points from where they belong, both (N, 2).
 
-    Raises `InputError` when the counts differ.
+    In the points' unit. Raises `InputError` when the counts differ.
     """
     if len(points) != len(truth):
         raise InputError(
@@ -127,11 +140,11 @@ def target_registration_errors(points: Points, truth: Points) -> Errors:
     return np.asarray(np.linalg.norm(np.asarray(points) - truth, axis=1))
 
 
-def spread(errors: Errors) -> Spread:
+def summarise_errors(errors: Errors) -> ErrorSummary:
     """Summarise (N,) errors; raises `InputError` when there are none."""
     if not len(errors):
         raise InputError("there are no landmarks to evaluate", expected="at least one")
-    return Spread(
+    return ErrorSummary(
         float(np.median(errors)),
         float(np.mean(errors)),
         float(np.percentile(errors, 90)),
@@ -140,17 +153,22 @@ def spread(errors: Errors) -> Spread:
 
 
 def robustness(before: Errors, after: Errors) -> float:
-    """The fraction of landmarks whose error became smaller, 0 to 1; both (N,)."""
+    """Return the fraction of landmarks whose error became smaller, 0 to 1; both (N,)."""
     return float(np.mean(after < before))
 
 
-def error_table(points_um: Points, truth_um: Points, frame: Frame) -> ErrorTable:
-    """Errors of points against the truth, both (N, 2) in µm of the slide whose full-resolution
-    frame is `frame`.
+def tabulate_errors(points_um: Points, truth_um: Points, frame: Frame) -> ErrorTable:
+    """Compare points with the truth, both (N, 2) in µm of one slide.
+
+    `frame` is the slide's full-resolution frame.
     """
     errors_um = target_registration_errors(points_um, truth_um)
     errors_px = target_registration_errors(frame.to_px(points_um), frame.to_px(truth_um))
-    return ErrorTable(spread(errors_um), spread(errors_px), spread(errors_um / frame.diagonal_um))
+    return ErrorTable(
+        summarise_errors(errors_um),
+        summarise_errors(errors_px),
+        summarise_errors(errors_um / frame.diagonal_um),
+    )
 
 
 def score_landmarks(
@@ -168,57 +186,60 @@ def score_landmarks(
     after = target_registration_errors(moved_um, fixed.points_um)
     return LandmarkScores(
         n=len(after),
-        before=error_table(unmoved_um, fixed.points_um, fixed.frame),
-        after=error_table(moved_um, fixed.points_um, fixed.frame),
+        before=tabulate_errors(unmoved_um, fixed.points_um, fixed.frame),
+        after=tabulate_errors(moved_um, fixed.points_um, fixed.frame),
         robustness=robustness(before, after),
     )
 
 
-def case_errors(rtre_before: Errors, rtre_after: Errors | None) -> CaseErrors:
-    """The errors of a case from those of its landmarks, (N,); raises `InputError` when there are
-    none.
+def summarise_case(rtre_before: Errors, rtre_after: Errors | None) -> CaseErrors:
+    """Summarise a case by the errors of its landmarks, (N,).
 
-    A result that does not take every landmark to a finite place is none.
+    A result that does not take every landmark to a finite place counts as missing. Raises
+    `InputError` when there are no landmarks.
     """
     if rtre_after is None or not np.isfinite(rtre_after).all():
-        return CaseErrors(spread(rtre_before), None)
-    return CaseErrors(spread(rtre_before), spread(rtre_after), robustness(rtre_before, rtre_after))
+        return CaseErrors(summarise_errors(rtre_before), None)
+    return CaseErrors(
+        summarise_errors(rtre_before),
+        summarise_errors(rtre_after),
+        robustness(rtre_before, rtre_after),
+    )
 
 
 def anhir_scores(cases: Sequence[CaseErrors]) -> AnhirScores:
     """Summarise one method over its cases; raises `InputError` when there are none."""
     if not cases:
         raise InputError("there are no cases to summarise", expected="at least one")
-    medians = [case.counted.median for case in cases]
+    medians = [case.effective.median for case in cases]
     return AnhirScores(
         cases=len(cases),
         missing=sum(case.after is None for case in cases),
         amrtre=float(np.mean(medians)),
         mmrtre=float(np.median(medians)),
-        amaxrtre=float(np.mean([case.counted.max for case in cases])),
+        amaxrtre=float(np.mean([case.effective.max for case in cases])),
         robustness=float(np.mean([case.robustness for case in cases])),
     )
 
 
 def average_ranks(methods: Mapping[str, Sequence[CaseErrors]]) -> dict[str, float]:
-    """ANHIR's average rank: methods are ranked by median rTRE on every case, 1 the best, and ranks
-    averaged over cases.
+    """Return ANHIR's average rank of each method; 1 is the best.
 
-    `methods` gives the same cases in the same order for each method; a missing result ranks as
-    unregistered, ties share their mean rank. Raises `InputError` when the methods' counts of cases
-    differ or are 0.
+    Methods are ranked by median rTRE on every case, and ranks averaged over cases. `methods` gives
+    the same cases in the same order for each method; a missing result ranks as unregistered, ties
+    share their mean rank. Raises `InputError` when the methods' counts of cases differ or are 0.
     """
     counts = sorted({len(cases) for cases in methods.values()})
     if len(counts) != 1 or counts[0] == 0:
         raise InputError(
             "methods are ranked on the same cases", expected="one count above 0", got=counts
         )
-    medians = np.array([[case.counted.median for case in cases] for cases in methods.values()])
+    medians = np.array([[case.effective.median for case in cases] for cases in methods.values()])
     return dict(zip(methods, rankdata(medians, axis=0).mean(axis=1).tolist(), strict=True))
 
 
-def acrobat_scores(images_um: Sequence[Spread]) -> AcrobatScores:
-    """Summarise the landmark errors of each image, in µm; raises `InputError` when there are none."""
+def acrobat_scores(images_um: Sequence[ErrorSummary]) -> AcrobatScores:
+    """Summarise the landmark errors of all images, in µm; raises `InputError` for no images."""
     if not images_um:
         raise InputError("there are no images to summarise", expected="at least one")
     p90 = [errors.p90 for errors in images_um]

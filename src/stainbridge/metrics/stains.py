@@ -1,4 +1,4 @@
-"""Does the stain agree? Brown where brown belongs, and as much of it."""
+"""Compare the DAB stain of two pictures: where it is, and how much."""
 
 from __future__ import annotations
 
@@ -9,51 +9,54 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.imaging.deconvolution import DAB, HAEMATOXYLIN, stain_densities
-from stainbridge.metrics.counted import counted
+from stainbridge.metrics.masks import select_mask
 from stainbridge.metrics.segmentations import dice
 from stainbridge.types import Mask, Pixels
 
 #: Optical density to base 10 from which DAB counts as positive.
-POSITIVE = 0.2
+POSITIVE_DENSITY = 0.2
 
 
 @dataclass(frozen=True)
 class DabScores:
-    """DAB of two pictures: mean optical density (base 10), share of positive area, and how they
-    agree.
-
-    `density_correlation`: Pearson's coefficient of the densities (nan where one picture has but one
-    value); `positive_dice`: Dice of the positive areas (nan where neither picture has any).
-    """
+    """The DAB of two pictures and how it agrees."""
 
     mean_density_a: float
+    """Mean optical density to base 10 in the first picture."""
     mean_density_b: float
+    """The same in the second picture."""
     positive_share_a: float
+    """Share of the first picture that is positive."""
     positive_share_b: float
+    """The same of the second picture."""
     density_correlation: float
+    """Pearson's coefficient of the densities; nan where a picture has one value only."""
     positive_dice: float
+    """Dice's overlap of the positive areas; nan where neither picture has any."""
 
 
 def dab_density(rgb: Pixels) -> npt.NDArray[np.float32]:
-    """Optical density of DAB to base 10, (H, W), ≥ 0, of (3, H, W) 8-bit RGB with haematoxylin as
-    counterstain.
+    """Return the optical density of DAB to base 10, (H, W) ≥ 0, in (3, H, W) 8-bit RGB.
+
+    The counterstain is haematoxylin.
     """
     return np.asarray(np.clip(stain_densities(rgb, HAEMATOXYLIN, DAB)[1], 0, None))
 
 
 def score_dab(
-    a: Pixels, b: Pixels, mask: Mask | None = None, threshold: float = POSITIVE
+    a: Pixels, b: Pixels, mask: Mask | None = None, threshold: float = POSITIVE_DENSITY
 ) -> DabScores:
-    """Compare the DAB of two (3, H, W) 8-bit RGB pictures, or of the part of them in `mask`, (H,
-    W).
+    """Compare the DAB of two (3, H, W) 8-bit RGB pictures, or of their part in `mask`, (H, W).
 
     Raises `InputError` for other pixels, sizes that differ, or an empty mask.
     """
     if a.shape != b.shape:
         raise InputError("the pictures do not have the same size", expected=a.shape, got=b.shape)
-    chosen = counted(mask, a.shape[1:])
-    density_a, density_b = dab_density(a)[chosen], dab_density(b)[chosen]
-    positive_a, positive_b = density_a > threshold, density_b > threshold
+    selected = select_mask(mask, a.shape[1:])
+    density_a = dab_density(a)[selected]
+    density_b = dab_density(b)[selected]
+    positive_a = density_a > threshold
+    positive_b = density_b > threshold
     return DabScores(
         mean_density_a=float(density_a.mean(dtype=np.float64)),
         mean_density_b=float(density_b.mean(dtype=np.float64)),

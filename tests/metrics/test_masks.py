@@ -10,9 +10,9 @@ import pytest
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
-from stainbridge.metrics.counted import counted
-from stainbridge.metrics.fields import jacobian_scores
+from stainbridge.metrics.fields import score_jacobian
 from stainbridge.metrics.images import score_images
+from stainbridge.metrics.masks import select_mask
 from stainbridge.metrics.segmentations import dice, score_masks
 from stainbridge.metrics.stains import score_dab
 
@@ -29,21 +29,21 @@ NUMBERS[5:25, 5:25] = 255
         lambda mask: dice(NUMBERS > 0, mask),
         lambda mask: score_images(PICTURE, PICTURE, mask),
         lambda mask: score_dab(PICTURE, PICTURE, mask),
-        lambda mask: jacobian_scores(Affine(np.eye(3), FRAME.space, FRAME.space), FRAME, mask),
+        lambda mask: score_jacobian(Affine(np.eye(3), FRAME.space, FRAME.space), FRAME, mask),
     ],
 )
 def test_numbers_are_no_mask(score: Callable[[np.ndarray], object]) -> None:
     with pytest.raises(
-        InputError, match="not a mask; expected an array of bool; got uint8; hand over mask > 0"
+        InputError, match="not a mask; expected an array of bool; got uint8; pass mask > 0"
     ):
         score(NUMBERS)
     score(NUMBERS > 0)
 
 
 def test_no_mask_is_all_of_it() -> None:
-    assert counted(None, (4, 5)).all()
-    assert counted(None, (4, 5)).shape == (4, 5)
+    assert select_mask(None, (4, 5)).all()
+    assert select_mask(None, (4, 5)).shape == (4, 5)
     with pytest.raises(InputError, match="empty"):
-        counted(np.zeros((4, 5), bool), (4, 5))
+        select_mask(np.zeros((4, 5), bool), (4, 5))
     with pytest.raises(InputError, match="size"):
-        counted(np.ones((4, 5), bool), (5, 4))
+        select_mask(np.ones((4, 5), bool), (5, 4))
