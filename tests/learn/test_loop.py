@@ -69,7 +69,8 @@ def test_stopping_and_resuming_is_bit_for_bit_not_stopping(tmp_path: Path) -> No
 
 
 def test_the_seed_decides_everything(tmp_path: Path) -> None:
-    first, again = run(tmp_path / "a"), run(tmp_path / "b")
+    first = run(tmp_path / "a")
+    again = run(tmp_path / "b")
     other = run(tmp_path / "c", replace(CONFIG, seed=1))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["networks.critic.0.weight"], other["networks.critic.0.weight"])
@@ -99,7 +100,8 @@ def test_ctrl_c_ends_the_step_and_leaves_a_run_to_resume(tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped", hook=interrupt)
     assert read_weights(tmp_path / "stopped" / "last.safetensors").header["checkpoint"]["step"] == 3
-    resumed, whole = run(tmp_path / "stopped", resume=True), run(tmp_path / "whole")
+    resumed = run(tmp_path / "stopped", resume=True)
+    whole = run(tmp_path / "whole")
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -120,10 +122,8 @@ def test_a_loss_that_is_not_finite_is_one_line_and_changes_nothing_saved(tmp_pat
 
 def test_an_optimiser_changes_only_its_own_network(tmp_path: Path) -> None:
     once = replace(CONFIG, steps=1, accumulate=1)
-    plain, louder = (
-        run(tmp_path / "a", once),
-        run(tmp_path / "b", once, hook=lambda batches: 1000.0),
-    )
+    plain = run(tmp_path / "a", once)
+    louder = run(tmp_path / "b", once, hook=lambda batches: 1000.0)
     critics = [
         name for name in plain if name.startswith("optimisers.critic") and name.endswith("exp_avg")
     ]
@@ -152,7 +152,8 @@ def test_the_rate_falls_as_the_task_says(tmp_path: Path) -> None:
 
 def test_the_average_of_weights_is_measured_kept_and_resumed(tmp_path: Path) -> None:
     config = replace(CONFIG, average=0.5)
-    whole, plain = run(tmp_path / "whole", config), run(tmp_path / "plain")
+    whole = run(tmp_path / "whole", config)
+    plain = run(tmp_path / "plain")
     run(tmp_path / "parts", replace(config, steps=3))
     parts = run(tmp_path / "parts", config, resume=True)
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -44,7 +44,8 @@ def test_statistics_of_batch_normalisation_go_with_the_weights() -> None:
     network(torch.full((1, 2, 4, 4), 5.0))
     statistics = network[0].running_mean
     assert isinstance(statistics, torch.Tensor)
-    mean, counted = statistics.clone(), network[0].num_batches_tracked
+    mean = statistics.clone()
+    counted = network[0].num_batches_tracked
     average.update(1000)
     with average.apply():
         torch.testing.assert_close(network[0].running_mean, 0.1 * mean)

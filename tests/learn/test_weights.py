@@ -35,7 +35,8 @@ def test_weights_say_what_they_are(finished: Path) -> None:
 
 
 def test_half_precision_weights_load_as_single(tmp_path: Path) -> None:
-    task, other = ToyTask(), ToyTask()
+    task = ToyTask()
+    other = ToyTask()
     save_weights(tmp_path / "half.safetensors", task, Checkpoint(), torch.float16)
     stored = read_weights(tmp_path / "half.safetensors")
     assert stored.tensors["networks.generator.0.weight"].dtype == torch.float16

@@ -74,7 +74,8 @@ class ToyTask:
         return {"pictures": batch}
 
     def updates(self, batch: Tensor) -> Iterator[Update]:
-        generator, critic = self.networks["generator"], self.networks["critic"]
+        generator = self.networks["generator"]
+        critic = self.networks["critic"]
         made = generator(batch)
         factor = self.hook(self.batches)
         self.batches += 1

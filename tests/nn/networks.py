@@ -32,7 +32,7 @@ def smooth_pictures(height: int, width: int, seed: int = 0) -> tuple[Tensor, Ten
     return blobs[:1], blobs[1:]
 
 
-def awakened(config: DeformableNetConfig, amount_px: float = 3.0) -> DeformableNet:
+def build_active_network(config: DeformableNetConfig, amount_px: float = 3.0) -> DeformableNet:
     """A network in evaluation mode whose displacements reach about `amount_px`."""
     torch.manual_seed(1)
     network = build_deformable(config)

@@ -47,31 +47,32 @@ def test_what_is_fitted_to_matches_is_in_the_matrices_units(size: tuple[int, int
     picture = smooth_pictures(*size)[0]
     # what windows say is put in its place: everything is two pixels of half the resolution to the
     # right
-    told = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
+    displacement = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1)
     with mock.patch(
         "stainbridge.nn.window_matches.match_windows",
-        lambda like, *_: told.expand(1, 2, *like.shape[-2:]),
+        lambda correlations, *_: displacement.expand(1, 2, *correlations.shape[-2:]),
     ):
-        found = network(picture, picture)[0]
+        matrix = network(picture, picture)[0]
     shift_px = 4.0
     expected = torch.tensor([[1, 0, shift_px / (max(size) / 2)], [0, 1, 0]])
-    assert torch.allclose(found, expected, atol=3e-3)
+    assert torch.allclose(matrix, expected, atol=3e-3)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (20, 50), (97, 130)])
 def test_any_size_in_one_pass_and_the_identity_untrained(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     network = AffineNet(TINY).eval()
-    found = network(torch.rand(2, 1, *size), torch.rand(2, 1, *size))
-    assert found.shape == (2, 2, 3)
-    assert (found - torch.eye(2, 3)).abs().max() < 1e-3
+    matrix = network(torch.rand(2, 1, *size), torch.rand(2, 1, *size))
+    assert matrix.shape == (2, 2, 3)
+    assert (matrix - torch.eye(2, 3)).abs().max() < 1e-3
 
 
 def test_pictures_of_a_batch_do_not_know_each_other() -> None:
     torch.manual_seed(0)
     network = AffineNet(TINY).eval()
     torch.nn.init.normal_(network.regress[-1].weight)  # type: ignore[arg-type]
-    fixed, moving = torch.rand(3, 1, 70, 50), torch.rand(3, 1, 70, 50)
+    fixed = torch.rand(3, 1, 70, 50)
+    moving = torch.rand(3, 1, 70, 50)
     together = network(fixed, moving)
     assert torch.allclose(together[1:2], network(fixed[1:2], moving[1:2]), atol=1e-4)
 
@@ -80,7 +81,8 @@ def test_one_fixed_picture_does_for_all() -> None:
     torch.manual_seed(0)
     network = AffineNet(replace(TINY, correlation=3)).eval()
     torch.nn.init.normal_(network.regress[-1].weight)  # type: ignore[arg-type]
-    fixed, moving = torch.rand(1, 1, 70, 50), torch.rand(3, 1, 70, 50)
+    fixed = torch.rand(1, 1, 70, 50)
+    moving = torch.rand(3, 1, 70, 50)
     assert torch.allclose(
         network(fixed, moving), network(fixed.expand(3, -1, -1, -1), moving), atol=1e-4
     )
@@ -116,9 +118,9 @@ def test_windows_are_found_in_neighbouring_patches() -> None:
     torch.manual_seed(0)
     network = AffineNet(replace(TINY, correlation=4)).eval()
     wide = smooth_pictures(128, 140)[0]
-    found = network(wide[..., :128], wide[..., 4:132])[0]  # fixed pixel x is moving pixel x - 4
+    matrix = network(wide[..., :128], wide[..., 4:132])[0]  # fixed pixel x is moving pixel x - 4
     expected = torch.tensor([[1, 0, -4 / 64], [0, 1, 0]])
-    assert torch.allclose(found, expected, atol=0.01)
+    assert torch.allclose(matrix, expected, atol=0.01)
 
 
 def test_pictures_of_two_sizes_are_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.nn.networks import TINY, awakened, smooth_pictures
+from tests.nn.networks import TINY, build_active_network, smooth_pictures
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.field import jacobian_determinant
@@ -27,18 +27,18 @@ def network(request: pytest.FixtureRequest) -> DeformableNet:
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 71)])
 def test_any_size_and_the_identity_untrained(network: DeformableNet, size: tuple[int, int]) -> None:
-    found = network(torch.rand(2, 1, *size), torch.rand(2, 1, *size))
-    assert found.final.shape == (2, 2, *size)
-    assert all(term.displacement.shape == (2, 2, *size) for term in found.terms)
+    fields = network(torch.rand(2, 1, *size), torch.rand(2, 1, *size))
+    assert fields.final.shape == (2, 2, *size)
+    assert all(term.displacement.shape == (2, 2, *size) for term in fields.terms)
     correlating = isinstance(network, UNetSVF | MultiscaleFCN) and network.config.correlation
-    assert found.final.abs().max() < (
+    assert fields.final.abs().max() < (
         8.1 if correlating else 0.05
     )  # windows: a pixel at a quarter, two at half
 
 
 def test_gradients_reach_every_parameter(network: DeformableNet) -> None:
-    found = network(torch.rand(2, 1, 64, 64), torch.rand(2, 1, 64, 64))
-    sum(term.displacement.square().mean() for term in found.terms).backward()  # type: ignore[union-attr]
+    fields = network(torch.rand(2, 1, 64, 64), torch.rand(2, 1, 64, 64))
+    sum(term.displacement.square().mean() for term in fields.terms).backward()  # type: ignore[union-attr]
     unreached = [
         name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()
     ]
@@ -47,8 +47,9 @@ def test_gradients_reach_every_parameter(network: DeformableNet) -> None:
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_a_picture_shifted_by_the_period_has_its_field_shifted(name: str) -> None:
-    network = awakened(TINY[name])
-    step, size = network.period, 24 * network.period
+    network = build_active_network(TINY[name])
+    step = network.period
+    size = 24 * network.period
     fixed, moving = smooth_pictures(size, size)
     with torch.no_grad():
         whole = network(fixed, moving).final
@@ -64,9 +65,10 @@ def test_a_picture_shifted_by_the_period_has_its_field_shifted(name: str) -> Non
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_what_lies_beyond_the_reach_has_no_say(name: str) -> None:
-    network = awakened(TINY[name])
+    network = build_active_network(TINY[name])
     network.eval()
-    edge, step = 64, 4 * network.period
+    edge = 64
+    step = 4 * network.period
     width = -(-(edge + network.reach + 96) // step) * step
     fixed, moving = smooth_pictures(64, width)
     other = moving.clone()
@@ -84,10 +86,10 @@ def test_pictures_of_two_sizes_are_refused(network: DeformableNet) -> None:
 
 def test_three_joint_models_with_the_papers_weights() -> None:
     network = MultiscaleFCN(MultiscaleFCNConfig.preset("paper"))
-    found = network(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
-    assert [term.similarity for term in found.terms] == [0.9, 0.6, 0.3, 0.05, 0.05]
-    assert [term.regularity for term in found.terms] == [0.9, 0.6, 0.3, 0, 0]
-    assert found.final is found.terms[-1].displacement
+    fields = network(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
+    assert [term.similarity for term in fields.terms] == [0.9, 0.6, 0.3, 0.05, 0.05]
+    assert [term.regularity for term in fields.terms] == [0.9, 0.6, 0.3, 0, 0]
+    assert fields.final is fields.terms[-1].displacement
     assert all(
         len(model.regressor.regress) == 3
         for model in (network.first, network.second, network.third)
@@ -95,14 +97,14 @@ def test_three_joint_models_with_the_papers_weights() -> None:
 
 
 def test_the_velocity_has_half_the_resolution_and_its_flow_does_not_fold() -> None:
-    network = awakened(UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,)), amount_px=5)
+    network = build_active_network(UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,)), amount_px=5)
     assert isinstance(network, UNetSVF)
     fixed, moving = smooth_pictures(64, 64)
     with torch.no_grad():
-        found = network(fixed, moving)
+        fields = network(fixed, moving)
         assert network.velocity(fixed, moving).shape == (1, 2, 32, 32)
-    assert found.final.abs().max() > 3
-    assert jacobian_determinant(found.final[0].numpy(), (1.0, 1.0)).min() > 0
+    assert fields.final.abs().max() > 3
+    assert jacobian_determinant(fields.final[0].numpy(), (1.0, 1.0)).min() > 0
 
 
 @pytest.mark.parametrize("spacing", [2, 8])

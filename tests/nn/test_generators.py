@@ -99,14 +99,14 @@ def test_channels_may_differ(name: str) -> None:
 @pytest.mark.parametrize("name", list(TINY))
 def test_weights_begin_small(name: str) -> None:
     torch.manual_seed(0)
-    drawn = [
+    layers = [
         m
         for m in build_generator(TINY[name]).modules()
         if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)
     ]
-    weights = torch.cat([layer.weight.detach().flatten() for layer in drawn])
+    weights = torch.cat([layer.weight.detach().flatten() for layer in layers])
     assert float(weights.std()) == pytest.approx(0.02, rel=0.05)
-    assert all(layer.bias is None or not layer.bias.any() for layer in drawn)
+    assert all(layer.bias is None or not layer.bias.any() for layer in layers)
 
 
 def test_normalisation_is_the_papers() -> None:
@@ -152,12 +152,13 @@ def test_impossible_networks_are_refused(kind: type, wrong: dict[str, object]) -
 def test_features_for_contrast_come_from_the_picture_down() -> None:
     torch.manual_seed(0)
     config = ResNetConfig(width=4, blocks=3)
-    network, pictures = ResNetGenerator(config), torch.rand(1, 3, 32, 32)
-    found = network.features(pictures)
-    assert tuple(x.shape[1] for x in found) == network.feature_channels == (3, 8, 16, 16, 16)
-    assert [x.shape[-1] for x in found] == [32, 16, 8, 8, 8]
-    assert torch.equal(found[0], pictures)
-    assert torch.allclose(network.head(network.up(found[-1])), network(pictures))
+    network = ResNetGenerator(config)
+    pictures = torch.rand(1, 3, 32, 32)
+    features = network.features(pictures)
+    assert tuple(x.shape[1] for x in features) == network.feature_channels == (3, 8, 16, 16, 16)
+    assert [x.shape[-1] for x in features] == [32, 16, 8, 8, 8]
+    assert torch.equal(features[0], pictures)
+    assert torch.allclose(network.head(network.up(features[-1])), network(pictures))
 
 
 def test_an_enhancer_adds_what_the_coarse_generator_cannot_see() -> None:
@@ -190,7 +191,8 @@ def test_discriminators_show_their_features_and_score_last() -> None:
     config = MultiscaleDiscriminatorConfig(
         scales=2, patch=PatchGANConfig(width=4, channels=6, padding=2)
     )
-    network, pictures = MultiscaleDiscriminator(config), torch.rand(1, 6, 64, 64)
+    network = MultiscaleDiscriminator(config)
+    pictures = torch.rand(1, 6, 64, 64)
     fine, coarse = network.features(pictures)
     assert [x.shape[1] for x in fine] == [x.shape[1] for x in coarse] == [4, 8, 16, 32, 1]
     assert fine[0].shape[-1] == 2 * coarse[0].shape[-1] - 1

@@ -14,9 +14,9 @@ def test_it_is_torchs_in_either_layout_and_keeps_the_layout(count: int) -> None:
     x = torch.randn(count, 4, 6, 5, generator=torch.Generator().manual_seed(0))
     wanted = nn.InstanceNorm2d(4)(x)
     last = x.to(memory_format=torch.channels_last)
-    found = InstanceNorm(4)(last)
-    assert torch.allclose(found, wanted, atol=1e-5)
-    assert found.is_contiguous(memory_format=torch.channels_last)
+    normalised = InstanceNorm(4)(last)
+    assert torch.allclose(normalised, wanted, atol=1e-5)
+    assert normalised.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(InstanceNorm(4)(x), wanted)
 
 

@@ -72,10 +72,8 @@ def test_the_stand_in_is_named_seeded_and_leaves_torchs_random_state_alone() -> 
     config = PerceptualConfig(width=4, layers=(1, 3))
     one = PerceptualNet(config)
     torch.manual_seed(4)
-    two, other = (
-        PerceptualNet(config),
-        PerceptualNet(PerceptualConfig(width=4, layers=(1, 3), seed=1)),
-    )
+    two = PerceptualNet(config)
+    other = PerceptualNet(PerceptualConfig(width=4, layers=(1, 3), seed=1))
     pictures = 2 * torch.rand(1, 3, 16, 16) - 1
     assert one.name == SEEDED != VGG16
     assert torch.equal(one(pictures)[1], two(pictures)[1])

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from tests.nn.networks import TINY, awakened, smooth_pictures
+from tests.nn.networks import TINY, build_active_network, smooth_pictures
 from torch import Tensor
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.nn.fields import DeformableNet, Fields, Term
-from stainbridge.registration.stages.blending import TilingConfig, blended_field
+from stainbridge.registration.stages.blending import TilingConfig, blend_tiles
 
 HEIGHT, WIDTH = 330, 420
 #: Height and width of a picture, and tiles that are at least twice as long as what they share.
@@ -50,16 +50,16 @@ class Cut:
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_tiled_is_the_whole_within_a_tenth_of_a_pixel(name: str) -> None:
-    network, (height, width, tile) = awakened(TINY[name]), SIZES[name]
+    network, (height, width, tile) = build_active_network(TINY[name]), SIZES[name]
     assert 2 * (2 * network.reach + 32) <= tile
     pictures, view = (
         Cut(smooth_pictures(height, width), []),
         replace(VIEW, height=height, width=width),
     )
-    whole, grid = blended_field(network, pictures, view, TilingConfig(2048, 32, 2))
+    whole, grid = blend_tiles(network, pictures, view, TilingConfig(2048, 32, 2))
     assert len(pictures.asked) == 1
     assert np.abs(whole).max() > 2.0  # more than a pixel of 2 µm
-    tiled, tiled_grid = blended_field(network, pictures, view, TilingConfig(tile, 32, 2))
+    tiled, tiled_grid = blend_tiles(network, pictures, view, TilingConfig(tile, 32, 2))
     assert len(pictures.asked) >= 1 + 2
     assert grid.mpp == tiled_grid.mpp == (4.0, 4.0)
     assert grid.origin_um == tiled_grid.origin_um == VIEW.origin_um
@@ -89,7 +89,7 @@ class Constant(DeformableNet):
 
 def test_one_tile_gives_way_to_the_next_without_a_jump() -> None:
     pictures = Cut(smooth_pictures(HEIGHT, WIDTH), [])
-    field, grid = blended_field(Constant(), pictures, VIEW, TilingConfig(128, 32, 4))
+    field, grid = blend_tiles(Constant(), pictures, VIEW, TilingConfig(128, 32, 4))
     assert field.shape == (2, grid.height, grid.width)
     assert np.abs(np.diff(field[0], axis=1)).max() <= 1.01 * 4 * 2.0 / (32 / 4)
     assert field.min() == 2.0
@@ -100,7 +100,7 @@ def test_blank_tiles_cost_one_look() -> None:
     blank = torch.zeros(1, 1, HEIGHT, WIDTH)
     blobs = blank.clone()
     blobs[..., 10:50, 10:50] = 1.0
-    blended_field(network, Cut((blobs, blank), []), VIEW, TilingConfig(128, 32, 4))
+    blend_tiles(network, Cut((blobs, blank), []), VIEW, TilingConfig(128, 32, 4))
     assert network.calls == 2
 
 

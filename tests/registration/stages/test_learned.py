@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.nn.networks import TINY, awakened
+from tests.nn.networks import TINY, build_active_network
 from tests.registration.training.sections import section
 from torch import nn
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import affine_displacement, pixel_grid
 from stainbridge.geometry.transform import Affine
-from stainbridge.learn.checkpoint import Place, save_weights
+from stainbridge.learn.checkpoint import Checkpoint, save_weights
 from stainbridge.nn.affine_net import AffineNet, AffineNetConfig
 from stainbridge.nn.fields import DeformableNet, Fields, Term
-from stainbridge.registration.sections.section import Section, section_of
-from stainbridge.registration.sections.views import seen, view_of
+from stainbridge.registration.sections.section import Section, read_section
+from stainbridge.registration.sections.views import sample_section, frame_tissue
 from stainbridge.registration.stages.blending import TilingConfig
 from stainbridge.registration.stages.learned_affine import LearnedAffine
 from stainbridge.registration.stages.learned_field import LearnedField
@@ -32,14 +32,14 @@ TURN = np.array([[0.9, -0.2, 0.1], [0.25, 1.05, -0.05]])
 
 @pytest.fixture(scope="module")
 def fixed() -> Section:
-    found = section_of(section(), 160)
+    found = read_section(section(), 160)
     assert found is not None
     return found
 
 
 @pytest.fixture(scope="module")
 def moving() -> Section:
-    found = section_of(section(0, "moving"), 160)
+    found = read_section(section(0, "moving"), 160)
     assert found is not None
     return found
 
@@ -56,22 +56,22 @@ def saying(matrix: np.ndarray) -> AffineNet:
 
 
 def test_a_view_has_the_tissue_with_a_margin(fixed: Section) -> None:
-    view = view_of(fixed, 96)
+    view = frame_tissue(fixed, 96)
     assert max(view.width, view.height) == 96
     tissue = fixed.frame.centres_um()[fixed.region.ravel()]
     px = view.to_px(tissue)
     assert px.min() > 0.07 * 96
     assert (px.max(axis=0) < np.array([view.width, view.height]) - 0.07 * 96).all()
-    assert view_of(fixed, 96, mpp=2.0).mpp == (2.0, 2.0)
-    square = view_of(fixed, 96, square=True)
+    assert frame_tissue(fixed, 96, mpp=2.0).mpp == (2.0, 2.0)
+    square = frame_tissue(fixed, 96, square=True)
     assert square.width == square.height == 96
     assert np.allclose(square.centre_um, view.centre_um, atol=view.mpp[0])
 
 
 def test_what_is_seen_through_a_map_is_moved_by_it(fixed: Section) -> None:
-    view = view_of(fixed, 128, mpp=2.0)
+    view = frame_tissue(fixed, 128, mpp=2.0)
     shift = np.array([[1, 0, 8.0], [0, 1, -6.0], [0, 0, 1]])
-    still, moved = seen(fixed, view, [np.eye(3), shift], CPU)
+    still, moved = sample_section(fixed, view, [np.eye(3), shift], CPU)
     assert still.max() > 0.8
     assert torch.allclose(moved[:, 3:, :-4], still[:, :-3, 4:], atol=1e-4)
 
@@ -80,7 +80,7 @@ def test_an_affine_map_in_micrometres_is_the_networks(fixed: Section, moving: Se
     start = np.array([[0, -1, 300.0], [1, 0, 5.0], [0, 0, 1]])
     learned = LearnedAffine(saying(TURN), 96, CPU)
     once, other = learned(fixed, moving, [np.eye(3), start])
-    view = view_of(fixed, 96)
+    view = frame_tissue(fixed, 96)
     displacement = affine_displacement(
         torch.tensor(TURN[None], dtype=torch.float32), view.height, view.width
     )
@@ -101,7 +101,7 @@ def test_a_second_pass_starts_from_the_first(fixed: Section, moving: Section) ->
 def test_what_a_section_keeps_can_still_be_climbed(fixed: Section, moving: Section) -> None:
     LearnedAffine(saying(TURN), 96, CPU).ranked(fixed, moving, [np.eye(3)])
     for side in (fixed, moving):
-        size = round(max(side.frame.size_um) / view_of(fixed, 96).mpp[0])
+        size = round(max(side.frame.size_um) / frame_tissue(fixed, 96).mpp[0])
         assert not side.at(size)[1].is_inference()
 
 
@@ -135,7 +135,7 @@ class Shift(DeformableNet):
 def test_a_field_is_in_micrometres_of_the_fixed_space(fixed: Section, moving: Section) -> None:
     start = Affine(np.eye(3), fixed.frame.space, moving.frame.space)
     field = LearnedField(Shift(), 96, None, CPU).of_sections(fixed, moving, start)
-    mpp = view_of(fixed, 96).mpp[0]
+    mpp = frame_tissue(fixed, 96).mpp[0]
     tissue = fixed.frame.centres_um()[fixed.region.ravel()]
     assert field.grid.contains(tissue).all()
     assert np.allclose(field(tissue) - tissue, [3 * mpp, -mpp], atol=1e-3)
@@ -143,9 +143,9 @@ def test_a_field_is_in_micrometres_of_the_fixed_space(fixed: Section, moving: Se
 
 
 def test_slides_read_tile_by_tile_give_the_sections_field() -> None:
-    network = awakened(TINY["fcn"])
+    network = build_active_network(TINY["fcn"])
     one, two = section(), section(5, "moving")
-    fixed, moving = section_of(one, 160), section_of(two, 160)
+    fixed, moving = read_section(one, 160), read_section(two, 160)
     assert fixed is not None
     assert moving is not None
     learned = LearnedField(network, 96, 2.0, CPU)
@@ -162,8 +162,8 @@ def save_both(folder: Path) -> tuple[Path, Path]:
     affine = AffineTask(AffineTraining(network=NET, pairs=PairsConfig(section_px=(64, 128))))
     deformable = DeformableTask(DeformableTraining(network=TINY["fcn"], pairs=PairsConfig(mpp=1.5)))
     paths = folder / "affine.safetensors", folder / "deformable.safetensors"
-    save_weights(paths[0], affine, Place(), torch.float16)
-    save_weights(paths[1], deformable, Place())
+    save_weights(paths[0], affine, Checkpoint(), torch.float16)
+    save_weights(paths[1], deformable, Checkpoint())
     return paths
 
 

@@ -36,5 +36,6 @@ class Blobs:
     """Pairs of one and the same section."""
 
     def __getitem__(self, number: int) -> TrainingPair:
-        fixed, moving = section(number), section(number, "moving")
+        fixed = section(number)
+        moving = section(number, "moving")
         return TrainingPair(fixed, moving, identity(fixed.frame, moving.frame))

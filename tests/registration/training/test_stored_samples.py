@@ -27,10 +27,10 @@ CONFIG = PairsConfig(
 
 @dataclass(frozen=True)
 class Counted:
-    asked: list[int] = field(default_factory=list)
+    opened: list[int] = field(default_factory=list)
 
     def __getitem__(self, number: int) -> TrainingPair:
-        self.asked.append(number)
+        self.opened.append(number)
         return Blobs()[number]
 
 
@@ -38,10 +38,10 @@ def test_samples_are_made_once_and_found_again(tmp_path: Path) -> None:
     pairs = Counted()
     stream = StoredStream(PairStream(pairs, CONFIG, 3), tmp_path / "samples")
     first = [stream[number] for number in range(3)]
-    made = len(pairs.asked)
+    made = len(pairs.opened)
     later = [stream[number] for number in range(3, 9)]
     again = StoredStream(PairStream(Counted(), CONFIG, 3), tmp_path / "samples")[4]
-    assert len(pairs.asked) == made
+    assert len(pairs.opened) == made
     assert len(list((tmp_path / "samples").iterdir())) == 3
     assert all(torch.equal(a, b) for a, b in zip(later[1], again, strict=True))
     assert all(not torch.equal(one.fixed, other.fixed) for one in first for other in later)
@@ -57,7 +57,8 @@ def test_every_sample_comes_once_a_turn(tmp_path: Path) -> None:
 
 def test_the_truth_still_brings_one_onto_the_other(tmp_path: Path) -> None:
     plain = replace(CONFIG, augment=replace(AUGMENT, contrast=0.0, noise=0.0))
-    stream, ratios = StoredStream(PairStream(Blobs(), plain, 3), tmp_path), []
+    stream = StoredStream(PairStream(Blobs(), plain, 3), tmp_path)
+    ratios = []
     for number in range(8):
         sample = stream[number]
         warped = warp(sample.moving_density[None], sample.truth[None], "zeros")[0]
@@ -79,13 +80,15 @@ def test_whole_sections_are_deformed_anew(tmp_path: Path) -> None:
     assert float(torch.stack(means).abs().max()) < 0.25 * 64
 
 
-@pytest.mark.parametrize("way", range(8))
-def test_a_field_is_laid_as_its_picture(way: int) -> None:
+@pytest.mark.parametrize("orientation", range(8))
+def test_a_field_is_reoriented_with_its_picture(orientation: int) -> None:
     picture = torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(0))
     shift = torch.tensor([2.0, -1.0]).view(2, 1, 1).expand(2, 32, 32)
     moved = warp(picture[None], shift[None])[0]
-    again = warp(reorient(picture, way)[None], reorient(shift, way)[None])[0]
-    assert torch.allclose(reorient(moved, way)[:, 4:-4, 4:-4], again[:, 4:-4, 4:-4], atol=1e-5)
+    again = warp(reorient(picture, orientation)[None], reorient(shift, orientation)[None])[0]
+    assert torch.allclose(
+        reorient(moved, orientation)[:, 4:-4, 4:-4], again[:, 4:-4, 4:-4], atol=1e-5
+    )
 
 
 def test_sections_of_their_own_aspect_cannot_be_kept() -> None:

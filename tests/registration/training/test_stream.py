@@ -47,7 +47,8 @@ def test_the_truth_brings_the_moving_picture_onto_the_fixed_one(config: PairsCon
 
 
 def test_a_sample_depends_on_its_number_and_the_seed_alone() -> None:
-    stream, again = PairStream(Blobs(), WHOLE, 1), PairStream(Blobs(), WHOLE, 1)
+    stream = PairStream(Blobs(), WHOLE, 1)
+    again = PairStream(Blobs(), WHOLE, 1)
     [stream[number] for number in (5, 0)]
     assert all(torch.equal(a, b) for a, b in zip(stream[2], again[2], strict=True))
     assert not torch.equal(stream[2].fixed, PairStream(Blobs(), WHOLE, 2)[2].fixed)
@@ -112,10 +113,10 @@ def test_no_pairs_are_refused() -> None:
 
 
 def test_cases_are_aligned_by_landmarks_and_else_as_told() -> None:
-    asked: list[str] = []
+    aligned: list[str] = []
 
     def align(fixed: Slide, moving: Slide) -> Affine:
-        asked.append(fixed.info.path)
+        aligned.append(fixed.info.path)
         return identity(fixed.frame, moving.frame)
 
     points = np.array([[10.0, 10], [90, 20], [40, 120]])
@@ -125,7 +126,7 @@ def test_cases_are_aligned_by_landmarks_and_else_as_told() -> None:
     assert np.allclose(pairs[2].moving_from_fixed(points * 2.0), (points + 5) * 2.0)
     assert np.allclose(pairs[1].moving_from_fixed(points), points)
     assert np.allclose(pairs[3].moving_from_fixed(points), points)
-    assert asked == ["b"]
+    assert aligned == ["b"]
 
 
 def test_a_slide_without_tissue_is_one_line() -> None:
@@ -158,9 +159,11 @@ def test_a_field_approximates_a_transform() -> None:
 
 
 def test_a_turn_keeps_lengths_and_mirrors_half_the_time() -> None:
-    drawn = [draw_orientation(np.random.default_rng(seed), AugmentConfig()) for seed in range(60)]
-    assert all(np.allclose(matrix @ matrix.T, np.eye(2)) for matrix in drawn)
-    assert 15 < sum(np.linalg.det(matrix) < 0 for matrix in drawn) < 45
+    orientations = [
+        draw_orientation(np.random.default_rng(seed), AugmentConfig()) for seed in range(60)
+    ]
+    assert all(np.allclose(matrix @ matrix.T, np.eye(2)) for matrix in orientations)
+    assert 15 < sum(np.linalg.det(matrix) < 0 for matrix in orientations) < 45
 
 
 def test_new_contrasts_keep_glass_dark_and_the_range() -> None:

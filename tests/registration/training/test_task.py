@@ -73,14 +73,15 @@ class Knowing(RegistrationTask):
 
     def __init__(self, answer: torch.Tensor, share: float) -> None:
         super().__init__(torch.nn.Linear(1, 1), LossConfig("ncc"), OptimiserConfig())
-        self.answer, self.share = answer, share
+        self.answer = answer
+        self.share = share
 
     def settings(self) -> dict[str, Any]:
         return {}
 
     def fields(self, fixed: torch.Tensor, moving: torch.Tensor) -> Fields:
-        found = self.answer * self.share
-        return Fields(found, (Term(found),))
+        displacement = self.answer * self.share
+        return Fields(displacement, (Term(displacement),))
 
 
 def test_knowing_the_truth_is_measured_as_no_error_and_looks_most_alike() -> None:
@@ -97,7 +98,8 @@ def test_knowing_the_truth_is_measured_as_no_error_and_looks_most_alike() -> Non
 
 @pytest.mark.parametrize("name", get_args(Literal["ncc", "local-ncc", "nmi", "mind-ssc", "ngf"]))
 def test_every_similarity_prefers_the_truth(name: Any) -> None:
-    seen, config = batch(replace(PATCHES, patch_px=96)), LossConfig(name)
+    seen = batch(replace(PATCHES, patch_px=96))
+    config = LossConfig(name)
     weight = torch.ones_like(seen.fixed)
     same = dissimilarity(seen.fixed_density, seen.fixed_density, weight, config)
     other = dissimilarity(seen.fixed_density, seen.moving_density, weight, config)
@@ -118,18 +120,22 @@ def test_every_regulariser_prefers_the_smooth(name: Any) -> None:
 
 
 def test_the_error_counts_on_tissue_alone() -> None:
-    found, truth = torch.zeros(2, 2, 4, 4), torch.zeros(2, 2, 4, 4)
+    displacement = torch.zeros(2, 2, 4, 4)
+    truth = torch.zeros(2, 2, 4, 4)
     truth[:, 0, :, 2:] = 3.0
     truth[:, 1, :, 2:] = 4.0
     tissue = torch.zeros(2, 1, 4, 4)
     tissue[0, :, :, 1:] = 1
     tissue[1, :, :, :2] = 1
-    assert torch.allclose(error_px(found, truth, tissue), torch.tensor([10 / 3, 0.0]), atol=2e-3)
+    assert torch.allclose(
+        error_px(displacement, truth, tissue), torch.tensor([10 / 3, 0.0]), atol=2e-3
+    )
 
 
 def test_the_affine_network_trains_towards_the_truth() -> None:
     torch.manual_seed(0)
-    seen, task = batch(SECTIONS, 1), AffineTask(affine(LossConfig("ncc", truth=1.0)))
+    seen = batch(SECTIONS, 1)
+    task = AffineTask(affine(LossConfig("ncc", truth=1.0)))
     check_inputs(task.inputs(seen))
     losses = []
     for _ in range(40):
@@ -143,11 +149,11 @@ def test_the_affine_network_trains_towards_the_truth() -> None:
 
 def test_the_affine_networks_field_is_affine() -> None:
     task = AffineTask(affine())
-    found = task.fields(torch.rand(1, 1, 40, 60), torch.rand(1, 1, 40, 60))
+    fields = task.fields(torch.rand(1, 1, 40, 60), torch.rand(1, 1, 40, 60))
     matrix = task.network(torch.rand(1, 1, 40, 60), torch.rand(1, 1, 40, 60))
-    assert found.final.shape == affine_displacement(matrix, 40, 60).shape
-    assert found.terms[0].regularity == 0
-    assert found.final.diff(dim=3).diff(dim=3).abs().max() < 1e-4
+    assert fields.final.shape == affine_displacement(matrix, 40, 60).shape
+    assert fields.terms[0].regularity == 0
+    assert fields.final.diff(dim=3).diff(dim=3).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("name", list(TINY))
