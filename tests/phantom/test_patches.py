@@ -15,7 +15,7 @@ from stainbridge.phantom.block import BlockConfig
 from stainbridge.phantom.patches import PatchConfig, Patches, PatchPair
 
 SAME = BlockConfig(
-    mpp=(2.0, 2.0), stains=("HE",), organs=("gland",), distance_um=0.0, laboratory=0.0
+    mpp=(2.0, 2.0), stains=("HE",), organs=("gland",), distance_um=0.0, laboratory_variation=0.0
 )
 CONFIG = PatchConfig(size_px=128, pairs_per_block=4, block=SAME)
 

@@ -18,7 +18,7 @@ from stainbridge.phantom.tissue.config import TissueConfig
 from stainbridge.phantom.tissue.materials import refine_plane
 from stainbridge.phantom.tissue.organs import ORGANS, find_organ
 from stainbridge.phantom.tissue.section_raster import SectionRaster, rasterise_section
-from stainbridge.phantom.tissue.zones import compute_zone_map
+from stainbridge.phantom.tissue.zones import TissuePlane
 from stainbridge.types import Mask
 
 Rgb = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -89,10 +89,10 @@ class PatchBlock:
 def draw_block(config: BlockConfig, side_px: int, rng: np.random.Generator) -> PatchBlock:
     """Return a block of `side_px` a side, somewhere in the tissue of some organ."""
     mpp = float(np.exp(rng.uniform(*np.log(config.mpp))))
-    tissue, frame = _choose_place(config, mpp, side_px, rng)
+    plane, frame = _choose_place(config, mpp, side_px, rng)
     distance_um = float(rng.uniform(0, config.distance_um))
-    fixed = rasterise_section(tissue, frame, 0.0)
-    moving = rasterise_section(tissue, frame, distance_um)
+    fixed = rasterise_section(plane, frame)
+    moving = rasterise_section(TissuePlane(plane.config, distance_um), frame)
     fixed_pictures = _draw_pictures(config, config.stains, fixed, frame, rng)
     moving_stains = config.moving_stains or config.stains
     moving_pictures = _draw_pictures(config, moving_stains, moving, frame, rng)
@@ -102,17 +102,18 @@ def draw_block(config: BlockConfig, side_px: int, rng: np.random.Generator) -> P
 
 def _choose_place(
     config: BlockConfig, mpp: float, side_px: int, rng: np.random.Generator
-) -> tuple[TissueConfig, Frame]:
-    """Return some tissue, and a frame around a point inside it."""
+) -> tuple[TissuePlane, Frame]:
+    """Return the reference plane of some tissue, and a frame around a point inside it."""
     side_um = max(_MIN_TISSUE_UM, _TISSUE_BLOCKS * side_px * mpp)
     organ = config.organs[rng.integers(len(config.organs))]
     tissue = TissueConfig(int(rng.integers(2**31)), side_um, side_um, organ=organ)
-    grid, zones = compute_zone_map(tissue, 0.0)
+    plane = TissuePlane(tissue, 0.0)
+    grid, zones = plane.zone_map
     inside = grid.centres_um()[(zones.tissue_depth_um > 0).ravel()]
     corner = inside[rng.integers(len(inside))] - 0.5 * side_px * mpp
     column, row = np.floor(corner / mpp).astype(int).tolist()
     grid_at_origin = Space("tissue", side_px, side_px, (mpp, mpp)).frame
-    return tissue, grid_at_origin.crop(column, row, side_px, side_px)
+    return plane, grid_at_origin.crop(column, row, side_px, side_px)
 
 
 def _draw_pictures(

@@ -12,11 +12,11 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.phantom.glass.damage import Hole, ExtraPiece
+from stainbridge.phantom.glass.damage import ExtraPiece, Hole
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pairs.truth import find_valid_points
-from stainbridge.phantom.space.deformation import DeformationConfig
 from stainbridge.phantom.space.cut_line import CutLine
+from stainbridge.phantom.space.deformation import DeformationConfig
 from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.config import TissueConfig
 
@@ -60,7 +60,9 @@ def test_a_fold_is_darker_and_brings_its_sides_together() -> None:
 def test_beside_a_fold_the_map_is_exact_both_ways() -> None:
     folded = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)))
     points = FRAME.fit(60).centres_um()
-    np.testing.assert_allclose(folded.tissue_from_slide.inverse()(folded.tissue_from_slide(points)), points, atol=1e-6)
+    np.testing.assert_allclose(
+        folded.tissue_from_slide.inverse()(folded.tissue_from_slide(points)), points, atol=1e-6
+    )
 
 
 def test_the_truth_is_not_valid_in_folds_and_holes() -> None:

@@ -23,11 +23,16 @@ from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.space.deformation import (
     MAX_ELASTIC_GRADIENT,
     DeformationConfig,
-    sample_elastic_field,
-    bound_gradient,
     build_tissue_from_slide,
+    compute_gradient_bound,
+    sample_elastic_field,
 )
-from stainbridge.phantom.staining.laboratory import REFERENCE, Laboratory, compute_densities, transmit_light
+from stainbridge.phantom.staining.laboratory import (
+    REFERENCE,
+    Laboratory,
+    compute_densities,
+    transmit_light,
+)
 from stainbridge.phantom.staining.library import DYES, STAINS, find_stain
 from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.config import TissueConfig
@@ -67,7 +72,9 @@ def test_a_slide_shows_its_artefacts_and_what_jpeg_leaves() -> None:
 def test_beer_lambert_multiplies_light() -> None:
     density = compute_densities(STAINS["HE"], REFERENCE)
     one, two = (np.full((1, 1, 3), amount, np.float32) for amount in (0.3, 0.6))
-    np.testing.assert_allclose(transmit_light(one, density) ** 2, transmit_light(two, density), rtol=1e-5)
+    np.testing.assert_allclose(
+        transmit_light(one, density) ** 2, transmit_light(two, density), rtol=1e-5
+    )
     np.testing.assert_allclose(transmit_light(0 * one, density), 1)
 
 
@@ -89,7 +96,9 @@ def test_laboratories_differ() -> None:
 @pytest.mark.parametrize("elastic_um", [5.0, 60.0, 5000.0])
 def test_elastic_deformation_is_one_to_one_however_strong(elastic_um: float) -> None:
     field = sample_elastic_field(DeformationConfig(elastic_um=elastic_um), TISSUE, seed=4)
-    assert bound_gradient(field.displacement, field.grid.mpp[0]) < MAX_ELASTIC_GRADIENT + 1e-3
+    assert (
+        compute_gradient_bound(field.displacement, field.grid.mpp[0]) < MAX_ELASTIC_GRADIENT + 1e-3
+    )
     assert jacobian_determinant(field.displacement, field.grid.mpp).min() > 0.2
 
 

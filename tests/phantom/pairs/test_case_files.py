@@ -88,7 +88,10 @@ def test_a_description_is_plain_and_says_how_far_apart_the_slides_lie(pair: Phan
         assert facts[f"{side}jpeg_quality"] == slide.jpeg_quality
         assert facts[f"{side}folds"] == len(slide.deformation.folds)
     assert 0 < facts["rtre_affine"] < facts["rtre_given"]
-    assert describe_pair(generate_pair(seed=4, size_px=320, mpp=6.0, landmarks=0))["rtre_given"] is None
+    assert (
+        describe_pair(generate_pair(seed=4, size_px=320, mpp=6.0, landmarks=0))["rtre_given"]
+        is None
+    )
 
 
 def test_existing_files_are_not_replaced(

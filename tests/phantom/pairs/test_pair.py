@@ -170,7 +170,9 @@ def test_settings_are_obeyed() -> None:
         difficulty="easy",
     )
     affine = [
-        member for member in wanted.moving.tissue_from_slide.inverse().members if isinstance(member, Affine)
+        member
+        for member in wanted.moving.tissue_from_slide.inverse().members
+        if isinstance(member, Affine)
     ]
     assert len(affine) == 1
     assert affine[0].flip

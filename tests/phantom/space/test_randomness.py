@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.phantom.space.randomness import derive_key, sample_noise, hash_uniform
+from stainbridge.phantom.space.randomness import derive_key, hash_uniform, sample_noise
 
 FRAME = Frame(Space("plane", 300, 280, (2.0, 2.0)), 300, 280, (2.0, 2.0), (-130.0, 4000.0))
 

@@ -33,6 +33,8 @@ def test_any_contrast_gives_dye_amounts_that_are_not_negative(seed: int) -> None
 
 
 def test_a_pair_may_have_contrasts_of_chance() -> None:
-    pair = generate_pair(seed=2, size_px=128, mpp=8.0, fixed_stain=RANDOM_STAIN, moving_stain=RANDOM_STAIN)
+    pair = generate_pair(
+        seed=2, size_px=128, mpp=8.0, fixed_stain=RANDOM_STAIN, moving_stain=RANDOM_STAIN
+    )
     assert pair.fixed.section.stain.uptake != pair.moving.section.stain.uptake
     assert pair.fixed.stain == RANDOM_STAIN

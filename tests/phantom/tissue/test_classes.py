@@ -12,8 +12,8 @@ from stainbridge.phantom.glass.slide import MAX_FLUORESCENCE, PhantomSlide
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
-from stainbridge.phantom.tissue.organs import ORGANS
 from stainbridge.phantom.tissue.config import TissueConfig
+from stainbridge.phantom.tissue.organs import ORGANS
 
 FRAME = Space("tissue 3", 500, 500, (4.0, 4.0)).frame
 CLOSE = Frame(Space("tissue 3", 420, 420, (1.0, 1.0)), 420, 420, (1.0, 1.0), (1150.0, 780.0))

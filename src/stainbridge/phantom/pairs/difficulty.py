@@ -12,8 +12,8 @@ Difficulty = Literal["easy", "real", "hard"]
 class DifficultyRanges:
     """The ranges and probabilities of one difficulty.
 
-    A range is of both signs, ±. Probabilities hold for each kind of thing on its own, on the moving
-    slide; those of damage, pieces and artefacts are a third of it on the fixed slide.
+    A range is of both signs, ±. Probabilities hold for each kind of thing on its own, on the
+    moving slide. Those of damage, pieces and artefacts are a third of it on the fixed slide.
     """
 
     rotation_deg: float

@@ -29,7 +29,7 @@ def choose_landmarks(
     points of the tissue make up the number.
     """
     section = fixed.section
-    names, centres = locate_structures(section.tissue, section.distance_um)
+    names, centres = locate_structures(section.plane)
     others = rng.uniform(0.05, 0.95, (_CANDIDATES_PER_LANDMARK * count, 2))
     others = others * section.tissue.shorter_side_um
     fixed_um = fixed.tissue_from_slide.inverse()(np.concatenate([centres, others]))

@@ -161,7 +161,8 @@ def _override_deformation(config: PairConfig, sampled: DeformationConfig) -> Def
         "scale": config.scale,
         "elastic_um": config.elastic_um,
     }
-    return replace(sampled, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    overrides = {name: value for name, value in given.items() if value is not None}
+    return replace(sampled, **overrides)  # type: ignore[arg-type]
 
 
 def _generate_slide(

@@ -154,7 +154,7 @@ def sample_elastic_field(config: DeformationConfig, tissue: Frame, seed: int) ->
         for axis in "xy"
     ]
     displacement = np.stack(waves) * (config.elastic_um / np.sqrt(2))
-    steepest = bound_gradient(displacement, spacing_um)
+    steepest = compute_gradient_bound(displacement, spacing_um)
     displacement *= min(1.0, MAX_ELASTIC_GRADIENT / max(steepest, 1e-9))
     return DisplacementField(np.asarray(displacement, np.float32), grid, tissue.space, tissue.space)
 
@@ -172,7 +172,7 @@ def _plan_elastic_grid(tissue: Frame, scale_um: float) -> Frame:
     return Frame(tissue.space, rows, columns, (spacing_um, spacing_um), origin_um)
 
 
-def bound_gradient(displacement: Field, spacing_um: float) -> float:
+def compute_gradient_bound(displacement: Field, spacing_um: float) -> float:
     """Return an upper bound of the norm of the derivative of a (2, H, W) displacement.
 
     The displacement is bilinearly interpolated: in a cell between four nodes the derivative along

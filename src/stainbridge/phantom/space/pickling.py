@@ -14,4 +14,5 @@ class PickledByFields:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the values of the fields by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in names}

@@ -94,8 +94,8 @@ def _find_cytoplasm(materials: Materials, cell_class: str) -> Plane:
 
 def _sample_patches(section: SectionRaster, stain: Stain) -> Plane:
     """Return how well the third dye takes, (H, W); neighbouring sections are alike."""
-    key = derive_key(section.tissue.seed, "patches", stain.name)
-    waves = sample_noise(section.frame, _PATCH_UM, key, section.z_um)
+    key = derive_key(section.plane.config.seed, "patches", stain.name)
+    waves = sample_noise(section.frame, _PATCH_UM, key, section.plane.z_um)
     return np.asarray(np.maximum(1 + np.float32(stain.patchiness) * waves, 0.1), np.float32)
 
 
@@ -151,7 +151,7 @@ def _add_mean_nuclei(
         amounts[..., 2] += np.float32(amount * _MEMBRANE_SHARE) * cytoplasm
     cover = np.zeros(amounts.shape[:2], np.float32)
     light = np.zeros_like(amounts)
-    for nuclei in _list_mean_nuclei(section.tissue.organ_model.lymphocyte_share):
+    for nuclei in _list_mean_nuclei(section.plane.config.organ_model.lymphocyte_share):
         material = np.clip(getattr(materials, nuclei.material), 0, 1)
         share = material * (np.float32(nuclei.area_share) * crowding)
         light += share[..., None] * _average_light(nuclei, stain)

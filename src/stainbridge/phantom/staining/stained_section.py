@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.phantom.space.pickling import PickledByFields
 from stainbridge.phantom.staining.dyeing import average_dyes, stain_section
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.staining.stain import DyeAmounts, Stain
 from stainbridge.phantom.tissue.classes import Labels, label_classes
 from stainbridge.phantom.tissue.config import TissueConfig
 from stainbridge.phantom.tissue.section_raster import rasterise_section
-from stainbridge.phantom.tissue.zones import Zones, sample_zones
+from stainbridge.phantom.tissue.zones import TissuePlane, Zones
 from stainbridge.types import Plane, Points
 
 #: Dyes are drawn on pixels of at most this size in µm; coarser ones are averaged from them.
@@ -22,7 +24,7 @@ MAX_DRAWN_MPP = 10.5
 
 
 @dataclass(frozen=True)
-class StainedSection:
+class StainedSection(PickledByFields):
     """A section cut from a block of tissue, and stained.
 
     Sections of a block share its structure, which changes slowly with depth. Nuclei are drawn anew
@@ -44,6 +46,11 @@ class StainedSection:
                 "the section's distance must be finite", expected="µm", got=self.distance_um
             )
 
+    @cached_property
+    def plane(self) -> TissuePlane:
+        """The plane of the block in which the section is cut."""
+        return TissuePlane(self.tissue, self.distance_um)
+
     def tissue_depth_um(self, tissue_points_um: Points) -> Plane:
         """Return depths below the outline, (N,), at points (N, 2) of tissue space.
 
@@ -57,7 +64,7 @@ class StainedSection:
 
     def _sample_zones(self, points_um: Points) -> Zones:
         x, y = np.asarray(points_um, np.float32).T
-        return sample_zones(self.tissue, x, y, self.distance_um)
+        return self.plane.sample_zones(x, y)
 
     def draw_dyes(self, frame: Frame) -> DyeAmounts:
         """Return dye amounts, (H, W, 3); 0 is bare glass.
@@ -75,10 +82,10 @@ class StainedSection:
 
     def draw_classes(self, frame: Frame) -> Labels:
         """Return the tissue class of each pixel, (H, W), numbered as in `classes.CLASS_NAMES`."""
-        return label_classes(self.tissue, frame, self.distance_um)
+        return label_classes(self.plane, frame)
 
     def _draw_fine_dyes(self, frame: Frame) -> DyeAmounts:
-        section = rasterise_section(self.tissue, frame, self.distance_um)
+        section = rasterise_section(self.plane, frame)
         if section is None:
             return np.zeros((frame.height, frame.width, 3), np.float32)
         return stain_section(section, self.stain)

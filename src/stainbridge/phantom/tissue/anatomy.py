@@ -17,9 +17,8 @@ from stainbridge.phantom.tissue.bodies import (
     locate_lattice,
     scatter_bodies,
 )
-from stainbridge.phantom.tissue.config import TissueConfig
-from stainbridge.phantom.tissue.organs import EVERYWHERE, SOLID_UM
-from stainbridge.phantom.tissue.zones import Zones, compute_zones, sample_zones
+from stainbridge.phantom.tissue.organs import EVERYWHERE, SOLID_UM, Organ
+from stainbridge.phantom.tissue.zones import TissuePlane, Zones, compute_zones
 from stainbridge.types import Mask, Plane
 
 #: Distance between collagen fibres in µm.
@@ -73,24 +72,26 @@ class _Glands:
     tumour: Mask
 
 
-def compute_anatomy(config: TissueConfig, frame: Frame, z_um: float) -> Anatomy:
-    """Return the anatomy at the pixel centres of `frame`, a frame in tissue space, at `z_um`."""
+def compute_anatomy(plane: TissuePlane, frame: Frame) -> Anatomy:
+    """Return the anatomy of a plane at the pixel centres of `frame`, a frame in tissue space."""
+    config = plane.config
 
     def sample_waves(name: str, scale_um: float) -> Plane:
-        return sample_noise(frame, scale_um, derive_key(config.seed, "anatomy", name), z_um)
+        key = derive_key(config.seed, "anatomy", name)
+        return sample_noise(frame, scale_um, key, plane.z_um)
 
-    zones = compute_zones(config, frame, z_um)
+    zones = compute_zones(plane, frame)
     warp = (
         9 * sample_waves(f"warp {axis}", 46) + 2.5 * sample_waves(f"crinkle {axis}", 15)
         for axis in "xy"
     )
-    shift_x, shift_y = (_limit_shift(plane) for plane in warp)
+    shift_x, shift_y = (_limit_shift(shift) for shift in warp)
     organ = config.organ_model
 
     def find_nearest(kind: BodyKind) -> NearestBodies:
         first_index, lattice = locate_lattice(kind, frame)
-        candidates = scatter_bodies(kind, first_index, lattice, config.seed, z_um)
-        bodies = remove_misplaced(config, candidates, z_um)
+        candidates = scatter_bodies(kind, first_index, lattice, config.seed, plane.z_um)
+        bodies = remove_misplaced(plane, candidates)
         return find_nearest_bodies(bodies, frame, shift_x, shift_y)
 
     duct = find_nearest(organ.duct)
@@ -159,16 +160,15 @@ def _separate_neighbours(nearest: NearestBodies, gap_um: float) -> Plane:
     return np.maximum(nearest.first_um, (nearest.first_um - nearest.second_um) / 2 + gap_um / 2)
 
 
-def remove_misplaced(config: TissueConfig, bodies: Bodies, z_um: float) -> Bodies:
+def remove_misplaced(plane: TissuePlane, bodies: Bodies) -> Bodies:
     """Return the bodies without those that do not belong in the zone they lie in."""
-    zones = sample_zones(config, bodies.x_um, bodies.y_um, z_um)
-    present = _find_present(config, bodies, zones)
+    zones = plane.sample_zones(bodies.x_um, bodies.y_um)
+    present = _find_present(plane.config.organ_model, bodies, zones)
     return replace(bodies, radius_um=np.where(present, bodies.radius_um, np.float32(0)))
 
 
-def _find_present(config: TissueConfig, bodies: Bodies, zones: Zones) -> Mask:
+def _find_present(organ: Organ, bodies: Bodies, zones: Zones) -> Mask:
     """Return which bodies belong in the zone they lie in, given the zones at their centres."""
-    organ = config.organ_model
     radius = bodies.radius_um
     mark = bodies.mark
     depth = zones.tissue_depth_um - radius * 1.3

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.tissue.anatomy import Anatomy, compute_anatomy
-from stainbridge.phantom.tissue.config import TissueConfig
 from stainbridge.phantom.tissue.materials import refine_plane
 from stainbridge.phantom.tissue.section_raster import is_bare_glass, plan_anatomy_frame
+from stainbridge.phantom.tissue.zones import TissuePlane
 from stainbridge.types import Mask, Plane
 
 Labels: TypeAlias = npt.NDArray[np.uint8]  # (H, W)
@@ -31,16 +31,16 @@ CLASS_NAMES = (
 )
 
 
-def label_classes(tissue: TissueConfig, frame: Frame, z_um: float) -> Labels:
-    """Return the class of each pixel, (H, W), in the plane at depth `z_um`.
+def label_classes(plane: TissuePlane, frame: Frame) -> Labels:
+    """Return the class of each pixel of a plane, (H, W).
 
     `frame` lies in tissue space and has square pixels.
     """
     labels: Labels = np.zeros((frame.height, frame.width), np.uint8)
     anatomy_frame = plan_anatomy_frame(frame)
-    if is_bare_glass(tissue, anatomy_frame, z_um):
+    if is_bare_glass(plane, anatomy_frame):
         return labels
-    anatomy = compute_anatomy(tissue, anatomy_frame, z_um)
+    anatomy = compute_anatomy(plane, anatomy_frame)
     for name, distance in _list_layers(anatomy):
         labels[refine_plane(distance, anatomy_frame, frame) < 0] = CLASS_NAMES.index(name)
     labels[refine_plane(anatomy.zones.tissue_depth_um, anatomy_frame, frame) <= 0] = 0

@@ -11,18 +11,17 @@ from stainbridge.phantom.space.randomness import derive_key, sample_stripes
 from stainbridge.phantom.tissue.anatomy import Anatomy
 from stainbridge.phantom.tissue.materials import MaterialCanvas, Materials
 from stainbridge.phantom.tissue.nuclei import GLOMERULAR_GAP_UM
-from stainbridge.phantom.tissue.organs import Organ
+from stainbridge.phantom.tissue.zones import TissuePlane
 from stainbridge.types import Plane
 
 Shares: TypeAlias = dict[str, Plane]  # (H, W) by material
 
 
-def compute_materials(
-    organ: Organ, anatomy: Anatomy, frame: Frame, seed: int, section_number: int
-) -> Materials:
+def compute_materials(plane: TissuePlane, anatomy: Anatomy, frame: Frame) -> Materials:
     """Return the materials on `frame`, whose pixels divide those of the anatomy's frame evenly."""
-    canvas = MaterialCanvas(anatomy, frame, seed, section_number)
-    stripes = _draw_stripes(canvas, seed)
+    organ = plane.config.organ_model
+    canvas = MaterialCanvas(plane, anatomy, frame)
+    stripes = _draw_stripes(canvas, plane.config.seed)
     coarse_grain = canvas.sample_texture("grain", 2.2)
     grain = 1 + 0.14 * coarse_grain + 0.10 * canvas.sample_texture("fine grain", 0.9)
     tumour = canvas.refine(anatomy.tumour)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.space.randomness import derive_key, sample_noise
 from stainbridge.phantom.tissue.anatomy import Anatomy
+from stainbridge.phantom.tissue.zones import TissuePlane
 from stainbridge.types import Plane
 
 #: Texture finer than this many pixels is not drawn.
@@ -64,12 +65,11 @@ class MaterialCanvas:
         rest: The share of each pixel that no material has claimed yet, (H, W).
     """
 
-    def __init__(self, anatomy: Anatomy, frame: Frame, seed: int, section_number: int) -> None:
+    def __init__(self, plane: TissuePlane, anatomy: Anatomy, frame: Frame) -> None:
         """Begin with tissue where the anatomy has it; textures are the section's own."""
         self.anatomy = anatomy
         self.frame = frame
-        self._seed = seed
-        self._section_number = section_number
+        self._plane = plane
         self.mpp = frame.mpp[0]
         self._edge_um = max(self.mpp, _MIN_EDGE_UM)
         self.nothing = np.zeros((frame.height, frame.width), np.float32)
@@ -84,7 +84,7 @@ class MaterialCanvas:
         """Return noise of the section's own, or 0 when it is too fine for the pixels."""
         if scale_um < MIN_TEXTURE_PX * self.mpp:
             return self.nothing
-        key = derive_key(self._seed, "texture", name, self._section_number)
+        key = derive_key(self._plane.config.seed, "texture", name, self._plane.section_number)
         return sample_noise(self.frame, scale_um, key)
 
     def cover_inside(self, distance: npt.NDArray[np.floating], softness: float = 1.0) -> Plane:

@@ -15,8 +15,8 @@ from stainbridge.phantom.space.crop import Window
 from stainbridge.phantom.space.interpolation import interpolate_plane
 from stainbridge.phantom.space.randomness import Integers, derive_key, hash_uniform
 from stainbridge.phantom.tissue.anatomy import Anatomy
-from stainbridge.phantom.tissue.config import TissueConfig
 from stainbridge.phantom.tissue.organs import Organ
+from stainbridge.phantom.tissue.zones import TissuePlane
 from stainbridge.types import Mask, Plane, Points
 
 Draw: TypeAlias = Callable[[str], Plane]  # uniform random numbers of the candidates, by name
@@ -101,10 +101,8 @@ class _Candidates:
     """The step along the gradient of that plane."""
 
 
-def scatter_nuclei(
-    config: TissueConfig, anatomy: Anatomy, frame: Frame, section_number: int
-) -> Nuclei:
-    """Return the nuclei of a section that can touch `frame`.
+def scatter_nuclei(plane: TissuePlane, anatomy: Anatomy, frame: Frame) -> Nuclei:
+    """Return the nuclei of a plane that can touch `frame`.
 
     The anatomy must reach 25 µm beyond `frame`.
     """
@@ -115,13 +113,14 @@ def scatter_nuclei(
     row: Integers = np.arange(low[1], high[1])[:, None]
 
     def draw(name: str) -> Plane:
-        return hash_uniform(column, row, derive_key(config.seed, "nuclei", section_number, name))
+        key = derive_key(plane.config.seed, "nuclei", plane.section_number, name)
+        return hash_uniform(column, row, key)
 
     x = (column + 0.1 + 0.8 * draw("x")) * LATTICE_UM
     y = (row + 0.1 + 0.8 * draw("y")) * LATTICE_UM
     place = np.stack([x, y])
     probe = _Probe(anatomy, place)
-    candidates = _classify_candidates(config.organ_model, probe, draw)
+    candidates = _classify_candidates(plane.config.organ_model, probe, draw)
     normal = probe.compute_directions(_list_guide_planes(anatomy), candidates.plane_index)
     place = place + normal * candidates.step_um
     present = candidates.class_index != NO_NUCLEUS

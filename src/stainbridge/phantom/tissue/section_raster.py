@@ -10,10 +10,9 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.phantom.space.randomness import derive_key, sample_noise
 from stainbridge.phantom.tissue.anatomy import Anatomy, compute_anatomy
 from stainbridge.phantom.tissue.compartments import compute_materials
-from stainbridge.phantom.tissue.config import TissueConfig
 from stainbridge.phantom.tissue.materials import Materials
 from stainbridge.phantom.tissue.nuclei import Nuclei, scatter_nuclei
-from stainbridge.phantom.tissue.zones import compute_zones
+from stainbridge.phantom.tissue.zones import TissuePlane, compute_zones
 from stainbridge.types import Plane
 
 #: Anatomy is computed on pixels of about five of the raster's and interpolated; this is the range
@@ -28,14 +27,12 @@ _MARGIN_UM = 32.0
 
 @dataclass(frozen=True, eq=False)
 class SectionRaster:
-    """The plane at depth `z_um` of a block of tissue, on `frame`."""
+    """A plane of a block of tissue on a raster."""
 
-    tissue: TissueConfig
-    """The block of tissue."""
+    plane: TissuePlane
+    """The plane."""
     frame: Frame
     """The raster, in tissue space."""
-    z_um: float
-    """Depth of the plane in the block."""
     anatomy: Anatomy
     """The anatomy, on a coarser frame that reaches further."""
     materials: Materials
@@ -43,32 +40,26 @@ class SectionRaster:
     nuclei: Nuclei | None
     """The nuclei, where pixels are fine enough to draw them one by one."""
 
-    @property
-    def section_number(self) -> int:
-        """Number of the section: planes in one whole micrometre share nuclei and textures."""
-        return round(self.z_um)
-
     def sample_texture(self, name: str, scale_um: float) -> Plane:
         """Return noise of this section's own, (H, W), of mean 0 and deviation 1."""
-        key = derive_key(self.tissue.seed, name, self.section_number)
+        key = derive_key(self.plane.config.seed, name, self.plane.section_number)
         return sample_noise(self.frame, scale_um, key)
 
 
-def rasterise_section(tissue: TissueConfig, frame: Frame, z_um: float) -> SectionRaster | None:
-    """Return the plane at `z_um` on `frame`, or None where there is only glass.
+def rasterise_section(plane: TissuePlane, frame: Frame) -> SectionRaster | None:
+    """Return a plane on `frame`, or None where there is only glass.
 
     `frame` lies in tissue space and has square pixels.
     """
     anatomy_frame = plan_anatomy_frame(frame)
-    if is_bare_glass(tissue, anatomy_frame, z_um):
+    if is_bare_glass(plane, anatomy_frame):
         return None
-    anatomy = compute_anatomy(tissue, anatomy_frame, z_um)
-    section_number = round(z_um)
-    materials = compute_materials(tissue.organ_model, anatomy, frame, tissue.seed, section_number)
+    anatomy = compute_anatomy(plane, anatomy_frame)
+    materials = compute_materials(plane, anatomy, frame)
     nuclei = None
     if frame.mpp[0] <= MAX_NUCLEI_MPP:
-        nuclei = scatter_nuclei(tissue, anatomy, frame, section_number)
-    return SectionRaster(tissue, frame, z_um, anatomy, materials, nuclei)
+        nuclei = scatter_nuclei(plane, anatomy, frame)
+    return SectionRaster(plane, frame, anatomy, materials, nuclei)
 
 
 def plan_anatomy_frame(frame: Frame) -> Frame:
@@ -88,8 +79,8 @@ def plan_anatomy_frame(frame: Frame) -> Frame:
     return Frame(frame.space, height, width, (step, step), origin_um)
 
 
-def is_bare_glass(tissue: TissueConfig, frame: Frame, z_um: float) -> bool:
+def is_bare_glass(plane: TissuePlane, frame: Frame) -> bool:
     """Return whether no tissue reaches `frame`, judged on a coarse raster."""
     coarse = frame.fit(48)
-    depth = compute_zones(tissue, coarse, z_um).tissue_depth_um
+    depth = compute_zones(plane, coarse).tissue_depth_um
     return bool(depth.max() < -1.5 * max(coarse.mpp) - 20)

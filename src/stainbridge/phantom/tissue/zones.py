@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.phantom.space.interpolation import interpolate_plane
+from stainbridge.phantom.space.pickling import PickledByFields
 from stainbridge.phantom.space.randomness import compute_axis_centres, derive_key, sample_noise
 from stainbridge.phantom.tissue.config import TissueConfig
 from stainbridge.phantom.tissue.organs import EVERYWHERE
@@ -41,12 +42,44 @@ class Zones:
 
 
 @dataclass(frozen=True, eq=False)
-class _ZoneRaster:
-    """Where zones are computed: the pixel centres of `frame` in the plane `z_um`."""
+class TissuePlane(PickledByFields):
+    """A plane through a block of tissue, in which a section is cut."""
 
     config: TissueConfig
-    frame: Frame
+    """The block of tissue."""
     z_um: float
+    """Depth of the plane in the block."""
+
+    @property
+    def section_number(self) -> int:
+        """Number of the section: planes in one whole micrometre share nuclei and textures."""
+        return round(self.z_um)
+
+    @cached_property
+    def zone_map(self) -> tuple[Frame, Zones]:
+        """The zones of the whole plane on about 400 x 400 pixels, with their frame."""
+        area = Space("tissue", 1, 1, (self.config.width_um, self.config.height_um)).frame
+        grid = area.at_mpp(self.config.shorter_side_um / _MAP_PX)
+        return grid, compute_zones(self, grid)
+
+    def sample_zones(self, x_um: Plane, y_um: Plane) -> Zones:
+        """Return the zones at points of the plane, to about 1 % of the tissue's size.
+
+        `x_um` and `y_um` have one shape, which the planes of the zones then have.
+        """
+        grid, zones = self.zone_map
+        x = np.asarray(x_um / grid.mpp[0] - 0.5, np.float32)
+        y = np.asarray(y_um / grid.mpp[1] - 0.5, np.float32)
+        planes = {field.name: getattr(zones, field.name) for field in fields(Zones)}
+        return Zones(**{name: interpolate_plane(plane, x, y) for name, plane in planes.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class _ZoneRaster:
+    """Where zones are computed: the pixel centres of `frame` in a plane."""
+
+    plane: TissuePlane
+    frame: Frame
     dx: Plane
     """Distance from the middle of the area along x, (1, W) µm."""
     dy: Plane
@@ -55,7 +88,12 @@ class _ZoneRaster:
     def sample_waves(self, name: str, scale_um: float) -> Plane:
         """Return noise of its own for each name, (H, W)."""
         key = derive_key(self.config.seed, "zone", name)
-        return sample_noise(self.frame, scale_um, key, self.z_um)
+        return sample_noise(self.frame, scale_um, key, self.plane.z_um)
+
+    @property
+    def config(self) -> TissueConfig:
+        """The block of tissue."""
+        return self.plane.config
 
     @property
     def radius_um(self) -> float:
@@ -63,12 +101,13 @@ class _ZoneRaster:
         return self.config.fill * self.config.shorter_side_um / 2
 
 
-def compute_zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
-    """Return the zones at the pixel centres of `frame` (in tissue space) at depth `z_um`."""
+def compute_zones(plane: TissuePlane, frame: Frame) -> Zones:
+    """Return the zones of a plane at the pixel centres of `frame`, a frame in tissue space."""
+    config = plane.config
     x, y = (centres.astype(np.float32) for centres in compute_axis_centres(frame))
     dx = (x - config.width_um / 2)[None, :]
     dy = (y - config.height_um / 2)[:, None]
-    raster = _ZoneRaster(config, frame, z_um, dx, dy)
+    raster = _ZoneRaster(plane, frame, dx, dy)
     rng = np.random.default_rng(derive_key(config.seed, "outline"))
     tissue = _compute_tissue_depth(raster, rng)
     muscle_rad = rng.uniform(0, 2 * np.pi)
@@ -83,8 +122,8 @@ def compute_zones(config: TissueConfig, frame: Frame, z_um: float) -> Zones:
     lobules = raster.sample_waves("lobule", 0.6 * scale) + config.organ_model.lobule_level
     lobule = 0.22 * scale * lobules
     inflammation = raster.sample_waves("inflamed", 0.5 * scale)
-    planes = (tissue, muscle, fat, lesion, necrosis, lobule, inflammation)
-    return Zones(*(np.asarray(plane, np.float32) for plane in planes))
+    depths = (tissue, muscle, fat, lesion, necrosis, lobule, inflammation)
+    return Zones(*(np.asarray(depth, np.float32) for depth in depths))
 
 
 def _compute_tissue_depth(raster: _ZoneRaster, rng: np.random.Generator) -> Plane:
@@ -166,23 +205,3 @@ def _compute_necrosis_depth(raster: _ZoneRaster, lesion: Plane, tissue: Plane) -
         + 0.15 * scale * raster.sample_waves("necrosis", 0.3 * scale)
     )
     return np.asarray(depth + 6 * raster.sample_waves("necrotic edge", 30))
-
-
-@lru_cache(maxsize=8)
-def compute_zone_map(config: TissueConfig, z_um: float) -> tuple[Frame, Zones]:
-    """Return the zones of a whole plane on about 400 x 400 pixels, with their frame."""
-    area = Space("tissue", 1, 1, (config.width_um, config.height_um)).frame
-    grid = area.at_mpp(config.shorter_side_um / _MAP_PX)
-    return grid, compute_zones(config, grid, z_um)
-
-
-def sample_zones(config: TissueConfig, x_um: Plane, y_um: Plane, z_um: float) -> Zones:
-    """Return the zones at points of tissue space, to about 1 % of the tissue's size.
-
-    `x_um` and `y_um` have one shape, which the planes then have.
-    """
-    grid, zones = compute_zone_map(config, z_um)
-    x = np.asarray(x_um / grid.mpp[0] - 0.5, np.float32)
-    y = np.asarray(y_um / grid.mpp[1] - 0.5, np.float32)
-    planes = {field.name: getattr(zones, field.name) for field in fields(Zones)}
-    return Zones(**{name: interpolate_plane(plane, x, y) for name, plane in planes.items()})
