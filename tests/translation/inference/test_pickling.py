@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.slides.memory_slide import smooth_texture
+from tests.slides.memory_slide import draw_texture
 from tests.slides.test_pickling import read_in_child
 from tests.translation.inference.test_apply import model, texture
 from tests.translation.sharpening.test_sharpen import TINY
@@ -84,7 +84,7 @@ def test_a_sharpened_translation_too_with_its_tissue_and_finished_tiles(
 def test_a_crop_gets_a_space_of_its_own_the_same_in_every_process(
     cyclegan: Model, tmp_path: Path
 ) -> None:
-    source = ArraySlide(smooth_texture(3, 300, 340), 0.5)
+    source = ArraySlide(draw_texture(3, 300, 340), 0.5)
     same = Affine(np.eye(3), source.frame.space, source.frame.space)
     crop = WarpedSlide(source, same, source.frame.crop(30, 20, 260, 240))
     translated = translate_slide(crop, cyclegan, CONFIG)
