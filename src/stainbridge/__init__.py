@@ -13,11 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stainbridge.api import register as register
     from stainbridge.errors import InputError as InputError
     from stainbridge.errors import MissingExtraError as MissingExtraError
     from stainbridge.errors import RegistrationError as RegistrationError
     from stainbridge.errors import StainbridgeError as StainbridgeError
-    from stainbridge.registration.api import register as register
     from stainbridge.registration.result import Registration as Registration
     from stainbridge.registration.store import load as load
     from stainbridge.slides.open import open_slide as open_slide
@@ -31,7 +31,7 @@ _HOMES = {
     "RegistrationError": "stainbridge.errors",
     "StainbridgeError": "stainbridge.errors",
     "load": "stainbridge.registration.store",
-    "register": "stainbridge.registration.api",
+    "register": "stainbridge.api",
     "open_slide": "stainbridge.slides.open",
 }
 

@@ -70,7 +70,7 @@ class InputError(StainbridgeError, ValueError):
 
 
 class MissingFileError(InputError, FileNotFoundError):
-    """A file or folder does not exist; `filename` and `errno` are those of a `FileNotFoundError`."""
+    """A file or folder does not exist; it has a `filename` and an `errno`, as an `OSError` has."""
 
     def __init__(
         self,

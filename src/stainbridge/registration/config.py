@@ -1,266 +1,226 @@
-"""What a registration is asked to do: one frozen dataclass per stage, three presets, YAML both
-ways.
-"""
+"""What a registration is asked to do: its stages, its limits, three presets, YAML both ways."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from stainbridge.errors import InputError
-from stainbridge.settings import build, to_dict, read_yaml, to_yaml
+from stainbridge.registration.stages.affine import AffineConfig
+from stainbridge.registration.stages.deformable import DeformableConfig
+from stainbridge.registration.stages.learned_affine import LearnedAffineConfig
+from stainbridge.registration.stages.learned_field import LearnedFieldConfig
+from stainbridge.registration.stages.matching import MatchingConfig
+from stainbridge.registration.stages.search import SearchConfig
+from stainbridge.registration.stages.stage import PHASES, Phase, StageConfig
+from stainbridge.registration.stages.table import STAGES
+from stainbridge.registration.stages.tiles import TileRefinementConfig
+from stainbridge.settings import build, read_yaml, to_dict, to_yaml
 
+__all__ = [
+    "PRESETS",
+    "AffineConfig",
+    "DeformableConfig",
+    "LearnedAffineConfig",
+    "LearnedFieldConfig",
+    "MatchingConfig",
+    "RegisterConfig",
+    "SearchConfig",
+    "StageConfig",
+    "TileRefinementConfig",
+]
 
-@dataclass(frozen=True)
-class SearchConfig:
-    """The global search: chart size in pixels; how many angles over 360° and scales over 0.5 to 2.
+AnyStage = TypeVar("AnyStage", bound=StageConfig)
+PresetName = Literal["fast", "default", "accurate"]
 
-    The correlation's best `candidates` are ranked by local NCC and the best `hypotheses` of them
-    climbed from. `features_px`: longest side of the pictures that point features are matched on for
-    one more candidate.
-    """
-
-    chart_px: int = 48
-    angles: int = 48
-    scales: int = 11
-    candidates: int = 250
-    hypotheses: int = 8
-    features_px: int = 512
-
-
-@dataclass(frozen=True)
-class AffineConfig:
-    """Affine refinement: longest side, steps and survivors of each round, coarse to fine.
-
-    After the first round the best `varied` are also stretched, turned and scaled by `variation`.
-    """
-
-    sizes_px: tuple[int, ...] = (64, 128, 256, 256)
-    steps: tuple[int, ...] = (40, 30, 15, 60)
-    keep: tuple[int, ...] = (6, 6, 2, 1)
-    varied: int = 3
-    variation: float = 0.08
-    radius: int = 12
-    window_step: int = 4
-
-
-@dataclass(frozen=True)
-class MatchingConfig:
-    """Where a section that is bent far may have gone: windows matched at a longest side of
-    `size_px`.
-
-    Windows of (2·`radius` + 1)² pixels are sought up to `distance_px` away, matches smoothed over
-    about `smooth_px`, and what they say climbs for so many `steps`.
-    """
-
-    size_px: int = 96
-    distance_px: int = 9
-    radius: int = 3
-    smooth_px: int = 6
-    steps: int = 40
-
-    def __post_init__(self) -> None:
-        if min(self.size_px, self.distance_px, self.radius, self.smooth_px) < 1 or self.steps < 0:
-            raise InputError("matching: all but the steps must be positive", got=self)
-
-
-@dataclass(frozen=True)
-class DeformableConfig:
-    """Diffeomorphic instance optimisation, coarse to fine.
-
-    `sizes_px` is the longest side at each level, `spacing_px` that between nodes of the velocity
-    field at that level, `radius` of the local NCC's windows, which stand every `window_step`
-    pixels, `smoothness` the weight of the diffusion regulariser, `rate_px` the first steps' length.
-    `matching` offers another beginning, None for none. `symmetric` registers both ways and takes
-    the mean of the one and the inverse of the other.
-    """
-
-    sizes_px: tuple[int, ...] = (128, 256, 512)
-    steps: tuple[int, ...] = (50, 50, 40)
-    spacing_px: float = 4.0
-    radius: int = 14
-    window_step: int = 4
-    smoothness: float = 1.0
-    rate_px: float = 0.6
-    symmetric: bool = True
-    matching: MatchingConfig | None = field(default_factory=MatchingConfig)
-
-    def __post_init__(self) -> None:
-        if len(self.sizes_px) != len(self.steps):
-            raise InputError(
-                "deformable: one number of steps per size",
-                expected=len(self.sizes_px),
-                got=len(self.steps),
-            )
-
-
-@dataclass(frozen=True)
-class TilesConfig:
-    """High-resolution refinement: the slide, `longest_px` on its longer side, in tiles read from
-    both slides.
-
-    Tiles of `tile_px` are blended over `blend_px`; each is optimised at a quarter, half and all of
-    the resolution, in so many `steps`. The rest is as in `DeformableConfig`.
-    """
-
-    longest_px: int = 4096
-    tile_px: int = 768
-    blend_px: int = 64
-    steps: tuple[int, int, int] = (25, 20, 10)
-    spacing_px: int = 8
-    radius: int = 20
-    window_step: int = 6
-    smoothness: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.longest_px < self.tile_px:
-            raise InputError(
-                "tiles: longest_px is less than one tile",
-                expected=self.tile_px,
-                got=self.longest_px,
-            )
-
-
-@dataclass(frozen=True)
-class LearnedAffineConfig:
-    """The trained affine network, between the search and the affine refinement.
-
-    `weights`: a file, a run folder, or a name (`learn.shipped`). Every start goes through the
-    network `passes` times, all at once; the best `keep` of what comes out go through it once more
-    at twice the resolution, and the best of these `finer` − 1 times again. They are refined, or,
-    where `refine` is False, the best one stands. With `angles` the network's starts are so many
-    turns about the tissues' middles, each way up, in place of a search.
-    """
-
-    weights: str = "affine-net"
-    passes: int = 1
-    finer: int = 2
-    keep: int = 3
-    refine: bool = True
-    angles: int = 0
-
-    def __post_init__(self) -> None:
-        if min(self.passes, self.keep) < 1 or min(self.finer, self.angles) < 0:
-            raise InputError(
-                "learned_affine: passes and keep must be positive, the others not negative",
-                got=self,
-            )
-
-
-@dataclass(frozen=True)
-class LearnedFieldConfig:
-    """A trained deformable network after the affine stage.
-
-    `weights`: as for the affine network. `mpp`: the resolution it works at, tile by tile, where not
-    its own. `optimise`: instance optimisation from what it found, None for none. `deformable`
-    stands in where it is rejected.
-    """
-
-    weights: str = "unet-svf"
-    mpp: float | None = None
-    optimise: DeformableConfig | None = field(
-        default_factory=lambda: DeformableConfig((256, 512), (20, 20), matching=None)
-    )
-
-    def __post_init__(self) -> None:
-        if self.mpp is not None and self.mpp <= 0:
-            raise InputError("learned_field: mpp must be positive", got=self.mpp)
+#: Least working resolution, in pixels.
+MIN_WORKING_PX = 64
+#: Keys that pipeline files of version 0.1 had in place of `stages`.
+FORMER_KEYS = frozenset(
+    {
+        "affine",
+        "deformable",
+        "learned_affine",
+        "learned_field",
+        "search",
+        "search_again",
+        "tiles",
+    }
+)
 
 
 @dataclass(frozen=True)
 class RegisterConfig:
-    """Everything a registration depends on beside the two slides.
+    """Everything that a registration depends on beside the two slides.
 
-    `max_rotation_deg` limits the search to ± that angle. Where the verdict on what it led to is not
-    "ok", everything after it is done once more from `search_again`, None for never, and the more
-    trusted of the two results stands. `deformable` None stops after the affine stage. The learned
-    stages are left out where they are None.
+    Raises `InputError` for values out of range and for stages in an order that cannot work.
     """
 
     name: str = "default"
+    """A name for records."""
     allow_flip: bool = True
+    """Whether the sections may be mirrored."""
     max_rotation_deg: float = 180.0
+    """Largest rotation to search, in degrees."""
     seed: int = 0
+    """Seed of every random choice."""
     device: str = "auto"
+    """Where to compute: auto, cpu or cuda."""
     threads: int | None = None
+    """CPU threads; None: all that torch would use."""
     working_px: int = 1024
-    search: SearchConfig = field(default_factory=SearchConfig)
-    search_again: SearchConfig | None = field(
+    """Longest side, in pixels, of the pictures that the stages work on."""
+    stages: tuple[StageConfig, ...] = (SearchConfig(), AffineConfig(), DeformableConfig())
+    """The stages in their order; see `stages.table`."""
+    second_search: SearchConfig | None = field(
         default_factory=lambda: SearchConfig(chart_px=64, angles=72, scales=15, hypotheses=12)
     )
-    affine: AffineConfig = field(default_factory=AffineConfig)
-    deformable: DeformableConfig | None = field(default_factory=DeformableConfig)
-    tiles: TilesConfig | None = None
-    learned_affine: LearnedAffineConfig | None = None
-    learned_field: LearnedFieldConfig | None = None
+    """A finer search, from which all is done again where the verdict is not `ok`; None: never.
+
+    The more trusted of the two results stands.
+    """
 
     def __post_init__(self) -> None:
-        if len(self.affine.sizes_px) != len(self.affine.steps):
-            raise InputError(
-                "affine: one number of steps per size",
-                expected=len(self.affine.sizes_px),
-                got=len(self.affine.steps),
-            )
-        if len(self.affine.keep) != len(self.affine.sizes_px):
-            raise InputError(
-                "affine: one number of survivors per size", expected=len(self.affine.sizes_px)
-            )
         if not 0 <= self.max_rotation_deg <= 180:
             raise InputError(
                 "max_rotation_deg out of range", expected="0 to 180", got=self.max_rotation_deg
             )
         if self.device not in ("auto", "cpu", "cuda"):
             raise InputError("no such device", expected="auto, cpu or cuda", got=self.device)
-        if self.working_px < 64:
-            raise InputError("working_px is too small", expected="at least 64", got=self.working_px)
+        if self.working_px < MIN_WORKING_PX:
+            raise InputError(
+                "working_px is too small",
+                expected=f"at least {MIN_WORKING_PX}",
+                got=self.working_px,
+            )
         if self.threads is not None and self.threads < 1:
             raise InputError("threads must be positive", got=self.threads)
+        _check_order(self.stages)
 
     @classmethod
     def preset(cls, name: str) -> RegisterConfig:
-        """ "fast", "default" or "accurate"; raises `InputError` for another name."""
+        """Return "fast", "default" or "accurate"; raises `InputError` for another name."""
         if name not in PRESETS:
             raise InputError("no such preset", expected=", ".join(PRESETS), got=name)
         return PRESETS[name]
 
+    def find_stage(self, kind: type[AnyStage]) -> AnyStage | None:
+        """Return the settings of the first stage of a kind, None where there is none."""
+        for stage in self.stages:
+            if isinstance(stage, kind):
+                return stage
+        return None
+
+    def with_stage(self, stage: StageConfig) -> RegisterConfig:
+        """Return the configuration with a stage.
+
+        It takes the place of the stages of its kind, or the usual place in the order.
+        """
+        order = [entry.config_type for entry in STAGES.values()]
+        rank = order.index(type(stage))
+        before = [other for other in self.stages if order.index(type(other)) < rank]
+        after = [other for other in self.stages if order.index(type(other)) > rank]
+        return replace(self, stages=(*before, stage, *after))
+
+    def without_stage(self, kind: type[StageConfig]) -> RegisterConfig:
+        """Return the configuration without the stages of a kind."""
+        kept = tuple(stage for stage in self.stages if not isinstance(stage, kind))
+        return replace(self, stages=kept)
+
+    def with_options(self, **options: Any) -> RegisterConfig:
+        """Return the configuration with some fields replaced.
+
+        Raises `InputError` for a field that it does not have.
+        """
+        known = [item.name for item in fields(self)]
+        for name in options:
+            if name not in known:
+                raise InputError("no such option", where=name, expected=", ".join(known))
+        return replace(self, **options)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and strings."""
+        """Return plain dicts, lists, numbers and strings."""
         return to_dict(self)
 
     def to_yaml(self) -> str:
-        """The configuration as YAML; `from_yaml` reads it back."""
+        """Return the configuration as YAML; `from_yaml` reads it back."""
         return to_yaml(self)
 
     @classmethod
     def from_yaml(cls, path: Path) -> RegisterConfig:
-        """A YAML file of some or all fields; raises `InputError` for unknown keys and values of the
-        wrong type.
+        """Read a YAML file of some or all fields.
+
+        Raises `InputError` for unknown keys and values of the wrong type.
         """
-        return build(cls, read_yaml(path), path)
+        values = read_yaml(path)
+        former = sorted(FORMER_KEYS & set(values))
+        if former:
+            raise InputError(
+                "a pipeline file of stainbridge 0.1",
+                where=path,
+                expected="`stages`, a list",
+                got=", ".join(former),
+                remedy="list the stages, each with its `kind`, as docs/register.md shows",
+            )
+        return build(cls, values, path)
+
+
+def _check_order(stages: tuple[StageConfig, ...]) -> None:
+    """Raise `InputError` unless the stages can work in their order."""
+    phases: list[Phase] = []
+    for stage in stages:
+        entry = next((entry for entry in STAGES.values() if entry.config_type is type(stage)), None)
+        if entry is None:
+            raise InputError(
+                "no such stage",
+                where="stages",
+                expected=", ".join(STAGES),
+                got=type(stage).__name__,
+            )
+        phases.append(entry.phase)
+    ranks = [PHASES.index(phase) for phase in phases]
+    if ranks != sorted(ranks):
+        raise InputError(
+            "stages in the wrong order", expected=" before ".join(PHASES), got=", ".join(phases)
+        )
+    begins = not stages or not isinstance(stages[0], SearchConfig | LearnedAffineConfig)
+    if begins or not any(isinstance(stage, SearchConfig) for stage in stages):
+        raise InputError(
+            "stages must begin with a search",
+            where="stages",
+            expected="search, or learned-affine with angles and then search",
+        )
 
 
 PRESETS: dict[str, RegisterConfig] = {
     "fast": RegisterConfig(
         name="fast",
         working_px=512,
-        search=SearchConfig(angles=36, scales=9, hypotheses=6),
-        affine=AffineConfig(steps=(30, 25, 10, 20), keep=(4, 4, 1, 1), varied=3),
-        deformable=DeformableConfig(
-            sizes_px=(128, 256), steps=(25, 25), symmetric=False, matching=MatchingConfig(steps=20)
+        stages=(
+            SearchConfig(angles=36, scales=9, hypotheses=6),
+            AffineConfig(steps=(30, 25, 10, 20), survivors=(4, 4, 1, 1), varied=3),
+            DeformableConfig(
+                sizes_px=(128, 256),
+                steps=(25, 25),
+                symmetric=False,
+                matching=MatchingConfig(steps=20),
+            ),
         ),
     ),
     "default": RegisterConfig(),
     "accurate": RegisterConfig(
         name="accurate",
         working_px=1280,
-        search=SearchConfig(angles=60, scales=13, hypotheses=12),
-        affine=AffineConfig(
-            sizes_px=(64, 128, 256, 256, 512),
-            steps=(40, 40, 15, 40, 30),
-            keep=(8, 8, 3, 1, 1),
-            varied=4,
+        stages=(
+            SearchConfig(angles=60, scales=13, hypotheses=12),
+            AffineConfig(
+                sizes_px=(64, 128, 256, 256, 512),
+                steps=(40, 40, 15, 40, 30),
+                survivors=(8, 8, 3, 1, 1),
+                varied=4,
+            ),
+            DeformableConfig(sizes_px=(128, 256, 512, 1024), steps=(60, 60, 60, 40)),
         ),
-        deformable=DeformableConfig(sizes_px=(128, 256, 512, 1024), steps=(60, 60, 60, 40)),
     ),
 }

@@ -1,75 +1,91 @@
-"""What a registration returns."""
+"""What a registration returns, and what can be done with it."""
 
 from __future__ import annotations
 
+import copy
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.errors import RegistrationError
+from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.geojson import warp_geojson
 from stainbridge.geometry.geojson_document import Json
+from stainbridge.geometry.points import check_points
 from stainbridge.geometry.transform import Transform
-from stainbridge.geometry.warp import Crop, find_output_frame
+from stainbridge.geometry.warp import Crop, Interpolation, find_output_frame, warp_array
+from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
+from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
+from stainbridge.registration.verdict.judge import RegistrationStatus
+from stainbridge.slides.coerce import channels_first
+from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Points
 
+if TYPE_CHECKING:
+    import SimpleITK
+
 Side = Literal["fixed", "moving"]
-Status = Literal["ok", "fallback", "failed"]
+Picture = npt.NDArray[np.uint8]  # (H, W, 3)
+
+#: Longest side, in pixels, of the pictures of both slides.
+PICTURE_PX = 1024
+#: Longest side, in pixels, of the picture in a notebook.
+NOTEBOOK_PX = 480
 
 
-@dataclass(frozen=True)
-class StageRecord:
-    """One stage of a pipeline: what it was, what it cost and whether its result was kept.
-
-    `score_before` and `score_after` are the verification similarity (higher is better) of the
-    transform handed in and of the stage's own; `note` says in words why a result was not accepted,
-    or is empty.
-    """
-
-    name: str
-    accepted: bool
-    seconds: float
-    score_before: float
-    score_after: float
-    note: str = ""
-    config: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Registration:
     """The outcome of a registration.
 
-    `transform` is `moving_from_fixed` (fixed µm → moving µm); using it when `status` is "failed"
-    raises `RegistrationError`. `status`: "ok"; "fallback", usable with care: a later stage was
-    rejected and the best verified earlier result stands, or a large error cannot be ruled out;
-    "failed", there is no transform. `predicted_rtre` is the expected median landmark error ÷ the
-    fixed slide's diagonal, `bound_rtre` what nine of ten such registrations stay below, `evidence`
-    what both were judged by (None where it did not come to that). See docs/verdict.md.
+    A failed one has no transform: using it raises `RegistrationError`. `fallback` means usable with
+    care: a later stage was rejected and the best verified earlier result stands, or a large error
+    cannot be ruled out. See docs/verdict.md.
     """
 
     fixed: Frame
+    """Full-resolution frame of the fixed slide."""
     moving: Frame
-    status: Status
+    """Full-resolution frame of the moving slide."""
+    status: RegistrationStatus
+    """`ok`, `fallback` or `failed`."""
     reason: str
+    """Why, in words."""
     stages: tuple[StageRecord, ...]
+    """One record a stage, in order."""
     seconds: float
+    """Wall time of the whole registration."""
     predicted_rtre: float
+    """Expected median landmark error ÷ the fixed slide's diagonal."""
     seed: int
+    """The seed it ran with."""
     config: dict[str, Any]
+    """The configuration it ran with, as plain values."""
     solution: Transform | None = None
+    """The transform, moving from fixed; None where it failed. See `transform`."""
     bound_rtre: float = float("nan")
+    """What nine of ten such registrations stay below."""
     evidence: Evidence | None = None
+    """What it was judged by; None where it did not come to that."""
+    fixed_source: Slide | Path | None = field(default=None, compare=False)
+    """The fixed slide, or where its file is; None where that is not known."""
+    moving_source: Slide | Path | None = field(default=None, compare=False)
+    """The moving slide, or where its file is; None where that is not known."""
 
     @property
     def transform(self) -> Transform:
-        """`moving_from_fixed`; raises `RegistrationError` when the registration failed."""
+        """The transform, moving from fixed: fixed µm in, moving µm out.
+
+        Raises `RegistrationError` when the registration failed.
+        """
         if self.solution is None:
             raise RegistrationError(f"the registration failed: {self.reason}")
         return self.solution
@@ -77,22 +93,36 @@ class Registration:
     @property
     def predicted_um(self) -> float:
         """The predicted error in µm of the fixed slide."""
-        return (
-            self.predicted_rtre * self.fixed.diagonal_um
-            if np.isfinite(self.predicted_rtre)
-            else float("nan")
-        )
+        if not math.isfinite(self.predicted_rtre):
+            return float("nan")
+        return self.predicted_rtre * self.fixed.diagonal_um
 
-    def towards(self, side: Side) -> Transform:
-        """The transform whose points come out on `side`: "fixed" or "moving"."""
+    def transform_to(self, side: Side) -> Transform:
+        """Return the transform whose points come out on `side`, "fixed" or "moving".
+
+        Raises `InputError` for another word, `RegistrationError` when the registration failed.
+        """
+        if side not in get_args(Side):
+            raise InputError("no such slide", where="to", expected="fixed or moving", got=side)
         return self.transform if side == "moving" else self.transform.inverse()
 
     def warp_points(self, points_px: npt.ArrayLike, to: Side = "fixed") -> Points:
-        """Carry (N, 2) points, x and y in full-resolution pixels, to the slide `to` from the other
-        one.
+        """Warp points to the slide `to` from the other one.
+
+        Args:
+            points_px: (N, 2), x and y in full-resolution pixels.
+            to: The slide that the points come out on, "fixed" or "moving".
+
+        Returns:
+            (N, 2) full-resolution pixels.
+
+        Raises:
+            InputError: Points of another shape, or another word for `to`.
+            RegistrationError: The registration failed.
+
         """
-        points = np.asarray(points_px, float).reshape(-1, 2)
-        transform = self.towards(to)
+        points = check_points(points_px, "points_px")
+        transform = self.transform_to(to)
         return transform.target.frame.to_px(transform(transform.source.frame.to_um(points)))
 
     def warp_geojson(
@@ -103,23 +133,117 @@ class Registration:
         from_offset_px: tuple[float, float] = (0, 0),
         to_offset_px: tuple[float, float] = (0, 0),
     ) -> Json:
-        """Carry GeoJSON in full-resolution pixels to the slide `to` from the other one.
+        """Warp GeoJSON in full-resolution pixels to the slide `to` from the other one.
 
         The offsets are the corners that QuPath counts from on slides that it crops, their
-        `info.bounds_px`. Raises `InputError` for what is no GeoJSON; see
-        `stainbridge.geometry.geojson.warp_geojson`.
+        `info.bounds_px`. Raises `InputError` for what is no GeoJSON.
         """
         return warp_geojson(
-            data, self.towards(to), from_offset_px=from_offset_px, to_offset_px=to_offset_px
+            data, self.transform_to(to), from_offset_px=from_offset_px, to_offset_px=to_offset_px
         )
 
-    def warp_slide(self, moving: Slide, crop: Crop = "fixed") -> WarpedSlide:
-        """The moving slide as a `Slide` in the fixed one's space, warped as it is read; closing it
-        closes `moving`.
+    def warp_slide(
+        self,
+        moving: Slide | None = None,
+        crop: Crop = "fixed",
+        *,
+        interpolation: Interpolation = "linear",
+    ) -> WarpedSlide:
+        """Return the moving slide as a `Slide` in the fixed one's space, warped as it is read.
+
+        Args:
+            moving: The moving slide; None: the one that was registered. Closing the warped slide
+                closes it.
+            crop: What to cover: "fixed", "overlap" or "moving".
+            interpolation: "linear", or "nearest" for label images.
+
+        Raises:
+            InputError: It is not known where the moving slide is, or its size has changed.
+            RegistrationError: The registration failed.
+
         """
-        return WarpedSlide(
-            moving, self.transform, find_output_frame(self.transform, self.fixed, self.moving, crop)
-        )
+        frame = find_output_frame(self.transform, self.fixed, self.moving, crop)
+        slide = self.open_slide("moving") if moving is None else moving
+        return WarpedSlide(slide, self.transform, frame, interpolation=interpolation)
+
+    def warp_image(
+        self, image: npt.NDArray[Any], *, interpolation: Interpolation = "linear"
+    ) -> npt.NDArray[Any]:
+        """Warp a picture of the whole moving slide, at any resolution, onto the fixed one.
+
+        Args:
+            image: (H, W), (H, W, C) or (C, H, W): a thumbnail, a mask, a heat map.
+            interpolation: "linear", or "nearest" for masks and labels.
+
+        Returns:
+            The same kind of array, of the whole fixed slide at the same µm per pixel; 0 outside.
+
+        """
+        array = np.asarray(image)
+        pixels = channels_first(array if array.ndim == 3 else array[None], "image")
+        height, width = pixels.shape[1:]
+        width_um, height_um = self.moving.size_um
+        grid = Frame(self.moving.space, height, width, (width_um / width, height_um / height))
+        frame = self.fixed.at_mpp(math.sqrt(grid.mpp[0] * grid.mpp[1]))
+        warped, _ = warp_array(pixels, grid, self.transform, frame, interpolation=interpolation)
+        if array.ndim == 2:
+            return np.asarray(warped[0])
+        return warped if pixels is array else np.moveaxis(warped, 0, -1)
+
+    def to_sitk(self) -> SimpleITK.CompositeTransform:
+        """Return the transform for SimpleITK: fixed points to moving points, in physical units.
+
+        It resamples the moving slide onto the fixed one; docs/transform-files.md has the units.
+        """
+        from stainbridge.geometry.itk import to_itk
+
+        return to_itk(self.transform)
+
+    def overlay(self, longest_px: int = PICTURE_PX) -> Picture:
+        """Return both slides' tissue on top of each other, (H, W, 3) uint8.
+
+        Fixed tissue alone is magenta, moving alone green, both grey to black.
+        """
+        with self._open_both() as (fixed, warped):
+            frame = fixed.frame.fit(longest_px)
+            densities = (display_density(slide.read(frame)) for slide in (fixed, warped))
+            return overlay(*densities)
+
+    def checkerboard(self, longest_px: int = PICTURE_PX, across: int = 12) -> Picture:
+        """Return squares of the fixed and of the warped moving slide in turn, (H, W, 3) uint8."""
+        with self._open_both() as (fixed, warped):
+            frame = fixed.frame.fit(longest_px)
+            first, second = (render_rgb(slide.read(frame)) for slide in (fixed, warped))
+            return checkerboard(first, second, across)
+
+    def open_slide(self, side: Side) -> Slide:
+        """Open the slide that was registered; the caller closes it.
+
+        Raises `InputError` where it is not known where the slide is, or where its size has changed.
+        """
+        source = self.fixed_source if side == "fixed" else self.moving_source
+        frame = self.fixed if side == "fixed" else self.moving
+        if source is None:
+            raise InputError(
+                f"it is not known where the {side} slide is", remedy="hand the slide in"
+            )
+        slide = _open_source(source, frame)
+        size = (slide.frame.width, slide.frame.height)
+        if size != (frame.width, frame.height):
+            slide.close()
+            raise InputError(
+                f"the {side} slide is not the one that was registered",
+                where=slide.info.path,
+                expected=f"{frame.width} x {frame.height} px",
+                got=f"{size[0]} x {size[1]} px",
+            )
+        return slide
+
+    @contextmanager
+    def _open_both(self) -> Iterator[tuple[Slide, WarpedSlide]]:
+        """Open the fixed slide and the warped moving one."""
+        with self.open_slide("fixed") as fixed, self.warp_slide() as warped:
+            yield fixed, warped
 
     def save(
         self,
@@ -127,11 +251,46 @@ class Registration:
         fixed: Slide | Path | str | None = None,
         moving: Slide | Path | str | None = None,
     ) -> None:
-        """Write `registration.json` and `transform.h5` into `directory`; `fixed`, `moving` say
-        where the slides are.
+        """Write `registration.json` and `transform.h5` into `directory`.
 
-        Raises `InputError` when the folder cannot be written.
+        `fixed` and `moving` say where the slides are, if it is not known. Raises `InputError` when
+        the folder cannot be written.
         """
-        from stainbridge.registration.store import save
+        from stainbridge.registration.store import save_registration
 
-        save(self, Path(directory), fixed, moving)
+        save_registration(
+            self,
+            Path(directory),
+            self.fixed_source if fixed is None else fixed,
+            self.moving_source if moving is None else moving,
+        )
+
+    def __repr__(self) -> str:
+        """Return one line: slides, status and expected error."""
+        return f"<Registration {self.moving.label!r} to {self.fixed.label!r}: {self._summary}>"
+
+    @property
+    def _summary(self) -> str:
+        if self.status == "failed":
+            return f"failed, {self.reason}"
+        error = f"expected error {self.predicted_rtre:.2%} of the diagonal"
+        if self.fixed.calibrated:
+            error += f" ({self.predicted_um:.1f} µm)"
+        return f"{self.status}, {error}"
+
+    def _repr_html_(self) -> str:
+        """Return the verdict and an overlay, for a notebook."""
+        from stainbridge.registration.notebook import registration_html
+
+        return registration_html(self, NOTEBOOK_PX)
+
+
+def _open_source(source: Slide | Path, frame: Frame) -> Slide:
+    """Open a slide at the pixel size that it was registered with; a slide is opened once more."""
+    if not isinstance(source, Path):
+        return copy.copy(source)
+    slide = open_slide(source)
+    if not frame.calibrated or slide.frame.mpp == frame.mpp:
+        return slide
+    slide.close()
+    return open_slide(source, mpp=frame.mpp[0])

@@ -15,27 +15,34 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.itk import itk_spacing
 from stainbridge.geometry.summary import find_affine_part
 from stainbridge.json_values import format_json
-from stainbridge.registration.result import Registration, StageRecord, Status
+from stainbridge.registration.result import Registration
+from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
+from stainbridge.registration.verdict.judge import RegistrationStatus
 from stainbridge.slides.slide import Slide
 from stainbridge.whole import whole_file
 
-RECORD, TRANSFORM = "registration.json", "transform.h5"
+#: The record of a result folder.
+RECORD = "registration.json"
+#: The transform of a result folder.
+TRANSFORM = "transform.h5"
 
 
 @dataclass(frozen=True)
 class StoredRegistration:
-    """A registration read from a folder, the paths its slides had then (None: not recorded), and
-    the whole record.
-    """
+    """A registration that was read from a folder."""
 
     registration: Registration
+    """The registration."""
     fixed_path: Path | None
+    """Where the fixed slide was then; None where that is not recorded."""
     moving_path: Path | None
+    """Where the moving slide was then; None where that is not recorded."""
     record: dict[str, Any]
+    """The whole record."""
 
 
-def save(
+def save_registration(
     registration: Registration,
     directory: Path,
     fixed: Slide | Path | str | None = None,
@@ -43,12 +50,12 @@ def save(
     *,
     extra: dict[str, Any] | None = None,
 ) -> None:
-    """Write `registration.json` and, unless it failed, `transform.h5` into `directory`, which is
-    made if need be.
+    """Write `registration.json` and, unless it failed, `transform.h5` into a folder.
 
-    `fixed`, `moving` say where the slides are; `extra` adds entries to the record. Earlier files of
-    these names are replaced, and the record goes first and comes last, so that it never stands
-    beside another run's transform. Raises `InputError` when the folder cannot be written.
+    The folder is made if need be. `fixed` and `moving` say where the slides are; `extra` adds
+    entries to the record. Earlier files of these names are replaced. The record is removed first
+    and written last, so that it never stands beside another run's transform. Raises `InputError`
+    when the folder cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -58,75 +65,87 @@ def save(
         raise InputError(f"cannot write there: {error.strerror}", where=directory) from error
     if registration.status != "failed":
         write_transform(directory / TRANSFORM, registration.transform)
-    text = format_json(record(registration, fixed, moving) | (extra or {}))
+    text = format_json(make_record(registration, fixed, moving) | (extra or {}))
     with whole_file(directory / RECORD) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def load(directory: Path | str) -> Registration:
-    """The registration that `save` wrote; its transform comes from `transform.h5`.
+    """Load the registration that `Registration.save` or the command wrote.
 
-    A failed one loads as failed. Raises `InputError` when files are missing, damaged or not ours.
+    The transform comes from `transform.h5`; a failed registration loads as failed. Where the slides
+    are is remembered. Raises `InputError` when files are missing, damaged or not ours.
     """
     return load_stored(directory).registration
 
 
 def load_stored(directory: Path | str) -> StoredRegistration:
-    """`load`, with the paths of the slides and the whole record."""
+    """Load a registration with the paths of its slides and the whole record."""
     directory = Path(directory)
     stored = _read_record(directory)
-    path = directory / RECORD
     try:
-        fixed, moving = _frame(stored["fixed"], "fixed"), _frame(stored["moving"], "moving")
-        status = cast(Status, stored["status"])
-        if status not in get_args(Status):
-            raise ValueError(f"status {status!r}")
-        registration = Registration(
-            fixed=fixed,
-            moving=moving,
-            status=status,
-            reason=str(stored["reason"]),
-            stages=tuple(_stage(stage) for stage in stored["stages"]),
-            seconds=float(stored["seconds"]),
-            predicted_rtre=_number(stored["predicted_rtre"]),
-            bound_rtre=_number(stored.get("bound_rtre")),
-            evidence=_evidence(stored.get("evidence")),
-            seed=int(stored["seed"]),
-            config=dict(stored["config"]),
-            solution=None
-            if status == "failed"
-            else read_transform(directory / TRANSFORM, fixed.space, moving.space),
-        )
-        fixed_path, moving_path = _path(stored["fixed"]), _path(stored["moving"])
+        return _parse_record(stored, directory)
     except KeyError as error:
         raise InputError(
-            "the record is not complete", where=path, expected=f"an entry {error}"
+            "the record is not complete", where=directory / RECORD, expected=f"an entry {error}"
         ) from error
     except InputError:
         raise
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            "the record is damaged", where=path, got=error, remedy="register again"
+            "the record is damaged", where=directory / RECORD, got=error, remedy="register again"
         ) from error
+
+
+def _parse_record(stored: dict[str, Any], directory: Path) -> StoredRegistration:
+    fixed = _parse_frame(stored["fixed"], "fixed")
+    moving = _parse_frame(stored["moving"], "moving")
+    fixed_path = _parse_path(stored["fixed"])
+    moving_path = _parse_path(stored["moving"])
+    status = cast(RegistrationStatus, stored["status"])
+    if status not in get_args(RegistrationStatus):
+        raise ValueError(f"status {status!r}")
+    solution = None
+    if status != "failed":
+        solution = read_transform(directory / TRANSFORM, fixed.space, moving.space)
+    registration = Registration(
+        fixed=fixed,
+        moving=moving,
+        status=status,
+        reason=str(stored["reason"]),
+        stages=tuple(_parse_stage(stage) for stage in stored["stages"]),
+        seconds=float(stored["seconds"]),
+        predicted_rtre=_parse_number(stored["predicted_rtre"]),
+        bound_rtre=_parse_number(stored.get("bound_rtre")),
+        evidence=_parse_evidence(stored.get("evidence")),
+        seed=int(stored["seed"]),
+        config=dict(stored["config"]),
+        solution=solution,
+        fixed_source=fixed_path,
+        moving_source=moving_path,
+    )
     return StoredRegistration(registration, fixed_path, moving_path, stored)
 
 
-def record(
+def make_record(
     registration: Registration,
     fixed: Slide | Path | str | None = None,
     moving: Slide | Path | str | None = None,
 ) -> dict[str, Any]:
-    """What `registration.json` says of a registration; numbers that are not finite are left as they
-    are.
+    """Return what `registration.json` says of a registration.
+
+    Numbers that are not finite are left as they are.
     """
-    affine = None if registration.solution is None else find_affine_part(registration.solution)
+    solution = registration.solution
+    affine = None if solution is None else find_affine_part(solution)
+    evidence = registration.evidence
     return {
         "status": registration.status,
         "reason": registration.reason,
         "predicted_rtre": registration.predicted_rtre,
         "predicted_um": registration.predicted_um,
         "bound_rtre": registration.bound_rtre,
-        "evidence": None if registration.evidence is None else asdict(registration.evidence),
+        "evidence": None if evidence is None else asdict(evidence),
         "seconds": registration.seconds,
         "flip": None if affine is None else affine.flip,
         "rotation_deg": None if affine is None else affine.rotation_deg,
@@ -181,45 +200,45 @@ def _slide_entry(frame: Frame, slide: Slide | Path | str | None) -> dict[str, An
 
 
 def _location(slide: Slide | Path | str) -> str | None:
-    """The absolute path of a slide's file; None for a slide that has none, such as one in memory."""
+    """Return the absolute path of a slide's file; None for a slide that has none."""
     if not isinstance(slide, Slide):
         return str(Path(slide).absolute())
     path = Path(slide.info.path)
     return str(path.absolute()) if path.exists() else None
 
 
-def _path(entry: dict[str, Any]) -> Path | None:
+def _parse_path(entry: dict[str, Any]) -> Path | None:
     return Path(entry["path"]) if entry.get("path") else None
 
 
-def _frame(entry: dict[str, Any], side: str) -> Frame:
+def _parse_frame(entry: dict[str, Any], side: str) -> Frame:
     x, y = entry["mpp"]
     size = int(entry["height"]), int(entry["width"])
     label = entry.get("name") or side
     return Space(label, *size, (float(x), float(y)), bool(entry["calibrated"])).frame
 
 
-def _stage(entry: dict[str, Any]) -> StageRecord:
+def _parse_stage(entry: dict[str, Any]) -> StageRecord:
     return StageRecord(
         name=str(entry["name"]),
         accepted=bool(entry["accepted"]),
         seconds=float(entry["seconds"]),
-        score_before=_number(entry["score_before"]),
-        score_after=_number(entry["score_after"]),
+        score_before=_parse_number(entry["score_before"]),
+        score_after=_parse_number(entry["score_after"]),
         note=str(entry.get("note", "")),
         config=dict(entry.get("config", {})),
     )
 
 
-def _evidence(entry: dict[str, float | None] | None) -> Evidence | None:
-    """Not in records of earlier versions."""
+def _parse_evidence(entry: dict[str, float | None] | None) -> Evidence | None:
+    """Return the evidence of a record; earlier versions wrote none."""
     return (
         None
         if entry is None
-        else Evidence(**{name: _number(value) for name, value in entry.items()})
+        else Evidence(**{name: _parse_number(value) for name, value in entry.items()})
     )
 
 
-def _number(value: float | None) -> float:
-    """A number that was written as null when it was not finite."""
+def _parse_number(value: float | None) -> float:
+    """Return a number; null stands for one that was not finite."""
     return math.nan if value is None else float(value)

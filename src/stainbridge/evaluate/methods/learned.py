@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,9 +11,15 @@ from stainbridge.evaluate.methods.alignment import Method
 from stainbridge.evaluate.methods.presets import load_configured
 from stainbridge.learn.named_weights import find_weights
 from stainbridge.learn.weights import choose_weights_file
-from stainbridge.registration.config import LearnedAffineConfig, LearnedFieldConfig, RegisterConfig
+from stainbridge.registration.config import (
+    DeformableConfig,
+    LearnedAffineConfig,
+    LearnedFieldConfig,
+    RegisterConfig,
+)
 
 _DEFAULT = RegisterConfig.preset("default")
+_WITHOUT_DEFORMATION = _DEFAULT.without_stage(DeformableConfig)
 
 #: The deformable networks, by the name of their weights, and what they are.
 DEFORMABLE = {
@@ -28,14 +33,10 @@ DEFORMABLE = {
 #: networks none after theirs. Where verification rejects what a network found, the preset's own
 #: result stands, as in any registration.
 LEARNED: dict[str, RegisterConfig] = {
-    "affine-net": replace(
-        _DEFAULT, learned_affine=LearnedAffineConfig(refine=False), deformable=None
-    ),
-    "affine-net+default": replace(_DEFAULT, learned_affine=LearnedAffineConfig()),
+    "affine-net": _WITHOUT_DEFORMATION.with_stage(LearnedAffineConfig(refine=False)),
+    "affine-net+default": _DEFAULT.with_stage(LearnedAffineConfig()),
     **{
-        name: replace(
-            _DEFAULT, learned_field=LearnedFieldConfig(weights=name, optimise=None), deformable=None
-        )
+        name: _WITHOUT_DEFORMATION.with_stage(LearnedFieldConfig(weights=name, optimise=None))
         for name in DEFORMABLE
     },
 }
@@ -52,12 +53,18 @@ _DESCRIPTIONS = {
 
 def read_settings(config: RegisterConfig) -> dict[str, Any]:
     """Return the configuration and the digests of its weights; None for weights not found."""
-    named = [
+    return {
+        **config.to_dict(),
+        "digests": [_weights_digest(name) for name in _list_weights(config)],
+    }
+
+
+def _list_weights(config: RegisterConfig) -> list[str]:
+    return [
         stage.weights
-        for stage in (config.learned_affine, config.learned_field)
-        if stage is not None
+        for stage in config.stages
+        if isinstance(stage, LearnedAffineConfig | LearnedFieldConfig)
     ]
-    return {**config.to_dict(), "digests": [_weights_digest(name) for name in named]}
 
 
 def _weights_digest(name: str) -> str | None:
@@ -70,9 +77,8 @@ def _weights_digest(name: str) -> str | None:
 
 def check_weights(config: RegisterConfig) -> None:
     """Raise `InputError` where weights that the configuration names are not found."""
-    for stage in (config.learned_affine, config.learned_field):
-        if stage is not None:
-            find_weights(stage.weights)
+    for name in _list_weights(config):
+        find_weights(name)
 
 
 METHODS = tuple(

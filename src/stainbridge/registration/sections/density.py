@@ -1,4 +1,4 @@
-"""Tissue density of any part of a slide at any resolution, on the scale that its overview has."""
+"""Tissue density of any part of a slide, at any resolution, on the scale of its overview."""
 
 from __future__ import annotations
 
@@ -11,84 +11,96 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import warp_array
-from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
+from stainbridge.imaging.colour import is_brightfield, optical_density
 from stainbridge.imaging.image import Image
-from stainbridge.registration.sections.section import Section, allowed_on, section_of_image
+from stainbridge.registration.sections.section import Section, make_section
+from stainbridge.slides.overview import read_overview
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Plane
 
-#: The fixed and the moving slide's, where there are any.
+#: Masks of the fixed and the moving slide, (1, h, w) each, where there are any.
 Masks: TypeAlias = tuple[Image | None, Image | None]
 
-DENSEST = 1.2
-#: Densities that are neither glass nor clipped.
-LINEAR = (0.1, 1.1)
+#: Longest side in pixels of the overview that a density is fitted on.
+OVERVIEW_PX = 512
+#: The largest density.
+MAX_DENSITY = 1.2
+#: Densities between these are neither glass nor clipped: the line is fitted to them.
+LINEAR_RANGE = (0.1, 1.1)
+#: Percentiles of a dark field's channels that count as black and as full.
+DARK_PERCENTILES = (5, 99.5)
 
 
 @dataclass(frozen=True, eq=False)
 class SlideDensity:
-    """Turns pictures of parts of a slide into what `tissue_density` makes of the whole.
+    """Turns pictures of parts of a slide into tissue density on the scale of the whole.
 
-    A part has no background of its own to go by: inside tissue nothing is bare glass. So the
-    squared density is taken as linear in what light the overview's pixels took away, and the line
-    is fitted there. `overview` is the section at low resolution, `shown` (H, W), 0 to 1, its
-    outline as far as a mask allows; `low` and `high` are the dark field's limits of each channel.
+    A part has no background of its own: inside tissue nothing is bare glass. So the squared density
+    is modelled as linear in the light that the overview's pixels absorb, and the line fitted there.
     """
 
     overview: Section
-    shown: Plane
+    """The section at low resolution."""
+    allowed: Plane
+    """The section's outline where the mask allows tissue, (H, W), 0 to 1."""
     slope: float
+    """Of the fitted line."""
     offset: float
+    """Of the fitted line."""
     bright: bool
+    """Whether the slide is bright field."""
     low: Plane
+    """Black level of each channel of a dark field, (C,)."""
     high: Plane
+    """Full level of each channel of a dark field, (C,)."""
 
     @classmethod
-    def of(cls, slide: Slide, mask: Image | None = None, longest_px: int = 512) -> Self:
-        """Fit on an overview of `slide`; `mask` (1, h, w), not 0 where tissue may be used, is
-        stretched over it.
+    def fit(cls, slide: Slide, mask: Image | None = None, longest_px: int = OVERVIEW_PX) -> Self:
+        """Fit on an overview of `slide`.
 
-        Raises `InputError` when no tissue is found on it.
+        `mask` (1, h, w), not 0 where tissue may be used, is stretched over it. Raises `InputError`
+        when no tissue is found on it.
         """
-        image = slide.read(slide.frame.fit(longest_px))
-        section, allowed = section_of_image(image, mask), allowed_on(image.frame, mask)
-        if section is None:
-            raise InputError("no tissue found", where=slide.info.path)
+        overview = read_overview(slide, longest_px, mask)
+        section = make_section(overview.require_tissue())
+        assert section is not None
+        image = overview.image
         flat = image.pixels[:, image.valid].astype(np.float32)
-        low, high = (np.percentile(flat, q, axis=1).astype(np.float32) for q in (5, 99.5))
-        shown = np.asarray(section.outline * allowed, np.float32)
-        bare = cls(
-            section, shown, 1.0, 0.0, is_brightfield(image), low, np.maximum(high, low + 1e-6)
-        )
-        taken, density = bare._taken(image), tissue_density(image)
-        used = (density > LINEAR[0]) & (density < LINEAR[1])
-        if np.ptp(taken[used]) <= 0:
+        low, high = (np.percentile(flat, q, axis=1).astype(np.float32) for q in DARK_PERCENTILES)
+        allowed = np.asarray(section.outline * overview.allowed, np.float32)
+        high = np.maximum(high, low + 1e-6)
+        unfitted = cls(section, allowed, 1.0, 0.0, is_brightfield(image), low, high)
+        absorbed = unfitted._absorb(image)
+        density = overview.slide_density
+        used = (density > LINEAR_RANGE[0]) & (density < LINEAR_RANGE[1])
+        if np.ptp(absorbed[used]) <= 0:
             raise InputError(
                 "the tissue is flat", where=slide.info.path, expected="more than one grey level"
             )
-        slope, offset = np.polyfit(taken[used], density[used] ** 2, 1)
-        return cls(section, shown, float(slope), float(offset), bare.bright, bare.low, bare.high)
+        slope, offset = np.polyfit(absorbed[used], density[used] ** 2, 1)
+        return cls(section, allowed, float(slope), float(offset), unfitted.bright, low, high)
 
     def __call__(self, image: Image) -> Plane:
-        """(H, W) float32 densities, 0 to 1.2, of a picture of any part; 0 where it is not valid."""
-        squared = self.slope * self._taken(image) + self.offset
-        return np.asarray(
-            np.clip(np.sqrt(np.clip(squared, 0, None)), 0, DENSEST) * image.valid, np.float32
-        )
+        """Return densities (H, W) float32, 0 to 1.2, of any part; 0 where it is not valid."""
+        squared = self.slope * self._absorb(image) + self.offset
+        density = np.clip(np.sqrt(np.clip(squared, 0, None)), 0, MAX_DENSITY)
+        return np.asarray(density * image.valid, np.float32)
 
-    def _taken(self, image: Image) -> Plane:
-        """Mean optical density, or the brightest channel's share of its range."""
+    def _absorb(self, image: Image) -> Plane:
+        """Return the mean optical density, or the brightest channel's share of its range."""
         if self.bright:
             return np.asarray(optical_density(image.pixels).mean(0), np.float32)
-        low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
+        low = self.low[:, None, None]
+        span = (self.high - self.low)[:, None, None]
         return np.asarray(((image.pixels.astype(np.float32) - low) / span).max(0).clip(0, 1.5))
 
 
 def read_density(slide: Slide, density: SlideDensity, transform: Transform, frame: Frame) -> Plane:
-    """Density (H, W) on `frame` through `transform` (µm of `frame`'s space to µm of the slide's), 0
-    if not shown.
+    """Read density (H, W) on `frame` through `transform`; 0 where tissue is not allowed.
+
+    `transform` takes µm of the frame's space to µm of the slide's.
     """
     image = WarpedSlide(slide, transform, frame).read(frame)
-    shown, _ = warp_array(density.shown[None], density.overview.frame, transform, frame)
-    return np.asarray(density(image) * shown[0])
+    allowed, _ = warp_array(density.allowed[None], density.overview.frame, transform, frame)
+    return np.asarray(density(image) * allowed[0])

@@ -1,171 +1,266 @@
-"""Affine refinement of several starts at once, coarse to fine, by local NCC of tissue density and
-edges.
+"""Affine refinement of several candidates at once, coarse to fine.
+
+Local NCC of tissue density and edges is optimised by gradient steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stainbridge.compute import ComputeContext, parallel_map
+from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
-from stainbridge.registration.config import AffineConfig
-from stainbridge.registration.parallel import spread
 from stainbridge.registration.sections.section import Section
-from stainbridge.registration.stages.search import Hypothesis, distinct
+from stainbridge.registration.stages.hypothesis import (
+    Hypothesis,
+    select_distinct,
+    sort_hypotheses,
+)
+from stainbridge.registration.stages.stage import (
+    Phase,
+    Proposal,
+    Stage,
+    StageConfig,
+    StageProgress,
+    State,
+)
 from stainbridge.similarity.lncc import LocalNCC
 from stainbridge.types import Matrix
 
-RATE_PX = 2.0  # of the first step
-AGAIN = 0.5  # of it where a round of that size went before: what survived it is near its optimum
-# against stretching one way: at 64 px wrong placements fit well if they may; finer ones know better
+#: Length of the first step, in pixels.
+RATE_PX = 2.0
+#: Share of that length where a round of the same size went before: what survived it is near its
+#: optimum.
+REPEATED_RATE = 0.5
+#: First step length over the last.
+RATE_DECAY = 10
+#: Weight against stretching one way, at 64 px. Wrong placements fit well if they may stretch; finer
+#: rounds tell them apart and need less of it.
 STIFFNESS = 1.0
-APART = 0.05  # of the section's radius: starts that are nearer end in one place
-#: So many samples and more are shared out over the cores; of fewer, two threads take longer than
-#: one.
-WORTH_SHARING = 2**17
-RANK_APART = 0.15
+#: Size in pixels at which `STIFFNESS` holds; it falls with the square of the size.
+STIFFNESS_PX = 64
+#: Candidates nearer than this share of the section's radius end in one place.
+DISTINCT_RADIUS_SHARE = 0.05
+#: The same when many candidates are ranked as they are.
+RANKING_RADIUS_SHARE = 0.15
+#: Samples from which on work is shared between threads; with fewer, two threads take longer.
+SHARED_SAMPLES = 2**17
+#: Exponent of the fixed windows' variance in their weight: by variance itself, few windows decide.
+FOCUS_EXPONENT = 0.5
+
+
+@dataclass(frozen=True)
+class AffineConfig(StageConfig):
+    """Settings of the affine refinement; the tuples have one entry a round, coarse to fine."""
+
+    kind: Literal["affine"] = "affine"
+    """The stage's name in a pipeline file."""
+    sizes_px: tuple[int, ...] = (64, 128, 256, 256)
+    """Longest side of the pictures, in pixels."""
+    steps: tuple[int, ...] = (40, 30, 15, 60)
+    """Gradient steps."""
+    survivors: tuple[int, ...] = (6, 6, 2, 1)
+    """Distinct candidates that survive the round."""
+    varied: int = 3
+    """Best candidates after the first round that variations are added of."""
+    variation: float = 0.08
+    """How far these are stretched, turned and scaled, as a share."""
+    radius: int = 12
+    """Radius of the local NCC's windows, in pixels."""
+    window_step: int = 4
+    """Distance between windows, in pixels."""
+
+    def __post_init__(self) -> None:
+        rounds = len(self.sizes_px)
+        if len(self.steps) != rounds:
+            raise InputError(
+                "affine: one number of steps per size", expected=rounds, got=len(self.steps)
+            )
+        if len(self.survivors) != rounds:
+            raise InputError(
+                "affine: one number of survivors per size", expected=rounds, got=len(self.survivors)
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class AffineStage(Stage):
+    """Affine refinement of the candidates."""
+
+    config: AffineConfig
+    kind: ClassVar[str] = "affine"
+    name: ClassVar[str] = "affine"
+    phase: ClassVar[Phase] = "placement"
+    config_type: ClassVar[type[StageConfig]] = AffineConfig
+    baseline: ClassVar[str] = "the search's own placement"
+
+    @classmethod
+    def make(cls, config: AffineConfig, context: ComputeContext) -> AffineStage:  # noqa: ARG003
+        """Return the stage with these settings."""
+        return cls(config)
+
+    def __call__(self, state: State, progress: StageProgress) -> Proposal:  # noqa: ARG002
+        """Propose the best refined candidate."""
+        problem = state.problem
+        candidates = list(state.candidates)
+        threads = problem.context.threads
+        refined = refine_hypotheses(*problem.sections, candidates, self.config, threads)
+        return Proposal(tuple(refined[:1]))
 
 
 @dataclass(frozen=True)
 class _Round:
-    """Longest side, steps and the first one's length in pixels, radius and spacing of the windows
-    of one climb.
-    """
+    """One round of refinement."""
 
     size: int
+    """Longest side of the pictures, in pixels."""
     steps: int
+    """Gradient steps."""
     rate_px: float
+    """Length of the first one, in pixels."""
     radius: int
+    """Radius of the windows, in pixels."""
     window_step: int
+    """Distance between windows, in pixels."""
 
 
+#: Candidates are ranked as they are: no steps.
 RANKING = _Round(64, 0, RATE_PX, 6, 4)
 
 
-def refine(
+def refine_hypotheses(
     fixed: Section,
     moving: Section,
-    starts: list[Hypothesis],
+    hypotheses: list[Hypothesis],
     config: AffineConfig,
     threads: int = 1,
 ) -> list[Hypothesis]:
-    """Climb from every start; after each round only the best distinct ones survive.
+    """Optimise every candidate; after each round only the best distinct ones survive.
 
-    Best first; scores are mean local NCC. Near the answer, sections that are stretched unlike have
-    several optima, and the first round's pictures are too coarse to tell them apart: its best climb
-    on from variations of themselves too.
+    Best first; scores are mean local NCC. Sections that are stretched differently have several
+    optima near the answer, and the first round's pictures are too coarse to tell them apart.
+    Therefore variations of its best are added to the second round.
     """
-    for index, (size, steps, keep) in enumerate(
-        zip(config.sizes_px, config.steps, config.keep, strict=True)
+    for index, (size, steps, count) in enumerate(
+        zip(config.sizes_px, config.steps, config.survivors, strict=True)
     ):
         if index == 1:
-            best = starts[: config.varied]
-            starts += [
-                item for start in best for item in _variations(start, fixed, config.variation)
+            best = hypotheses[: config.varied]
+            hypotheses += [
+                variation
+                for hypothesis in best
+                for variation in _vary(hypothesis, fixed, config.variation)
             ]
-        rate = RATE_PX if size not in config.sizes_px[:index] else RATE_PX * AGAIN
+        rate = RATE_PX if size not in config.sizes_px[:index] else RATE_PX * REPEATED_RATE
         step = _Round(size, steps, rate, config.radius, config.window_step)
-        starts = distinct(_climbed(fixed, moving, starts, step, threads), fixed, keep, APART)
-    return starts
+        optimised = _optimise_all(fixed, moving, hypotheses, step, threads)
+        hypotheses = select_distinct(optimised, fixed, count, DISTINCT_RADIUS_SHARE)
+    return hypotheses
 
 
-def ranked(
-    fixed: Section, moving: Section, starts: list[Hypothesis], count: int
+def rank_hypotheses(
+    fixed: Section, moving: Section, hypotheses: list[Hypothesis], count: int
 ) -> list[Hypothesis]:
-    """The best distinct `count` of many starts as they are, by the score that `refine` climbs.
+    """Return the best distinct `count` candidates as they are, by the score of the refinement.
 
-    Correlation over whole charts lets one large unlike region outvote all small like ones. Where
-    Ki67 meets CD31 the right start was 70th by it, and first by this.
+    In a correlation over whole charts one large unlike region outvotes all small like ones. Where
+    Ki67 meets CD31 the right candidate was 70th by it, and first by this.
     """
-    return distinct(_climbed(fixed, moving, starts, RANKING, 1), fixed, count, RANK_APART)
+    scored = _optimise_all(fixed, moving, hypotheses, RANKING, 1)
+    return select_distinct(scored, fixed, count, RANKING_RADIUS_SHARE)
 
 
-def _climbed(
-    fixed: Section, moving: Section, starts: list[Hypothesis], step: _Round, threads: int
+def _optimise_all(
+    fixed: Section, moving: Section, hypotheses: list[Hypothesis], step: _Round, threads: int
 ) -> list[Hypothesis]:
-    """All starts after a round, best first."""
-    pieces = threads if len(starts) * step.size**2 >= WORTH_SHARING else 1
-    scale = float(np.mean([np.sqrt(abs(np.linalg.det(start.matrix[:2, :2]))) for start in starts]))
+    """Return all candidates after a round, best first."""
+    pieces = threads if len(hypotheses) * step.size**2 >= SHARED_SAMPLES else 1
+    scales = [np.sqrt(abs(np.linalg.det(item.matrix[:2, :2]))) for item in hypotheses]
+    scale = float(np.mean(scales))
     batches = [
-        [start.matrix for start in starts[first::pieces]]
-        for first in range(min(pieces, len(starts)))
+        [hypothesis.matrix for hypothesis in hypotheses[first::pieces]]
+        for first in range(min(pieces, len(hypotheses)))
     ]
-    found = spread(lambda batch: _climb(fixed, moving, batch, step, scale), batches, threads)
-    return sorted((item for batch in found for item in batch), key=lambda item: -item.score)
+    optimised = parallel_map(
+        lambda batch: _optimise(fixed, moving, batch, step, scale), batches, threads
+    )
+    return sort_hypotheses([hypothesis for batch in optimised for hypothesis in batch])
 
 
-def _variations(start: Hypothesis, fixed: Section, amount: float) -> list[Hypothesis]:
-    """`start` after small stretches, turns and scalings of the fixed section about its centre."""
+def _vary(hypothesis: Hypothesis, fixed: Section, amount: float) -> list[Hypothesis]:
+    """Return a candidate after small stretches, turns and scalings about the fixed centre."""
     stretch = np.diag([1 + amount, 1 / (1 + amount)])
     shear = np.array([[1.0, amount], [amount, 1.0]])
     turn = np.array([[np.cos(amount), -np.sin(amount)], [np.sin(amount), np.cos(amount)]])
     centre = np.asarray(fixed.centre_um)
-    varied = []
+    variations = []
     for linear in (stretch, shear, turn, np.eye(2) * (1 + amount)):
         for move in (linear, np.linalg.inv(linear)):
-            about = np.eye(3)
-            about[:2, :2], about[:2, 2] = move, centre - move @ centre
-            varied.append(Hypothesis(start.matrix @ about, start.score))
-    return varied
+            about_centre = np.eye(3)
+            about_centre[:2, :2] = move
+            about_centre[:2, 2] = centre - move @ centre
+            variations.append(Hypothesis(hypothesis.matrix @ about_centre, hypothesis.score))
+    return variations
 
 
-def _climb(
+def _optimise(
     fixed: Section, moving: Section, matrices: list[Matrix], step: _Round, scale: float
 ) -> list[Hypothesis]:
-    """`scale`: moving µm per fixed µm, about."""
-    size, rate = step.size, step.rate_px / step.size
+    """Optimise one batch of candidates.
+
+    `scale` is their mean scale, moving µm per fixed µm.
+    """
+    size = step.size
+    rate = step.rate_px / size
     frame, target, outline = fixed.planes_at(size)
     longest = max(moving.frame.size_um) / (max(frame.mpp) * scale)
     _, source, _ = moving.planes_at(max(8, round(longest)))
     similarity = LocalNCC.of(target, step.radius, step=step.window_step)
-    weight = similarity.focus(
-        outline, 0.5
-    )  # by standard deviation; by variance, few windows decide
+    weight = similarity.focus(outline, FOCUS_EXPONENT)
     unit = frame.to_half_sides  # in which all parameters are of one size
     before = torch.tensor(unit @ frame.from_normalised, dtype=torch.float32)
     after = np.linalg.inv(moving.frame.from_normalised) @ np.stack(matrices) @ np.linalg.inv(unit)
-    after_step = torch.tensor(after, dtype=torch.float32)
+    after_change = torch.tensor(after, dtype=torch.float32)
     change = torch.zeros(len(matrices), 2, 3, requires_grad=True)
     optimiser = torch.optim.Adam([change], lr=rate, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimiser, max(1, step.steps), eta_min=rate / 10
+        optimiser, max(1, step.steps), eta_min=rate / RATE_DECAY
     )
-    expanded = source.expand(len(matrices), -1, -1, -1)
+    sources = source.expand(len(matrices), -1, -1, -1)
+    linear = torch.tensor(np.stack(matrices)[:, :2, :2], dtype=torch.float32)
+    stiffness = STIFFNESS * (STIFFNESS_PX / size) ** 2
 
-    linear, stiffness = (
-        torch.tensor(np.stack(matrices)[:, :2, :2], dtype=torch.float32),
-        STIFFNESS * (64 / size) ** 2,
-    )
-
-    def score() -> Tensor:
+    def score_all() -> Tensor:
         moved = torch.eye(3) + F.pad(change, (0, 0, 0, 1))
-        theta = (after_step @ moved @ before)[:, :2]
-        where = affine_grid(theta, frame.height, frame.width)
-        inside = (where.detach().abs() <= 1).all(-1)[:, None]
-        warped = F.grid_sample(expanded, where, padding_mode="border", align_corners=False)
-        return similarity(
-            warped, weight * similarity.at_windows(inside.float())
-        ) - stiffness * _stretch(linear @ moved[:, :2, :2])
+        theta = (after_change @ moved @ before)[:, :2]
+        coordinates = affine_grid(theta, frame.height, frame.width)
+        inside = (coordinates.detach().abs() <= 1).all(-1)[:, None]
+        warped = F.grid_sample(sources, coordinates, padding_mode="border", align_corners=False)
+        visible = weight * similarity.at_windows(inside.float())
+        stretch = _measure_stretch(linear @ moved[:, :2, :2])
+        return similarity(warped, visible) - stiffness * stretch
 
     for _ in range(step.steps):
         optimiser.zero_grad()
-        (-score()).sum().backward()  # type: ignore[no-untyped-call]
+        (-score_all()).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     with torch.no_grad():
-        final = score().tolist()
+        scores = score_all().tolist()
     moves = np.eye(3) + np.pad(change.detach().double().cpu().numpy(), ((0, 0), (0, 1), (0, 0)))
-    found = np.stack(matrices) @ np.linalg.inv(unit) @ moves @ unit
-    return [Hypothesis(matrix, value) for matrix, value in zip(found, final, strict=True)]
+    optimised = np.stack(matrices) @ np.linalg.inv(unit) @ moves @ unit
+    return [Hypothesis(matrix, score) for matrix, score in zip(optimised, scores, strict=True)]
 
 
-def _stretch(linear: Tensor) -> Tensor:
-    """About the squared logarithm of the ratio of singular values of (B, 2, 2) matrices, as (B,): 0
-    of similarities.
+def _measure_stretch(linear: Tensor) -> Tensor:
+    """Return about the squared logarithm of the ratio of singular values of (B, 2, 2), as (B,).
+
+    It is 0 for similarity transforms.
     """
     area = linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]
     return linear.square().sum((1, 2)) / area.abs().clamp_min(1e-6) - 2

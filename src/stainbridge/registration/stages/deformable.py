@@ -1,15 +1,15 @@
-"""Diffeomorphic instance optimisation: a stationary velocity field climbs local NCC, coarse to
-fine.
+"""Diffeomorphic instance optimisation: a stationary velocity field per pair, coarse to fine.
 
-Scaling and squaring: Arsigny et al. 2006, doi:10.1007/11866565_113. Per-pair optimisation: Siebert
-et al. 2021, "Fast 3D registration with accurate optimisation and little learning"
-(arXiv:2112.03053), in two dimensions.
+Gradient steps increase a similarity, local NCC unless another is named. Scaling and squaring:
+Arsigny et al. 2006, doi:10.1007/11866565_113. Optimisation per pair: Siebert et al. 2021, "Fast 3D
+registration with accurate optimisation and little learning" (arXiv:2112.03053), here in 2D.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -17,303 +17,440 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stainbridge.compute import ComputeContext, parallel_map
+from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.flow import exponentiate_normalised
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
-from stainbridge.registration.config import DeformableConfig, MatchingConfig
-from stainbridge.registration.parallel import spread
+from stainbridge.geometry.warp import warp_array
 from stainbridge.registration.sections.section import Section
-from stainbridge.registration.stages.matching import matched
-from stainbridge.registration.verdict.verification import similarity
+from stainbridge.registration.stages.folds import repair_folds
+from stainbridge.registration.stages.matching import MatchingConfig, match_windows
+from stainbridge.registration.stages.stage import (
+    FOLDS_PX,
+    Phase,
+    Proposal,
+    Stage,
+    StageConfig,
+    StageProgress,
+    State,
+)
+from stainbridge.registration.verdict.verification import measure_score
 from stainbridge.similarity.lncc import LocalNCC
+from stainbridge.similarity.similarities import find_similarity
 from stainbridge.types import Plane
 
+#: Squarings of the velocity field's exponential.
 SQUARINGS = 5
-APART = 5.0  # times the median distance between the two directions
-# of the verification score, over both directions: by less, another beginning is no better
-BETTER = 0.025
-ELSEWHERE_PX = 1.2  # of the picture that windows are matched on, at the 90th percentile
-# of the first rate: steps that stay long leave their own jitter, pixels of it on rescanned slides
-LAST = 0.05
+#: Nodes, (h, w), that a velocity field begins with.
+INITIAL_NODES = (4, 4)
+#: Forward and backward agree where they are nearer than this many times their median distance.
+AGREEMENT_FACTOR = 5.0
+#: Gain in verification score, summed over both directions, that makes another start the better one.
+BETTER_START = 0.025
+#: Distance in pixels, at the 90th percentile, from which on matches lead elsewhere than the field.
+DIFFERENCE_PX = 1.2
+#: Last step length as a share of the first. Steps that stay long leave their own jitter, which on
+#: rescanned slides is pixels of it.
+LAST_RATE = 0.05
+#: The similarity that has a fast form of its own here.
+LOCAL_NCC = "local-ncc"
+
+#: Takes a flow (1, 2, H, W) and returns the warped moving planes (1, C, H, W).
+Warp = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class DeformableConfig(StageConfig):
+    """Settings of the instance optimisation; `sizes_px` and `steps` have one entry a level."""
+
+    kind: Literal["deformable"] = "deformable"
+    """The stage's name in a pipeline file."""
+    sizes_px: tuple[int, ...] = (128, 256, 512)
+    """Longest side of the pictures, in pixels, coarse to fine."""
+    steps: tuple[int, ...] = (50, 50, 40)
+    """Gradient steps."""
+    spacing_px: float = 4.0
+    """Distance between nodes of the velocity field, in pixels of the level."""
+    similarity: str = LOCAL_NCC
+    """What is optimised; see `similarity.similarities`."""
+    radius: int = 14
+    """Radius of the similarity's windows, in pixels, where it has windows."""
+    window_step: int = 4
+    """Distance between windows of the local NCC, in pixels."""
+    smoothness: float = 1.0
+    """Weight of the diffusion regulariser."""
+    rate_px: float = 0.6
+    """Length of the first steps, in pixels."""
+    symmetric: bool = True
+    """Whether both directions are registered and averaged."""
+    matching: MatchingConfig | None = field(default_factory=MatchingConfig)
+    """Window matching that offers another start; None: no other start."""
+
+    def __post_init__(self) -> None:
+        if len(self.sizes_px) != len(self.steps):
+            raise InputError(
+                "deformable: one number of steps per size",
+                expected=len(self.sizes_px),
+                got=len(self.steps),
+            )
+        find_similarity(self.similarity)
+
+
+@dataclass(frozen=True, eq=False)
+class DeformableStage(Stage):
+    """Instance optimisation of what the placement, or a network's field, left."""
+
+    config: DeformableConfig
+    kind: ClassVar[str] = "deformable"
+    name: ClassVar[str] = "deformable"
+    phase: ClassVar[Phase] = "deformation"
+    config_type: ClassVar[type[StageConfig]] = DeformableConfig
+    cost: ClassVar[float] = 2.0
+    rejection_is_doubt: ClassVar[bool] = True
+
+    @classmethod
+    def make(cls, config: DeformableConfig, context: ComputeContext) -> DeformableStage:  # noqa: ARG003
+        """Return the stage with these settings."""
+        return cls(config)
+
+    def __call__(self, state: State, progress: StageProgress) -> Proposal:
+        """Propose a displacement to apply before the placement."""
+        fixed, moving = state.problem.sections
+        threads = state.problem.context.threads
+        placement = state.placement
+        if state.displacement is None:
+            deformation = deform(fixed, moving, placement, self.config, progress, threads)
+        else:
+            deformation = _continue_from(
+                fixed, moving, placement, state.displacement, self.config, progress, threads
+            )
+        displacement = repair_folds(deformation.field, fixed.frame.fit(FOLDS_PX))
+        return Proposal(displacement=displacement, disagreement_um=deformation.disagreement_um)
 
 
 @dataclass(frozen=True, eq=False)
 class Deformation:
-    """`field`: the displacement, in the fixed space, to apply before the start; `disagreement_um`:
-    the median distance, over the fixed tissue, between what the two directions say, nan where only
-    one was run.
-    """
+    """What the instance optimisation found."""
 
     field: DisplacementField
+    """The displacement, in the fixed space, to apply before the placement."""
     disagreement_um: float
+    """Median distance over the fixed tissue between both directions; nan where only one was run."""
 
 
 def deform(
     fixed: Section,
     moving: Section,
-    start: Affine,
+    placement: Affine,
     config: DeformableConfig,
-    progress: Callable[[float], None] = lambda _: None,
+    progress: StageProgress = lambda _: None,
     threads: int = 1,
 ) -> Deformation:
-    """Bend what `start` left.
+    """Optimise a deformation of what `placement` left.
 
-    Symmetric: what one direction reads into noise the other does not repeat, so the mean of the
-    field found forward and of the inverse of the one found backward is nearer the truth than
-    either, and their distance says how sure it is. Where they are far apart the one found forward
-    stands.
+    Symmetric: noise that one direction fits the other does not. So the mean of the forward field
+    and of the inverse of the backward one is nearer the truth than either, and their distance says
+    how certain it is. Where they are far apart the forward field stands.
     """
-    back = start.inverse()
-    ways = [_Way(fixed, moving, start, config)]
+    back = placement.inverse()
+    directions = [_Direction(fixed, moving, placement, config)]
     if config.symmetric:
-        ways.append(
-            _Way(moving, fixed, Affine(back.matrix, moving.frame.space, fixed.frame.space), config)
-        )
-    done = [0.0] * len(ways)
+        backward = Affine(back.matrix, moving.frame.space, fixed.frame.space)
+        directions.append(_Direction(moving, fixed, backward, config))
+    done = [0.0] * len(directions)
 
-    def climb(index: int) -> DisplacementField:
-        def tell(share: float) -> None:
+    def optimise_direction(index: int) -> DisplacementField:
+        def report(share: float) -> None:
             done[index] = share
-            progress(sum(done) / len(ways))
+            progress(sum(done) / len(directions))
 
-        return ways[index].climbed(begun[index], tell)
+        return directions[index].optimise(velocities[index], report)
 
-    begun = _preferred(spread(lambda way: way.begun(threads // len(ways)), ways, threads))
-    forward, *others = spread(climb, range(len(ways)), threads)
+    share = threads // len(directions)
+    starts = parallel_map(lambda direction: direction.find_starts(share), directions, threads)
+    velocities = _choose_start(starts)
+    forward, *others = parallel_map(optimise_direction, range(len(directions)), threads)
     if not others:
         return Deformation(forward, float("nan"))
     points = forward.grid.centres_um()
     shape = forward.displacement.shape
-    apart = (back(others[0].inverse()(start(points))) - forward(points)).T.reshape(shape)
+    apart = (back(others[0].inverse()(placement(points))) - forward(points)).T.reshape(shape)
     distance = np.hypot(*apart)
-    typical = _on_tissue(distance, fixed, forward.grid)
-    middle = forward.displacement + apart * agreed(distance, typical) / 2
+    typical = _median_on_tissue(distance, fixed, forward.grid)
+    middle = forward.displacement + apart * weigh_agreement(distance, typical) / 2
     return Deformation(replace(forward, displacement=middle.astype(np.float32)), typical)
 
 
-def _preferred(found: list[list[_Begun]]) -> list[Tensor]:
-    """Where every direction goes on from: all from the first beginning, or from another one that is
-    `BETTER`.
+def _continue_from(
+    fixed: Section,
+    moving: Section,
+    placement: Affine,
+    displacement: DisplacementField,
+    config: DeformableConfig,
+    progress: StageProgress,
+    threads: int,
+) -> Deformation:
+    """Optimise what `displacement` and then `placement` left; return it and `displacement` as one.
 
-    A single direction has to gain as much as two together: what only one gains it may have read
-    into noise.
+    The moving section is warped once, and deformed from there.
     """
-    scores = np.array([[beginning.score for beginning in way] for way in found]).sum(0)
+    space = fixed.frame.space
+    identity = Affine(np.eye(3), space, space)
+    warped = warp_section(moving, Chain((displacement, placement)), fixed)
+    rest = deform(fixed, warped, identity, config, progress, threads)
+    mpp = min(rest.field.grid.mpp[0], displacement.grid.mpp[0])
+    combined = rest.field.then(displacement).to_field(fixed.frame.at_mpp(mpp))
+    return replace(rest, field=combined)
+
+
+def warp_section(moving: Section, moving_from_fixed: Chain, fixed: Section) -> Section:
+    """Return the moving section on the fixed one's frame."""
+    planes = np.stack([moving.density, moving.region, moving.outline]).astype(np.float32)
+    (density, region, outline), _ = warp_array(planes, moving.frame, moving_from_fixed, fixed.frame)
+    return Section(
+        fixed.frame, density, region > 0.5, outline > 0.5, fixed.centre_um, fixed.radius_um
+    )
+
+
+def _choose_start(starts: list[list[_Start]]) -> list[Tensor]:
+    """Return the velocities that the directions begin with: all the first, or all a better one.
+
+    A single direction has to gain as much as two together: what only one gains may be noise.
+    """
+    scores = np.array([[start.score for start in direction] for direction in starts]).sum(0)
     best = int(np.argmax(scores))
-    chosen = best if scores[best] > scores[0] + BETTER else 0
-    return [way[chosen].velocity for way in found]
+    chosen = best if scores[best] > scores[0] + BETTER_START else 0
+    return [direction[chosen].velocity for direction in starts]
 
 
-def agreed(distance: Plane, typical: float) -> Plane:
-    """1 where the two directions agree as they do elsewhere, 0 where not, smooth between.
+def weigh_agreement(distance: Plane, typical: float) -> Plane:
+    """Return 1 where the two directions agree as they do elsewhere, 0 where not, smooth between.
 
-    Where one section ends the other's way back squeezes what it has nothing to match with, and its
-    inverse may fold.
+    Where one section ends, the other's backward field compresses tissue that has no partner, and
+    its inverse may fold.
     """
-    near = cv2.erode((distance <= APART * typical).astype(np.float32), np.ones((5, 5), np.uint8))
-    return np.asarray(cv2.GaussianBlur(near, (0, 0), 2.0))
+    near = (distance <= AGREEMENT_FACTOR * typical).astype(np.float32)
+    eroded = cv2.erode(near, np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.GaussianBlur(eroded, (0, 0), 2.0))
 
 
-def _on_tissue(values: Plane, fixed: Section, grid: Frame) -> float:
-    """Median of values at the nodes of `grid` over the fixed tissue."""
+def _median_on_tissue(values: Plane, fixed: Section, grid: Frame) -> float:
+    """Return the median of values at the nodes of `grid` over the fixed tissue."""
     size = (grid.width, grid.height)
     tissue = cv2.resize(fixed.region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     return float(np.median(values[tissue] if tissue.any() else values))
 
 
 @dataclass(frozen=True, eq=False)
-class _Begun:
-    """A velocity after the first level, in `grid_sample` units, and how well it verifies."""
+class _Start:
+    """A velocity after the first level, in `grid_sample` units, and its verification score."""
 
     velocity: Tensor
     score: float
 
 
 @dataclass(frozen=True, eq=False)
-class _Way:
-    """One direction: what is bent onto what, and where that begins."""
+class _Direction:
+    """One direction of the registration."""
 
     fixed: Section
     moving: Section
-    start: Affine
+    placement: Affine
     config: DeformableConfig
 
     @property
     def sizes(self) -> list[int]:
-        """The levels there is resolution for, one at least."""
+        """The levels that there is resolution for, one at least."""
         longest = max(self.fixed.frame.width, self.fixed.frame.height)
         count = sum(size < longest for size in self.config.sizes_px)
         return list(self.config.sizes_px[: count + 1])
 
-    def at(self, size: int) -> _Level:
-        """A level with a longest side of `size` pixels."""
-        return _Level.of(self.fixed, self.moving, self.start, self.config, size)
+    def make_level(self, size: int) -> _Level:
+        """Return the level with a longest side of `size` pixels."""
+        return _Level.of(self.fixed, self.moving, self.placement, self.config, size)
 
-    def begun(self, threads: int = 1) -> list[_Begun]:
-        """What the first level makes of no bend, and of where windows match; twice the first where
-        these agree.
+    def find_starts(self, threads: int = 1) -> list[_Start]:
+        """Optimise the first level from no deformation and from where windows match.
+
+        Where both agree, the first is returned twice.
         """
-        first, steps, matching = self.at(self.sizes[0]), self.config.steps[0], self.config.matching
+        first = self.make_level(self.sizes[0])
+        steps = self.config.steps[0]
+        matching = self.config.matching
 
-        def plain() -> Tensor:
-            return first.climbed(torch.zeros(1, 2, 4, 4), steps)
+        def optimise_from_zero() -> Tensor:
+            return first.optimise(torch.zeros(1, 2, *INITIAL_NODES), steps)
 
         if matching is None:
-            return [_Begun(plain(), 0.0)]
-        level = self.at(matching.size_px)
-        pieces: tuple[Callable[[], Tensor], ...] = (plain, lambda: level.matches(matching))
-        straight, found = spread(lambda piece: piece(), pieces, threads)
-        if not level.differ(straight, found):
-            return [_Begun(straight, 0.0)] * 2
-        far = first.climbed(level.climbed(found, matching.steps), steps)
-        return [_Begun(velocity, self.score(velocity)) for velocity in (straight, far)]
-
-    def score(self, velocity: Tensor) -> float:
-        """How well a bend verifies."""
-        return similarity(
-            self.fixed, self.moving, Chain((_field(velocity, self.fixed), self.start))
+            return [_Start(optimise_from_zero(), 0.0)]
+        level = self.make_level(matching.size_px)
+        pieces: tuple[Callable[[], Tensor], ...] = (
+            optimise_from_zero,
+            lambda: level.match(matching),
         )
+        plain, matches = parallel_map(lambda piece: piece(), pieces, threads)
+        if not level.differs(plain, matches):
+            return [_Start(plain, 0.0)] * 2
+        matched = first.optimise(level.optimise(matches, matching.steps), steps)
+        return [_Start(velocity, self._score(velocity)) for velocity in (plain, matched)]
 
-    def climbed(self, velocity: Tensor, progress: Callable[[float], None]) -> DisplacementField:
-        """A field in the fixed space, nodes every `spacing_px` of the last level."""
+    def _score(self, velocity: Tensor) -> float:
+        """Return the verification score of a deformation."""
+        transform = Chain((_make_field(velocity, self.fixed), self.placement))
+        return measure_score(self.fixed, self.moving, transform)
+
+    def optimise(self, velocity: Tensor, progress: StageProgress) -> DisplacementField:
+        """Optimise the later levels; return a field with nodes every `spacing_px` of the last."""
         sizes = self.sizes
         for index, (size, steps) in enumerate(
             zip(sizes[1:], self.config.steps[1:], strict=False), 1
         ):
             progress(index / len(sizes))
-            velocity = self.at(size).climbed(velocity, steps)
+            velocity = self.make_level(size).optimise(velocity, steps)
         progress(1.0)
-        return _field(velocity, self.fixed)
+        return _make_field(velocity, self.fixed)
 
 
-def _field(velocity: Tensor, fixed: Section) -> DisplacementField:
-    """A displacement in the fixed space from a velocity in `grid_sample` units."""
+def _make_field(velocity: Tensor, fixed: Section) -> DisplacementField:
+    """Return a displacement in the fixed space from a velocity in `grid_sample` units."""
     with torch.no_grad():
         flow = exponentiate_normalised(velocity, SQUARINGS)[0].double().cpu().numpy()
+    width_um, height_um = fixed.frame.size_um
     half = np.array(fixed.frame.size_um)[:, None, None] / 2
-    grid = fixed.frame.at_mpp(
-        (fixed.frame.size_um[0] / flow.shape[2], fixed.frame.size_um[1] / flow.shape[1])
-    )
-    return DisplacementField(
-        (flow * half).astype(np.float32), grid, fixed.frame.space, fixed.frame.space
-    )
+    grid = fixed.frame.at_mpp((width_um / flow.shape[2], height_um / flow.shape[1]))
+    space = fixed.frame.space
+    return DisplacementField((flow * half).astype(np.float32), grid, space, space)
 
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """The fixed section at one size, (1, C, H, W), where it counts, (1, 1, H, W), and the moving
-    one under a flow.
-    """
+    """The pictures of one size."""
 
     target: Tensor
+    """The fixed planes, (1, C, H, W)."""
     weight: Tensor
-    warp: Callable[[Tensor], Tensor]
+    """Where they count, (1, 1, H, W)."""
+    warp: Warp
+    """Warps the moving planes."""
     config: DeformableConfig
 
     @classmethod
     def of(
-        cls, fixed: Section, moving: Section, start: Affine, config: DeformableConfig, size: int
+        cls, fixed: Section, moving: Section, placement: Affine, config: DeformableConfig, size: int
     ) -> _Level:
-        """With a longest side of `size` pixels."""
+        """Return the level with a longest side of `size` pixels."""
         frame, target, outline = fixed.planes_at(size)
-        _, source, _ = moving.planes_at(
-            max(8, round(max(moving.frame.size_um) / (max(frame.mpp) * start.scale)))
-        )
-        to_moving, points = _sampling_of(start, moving, frame)
+        longest = max(moving.frame.size_um) / (max(frame.mpp) * placement.scale)
+        _, source, _ = moving.planes_at(max(8, round(longest)))
+        to_moving, points = _normalise_placement(placement, moving, frame)
         inside = ((points @ to_moving[:, :2].T + to_moving[:, 2]).abs() <= 1).all(-1)[:, None]
 
         def warp(flow: Tensor) -> Tensor:
-            where = (points + flow.permute(0, 2, 3, 1)) @ to_moving[:, :2].T + to_moving[:, 2]
-            return F.grid_sample(source, where, padding_mode="border", align_corners=False)
+            moved = (points + flow.permute(0, 2, 3, 1)) @ to_moving[:, :2].T + to_moving[:, 2]
+            return F.grid_sample(source, moved, padding_mode="border", align_corners=False)
 
         return cls(target, outline * inside, warp, config)
 
-    def climbed(self, velocity: Tensor, steps: int) -> Tensor:
-        """The velocity on this level's nodes after so many steps."""
+    def optimise(self, velocity: Tensor, steps: int) -> Tensor:
+        """Return the velocity on this level's nodes after `steps` gradient steps."""
         height, width = self.target.shape[-2:]
-        velocity = at_nodes(velocity, height, width, self.config.spacing_px)
-        return ascend(velocity, self.target, self.weight, self.warp, self.config, steps)
+        velocity = resample_nodes(velocity, height, width, self.config.spacing_px)
+        return optimise_velocity(velocity, self.target, self.weight, self.warp, self.config, steps)
 
-    def matches(self, matching: MatchingConfig) -> Tensor:
-        """Where windows match, in `grid_sample` units, (1, 2, H, W)."""
+    def match(self, matching: MatchingConfig) -> Tensor:
+        """Return where windows match, in `grid_sample` units, (1, 2, H, W)."""
         height, width = self.target.shape[-2:]
-        found = matched(
-            self.target, self.warp(torch.zeros(1, 2, height, width)), self.weight, matching
-        )
-        return found * torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
+        moving = self.warp(torch.zeros(1, 2, height, width))
+        matches = match_windows(self.target, moving, self.weight, matching)
+        return matches * torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
 
-    def differ(self, velocity: Tensor, found: Tensor) -> bool:
-        """Whether a velocity leads elsewhere than `found`, (1, 2, H, W), by pixels that are more
-        than chance.
-        """
+    def differs(self, velocity: Tensor, matches: Tensor) -> bool:
+        """Return whether a velocity leads elsewhere than matches (1, 2, H, W), beyond chance."""
         height, width = self.target.shape[-2:]
-        away = _in_cells(found - flow_of(velocity, height, width))
-        distance = away.square().sum(1, keepdim=True).sqrt()[self.weight > 0.5]
-        return distance.numel() > 0 and float(torch.quantile(distance, 0.9)) > ELSEWHERE_PX
+        difference = _to_cells(matches - integrate_velocity(velocity, height, width))
+        distance = difference.square().sum(1, keepdim=True).sqrt()[self.weight > 0.5]
+        return distance.numel() > 0 and float(torch.quantile(distance, 0.9)) > DIFFERENCE_PX
 
 
-def ascend(
+def optimise_velocity(
     velocity: Tensor,
     target: Tensor,
     weight: Tensor,
-    warp: Callable[[Tensor], Tensor],
+    warp: Warp,
     config: DeformableConfig,
     steps: int,
 ) -> Tensor:
-    """The velocity (1, 2, h, w) after `steps` up the local NCC of `target` (1, C, H, W) with what
-    `warp` makes of its flow (1, 2, H, W), both in `grid_sample` units of the target; `weight` (1,
-    1, H, W) says where it counts.
+    """Return a velocity field (1, 2, h, w) after `steps` gradient steps.
+
+    They increase the similarity of `target` (1, C, H, W) with what `warp` returns for the flow
+    (1, 2, H, W). Both flow and velocity are in `grid_sample` units of the target; `weight`
+    (1, 1, H, W) says where it counts.
     """
     velocity = velocity.requires_grad_(True)
-    similarity = LocalNCC.of(target, config.radius, step=config.window_step)
-    weight = similarity.focus(weight)
+    measure = _make_similarity(target, weight, config)
     rate = 2 * config.rate_px / max(target.shape[-2:])
     optimiser = torch.optim.Adam([velocity], lr=rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimiser, max(1, steps), eta_min=rate * LAST
+        optimiser, max(1, steps), eta_min=rate * LAST_RATE
     )
     for _ in range(steps):
         optimiser.zero_grad()
-        flow = flow_of(velocity, *target.shape[-2:])
-        loss = (
-            config.smoothness * _diffusion(_in_cells(velocity)) - similarity(warp(flow), weight)[0]
-        )
+        flow = integrate_velocity(velocity, *target.shape[-2:])
+        loss = config.smoothness * _diffusion(_to_cells(velocity)) - measure(warp(flow))
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return velocity.detach()
 
 
-def flow_of(velocity: Tensor, height: int, width: int) -> Tensor:
-    """Where a velocity on nodes takes the pixels of a picture of that size."""
+def _make_similarity(
+    target: Tensor, weight: Tensor, config: DeformableConfig
+) -> Callable[[Tensor], Tensor]:
+    """Return the similarity of `target` with warped planes (1, C, H, W), a number."""
+    if config.similarity == LOCAL_NCC:
+        local_ncc = LocalNCC.of(target, config.radius, step=config.window_step)
+        focused = local_ncc.focus(weight)
+        return lambda warped: local_ncc(warped, focused)[0]
+    similarity = find_similarity(config.similarity)
+    planes = target.transpose(0, 1)
+    return lambda warped: similarity(
+        planes, warped.transpose(0, 1), weight, radius=config.radius
+    ).mean()
+
+
+def integrate_velocity(velocity: Tensor, height: int, width: int) -> Tensor:
+    """Return the flow of a velocity on nodes, at the pixels of a picture of that size."""
     flow = exponentiate_normalised(velocity, SQUARINGS)
     return F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
 
 
-def at_nodes(velocity: Tensor, height: int, width: int, spacing_px: float) -> Tensor:
-    """A velocity field on nodes every `spacing_px` of a picture of that size."""
+def resample_nodes(velocity: Tensor, height: int, width: int, spacing_px: float) -> Tensor:
+    """Return a velocity field on nodes every `spacing_px` of a picture of that size."""
     nodes = max(4, round(height / spacing_px)), max(4, round(width / spacing_px))
     return F.interpolate(velocity, nodes, mode="bicubic", align_corners=False)
 
 
-def _in_cells(field: Tensor) -> Tensor:
-    """A field (1, 2, h, w) in `grid_sample` units, in cells of its own grid."""
-    height, width = field.shape[-2:]
-    return field * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
+def _to_cells(displacement: Tensor) -> Tensor:
+    """Return a field (1, 2, h, w) in `grid_sample` units in cells of its own grid."""
+    height, width = displacement.shape[-2:]
+    return displacement * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
 
 
 def _diffusion(u: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring nodes, u in node spacings."""
+    """Return the mean squared difference of neighbouring nodes, u in node spacings."""
     down, across = u[:, :, 1:] - u[:, :, :-1], u[..., 1:] - u[..., :-1]
     energy: Tensor = down.square().mean() + across.square().mean()
     return energy
 
 
-def _sampling_of(start: Affine, moving: Section, frame: Frame) -> tuple[Tensor, Tensor]:
-    """The (2, 3) matrix from `frame`'s normalised coordinates to the moving section's, and the
-    pixel centres.
+def _normalise_placement(placement: Affine, moving: Section, frame: Frame) -> tuple[Tensor, Tensor]:
+    """Return the (2, 3) matrix from `frame`'s normalised coordinates to the moving section's.
+
+    The second value is `frame`'s pixel centres.
     """
-    to_moving = np.linalg.inv(moving.frame.from_normalised) @ start.matrix @ frame.from_normalised
+    from_moving = np.linalg.inv(moving.frame.from_normalised)
+    to_moving = from_moving @ placement.matrix @ frame.from_normalised
     points = affine_grid(torch.eye(2, 3)[None], frame.height, frame.width)
     return torch.tensor(to_moving[:2], dtype=torch.float32), points

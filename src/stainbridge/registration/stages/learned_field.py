@@ -1,100 +1,165 @@
-"""A trained deformable network as a stage: from an affine start to a displacement field, on any
-size of slide.
-"""
+"""A trained deformable network as a stage: from a placement to a displacement field."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stainbridge.compute import ComputeContext
+from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform
 from stainbridge.learn.checkpoint import check_task
-from stainbridge.learn.weights import put, read
-from stainbridge.nn.deformable import CONFIGS, deformable_net
+from stainbridge.learn.named_weights import find_weights
+from stainbridge.learn.weights import copy_weights, read_weights
+from stainbridge.nn.deformable import build_deformable, read_deformable_config
 from stainbridge.nn.fields import DeformableNet
 from stainbridge.registration.sections.density import Masks, SlideDensity, read_density
 from stainbridge.registration.sections.section import Section
-from stainbridge.registration.sections.views import seen, view_of
-from stainbridge.registration.stages.blending import TilingConfig, blended_field
-from stainbridge.settings import build
+from stainbridge.registration.sections.views import frame_tissue, sample_section
+from stainbridge.registration.stages.blending import TilingConfig, blend_tiles
+from stainbridge.registration.stages.deformable import DeformableConfig
+from stainbridge.registration.stages.folds import repair_folds
+from stainbridge.registration.stages.stage import (
+    FOLDS_PX,
+    Phase,
+    Proposal,
+    Stage,
+    StageConfig,
+    StageProgress,
+    State,
+)
 from stainbridge.slides.slide import Slide
+
+
+@dataclass(frozen=True)
+class LearnedFieldConfig(StageConfig):
+    """Settings of a trained deformable network after the placement."""
+
+    kind: Literal["learned-field"] = "learned-field"
+    """The stage's name in a pipeline file."""
+    weights: str = "unet-svf"
+    """A file, a run folder, or the name of weights that come with stainbridge."""
+    mpp: float | None = None
+    """µm per pixel to work at, tile by tile; None: as trained."""
+    optimise: DeformableConfig | None = field(
+        default_factory=lambda: DeformableConfig(sizes_px=(256, 512), steps=(20, 20), matching=None)
+    )
+    """Instance optimisation from the network's field; None: none.
+
+    Where the network's field is rejected, the deformable stage keeps its own settings.
+    """
+
+    def __post_init__(self) -> None:
+        if self.mpp is not None and self.mpp <= 0:
+            raise InputError("learned-field: mpp must be positive", got=self.mpp)
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedFieldStage(Stage):
+    """A deformable network after the placement."""
+
+    config: LearnedFieldConfig
+    network: LearnedField
+    kind: ClassVar[str] = "learned-field"
+    name: ClassVar[str] = "learned field"
+    phase: ClassVar[Phase] = "deformation"
+    config_type: ClassVar[type[StageConfig]] = LearnedFieldConfig
+    margin: ClassVar[float] = 0.002  # a network that does next to nothing takes no other's place
+    baseline: ClassVar[str] = "the affine"
+
+    @classmethod
+    def make(cls, config: LearnedFieldConfig, context: ComputeContext) -> LearnedFieldStage:
+        """Return the stage with its network loaded; raises `InputError` for unusable weights."""
+        return cls(config, LearnedField.load(find_weights(config.weights), context.device))
+
+    def __call__(self, state: State, progress: StageProgress) -> Proposal:  # noqa: ARG002
+        """Propose the network's field."""
+        problem = state.problem
+        placement = state.placement
+        if self.config.mpp is None:
+            displacement = self.network.register_sections(*problem.sections, placement)
+        else:
+            displacement = self.network.register_slides(
+                *problem.slides, placement, self.config.mpp, masks=problem.masks
+            )
+        repaired = repair_folds(displacement, problem.sections[0].frame.fit(FOLDS_PX))
+        return Proposal(displacement=repaired, overrides={"deformable": self.config.optimise})
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedField:
-    """`network` at the resolution it was trained on: tissue `longest_px` long, or `mpp` µm a pixel;
-    on `device`.
-    """
+    """A trained deformable network, at the resolution that it was trained on."""
 
     network: DeformableNet
+    """The network, in evaluation mode."""
     longest_px: int
+    """Longest side of the tissue, in pixels, where `mpp` is None."""
     mpp: float | None
+    """µm per pixel; None: see `longest_px`."""
     device: torch.device
+    """Where it computes."""
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> Self:
-        """From a run folder or a file of weights.
+        """Load from a run folder or a file of weights.
 
         Raises `InputError` for a damaged file or other weights.
         """
-        stored = read(path)
+        stored = read_weights(path)
         check_task(stored, "deformable")
-        values = stored.settings["network"]
-        network = deformable_net(build(CONFIGS[values["kind"]], values, stored.path))
-        put(stored, {"network": network})
+        config = read_deformable_config(stored.settings["network"], stored.path)
+        network = build_deformable(config)
+        copy_weights(stored, {"network": network})
         low, high = stored.settings["section_px"]
-        return cls(
-            network.eval().to(device),
-            round((low + high) / 2),
-            stored.settings["mpp"],
-            torch.device(device),
-        )
+        mpp = stored.settings["mpp"]
+        longest_px = round((low + high) / 2)
+        return cls(network.eval().to(device), longest_px, mpp, torch.device(device))
 
-    def of_sections(
-        self, fixed: Section, moving: Section, start: Affine, tiling: TilingConfig | None = None
+    def register_sections(
+        self, fixed: Section, moving: Section, placement: Affine, tiling: TilingConfig | None = None
     ) -> DisplacementField:
-        """The displacement, in the fixed space, to apply before `start` (fixed µm to moving µm)."""
-        view = view_of(fixed, self.longest_px, self.mpp)
+        """Return the displacement, in the fixed space, to apply before `placement`."""
+        view = frame_tissue(fixed, self.longest_px, self.mpp)
 
-        def pictures(frame: Frame) -> tuple[Tensor, Tensor]:
-            return seen(fixed, frame, [np.eye(3)], self.device), seen(
-                moving, frame, [start.matrix], self.device
-            )
+        def sample_pair(frame: Frame) -> tuple[Tensor, Tensor]:
+            target = sample_section(fixed, frame, [np.eye(3)], self.device)
+            return target, sample_section(moving, frame, [placement.matrix], self.device)
 
-        displacement, grid = blended_field(self.network, pictures, view, tiling or TilingConfig())
+        displacement, grid = blend_tiles(self.network, sample_pair, view, tiling or TilingConfig())
         return DisplacementField(displacement, grid, fixed.frame.space, fixed.frame.space)
 
-    def of_slides(
+    def register_slides(
         self,
         fixed: Slide,
         moving: Slide,
-        start: Transform,
+        transform: Transform,
         mpp: float,
         tiling: TilingConfig | None = None,
         masks: Masks = (None, None),
     ) -> DisplacementField:
-        """Likewise at `mpp` µm a pixel, reading both slides tile by tile; `start` may be any
-        transform.
+        """Return the same at `mpp` µm per pixel, reading both slides tile by tile.
+
+        `transform` is any map from the fixed slide to the moving one.
         """
-        still, shown = SlideDensity.of(fixed, masks[0]), SlideDensity.of(moving, masks[1])
-        view = view_of(still.overview, self.longest_px, mpp)
-        own = Affine(np.eye(3), fixed.frame.space, fixed.frame.space)
+        fixed_density = SlideDensity.fit(fixed, masks[0])
+        moving_density = SlideDensity.fit(moving, masks[1])
+        view = frame_tissue(fixed_density.overview, self.longest_px, mpp)
+        space = fixed.frame.space
+        identity = Affine(np.eye(3), space, space)
 
-        def pictures(frame: Frame) -> tuple[Tensor, Tensor]:
-            planes = (
-                read_density(fixed, still, own, frame),
-                read_density(moving, shown, start, frame),
-            )
-            first, second = (
-                torch.from_numpy(plane).to(self.device)[None, None] for plane in planes
-            )
-            return first, second
+        def read_pair(frame: Frame) -> tuple[Tensor, Tensor]:
+            target = read_density(fixed, fixed_density, identity, frame)
+            source = read_density(moving, moving_density, transform, frame)
+            return self._to_tensor(target), self._to_tensor(source)
 
-        displacement, grid = blended_field(self.network, pictures, view, tiling or TilingConfig())
-        return DisplacementField(displacement, grid, fixed.frame.space, fixed.frame.space)
+        displacement, grid = blend_tiles(self.network, read_pair, view, tiling or TilingConfig())
+        return DisplacementField(displacement, grid, space, space)
+
+    def _to_tensor(self, plane: np.ndarray) -> Tensor:
+        return torch.from_numpy(plane).to(self.device)[None, None]

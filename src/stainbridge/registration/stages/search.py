@@ -20,7 +20,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from stainbridge.compute import ComputeContext, parallel_map
-from stainbridge.geometry.summary import find_affine_part
+from stainbridge.geometry.transform import Transform
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.stages.affine import rank_hypotheses
 from stainbridge.registration.stages.features import match_features
@@ -47,8 +47,8 @@ FULL_OVERLAP = 0.7
 VARIANCE_FLOOR = 0.1
 #: Half the side of a chart, in radii of its section.
 CHART_MARGIN = 1.15
-#: Period of the correlation, as a share of the sum of both charts' sizes. Less than it takes to keep
-#: shifts apart from their wrapped ones: those that are mixed up overlap too little to count.
+#: Period of the correlation, as a share of the sum of both charts' sizes. It is too short to keep
+#: shifts apart from their wrapped ones, but those that are mixed up overlap too little to count.
 PERIOD_SHARE = 0.65
 #: Placements nearer than this share of the section's radius are one.
 DISTINCT_RADIUS_SHARE = 0.15
@@ -58,6 +58,8 @@ CALIBRATED_SCALES = (0.9, 1.0, 1.11)
 COVERED_RATIOS = (0.45, 2.2)
 #: Scales to try about the ratio of the sections' sizes where these do not cover it.
 RATIO_FACTORS = (0.71, 0.84, 1.0, 1.19, 1.41)
+#: Longest side, in pixels, of the grid that the affine part of a given transform is fitted on.
+AFFINE_FIT_PX = 32
 #: Rotations that are correlated at once: they stay in the processor's cache.
 CHUNK = 16
 
@@ -102,7 +104,7 @@ class SearchStage(Stage):
         """Propose the most promising placements over all angles, flips, shifts and scales."""
         problem = state.problem
         if problem.initial_transform is not None:
-            matrix = find_affine_part(problem.initial_transform, problem.sections[0].frame).matrix
+            matrix = _fit_affine(problem.initial_transform, problem.sections[0])
             return Proposal((Hypothesis(matrix, 0.0),))
         config = self.config
         threads = problem.context.threads
@@ -144,7 +146,7 @@ def search_placements(
     max_rotation_deg: float = 180.0,
     threads: int = 1,
 ) -> list[Hypothesis]:
-    """Return the best distinct placements, best first; flips and scales are searched side by side."""
+    """Return the best distinct placements, best first; flips and scales run in parallel."""
     pitch_um = 2 * CHART_MARGIN * fixed.radius_um / config.chart_px
     upright = torch.eye(2)[None]
     chart = _make_planes(*_draw_chart(fixed, upright, pitch_um, config.chart_px))
@@ -258,7 +260,7 @@ def _stack_terms(planes: Tensor, mask: Tensor) -> Tensor:
 
 
 def _score_shifts(a: Tensor, b: Tensor, size: int, mask_a: Tensor, mask_b: Tensor) -> Tensor:
-    """Return (B, size, size) scores of all shifts from spectra (5, ...) and (B, 5, ...) of terms."""
+    """Return (B, size, size) scores of all shifts from spectra (5, ...) and (B, 5, ...)."""
 
     def correlate_terms(i: int, j: int) -> Tensor:
         shifts: Tensor = torch.fft.irfft2(a[i] * b[:, j], (size, size))
@@ -289,3 +291,11 @@ def _place(linear: np.ndarray, shift_um: np.ndarray, fixed: Section, moving: Sec
     matrix[:2, :2] = linear
     matrix[:2, 2] = np.asarray(moving.centre_um) - linear @ (np.asarray(fixed.centre_um) + shift_um)
     return matrix
+
+
+def _fit_affine(transform: Transform, fixed: Section) -> Matrix:
+    """Return the affine map, (3, 3), that fits a transform best over the fixed section."""
+    points = fixed.frame.fit(AFFINE_FIT_PX).centres_um()
+    homogeneous = np.c_[points, np.ones(len(points))]
+    rows = np.linalg.lstsq(homogeneous, transform(points), rcond=None)[0].T
+    return np.vstack([rows, [0, 0, 1]])

@@ -1,9 +1,8 @@
-"""Where windows of tissue would rather lie: the warped section is moved a little every way, and
-each window chooses.
+"""Local agreement: where windows of tissue fit best when the warped section is shifted a little.
 
-Under a right map a window fits best where it lies, and clearly worse a little way off. Under a
-wrong one bending still climbs whatever it finds, but many windows would rather lie elsewhere, and
-those that would not care little.
+Under a right transform a window fits best where it lies, and clearly worse a little way off. Under
+a wrong one a deformation still improves the similarity, but many windows fit better elsewhere, and
+the others hardly prefer their own place.
 """
 
 from __future__ import annotations
@@ -17,64 +16,81 @@ from torch import Tensor
 
 from stainbridge.geometry.transform import Transform
 from stainbridge.registration.sections.section import Section
-from stainbridge.registration.verdict.verification import sampling, tissue_on, warped_density
+from stainbridge.registration.verdict.verification import (
+    sample_coordinates,
+    shrink_region,
+    warp_density,
+)
 from stainbridge.similarity.lncc import LocalNCC
 
+#: Longest side in pixels of the frame that is looked at.
 SIZE_PX = 128
-RADIUS = 7  # of a window: an eighth of the picture across
-NEAR_PX, FAR_PX, REACH_PX = 1.5, 3.0, 6.0
-EVERY = 3  # windows overlap: every third pixel is the centre of one
+#: Radius in pixels of a window: it is an eighth of the picture across.
+RADIUS_PX = 7
+#: Shifts up to this many pixels count as the window's own place.
+OWN_PLACE_PX = 1.5
+#: Shifts of at least this many pixels count as another place.
+OTHER_PLACE_PX = 3.0
+#: Largest shift in pixels.
+MAX_SHIFT_PX = 6.0
+#: Windows overlap: every third pixel is the centre of one.
+WINDOW_STEP_PX = 3
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """`share`: of the fixed tissue's windows, how many fit best where they lie, within 1.5 px of
-    128, 0 to 1.
+    """How the windows of the fixed tissue choose their place.
 
-    `lead`: by how much their local NCC there exceeds the best 3 to 6 px away, in the mean; below 0
-    it does not. Windows count by the standard deviation of the fixed density in them.
+    Windows count by the standard deviation of the fixed density in them.
     """
 
     share: float
+    """Share of the windows that fit best where they lie, 0 to 1."""
     lead: float
+    """Mean local NCC at their own place less the best at another place."""
 
 
-def agreement(fixed: Section, moving: Section, transform: Transform) -> Agreement:
-    """What the windows of the fixed tissue choose under `transform`; no window at all agrees in
-    nothing.
+def measure_agreement(fixed: Section, moving: Section, transform: Transform) -> Agreement:
+    """Let each window of the fixed tissue choose its place under `transform`.
+
+    Where there is no window at all, share and lead are 0.
     """
-    frame, target, _ = fixed.at(SIZE_PX)
-    where = sampling(transform, moving, frame)
-    warped = warped_density(moving, frame, where)
-    near, far = _moves()
-    local = LocalNCC.of(target, RADIUS)
-    weight = torch.from_numpy(tissue_on(fixed, frame)) * (where[0].cpu().abs() <= 1).all(-1)
-    weight = (weight * local.variance[0, 0].cpu().sqrt())[1::EVERY, 1::EVERY]
-    here, there = (_best(local.windows(_moved(warped, moves))).cpu() for moves in (near, far))
+    frame, target, _ = fixed.density_at(SIZE_PX)
+    coordinates = sample_coordinates(transform, moving, frame)
+    warped = warp_density(moving, frame, coordinates)
+    local = LocalNCC.of(target, RADIUS_PX)
+    inside = (coordinates[0].cpu().abs() <= 1).all(-1)
+    weight = torch.from_numpy(shrink_region(fixed, frame)) * inside
+    weight = (weight * local.variance[0, 0].cpu().sqrt())[1::WINDOW_STEP_PX, 1::WINDOW_STEP_PX]
+    own, other = (_best(local.windows(_shift(warped, steps))).cpu() for steps in _steps())
     total = float(weight.sum())
     if total == 0:
         return Agreement(0.0, 0.0)
-    return Agreement(
-        float((weight * (here > there)).sum()) / total,
-        float((weight * (here - there)).sum()) / total,
-    )
+    share = float((weight * (own > other)).sum()) / total
+    return Agreement(share, float((weight * (own - other)).sum()) / total)
 
 
-def _moves() -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Steps (x, y) in pixels to nearby places and, every second one, to places farther off."""
-    reach = range(-int(REACH_PX), int(REACH_PX) + 1)
+def _steps() -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return steps (x, y) in pixels to a window's own place and, every second one, to others."""
+    reach = range(-int(MAX_SHIFT_PX), int(MAX_SHIFT_PX) + 1)
     steps = [(x, y, float(np.hypot(x, y))) for y in reach for x in reach]
-    near = [(x, y) for x, y, far in steps if far <= NEAR_PX]
-    return near, [(x, y) for x, y, far in steps if FAR_PX <= far <= REACH_PX and (x + y) % 2 == 0]
+    own = [(x, y) for x, y, length in steps if length <= OWN_PLACE_PX]
+    other = [
+        (x, y)
+        for x, y, length in steps
+        if OTHER_PLACE_PX <= length <= MAX_SHIFT_PX and (x + y) % 2 == 0
+    ]
+    return own, other
 
 
-def _moved(picture: Tensor, steps: list[tuple[int, int]]) -> Tensor:
-    """(1, 1, H, W) moved by each step, as (B, 1, H, W); borders are continued."""
-    reach, (height, width) = int(REACH_PX), picture.shape[-2:]
+def _shift(picture: Tensor, steps: list[tuple[int, int]]) -> Tensor:
+    """Shift (1, 1, H, W) by each step, as (B, 1, H, W); borders are continued."""
+    reach = int(MAX_SHIFT_PX)
+    height, width = picture.shape[-2:]
     wide = F.pad(picture, (reach,) * 4, mode="replicate")
     return torch.cat([wide[..., reach + y :, reach + x :][..., :height, :width] for x, y in steps])
 
 
 def _best(correlation: Tensor) -> Tensor:
-    """(B, 1, H, W) to the largest at each window's centre, (h, w)."""
-    return correlation[:, 0, 1::EVERY, 1::EVERY].amax(0)
+    """Return the largest of (B, 1, H, W) at each window's centre, (h, w)."""
+    return correlation[:, 0, 1::WINDOW_STEP_PX, 1::WINDOW_STEP_PX].amax(0)

@@ -1,4 +1,4 @@
-"""What speaks for a registration and against it, measured without knowing the truth."""
+"""Evidence for and against a registration, measured without knowing the truth."""
 
 from __future__ import annotations
 
@@ -7,25 +7,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of the affine placement and of the final map; see `verify.Verification` and
-    `agreement.Agreement`.
-
-    `overlap`, `sharpness`, `affine_score`, `affine_share`, `affine_lead`: the placement before
-    anything is bent. `local_ncc`, `edges`, `share`, `lead`: the final map. `area_spread`: standard
-    deviation of the logarithm of its area factor. `bend`: root mean square distance between the
-    two, ÷ the fixed slide's diagonal. `disagreement`: the median distance between what the two
-    directions say, likewise; nan where one was run.
-    """
+    """What is measured of the affine placement and of the final transform."""
 
     overlap: float
+    """Share of the smaller tissue that lies on the other, under the affine placement."""
     sharpness: float
+    """Standard deviations by which the placement beats displaced copies of itself."""
     affine_score: float
+    """Verification score of the placement."""
     affine_share: float
+    """Share of windows that fit best where they lie, under the placement."""
     affine_lead: float
+    """By how much these windows prefer their own place, under the placement."""
     local_ncc: float
+    """Local NCC under the final transform."""
     edges: float
+    """Similarity of gradient fields under the final transform."""
     share: float
+    """Share of windows that fit best where they lie, under the final transform."""
     lead: float
+    """By how much these windows prefer their own place, under the final transform."""
     area_spread: float
+    """Standard deviation of the logarithm of the final transform's area factor."""
     bend: float
+    """Root mean square distance between placement and final transform ÷ the fixed diagonal."""
     disagreement: float = float("nan")
+    """Median distance between forward and backward registration ÷ the fixed diagonal.
+
+    Not a number where only one direction was run.
+    """

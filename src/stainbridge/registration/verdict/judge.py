@@ -1,10 +1,9 @@
-"""From evidence to an expected error, a bound on it, and a status: a small model, fitted where the
-truth is known.
+"""The verdict: from evidence to an expected error, a bound on it, and a status.
 
-The index is a weighted sum of a few measures: the log-odds of a median rTRE of 0.01 and more. Two
-curves that only rise say which median rTRE goes with it, and which nine of ten did not exceed. The
-numbers stand in `calibration.json`, which `benchmarks/verdict.py fit` writes; docs/verdict.md says
-on what, and how well it does.
+The index is a weighted sum of a few measures: the log-odds that the median rTRE is 0.01 or more.
+Two rising curves give the median rTRE at an index, and the rTRE that nine of ten did not exceed.
+The numbers stand in `calibration.json`, which `benchmarks/verdict.py fit` writes. docs/verdict.md
+says what they were fitted to, and how well they predict.
 """
 
 from __future__ import annotations
@@ -12,104 +11,107 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from stainbridge.registration.result import Status
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.verification import Verification
 
-#: `ok` is said where nine of ten are better than this, `failed` where half are worse.
+RegistrationStatus = Literal["ok", "fallback", "failed"]
+
+#: The status is `ok` where nine of ten have less than this rTRE, `failed` where half have more.
 TOLERABLE_RTRE = 0.02
-#: Less of the smaller tissue on the other's says nothing.
+#: Least share of the smaller tissue on the other; less of it proves nothing.
 MIN_OVERLAP = 0.3
-#: Placements that stand out by less from displaced copies of themselves are not taken without a
-#: search.
+#: Least sharpness, in standard deviations, of a placement that is taken without a search.
 MIN_SHARPNESS = 4.0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`status`, in words `reason`; `predicted_rtre`: expected median error ÷ diagonal;
-    `bound_rtre`: nine of ten have less.
-    """
+    """What a registration is worth."""
 
-    status: Status
+    status: RegistrationStatus
+    """Whether it can be used."""
     reason: str
+    """Why, in words."""
     predicted_rtre: float
+    """Expected median landmark error ÷ the fixed slide's diagonal."""
     bound_rtre: float
+    """What nine of ten such registrations stay below."""
 
 
-#: Says what a registration is worth.
+#: Turns evidence into a verdict.
 Judge: TypeAlias = Callable[[Evidence], Verdict]
 
 
-def doubts(found: Verdict) -> tuple[bool, float, float]:
-    """What sorts verdicts, the most trusted first."""
-    return found.status == "failed", found.bound_rtre, found.predicted_rtre
+def rank_verdict(verdict: Verdict) -> tuple[bool, float, float]:
+    """Return a sort key: the most trusted verdict first."""
+    return verdict.status == "failed", verdict.bound_rtre, verdict.predicted_rtre
 
 
-def doubt(checked: Verification) -> str:
-    """Why a placement found without a search is not convincing, or nothing."""
-    if checked.overlap < MIN_OVERLAP:
-        return f"the sections overlap by {checked.overlap:.0%} only"
-    if checked.sharpness < MIN_SHARPNESS:
-        return f"the best placement is no better than chance (sharpness {checked.sharpness:.1f})"
+def find_doubt(verification: Verification) -> str:
+    """Say why a placement found without a search is not convincing; empty where it is."""
+    if verification.overlap < MIN_OVERLAP:
+        return f"the sections overlap by {verification.overlap:.0%} only"
+    if verification.sharpness < MIN_SHARPNESS:
+        sharpness = f"sharpness {verification.sharpness:.1f}"
+        return f"the best placement is no better than chance ({sharpness})"
     return ""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A `Judge`. `weights` of `measures` and `offset` make the index; at `index` (ascending) the
-    median rTRE is `median` and the 90th percentile `bound`, their logarithms linear in between and
-    held beyond.
+    """A `Judge` fitted to registrations of known error.
+
+    The logarithms of both curves are linear between their points and constant beyond.
     """
 
     weights: dict[str, float]
+    """Weight of each measure in the index."""
     offset: float
+    """Constant term of the index."""
     index: tuple[float, ...]
+    """Indices of the curves' points, ascending."""
     median: tuple[float, ...]
+    """Median rTRE at each of them."""
     bound: tuple[float, ...]
+    """90th percentile of the rTRE at each of them."""
 
     def __call__(self, evidence: Evidence) -> Verdict:
-        """`ok`, `fallback` where an error beyond `TOLERABLE_RTRE` cannot be ruled out, `failed`
-        where it is likely.
+        """Judge evidence.
 
-        Evidence that is not a number speaks for nothing: `failed`.
+        `fallback`: an error beyond `TOLERABLE_RTRE` cannot be ruled out; `failed`: it is likely, or
+        the evidence is not a number.
         """
-        index = self.index_of(evidence)
+        index = self.compute_index(evidence)
         if not np.isfinite([index, evidence.overlap]).all():
-            return Verdict(
-                "failed",
-                "what would speak for it cannot be measured",
-                self.median[-1],
-                self.bound[-1],
-            )
+            reason = "the evidence for it cannot be measured"
+            return Verdict("failed", reason, self.median[-1], self.bound[-1])
         expected, bound = (
             float(np.exp(np.interp(index, self.index, np.log(curve))))
             for curve in (self.median, self.bound)
         )
-        agreed = f"{evidence.share:.0%} of the tissue fits best where it lies, overlap {evidence.overlap:.0%}"
+        fits = f"{evidence.share:.0%} of the tissue fits best where it lies"
+        agreement = f"{fits}, overlap {evidence.overlap:.0%}"
         if expected > TOLERABLE_RTRE or evidence.overlap < MIN_OVERLAP:
-            return Verdict(
-                "failed", f"{agreed}: the slides may not belong together", expected, bound
-            )
+            reason = f"{agreement}: the slides may not belong together"
+            return Verdict("failed", reason, expected, bound)
         if bound > TOLERABLE_RTRE:
-            reason = f"{agreed}: an error of {bound:.1%} of the diagonal is possible"
+            reason = f"{agreement}: an error of {bound:.1%} of the diagonal is possible"
             return Verdict("fallback", reason, expected, bound)
-        return Verdict("ok", agreed, expected, bound)
+        return Verdict("ok", agreement, expected, bound)
 
-    def index_of(self, evidence: Evidence) -> float:
-        """The weighted sum."""
-        seen = measures(evidence)
-        return self.offset + sum(weight * seen[name] for name, weight in self.weights.items())
+    def compute_index(self, evidence: Evidence) -> float:
+        """Return the weighted sum of the measures."""
+        values = compute_measures(evidence)
+        return self.offset + sum(weight * values[name] for name, weight in self.weights.items())
 
 
-def measures(evidence: Evidence) -> dict[str, float]:
-    """What the index is made of: bounded numbers, so that no single one decides."""
+def compute_measures(evidence: Evidence) -> dict[str, float]:
+    """Return the measures that the index weighs: bounded, so that no single one decides."""
     return {
         "share": evidence.share,
         "lead": float(np.tanh(evidence.lead / 0.1)),
@@ -120,13 +122,9 @@ def measures(evidence: Evidence) -> dict[str, float]:
     }
 
 
-@lru_cache(maxsize=1)
-def calibrated() -> Calibration:
-    """The calibration that comes with the package."""
-    stored = json.loads(
-        files("stainbridge.registration.verdict")
-        .joinpath("calibration.json")
-        .read_text(encoding="utf-8")
-    )
+def load_calibration() -> Calibration:
+    """Load the calibration that comes with the package."""
+    path = files("stainbridge.registration.verdict").joinpath("calibration.json")
+    stored = json.loads(path.read_text(encoding="utf-8"))
     curves = {name: tuple(stored[name]) for name in ("index", "median", "bound")}
     return Calibration(stored["weights"], stored["offset"], **curves)

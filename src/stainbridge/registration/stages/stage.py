@@ -1,0 +1,253 @@
+"""What a stage is, and the one function that runs one.
+
+A stage proposes; it never judges itself. `run_stage` keeps the time, verifies the proposal,
+compares it with what came before, looks for folds, and records the outcome.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+from stainbridge.compute import ComputeContext
+from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform
+from stainbridge.registration.sections.density import Masks
+from stainbridge.registration.sections.section import Section
+from stainbridge.registration.stages.hypothesis import Hypothesis
+from stainbridge.registration.stages.record import StageRecord
+from stainbridge.registration.verdict.judge import find_doubt
+from stainbridge.registration.verdict.verification import (
+    measure_folded_share,
+    measure_score,
+    verify,
+)
+from stainbridge.slides.slide import Slide
+
+#: Longest side in pixels of the frame where folds are looked for.
+FOLDS_PX = 512
+
+#: Takes the fraction of the stage that is done, 0 to 1.
+StageProgress: TypeAlias = Callable[[float], None]
+#: When a stage runs: it places the sections, deforms the placement, or refines a judged result.
+Phase = Literal["placement", "deformation", "refinement"]
+PHASES: tuple[Phase, ...] = ("placement", "deformation", "refinement")
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """Base of the settings of a stage; `kind` names the stage in a pipeline file."""
+
+    @classmethod
+    def kinds(cls) -> Mapping[str, type[StageConfig]]:
+        """Return the known stages' settings by their `kind`; see `stages.table`."""
+        from stainbridge.registration.stages.table import STAGES
+
+        return {kind: stage.config_type for kind, stage in STAGES.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is registered, and within what limits: the same for every stage."""
+
+    sections: tuple[Section, Section]
+    """Fixed and moving section at working resolution."""
+    slides: tuple[Slide, Slide]
+    """The slides that they were read from."""
+    masks: Masks
+    """Masks that were handed in."""
+    context: ComputeContext
+    """Device, threads and seed."""
+    allow_flip: bool = True
+    """Whether the sections may be mirrored."""
+    max_rotation_deg: float = 180.0
+    """Largest rotation to search, in degrees."""
+    initial_transform: Transform | None = None
+    """A transform to begin at instead of a search, moving from fixed."""
+
+    def make_affine(self, hypothesis: Hypothesis) -> Affine:
+        """Return a hypothesis as a transform between the slides."""
+        fixed, moving = self.slides
+        return Affine(hypothesis.matrix, fixed.frame.space, moving.frame.space)
+
+    def measure_score(self, transform: Transform) -> float:
+        """Return the verification score of a transform between the sections."""
+        return measure_score(*self.sections, transform)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What the stages have reached so far."""
+
+    problem: Problem
+    candidates: tuple[Hypothesis, ...] = ()
+    """Affine placements, best first; empty before one is found."""
+    solution: Transform | None = None
+    """The transform so far, moving from fixed."""
+    score: float = 0.0
+    """Verification score of the solution."""
+    placement_score: float = 0.0
+    """Verification score of the placement alone."""
+    displacement: DisplacementField | None = None
+    """Displacement, in the fixed space, to apply before the placement."""
+    disagreement_um: float = float("nan")
+    """Median distance between forward and backward deformation, where both were run."""
+    doubt: str = ""
+    """Which stage was planned and rejected although its rejection casts doubt on the result."""
+    overrides: Mapping[str, StageConfig | None] = field(default_factory=dict)
+    """Settings that accepted stages ask of later ones, by kind; None leaves that stage out."""
+    records: tuple[StageRecord, ...] = ()
+    """One record a stage, in order."""
+
+    @property
+    def placement(self) -> Affine:
+        """The best affine placement."""
+        return self.problem.make_affine(self.candidates[0])
+
+
+class Verifier(Protocol):
+    """Scores transforms; higher is better."""
+
+    def score(self, transform: Transform) -> float:
+        """Return the score of a transform, moving from fixed."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What a stage would make of a state.
+
+    Either new placements, or a displacement to apply before what is there.
+    """
+
+    candidates: tuple[Hypothesis, ...] = ()
+    """New affine placements, best first."""
+    displacement: DisplacementField | None = None
+    """A displacement in the fixed space."""
+    replaces_displacement: bool = True
+    """Whether it stands in the place of an earlier one, or is applied before the solution."""
+    disagreement_um: float = float("nan")
+    """Median distance between forward and backward deformation."""
+    verifier: Verifier | None = None
+    """What to verify with; None: the sections."""
+    overrides: Mapping[str, StageConfig | None] = field(default_factory=dict)
+    """What later stages should do, by kind, if this is accepted; None leaves that stage out."""
+
+
+class Stage(ABC):
+    """One step of a registration, made from its settings. Subclasses are frozen dataclasses."""
+
+    kind: ClassVar[str]
+    """The word for it in a pipeline file."""
+    name: ClassVar[str]
+    """The word for it in records."""
+    phase: ClassVar[Phase]
+    """When it runs."""
+    config_type: ClassVar[type[StageConfig]]
+    """The class of its settings."""
+    cost: ClassVar[float] = 1.0
+    """About how long it takes, relative to other stages: for progress."""
+    margin: ClassVar[float] = 0.0
+    """By how much the score must rise for a proposal to be accepted."""
+    baseline: ClassVar[str] = "what came before"
+    """The words for what a rejected proposal was no better than."""
+    last_resort: ClassVar[bool] = False
+    """Whether a first placement of this stage is taken whatever its verification says."""
+    rejection_is_doubt: ClassVar[bool] = False
+    """Whether its rejection casts doubt on the whole registration."""
+    config: Any
+    """Its settings."""
+
+    @classmethod
+    @abstractmethod
+    def make(cls, config: Any, context: ComputeContext) -> Stage:
+        """Return the stage with these settings; raises `InputError` for weights it cannot load."""
+
+    @abstractmethod
+    def __call__(self, state: State, progress: StageProgress) -> Proposal | None:
+        """Propose a step from `state`; None where there is nothing to propose."""
+
+
+def run_stage(stage: Stage, state: State, progress: StageProgress) -> State:
+    """Run one stage; return the state after it, changed where its proposal is verifiably better."""
+    began = time.perf_counter()
+    proposal = stage(state, progress)
+    if proposal is None:
+        return state
+    solution = _propose_solution(state, proposal)
+    verifier = proposal.verifier
+    if verifier is None:
+        before = state.score
+        after = state.problem.measure_score(solution)
+    else:
+        assert state.solution is not None
+        before = verifier.score(state.solution)
+        after = verifier.score(solution)
+    note = _find_fault(stage, state, proposal, solution, before, after)
+    seconds = time.perf_counter() - began
+    record = StageRecord(stage.name, not note, seconds, before, after, note, asdict(stage.config))
+    return _apply_proposal(stage, state, proposal, solution, record)
+
+
+def _propose_solution(state: State, proposal: Proposal) -> Transform:
+    if proposal.candidates:
+        return state.problem.make_affine(proposal.candidates[0])
+    assert proposal.displacement is not None
+    if proposal.replaces_displacement:
+        return Chain((proposal.displacement, state.placement))
+    assert state.solution is not None
+    return Chain((proposal.displacement, state.solution))
+
+
+def _find_fault(
+    stage: Stage,
+    state: State,
+    proposal: Proposal,
+    solution: Transform,
+    before: float,
+    after: float,
+) -> str:
+    """Say why a proposal is not accepted; empty where it is."""
+    if not state.candidates:
+        if stage.last_resort:
+            return ""
+        return find_doubt(verify(*state.problem.sections, solution, after))
+    if proposal.displacement is not None:
+        folded = measure_folded_share(solution, _fold_frame(state, proposal.displacement, proposal))
+        if folded:
+            return f"folds on {folded:.2%} of the slide"
+    return "" if after > before + stage.margin else f"no better than {stage.baseline}"
+
+
+def _fold_frame(state: State, displacement: DisplacementField, proposal: Proposal) -> Frame:
+    """Return the frame to look for folds on: twice as fine where it refines a solution."""
+    if proposal.replaces_displacement:
+        return state.problem.sections[0].frame.fit(FOLDS_PX)
+    return displacement.grid.fit(2 * FOLDS_PX)
+
+
+def _apply_proposal(
+    stage: Stage, state: State, proposal: Proposal, solution: Transform, record: StageRecord
+) -> State:
+    disagreement_um = proposal.disagreement_um
+    if math.isnan(disagreement_um):  # this stage did not measure it
+        disagreement_um = state.disagreement_um
+    state = replace(state, records=(*state.records, record), disagreement_um=disagreement_um)
+    if not record.accepted:
+        doubt = f"{stage.name} stage rejected: {record.note}" if stage.rejection_is_doubt else ""
+        return replace(state, doubt=state.doubt or doubt)
+    state = replace(
+        state,
+        solution=solution,
+        score=record.score_after,
+        overrides={**state.overrides, **proposal.overrides},
+    )
+    if proposal.candidates:
+        return replace(state, candidates=proposal.candidates, placement_score=record.score_after)
+    if not proposal.replaces_displacement:
+        return state
+    return replace(state, displacement=proposal.displacement)
