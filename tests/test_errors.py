@@ -81,9 +81,7 @@ def test_a_missing_extra_names_the_command_that_installs_it() -> None:
         (MissingExtraError, ImportError),
     ],
 )
-def test_the_built_in_error_catches_it(
-    kind: type[Exception], builtin: type[Exception]
-) -> None:
+def test_the_built_in_error_catches_it(kind: type[Exception], builtin: type[Exception]) -> None:
     assert issubclass(kind, builtin)
 
 

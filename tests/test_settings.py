@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.settings import build, merge, to_dict, read_yaml, to_yaml
+from stainbridge.settings import build, merge, read_yaml, to_dict, to_yaml
 
 
 @dataclass(frozen=True)

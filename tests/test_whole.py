@@ -22,25 +22,30 @@ def test_the_file_appears_when_it_is_done(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def write_half(path: Path, error: BaseException) -> None:
+    """Write half of a file and break off with `error`."""
+    with whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(3), OSError("no number")]
 )
 def test_whatever_breaks_off_leaves_nothing_and_is_passed_on(
     tmp_path: Path, error: BaseException
 ) -> None:
-    with pytest.raises(type(error)) as caught, whole_file(tmp_path / "result.h5") as temporary:
-        temporary.write_text("half")
-        raise error
+    with pytest.raises(type(error)) as caught:
+        write_half(tmp_path / "result.h5", error)
     assert caught.value is error
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "result.h5"
-    says = pytest.raises(InputError, match=r"result\.h5: could not write: No space left")
-    with says as caught, whole_file(path) as temporary:
-        temporary.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(InputError, match=r"result\.h5: could not write: No space left") as caught:
+        write_half(path, full)
     assert isinstance(caught.value.__cause__, OSError)
     assert list(tmp_path.iterdir()) == []
 
@@ -53,9 +58,8 @@ def test_what_was_there_before_stays_until_the_new_is_whole(
 ) -> None:
     path = tmp_path / "result.json"
     path.write_text("old")
-    with pytest.raises((type(error), InputError)), whole_file(path) as temporary:
-        temporary.write_text("half")
-        raise error
+    with pytest.raises((type(error), InputError)):
+        write_half(path, error)
     assert path.read_text() == "old"
     with whole_file(path) as temporary:
         temporary.write_text("new")

@@ -1,6 +1,4 @@
-"""Fields: derivatives are exact for linear displacements, folds have a Jacobian of no more than
-zero.
-"""
+"""Fields: derivatives are exact for linear displacements; folds have a Jacobian of 0 or less."""
 
 from __future__ import annotations
 

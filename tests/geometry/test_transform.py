@@ -43,9 +43,7 @@ def turned(
 def smooth_field(
     seed: int, amplitude_um: float, source: Space = FIXED.space, target: Space = FIXED.space
 ) -> DisplacementField:
-    """Displacements of up to `amplitude_um` that vary over some 90 µm, on a grid of 10 µm over
-    `source`.
-    """
+    """Make displacements of up to `amplitude_um` that vary over about 90 µm."""
     grid = source.frame.at_mpp(10.0)
     noise = np.random.default_rng(seed).normal(size=(2, grid.height, grid.width))
     bend = gaussian_filter(noise, (0, 9, 9))

@@ -96,8 +96,9 @@ def test_a_shift_by_whole_pixels_moves_them_and_leaves_background(
 def test_agrees_with_simpleitk(
     name: warp_module.Interpolation, itk_name: int | None, tolerance: float
 ) -> None:
-    """The same affine and displacement field through ITK's resampler, 16-bit so that errors show."""
-    fixed, moving = Space("f", 180, 230, (0.5, 0.5)).frame, Space("m", 200, 260, (0.4, 0.4)).frame
+    """Compare with ITK's resampler on 16-bit pixels, so that errors show."""
+    fixed = Space("f", 180, 230, (0.5, 0.5)).frame
+    moving = Space("m", 200, 260, (0.4, 0.4)).frame
     chain = Chain((wobble(fixed, 4.0, 24), rotation(17, fixed, moving, 0.9)))
     pixels = texture(1, 200, 260, "uint16")
     ours, valid = warp_array(pixels, moving, chain, fixed, interpolation=name)
@@ -253,9 +254,7 @@ def test_a_transform_that_leaves_the_source_reads_nothing() -> None:
 
 
 def test_a_torn_transform_reads_small_boxes_only() -> None:
-    """Neighbouring pixels whose sources are far apart are reached by splitting, not by one enormous
-    read.
-    """
+    """Neighbours whose sources are far apart are reached by splitting, not by one enormous read."""
     fixed, moving = Space("f", 256, 256).frame, Space("m", 20_000, 20_000).frame
 
     class Torn(Affine):

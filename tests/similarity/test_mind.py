@@ -1,4 +1,4 @@
-"""MIND-SSC against the definition written out pixel by pixel, and the invariances it is used for."""
+"""MIND-SSC: the definition written out pixel by pixel, and its invariances."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def patch(x: np.ndarray, row: int, column: int, radius: int) -> np.ndarray:
 
 
 def by_hand(x: np.ndarray, row: int, column: int, radius: int, dilation: int) -> np.ndarray:
-    """exp(−D) of one pixel before division by the variance: the four D and their smallest taken
-    off.
-    """
-    up, right, down, left = ((row - dilation, column), (row, column + dilation), (row + dilation, column),
-                             (row, column - dilation))  # fmt: skip
+    """Return the four patch distances of one pixel."""
+    up = (row - dilation, column)
+    right = (row, column + dilation)
+    down = (row + dilation, column)
+    left = (row, column - dilation)
     pairs = [(up, right), (right, down), (down, left), (left, up)]
     return np.array([np.mean((patch(x, *a, radius) - patch(x, *b, radius)) ** 2) for a, b in pairs])
 
