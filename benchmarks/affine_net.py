@@ -1,19 +1,20 @@
-"""The published table of the affine network, re-made: initial, preprocessed, affine-net, SIFT, ORB,
-iterative.
+"""Re-make the published table of the affine network beside search, SIFT, ORB and iterative.
 
-    STAINBRIDGE_DATA=../shared/data python benchmarks/affine_net.py --weights affine-net --out affine.jsonl
+    export STAINBRIDGE_DATA=../shared/data
+    python benchmarks/affine_net.py --weights affine-net --out affine.jsonl
     python benchmarks/affine_net.py --weights affine-run --out affine.jsonl --generated 40 --every 0
-    python benchmarks/affine_net.py --weights affine-net --forward cuda     # a forward pass in ms, nothing else
+    python benchmarks/affine_net.py --weights affine-net --forward cuda     # only time the network
 
-Cases: the real pairs as given, both ways; every n-th of their hard starts; generated pairs of seeds
-that no training draws. A landmark's rTRE is its error on the moving slide over that slide's
-diagonal (ANHIR's target). Of a case the median, the mean and the largest are taken; over cases the
+Cases are the real pairs as given, in both directions; every n-th of their hard starts; and
+generated pairs of seeds that no training draws. A landmark's rTRE is its error on the fixed slide ÷
+the fixed slide's diagonal. Of a case the median, the mean and the largest are taken; over cases the
 median of the first and the means of the others, as in the paper. A method without a result counts
-as unregistered. Success: from there, the deformable stage of the preset `fast` ends with a median
-rTRE below 0.01.
+as unregistered. Success: from its result, the deformable stage of the preset `fast` ends with a
+median rTRE below 0.01.
 
-Times are of the processor, one thread, from overviews in memory: they bear other work beside. Rows
-are appended to OUT as they are made; the same command goes on where it was stopped.
+Times are processor times of one thread, from overviews in memory, so that other work on the machine
+does not count. Rows are appended to OUT as they are made; the same command resumes where it was
+stopped.
 """
 
 from __future__ import annotations
@@ -29,163 +30,169 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from registration import SECTIONS, Pair, hard_starts, pairs
+from real_pairs import SECTIONS, LandmarkPair, draw_hard_starts, open_pairs, relative_errors
 from stainbridge.evaluate.methods.features import align_by_orb, align_by_sift
 from stainbridge.evaluate.methods.intensity import IntensitySettings, load_intensity
+from stainbridge.evaluate.row import SUCCESS_RTRE
 from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Chain, Transform
 from stainbridge.learn.named_weights import find_weights
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.library import STAINS
-from stainbridge.registration.config import LearnedAffineConfig, RegisterConfig
+from stainbridge.registration.config import (
+    AffineConfig,
+    DeformableConfig,
+    LearnedAffineConfig,
+    RegisterConfig,
+    SearchConfig,
+)
 from stainbridge.registration.sections.section import Section, read_section
-from stainbridge.registration.stages.affine import ranked, refine
+from stainbridge.registration.stages.affine import rank_hypotheses, refine_hypotheses
 from stainbridge.registration.stages.deformable import deform
-from stainbridge.registration.stages.learned_affine import LearnedAffine
-from stainbridge.registration.stages.learned_stages import AffineStage
-from stainbridge.registration.stages.search import Hypothesis, search
+from stainbridge.registration.stages.hypothesis import Hypothesis
+from stainbridge.registration.stages.learned_affine import LearnedAffine, LearnedAffineStage
+from stainbridge.registration.stages.search import search_placements
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 
-SETTINGS = RegisterConfig.preset("fast")
-FIRST_SEED = 2**31  # training draws smaller ones
-SUCCESS = 0.01
+#: The stages are those of this preset.
+PRESET = RegisterConfig.preset("fast")
+SEARCH = PRESET.find_stage(SearchConfig) or SearchConfig()
+AFFINE = PRESET.find_stage(AffineConfig) or AffineConfig()
+DEFORMABLE = PRESET.find_stage(DeformableConfig) or DeformableConfig()
+#: Seed of the first generated pair: training draws smaller ones.
+FIRST_SEED = 2**31
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A pair and what the stages look at."""
+class PreparedPair:
+    """A pair, and what the stages look at."""
 
-    pair: Pair
+    pair: LandmarkPair
     fixed: Section
     moving: Section
-    starts: list[Hypothesis]
+    candidates: list[Hypothesis]
+    """The placements that the search found, best first."""
 
-    def affine(self, found: Hypothesis) -> Affine:
-        return Affine(found.matrix, self.pair.fixed.frame, self.pair.moving.frame)
-
-
-Method = Callable[[Prepared], Transform | None]
+    def make_affine(self, hypothesis: Hypothesis) -> Affine:
+        return Affine(hypothesis.matrix, self.pair.fixed.frame.space, self.pair.moving.frame.space)
 
 
-def methods(network: LearnedAffine) -> dict[str, Method]:
-    """What is compared; "affine-net" begins at the search's starts, as the iterative method of
-    stainbridge does.
+Method = Callable[[PreparedPair], Transform | None]
+
+
+def list_methods(network: LearnedAffine) -> dict[str, Method]:
+    """Return what is compared.
+
+    "affine-net" starts from the search's candidates, as stainbridge's iterative method does.
     """
-    plain, rough = LearnedAffineConfig(), LearnedAffineConfig(passes=1, finer=0)
-    own = LearnedAffineConfig(angles=48)
+    full = LearnedAffineStage(LearnedAffineConfig(), network)
+    one_pass = LearnedAffineStage(LearnedAffineConfig(passes=1, finer=0), network)
+    own_angles = LearnedAffineStage(LearnedAffineConfig(angles=48), network)
     iterative = load_intensity(IntensitySettings(deformable=False))
 
-    def learned(p: Prepared) -> Transform:
-        return p.affine(AffineStage(network, plain)(p.fixed, p.moving, p.starts)[0][0])
+    def improve(stage: LearnedAffineStage, p: PreparedPair) -> Transform:
+        return p.make_affine(stage.improve(p.fixed, p.moving, p.candidates)[0])
 
-    def once(p: Prepared) -> Transform:
-        return p.affine(AffineStage(network, rough)(p.fixed, p.moving, p.starts)[0][0])
+    def search_with_network(p: PreparedPair) -> Transform:
+        flips = (False, True) if PRESET.allow_flip else (False,)
+        found = own_angles.improve_turns(p.fixed, p.moving, flips, PRESET.max_rotation_deg)
+        return p.make_affine(found[0])
 
-    def alone(p: Prepared) -> Transform:
-        return p.affine(AffineStage(network, own).found_turned(p.fixed, p.moving, SETTINGS)[0])
+    def optimise(p: PreparedPair) -> Transform:
+        return p.make_affine(refine_hypotheses(p.fixed, p.moving, list(p.candidates), AFFINE)[0])
 
     return {
-        "initial": lambda p: unregistered(p.pair),
-        "preprocessed (search)": lambda p: p.affine(p.starts[0]),
-        "affine-net, one pass": once,
-        "affine-net": learned,
-        "affine-net without a search": alone,
+        "initial": lambda p: place_pair(p.pair),
+        "preprocessed (search)": lambda p: p.make_affine(p.candidates[0]),
+        "affine-net, one pass": lambda p: improve(one_pass, p),
+        "affine-net": lambda p: improve(full, p),
+        "affine-net without a search": search_with_network,
         "SIFT": lambda p: align_by_sift(p.pair.fixed, p.pair.moving).transform,
         "ORB": lambda p: align_by_orb(p.pair.fixed, p.pair.moving).transform,
         "iterative (SimpleITK)": lambda p: iterative(p.pair.fixed, p.pair.moving).transform,
-        "iterative (stainbridge)": lambda p: p.affine(
-            refine(p.fixed, p.moving, list(p.starts), SETTINGS.affine)[0]
-        ),
+        "iterative (stainbridge)": optimise,
     }
 
 
-def cases(every: int, generated: int, seed: int) -> Iterator[tuple[str, Pair]]:
+def draw_cases(every: int, generated: int, seed: int) -> Iterator[tuple[str, LandmarkPair]]:
     if "STAINBRIDGE_DATA" in os.environ:
-        yield from (("real, as given", pair) for pair in pairs(SECTIONS, both=True))
-        starts = (
-            s
-            for n, pair in enumerate(pairs(SECTIONS, both=False))
-            for s in hard_starts(pair, 24 * n, seed)
-        )
-        yield from (
-            ("real, hard starts", pair) for n, pair in enumerate(starts) if every and n % every == 0
-        )
+        for pair in open_pairs(SECTIONS, both_directions=True):
+            yield "real, as given", pair
+        for pair in open_pairs(SECTIONS, both_directions=False) if every else ():
+            for start in draw_hard_starts(pair, seed, every):
+                yield "real, hard starts", start
     for number in range(generated):
-        yield "generated", drawn(FIRST_SEED + number)
+        yield "generated", draw_generated_pair(FIRST_SEED + number)
 
 
-def drawn(seed: int) -> Pair:
-    """A generated `real` pair of any organ, stains, angle and flip; hard starts and all."""
+def draw_generated_pair(seed: int) -> LandmarkPair:
+    """Generate a `real` pair of any organ, stains, angle and flip, and render it into memory."""
     rng = np.random.default_rng(seed)
-    one, other = rng.choice(list(STAINS), 2)
-    made = generate_pair(
+    fixed_stain, moving_stain = rng.choice(list(STAINS), 2)
+    generated = generate_pair(
         seed=seed,
         size_px=1024,
         mpp=float(np.exp(rng.uniform(*np.log((1.5, 6.0))))),
-        fixed_stain=str(one),
-        moving_stain=str(other),
+        fixed_stain=str(fixed_stain),
+        moving_stain=str(moving_stain),
         organ="any",
         rotation_deg=float(rng.uniform(-180, 180)),
         flip=bool(rng.integers(2)),
     )
-    slides = [in_memory(slide) for slide in (made.fixed, made.moving)]
-    return Pair(
-        f"{seed} {one}/{other}",
-        *slides,
-        made.fixed_landmarks.points_px,
-        made.moving_landmarks.points_px,
+    return LandmarkPair(
+        f"{seed} {fixed_stain}/{moving_stain}",
+        render_slide(generated.fixed),
+        render_slide(generated.moving),
+        generated.fixed_landmarks.points_px,
+        generated.moving_landmarks.points_px,
     )
 
 
-def in_memory(slide: Slide) -> ArraySlide:
+def render_slide(slide: Slide) -> ArraySlide:
     return ArraySlide(
         slide.read(slide.frame).pixels, slide.frame.mpp[0], slide.frame.label, slide.stain
     )
 
 
-def prepared(pair: Pair) -> tuple[Prepared, float] | None:
-    """With the processor seconds that the search takes; None where there is no tissue."""
-    fixed, moving = (read_section(slide, SETTINGS.working_px) for slide in (pair.fixed, pair.moving))
+def prepare_pair(pair: LandmarkPair) -> tuple[PreparedPair, float] | None:
+    """Return the pair after the search, and its CPU seconds; None where there is no tissue."""
+    fixed = read_section(pair.fixed, PRESET.working_px)
+    moving = read_section(pair.moving, PRESET.working_px)
     if fixed is None or moving is None:
         return None
-    began = time.process_time()
-    starts = ranked(
-        fixed, moving, search(fixed, moving, SETTINGS.search), SETTINGS.search.hypotheses
-    )
-    return Prepared(pair, fixed, moving, starts), time.process_time() - began
+    start = time.process_time()
+    hypotheses = search_placements(fixed, moving, SEARCH)
+    candidates = rank_hypotheses(fixed, moving, hypotheses, SEARCH.hypotheses)
+    return PreparedPair(pair, fixed, moving, candidates), time.process_time() - start
 
 
-def unregistered(pair: Pair) -> Affine:
+def place_pair(pair: LandmarkPair) -> Affine:
     return place_unregistered(pair.fixed.frame.space, pair.moving.frame.space)
 
 
-def errors(pair: Pair, transform: Transform) -> np.ndarray:
-    moved = pair.moving.frame.to_px(transform(pair.fixed.frame.to_um(pair.fixed_px)))
-    distances: np.ndarray = np.linalg.norm(moved - pair.moving_px, axis=1)
-    return distances / np.hypot(pair.moving.frame.width, pair.moving.frame.height)
+def converges(p: PreparedPair, affine: Transform) -> bool:
+    """Return whether the deformable stage succeeds from here."""
+    assert isinstance(affine, Affine)
+    field = deform(p.fixed, p.moving, affine, DEFORMABLE).field
+    return bool(np.median(relative_errors(p.pair, Chain((field, affine)))) < SUCCESS_RTRE)
 
 
-def converges(p: Prepared, start: Transform) -> bool:
-    """Whether the deformable stage ends where it should from here."""
-    assert SETTINGS.deformable is not None
-    assert isinstance(start, Affine)
-    field = deform(p.fixed, p.moving, start, SETTINGS.deformable).field
-    return bool(np.median(errors(p.pair, Chain((field, start)))) < SUCCESS)
-
-
-def measured(name: str, method: Method, p: Prepared, search_s: float) -> dict[str, object]:
-    began = time.process_time()
+def score_method(name: str, method: Method, p: PreparedPair, search_s: float) -> dict[str, object]:
+    start = time.process_time()
+    note = ""
     try:
-        found, note = method(p), ""
+        transform = method(p)
     except RuntimeError as error:  # SimpleITK's, where pictures do not overlap
-        found, note = None, str(error).splitlines()[0]
-    seconds = search_s if name.startswith("preprocessed") else time.process_time() - began
-    counted = errors(p.pair, found or unregistered(p.pair))
-    success = found is not None and name != "initial" and converges(p, found)
-    spread = {"median": np.median(counted), "mean": counted.mean(), "max": counted.max()}
+        transform = None
+        note = str(error).splitlines()[0]
+    seconds = search_s if name.startswith("preprocessed") else time.process_time() - start
+    errors = relative_errors(p.pair, transform or place_pair(p.pair))
+    success = transform is not None and name != "initial" and converges(p, transform)
     return {
-        **{key: float(value) for key, value in spread.items()},
+        "median": float(np.median(errors)),
+        "mean": float(errors.mean()),
+        "max": float(errors.max()),
         "ms": 1000 * seconds,
         "ok": success,
         "note": note,
@@ -195,9 +202,7 @@ def measured(name: str, method: Method, p: Prepared, search_s: float) -> dict[st
 def forward_ms(
     network: LearnedAffine, sides: tuple[int, ...] = (128, 256, 1024), passes: int = 50
 ) -> str:
-    """A line for each side in pixels: the median milliseconds of one pass of one pair, and of six
-    at once.
-    """
+    """Return a line for each side in pixels: median ms of one pair, and of six at once."""
     lines = []
     for side in sides:
         times = []
@@ -205,13 +210,13 @@ def forward_ms(
             fixed, moving = (
                 torch.rand(n, 1, side, side, device=network.device) for n in (1, count)
             )
-            spent = []
+            pass_ms = []
             for _ in range(passes):
-                began = time.perf_counter()
+                start = time.perf_counter()
                 with torch.inference_mode():
                     network.network(fixed, moving).cpu()  # waits for the device
-                spent.append(1000 * (time.perf_counter() - began))
-            times.append(f"{np.median(spent[passes // 5 :]):.1f} ms")
+                pass_ms.append(1000 * (time.perf_counter() - start))
+            times.append(f"{np.median(pass_ms[passes // 5 :]):.1f} ms")
         lines.append(f"{network.device}, {side} px: one pair {times[0]}, six {times[1]}")
     return "\n".join(lines)
 
@@ -253,24 +258,25 @@ def main() -> None:
     if options.forward:
         print(forward_ms(LearnedAffine.load(find_weights(options.weights), options.forward)))
         return
-    chosen = methods(LearnedAffine.load(find_weights(options.weights)))
+    methods = list_methods(LearnedAffine.load(find_weights(options.weights)))
     if options.methods:
-        chosen = {name: chosen[name] for name in options.methods.split(",")}
+        methods = {name: methods[name] for name in options.methods.split(",")}
     rows = (
         [json.loads(line) for line in options.out.read_text().splitlines()]
         if options.out.exists()
         else []
     )
     done = {(row["case"], row["method"]) for row in rows}
-    for group, pair in cases(options.every, options.generated, seed=0):
-        missing = [name for name in chosen if (f"{group}: {pair.name}", name) not in done]
-        ready = prepared(pair) if missing else None
-        if ready is None:
+    for group, pair in draw_cases(options.every, options.generated, seed=0):
+        case = f"{group}: {pair.name}"
+        missing = [name for name in methods if (case, name) not in done]
+        prepared = prepare_pair(pair) if missing else None
+        if prepared is None:
             continue
-        chosen[missing[0]](ready[0])  # warms caches of shrunk sections, which all share
+        methods[missing[0]](prepared[0])  # warms the caches of shrunk sections, which all share
         for name in missing:
-            row = {"set": group, "case": f"{group}: {pair.name}", "method": name}
-            rows.append(row | measured(name, chosen[name], *ready))
+            row = {"set": group, "case": case, "method": name}
+            rows.append(row | score_method(name, methods[name], *prepared))
             with options.out.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
     print(table(rows))

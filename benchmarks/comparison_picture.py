@@ -1,4 +1,4 @@
-"""Benchmarks as a picture: which share of the runs ends with which error, by method."""
+"""Draw benchmarks as cumulative error curves, by method."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from xml.sax.saxutils import escape
 
 from stainbridge.evaluate.curves import HEIGHT, WIDTH, Chart, make_chart
 
-TITLE, LEGEND = 34, 46
-#: What the others are measured against is drawn on top.
+#: Heights of a panel's title and of the legend in pixels.
+TITLE = 34
+LEGEND = 46
+#: Methods of stainbridge, which are drawn on top.
 OURS = ("default", "fast")
 STYLE = """
-text { font: 14px system-ui, sans-serif; fill: #5c6577; } .title { font-weight: 650; font-size: 17px; fill: #1d2330; }
+text { font: 14px system-ui, sans-serif; fill: #5c6577; } \
+.title { font-weight: 650; font-size: 17px; fill: #1d2330; }
 .grid { stroke: #e2e6ee; } .success { stroke: #5c6577; stroke-dasharray: 3 4; }
 polyline { fill: none; stroke-linejoin: round; }
 """
@@ -23,13 +26,16 @@ Medians = Mapping[str, Sequence[float]]
 
 def draw(path: Path, panels: Mapping[str, Medians]) -> None:
     """Write an SVG of two panels a row, by their titles; a method has one colour in all of them."""
-    found = dict.fromkeys(name for medians in panels.values() for name in medians)
-    names = sorted(found, key=lambda name: OURS.index(name) if name in OURS else len(OURS))
-    height, rows = HEIGHT + TITLE, (len(panels) + 1) // 2
-    parts = [
-        f'<g transform="translate({n % 2 * WIDTH} {n // 2 * height})">{_panel(title, medians, names)}</g>'
-        for n, (title, medians) in enumerate(panels.items())
-    ]
+    methods = dict.fromkeys(name for medians in panels.values() for name in medians)
+    names = sorted(methods, key=lambda name: OURS.index(name) if name in OURS else len(OURS))
+    height = HEIGHT + TITLE
+    rows = (len(panels) + 1) // 2
+    parts = []
+    for number, (title, medians) in enumerate(panels.items()):
+        left = number % 2 * WIDTH
+        top = number // 2 * height
+        panel = _panel(title, medians, names)
+        parts.append(f'<g transform="translate({left} {top})">{panel}</g>')
     parts.append(f'<g transform="translate(0 {rows * height})">{_legend(names)}</g>')
     size = f'viewBox="0 0 {2 * WIDTH} {rows * height + LEGEND}"'
     body = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>'
@@ -61,7 +67,8 @@ def _panel(title: str, medians: Medians, names: Sequence[str]) -> str:
 
 def _legend(names: Sequence[str]) -> str:
     drawn = make_chart({name: [1.0] for name in names})
-    parts, x = [], 52.0
+    parts = []
+    x = 52.0
     for name in names:
         parts.append(f'<line x1="{x}" x2="{x + 24}" y1="20" y2="20" {_stroke(drawn, name)}/>')
         parts.append(f'<text x="{x + 30}" y="25">{escape(name)}</text>')
@@ -71,4 +78,6 @@ def _legend(names: Sequence[str]) -> str:
 
 def _stroke(drawn: Chart, name: str) -> str:
     curve = next(curve for curve in drawn.curves if curve.name == name)
-    return f'stroke="{curve.colour}" stroke-dasharray="{curve.dashes}" stroke-width="{4 if name in OURS else 2}"'
+    width = 4 if name in OURS else 2
+    dashes = f'stroke-dasharray="{curve.dashes}"'
+    return f'stroke="{curve.colour}" {dashes} stroke-width="{width}"'

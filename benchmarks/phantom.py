@@ -1,10 +1,9 @@
-"""How fast generated tissue is: a pair with its truth, patches in bulk, and a large slide written
-in flat memory.
+"""Measure how fast tissue is generated: pairs with their truth, patches, and a large slide.
 
     python benchmarks/phantom.py                        # pairs and patches
-    python benchmarks/phantom.py --slide 20000          # only a slide of that side, with the memory it took
+    python benchmarks/phantom.py --slide 20000          # only a slide of that side, and its memory
 
-CPU seconds stand beside wall seconds: on a busy machine they say more.
+On a busy machine CPU seconds say more than wall seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from stainbridge.slides.writing.write import write_slide
 
 #: Fields and mask of the truth are sampled on every fourth pixel of a 2048-pixel slide.
 TRUTH_PX = 512
+#: Moving stains, one pair each.
 MOVING = ("Ki67", "PanCK", "Masson")
 
 
@@ -39,28 +39,29 @@ def main() -> None:
         help="side of the large slide in pixels; 0: pairs and patches",
     )
     parser.add_argument("--patches", type=int, default=36, help="how many pairs of patches")
-    asked = parser.parse_args()
-    if asked.slide:
-        slide(asked.slide)
+    options = parser.parse_args()
+    if options.slide:
+        measure_slide(options.slide)
         return
-    pairs(asked.size)
+    measure_pairs(options.size)
     for side in (256, 512):
-        patches(side, asked.patches)
+        measure_patches(side, options.patches)
 
 
 @contextmanager
-def timed() -> Iterator[Callable[[], tuple[float, float]]]:
-    """A function that gives the wall and CPU seconds since the block began."""
-    wall, cpu = time.perf_counter(), time.process_time()
+def stopwatch() -> Iterator[Callable[[], tuple[float, float]]]:
+    """Yield a function that returns the wall and CPU seconds since the block started."""
+    wall = time.perf_counter()
+    cpu = time.process_time()
     yield lambda: (time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def pairs(size: int) -> None:
-    """Pairs of `real` difficulty, read whole, with fields both ways and the valid mask."""
+def measure_pairs(size: int) -> None:
+    """Time pairs of `real` difficulty, read whole, with both fields and the valid mask."""
     print(f"pair of {size} x {size} px with its truth    wall s   CPU s")
     rows = []
     for seed, stain in enumerate(MOVING):
-        with timed() as seconds:
+        with stopwatch() as seconds:
             pair = generate_pair(seed=seed, size_px=size, mpp=4096 / size, moving_stain=stain)
             pair.read_with_truth(TRUTH_PX)
             rows.append(seconds())
@@ -69,9 +70,9 @@ def pairs(size: int) -> None:
     print(f"  {'median':<33}{wall:10.2f}{cpu:8.2f}")
 
 
-def patches(side: int, count: int) -> None:
-    """Pairs of patches, with displacements and masks."""
-    with timed() as seconds:
+def measure_patches(side: int, count: int) -> None:
+    """Time pairs of patches, with displacements and masks."""
+    with stopwatch() as seconds:
         for _ in islice(Patches(PatchConfig(size_px=side), seed=1), count):
             pass
         wall, cpu = seconds()
@@ -80,10 +81,10 @@ def patches(side: int, count: int) -> None:
     )
 
 
-def slide(side: int) -> None:
-    """One moving slide of a `real` pair at 0.25 µm per pixel, written as a pyramid."""
+def measure_slide(side: int) -> None:
+    """Time one moving slide of a `real` pair at 0.25 µm per pixel, written as a pyramid."""
     moving = generate_pair(seed=1, size_px=side, mpp=0.25, moving_stain="Ki67").moving
-    with tempfile.TemporaryDirectory() as folder, timed() as seconds:
+    with tempfile.TemporaryDirectory() as folder, stopwatch() as seconds:
         path = Path(folder) / "slide.ome.tiff"
         write_slide(moving, path)
         wall, cpu = seconds()
@@ -91,10 +92,10 @@ def slide(side: int) -> None:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     megapixels = side * side / 1e6
     print(
-        f"slide of {side} px: {wall:.0f} s, {cpu:.0f} CPU s, {megapixels / wall:.1f} megapixels a second,",
-        end=" ",
+        f"slide of {side} px: {wall:.0f} s, {cpu:.0f} CPU s, "
+        f"{megapixels / wall:.1f} megapixels a second, "
+        f"{size_mb:.0f} MB, peak memory {peak_mb:.0f} MB"
     )
-    print(f"{size_mb:.0f} MB, peak memory {peak_mb:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""The gallery of generated tissue in the docs: organs, and every stain as it is, slightly spoilt
-and badly spoilt.
+"""Draw the docs' gallery of generated tissue: organs, and every stain at three difficulties.
 
 python benchmarks/phantom_gallery.py --out docs/images/phantom-gallery.jpg
 """
@@ -15,6 +14,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from stainbridge.geometry.frame import Frame
+from stainbridge.imaging.pictures import Picture, render_rgb
 from stainbridge.phantom.block import BlockConfig
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pairs.pair import generate_pair
@@ -23,12 +23,18 @@ from stainbridge.phantom.staining.contrast import RANDOM_STAIN
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.phantom.tissue.organs import ORGANS
-from stainbridge.imaging.pictures import Picture, render_rgb
 
-CELL_PX, GAP_PX, TITLE_PX = 230, 4, 20
-SLIDE_PX, MPP = 2048, 2.0
-#: Pixel sizes of the two close views.
-NEAR_MPP, NEAREST_MPP = 1.6, 0.5
+#: Side of a cell, gap between cells and height of a title in pixels.
+CELL_PX = 230
+GAP_PX = 4
+TITLE_PX = 20
+#: Side of the slides in pixels.
+SLIDE_PX = 2048
+#: Their pixel size in µm.
+MPP = 2.0
+#: Pixel sizes in µm of the two close views.
+NEAR_MPP = 1.6
+NEAREST_MPP = 0.5
 #: Which organ shows a stain well.
 SHOWN_IN = {
     "HE": "gland",
@@ -45,25 +51,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--quality", type=int, default=82)
-    asked = parser.parse_args()
-    organs = [row(name, organ_cells(name)) for name in ORGANS]
-    stains = [row(name, stain_cells(name, number)) for number, name in enumerate(STAINS)]
-    rows = [*organs, *stains, row("contrasts of chance", chance_cells())]
+    options = parser.parse_args()
+    organs = [draw_row(name, organ_cells(name)) for name in ORGANS]
+    stains = [draw_row(name, stain_cells(name, number)) for number, name in enumerate(STAINS)]
+    rows = [*organs, *stains, draw_row("random contrasts", random_contrast_cells())]
     half = -(-len(rows) // 2)
     columns = [np.concatenate(part) for part in (rows[:half], rows[half:])]
     height = max(len(column) for column in columns)
     picture = np.concatenate(
         [np.pad(c, ((0, height - len(c)), (0, 0), (0, 0)), constant_values=255) for c in columns], 1
     )
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(picture).save(asked.out, quality=asked.quality, optimize=True)
-    print(
-        f"{asked.out}: {picture.shape[1]} x {picture.shape[0]}, {asked.out.stat().st_size / 1e6:.2f} MB"
-    )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray(picture).save(options.out, quality=options.quality, optimize=True)
+    size_mb = options.out.stat().st_size / 1e6
+    print(f"{options.out}: {picture.shape[1]} x {picture.shape[0]}, {size_mb:.2f} MB")
 
 
 def organ_cells(organ: str) -> list[tuple[str, Picture]]:
-    """An organ's H&E: the section, then closer and closer."""
+    """Draw an organ's H&E: the section, then two close views."""
     slide = generate_pair(
         seed=3,
         size_px=SLIDE_PX,
@@ -73,7 +78,8 @@ def organ_cells(organ: str) -> list[tuple[str, Picture]]:
         difficulty="easy",
         landmarks=0,
     ).fixed
-    near, nearest = busiest(slide, 2 * CELL_PX * NEAR_MPP), busiest(slide, CELL_PX * NEAREST_MPP)
+    near = find_busiest_place(slide, 2 * CELL_PX * NEAR_MPP)
+    nearest = find_busiest_place(slide, CELL_PX * NEAREST_MPP)
     return [
         ("", render_rgb(slide.read(slide.frame.fit(CELL_PX)))),
         ("", render_rgb(slide.read(window(slide, near, NEAR_MPP, 2 * CELL_PX + GAP_PX)))),
@@ -82,7 +88,7 @@ def organ_cells(organ: str) -> list[tuple[str, Picture]]:
 
 
 def stain_cells(stain: str, number: int) -> list[tuple[str, Picture]]:
-    """A stain at each difficulty, then two close views of the easy one."""
+    """Draw a stain at two difficulties, then two close views of the easy one."""
     organ = SHOWN_IN.get(stain, "gland")
     slides = {
         name: generate_pair(
@@ -102,16 +108,17 @@ def stain_cells(stain: str, number: int) -> list[tuple[str, Picture]]:
     ]
     slide = slides["easy"]
     for mpp in (NEAR_MPP, NEAREST_MPP):
-        cells.append(
-            ("", render_rgb(slide.read(window(slide, busiest(slide, CELL_PX * mpp), mpp, CELL_PX))))
-        )
+        place = find_busiest_place(slide, CELL_PX * mpp)
+        cells.append(("", render_rgb(slide.read(window(slide, place, mpp, CELL_PX)))))
     return cells
 
 
-def chance_cells() -> list[tuple[str, Picture]]:
-    """Two pairs of patches in colours of chance."""
+def random_contrast_cells() -> list[tuple[str, Picture]]:
+    """Draw two pairs of patches in random contrasts."""
     config = PatchConfig(
-        size_px=CELL_PX, pairs_per_block=1, block=BlockConfig(mpp=(1.2, 3.0), stains=(RANDOM_STAIN,))
+        size_px=CELL_PX,
+        pairs_per_block=1,
+        block=BlockConfig(mpp=(1.2, 3.0), stains=(RANDOM_STAIN,)),
     )
     pairs = [Patches(config, seed=5)[number] for number in (1, 2)]
     return [
@@ -119,40 +126,40 @@ def chance_cells() -> list[tuple[str, Picture]]:
     ]
 
 
-def busiest(slide: PhantomSlide, side_um: float) -> np.ndarray:
-    """The middle, (2,) µm, of a window that holds many tissue classes evenly."""
+def find_busiest_place(slide: PhantomSlide, side_um: float) -> np.ndarray:
+    """Return the middle, (2,) µm, of a window that shows many tissue classes evenly."""
     frame = slide.frame.fit(512)
     labels = slide.classes.read(frame).pixels[0]
     half = max(2, int(side_um / frame.mpp[0] / 2))
     rng = np.random.default_rng(4)
     centres = rng.integers(half, 512 - half, (400, 2))
-    return (
-        max(
-            centres,
-            key=lambda c: _variety(labels[c[1] - half : c[1] + half, c[0] - half : c[0] + half]),
-        )
-        * frame.mpp
-    )
+
+    def variety(centre: np.ndarray) -> float:
+        x, y = centre
+        return _variety(labels[y - half : y + half, x - half : x + half])
+
+    return max(centres, key=variety) * frame.mpp
 
 
 def _variety(labels: np.ndarray) -> float:
-    """Entropy of the classes; glass and fat are counted against it, some lesion, which most stains
-    mark, for it.
+    """Return the entropy of the classes.
+
+    Glass and fat count against it; some lesion, which most stains mark, counts for it.
     """
     shares = np.bincount(labels.ravel(), minlength=len(CLASS_NAMES)) / labels.size
-    of = dict(zip(CLASS_NAMES, shares, strict=True))
+    share_of = dict(zip(CLASS_NAMES, shares, strict=True))
     entropy = float(-(shares[1:] * np.log(shares[1:] + 1e-9)).sum())
-    return entropy - 3 * of["glass"] - of["fat"] + 2 * min(of["lesion"], 0.35)
+    return entropy - 3 * share_of["glass"] - share_of["fat"] + 2 * min(share_of["lesion"], 0.35)
 
 
 def window(slide: PhantomSlide, middle_um: np.ndarray, mpp: float, width: int) -> Frame:
-    """A cell's frame about a place of the slide, `width` pixels wide."""
+    """Return a cell's frame around a place of the slide, `width` pixels wide."""
     left, top = (np.floor(middle_um / mpp) - (width // 2, CELL_PX // 2)).astype(int).tolist()
     return slide.frame.at_mpp(mpp).crop(left, top, width, CELL_PX)
 
 
-def row(title: str, cells: list[tuple[str, Picture]]) -> Picture:
-    """Pictures side by side under a title."""
+def draw_row(title: str, cells: list[tuple[str, Picture]]) -> Picture:
+    """Draw pictures side by side under a title."""
     font = PIL.ImageFont.load_default(size=15)
     width = 4 * CELL_PX + 5 * GAP_PX
     canvas = PIL.Image.new("RGB", (width, TITLE_PX + CELL_PX + GAP_PX), "white")

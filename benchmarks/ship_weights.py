@@ -1,4 +1,4 @@
-"""A run's best weights in half precision, as they come with stainbridge.
+"""Write a run's best weights in half precision, as they come with stainbridge.
 
 python benchmarks/ship_weights.py affine-run src/stainbridge/weights/affine-net.safetensors
 """
@@ -26,9 +26,9 @@ def main() -> None:
         for name, t in stored.tensors.items()
     }
     write_weights(options.out, halves, stored.header)
-    print(
-        f"{stored.task}, step {stored.header.get('step')}, held-out measure {stored.header.get('measure')}"
-    )
+    step = stored.header.get("step")
+    measure = stored.header.get("measure")
+    print(f"{stored.task}, step {step}, validation measure {measure}")
     print(f"written: {options.out}, {options.out.stat().st_size / 2**20:.2f} MiB")
 
 

@@ -1,7 +1,6 @@
-"""How much of a section is found as tissue, and how much glass with it, by stain, on generated
-slides with truth.
+"""Measure tissue detection by stain, on generated slides with truth.
 
-python benchmarks/tissue.py                         # 48 pairs, some two minutes
+python benchmarks/tissue.py                         # 48 pairs, about two minutes
 python benchmarks/tissue.py --pairs 8 --difficulty hard
 """
 
@@ -19,8 +18,11 @@ from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.tissue.organs import ORGANS
 
-SIZE, MPP = 768, 5.3
-#: The first pair's; tables and the verdict's fit use lower ones.
+#: Side of the slides in pixels.
+SIZE_PX = 768
+#: Their pixel size in µm.
+MPP = 5.3
+#: Seed of the first pair; tables and the verdict's fit use lower ones.
 SEED = 77_000
 
 
@@ -28,34 +30,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=48)
     parser.add_argument("--difficulty", choices=("easy", "real", "hard"), default="real")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    stains, organs = sorted(STAINS), sorted(ORGANS)
-    for index in range(asked.pairs):
+    stains = sorted(STAINS)
+    organs = sorted(ORGANS)
+    for index in range(options.pairs):
         pair = generate_pair(
             seed=SEED + index,
-            size_px=SIZE,
+            size_px=SIZE_PX,
             mpp=MPP,
             organ=organs[index % len(organs)],
             fixed_stain="HE",
             moving_stain=stains[index % len(stains)],
-            difficulty=asked.difficulty,
+            difficulty=options.difficulty,
         )
         for stain, slide in (("HE", pair.fixed), (pair.config.moving_stain, pair.moving)):
-            found = measured(slide)
-            if found is not None:
-                rows[stain].append(found)
+            scores = score_tissue(slide)
+            if scores is not None:
+                rows[stain].append(scores)
     print(
-        "| stain | slides | intersection over union | worst tenth | glass taken for tissue | tissue missed |"
+        "| stain | slides | intersection over union | worst tenth "
+        "| glass taken for tissue | tissue missed |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
     for name, values in sorted(rows.items()):
-        print(row(name, values))
-    print(row("all", [value for values in rows.values() for value in values]))
+        print(table_line(name, values))
+    print(table_line("all", [value for values in rows.values() for value in values]))
 
 
-def measured(slide: PhantomSlide) -> tuple[float, float, float] | None:
-    """Intersection over union, and shares of the slide; None in dark field, which has no glass."""
+def score_tissue(slide: PhantomSlide) -> tuple[float, float, float] | None:
+    """Return intersection over union, false tissue and missed tissue as shares of the slide.
+
+    None in dark field, which has no glass.
+    """
     image = slide.read(slide.frame)
     if not is_brightfield(image):
         return None
@@ -66,7 +73,7 @@ def measured(slide: PhantomSlide) -> tuple[float, float, float] | None:
     return (region & truth).sum() / union, (region & ~truth).mean(), (truth & ~region).mean()
 
 
-def row(name: str, values: list[tuple[float, float, float]]) -> str:
+def table_line(name: str, values: list[tuple[float, float, float]]) -> str:
     table = np.array(values)
     mean = table.mean(axis=0)
     worst = np.quantile(table[:, 0], 0.1)

@@ -1,15 +1,15 @@
-"""Steps per second of the training loop, against a plain eager float32 implementation of the same
-model.
+"""Compare the training loop with a plain eager float32 loop of the same model, in steps a second.
 
-    python benchmarks/translate_training.py                      every objective, small networks, 128 px, batch 4
-    python benchmarks/translate_training.py --preset paper --tile 256 --batch 1 --objectives cyclegan pix2pix
-    python benchmarks/translate_training.py --apart              what each setting gives by itself
+    python benchmarks/translate_training.py              # small networks, 128 px, batch 4
+    python benchmarks/translate_training.py --preset paper --tile 256 --batch 1 \\
+        --objectives cyclegan pix2pix
+    python benchmarks/translate_training.py --apart      # each setting by itself
     python benchmarks/translate_training.py --preset paper --device cuda
 
-Both take the same steps on the same tiles by turns in this process, on one thread. The plain one
-has torch's own instance normalisation and Adam, float32 and torch's usual layout. Seconds are the
-process's CPU seconds, so that other programs do not count, or with `--device cuda` those until the
-GPU is done; the least of several rounds is told.
+Both take the same steps on the same tiles in turn in this process, on one thread. The plain one
+has torch's own instance normalisation and Adam, float32 and torch's usual layout. Seconds are CPU
+seconds, so that other programs do not count, or with `--device cuda` wall seconds until the GPU is
+done. The shortest of several rounds is printed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import torch
 from torch import nn
@@ -28,15 +29,14 @@ from stainbridge.learn.data import move_batch
 from stainbridge.learn.devices import launch_fabric
 from stainbridge.learn.stepper import Stepper
 from stainbridge.nn.normalisation import InstanceNorm
-from stainbridge.translation.objectives.table import OBJECTIVES
 from stainbridge.translation.objectives.config import TrainingPreset, TranslationConfig
+from stainbridge.translation.objectives.table import OBJECTIVES, make_task
 from stainbridge.translation.objectives.task import TilePair, TranslationTask
-from stainbridge.translation.objectives.table import make_task
 from stainbridge.translation.training.config import TranslationTraining
 
 
 @dataclass(frozen=True)
-class Case:
+class Workload:
     """An objective with its networks, on tiles of `tile_px`, `batch` a step."""
 
     objective: str
@@ -51,7 +51,7 @@ class Case:
 
     @property
     def train(self) -> TrainConfig:
-        """How the preset trains."""
+        """The training settings of the preset."""
         train = TranslationTraining.preset(self.objective, self.preset).train
         return replace(train, batch=self.batch, device=self.device)
 
@@ -61,81 +61,82 @@ class Case:
         return TilePair(*(2 * torch.rand(shape, generator=generator) - 1 for _ in range(2)))
 
 
-def plain(case: Case) -> Callable[[], None]:
-    """A step as a textbook would write it."""
+def plain_step(workload: Workload) -> Callable[[], None]:
+    """Return a step as a textbook would write it."""
     torch.manual_seed(0)
-    task, device = make_task(case.translation), torch.device(case.device)
-    tiles = move_batch(case.tiles(), device, torch.preserve_format)
+    task = make_task(workload.translation)
+    device = torch.device(workload.device)
+    tiles = move_batch(workload.tiles(), device, torch.preserve_format)
     for network in task.networks.values():
-        _with_torchs_own_normalisation(network)
+        _use_torch_normalisation(network)
         network.to(device)
     optimisers = {name: _plain_adam(optimiser) for name, optimiser in task.optimisers.items()}
 
     def step() -> None:
         for update in task.updates(tiles):
             optimiser = optimisers[update.optimiser]
-            update.loss.backward(
-                inputs=list(_parameters(optimiser))
-            )  # a generator's loss leaves its judge alone
+            # A generator's loss does not change its discriminator.
+            update.loss.backward(inputs=list(_parameters(optimiser)))
             optimiser.step()
             optimiser.zero_grad()
 
     return step
 
 
-def ours(case: Case, train: TrainConfig) -> Callable[[], None]:
-    """A step of the training loop."""
+def loop_step(workload: Workload, train: TrainConfig) -> Callable[[], None]:
+    """Return a step of the training loop."""
     torch.manual_seed(0)
     layout = torch.channels_last if train.channels_last else torch.preserve_format
-    task: TranslationTask = make_task(case.translation)
+    task: TranslationTask = make_task(workload.translation)
     fabric = launch_fabric(train)
     for network in task.networks.values():
         network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]  # torch does not declare it
-    tiles = move_batch(case.tiles(), fabric.device, layout)
-    stepper, numbers = Stepper(fabric, task), iter(range(10**9))
+    tiles = move_batch(workload.tiles(), fabric.device, layout)
+    stepper = Stepper(fabric, task)
+    numbers = count()
     return lambda: stepper.step([tiles], next(numbers)) and None
 
 
-def clock(device: DeviceChoice) -> Callable[[], float]:
-    """The process's CPU seconds, or the time at which the GPU has done what it was given."""
+def choose_clock(device: DeviceChoice) -> Callable[[], float]:
+    """Return a clock of CPU seconds, or of wall seconds after the GPU is done."""
     if device == "cpu":
         return time.process_time
 
-    def done() -> float:
+    def wait_for_gpu() -> float:
         torch.cuda.synchronize()
         return time.perf_counter()
 
-    return done
+    return wait_for_gpu
 
 
-def timed(
+def time_steps(
     steps: dict[str, Callable[[], None]], rounds: int, now: Callable[[], float]
 ) -> dict[str, float]:
-    """The least seconds of a step each, taken by turns."""
+    """Return the shortest seconds of each step, taken in turn."""
     for step in steps.values():
         step()
-    taken: dict[str, list[float]] = {name: [] for name in steps}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds):
         for name, step in steps.items():
-            began = now()
+            start = now()
             step()
-            taken[name].append(now() - began)
-    return {name: min(seconds) for name, seconds in taken.items()}
+            seconds[name].append(now() - start)
+    return {name: min(values) for name, values in seconds.items()}
 
 
-def apart(case: Case) -> dict[str, Callable[[], None]]:
-    """The loop with each setting by itself."""
-    base = replace(case.train, precision="32", channels_last=False)
+def steps_by_setting(workload: Workload) -> dict[str, Callable[[], None]]:
+    """Return the loop with each setting by itself."""
+    base = replace(workload.train, precision="32", channels_last=False)
     return {
-        "plain": plain(case),
-        "loop": ours(case, base),
-        "channels-last": ours(case, replace(base, channels_last=True)),
-        "bf16": ours(case, replace(base, precision="bf16")),
-        "both": ours(case, replace(base, precision="bf16", channels_last=True)),
+        "plain": plain_step(workload),
+        "loop": loop_step(workload, base),
+        "channels-last": loop_step(workload, replace(base, channels_last=True)),
+        "bf16": loop_step(workload, replace(base, precision="bf16")),
+        "both": loop_step(workload, replace(base, precision="bf16", channels_last=True)),
     }
 
 
-def _with_torchs_own_normalisation(network: nn.Module) -> None:
+def _use_torch_normalisation(network: nn.Module) -> None:
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, InstanceNorm):
@@ -165,18 +166,20 @@ def main() -> None:
         parser.error("no CUDA device can be used")
     torch.set_num_threads(1)
     for objective in arguments.objectives:
-        case = Case(objective, arguments.preset, arguments.tile, arguments.batch, arguments.device)
+        workload = Workload(
+            objective, arguments.preset, arguments.tile, arguments.batch, arguments.device
+        )
         steps = (
-            apart(case)
+            steps_by_setting(workload)
             if arguments.apart
-            else {"plain": plain(case), "ours": ours(case, case.train)}
+            else {"plain": plain_step(workload), "ours": loop_step(workload, workload.train)}
         )
-        seconds = timed(steps, arguments.rounds, clock(arguments.device))
-        told = "  ".join(
-            f"{name} {1 / taken:6.2f}/s x{seconds['plain'] / taken:.2f}"
-            for name, taken in seconds.items()
+        seconds = time_steps(steps, arguments.rounds, choose_clock(arguments.device))
+        rates = "  ".join(
+            f"{name} {1 / value:6.2f}/s x{seconds['plain'] / value:.2f}"
+            for name, value in seconds.items()
         )
-        print(f"{objective:20} {told}", flush=True)
+        print(f"{objective:20} {rates}", flush=True)
 
 
 if __name__ == "__main__":

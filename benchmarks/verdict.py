@@ -1,17 +1,17 @@
-"""Can the verdict be trusted? Registrations that went right and wrong, with the truth known, and
-what was said of them.
+"""Collect registrations with known errors, fit the verdict's calibration to them, and test it.
 
+    export STAINBRIDGE_DATA=../shared/data        # only for --of real
     python benchmarks/verdict.py collect rows.csv --of generated --preset fast --pairs 0:40
-    STAINBRIDGE_DATA=../shared/data python benchmarks/verdict.py collect rows.csv --of real --preset fast
+    python benchmarks/verdict.py collect rows.csv --of real --preset fast
     python benchmarks/verdict.py test docs/verdict/trials.csv --picture docs/images/verdict.png
-    python benchmarks/verdict.py fit rows.csv     # writes src/stainbridge/registration/verdict/calibration.json
+    python benchmarks/verdict.py fit rows.csv     # writes registration/verdict/calibration.json
 
-`collect` adds one registration a row and leaves out those that are there already; generated pairs
-are drawn once, into the folder `--cache`. `fit` uses generated tissue, and of the real rows how
-much farther off they are; `test` looks at all rows, and at the real ones apart, once with the
-calibration that is shipped and once, held out, with calibrations that were fitted without the pair
-they speak of. A registration is bad when its median rTRE, of landmarks carried to the fixed slide,
-is 0.01 or more; slides that do not belong together are always bad.
+`collect` adds a row for each registration that the table does not hold; generated pairs are drawn
+once, into the folder `--cache`. `fit` uses generated tissue, and takes from the real rows only how
+much larger their errors are. `test` judges all rows, and the real ones separately: once with the
+shipped calibration, and once, held out, with calibrations that were fitted without the pair that
+they judge. A registration is bad when its median rTRE, of landmarks warped to the fixed slide, is
+0.01 or more; slides that do not belong together are always bad.
 """
 
 from __future__ import annotations
@@ -38,30 +38,36 @@ from stainbridge.registration.verdict.judge import (
     TOLERABLE_RTRE,
     Calibration,
     Verdict,
-    load_calibration,
     compute_measures,
+    load_calibration,
 )
 from verdict_picture import draw
 from verdict_trials import (
-    Plan,
     Trial,
-    generated_pair,
-    generated_plans,
-    real_pairs,
-    real_plans,
-    trial,
-    unrelated,
+    TrialPlan,
+    choose_unrelated,
+    find_real_pairs,
+    make_trial,
+    plan_generated_trials,
+    plan_real_trials,
+    read_generated_pair,
 )
 
+#: A registration with this median rTRE or more is bad.
 BAD_RTRE = 0.01
+#: rTRE at which curves end: beyond half a diagonal all is equally wrong.
 WORST_RTRE = 0.5
-#: Errors between which registrations are sorted.
+#: rTREs that split registrations into ordered classes.
 CUTS = (0.003, 0.006, 0.01, 0.02, 0.1)
+#: Weight of the ridge penalty of the fit.
 RIDGE = 0.3
+#: Points of the curves.
 KNOTS = 16
-#: Parts of the pairs that are left out in turn.
+#: Parts of the pairs that are held out in turn.
 FOLDS = 5
-LEAST_NEAR = 24  # registrations that a knot speaks for
+#: Registrations that a point of a curve is computed from, at least.
+MIN_WINDOW = 24
+#: The calibration that stainbridge ships.
 CALIBRATION = (
     Path(__file__).parents[1]
     / "src"
@@ -74,81 +80,108 @@ Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One registration: its key, what it is, how far off it ended, whether a planned stage was
-    rejected, and the evidence, None where there was no map.
-    """
+class TrialRow:
+    """One registration with its error and the evidence for it."""
 
     key: str
+    """The name of the trial."""
     source: str
+    """`generated` or `real`."""
     kind: str
+    """What was done to the pair."""
     preset: str
+    """The preset that registered it."""
     rtre: float
+    """The median rTRE, 1 without a result."""
     seconds: float
+    """CPU seconds of the registration."""
     rejected: bool
+    """Whether the deformable stage was rejected."""
     evidence: Evidence | None
+    """The evidence; None where there was no transform."""
 
 
-def lenient(evidence: Evidence) -> Verdict:
-    """The load_calibration judge, but nothing is without a transform, so that its error can be measured."""
-    found = load_calibration()(evidence)
-    return replace(found, status="fallback") if found.status == "failed" else found
+def judge_leniently(evidence: Evidence) -> Verdict:
+    """Judge as shipped, but keep every transform, so that its error can be measured."""
+    verdict = load_calibration()(evidence)
+    return replace(verdict, status="fallback") if verdict.status == "failed" else verdict
 
 
-def collect(path: Path, todo: Iterable[tuple[Plan, Callable[[], Trial]]]) -> None:
-    """Run what the table does not hold yet, a row each."""
-    done = {row.key for row in rows_of(path)} if path.exists() else set()
+def collect(path: Path, todo: Iterable[tuple[TrialPlan, Callable[[], Trial]]]) -> None:
+    """Run the trials that the table does not hold yet, and add a row for each."""
+    done = {row.key for row in read_rows(path)} if path.exists() else set()
     for plan, make in todo:
         if plan.key in done:
             continue
-        row = measured(plan, make())
-        add(path, row)
+        row = run_trial(plan, make())
+        append_row(path, row)
         print(f"{row.key:60s} {row.rtre:.4f} {row.seconds:5.1f} CPU s", flush=True)
 
 
-def measured(plan: Plan, what: Trial) -> Row:
-    """Run a trial and compare with the truth."""
-    began, pair = time.process_time(), what.pair
-    found = register_slides(pair.fixed, pair.moving, what.config, start=what.start, judge=lenient)
-    seconds, rtre = time.process_time() - began, 1.0
-    if found.solution is not None and len(pair.fixed_px):
-        errors = np.linalg.norm(found.warp_points(pair.moving_px) - pair.fixed_px, axis=1)
-        rtre = float(np.median(errors)) / float(
-            np.hypot(pair.fixed.frame.width, pair.fixed.frame.height)
-        )
-    rejected = any(stage.name == "deformable" and not stage.accepted for stage in found.stages)
-    return Row(
-        plan.key, plan.source, plan.kind, plan.preset, rtre, seconds, rejected, found.evidence
+def run_trial(plan: TrialPlan, trial: Trial) -> TrialRow:
+    """Run a trial and compare its result with the truth."""
+    pair = trial.pair
+    start = time.process_time()
+    registration = register_slides(
+        pair.fixed,
+        pair.moving,
+        trial.config,
+        initial_transform=trial.initial_transform,
+        judge=judge_leniently,
+    )
+    seconds = time.process_time() - start
+    rtre = 1.0
+    if registration.solution is not None and len(pair.fixed_px):
+        warped_px = registration.warp_points(pair.moving_px)
+        error_px = float(np.median(np.linalg.norm(warped_px - pair.fixed_px, axis=1)))
+        rtre = error_px / float(np.hypot(pair.fixed.frame.width, pair.fixed.frame.height))
+    rejected = any(
+        stage.name == "deformable" and not stage.accepted for stage in registration.stages
+    )
+    return TrialRow(
+        plan.key,
+        plan.source,
+        plan.kind,
+        plan.preset,
+        rtre,
+        seconds,
+        rejected,
+        registration.evidence,
     )
 
 
-def generated(
+def list_generated_trials(
     preset: str, numbers: range, cache: Path
-) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
-    def make(plan: Plan) -> Trial:
+) -> Iterator[tuple[TrialPlan, Callable[[], Trial]]]:
+    def make(plan: TrialPlan) -> Trial:
         number = int(plan.pair)
         another, twin = (number, plan.index + 1) if plan.kind == "wrong-alike" else (number + 1, 0)
-        return trial(
-            plan, generated_pair(number, cache), lambda: generated_pair(another, cache, twin)
+        return make_trial(
+            plan,
+            read_generated_pair(number, cache),
+            lambda: read_generated_pair(another, cache, twin),
         )
 
-    return ((plan, partial(make, plan)) for plan in generated_plans(preset, numbers))
+    return ((plan, partial(make, plan)) for plan in plan_generated_trials(preset, numbers))
 
 
-def real(preset: str, root: Path) -> Iterator[tuple[Plan, Callable[[], Trial]]]:
-    readers = real_pairs(root)
+def list_real_trials(preset: str, root: Path) -> Iterator[tuple[TrialPlan, Callable[[], Trial]]]:
+    readers = find_real_pairs(root)
 
-    def make(plan: Plan) -> Trial:
-        return trial(plan, readers[plan.pair](), readers[unrelated(plan, list(readers))])
+    def make(plan: TrialPlan) -> Trial:
+        return make_trial(
+            plan, readers[plan.pair](), readers[choose_unrelated(plan, list(readers))]
+        )
 
-    return ((plan, partial(make, plan)) for plan in real_plans(preset, readers))
+    return ((plan, partial(make, plan)) for plan in plan_real_trials(preset, readers))
 
 
+#: The columns of evidence, and all columns of a table.
 EVIDENCE = tuple(field.name for field in fields(Evidence))
 COLUMNS = ("key", "source", "kind", "preset", "rtre", "seconds", "rejected", *EVIDENCE)
 
 
-def add(path: Path, row: Row) -> None:
+def append_row(path: Path, row: TrialRow) -> None:
     plain = asdict(row)
     plain |= {"rejected": int(row.rejected), **(plain.pop("evidence") or {})}
     plain = {
@@ -163,41 +196,40 @@ def add(path: Path, row: Row) -> None:
         writer.writerow(plain)
 
 
-def rows_of(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[TrialRow]:
     with path.open(newline="") as file:
-        return [_row(entry) for entry in csv.DictReader(file)]
+        return [_parse_row(entry) for entry in csv.DictReader(file)]
 
 
-def _row(entry: dict[str, str]) -> Row:
-    seen = {name: entry[name] for name in EVIDENCE}
-    evidence = (
-        Evidence(**{name: float(value) for name, value in seen.items()}) if seen["share"] else None
-    )
+def _parse_row(entry: dict[str, str]) -> TrialRow:
+    evidence = None
+    if entry["share"]:
+        evidence = Evidence(**{name: float(entry[name]) for name in EVIDENCE})
     key, source, kind, preset = (entry[name] for name in COLUMNS[:4])
     rejected = entry["rejected"] == "1"
-    return Row(
+    return TrialRow(
         key, source, kind, preset, float(entry["rtre"]), float(entry["seconds"]), rejected, evidence
     )
 
 
-def fit(rows: list[Row]) -> Calibration:
-    """An index that sorts generated registrations by their error, and what error goes with it.
+def fit(rows: list[TrialRow]) -> Calibration:
+    """Fit an index that sorts generated registrations by error, and the error at each index.
 
-    Landmarks set by hand, on sections that differ, lie farther off than generated truth; the real
-    rows say how far.
+    Landmarks set by hand, on sections that differ, have larger errors than generated truth; the
+    real rows tell how much larger.
     """
-    seen = [
+    generated = [
         (compute_measures(row.evidence), row.rtre)
         for row in rows
         if row.source == "generated" and row.evidence
     ]
-    values = np.array([list(measured.values()) for measured, _ in seen])
-    rtre = np.clip([error for _, error in seen], 0, WORST_RTRE)
-    weights, offset = _ordinal(values, rtre)
-    index, median, bound = _curves(values @ weights + offset, rtre)
+    values = np.array([list(measured.values()) for measured, _ in generated])
+    rtre = np.clip([error for _, error in generated], 0, WORST_RTRE)
+    weights, offset = _fit_ordinal(values, rtre)
+    index, median, bound = _fit_curves(values @ weights + offset, rtre)
     named = {
         name: round(float(w), 3)
-        for name, w in zip(seen[0][0], weights, strict=True)
+        for name, w in zip(generated[0][0], weights, strict=True)
         if abs(w) > 0.01
     }
     exact = Calibration(named, round(offset, 3), index, median, bound)
@@ -206,39 +238,40 @@ def fit(rows: list[Row]) -> Calibration:
         for row in rows
         if row.source == "real" and "cyto" not in row.key and row.rtre < TOLERABLE_RTRE
     ]
-    said = [(exact(row.evidence), row.rtre) for row in chosen if row.evidence]
-    if said:
-        true, expected, bounded = np.array([(e, v.predicted_rtre, v.bound_rtre) for v, e in said]).T
+    judged = [(exact(row.evidence), row.rtre) for row in chosen if row.evidence]
+    if judged:
+        true, expected, bounded = np.array(
+            [(rtre, verdict.predicted_rtre, verdict.bound_rtre) for verdict, rtre in judged]
+        ).T
         factor = max(1.0, float(np.median(true / expected)))
-        median = _by_hand(median, factor, _added(true, expected, 0.5))
-        bound = _by_hand(bound, factor, _added(true, bounded, 0.9))
+        median = _raise_curve(median, factor, _landmark_error(true, expected, 0.5))
+        bound = _raise_curve(bound, factor, _landmark_error(true, bounded, 0.9))
     return replace(exact, median=median, bound=bound)
 
 
-def _added(true: Values, said: Values, share: float) -> float:
-    """What `share` of the true errors lie below when it is added to what was said of them, in
-    squares.
-    """
-    return float(np.sqrt(max(0.0, np.quantile(true**2 - said**2, share))))
+def _landmark_error(true: Values, predicted: Values, share: float) -> float:
+    """Return the error that lifts predictions over a share of the true ones, added in squares."""
+    return float(np.sqrt(max(0.0, np.quantile(true**2 - predicted**2, share))))
 
 
-def _by_hand(curve: tuple[float, ...], factor: float, added: float) -> tuple[float, ...]:
-    """The curve raised by a factor, or, where that is less, by something added in squares, as
-    errors add that know nothing of each other.
+def _raise_curve(curve: tuple[float, ...], factor: float, added: float) -> tuple[float, ...]:
+    """Raise a curve by a factor or, where that is less, by an error added in squares.
+
+    Independent errors add in squares.
     """
     print(f"errors on real sections: {factor:.2f} times as large, or by {added:.4f}, in squares")
     raised = np.minimum(np.minimum(factor * np.array(curve), np.hypot(curve, added)), WORST_RTRE)
     return tuple(np.round(raised, 5).tolist())
 
 
-def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
-    """Weights (F,), one set for all of `CUTS`, and the offset of the middle one: proportional odds.
+def _fit_ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
+    """Fit weights (F,) shared by all `CUTS`, and the offset of the middle one: proportional odds.
 
-    More of a measure may only speak for a registration, never against it.
+    More of a measure may only count for a registration, never against it.
 
     McCullagh 1980, "Regression models for ordinal data", doi:10.1111/j.2517-6161.1980.tb01109.x.
-    Both sides of each cut count alike; half the square of a weight, in standard deviations, is its
-    cost.
+    Both sides of each cut count equally; the penalty of a weight is half its square, in standard
+    deviations.
     """
     scale = values.std(0)
     beyond = rtre[None] >= np.array(CUTS)[:, None]
@@ -254,37 +287,40 @@ def _ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
         )
 
     limits = [(None, 0.0)] * len(scale)
-    start = np.zeros(len(scale) + len(CUTS))
-    found = minimize(
-        cost, start, bounds=[*limits, *[(None, None)] * len(CUTS)], method="L-BFGS-B"
+    initial = np.zeros(len(scale) + len(CUTS))
+    solution = minimize(
+        cost, initial, bounds=[*limits, *[(None, None)] * len(CUTS)], method="L-BFGS-B"
     ).x
-    return found[: -len(CUTS)] / scale, float(found[-len(CUTS) + CUTS.index(BAD_RTRE)])
+    return solution[: -len(CUTS)] / scale, float(solution[-len(CUTS) + CUTS.index(BAD_RTRE)])
 
 
-def _curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
-    """At `KNOTS` places of the index: the median and the 90th percentile of the rTRE near there,
-    never falling.
+def _fit_curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
+    """Return the index, the median and the 90th percentile of the rTRE at `KNOTS` points.
+
+    The curves never fall.
     """
     order = np.argsort(index)
-    index, rtre = index[order], rtre[order]
-    near = max(LEAST_NEAR, len(index) // KNOTS)
-    middles = np.linspace(near // 2, len(index) - 1 - near // 2, KNOTS).round().astype(int)
-    windows = [slice(middle - near // 2, middle + near // 2 + 1) for middle in middles]
+    index = index[order]
+    rtre = rtre[order]
+    width = max(MIN_WINDOW, len(index) // KNOTS)
+    middles = np.linspace(width // 2, len(index) - 1 - width // 2, KNOTS).round().astype(int)
+    windows = [slice(middle - width // 2, middle + width // 2 + 1) for middle in middles]
     places = [float(np.mean(index[window])) for window in windows]
     median, bound = (
         [float(np.quantile(rtre[window], share)) for window in windows] for share in (0.5, 0.9)
     )
     return tuple(
-        tuple(np.round(np.maximum.accumulate(curve), 5).tolist()) for curve in (places, median, bound)
-    )  # fmt: skip
+        tuple(np.round(np.maximum.accumulate(curve), 5).tolist())
+        for curve in (places, median, bound)
+    )
 
 
-#: Which calibration speaks of a registration.
-By = Callable[[Row], Calibration]
+#: Returns the calibration that judges a registration.
+ChooseCalibration = Callable[[TrialRow], Calibration]
 
 
-def held_out(rows: list[Row]) -> By:
-    """For each registration a calibration that saw no registration of its pair, either way round."""
+def cross_validate(rows: list[TrialRow]) -> ChooseCalibration:
+    """Return calibrations that were fitted without the pair that they judge, either direction."""
     fits = []
     for fold in range(FOLDS):
         with redirect_stdout(None):
@@ -292,68 +328,76 @@ def held_out(rows: list[Row]) -> By:
     return lambda row: fits[_fold(row)]
 
 
-def _fold(row: Row) -> int:
+def _fold(row: TrialRow) -> int:
     source, pair, *_ = row.key.split("/")
     return crc32(f"{source}/{pair.removesuffix(' reversed')}".encode()) % FOLDS
 
 
-def judged(row: Row, by: By) -> Verdict:
-    """What would have been said: where nothing was found at all, the worst; never `ok` after a
-    rejected stage.
-    """
+def judge_row(row: TrialRow, by: ChooseCalibration) -> Verdict:
+    """Judge a row: without a transform it is the worst, and never `ok` after a rejected stage."""
     if row.evidence is None:
         return Verdict("failed", "", 1.0, 1.0)
-    found = by(row)(row.evidence)
-    return replace(found, status="fallback") if row.rejected and found.status == "ok" else found
+    verdict = by(row)(row.evidence)
+    if row.rejected and verdict.status == "ok":
+        return replace(verdict, status="fallback")
+    return verdict
 
 
-def indices(rows: list[Row], by: By) -> Values:
-    """The index of each; infinite where nothing was found at all."""
-    return np.array([by(row).compute_index(row.evidence) if row.evidence else np.inf for row in rows])
+def compute_indices(rows: list[TrialRow], by: ChooseCalibration) -> Values:
+    """Return the index of each row; infinite where there was no transform."""
+    return np.array(
+        [by(row).compute_index(row.evidence) if row.evidence else np.inf for row in rows]
+    )
 
 
 def roc(score: Values, bad: npt.NDArray[np.bool_]) -> tuple[Values, Values, float]:
-    """False alarms and bad ones found at every threshold, and the area under that curve (ties count
-    half).
+    """Return false and true alarm rates at every threshold, and the area under that curve.
+
+    Ties count half.
     """
     order = np.argsort(-score, kind="stable")
-    found, alarms = np.cumsum(bad[order]) / bad.sum(), np.cumsum(~bad[order]) / (~bad).sum()
+    true_rates = np.cumsum(bad[order]) / bad.sum()
+    false_rates = np.cumsum(~bad[order]) / (~bad).sum()
     score = score[order]
     last = np.r_[score[1:] != score[:-1], True]
-    alarms, found = np.r_[0, alarms[last]], np.r_[0, found[last]]
-    return alarms, found, float(np.trapezoid(found, alarms))
+    false_rates = np.r_[0, false_rates[last]]
+    true_rates = np.r_[0, true_rates[last]]
+    return false_rates, true_rates, float(np.trapezoid(true_rates, false_rates))
 
 
-def report(rows: list[Row], by: By) -> None:
-    """What is said of good and of bad ones, for one set of rows."""
-    verdicts = [judged(row, by) for row in rows]
+def report(rows: list[TrialRow], by: ChooseCalibration) -> None:
+    """Print the verdicts on good and bad registrations, for one set of rows."""
+    verdicts = [judge_row(row, by) for row in rows]
     rtre = np.array([row.rtre for row in rows])
     score = np.array([verdict.predicted_rtre for verdict in verdicts])
     bound = np.array([verdict.bound_rtre for verdict in verdicts])
     status = np.array([verdict.status for verdict in verdicts])
     bad = rtre >= BAD_RTRE
-    print(
-        f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {roc(indices(rows, by), bad)[2]:.4f}"
-    )
+    area = roc(compute_indices(rows, by), bad)[2]
+    print(f"{len(rows)} registrations, {bad.sum()} of them bad: AUC {area:.4f}")
     for name in ("ok", "fallback", "failed"):
         these = rtre[status == name]
-        bad_ones, worst = (
-            (these >= BAD_RTRE).sum(),
-            f"worst {these.max():.4f}" if len(these) else "",
-        )
+        bad_count = (these >= BAD_RTRE).sum()
+        worst = f"worst {these.max():.4f}" if len(these) else ""
         print(
-            f"  {name:9s}{len(these):5d}: good {len(these) - bad_ones:4d}, bad {bad_ones:4d}  {worst}"
+            f"  {name:9s}{len(these):5d}: good {len(these) - bad_count:4d}, "
+            f"bad {bad_count:4d}  {worst}"
         )
-    right = status != "failed"
-    ratio = score[right] / rtre[right]
-    print(f"  predicted / true of those not failed: median {np.median(ratio):.2f}, "
-          f"80 % within {np.quantile(ratio, 0.1):.2f} to {np.quantile(ratio, 0.9):.2f}; "
-          f"below the bound: {(rtre[right] <= bound[right]).mean():.0%}")  # fmt: skip
+    usable = status != "failed"
+    ratio = score[usable] / rtre[usable]
+    print(
+        f"  predicted / true of those not failed: median {np.median(ratio):.2f}, "
+        f"80 % within {np.quantile(ratio, 0.1):.2f} to {np.quantile(ratio, 0.9):.2f}; "
+        f"below the bound: {(rtre[usable] <= bound[usable]).mean():.0%}"
+    )
 
 
-def test(rows: list[Row], picture: Path | None) -> None:
+def test(rows: list[TrialRow], picture: Path | None) -> None:
     shipped = load_calibration()
-    by: By = lambda _row: shipped  # noqa: E731
+
+    def by(_row: TrialRow) -> Calibration:
+        return shipped
+
     sets = {"all": rows} | {
         source: [r for r in rows if r.source == source] for source in ("generated", "real")
     }
@@ -365,35 +409,36 @@ def test(rows: list[Row], picture: Path | None) -> None:
         if chosen:
             print(f"\n{name}: ", end="")
             report(chosen, by)
-    apart = held_out(rows)
+    held_out = cross_validate(rows)
     for name in ("generated", "real"):
         if sets[name]:
             print(f"\n{name}, held out: ", end="")
-            report(sets[name], apart)
+            report(sets[name], held_out)
     print("\nkind         n  bad   ok  fallback  failed")
     for kind in sorted({row.kind for row in rows}):
         print(_kind_line(kind, [row for row in rows if row.kind == kind], by))
     for row in rows:
-        if judged(row, by).status == "ok" and row.rtre > 0.02:
+        if judge_row(row, by).status == "ok" and row.rtre > 0.02:
             print("ok above 0.02:", row.key, f"{row.rtre:.4f}")
     if picture is not None:
         save_picture(picture, {name: sets[name] for name in ("generated", "real")}, by)
 
 
-def _kind_line(kind: str, rows: list[Row], by: By) -> str:
-    status = [judged(row, by).status for row in rows]
+def _kind_line(kind: str, rows: list[TrialRow], by: ChooseCalibration) -> str:
+    status = [judge_row(row, by).status for row in rows]
     counts = [status.count(name) for name in ("ok", "fallback", "failed")]
     bad = sum(row.rtre >= BAD_RTRE for row in rows)
     return f"{kind:10s}{len(rows):4d} {bad:4d} {counts[0]:4d} {counts[1]:6d} {counts[2]:8d}"
 
 
-def save_picture(path: Path, sets: dict[str, list[Row]], by: By) -> None:
-    curves, points = {}, {}
+def save_picture(path: Path, sets: dict[str, list[TrialRow]], by: ChooseCalibration) -> None:
+    curves = {}
+    points = {}
     for name, rows in sets.items():
         rtre = np.array([row.rtre for row in rows])
-        score = np.array([judged(row, by).predicted_rtre for row in rows])
-        alarms, found, area = roc(indices(rows, by), rtre >= BAD_RTRE)
-        curves[f"{name}: AUC {area:.3f}, {len(rows)} registrations"] = (alarms, found)
+        score = np.array([judge_row(row, by).predicted_rtre for row in rows])
+        false_rates, true_rates, area = roc(compute_indices(rows, by), rtre >= BAD_RTRE)
+        curves[f"{name}: AUC {area:.3f}, {len(rows)} registrations"] = (false_rates, true_rates)
         points[name] = (score, rtre)
     draw(path, curves, points)
 
@@ -411,26 +456,26 @@ def main() -> None:
         "--cache", type=Path, default=Path("verdict-pairs"), help="folder for generated pairs"
     )
     parser.add_argument("--picture", type=Path)
-    asked = parser.parse_args()
-    if asked.what == "collect":
-        numbers = range(*map(int, asked.pairs.split(":")))
-        if asked.of == "real" and "STAINBRIDGE_DATA" not in os.environ:
+    options = parser.parse_args()
+    if options.what == "collect":
+        numbers = range(*map(int, options.pairs.split(":")))
+        if options.of == "real" and "STAINBRIDGE_DATA" not in os.environ:
             raise SystemExit("set STAINBRIDGE_DATA to the folder of the real pairs")
         todo = (
-            generated(asked.preset, numbers, asked.cache)
-            if asked.of == "generated"
-            else real(asked.preset, Path(os.environ["STAINBRIDGE_DATA"]))
+            list_generated_trials(options.preset, numbers, options.cache)
+            if options.of == "generated"
+            else list_real_trials(options.preset, Path(os.environ["STAINBRIDGE_DATA"]))
         )
-        collect(asked.rows[0], todo)
+        collect(options.rows[0], todo)
         return
     rows = list(
-        {row.key: row for path in asked.rows for row in rows_of(path)}.values()
+        {row.key: row for path in options.rows for row in read_rows(path)}.values()
     )  # the last of each key
-    if asked.what == "test":
-        test(rows, asked.picture)
+    if options.what == "test":
+        test(rows, options.picture)
         return
-    found = fit(rows)
-    CALIBRATION.write_text(json.dumps(asdict(found), indent=1) + "\n")
+    calibration = fit(rows)
+    CALIBRATION.write_text(json.dumps(asdict(calibration), indent=1) + "\n")
     print(CALIBRATION.read_text())
 
 
