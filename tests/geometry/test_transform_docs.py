@@ -17,7 +17,6 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.geometry.warp import warp_array
 from stainbridge.registration.result import Registration
-from stainbridge.registration.store import save
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(
@@ -56,7 +55,7 @@ def test_the_documented_code_warps_as_we_do(
 ) -> None:
     registration = solved(calibrated=calibrated)
     fixed, moving = registration.fixed, registration.moving
-    save(registration, tmp_path)
+    registration.save(tmp_path)
     for name, frame in (("fixed", fixed), ("moving", moving)):
         PIL.Image.fromarray(texture(frame)).save(tmp_path / f"{name}.png")
     monkeypatch.chdir(tmp_path)

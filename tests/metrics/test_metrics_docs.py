@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
 from stainbridge.registration.result import Registration
-from stainbridge.registration.store import save
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(
@@ -44,7 +43,8 @@ def write_files(folder: Path) -> None:
         torch.jit.script(Means()).save(folder / "inception-2015-12-05.pt")
     fixed, moving = Space("a", 24, 24).frame, Space("b", 24, 24).frame
     turn = Affine(np.array([[0.0, -1, 24], [1, 0, 0], [0, 0, 1]]), fixed.space, moving.space)
-    save(Registration(fixed, moving, "ok", "", (), 1.0, 0.001, 0, {}, turn), folder / "result")
+    registration = Registration(fixed, moving, "ok", "", (), 1.0, 0.001, 0, {}, turn)
+    registration.save(folder / "result")
 
 
 def test_the_documented_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

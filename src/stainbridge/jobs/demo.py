@@ -121,7 +121,6 @@ class DemoJob:
         """Write the pair's slides, register them, and write what comes of it."""
         from stainbridge.registration.config import RegisterConfig
         from stainbridge.registration.pipeline import register_slides
-        from stainbridge.registration.store import save_registration
         from stainbridge.report.write import write_report
         from stainbridge.slides.open import open_slide
 
@@ -133,7 +132,7 @@ class DemoJob:
         ):
             config = RegisterConfig.preset("default")
             registration = register_slides(fixed, moving, config, progress=progress)
-            save_registration(registration, folder, self.out / FIXED, self.out / MOVING)
+            registration.save(folder, self.out / FIXED, self.out / MOVING)
             write_report(folder / REPORT, registration, fixed, moving)
             if registration.status != "failed":
                 _write_annotations(folder, registration, pair.moving_landmarks)

@@ -168,7 +168,6 @@ class RegisterJob:
         """Register opened slides and return the folder that will hold the result."""
         from stainbridge.jobs.inputs import read_mask
         from stainbridge.registration.pipeline import register_slides
-        from stainbridge.registration.store import save_registration
         from stainbridge.report.write import write_report
 
         initial = self._initial_transform(fixed, moving)
@@ -186,7 +185,7 @@ class RegisterJob:
             moving_mask=moving_mask,
             progress=progress,
         )
-        save_registration(registration, folder, fixed, moving, extra={REQUEST: request})
+        registration.save(folder, fixed, moving, extra={REQUEST: request})
         if self.report:
             progress("report", 0.0)
             write_report(folder / REPORT, registration, fixed, moving)

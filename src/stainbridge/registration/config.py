@@ -13,25 +13,25 @@ from stainbridge.registration.stages.learned_affine import LearnedAffineConfig
 from stainbridge.registration.stages.learned_field import LearnedFieldConfig
 from stainbridge.registration.stages.matching import MatchingConfig
 from stainbridge.registration.stages.search import SearchConfig
-from stainbridge.registration.stages.stage import PHASES, Phase, StageConfig
-from stainbridge.registration.stages.table import STAGES
+from stainbridge.registration.stages.stage import PHASES, Phase
+from stainbridge.registration.stages.table import STAGES, AnyStageConfig
 from stainbridge.registration.stages.tiles import TileRefinementConfig
 from stainbridge.settings import build, read_yaml, to_dict, to_yaml
 
 __all__ = [
     "PRESETS",
     "AffineConfig",
+    "AnyStageConfig",
     "DeformableConfig",
     "LearnedAffineConfig",
     "LearnedFieldConfig",
     "MatchingConfig",
     "RegisterConfig",
     "SearchConfig",
-    "StageConfig",
     "TileRefinementConfig",
 ]
 
-AnyStage = TypeVar("AnyStage", bound=StageConfig)
+StageConfig = TypeVar("StageConfig")
 PresetName = Literal["fast", "default", "accurate"]
 
 #: Least working resolution, in pixels.
@@ -71,7 +71,7 @@ class RegisterConfig:
     """CPU threads; None: all that torch would use."""
     working_px: int = 1024
     """Longest side, in pixels, of the pictures that the stages work on."""
-    stages: tuple[StageConfig, ...] = (SearchConfig(), AffineConfig(), DeformableConfig())
+    stages: tuple[AnyStageConfig, ...] = (SearchConfig(), AffineConfig(), DeformableConfig())
     """The stages in their order; see `stages.table`."""
     second_search: SearchConfig | None = field(
         default_factory=lambda: SearchConfig(chart_px=64, angles=72, scales=15, hypotheses=12)
@@ -105,25 +105,25 @@ class RegisterConfig:
             raise InputError("no such preset", expected=", ".join(PRESETS), got=name)
         return PRESETS[name]
 
-    def find_stage(self, kind: type[AnyStage]) -> AnyStage | None:
+    def find_stage(self, kind: type[StageConfig]) -> StageConfig | None:
         """Return the settings of the first stage of a kind, None where there is none."""
         for stage in self.stages:
             if isinstance(stage, kind):
                 return stage
         return None
 
-    def with_stage(self, stage: StageConfig) -> RegisterConfig:
+    def with_stage(self, stage: AnyStageConfig) -> RegisterConfig:
         """Return the configuration with a stage.
 
         It takes the place of the stages of its kind, or the usual place in the order.
         """
-        order = [entry.config_type for entry in STAGES.values()]
-        rank = order.index(type(stage))
-        before = [other for other in self.stages if order.index(type(other)) < rank]
-        after = [other for other in self.stages if order.index(type(other)) > rank]
+        order = list(STAGES)
+        rank = order.index(stage.kind)
+        before = [other for other in self.stages if order.index(other.kind) < rank]
+        after = [other for other in self.stages if order.index(other.kind) > rank]
         return replace(self, stages=(*before, stage, *after))
 
-    def without_stage(self, kind: type[StageConfig]) -> RegisterConfig:
+    def without_stage(self, kind: type[Any]) -> RegisterConfig:
         """Return the configuration without the stages of a kind."""
         kept = tuple(stage for stage in self.stages if not isinstance(stage, kind))
         return replace(self, stages=kept)
@@ -166,12 +166,12 @@ class RegisterConfig:
         return build(cls, values, path)
 
 
-def _check_order(stages: tuple[StageConfig, ...]) -> None:
+def _check_order(stages: tuple[AnyStageConfig, ...]) -> None:
     """Raise `InputError` unless the stages can work in their order."""
     phases: list[Phase] = []
     for stage in stages:
-        entry = next((entry for entry in STAGES.values() if entry.config_type is type(stage)), None)
-        if entry is None:
+        entry = STAGES.get(stage.kind)
+        if entry is None or not isinstance(stage, entry.config_type):
             raise InputError(
                 "no such stage",
                 where="stages",

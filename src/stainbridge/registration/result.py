@@ -6,7 +6,9 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from html import escape
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -18,9 +20,12 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.geojson import warp_geojson
 from stainbridge.geometry.geojson_document import Json
 from stainbridge.geometry.points import check_points
+from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Crop, Interpolation, find_output_frame, warp_array
 from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
+from stainbridge.registration.notebook import format_picture, format_verdict
+from stainbridge.registration.record import TRANSFORM, describe_source, write_result
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import RegistrationStatus
@@ -245,25 +250,62 @@ class Registration:
         with self.open_slide("fixed") as fixed, self.warp_slide() as warped:
             yield fixed, warped
 
+    def make_record(
+        self, fixed: Slide | Path | str | None = None, moving: Slide | Path | str | None = None
+    ) -> dict[str, Any]:
+        """Return what `registration.json` says; numbers that are not finite are left as they are.
+
+        `fixed` and `moving` say where the slides are, if it is not known.
+        """
+        fixed = self.fixed_source if fixed is None else fixed
+        moving = self.moving_source if moving is None else moving
+        solution = self.solution
+        affine = None if solution is None else find_affine_part(solution)
+        evidence = self.evidence
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "predicted_rtre": self.predicted_rtre,
+            "predicted_um": self.predicted_um,
+            "bound_rtre": self.bound_rtre,
+            "evidence": None if evidence is None else asdict(evidence),
+            "seconds": self.seconds,
+            "flip": None if affine is None else affine.flip,
+            "rotation_deg": None if affine is None else affine.rotation_deg,
+            "scale": None if affine is None else affine.scale,
+            "transform": None if affine is None else TRANSFORM,
+            "fixed": describe_source(self.fixed, fixed),
+            "moving": describe_source(self.moving, moving),
+            "stages": [{**asdict(stage), "score": stage.score_after} for stage in self.stages],
+            "seed": self.seed,
+            "config": self.config,
+            "version": version("stainbridge"),
+        }
+
     def save(
         self,
         directory: Path | str,
         fixed: Slide | Path | str | None = None,
         moving: Slide | Path | str | None = None,
+        *,
+        extra: dict[str, Any] | None = None,
     ) -> None:
-        """Write `registration.json` and `transform.h5` into `directory`.
+        """Write `registration.json` and, unless it failed, `transform.h5` into a folder.
 
-        `fixed` and `moving` say where the slides are, if it is not known. Raises `InputError` when
-        the folder cannot be written.
+        Earlier files of these names are replaced. `stainbridge.load` reads them.
+
+        Args:
+            directory: The folder; it is made if need be.
+            fixed: Where the fixed slide is, if it is not known.
+            moving: Where the moving slide is, if it is not known.
+            extra: Further entries of the record.
+
+        Raises:
+            InputError: The folder cannot be written.
+
         """
-        from stainbridge.registration.store import save_registration
-
-        save_registration(
-            self,
-            Path(directory),
-            self.fixed_source if fixed is None else fixed,
-            self.moving_source if moving is None else moving,
-        )
+        record = self.make_record(fixed, moving) | (extra or {})
+        write_result(Path(directory), record, self.solution)
 
     def __repr__(self) -> str:
         """Return one line: slides, status and expected error."""
@@ -279,10 +321,16 @@ class Registration:
         return f"{self.status}, {error}"
 
     def _repr_html_(self) -> str:
-        """Return the verdict and an overlay, for a notebook."""
-        from stainbridge.registration.notebook import registration_html
+        """Return the verdict and, where the slides can be read, an overlay, for a notebook."""
+        return format_verdict(self.status, repr(self)[1:-1], self.reason, self._draw_html())
 
-        return registration_html(self, NOTEBOOK_PX)
+    def _draw_html(self) -> str:
+        if self.status == "failed":
+            return ""
+        try:
+            return format_picture(self.overlay(NOTEBOOK_PX), "both slides, overlaid")
+        except InputError as error:
+            return f"<p>No picture: {escape(str(error))}</p>"
 
 
 def _open_source(source: Slide | Path, frame: Frame) -> Slide:

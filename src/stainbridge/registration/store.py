@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from stainbridge.errors import InputError, MissingFileError
-from stainbridge.geometry.files import read_transform, write_transform
+from stainbridge.errors import InputError
+from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.geometry.itk import itk_spacing
-from stainbridge.geometry.summary import find_affine_part
-from stainbridge.json_values import format_json
+from stainbridge.registration.record import RECORD, TRANSFORM, read_record
 from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import RegistrationStatus
-from stainbridge.slides.slide import Slide
-from stainbridge.whole import whole_file
-
-#: The record of a result folder.
-RECORD = "registration.json"
-#: The transform of a result folder.
-TRANSFORM = "transform.h5"
 
 
 @dataclass(frozen=True)
@@ -42,34 +31,6 @@ class StoredRegistration:
     """The whole record."""
 
 
-def save_registration(
-    registration: Registration,
-    directory: Path,
-    fixed: Slide | Path | str | None = None,
-    moving: Slide | Path | str | None = None,
-    *,
-    extra: dict[str, Any] | None = None,
-) -> None:
-    """Write `registration.json` and, unless it failed, `transform.h5` into a folder.
-
-    The folder is made if need be. `fixed` and `moving` say where the slides are; `extra` adds
-    entries to the record. Earlier files of these names are replaced. The record is removed first
-    and written last, so that it never stands beside another run's transform. Raises `InputError`
-    when the folder cannot be written.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name in (RECORD, TRANSFORM):
-            (directory / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write there: {error.strerror}", where=directory) from error
-    if registration.status != "failed":
-        write_transform(directory / TRANSFORM, registration.transform)
-    text = format_json(make_record(registration, fixed, moving) | (extra or {}))
-    with whole_file(directory / RECORD) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
 def load(directory: Path | str) -> Registration:
     """Load the registration that `Registration.save` or the command wrote.
 
@@ -82,7 +43,7 @@ def load(directory: Path | str) -> Registration:
 def load_stored(directory: Path | str) -> StoredRegistration:
     """Load a registration with the paths of its slides and the whole record."""
     directory = Path(directory)
-    stored = _read_record(directory)
+    stored = read_record(directory)
     try:
         return _parse_record(stored, directory)
     except KeyError as error:
@@ -125,86 +86,6 @@ def _parse_record(stored: dict[str, Any], directory: Path) -> StoredRegistration
         moving_source=moving_path,
     )
     return StoredRegistration(registration, fixed_path, moving_path, stored)
-
-
-def make_record(
-    registration: Registration,
-    fixed: Slide | Path | str | None = None,
-    moving: Slide | Path | str | None = None,
-) -> dict[str, Any]:
-    """Return what `registration.json` says of a registration.
-
-    Numbers that are not finite are left as they are.
-    """
-    solution = registration.solution
-    affine = None if solution is None else find_affine_part(solution)
-    evidence = registration.evidence
-    return {
-        "status": registration.status,
-        "reason": registration.reason,
-        "predicted_rtre": registration.predicted_rtre,
-        "predicted_um": registration.predicted_um,
-        "bound_rtre": registration.bound_rtre,
-        "evidence": None if evidence is None else asdict(evidence),
-        "seconds": registration.seconds,
-        "flip": None if affine is None else affine.flip,
-        "rotation_deg": None if affine is None else affine.rotation_deg,
-        "scale": None if affine is None else affine.scale,
-        "transform": None if affine is None else TRANSFORM,
-        "fixed": _slide_entry(registration.fixed, fixed),
-        "moving": _slide_entry(registration.moving, moving),
-        "stages": [{**asdict(stage), "score": stage.score_after} for stage in registration.stages],
-        "seed": registration.seed,
-        "config": registration.config,
-        "version": version("stainbridge"),
-    }
-
-
-def _read_record(directory: Path) -> dict[str, Any]:
-    path = directory / RECORD
-    if not path.is_file():
-        got = "no such folder" if not directory.is_dir() else "no registration.json in it"
-        raise MissingFileError(
-            "not a registration's folder",
-            where=directory,
-            got=got,
-            remedy="run stainbridge register",
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            "the record is damaged", where=path, expected="JSON", remedy="register again"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(
-            "the record is damaged",
-            where=path,
-            expected="a JSON object",
-            got=type(content).__name__,
-        )
-    return content
-
-
-def _slide_entry(frame: Frame, slide: Slide | Path | str | None) -> dict[str, Any]:
-    return {
-        "path": None if slide is None else _location(slide),
-        "name": frame.label,
-        "width": frame.width,
-        "height": frame.height,
-        "mpp": list(frame.mpp),
-        "calibrated": frame.calibrated,
-        "bounds_px": list(slide.info.bounds_px) if isinstance(slide, Slide) else [0, 0],
-        "itk_spacing": list(itk_spacing(frame)),
-    }
-
-
-def _location(slide: Slide | Path | str) -> str | None:
-    """Return the absolute path of a slide's file; None for a slide that has none."""
-    if not isinstance(slide, Slide):
-        return str(Path(slide).absolute())
-    path = Path(slide.info.path)
-    return str(path.absolute()) if path.exists() else None
 
 
 def _parse_path(entry: dict[str, Any]) -> Path | None:

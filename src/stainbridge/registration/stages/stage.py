@@ -42,13 +42,6 @@ PHASES: tuple[Phase, ...] = ("placement", "deformation", "refinement")
 class StageConfig:
     """Base of the settings of a stage; `kind` names the stage in a pipeline file."""
 
-    @classmethod
-    def kinds(cls) -> Mapping[str, type[StageConfig]]:
-        """Return the known stages' settings by their `kind`; see `stages.table`."""
-        from stainbridge.registration.stages.table import STAGES
-
-        return {kind: stage.config_type for kind, stage in STAGES.items()}
-
 
 @dataclass(frozen=True, eq=False)
 class Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol
+
 from stainbridge.registration.stages.affine import AffineStage
 from stainbridge.registration.stages.deformable import DeformableStage
 from stainbridge.registration.stages.learned_affine import LearnedAffineStage
@@ -19,3 +21,22 @@ STAGES: dict[str, type[Stage]] = {
     "deformable": DeformableStage,
     "tiles": TileRefinementStage,
 }
+
+
+class AnyStageConfig(Protocol):
+    """Settings of one of `STAGES`, told apart by their `kind`.
+
+    A settings field of this type may hold any of them: `settings.build` asks `kinds`.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The stage's name in a pipeline file."""
+        ...
+
+    if not TYPE_CHECKING:  # the settings themselves need not have it
+
+        @classmethod
+        def kinds(cls) -> dict[str, type]:
+            """Return the known stages' settings by their `kind`."""
+            return {kind: stage.config_type for kind, stage in STAGES.items()}
