@@ -1,4 +1,4 @@
-"""Two generated sections of one tissue as files, with their exact truth, for tests that register."""
+"""Two generated sections of one tissue as files with their exact truth, to register in tests."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class Tissue:
 
 @pytest.fixture(scope="session")
 def tissue(tmp_path_factory: pytest.TempPathFactory) -> Tissue:
-    """An H&E section and a turned, mirrored and stretched Ki67 section, with landmarks and
-    annotations beside them.
+    """An H&E section and a rotated, mirrored and stretched Ki67 section.
+
+    Landmarks and annotations lie beside them.
     """
     folder = tmp_path_factory.mktemp("tissue")
     pair = generate_pair(

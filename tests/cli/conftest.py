@@ -14,8 +14,9 @@ from stainbridge.registration.result import Registration
 
 @dataclass(frozen=True)
 class KnownResult:
-    """A result folder made by hand: the moving slide is the fixed one turned a quarter and twice as
-    large.
+    """A result folder made by hand.
+
+    The moving slide is the fixed one rotated by a quarter turn and twice as large.
     """
 
     folder: Path

@@ -36,8 +36,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(*arguments: object, limit_bytes: int | None = None) -> subprocess.Popen[str]:
-    """The command in a process of its own that can write files of `limit_bytes` at most, as on a
-    full disk.
+    """Start the command in a process of its own.
+
+    It can write files of `limit_bytes` at most, as on a full disk.
     """
     lines = [
         "import resource, signal",
@@ -54,11 +55,16 @@ def start(*arguments: object, limit_bytes: int | None = None) -> subprocess.Pope
 
 
 def interrupt_when(
-    process: subprocess.Popen[str], begun: Callable[[], bool], by: signal.Signals = signal.SIGINT
+    process: subprocess.Popen[str],
+    is_running: Callable[[], bool],
+    by: signal.Signals = signal.SIGINT,
 ) -> tuple[int, str, str]:
-    """Ctrl-C, or another signal, once `begun`; the exit code, standard output and standard error."""
+    """Send Ctrl-C, or another signal, once `is_running` returns True.
+
+    Return the exit code, standard output and standard error.
+    """
     deadline = time.monotonic() + LONGEST_WAIT_S
-    while not begun():
+    while not is_running():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -81,7 +87,9 @@ def test_an_interruption_while_a_slide_is_written(
 def test_a_full_disk_while_a_slide_is_written(large: Path, tmp_path: Path) -> None:
     path = tmp_path / "warped.ome.tiff"
     path.write_text("earlier")
-    process = start("warp", "slide", large / "result", "--out", path, limit_bytes=200_000)
+    process = start(
+        *("warp", "slide", large / "result", "--out", path, "--overwrite"), limit_bytes=200_000
+    )
     out, err = process.communicate(timeout=LONGEST_WAIT_S)
     assert (process.returncode, out) == (2, "")
     assert err.startswith(f"error: {path}: could not write: ")

@@ -20,8 +20,9 @@ LEVELS = ("0", "1+", "3+")
 
 @pytest.fixture
 def bci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder laid out as BCI: three pictures to train on, three to test on; the commands run
-    beside it.
+    """A folder laid out as BCI: three pictures to train on, three to test on.
+
+    The commands run beside it.
     """
     for side in ("HE", "IHC"):
         for split in ("train", "test"):
@@ -66,7 +67,7 @@ def test_json_with_distances_of_sets(bci: Path, capsys: pytest.CaptureFixture[st
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.float().mean((2, 3))
 
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
         torch.jit.save(
             torch.jit.trace(Means(), torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), "net.pt"
         )

@@ -45,8 +45,9 @@ LANDMARKS = np.array([[50.0, 60], [110, 70], [80, 100], [60, 90]])
 
 @pytest.fixture
 def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with `pairs.csv` of two slides that lie on each other, `affine.yaml` and
-    `deformable.yaml`.
+    """A working folder with `pairs.csv` of two aligned slides.
+
+    Beside it are `affine.yaml` and `deformable.yaml`.
     """
     for seed, name in enumerate(("he", "ki67")):
         slide = section(seed)

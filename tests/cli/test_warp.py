@@ -81,9 +81,9 @@ def test_annotations_count_from_the_corner_that_qupath_counts_from(
     assert json.loads(out.read_text())["coordinates"] == pytest.approx([10, 20 - 7], abs=1e-3)
 
 
-@pytest.mark.parametrize("format", ["ome-tiff", "tiff"])
+@pytest.mark.parametrize("layout", ["ome-tiff", "tiff"])
 def test_the_warped_slide_lies_on_the_fixed_one(
-    known: KnownResult, tmp_path: Path, format: str
+    known: KnownResult, tmp_path: Path, layout: str
 ) -> None:
     out = tmp_path / "warped.tiff"
     arguments = [
@@ -93,7 +93,7 @@ def test_the_warped_slide_lies_on_the_fixed_one(
         "--out",
         str(out),
         "--format",
-        format,
+        layout,
         "--compression",
         "deflate",
     ]

@@ -12,6 +12,13 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+def break_off(out: Path, error: type[BaseException], overwrite: bool = False) -> None:
+    """Write half a result into the folder handed out, and fail."""
+    with result_folder(out, overwrite=overwrite) as partial:
+        (partial / "registration.json").write_text("half")
+        raise error
+
+
 def test_files_appear_only_when_all_are_complete(tmp_path: Path) -> None:
     out = tmp_path / "a" / "b"
     with result_folder(out) as partial:
@@ -24,17 +31,15 @@ def test_files_appear_only_when_all_are_complete(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_run_that_breaks_off(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
-    with pytest.raises(error), result_folder(tmp_path / "a" / "b") as partial:
-        (partial / "transform.h5").write_text("half")
-        raise error
+    with pytest.raises(error):
+        break_off(tmp_path / "a" / "b", error)
     assert names(tmp_path) == set()
 
 
 def test_an_earlier_result_survives_a_run_that_breaks_off(tmp_path: Path) -> None:
     (tmp_path / "registration.json").write_text("old")
-    with pytest.raises(RuntimeError), result_folder(tmp_path, overwrite=True) as partial:
-        (partial / "registration.json").write_text("new")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        break_off(tmp_path, RuntimeError, overwrite=True)
     assert (tmp_path / "registration.json").read_text() == "old"
 
 

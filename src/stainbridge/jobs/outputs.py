@@ -134,7 +134,7 @@ def _is_data(target: Path, out: Path, folder: Path) -> bool:
     """Return whether replacing `target` would replace what is in the data `folder`."""
     if target == out and target.is_dir():
         return False  # new names may be added to a folder of data
-    return _is_within(target, folder) or _is_within(folder, target)
+    return _is_same(target, folder) or _is_within(target, folder) or _is_within(folder, target)
 
 
 def _replaces(out: Path, protected: Path) -> InputError:

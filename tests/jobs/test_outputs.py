@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stainbridge.errors import InputError, MissingFileError
+from stainbridge.jobs.outputs import Inputs, check_output_file, check_output_folder
+
+
+@pytest.fixture
+def slide(tmp_path: Path) -> Path:
+    path = tmp_path / "he.svs"
+    path.write_text("slide")
+    return path
+
+
+def test_a_new_file_beside_the_inputs_is_fine(slide: Path) -> None:
+    check_output_file(slide.with_name("new.csv"), Inputs(files=(slide,)), overwrite=False)
+
+
+def test_a_file_that_is_no_input_is_replaced_only_when_asked(slide: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"he\.svs: exists already.*--overwrite"):
+        check_output_file(slide, Inputs(), overwrite=False)
+    check_output_file(slide, Inputs(files=(tmp_path / "other",)), overwrite=True)
+
+
+def test_an_input_is_never_replaced_by_another_name(slide: Path, tmp_path: Path) -> None:
+    os.link(slide, tmp_path / "hard.svs")
+    (tmp_path / "soft.svs").symlink_to(slide)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name in ("hard.svs", "soft.svs", "folder/he.svs", "sub/../he.svs"):
+        with pytest.raises(InputError, match="would replace the input"):
+            check_output_file(tmp_path / name, Inputs(files=(slide,)), overwrite=True)
+
+
+def test_the_data_folder_of_an_mrxs_slide_is_part_of_it(tmp_path: Path) -> None:
+    slide = tmp_path / "a.mrxs"
+    slide.write_text("")
+    (tmp_path / "a").mkdir()
+    inputs = Inputs(files=(slide,))
+    with pytest.raises(InputError, match="would replace the input"):
+        check_output_file(tmp_path / "a" / "new.csv", inputs, overwrite=True)
+    with pytest.raises(InputError, match="would replace the input"):
+        check_output_folder(tmp_path / "a", inputs)
+
+
+def test_parts_of_a_result_are_never_replaced_even_those_it_lacks(tmp_path: Path) -> None:
+    inputs = Inputs(results=(tmp_path,))
+    for name in ("registration.json", "transform.h5", "report.html"):
+        with pytest.raises(InputError, match="would replace"):
+            check_output_file(tmp_path / name, inputs, overwrite=True)
+    check_output_file(tmp_path / "warped.ome.tiff", inputs, overwrite=False)
+    check_output_file(tmp_path / "points.csv", inputs, overwrite=False)
+    (tmp_path / "warped.ome.tiff").write_text("")
+    with pytest.raises(InputError, match="would replace"):
+        check_output_file(tmp_path / "warped.ome.tiff", inputs, overwrite=True)
+
+
+def test_data_are_never_replaced_but_new_names_may_stand_beside_them(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "1.png").write_text("")
+    inputs = Inputs(data_folders=(data,))
+    with pytest.raises(InputError, match="would replace"):
+        check_output_folder(data, inputs, ["1.png"])
+    check_output_folder(data, inputs, ["2.png"])
+    check_output_folder(data / "run", inputs)
+    check_output_folder(tmp_path, inputs, ["other"])
+    with pytest.raises(InputError, match="would replace"):
+        check_output_folder(tmp_path, inputs, ["data"])
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="no such folder"):
+        check_output_file(tmp_path / "no" / "x.csv", Inputs(), overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/stderr", "/dev/fd/1"])
+def test_devices_are_refused(name: str) -> None:
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="not a regular file"):
+            check_output_file(Path(name), Inputs(), overwrite=overwrite)
+    with pytest.raises(InputError, match="not a regular file"):
+        check_output_folder(Path(name), Inputs())
+
+
+def test_a_loop_of_links_is_no_crash(slide: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InputError, match="exists already"):
+        check_output_file(tmp_path / "loop", Inputs(files=(slide,)), overwrite=False)
