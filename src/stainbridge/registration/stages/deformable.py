@@ -1,8 +1,8 @@
 """Diffeomorphic instance optimisation: a stationary velocity field per pair, coarse to fine.
 
-Gradient steps increase a similarity, local NCC unless another is named. Scaling and squaring:
-Arsigny et al. 2006, doi:10.1007/11866565_113. Optimisation per pair: Siebert et al. 2021, "Fast 3D
-registration with accurate optimisation and little learning" (arXiv:2112.03053), here in 2D.
+Gradient steps increase a similarity, local NCC unless another is named. Optimisation per pair:
+Siebert et al. 2021, "Fast 3D registration with accurate optimisation and little learning"
+(arXiv:2112.03053), here in 2D.
 """
 
 from __future__ import annotations
@@ -36,29 +36,26 @@ from stainbridge.registration.stages.stage import (
     StageProgress,
     State,
 )
+from stainbridge.registration.stages.velocity import (
+    INITIAL_NODES,
+    LOCAL_NCC,
+    SQUARINGS,
+    Warp,
+    integrate_velocity,
+    optimise_velocity,
+    resample_nodes,
+    to_cells,
+)
 from stainbridge.registration.verdict.verification import measure_score
-from stainbridge.similarity.lncc import LocalNCC
 from stainbridge.similarity.similarities import find_similarity
 from stainbridge.types import Plane
 
-#: Squarings of the velocity field's exponential.
-SQUARINGS = 5
-#: Nodes, (h, w), that a velocity field begins with.
-INITIAL_NODES = (4, 4)
 #: Forward and backward agree where they are nearer than this many times their median distance.
 AGREEMENT_FACTOR = 5.0
 #: Gain in verification score, summed over both directions, that makes another start the better one.
 BETTER_START = 0.025
 #: Distance in pixels, at the 90th percentile, from which on matches lead elsewhere than the field.
 DIFFERENCE_PX = 1.2
-#: Last step length as a share of the first. Steps that stay long leave their own jitter, which on
-#: rescanned slides is pixels of it.
-LAST_RATE = 0.05
-#: The similarity that has a fast form of its own here.
-LOCAL_NCC = "local-ncc"
-
-#: Takes a flow (1, 2, H, W) and returns the warped moving planes (1, C, H, W).
-Warp = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -369,80 +366,9 @@ class _Level:
     def differs(self, velocity: Tensor, matches: Tensor) -> bool:
         """Return whether a velocity leads elsewhere than matches (1, 2, H, W), beyond chance."""
         height, width = self.target.shape[-2:]
-        difference = _to_cells(matches - integrate_velocity(velocity, height, width))
+        difference = to_cells(matches - integrate_velocity(velocity, height, width))
         distance = difference.square().sum(1, keepdim=True).sqrt()[self.weight > 0.5]
         return distance.numel() > 0 and float(torch.quantile(distance, 0.9)) > DIFFERENCE_PX
-
-
-def optimise_velocity(
-    velocity: Tensor,
-    target: Tensor,
-    weight: Tensor,
-    warp: Warp,
-    config: DeformableConfig,
-    steps: int,
-) -> Tensor:
-    """Return a velocity field (1, 2, h, w) after `steps` gradient steps.
-
-    They increase the similarity of `target` (1, C, H, W) with what `warp` returns for the flow
-    (1, 2, H, W). Both flow and velocity are in `grid_sample` units of the target; `weight`
-    (1, 1, H, W) says where it counts.
-    """
-    velocity = velocity.requires_grad_(True)
-    measure = _make_similarity(target, weight, config)
-    rate = 2 * config.rate_px / max(target.shape[-2:])
-    optimiser = torch.optim.Adam([velocity], lr=rate, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimiser, max(1, steps), eta_min=rate * LAST_RATE
-    )
-    for _ in range(steps):
-        optimiser.zero_grad()
-        flow = integrate_velocity(velocity, *target.shape[-2:])
-        loss = config.smoothness * _diffusion(_to_cells(velocity)) - measure(warp(flow))
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-    return velocity.detach()
-
-
-def _make_similarity(
-    target: Tensor, weight: Tensor, config: DeformableConfig
-) -> Callable[[Tensor], Tensor]:
-    """Return the similarity of `target` with warped planes (1, C, H, W), a number."""
-    if config.similarity == LOCAL_NCC:
-        local_ncc = LocalNCC.of(target, config.radius, step=config.window_step)
-        focused = local_ncc.focus(weight)
-        return lambda warped: local_ncc(warped, focused)[0]
-    similarity = find_similarity(config.similarity)
-    planes = target.transpose(0, 1)
-    return lambda warped: similarity(
-        planes, warped.transpose(0, 1), weight, radius=config.radius
-    ).mean()
-
-
-def integrate_velocity(velocity: Tensor, height: int, width: int) -> Tensor:
-    """Return the flow of a velocity on nodes, at the pixels of a picture of that size."""
-    flow = exponentiate_normalised(velocity, SQUARINGS)
-    return F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
-
-
-def resample_nodes(velocity: Tensor, height: int, width: int, spacing_px: float) -> Tensor:
-    """Return a velocity field on nodes every `spacing_px` of a picture of that size."""
-    nodes = max(4, round(height / spacing_px)), max(4, round(width / spacing_px))
-    return F.interpolate(velocity, nodes, mode="bicubic", align_corners=False)
-
-
-def _to_cells(displacement: Tensor) -> Tensor:
-    """Return a field (1, 2, h, w) in `grid_sample` units in cells of its own grid."""
-    height, width = displacement.shape[-2:]
-    return displacement * torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
-
-
-def _diffusion(u: Tensor) -> Tensor:
-    """Return the mean squared difference of neighbouring nodes, u in node spacings."""
-    down, across = u[:, :, 1:] - u[:, :, :-1], u[..., 1:] - u[..., :-1]
-    energy: Tensor = down.square().mean() + across.square().mean()
-    return energy
 
 
 def _normalise_placement(placement: Affine, moving: Section, frame: Frame) -> tuple[Tensor, Tensor]:

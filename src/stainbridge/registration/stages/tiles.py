@@ -24,13 +24,7 @@ from stainbridge.registration.sections.density import Masks, SlideDensity, read_
 from stainbridge.registration.sections.section import measure_edges
 from stainbridge.registration.sections.views import frame_tissue
 from stainbridge.registration.stages.blending import TilingConfig, blend_tiles
-from stainbridge.registration.stages.deformable import (
-    INITIAL_NODES,
-    DeformableConfig,
-    integrate_velocity,
-    optimise_velocity,
-    resample_nodes,
-)
+from stainbridge.registration.stages.deformable import DeformableConfig
 from stainbridge.registration.stages.stage import (
     Phase,
     Proposal,
@@ -38,6 +32,12 @@ from stainbridge.registration.stages.stage import (
     StageConfig,
     StageProgress,
     State,
+)
+from stainbridge.registration.stages.velocity import (
+    INITIAL_NODES,
+    integrate_velocity,
+    optimise_velocity,
+    resample_nodes,
 )
 from stainbridge.similarity.ngf import ngf
 from stainbridge.slides.slide import Slide
