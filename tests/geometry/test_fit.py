@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,8 @@ from stainbridge.geometry.fit import fit_affine, fit_landmarks, fit_similarity
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine
 
-A, B = Space("a", 100, 100).frame, Space("b", 100, 100).frame
+A = Space("a", 100, 100).frame
+B = Space("b", 100, 100).frame
 numbers = st.floats(-3, 3)
 
 
@@ -76,3 +79,9 @@ def test_coinciding_points_are_refused() -> None:
 def test_counts_must_match() -> None:
     with pytest.raises(InputError, match="one to one"):
         fit_landmarks(np.zeros((3, 2)), np.zeros((4, 2)), A.space, B.space)
+
+
+@pytest.mark.parametrize("fit", [fit_affine, fit_similarity, fit_landmarks])
+def test_points_of_another_shape_are_refused(fit: Any) -> None:
+    with pytest.raises(InputError, match=r"wrong shape; expected \(N, 2\)"):
+        fit(np.zeros((4, 3)), np.zeros((4, 3)), A.space, B.space)

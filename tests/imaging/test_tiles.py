@@ -56,7 +56,7 @@ def test_tiles_touch_where_they_weigh(axis: TileAxis) -> None:
     for place in range(0, axis.length, 7):
         centre = np.array([place + 0.5])
         weights = [float(axis.weight(index, centre)[0]) for index in range(axis.count)]
-        touching = axis.touching(place, place + 1)
+        touching = axis.tiles_at(place, place + 1)
         assert all(index in touching for index, weight in enumerate(weights) if weight > 0)
 
 
@@ -90,5 +90,5 @@ def test_a_grid_multiplies_the_weights_of_its_sides() -> None:
     assert list(grid)[:2] == [(0, 0), (0, 1)]
     assert len(list(grid)) == grid.count
     assert sum(grid.weight(row, column, y, x) for row, column in grid) == pytest.approx(1)
-    touching = set(grid.touching(0, 40, 0, 1))
+    touching = set(grid.tiles_at(0, 40, 0, 1))
     assert touching == {(0, 0)}

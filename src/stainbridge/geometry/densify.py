@@ -71,7 +71,7 @@ def _sag(lines: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _simplify(line: npt.NDArray[np.float64], tolerance_px: float) -> list[int]:
     """Return the inner points of a line (K, 2) that keep it within `tolerance_px`, ascending."""
-    kept: list[int] = []
+    inner: list[int] = []
     open_spans = [(0, len(line) - 1)]
     while open_spans:
         first, last = open_spans.pop()
@@ -80,6 +80,6 @@ def _simplify(line: npt.NDArray[np.float64], tolerance_px: float) -> list[int]:
         sag = _sag(line[first : last + 1])
         furthest = int(sag.argmax())
         if sag[furthest] > tolerance_px:
-            kept.append(first + furthest)
+            inner.append(first + furthest)
             open_spans += [(first, first + furthest), (first + furthest, last)]
-    return sorted(kept)
+    return sorted(inner)

@@ -6,6 +6,7 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
+from stainbridge.geometry.points import as_points
 from stainbridge.geometry.transform import Affine
 from stainbridge.types import Points
 
@@ -16,7 +17,7 @@ def fit_affine(from_um: Points, to_um: Points, source: Space, target: Space) -> 
     Both are (N, 2) in µm, N ≥ 3. Raises `InputError` when the counts differ, are below 3, or the
     points lie on one line.
     """
-    _check(from_um, to_um, at_least=3)
+    from_um, to_um = _check(from_um, to_um, at_least=3)
     centre = from_um.mean(axis=0)
     design = np.column_stack([from_um - centre, np.ones(len(from_um))])
     if np.linalg.matrix_rank(design[:, :2], tol=1e-6 * max(1e-12, np.abs(design[:, :2]).max())) < 2:
@@ -36,7 +37,7 @@ def fit_similarity(from_um: Points, to_um: Points, source: Space, target: Space)
     patterns", doi:10.1109/34.88573, in its closed form for the plane. Raises `InputError` when the
     counts differ, are below 2, or the points coincide.
     """
-    _check(from_um, to_um, at_least=2)
+    from_um, to_um = _check(from_um, to_um, at_least=2)
     centre_from = from_um.mean(axis=0)
     centre_to = to_um.mean(axis=0)
     # As complex numbers, rotation and scale are one factor.
@@ -66,10 +67,14 @@ def fit_landmarks(from_um: Points, to_um: Points, source: Space, target: Space) 
     return fit(from_um, to_um, source, target)
 
 
-def _check(from_um: Points, to_um: Points, *, at_least: int) -> None:
+def _check(from_um: Points, to_um: Points, *, at_least: int) -> tuple[Points, Points]:
+    """Return both sides as (N, 2), N ≥ `at_least`."""
+    from_um = as_points(from_um)
+    to_um = as_points(to_um)
     if len(from_um) != len(to_um):
         raise InputError(
             "landmarks must correspond one to one", expected=len(from_um), got=len(to_um)
         )
     if len(from_um) < at_least:
         raise InputError("too few landmarks", expected=f"at least {at_least}", got=len(from_um))
+    return from_um, to_um

@@ -79,7 +79,7 @@ class TileAxis:
         """Return the position of a tile's border with the tile before, in pixels."""
         return self.origin + index * self.stride + self.margin
 
-    def touching(self, start: float, stop: float) -> range:
+    def tiles_at(self, start: float, stop: float) -> range:
         """Return the tiles that have weight between two positions, in pixels."""
         half = self.blend / 2
         first = int((start - half - self.border(0)) // self.stride)
@@ -119,11 +119,11 @@ class TileGrid:
         """Iterate over the tiles' rows and columns, in reading order."""
         return product(range(self.down.count), range(self.across.count))
 
-    def touching(
+    def tiles_at(
         self, top: float, bottom: float, left: float, right: float
     ) -> Iterator[tuple[int, int]]:
         """Iterate over the tiles that have weight in a box, in pixels."""
-        return product(self.down.touching(top, bottom), self.across.touching(left, right))
+        return product(self.down.tiles_at(top, bottom), self.across.tiles_at(left, right))
 
     def weight(
         self,

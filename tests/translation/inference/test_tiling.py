@@ -34,7 +34,7 @@ def test_tiles_touch_where_they_weigh(factor: int) -> None:
     for place in range(0, 1000 * factor, 7):
         centre = pixel_centres(place, place + 1, factor)
         weights = [float(axis.weight(i, centre)[0]) for i in range(axis.count)]
-        touching = axis.touching(place / factor, (place + 1) / factor)
+        touching = axis.tiles_at(place / factor, (place + 1) / factor)
         assert sum(weights) == pytest.approx(1)
         assert all(i in touching for i, weight in enumerate(weights) if weight > 0)
 

@@ -98,11 +98,18 @@ class NetworkSlide(PyramidSlide):
         """Where it is not white; None where all of it is computed."""
         return self._tissue
 
-    def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
+    def _region(
+        self,
+        level: int,  # noqa: ARG002  # there is one level
+        x: int,
+        y: int,
+        width: int,
+        height: int,
+    ) -> Interleaved:
         factor = self._output.factor
         total = np.zeros((height, width, self._output.channels), np.float32)
         box = (y / factor, (y + height) / factor, x / factor, (x + width) / factor)
-        for row, column in self._grid.touching(*box):
+        for row, column in self._grid.tiles_at(*box):
             top, rows = _overlap(self._grid.down, row, factor, y, height)
             left, columns = _overlap(self._grid.across, column, factor, x, width)
             if not len(rows) or not len(columns):
