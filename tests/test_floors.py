@@ -20,7 +20,8 @@ FLOORS = {
     6: ("jobs",),
     7: ("cohort",),
     8: ("cli",),
-    9: ("api", "__init__", "__main__"),
+    9: ("api",),
+    10: ("__init__", "__main__"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 #: Progress bars, plots, pages, servers and argument parsing belong to floor 5 and above.
