@@ -50,8 +50,8 @@ def test_a_pair_has_one_shape(patches: Patches) -> None:
     assert pair.mpp == 2.0
 
 
-def warped(pair: PatchPair) -> np.ndarray:
-    """The moving patch pulled onto the fixed one, (H, W, 3)."""
+def warp_moving(pair: PatchPair) -> np.ndarray:
+    """Return the moving patch warped onto the fixed one, (H, W, 3)."""
     y, x = np.mgrid[0:128, 0:128].astype(np.float32)
     return cv2.remap(
         np.ascontiguousarray(np.moveaxis(pair.moving, 0, -1)),
@@ -68,7 +68,7 @@ def test_the_displacement_brings_the_moving_patch_onto_the_fixed_one(
     pair = patches[number]
     before, after = (
         np.abs(np.moveaxis(pair.fixed, 0, -1).astype(float) - picture)[pair.valid].mean()
-        for picture in (np.moveaxis(pair.moving, 0, -1), warped(pair))
+        for picture in (np.moveaxis(pair.moving, 0, -1), warp_moving(pair))
     )
     assert pair.valid.mean() > 0.2
     assert after < 0.35 * before
@@ -79,8 +79,8 @@ def test_displacements_do_not_fold_and_keep_the_patch_where_they_are_valid(numbe
     strong = Patches(replace(CONFIG, elastic=0.2, rotation_deg=40.0), seed=1)
     pair = strong[number]
     assert jacobian_determinant(pair.displacement, (1.0, 1.0)).min() > 0.1
-    at = np.stack(np.meshgrid(np.arange(128), np.arange(128))) + pair.displacement
-    assert ((at >= 0) & (at <= 127)).all(axis=0)[pair.valid].all()
+    places = np.stack(np.meshgrid(np.arange(128), np.arange(128))) + pair.displacement
+    assert ((places >= 0) & (places <= 127)).all(axis=0)[pair.valid].all()
 
 
 def test_stains_are_drawn_from_those_asked_for() -> None:

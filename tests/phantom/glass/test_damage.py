@@ -1,6 +1,4 @@
-"""Folds, holes, other pieces: they are seen, excluded from the truth, and the same however they are
-read.
-"""
+"""Folds, holes and other pieces are seen, excluded from the truth, and independent of the read."""
 
 from __future__ import annotations
 
@@ -28,28 +26,28 @@ PIECE = ExtraPiece(StainedSection(TissueConfig(8, 240, 240, 0.9)), (180.0, 180.0
 WHOLE = PhantomSlide(StainedSection(TISSUE), FRAME)
 
 
-def density(slide: PhantomSlide, frame: Frame = FRAME) -> npt.NDArray[np.float64]:
+def compute_density(slide: PhantomSlide, frame: Frame = FRAME) -> npt.NDArray[np.float64]:
     return -np.log((slide.read(frame).pixels.astype(float) + 1) / 256).mean(axis=0)
 
 
-def on_frame(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def to_frame(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return values.reshape(FRAME.height, FRAME.width)
 
 
 def test_a_hole_is_bare_glass() -> None:
     holed = replace(WHOLE, holes=(HOLE,))
-    inside = on_frame(HOLE.rim_distance_um(FRAME.centres_um()) < -8)
+    inside = to_frame(HOLE.rim_distance_um(FRAME.centres_um()) < -8)
     assert inside.sum() > 500
-    assert density(holed)[inside].max() < 0.12 < density(WHOLE)[inside].mean()
+    assert compute_density(holed)[inside].max() < 0.12 < compute_density(WHOLE)[inside].mean()
     assert (holed.tissue_depth_um(FRAME.centres_um()[inside.ravel()]) < 0).all()
     assert (holed.classes.read(FRAME).pixels[0][inside] == 0).all()
 
 
 def test_a_fold_is_darker_and_brings_its_sides_together() -> None:
     folded = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)))
-    band = on_frame(folded.fold_distance_um(FRAME.centres_um()) < -6)
+    band = to_frame(folded.fold_distance_um(FRAME.centres_um()) < -6)
     assert band.sum() > 300
-    assert density(folded)[band].mean() > 1.4 * density(WHOLE)[band].mean()
+    assert compute_density(folded)[band].mean() > 1.4 * compute_density(WHOLE)[band].mean()
     along, across = np.array([300.0, 300.0]), np.array([-1e-6, 1e-6])
     sides = folded.tissue_from_slide(FOLD.from_line(along, across))
     assert np.hypot(*(sides[1] - sides[0])) == pytest.approx(
@@ -60,26 +58,26 @@ def test_a_fold_is_darker_and_brings_its_sides_together() -> None:
 def test_beside_a_fold_the_map_is_exact_both_ways() -> None:
     folded = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)))
     points = FRAME.fit(60).centres_um()
-    np.testing.assert_allclose(
-        folded.tissue_from_slide.inverse()(folded.tissue_from_slide(points)), points, atol=1e-6
-    )
+    slide_from_tissue = folded.tissue_from_slide.inverse()
+    returned = slide_from_tissue(folded.tissue_from_slide(points))
+    np.testing.assert_allclose(returned, points, atol=1e-6)
 
 
 def test_the_truth_is_not_valid_in_folds_and_holes() -> None:
-    spoilt = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)), holes=(HOLE,))
-    truth = WHOLE.tissue_from_slide.then(spoilt.tissue_from_slide.inverse())
+    damaged = replace(WHOLE, deformation=DeformationConfig(folds=(FOLD,)), holes=(HOLE,))
+    truth = WHOLE.tissue_from_slide.then(damaged.tissue_from_slide.inverse())
     points = FRAME.centres_um()
-    valid = find_valid_points(WHOLE, spoilt, truth, points)
+    valid = find_valid_points(WHOLE, damaged, truth, points)
     assert valid.sum() > 20_000
-    at = truth(points[valid])
-    assert spoilt.fold_distance_um(at).min() > 0
-    assert spoilt.gap_distance_um(at).min() > 0
+    moving_um = truth(points[valid])
+    assert damaged.fold_distance_um(moving_um).min() > 0
+    assert damaged.gap_distance_um(moving_um).min() > 0
 
 
-def test_another_piece_lies_where_it_is_told() -> None:
+def test_another_piece_lies_where_it_is_placed() -> None:
     both = replace(WHOLE, pieces=(PIECE,))
-    extra = density(both) - density(WHOLE)
-    near = on_frame(np.hypot(*(FRAME.centres_um() - PIECE.centre_um).T) < 180)
+    extra = compute_density(both) - compute_density(WHOLE)
+    near = to_frame(np.hypot(*(FRAME.centres_um() - PIECE.centre_um).T) < 180)
     assert extra[near].mean() > 0.02
     assert np.abs(extra[~near]).max() < 1e-6
     assert (both.classes.read(FRAME).pixels[0] > 0)[near].sum() > (
@@ -87,8 +85,8 @@ def test_another_piece_lies_where_it_is_told() -> None:
     )[near].sum()
 
 
-def test_a_spoilt_slide_read_in_parts_is_the_whole() -> None:
-    spoilt = replace(
+def test_a_damaged_slide_read_in_parts_is_the_whole() -> None:
+    damaged = replace(
         WHOLE,
         deformation=DeformationConfig(
             rotation_deg=20, folds=(FOLD,), tears=(CutLine((900.0, 900.0), 1.0, 400.0, 20.0),)
@@ -97,10 +95,10 @@ def test_a_spoilt_slide_read_in_parts_is_the_whole() -> None:
         pieces=(PIECE,),
         jpeg_quality=40,
     )
-    whole, part = spoilt.read(FRAME).pixels, FRAME.crop(33, 41, 215, 178)
-    np.testing.assert_array_equal(spoilt.read(part).pixels, whole[:, 41:219, 33:248])
-    labels = spoilt.classes.read(FRAME).pixels
-    np.testing.assert_array_equal(spoilt.classes.read(part).pixels, labels[:, 41:219, 33:248])
+    whole, part = damaged.read(FRAME).pixels, FRAME.crop(33, 41, 215, 178)
+    np.testing.assert_array_equal(damaged.read(part).pixels, whole[:, 41:219, 33:248])
+    labels = damaged.classes.read(FRAME).pixels
+    np.testing.assert_array_equal(damaged.classes.read(part).pixels, labels[:, 41:219, 33:248])
 
 
 def test_impossible_damage_is_refused() -> None:

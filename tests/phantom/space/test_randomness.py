@@ -11,21 +11,21 @@ FRAME = Frame(Space("plane", 300, 280, (2.0, 2.0)), 300, 280, (2.0, 2.0), (-130.
 
 def test_hashes_are_uniform_and_depend_on_every_coordinate() -> None:
     x, y = np.arange(-200, 200)[None, :], np.arange(300)[:, None]
-    drawn = hash_uniform(x, y, derive_key(1, "a"))
-    assert np.abs(np.histogram(drawn, 10, (0, 1))[0] / drawn.size - 0.1).max() < 0.005
+    numbers = hash_uniform(x, y, derive_key(1, "a"))
+    assert np.abs(np.histogram(numbers, 10, (0, 1))[0] / numbers.size - 0.1).max() < 0.005
     for neighbour in (
         hash_uniform(x + 1, y, derive_key(1, "a")),
         hash_uniform(x, y + 1, derive_key(1, "a")),
         hash_uniform(x, y, derive_key(1, "b")),
     ):
-        assert abs(np.corrcoef(drawn.ravel(), neighbour.ravel())[0, 1]) < 0.02
+        assert abs(np.corrcoef(numbers.ravel(), neighbour.ravel())[0, 1]) < 0.02
 
 
 @pytest.mark.parametrize("z_um", [None, 0.0, 7.3])
 def test_noise_has_mean_0_and_deviation_1(z_um: float | None) -> None:
-    seen = sample_noise(FRAME, 7.0, derive_key(3, "n"), z_um)
-    assert abs(seen.mean()) < 0.08
-    assert seen.std() == pytest.approx(1, abs=0.15)
+    noise = sample_noise(FRAME, 7.0, derive_key(3, "n"), z_um)
+    assert abs(noise.mean()) < 0.08
+    assert noise.std() == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize("scale_um", [3.0, 40.0])
@@ -36,6 +36,6 @@ def test_noise_depends_on_place_not_on_the_frame(scale_um: float) -> None:
 
 
 def test_noise_changes_slowly_with_depth() -> None:
-    first, near, far = (sample_noise(FRAME, 20.0, 5, z).ravel() for z in (0.0, 2.0, 100.0))
-    assert np.corrcoef(first, near)[0, 1] > 0.95
-    assert abs(np.corrcoef(first, far)[0, 1]) < 0.3
+    first, close, distant = (sample_noise(FRAME, 20.0, 5, z).ravel() for z in (0.0, 2.0, 100.0))
+    assert np.corrcoef(first, close)[0, 1] > 0.95
+    assert abs(np.corrcoef(first, distant)[0, 1]) < 0.3

@@ -19,12 +19,12 @@ FRAME = Space("tissue 3", 500, 500, (4.0, 4.0)).frame
 CLOSE = Frame(Space("tissue 3", 420, 420, (1.0, 1.0)), 420, 420, (1.0, 1.0), (1150.0, 780.0))
 
 
-def section(stain: str = "HE", organ: str = "gland") -> StainedSection:
+def make_section(stain: str = "HE", organ: str = "gland") -> StainedSection:
     return StainedSection(TissueConfig(3, 2000, 2000, organ=organ), STAINS[stain])
 
 
-def shares(organ: str) -> dict[str, float]:
-    labels = section(organ=organ).draw_classes(FRAME)
+def measure_shares(organ: str) -> dict[str, float]:
+    labels = make_section(organ=organ).draw_classes(FRAME)
     assert labels.dtype == np.uint8
     assert labels.max() < len(CLASS_NAMES)
     counts = np.bincount(labels.ravel(), minlength=len(CLASS_NAMES)) / (labels > 0).sum()
@@ -43,8 +43,8 @@ def shares(organ: str) -> dict[str, float]:
     ],
 )
 def test_an_organ_has_what_makes_it_up(organ: str, least: dict[str, float]) -> None:
-    found = shares(organ)
-    assert {name: found[name] for name in least if found[name] < least[name]} == {}
+    measured = measure_shares(organ)
+    assert {name: measured[name] for name in least if measured[name] < least[name]} == {}
 
 
 def test_every_organ_is_tested() -> None:
@@ -57,20 +57,21 @@ def test_an_unknown_organ_is_refused() -> None:
 
 
 def test_classes_of_a_part_are_those_of_the_whole() -> None:
-    whole = section().draw_classes(FRAME)
-    part = section().draw_classes(FRAME.crop(200, 120, 150, 130))
+    whole = make_section().draw_classes(FRAME)
+    part = make_section().draw_classes(FRAME.crop(200, 120, 150, 130))
     assert (part != whole[120:250, 200:350]).mean() < 0.005
 
 
 def test_glass_has_no_dye_and_tissue_has() -> None:
-    amounts, labels = section().draw_dyes(FRAME).sum(axis=2), section().draw_classes(FRAME)
+    amounts = make_section().draw_dyes(FRAME).sum(axis=2)
+    labels = make_section().draw_classes(FRAME)
     assert amounts[labels == CLASS_NAMES.index("stroma")].mean() > 10 * amounts[labels == 0].mean()
 
 
-def marker(stain: str, *names: str) -> tuple[float, float]:
+def measure_marker(stain: str, *names: str) -> tuple[float, float]:
     """Mean third dye in the classes named, and in all other tissue."""
-    third: npt.NDArray[np.float32] = section(stain).draw_dyes(FRAME.at_mpp(2.0))[..., 2]
-    labels = section(stain).draw_classes(FRAME.at_mpp(2.0))
+    third: npt.NDArray[np.float32] = make_section(stain).draw_dyes(FRAME.at_mpp(2.0))[..., 2]
+    labels = make_section(stain).draw_classes(FRAME.at_mpp(2.0))
     inside = np.isin(labels, [CLASS_NAMES.index(name) for name in names])
     return float(third[inside].mean()), float(third[~inside & (labels > 0)].mean())
 
@@ -88,7 +89,7 @@ def marker(stain: str, *names: str) -> tuple[float, float]:
     ],
 )
 def test_the_marker_is_where_it_belongs(stain: str, classes: tuple[str, ...]) -> None:
-    inside, outside = marker(stain, *classes)
+    inside, outside = measure_marker(stain, *classes)
     assert inside > 3 * outside
 
 
@@ -107,15 +108,16 @@ def test_the_marker_is_in_the_part_of_the_cell_it_belongs_to(
     stain: str, dye: int, least: float, in_nuclei: tuple[float, float]
 ) -> None:
     """Nuclei lie where haematoxylin shows them in the same section."""
-    nuclei = section("HE").draw_dyes(CLOSE)[..., 0] > 0.9
-    marked = section(stain).draw_dyes(CLOSE)[..., dye]
+    nuclei = make_section("HE").draw_dyes(CLOSE)[..., 0] > 0.9
+    marked = make_section(stain).draw_dyes(CLOSE)[..., dye]
     strong = float(np.percentile(marked, 99.5))
     assert strong > least
     assert in_nuclei[0] <= nuclei[marked > 0.5 * strong].mean() <= in_nuclei[1]
 
 
 def test_pas_shows_basement_membranes_and_mucus() -> None:
-    schiff, labels = section("PAS").draw_dyes(CLOSE)[..., 1], section().draw_classes(CLOSE)
+    schiff = make_section("PAS").draw_dyes(CLOSE)[..., 1]
+    labels = make_section().draw_classes(CLOSE)
     bodies = np.isin(labels, [CLASS_NAMES.index(name) for name in ("gland", "duct", "lesion")])
     strong = schiff > 0.6
     assert 0.01 < strong.mean() < 0.2
@@ -124,7 +126,7 @@ def test_pas_shows_basement_membranes_and_mucus() -> None:
 
 
 def test_fluorescence_is_dark_where_glass_is_and_has_a_channel_a_dye() -> None:
-    slide = PhantomSlide(section("IF"), FRAME)
+    slide = PhantomSlide(make_section("IF"), FRAME)
     image = slide.read(FRAME)
     assert image.pixels.dtype == np.uint16
     assert image.pixels.max() <= MAX_FLUORESCENCE
@@ -139,7 +141,7 @@ def test_fluorescence_is_dark_where_glass_is_and_has_a_channel_a_dye() -> None:
 
 
 def test_depths_are_asked_for_at_any_number_of_points() -> None:
-    slide = PhantomSlide(section(), FRAME)
+    slide = PhantomSlide(make_section(), FRAME)
     points = np.random.default_rng(1).uniform(0, 2000, (40_000, 2))
     depth = slide.tissue_depth_um(points)
     assert depth.shape == (40_000,)
