@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 
 from torch import Tensor
@@ -51,6 +50,18 @@ class Similarity:
         return value if self.higher_is_better else -value
 
 
+def _gaussian_ssim(
+    fixed: Tensor,
+    moving: Tensor,
+    weight: Tensor | None = None,
+    *,
+    span: tuple[float, float] = (0.0, 1.0),
+) -> Tensor:
+    """Return the SSIM in Gaussian windows of values in `span`, as other measures take it."""
+    low, high = span
+    return ssim(fixed, moving, weight, window="gaussian11", span=high - low)
+
+
 SIMILARITIES: dict[str, Similarity] = {
     "ncc": Similarity(ncc, "Pearson 1895, doi:10.1098/rspl.1895.0041"),
     "local-ncc": Similarity(
@@ -67,7 +78,7 @@ SIMILARITIES: dict[str, Similarity] = {
     ),
     "ngf": Similarity(ngf, "Haber & Modersitzki 2006, doi:10.1007/11866763_89", options=("noise",)),
     "ssim": Similarity(
-        partial(ssim, window="gaussian11"),
+        _gaussian_ssim,
         "Wang et al. 2004, doi:10.1109/TIP.2003.819861",
         options=("span",),
     ),

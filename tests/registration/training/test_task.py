@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ import torch
 from tests.nn.networks import TINY
 from tests.registration.training.sections import Blobs
 
+from stainbridge.errors import InputError
 from stainbridge.geometry.flow import affine_displacement
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.data import check_inputs
@@ -32,6 +33,7 @@ from stainbridge.registration.training.config import (
 from stainbridge.registration.training.objective import dissimilarity, error_px, roughness
 from stainbridge.registration.training.stream import PairStream, Sample
 from stainbridge.registration.training.task import AffineTask, DeformableTask, RegistrationTask
+from stainbridge.similarity.similarities import SIMILARITIES
 
 NET = AffineNetConfig(patch_px=32, widths=(8, 16), features=16, groups=4, patch_pool=2, pool=2)
 SMALL_MOVES = AugmentConfig(rotation_deg=(-8, 8), scale=(0.95, 1.05), shift=0.03)
@@ -96,7 +98,7 @@ def test_knowing_the_truth_is_measured_as_no_error_and_looks_most_alike() -> Non
     assert losses[0] < losses[1]
 
 
-@pytest.mark.parametrize("name", get_args(Literal["ncc", "local-ncc", "nmi", "mind-ssc", "ngf"]))
+@pytest.mark.parametrize("name", list(SIMILARITIES))
 def test_every_similarity_prefers_the_truth(name: Any) -> None:
     seen = batch(replace(PATCHES, patch_px=96))
     config = LossConfig(name)
@@ -216,3 +218,8 @@ def test_presets(preset: Any) -> None:
         "tv",
     )
     assert AffineTraining.preset("paper").objective == LossConfig("ncc")
+
+
+def test_an_unknown_similarity_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"no such similarity; expected ncc, .*; got likeness"):
+        LossConfig("likeness")
