@@ -42,7 +42,7 @@ class LandmarkPair:
     data_set: str = ""
     """The data set, from which hard starts are drawn."""
 
-    def reversed(self) -> LandmarkPair:
+    def reverse(self) -> LandmarkPair:
         """Return the pair with fixed and moving exchanged."""
         return replace(
             self,
@@ -70,7 +70,7 @@ def open_pairs(names: Iterable[str], both_directions: bool) -> Iterator[Landmark
             )
             yield pair
             if both_directions:
-                yield pair.reversed()
+                yield pair.reverse()
 
 
 def draw_hard_starts(pair: LandmarkPair, seed: int, every: int = 1) -> Iterator[LandmarkPair]:

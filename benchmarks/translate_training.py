@@ -90,7 +90,7 @@ def loop_step(workload: Workload, train: TrainConfig) -> Callable[[], None]:
     task: TranslationTask = make_task(workload.translation)
     fabric = launch_fabric(train)
     for network in task.networks.values():
-        network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]  # torch does not declare it
+        network.to(fabric.device, memory_format=layout)  # type: ignore[call-overload]
     tiles = move_batch(workload.tiles(), fabric.device, layout)
     stepper = Stepper(fabric, task)
     numbers = count()

@@ -301,7 +301,7 @@ def _add_both_directions(
     readers: dict[str, Callable[[], LandmarkPair]], name: str, read: Callable[[], LandmarkPair]
 ) -> None:
     readers[name] = read
-    readers[f"{name} reversed"] = lambda: read().reversed()
+    readers[f"{name} reversed"] = lambda: read().reverse()
 
 
 def _read_landmark_pair(folder: Path, row: dict[str, str]) -> LandmarkPair:

@@ -93,6 +93,8 @@ def test_every_method_runs_on_every_case_with_landmarks_from_every_start(
         if row.method == "identity":
             assert row.after == row.before
             assert row.robustness == 0
+            if row.start == "given":  # pixel on pixel
+                assert row.moving_tre_px == pytest.approx(row.tre_px)
     assert not list(done.glob(f"{WORK}*"))
     assert len(list((done / "pictures").glob("*.before.jpg"))) == 2
     assert (done / "pictures" / "generated__one__given__identity.after.jpg").is_file()
@@ -107,6 +109,14 @@ def test_what_is_done_is_not_done_again(plan: BenchmarkPlan, finished: Path) -> 
     assert now[:-1] == lines[:-1]
     assert Row.from_dict(json.loads(now[-1])).key == Row.from_dict(json.loads(lines[-1])).key
     assert len(rows) == 4
+
+
+def test_new_rows_are_reported_as_they_end(plan: BenchmarkPlan, tmp_path: Path) -> None:
+    reported: list[Row] = []
+    quick = replace(plan, methods=("identity",), kinds=("given",))
+    assert run_benchmark(quick, tmp_path / "out", on_row=reported.append) == reported
+    run_benchmark(quick, tmp_path / "out", on_row=reported.append)
+    assert len(reported) == 1
 
 
 def test_methods_may_be_added_and_left_out(plan: BenchmarkPlan, finished: Path) -> None:

@@ -33,7 +33,7 @@ def turned() -> Pair:
     image = generated.fixed.read(generated.fixed.frame)
     points = generated.fixed_landmarks.points_px
     start = disturb(image, points, 20.0, False, np.random.default_rng(4))
-    return ArraySlide(image.pixels), ArraySlide(start.pixels), points[start.kept], start.points_px
+    return ArraySlide(image.pixels), ArraySlide(start.pixels), points[start.inside], start.points_px
 
 
 def error_px(alignment: Alignment, pair: Pair) -> float:

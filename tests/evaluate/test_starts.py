@@ -91,3 +91,4 @@ def test_kinds_of_starts() -> None:
         "hard-01",
     ]
     assert [start.name for start in list_starts(("hard",), 1, 0)] == ["hard-00"]
+    assert [start.index for start in list_starts(("hard",), 5, 0, every=2)] == [0, 2, 4]
