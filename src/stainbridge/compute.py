@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock, Thread
+from threading import Lock, Thread, local
 from typing import Literal, TypeVar
 
 from stainbridge.errors import InputError
@@ -50,9 +50,12 @@ class ComputeContext:
 def choose_device(name: str) -> DeviceName:
     """Return "cuda" or "cpu" for "auto", "cpu" or "cuda".
 
-    Raises `InputError` when "cuda" is asked for and there is none.
+    Raises `InputError` for another name, and when "cuda" is asked for and there is none.
     """
     import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError("no such device", expected="auto, cpu or cuda", got=name)
 
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
@@ -87,6 +90,7 @@ class ThreadLimit:
         self._lock = Lock()
         self._holders = 0
         self._before = 0
+        self._thread = local()
 
     @property
     def unlimited(self) -> int:
@@ -96,12 +100,12 @@ class ThreadLimit:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Hold the library to one thread; holders may overlap, in any order."""
-        own = self._enter()
+        """Hold the library to one thread; holders may overlap, in any order and in any thread."""
+        self._enter()
         try:
             yield
         finally:
-            self._leave(own)
+            self._leave()
 
     def extend(self) -> None:
         """Hold the calling thread, new inside a limit, to one thread too."""
@@ -109,20 +113,27 @@ class ThreadLimit:
             if self._holders:
                 self._write(1)
 
-    def _enter(self) -> int:
+    def _enter(self) -> None:
         with self._lock:
             current = self._read()
             if not self._holders:
                 self._before = current
+            if not getattr(self._thread, "holders", 0):
+                # A thread that first asks under a limit sees the limit, not a count of its own.
+                inherited = self._holders and current == 1
+                self._thread.holders = 0
+                self._thread.count = self._before if inherited else current
             self._holders += 1
+            self._thread.holders += 1
             self._write(1)
-            # A thread that first asks under a limit sees the limit, not a setting of its own.
-            return self._before if current == 1 else current
 
-    def _leave(self, own: int) -> None:
+    def _leave(self) -> None:
         with self._lock:
             self._holders -= 1
-            self._write(own)
+            self._thread.holders -= 1
+            if self._thread.holders:
+                return
+            self._write(self._thread.count)
             if self._holders:
                 # The calling thread has its own count back. New threads take the process's count,
                 # which must stay 1 for the other holders: only a thread of its own can set that.

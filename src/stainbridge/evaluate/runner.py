@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stainbridge.compute import available_cores
 from stainbridge.evaluate.ledger import Ledger
 from stainbridge.evaluate.row import Row, slug
 from stainbridge.evaluate.run import RUN_FILE, STARTED_FILE, Run
@@ -156,9 +157,7 @@ def _launch(run: Run, work: Path, workers: int) -> _Process:
 
 def _environment(workers: int) -> dict[str, str]:
     """Return the environment of a run; the caller's own thread counts are kept."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    share = str(max(1, cores // workers))
+    share = str(max(1, available_cores() // workers))
     return {**dict.fromkeys(THREAD_VARIABLES, share), "OMP_WAIT_POLICY": "passive", **os.environ}
 
 

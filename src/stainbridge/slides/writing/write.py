@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from stainbridge.compute import available_cores, opencv_threads
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.warp import Interleaved
@@ -22,7 +22,6 @@ from stainbridge.slides.slide import Slide
 from stainbridge.slides.writing.container import Directory, Segment, Tag, TiffContainer
 from stainbridge.slides.writing.encode import Codec, Compression
 from stainbridge.slides.writing.ome import make_ome_xml
-from stainbridge.slides.writing.opencv_threads import single_threaded_opencv
 from stainbridge.slides.writing.pyramid import ParentTiles, Pyramid, Reduction, TileKey, halve
 from stainbridge.whole import whole_file
 
@@ -78,7 +77,7 @@ def write_slide(
     task = _WriteTask(slide, Pyramid(slide.frame.height, slide.frame.width, tile), codec, reduction)
     with whole_file(path) as temporary, temporary.open("wb", buffering=2**20) as file:
         container = TiffContainer(file)
-        segments = _write_tiles(task, container, threads or _count_cores(), progress)
+        segments = _write_tiles(task, container, threads or available_cores(), progress)
         container.finish(_directories(task, segments, file_format, path.name))
 
 
@@ -182,15 +181,10 @@ def _open_thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Lend threads that drop waiting work when an exception (Ctrl-C, a full disk) ends it."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="write_slide")
     try:
-        with single_threaded_opencv():
+        with opencv_threads.one():
             yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _count_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _directories(
