@@ -6,8 +6,6 @@ their values continue.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -62,12 +60,9 @@ def exponentiate_normalised(velocity: Tensor, squarings: int) -> Tensor:
     return step
 
 
-@lru_cache(maxsize=8)
 def _centres(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the `grid_sample` coordinates of the pixel centres, (1, H, W, 2)."""
-    # Cached: a tensor made in inference mode could never take part in a gradient later.
-    with torch.inference_mode(False):
-        return affine_grid(torch.eye(2, 3, dtype=dtype, device=device)[None], height, width)
+    return affine_grid(torch.eye(2, 3, dtype=dtype, device=device)[None], height, width)
 
 
 def resize(displacement: Tensor, height: int, width: int) -> Tensor:

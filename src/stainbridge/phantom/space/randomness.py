@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,7 +86,6 @@ def _interpolate_layers(columns: Integers, rows: Integers, key: int, depth: floa
     return np.asarray(np.sum(weighted, axis=0))
 
 
-@lru_cache(maxsize=256)
 def _spline_weights(start: float, step: float, count: int) -> tuple[Any, int]:
     """Return cubic B-spline weights, (count, K), of K lattice nodes, and the first node's index.
 
