@@ -138,7 +138,7 @@ def test_other_sizes_and_large_pictures_are_refused(
     message = capsys.readouterr().err
     assert f"expected 80 x 60 as {pair[0]}; got 80 x 59" in message
     assert message.count("\n") == 1
-    monkeypatch.setattr("stainbridge.jobs.picture_pairs.MOST_PIXELS", 1000)
+    monkeypatch.setattr("stainbridge.jobs.files.picture_pairs.MOST_PIXELS", 1000)
     assert run(["evaluate", "images", *pair]) == 2
     assert "add --longest" in capsys.readouterr().err
     assert run(["evaluate", "images", *pair, "--longest", "30"]) == 0

@@ -130,7 +130,7 @@ def test_what_is_no_mask_is_refused(
 def test_masks_too_large_are_refused(
     pair: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stainbridge.jobs.picture_pairs.MOST_MASK_PIXELS", 1000)
+    monkeypatch.setattr("stainbridge.jobs.files.picture_pairs.MOST_MASK_PIXELS", 1000)
     assert run(["evaluate", "masks", *pair]) == 2
     assert "lower resolution" in capsys.readouterr().err
 

@@ -58,7 +58,11 @@ JOBS: tuple[Any, ...] = (
     WarpSlideJob(result=A, out=OUT),
 )
 FOLDER = Path(stainbridge.jobs.__path__[0])
-MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+MODULES = sorted(
+    ".".join(path.relative_to(FOLDER).with_suffix("").parts)
+    for path in FOLDER.rglob("*.py")
+    if path.stem != "__init__"
+)
 
 
 def request_classes() -> dict[str, Any]:
@@ -127,7 +131,7 @@ def light_modules() -> list[str]:
 
 
 def test_nothing_in_the_room_prints_or_parses() -> None:
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = node.func if isinstance(node, ast.Call) else None
             assert not (isinstance(called, ast.Name) and called.id == "print"), path.name

@@ -166,11 +166,11 @@ def summary(outcome: RegisterOutcome) -> str:
         line += f": {outcome.reason}"
     lines = [line]
     if outcome.status != "failed":
-        lines.append(_expected_error(outcome))
+        lines.append(_format_error(outcome))
     return "\n".join([*lines, f"written: {outcome.folder}"])
 
 
-def _expected_error(outcome: RegisterOutcome) -> str:
+def _format_error(outcome: RegisterOutcome) -> str:
     line = f"expected error {outcome.predicted_rtre:.2%} of the diagonal"
     if outcome.predicted_um is not None:
         line += f", {outcome.predicted_um:.1f} µm"

@@ -9,7 +9,7 @@ import typer
 
 from stainbridge.cli.output import progress_bar, say
 from stainbridge.jobs.choices import DeviceChoice
-from stainbridge.jobs.train import TrainingPresetChoice, TrainJob
+from stainbridge.jobs.training.train_job import TrainingPresetChoice, TrainJob
 
 OutOption = Annotated[Path, typer.Option("--out", help="The folder of the run.", metavar="RUN")]
 PresetOption = Annotated[

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.outputs import Inputs, check_output_folder
+from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stainbridge.jobs.outputs import RESULT_FILES
-from stainbridge.jobs.result_folder import result_folder
+from stainbridge.jobs.files.outputs import RESULT_FILES
+from stainbridge.jobs.files.result_folder import result_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stainbridge.jobs.picture_pairs import read_mask_of, read_picture_pair
+from stainbridge.jobs.files.picture_pairs import read_mask_of, read_picture_pair
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

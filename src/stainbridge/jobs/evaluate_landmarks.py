@@ -43,7 +43,7 @@ class EvaluateLandmarksJob:
         Raises `InputError` for files that do not correspond, and `RegistrationError` when the
         registration failed.
         """
-        from stainbridge.jobs.inputs import read_landmark_pair
+        from stainbridge.jobs.files.inputs import read_landmark_pair
         from stainbridge.metrics.landmarks import score_landmarks
         from stainbridge.registration.store import load
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stainbridge.jobs.picture_pairs import check_same_size, read_labels
+from stainbridge.jobs.files.picture_pairs import check_same_size, read_labels
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.jobs.choices import DeviceChoice
-from stainbridge.jobs.outputs import Inputs, check_output_folder
+from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:
@@ -121,13 +121,13 @@ class EvaluateTranslationJob:
             if sets is None
             else {name: asdict(scores) for name, scores in sets.scores().items()},
             stains=(models[0].source or "source", models[0].target or "target"),
-            written=() if self.out is None else self._written(self.out),
+            written=() if self.out is None else self._output_files(self.out),
         )
         if self.out is not None:
             self._write(self.out, grid, rows, outcome)
         return outcome
 
-    def _written(self, out: Path) -> tuple[Path, ...]:
+    def _output_files(self, out: Path) -> tuple[Path, ...]:
         from stainbridge.evaluate.translation_files import GRID, MEANS_CSV, PICTURES_CSV
 
         return (out / PICTURES_CSV, out / MEANS_CSV, out / GRID)
@@ -135,7 +135,7 @@ class EvaluateTranslationJob:
     def _check_output(self) -> None:
         if self.out is None:
             return
-        files = self._written(self.out)
+        files = self._output_files(self.out)
         inputs = Inputs(files=(self.features,), data_folders=(self.data,), runs=self.models)
         check_output_folder(self.out, inputs, [file.name for file in files])
         existing = [file for file in files if file.exists() or file.is_symlink()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stainbridge.jobs.outputs import Inputs, check_output_file
+from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.choices import DeviceChoice
-from stainbridge.jobs.input_stamps import stamp_files
-from stainbridge.jobs.outputs import RESULT_FILES, Inputs, check_output_folder
+from stainbridge.jobs.files.input_stamps import stamp_files
+from stainbridge.jobs.files.outputs import RESULT_FILES, Inputs, check_output_folder
+from stainbridge.jobs.files.result_folder import check_result_folder, result_folder
 from stainbridge.jobs.register_options import register_config
-from stainbridge.jobs.result_folder import check_result_folder, result_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class RegisterJob:
         progress: Progress,
     ) -> Path:
         """Register opened slides and return the folder that will hold the result."""
-        from stainbridge.jobs.inputs import read_mask
+        from stainbridge.jobs.files.inputs import read_mask
         from stainbridge.registration.pipeline import register_slides
         from stainbridge.report.write import write_report
 
@@ -206,7 +206,7 @@ class RegisterJob:
     def _initial_transform(self, fixed: Slide, moving: Slide) -> Transform | None:
         """Return the transform to start from, when one is given."""
         from stainbridge.geometry.files import read_transform
-        from stainbridge.jobs.inputs import transform_from_landmarks
+        from stainbridge.jobs.files.inputs import transform_from_landmarks
 
         if self.init is not None:
             return read_transform(self.init, fixed.frame.space, moving.frame.space)

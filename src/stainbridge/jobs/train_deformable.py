@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from stainbridge.jobs.train import TrainJob
-from stainbridge.jobs.training_pairs import open_pairs
+from stainbridge.jobs.training.pairs import open_pairs
+from stainbridge.jobs.training.train_job import TrainJob
 from stainbridge.nn.networks import DEFORMABLE_NETWORKS
 from stainbridge.progress import Note
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from stainbridge.jobs.train import TrainJob
-from stainbridge.jobs.training_squares import open_squares
+from stainbridge.jobs.training.squares import open_squares
+from stainbridge.jobs.training.train_job import TrainJob
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:

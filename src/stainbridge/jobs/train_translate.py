@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.outputs import Inputs
-from stainbridge.jobs.run_folder import GENERATED
-from stainbridge.jobs.train import TrainJob
-from stainbridge.jobs.training_tiles import GENERATED_MPP, is_manifest, open_tiles
+from stainbridge.jobs.files.outputs import Inputs
+from stainbridge.jobs.training.run_folder import GENERATED
+from stainbridge.jobs.training.tiles import GENERATED_MPP, is_manifest, open_tiles
+from stainbridge.jobs.training.train_job import TrainJob
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stainbridge.jobs.choices import CompressionChoice, DeviceChoice, SlideFormatChoice
-from stainbridge.jobs.finished_tiles import (
+from stainbridge.jobs.files.finished_tiles import (
     SHARPENED,
     TRANSLATED,
     check_tiles_folder,
     keep_finished_tiles,
     tiles_folder,
 )
-from stainbridge.jobs.outputs import Inputs, check_output_file
+from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.jobs.choices import SideChoice
-from stainbridge.jobs.outputs import check_output_file
-from stainbridge.jobs.stored_slides import warp_inputs
+from stainbridge.jobs.files.outputs import check_output_file
+from stainbridge.jobs.files.stored_slides import warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

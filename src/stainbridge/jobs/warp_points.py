@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.jobs.choices import SideChoice
-from stainbridge.jobs.outputs import check_output_file
-from stainbridge.jobs.stored_slides import warp_inputs
+from stainbridge.jobs.files.outputs import check_output_file
+from stainbridge.jobs.files.stored_slides import warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
-from stainbridge.jobs.finished_tiles import check_tiles_folder
-from stainbridge.jobs.outputs import Inputs, check_output_file
-from stainbridge.jobs.stored_slides import open_moving_slide, warp_inputs
-from stainbridge.jobs.write_sharpened import write_sharpened
+from stainbridge.jobs.files.finished_tiles import check_tiles_folder
+from stainbridge.jobs.files.outputs import Inputs, check_output_file
+from stainbridge.jobs.files.stored_slides import open_moving_slide, warp_inputs
+from stainbridge.jobs.files.write_sharpened import write_sharpened
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.outputs import RESULT_FILES, Inputs, check_output_folder
+from stainbridge.jobs.files.outputs import RESULT_FILES, Inputs, check_output_folder
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class Inputs:
     runs: tuple[Path | None, ...] = ()
     """Folders of training runs, or files of weights."""
 
-    def protected(self) -> Iterator[Path]:
+    def list_protected(self) -> Iterator[Path]:
         """Yield every path that may be neither replaced nor written into."""
         for file in self.files:
             if file is not None:
@@ -119,7 +119,7 @@ def _check_regular(out: Path) -> None:
 
 def _check_replaces_no_input(target: Path, out: Path, inputs: Inputs) -> None:
     """Refuse to replace `target`, which is `out` or a file in it."""
-    for protected in inputs.protected():
+    for protected in inputs.list_protected():
         if _is_same(target, protected) or _is_within(target, protected):
             raise _replaces(out, protected)
         if target != out and _is_within(protected, target):

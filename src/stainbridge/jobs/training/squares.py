@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.jobs.run_folder import GENERATED
+from stainbridge.jobs.training.run_folder import GENERATED
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:

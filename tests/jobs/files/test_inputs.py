@@ -9,7 +9,7 @@ import pytest
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.landmarks import write_points_csv
-from stainbridge.jobs.inputs import read_landmark_pair, read_mask, transform_from_landmarks
+from stainbridge.jobs.files.inputs import read_landmark_pair, read_mask, transform_from_landmarks
 
 SLIDE = Space("slide", height=301, width=399, mpp=(0.5, 0.5)).frame
 MOVING = Space("moving", height=200, width=200, mpp=(2.0, 2.0)).frame

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.run_folder import GENERATED
+from stainbridge.jobs.training.run_folder import GENERATED
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:

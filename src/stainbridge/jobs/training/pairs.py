@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from stainbridge.jobs.run_folder import GENERATED
+from stainbridge.jobs.training.run_folder import GENERATED
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.jobs.outputs import Inputs, check_output_file, check_output_folder
+from stainbridge.jobs.files.outputs import Inputs, check_output_file, check_output_folder
 
 
 @pytest.fixture

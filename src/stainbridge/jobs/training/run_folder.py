@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.outputs import Inputs, check_output_folder
+from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Progress
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class RunFolder:
         if self.resume:
             source = self.path / CONFIG
             values = read_yaml(source)
-            recorded = self._recorded_data(values.pop("run", {}))
+            recorded = self._read_data(values.pop("run", {}))
             return build(kind, merge(values, {"train": given}), source), recorded
         source = config or Path("preset")
         replacing = {} if config is None else read_yaml(config)
@@ -152,7 +152,7 @@ class RunFolder:
                     remedy="leave it out",
                 )
 
-    def _recorded_data(self, run: Mapping[str, Any]) -> str:
+    def _read_data(self, run: Mapping[str, Any]) -> str:
         if run.get("command") != self.command:
             raise InputError(
                 "a run of another command",

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stainbridge.jobs.finished_tiles import SHARPENED, keep_finished_tiles, tiles_folder
+from stainbridge.jobs.files.finished_tiles import SHARPENED, keep_finished_tiles, tiles_folder
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:

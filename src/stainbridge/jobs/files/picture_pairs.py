@@ -75,7 +75,7 @@ def read_mask_of(path: Path, frame: Frame) -> Mask:
     import cv2
     import numpy as np
 
-    from stainbridge.jobs.inputs import read_mask
+    from stainbridge.jobs.files.inputs import read_mask
 
     mask = read_mask(path, frame).pixels[0]
     size = (frame.width, frame.height)

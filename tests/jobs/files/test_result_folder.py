@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.result_folder import result_folder
+from stainbridge.jobs.files.result_folder import result_folder
 
 
 def names(folder: Path) -> set[str]:

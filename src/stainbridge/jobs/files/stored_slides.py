@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.jobs.outputs import Inputs
+from stainbridge.jobs.files.outputs import Inputs
 
 if TYPE_CHECKING:
     from stainbridge.registration.store import StoredRegistration

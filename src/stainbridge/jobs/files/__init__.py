@@ -1,0 +1,1 @@
+"""Files that jobs read and write: checks, folders and inputs."""
