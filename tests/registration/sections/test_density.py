@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.registration.training.sections import section
+from tests.registration.training.sections import section as draw_slide
 
 from stainbridge.errors import InputError
 from stainbridge.imaging.colour import tissue_density
@@ -13,8 +13,9 @@ from stainbridge.slides.memory import ArraySlide
 
 
 def test_parts_have_the_density_that_the_whole_slide_has_there() -> None:
-    slide = section()
-    density, whole = SlideDensity.of(slide), tissue_density(slide.read(slide.frame))
+    slide = draw_slide()
+    density = SlideDensity.fit(slide)
+    whole = tissue_density(slide.read(slide.frame))
     inside = density(slide.read(slide.frame.crop(50, 60, 40, 30)))
     assert np.abs(inside - whole[60:90, 50:90]).mean() < 0.02
     corner = density(slide.read(slide.frame.crop(0, 0, 20, 20)))
@@ -22,17 +23,18 @@ def test_parts_have_the_density_that_the_whole_slide_has_there() -> None:
 
 
 def test_outside_the_slide_there_is_no_tissue() -> None:
-    slide = section()
-    assert SlideDensity.of(slide)(slide.read(slide.frame.crop(-40, -40, 30, 30))).max() == 0
+    slide = draw_slide()
+    assert SlideDensity.fit(slide)(slide.read(slide.frame.crop(-40, -40, 30, 30))).max() == 0
 
 
 def test_a_dark_field_slide_by_its_brightest_channel() -> None:
-    bright = 255 - section().read(section().frame).pixels.astype(np.uint16)
+    bright = 255 - draw_slide().read(draw_slide().frame).pixels.astype(np.uint16)
     slide = ArraySlide(np.concatenate([bright, bright // 2]) * 100, 1.0, "fluorescence")
-    density, whole = SlideDensity.of(slide), tissue_density(slide.read(slide.frame))
+    density = SlideDensity.fit(slide)
+    whole = tissue_density(slide.read(slide.frame))
     assert np.abs(density(slide.read(slide.frame)) - whole).mean() < 0.05
 
 
 def test_a_blank_slide_is_one_line() -> None:
     with pytest.raises(InputError, match="blank: no tissue found"):
-        SlideDensity.of(ArraySlide(np.full((3, 90, 90), 240, np.uint8), 1.0, "blank"))
+        SlideDensity.fit(ArraySlide(np.full((3, 90, 90), 240, np.uint8), 1.0, "blank"))

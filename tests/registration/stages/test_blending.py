@@ -1,4 +1,4 @@
-"""Tiled fields are the field of the whole."""
+"""A field blended of tiles is the field of the whole."""
 
 from __future__ import annotations
 
@@ -29,19 +29,18 @@ VIEW = Frame(Space("fixed", HEIGHT, WIDTH, (2.0, 2.0)), HEIGHT, WIDTH, (2.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
-    """Parts of two pictures that lie on `VIEW`; zeros outside."""
+class Crops:
+    """Crops of two pictures that lie on `VIEW`; zeros outside."""
 
     whole: tuple[Tensor, Tensor]
-    asked: list[Frame]
+    frames: list[Frame]
+    """The frames that were read."""
 
     def __call__(self, frame: Frame) -> tuple[Tensor, Tensor]:
-        self.asked.append(frame)
+        self.frames.append(frame)
         x, y = ((o - v) / 2.0 for o, v in zip(frame.origin_um, VIEW.origin_um, strict=True))
-        rows, columns = (
-            slice(round(y), round(y) + frame.height),
-            slice(round(x), round(x) + frame.width),
-        )
+        rows = slice(round(y), round(y) + frame.height)
+        columns = slice(round(x), round(x) + frame.width)
         fixed, moving = (
             torch.nn.functional.pad(picture, (0, 900, 0, 900)) for picture in self.whole
         )
@@ -50,29 +49,26 @@ class Cut:
 
 @pytest.mark.parametrize("name", list(TINY))
 def test_tiled_is_the_whole_within_a_tenth_of_a_pixel(name: str) -> None:
-    network, (height, width, tile) = build_active_network(TINY[name]), SIZES[name]
+    network = build_active_network(TINY[name])
+    height, width, tile = SIZES[name]
     assert 2 * (2 * network.reach + 32) <= tile
-    pictures, view = (
-        Cut(smooth_pictures(height, width), []),
-        replace(VIEW, height=height, width=width),
-    )
+    pictures = Crops(smooth_pictures(height, width), [])
+    view = replace(VIEW, height=height, width=width)
     whole, grid = blend_tiles(network, pictures, view, TilingConfig(2048, 32, 2))
-    assert len(pictures.asked) == 1
+    assert len(pictures.frames) == 1
     assert np.abs(whole).max() > 2.0  # more than a pixel of 2 µm
     tiled, tiled_grid = blend_tiles(network, pictures, view, TilingConfig(tile, 32, 2))
-    assert len(pictures.asked) >= 1 + 2
+    assert len(pictures.frames) >= 1 + 2
     assert grid.mpp == tiled_grid.mpp == (4.0, 4.0)
     assert grid.origin_um == tiled_grid.origin_um == VIEW.origin_um
-    inside = (
-        slice(None),
-        slice(0, (height - network.reach) // 2),
-        slice(0, (width - network.reach) // 2),
-    )
-    assert np.abs(whole[inside] - tiled[inside]).max() / 2.0 < 0.1
+    rows = slice(0, (height - network.reach) // 2)
+    columns = slice(0, (width - network.reach) // 2)
+    difference = (whole - tiled)[:, rows, columns]
+    assert np.abs(difference).max() / 2.0 < 0.1
 
 
-class Constant(DeformableNet):
-    """Every tile has a field of its own."""
+class CountingNetwork(DeformableNet):
+    """The field of every tile is the number of the call."""
 
     period = 8
     reach = 16
@@ -83,24 +79,24 @@ class Constant(DeformableNet):
 
     def fields(self, fixed: Tensor, moving: Tensor) -> Fields:
         self.calls += 1
-        found = torch.full((1, 2, *fixed.shape[-2:]), float(self.calls))
-        return Fields(found, (Term(found),))
+        field = torch.full((1, 2, *fixed.shape[-2:]), float(self.calls))
+        return Fields(field, (Term(field),))
 
 
-def test_one_tile_gives_way_to_the_next_without_a_jump() -> None:
-    pictures = Cut(smooth_pictures(HEIGHT, WIDTH), [])
-    field, grid = blend_tiles(Constant(), pictures, VIEW, TilingConfig(128, 32, 4))
+def test_neighbouring_tiles_are_blended_without_a_jump() -> None:
+    pictures = Crops(smooth_pictures(HEIGHT, WIDTH), [])
+    field, grid = blend_tiles(CountingNetwork(), pictures, VIEW, TilingConfig(128, 32, 4))
     assert field.shape == (2, grid.height, grid.width)
     assert np.abs(np.diff(field[0], axis=1)).max() <= 1.01 * 4 * 2.0 / (32 / 4)
     assert field.min() == 2.0
 
 
-def test_blank_tiles_cost_one_look() -> None:
-    network = Constant()
+def test_blank_tiles_cost_one_call() -> None:
+    network = CountingNetwork()
     blank = torch.zeros(1, 1, HEIGHT, WIDTH)
     blobs = blank.clone()
     blobs[..., 10:50, 10:50] = 1.0
-    blend_tiles(network, Cut((blobs, blank), []), VIEW, TilingConfig(128, 32, 4))
+    blend_tiles(network, Crops((blobs, blank), []), VIEW, TilingConfig(128, 32, 4))
     assert network.calls == 2
 
 

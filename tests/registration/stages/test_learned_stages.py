@@ -8,28 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.nn.networks import TINY
-from tests.registration.training.sections import section
-from torch import nn
-
-from stainbridge.errors import InputError
-from stainbridge.geometry.transform import Affine, Chain, DisplacementField
-from stainbridge.learn.checkpoint import Place, save_weights
-from stainbridge.nn.affine_net import AffineNet, AffineNetConfig
-from stainbridge.nn.fields import DeformableNet, Fields, Term
-from stainbridge.phantom.pair import PhantomPair, generate_pair
-from stainbridge.registration.config import (
-    AffineConfig,
-    DeformableConfig,
-    LearnedAffineConfig,
-    LearnedFieldConfig,
-    RegisterConfig,
-)
-from stainbridge.registration.pipeline import register_slides
-from stainbridge.registration.sections.section import Section, section_of
-from stainbridge.registration.sections.views import view_of
-from stainbridge.registration.stages.learned_affine import LearnedAffine
-from stainbridge.registration.stages.learned_field import LearnedField
 from stainbridge.registration.stages.learned_stages import (
     AffineStage,
     FieldStage,
@@ -38,6 +16,28 @@ from stainbridge.registration.stages.learned_stages import (
     deform_from,
     turned_starts,
 )
+from tests.nn.networks import TINY
+from tests.registration.training.sections import section
+from torch import nn
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField
+from stainbridge.learn.checkpoint import Checkpoint, save_weights
+from stainbridge.nn.affine_net import AffineNet, AffineNetConfig
+from stainbridge.nn.fields import DeformableNet, Fields, Term
+from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
+from stainbridge.registration.config import (
+    AffineConfig,
+    DeformableConfig,
+    LearnedAffineConfig,
+    LearnedFieldConfig,
+    RegisterConfig,
+)
+from stainbridge.registration.pipeline import register_slides
+from stainbridge.registration.sections.section import Section, read_section
+from stainbridge.registration.sections.views import frame_tissue
+from stainbridge.registration.stages.learned_affine import LearnedAffine
+from stainbridge.registration.stages.learned_field import LearnedField
 from stainbridge.registration.stages.search import Hypothesis
 from stainbridge.registration.training.config import AffineTraining, DeformableTraining, PairsConfig
 from stainbridge.registration.training.task import AffineTask, DeformableTask
@@ -57,7 +57,7 @@ QUICK = replace(
 
 
 def of(slide: object) -> Section:
-    found = section_of(slide, 160)  # type: ignore[arg-type]
+    found = read_section(slide, 160)  # type: ignore[arg-type]
     assert found is not None
     return found
 
@@ -88,7 +88,7 @@ def saying(matrix: np.ndarray) -> AffineNet:
 
 def undoing(matrix: np.ndarray, fixed: Section) -> np.ndarray:
     """The start, in µm, that a network which says `matrix` puts right."""
-    view = view_of(fixed, 96)
+    view = frame_tissue(fixed, 96)
     half, (x, y) = max(view.size_um) / 2, view.centre_um
     unit = np.array([[1 / half, 0, -x / half], [0, 1 / half, -y / half], [0, 0, 1.0]])
     found: np.ndarray = np.linalg.inv(np.linalg.inv(unit) @ np.vstack([matrix, [0, 0, 1]]) @ unit)
@@ -114,7 +114,7 @@ def test_finer_passes_go_on_from_the_best_at_twice_the_resolution(
 ) -> None:
     network = LearnedAffine(AffineNet(replace(SMALL, correlation=5)).eval(), 96, CPU)
     start = Affine(np.eye(3), fixed.frame.space, moving.frame.space).matrix.copy()
-    start[:2, 2] = 5 * view_of(fixed, 96).mpp[0], -3 * view_of(fixed, 96).mpp[0]
+    start[:2, 2] = 5 * frame_tissue(fixed, 96).mpp[0], -3 * frame_tissue(fixed, 96).mpp[0]
     errors = []
     for finer in (0, 2):
         stage = AffineStage(network, LearnedAffineConfig(passes=1, finer=finer))
@@ -127,7 +127,7 @@ def test_finer_passes_go_on_from_the_best_at_twice_the_resolution(
                 ).max()
             )
         )
-    assert errors[1] < errors[0] < 5 * view_of(fixed, 96).mpp[0]
+    assert errors[1] < errors[0] < 5 * frame_tissue(fixed, 96).mpp[0]
 
 
 def test_an_affine_map_that_does_not_help_is_not_kept(fixed: Section, moving: Section) -> None:
@@ -197,7 +197,7 @@ class Shift(DeformableNet):
 
 def shifted(fixed: Section, moving: Section, px: float) -> Affine:
     start = np.eye(3)
-    start[0, 2] = -px * view_of(fixed, 96).mpp[0]
+    start[0, 2] = -px * frame_tissue(fixed, 96).mpp[0]
     return Affine(start, fixed.frame.space, moving.frame.space)
 
 
@@ -207,7 +207,7 @@ def field_stage(network: DeformableNet, config: LearnedFieldConfig | None = None
 
 @pytest.mark.parametrize("mpp", [None, 2.0])
 def test_a_field_that_helps_is_kept(fixed: Section, moving: Section, mpp: float | None) -> None:
-    px = 3.0 if mpp is None else 3.0 * view_of(fixed, 96).mpp[0] / mpp
+    px = 3.0 if mpp is None else 3.0 * frame_tissue(fixed, 96).mpp[0] / mpp
     start, slides = shifted(fixed, moving, 3), SLIDES
     before = similarity(fixed, moving, start)
     stage = field_stage(Shift(px), LearnedFieldConfig(mpp=mpp))
@@ -269,7 +269,7 @@ def save(folder: Path, network: AffineNet | None = None) -> tuple[str, str]:
     )
     paths = folder / "affine.safetensors", folder / "deformable.safetensors"
     for path, task in zip(paths, (affine, deformable), strict=True):
-        save_weights(path, task, Place())
+        save_weights(path, task, Checkpoint())
     return str(paths[0]), str(paths[1])
 
 
@@ -314,7 +314,7 @@ def test_accepted_networks_stand_alone_where_nothing_is_to_follow(
     config = replace(QUICK, deformable=None)
     start = register_slides(pair.fixed, pair.moving, config).transform
     nudge = np.array([[1.02, 0.02, 0.0], [-0.03, 0.99, 0.0]])
-    one = section_of(pair.fixed, 256)
+    one = read_section(pair.fixed, 256)
     assert one is not None
     assert isinstance(start, Affine)
     worse = Affine(
@@ -337,7 +337,7 @@ def test_points_follow_a_field_that_nothing_comes_after(
     pair: PhantomPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Points are in full-resolution pixels, fields are found on overviews."""
-    one = section_of(pair.fixed, 256)
+    one = read_section(pair.fixed, 256)
     assert one is not None
     start = register_slides(pair.fixed, pair.moving, replace(QUICK, deformable=None)).transform
     assert isinstance(start, Affine)

@@ -1,6 +1,4 @@
-"""Refinement in tiles finds what a whole-slide alignment cannot see, and says by how much edges
-agree better.
-"""
+"""Refinement in tiles finds what an alignment of whole slides cannot see."""
 
 from __future__ import annotations
 
@@ -14,26 +12,26 @@ import pytest
 from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, Chain
 from stainbridge.imaging.image import Image
-from stainbridge.registration.config import RegisterConfig, TilesConfig
+from stainbridge.registration.config import DeformableConfig, RegisterConfig, TileRefinementConfig
 from stainbridge.registration.pipeline import register_slides
 from stainbridge.registration.stages.tiles import CloseUp
 from stainbridge.slides.memory import ArraySlide
-from stainbridge.types import Mask
 
 SIZE = 1200
-CONFIG = TilesConfig(longest_px=1200, tile_px=512, blend_px=32)
+CONFIG = TileRefinementConfig(longest_px=1200, tile_px=512, blend_px=32)
 
 
 def shift_px(
     x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], ...]:
-    """A bend of up to 5 px, too fine for the overview."""
+    """Return a shift of up to 5 px, (dx, dy), too fine for the overview."""
     return 4 * np.sin(x / 70) + 2 * np.cos(y / 90), 4 * np.cos((x + y) / 95)
 
 
-def tissue(bent: bool) -> ArraySlide:
-    """Nuclei on a pale disc of stroma on bare glass, 3 x 1200 x 1200; bent: at x the straight one's
-    x − shift.
+def draw_slide(deformed: bool) -> ArraySlide:
+    """Draw nuclei on a pale disc of stroma on glass, 3 x 1200 x 1200.
+
+    Deformed, it shows at x what the plain one shows at x − shift.
     """
     rng = np.random.default_rng(5)
     picture = np.full((SIZE, SIZE, 3), 244, np.uint8)
@@ -53,7 +51,7 @@ def tissue(bent: bool) -> ArraySlide:
                 -1,
             )
     picture = cv2.GaussianBlur(picture, (0, 0), 1.0)
-    if bent:
+    if deformed:
         x, y = np.meshgrid(np.arange(SIZE, dtype=np.float64), np.arange(SIZE, dtype=np.float64))
         dx, dy = shift_px(x, y)
         picture = cv2.remap(
@@ -63,70 +61,72 @@ def tissue(bent: bool) -> ArraySlide:
             cv2.INTER_LINEAR,
             borderValue=(244,) * 3,
         )
-    return ArraySlide(
-        np.ascontiguousarray(np.moveaxis(picture, -1, 0)), name="moving" if bent else "fixed"
-    )
+    pixels = np.ascontiguousarray(np.moveaxis(picture, -1, 0))
+    return ArraySlide(pixels, name="moving" if deformed else "fixed")
 
 
-def inside() -> Mask:
-    y, x = np.mgrid[0:SIZE:20, 0:SIZE:20]
-    return np.asarray(np.hypot(x - 600, y - 600) < 470)
+@pytest.fixture(scope="module")
+def fixed() -> ArraySlide:
+    return draw_slide(deformed=False)
 
 
-def test_a_fine_bend_is_found_from_a_rough_alignment() -> None:
-    fixed, moving = tissue(False), tissue(True)
+@pytest.fixture(scope="module")
+def moving() -> ArraySlide:
+    return draw_slide(deformed=True)
+
+
+def test_a_fine_deformation_is_found_from_a_rough_alignment(
+    fixed: ArraySlide, moving: ArraySlide
+) -> None:
     rough = Affine(np.eye(3), fixed.frame.space, moving.frame.space)
-    view = CloseUp.of(fixed, moving, CONFIG)
-    seen: list[float] = []
-    field = view.refined(rough, 2, seen.append)
-    assert seen[-1] == 1.0
-    y, x = (axis[inside()].astype(float) for axis in np.mgrid[0:SIZE:20, 0:SIZE:20])
+    close_up = CloseUp.read(fixed, moving, CONFIG)
+    fractions: list[float] = []
+    field = close_up.refine(rough, 2, fractions.append)
+    assert fractions[-1] == 1.0
+    rows, columns = np.mgrid[0:SIZE:20, 0:SIZE:20]
+    inside = np.hypot(columns - 600, rows - 600) < 470
+    points = np.c_[columns[inside], rows[inside]].astype(float)
     # a fixed point x is found in the moving picture where x' − shift(x') = x
-    there = np.c_[x, y]
+    truth = points.copy()
     for _ in range(30):
-        there = np.c_[x, y] + np.stack(shift_px(there[:, 0], there[:, 1]), -1)
-    before = np.hypot(*(there - np.c_[x, y]).T)
-    after = np.hypot(*(field(np.c_[x, y] + 0.5) - 0.5 - there).T)
+        truth = points + np.stack(shift_px(truth[:, 0], truth[:, 1]), -1)
+    before = np.hypot(*(truth - points).T)
+    after = np.hypot(*(field(points + 0.5) - 0.5 - truth).T)
     assert np.median(before) > 3.0
     assert np.median(after) < 0.35
     assert np.quantile(after, 0.95) < 1.0
-    assert view.score(Chain((field, rough))) > 1.5 * view.score(rough)
+    assert close_up.score(Chain((field, rough))) > 1.5 * close_up.score(rough)
 
 
-def test_it_is_a_stage_that_is_kept_where_edges_agree_better() -> None:
-    fixed, moving = tissue(False), tissue(True)
-    config = replace(
-        RegisterConfig.preset("fast"), tiles=CONFIG, allow_flip=False, max_rotation_deg=20.0
-    )
-    stage = register_slides(fixed, moving, config).stages[-1]
-    assert stage.name == "tiles"
-    assert stage.accepted
-    assert stage.score_after > stage.score_before
-    affine_only = replace(config, deformable=None)
-    assert (
-        register_slides(fixed, moving, affine_only).stages[-1].accepted
-    )  # whatever came before it
-    again = register_slides(
-        fixed, moving, replace(affine_only, tiles=replace(CONFIG, steps=(0, 0, 0)))
-    ).stages[-1]
-    assert not again.accepted
-    assert "no better" in again.note
+def test_the_stage_is_accepted_where_edges_agree_better(
+    fixed: ArraySlide, moving: ArraySlide
+) -> None:
+    fast = RegisterConfig.preset("fast").with_stage(CONFIG)
+    config = replace(fast, allow_flip=False, max_rotation_deg=20.0)
+    record = register_slides(fixed, moving, config).stages[-1]
+    assert record.name == "tiles"
+    assert record.accepted
+    assert record.score_after > record.score_before
+    # whatever came before it
+    affine_only = config.without_stage(DeformableConfig)
+    assert register_slides(fixed, moving, affine_only).stages[-1].accepted
+    idle = affine_only.with_stage(replace(CONFIG, steps=(0, 0, 0)))
+    record = register_slides(fixed, moving, idle).stages[-1]
+    assert record.name == "tiles"
+    assert not record.accepted
+    assert "no better than what came before" in record.note
 
 
-def test_masks_hold_in_tiles() -> None:
-    fixed, moving = tissue(False), tissue(True)
-    left = Image(
-        np.repeat([[1, 0]], 2, 0)[None].astype(np.uint8), fixed.frame.fit(2), np.ones((2, 2), bool)
-    )
-    view = CloseUp.of(fixed, moving, CONFIG, (left, None))
-    for x, seen in ((300, (True, True)), (700, (False, True))):
-        pictures = view.pictures(
-            Affine(np.eye(3), fixed.frame.space, moving.frame.space),
-            fixed.frame.crop(x, 500, 200, 200),
-        )
-        assert tuple(bool(picture.mean() > 0.2) for picture in pictures) == seen
+def test_masks_hold_in_tiles(fixed: ArraySlide, moving: ArraySlide) -> None:
+    pixels = np.repeat([[1, 0]], 2, 0)[None].astype(np.uint8)
+    left = Image(pixels, fixed.frame.fit(2), np.ones((2, 2), bool))
+    close_up = CloseUp.read(fixed, moving, CONFIG, (left, None))
+    identity = Affine(np.eye(3), fixed.frame.space, moving.frame.space)
+    for x, tissue_shown in ((300, (True, True)), (700, (False, True))):
+        pictures = close_up.read_pair(identity, fixed.frame.crop(x, 500, 200, 200))
+        assert tuple(bool(picture.mean() > 0.2) for picture in pictures) == tissue_shown
 
 
 def test_less_than_a_tile_is_refused() -> None:
     with pytest.raises(InputError, match="less than one tile"):
-        TilesConfig(longest_px=500, tile_px=512)
+        TileRefinementConfig(longest_px=500, tile_px=512)

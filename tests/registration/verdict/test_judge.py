@@ -1,4 +1,4 @@
-"""What is said of a registration follows its evidence, and only one way."""
+"""The verdict on a registration follows from its evidence, in one direction."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from stainbridge.registration.verdict.judge import (
     MIN_SHARPNESS,
     TOLERABLE_RTRE,
     Calibration,
-    calibrated,
-    doubt,
-    measures,
+    compute_measures,
+    find_doubt,
+    load_calibration,
 )
 from stainbridge.registration.verdict.verification import Verification
 
@@ -27,31 +27,29 @@ SIMPLE = Calibration(
 )
 
 
-def test_a_right_one_is_ok_and_a_wrong_one_failed() -> None:
-    good, wrong = calibrated()(GOOD), calibrated()(WRONG)
+def test_a_right_registration_is_ok_and_a_wrong_one_failed() -> None:
+    good, wrong = load_calibration()(GOOD), load_calibration()(WRONG)
     assert (good.status, wrong.status) == ("ok", "failed")
     assert good.predicted_rtre < 0.01 < 0.02 < wrong.predicted_rtre
     assert "93%" in good.reason
 
 
-def test_the_curves_that_are_shipped_rise_and_the_bound_is_above_the_median() -> None:
-    shipped = calibrated()
+def test_the_shipped_curves_rise_and_the_bound_is_above_the_median() -> None:
+    shipped = load_calibration()
     for curve in (shipped.index, shipped.median, shipped.bound):
         assert list(curve) == sorted(curve)
     assert all(median <= bound for median, bound in zip(shipped.median, shipped.bound, strict=True))
-    assert set(shipped.weights) <= set(measures(GOOD))
+    assert set(shipped.weights) <= set(compute_measures(GOOD))
 
 
 @pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share"])
-def test_better_evidence_makes_it_better(name: str) -> None:
-    """The index, the log-odds of a bad one, falls with what the calibration that is shipped goes
-    by.
-    """
-    rising = [
+def test_better_evidence_improves_the_verdict(name: str) -> None:
+    """The index, the log-odds of a bad one, falls with the measures of the shipped calibration."""
+    improving = [
         replace(WRONG, **{name: value})
         for value in np.linspace(getattr(WRONG, name), getattr(GOOD, name), 9)
     ]
-    indices = [calibrated().index_of(evidence) for evidence in rising]
+    indices = [load_calibration().compute_index(evidence) for evidence in improving]
     falling = indices if getattr(GOOD, name) > getattr(WRONG, name) else indices[::-1]
     assert falling == sorted(falling, reverse=True)
     assert falling[0] - falling[-1] > 0.05
@@ -62,36 +60,36 @@ def test_better_evidence_makes_it_better(name: str) -> None:
     [(0.95, "ok"), (0.65, "ok"), (0.56, "fallback"), (0.48, "fallback"), (0.3, "failed")],
 )
 def test_the_status_follows_the_bound_and_the_median(share: float, status: str) -> None:
-    found = SIMPLE(replace(GOOD, share=share))
-    assert found.status == status
-    assert (found.bound_rtre <= TOLERABLE_RTRE) == (status == "ok")
-    assert (found.predicted_rtre > TOLERABLE_RTRE) == (status == "failed")
+    verdict = SIMPLE(replace(GOOD, share=share))
+    assert verdict.status == status
+    assert (verdict.bound_rtre <= TOLERABLE_RTRE) == (status == "ok")
+    assert (verdict.predicted_rtre > TOLERABLE_RTRE) == (status == "failed")
 
 
-def test_between_knots_errors_are_linear_in_their_logarithm_and_beyond_them_held() -> None:
+def test_errors_are_log_linear_between_knots_and_constant_beyond() -> None:
     middle = SIMPLE(replace(GOOD, share=0.7))  # index -2
     assert middle.predicted_rtre == pytest.approx(np.sqrt(0.001 * 0.01))
     assert SIMPLE(replace(GOOD, share=2.0)).predicted_rtre == pytest.approx(0.001)
 
 
-def test_bending_far_does_not_speak_against_a_registration() -> None:
-    assert calibrated()(replace(GOOD, area_spread=0.6, bend=0.08)) == calibrated()(GOOD)
+def test_a_large_deformation_is_no_evidence_against_a_registration() -> None:
+    assert load_calibration()(replace(GOOD, area_spread=0.6, bend=0.08)) == load_calibration()(GOOD)
 
 
 def test_sections_that_hardly_overlap_have_failed() -> None:
-    assert calibrated()(replace(GOOD, overlap=MIN_OVERLAP - 0.01)).status == "failed"
+    assert load_calibration()(replace(GOOD, overlap=MIN_OVERLAP - 0.01)).status == "failed"
 
 
 @pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share", "overlap"])
 @pytest.mark.parametrize("evidence", [GOOD, WRONG])
-def test_what_cannot_be_measured_speaks_for_nothing(name: str, evidence: Evidence) -> None:
-    found = calibrated()(replace(evidence, **{name: float("nan")}))
-    assert (found.status, found.predicted_rtre) == ("failed", calibrated().median[-1])
-    assert found.bound_rtre == calibrated().bound[-1]
+def test_evidence_that_cannot_be_measured_is_a_failure(name: str, evidence: Evidence) -> None:
+    verdict = load_calibration()(replace(evidence, **{name: float("nan")}))
+    assert (verdict.status, verdict.predicted_rtre) == ("failed", load_calibration().median[-1])
+    assert verdict.bound_rtre == load_calibration().bound[-1]
 
 
 def test_placements_that_do_not_stand_out_leave_doubt() -> None:
     fine = Verification(0.3, MIN_SHARPNESS + 0.1, MIN_OVERLAP + 0.01)
-    assert doubt(fine) == ""
-    assert "no better than chance" in doubt(replace(fine, sharpness=MIN_SHARPNESS - 0.1))
-    assert "overlap by 20%" in doubt(replace(fine, overlap=0.2))
+    assert find_doubt(fine) == ""
+    assert "no better than chance" in find_doubt(replace(fine, sharpness=MIN_SHARPNESS - 0.1))
+    assert "overlap by 20%" in find_doubt(replace(fine, overlap=0.2))

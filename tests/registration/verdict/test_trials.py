@@ -1,6 +1,4 @@
-"""What docs/verdict.md says of the shipped calibration is what it says of the registrations kept
-beside the page.
-"""
+"""The table of docs/verdict.md is what the shipped calibration says of the registrations there."""
 
 from __future__ import annotations
 
@@ -12,47 +10,48 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from stainbridge.registration.result import Status
 from stainbridge.registration.verdict.evidence import Evidence
-from stainbridge.registration.verdict.judge import TOLERABLE_RTRE, calibrated
+from stainbridge.registration.verdict.judge import (
+    TOLERABLE_RTRE,
+    RegistrationStatus,
+    load_calibration,
+)
 
 DOCS = Path(__file__).parents[3] / "docs"
 BAD_RTRE = 0.01
 
 
 @dataclass(frozen=True)
-class Judged:
+class Trial:
     """A registration whose truth is known; `index` is the log-odds that it is bad."""
 
     source: str
     kind: str
     rtre: float
     index: float
-    status: Status
+    status: RegistrationStatus
 
     @property
     def bad(self) -> bool:
         return self.rtre >= BAD_RTRE
 
 
-def judged(row: dict[str, str]) -> Judged:
+def judge_row(row: dict[str, str]) -> Trial:
     rtre = float(row["rtre"])
-    if not row["share"]:  # nothing was found at all
-        return Judged(row["source"], row["kind"], rtre, np.inf, "failed")
-    judge, evidence = (
-        calibrated(),
-        Evidence(**{field.name: float(row[field.name]) for field in fields(Evidence)}),
-    )
+    if not row["share"]:  # no placement was found
+        return Trial(row["source"], row["kind"], rtre, np.inf, "failed")
+    judge = load_calibration()
+    evidence = Evidence(**{field.name: float(row[field.name]) for field in fields(Evidence)})
     status = judge(evidence).status
     if row["rejected"] == "1" and status == "ok":
         status = "fallback"
-    return Judged(row["source"], row["kind"], rtre, judge.index_of(evidence), status)
+    return Trial(row["source"], row["kind"], rtre, judge.compute_index(evidence), status)
 
 
 @pytest.fixture(scope="module")
-def trials() -> list[Judged]:
+def trials() -> list[Trial]:
     with (DOCS / "verdict" / "trials.csv").open(newline="", encoding="utf-8") as file:
-        return [judged(row) for row in csv.DictReader(file)]
+        return [judge_row(row) for row in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize(
@@ -60,27 +59,23 @@ def trials() -> list[Judged]:
     [("all", "generated real"), ("generated", "generated"), ("real", "real")],
 )
 def test_the_table_says_what_the_trials_say(
-    trials: list[Judged], heading: str, sources: str
+    trials: list[Trial], heading: str, sources: str
 ) -> None:
-    found = [trial for trial in trials if trial.source in sources.split()]
-    bad, good = ([trial.index for trial in found if trial.bad is kind] for kind in (True, False))
+    chosen = [trial for trial in trials if trial.source in sources.split()]
+    bad, good = ([trial.index for trial in chosen if trial.bad is kind] for kind in (True, False))
     area = mannwhitneyu(bad, good).statistic / len(bad) / len(good)
     assert area > 0.95
-    cells = [heading, str(len(found)), str(len(bad)), f"{area:.3f}".lstrip("0")]
+    cells = [heading, str(len(chosen)), str(len(bad)), f"{area:.3f}".lstrip("0")]
     for status in ("ok", "fallback", "failed"):
-        these = [trial for trial in found if trial.status == status]
-        worst = (
-            f", {max(trial.rtre for trial in these):.4f}".replace(" 0.", " .")
-            if status == "ok"
-            else ""
-        )
-        wrong = sum(trial.bad for trial in these)
-        cells.append(f"{len(these) - wrong}, {wrong}{worst}")
+        matching = [trial for trial in chosen if trial.status == status]
+        worst = f", {max((trial.rtre for trial in matching), default=0):.4f}".replace(" 0.", " .")
+        wrong = sum(trial.bad for trial in matching)
+        cells.append(f"{len(matching) - wrong}, {wrong}{worst if status == 'ok' else ''}")
     assert f"| {' | '.join(cells)} |" in (DOCS / "verdict.md").read_text(encoding="utf-8")
 
 
-def test_none_that_is_called_ok_is_far_off_or_of_slides_that_do_not_belong_together(
-    trials: list[Judged],
+def test_no_trial_called_ok_is_far_off_or_of_slides_that_do_not_belong_together(
+    trials: list[Trial],
 ) -> None:
     fine = [trial for trial in trials if trial.status == "ok"]
     assert max(trial.rtre for trial in fine) <= TOLERABLE_RTRE
