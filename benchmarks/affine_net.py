@@ -96,8 +96,8 @@ def list_methods(network: LearnedAffine) -> dict[str, Method]:
 
     def search_with_network(p: PreparedPair) -> Transform:
         flips = (False, True) if PRESET.allow_flip else (False,)
-        found = own_angles.improve_turns(p.fixed, p.moving, flips, PRESET.max_rotation_deg)
-        return p.make_affine(found[0])
+        hypotheses = own_angles.improve_turns(p.fixed, p.moving, flips, PRESET.max_rotation_deg)
+        return p.make_affine(hypotheses[0])
 
     def optimise(p: PreparedPair) -> Transform:
         return p.make_affine(refine_hypotheses(p.fixed, p.moving, list(p.candidates), AFFINE)[0])

@@ -3,7 +3,7 @@
     python benchmarks/translate_training.py              # small networks, 128 px, batch 4
     python benchmarks/translate_training.py --preset paper --tile 256 --batch 1 \\
         --objectives cyclegan pix2pix
-    python benchmarks/translate_training.py --apart      # each setting by itself
+    python benchmarks/translate_training.py --by-setting      # each setting by itself
     python benchmarks/translate_training.py --preset paper --device cuda
 
 Both take the same steps on the same tiles in turn in this process, on one thread. The plain one
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--apart", action="store_true", help="each setting by itself")
+    parser.add_argument("--by-setting", action="store_true", help="each setting by itself")
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("no CUDA device can be used")
@@ -171,7 +171,7 @@ def main() -> None:
         )
         steps = (
             steps_by_setting(workload)
-            if arguments.apart
+            if arguments.by_setting
             else {"plain": plain_step(workload), "ours": loop_step(workload, workload.train)}
         )
         seconds = time_steps(steps, arguments.rounds, choose_clock(arguments.device))

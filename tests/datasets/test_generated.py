@@ -35,9 +35,9 @@ def test_the_truth_takes_tissue_to_tissue(pair: TrainingPair) -> None:
     assert fixed is not None
     assert moving is not None
     tissue = fixed.frame.centres_um()[fixed.region.ravel()]
-    there = np.floor(moving.frame.to_px(pair.moving_from_fixed(tissue))).astype(int)
-    inside = (there >= 0).all(axis=1) & (there < (160, 160)).all(axis=1)
-    assert moving.outline[there[inside, 1], there[inside, 0]].mean() > 0.95
+    moving_px = np.floor(moving.frame.to_px(pair.moving_from_fixed(tissue))).astype(int)
+    inside = (moving_px >= 0).all(axis=1) & (moving_px < (160, 160)).all(axis=1)
+    assert moving.outline[moving_px[inside, 1], moving_px[inside, 0]].mean() > 0.95
 
 
 def test_the_slides_lie_in_the_spaces_of_the_truth(pair: TrainingPair) -> None:

@@ -30,10 +30,10 @@ def dark(picture: torch.Tensor) -> torch.Tensor:
 
 def test_pairs_show_one_place_in_the_two_stains() -> None:
     tiles = [STREAM[number] for number in range(8)]
-    alike = [
+    correlations = [
         float(torch.corrcoef(torch.stack([dark(t.source), dark(t.target)]))[0, 1]) for t in tiles
     ]
-    assert sorted(alike)[4] > 0.5
+    assert sorted(correlations)[4] > 0.5
     for source, target, paired in tiles:
         assert paired
         assert source.shape == (3, 64, 64)

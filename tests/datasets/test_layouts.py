@@ -27,7 +27,7 @@ def marks(path: Path, points: np.ndarray = MARKS) -> None:
     path.write_text(",X,Y\n" + "".join(f"{n},{x},{y}\n" for n, (x, y) in enumerate(points)))
 
 
-def scanned(path: Path, mpp: float | None) -> None:
+def write_scan(path: Path, mpp: float | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     size = (
         {}
@@ -85,11 +85,11 @@ def acrobat(root: Path) -> None:
 
 def hyreco(root: Path) -> None:
     for stain in ("HE", "CD8", "PHH3"):
-        scanned(root / f"{stain}/29.tif", 0.5)
+        write_scan(root / f"{stain}/29.tif", 0.5)
         text = "\n".join(f"{x / 1000},{y / 1000},0" for x, y in MARKS)
         (root / f"{stain}/29.csv").write_text(text)
-    scanned(root / "HE/108.tif", 0.5)
-    scanned(root / "CD8/108.tif", 0.5)
+    write_scan(root / "HE/108.tif", 0.5)
+    write_scan(root / "CD8/108.tif", 0.5)
 
 
 def bci(root: Path) -> None:
@@ -173,7 +173,7 @@ def test_acrobat_points_are_micrometres(tmp_path: Path) -> None:
 def test_acrobat_slides_have_the_pixel_size_of_the_table(tmp_path: Path) -> None:
     """Points in µm lie where the challenge has them, whatever the tags of a file say."""
     acrobat(tmp_path)
-    scanned(tmp_path / "valid/1_HE_val.tif", 0.0625)
+    write_scan(tmp_path / "valid/1_HE_val.tif", 0.0625)
     for case in read_data_set(tmp_path).cases:
         with case.open_fixed() as fixed, case.open_moving() as moving:
             assert (fixed.frame.calibrated, fixed.frame.mpp) == (True, (0.25, 0.25))
@@ -228,7 +228,11 @@ def test_slices_have_masks_or_labels(tmp_path: Path) -> None:
         assert "histo_affine_labels" in mask.info.path
 
 
-def lose(name: str) -> Callable[[Path], None]:
+def remove_mpp(name: str) -> Callable[[Path], None]:
+    return lambda root: write_scan(root / name, None)
+
+
+def delete(name: str) -> Callable[[Path], None]:
     return lambda root: next(root.rglob(name)).unlink()
 
 
@@ -250,20 +254,20 @@ def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("make", "spoil", "said"),
     [
-        (pairs, lose("b.png"), "images/b.png: no such file"),
+        (pairs, delete("b.png"), "images/b.png: no such file"),
         (pairs, replace("pairs.csv", "two,", "one,"), "two cases have the same name"),
         (pairs, replace("pairs.csv", "landmarks/b.csv", ""), "landmarks of one slide only"),
         (pairs, replace("pairs.csv", "moving,", "floating,"), "not a known data-set layout"),
         (pairs, replace("a.csv", "10.5", "ten"), "not a number"),
-        (anhir, lose("ki67.jpg"), "no such file"),
-        (acrobat, lose("1_ER_val.tif"), "1_ER_val.ndpi: no such slide"),
+        (anhir, delete("ki67.jpg"), "no such file"),
+        (acrobat, delete("1_ER_val.tif"), "1_ER_val.ndpi: no such slide"),
         (acrobat, replace("points.csv", ",30.0,20.0,0.5,", ",30.0,x,0.5,"), "not a number"),
         (acrobat, replace("points.csv", "0.25,KI67", "0,KI67"), "pixel size must be positive"),
-        (hyreco, lambda root: scanned(root / "HE/29.tif", None), "need a slide with a pixel size"),
+        (hyreco, remove_mpp("HE/29.tif"), "need a slide with a pixel size"),
         (hyreco, write("CD8/29.csv", "X,Y\n1,2"), "not a table of numbers"),
-        (bci, lose("00002_3+.png"), "a picture without its partner"),
+        (bci, delete("00002_3+.png"), "a picture without its partner"),
         (mist, lambda root: (root / "valB").rename(root / "val"), "a picture without its partner"),
-        (slices, lose("slice_2.png"), "a picture without its partner"),
+        (slices, delete("slice_2.png"), "a picture without its partner"),
         (lambda root: None, lambda root: None, "not a known data-set layout"),
     ],
 )  # fmt: skip

@@ -36,19 +36,23 @@ def bci(tmp_path: Path) -> Path:
 
 
 def test_bci_is_split_and_paired_by_name(bci: Path) -> None:
-    found = read_pictures(str(bci), HE_IHC, paired=True)
-    assert names(found.training.sources) == names(found.training.targets) == ["0_1+", "1_3+", "2_0"]
-    assert names(found.validation.sources) == ["7_2+"]
-    assert found.training.sources[0].parent == bci / "HE" / "train"
-    assert found.validation.targets[0].parent == bci / "IHC" / "test"
-    assert found.training.paired
-    assert found.validation.paired
+    pictures = read_pictures(str(bci), HE_IHC, paired=True)
+    assert (
+        names(pictures.training.sources)
+        == names(pictures.training.targets)
+        == ["0_1+", "1_3+", "2_0"]
+    )
+    assert names(pictures.validation.sources) == ["7_2+"]
+    assert pictures.training.sources[0].parent == bci / "HE" / "train"
+    assert pictures.validation.targets[0].parent == bci / "IHC" / "test"
+    assert pictures.training.paired
+    assert pictures.validation.paired
 
 
 def test_the_other_way_round(bci: Path) -> None:
-    found = read_pictures(str(bci), HE_IHC, paired=True, reverse=True)
-    assert found.training.sources[0].parent == bci / "IHC" / "train"
-    assert found.validation.targets[0].parent == bci / "HE" / "test"
+    pictures = read_pictures(str(bci), HE_IHC, paired=True, reverse=True)
+    assert pictures.training.sources[0].parent == bci / "IHC" / "train"
+    assert pictures.validation.targets[0].parent == bci / "HE" / "test"
 
 
 def test_validation_tiles_choose_the_weights_where_there_are_some(bci: Path) -> None:
@@ -59,10 +63,10 @@ def test_validation_tiles_choose_the_weights_where_there_are_some(bci: Path) -> 
 
 def test_an_unpaired_objective_takes_what_is_there_and_still_measures_pairs(bci: Path) -> None:
     fill(bci / "HE" / "train", "more")
-    found = read_pictures(str(bci), HE_IHC, paired=False)
-    assert not found.training.paired
-    assert len(found.training.sources) == 4
-    assert found.validation.paired
+    pictures = read_pictures(str(bci), HE_IHC, paired=False)
+    assert not pictures.training.paired
+    assert len(pictures.training.sources) == 4
+    assert pictures.validation.paired
     with pytest.raises(InputError, match=r"more.png: a picture without its partner"):
         read_pictures(str(bci), HE_IHC, paired=True)
 
@@ -70,10 +74,10 @@ def test_an_unpaired_objective_takes_what_is_there_and_still_measures_pairs(bci:
 def test_two_folders(tmp_path: Path) -> None:
     first = fill(tmp_path / "he", *(f"a{n}" for n in range(10)))
     second = fill(tmp_path / "ki67", *(f"b{n}" for n in range(5)))
-    found = read_pictures(f"{first},{second}", HE_IHC, paired=False)
-    assert (len(found.training.sources), len(found.validation.sources)) == (8, 2)
-    assert (len(found.training.targets), len(found.validation.targets)) == (4, 1)
-    assert not found.validation.paired
+    pictures = read_pictures(f"{first},{second}", HE_IHC, paired=False)
+    assert (len(pictures.training.sources), len(pictures.validation.sources)) == (8, 2)
+    assert (len(pictures.training.targets), len(pictures.validation.targets)) == (4, 1)
+    assert not pictures.validation.paired
     with pytest.raises(InputError, match="a picture without its partner"):
         read_pictures(f"{first},{second}", HE_IHC, paired=True)
     with pytest.raises(InputError, match="nowhere: no pictures there"):
@@ -85,11 +89,11 @@ def test_held_out_tiles_do_not_overlap_those_trained_on(tmp_path: Path) -> None:
     placed = [f"core_{y:02d}_{x:02d}" for y in range(0, 40, 4) for x in range(0, 40, 4)]
     for side in "AB":
         fill(tmp_path / side, *placed)
-    found = read_pictures(str(tmp_path), HE_IHC, paired=True)
-    assert len(found.validation.sources) == 20
-    rows = [int(path.stem.split("_")[1]) for path in found.training.sources]
+    pictures = read_pictures(str(tmp_path), HE_IHC, paired=True)
+    assert len(pictures.validation.sources) == 20
+    rows = [int(path.stem.split("_")[1]) for path in pictures.training.sources]
     assert max(rows) == 24  # 32 and 36 are held out, 28 overlaps 32
-    assert "last 20 of 100" in found.note
+    assert "last 20 of 100" in pictures.note
 
 
 def test_panels_of_one_field(tmp_path: Path) -> None:
@@ -97,10 +101,10 @@ def test_panels_of_one_field(tmp_path: Path) -> None:
         tmp_path,
         *(f"{field}_{panel}" for field in ("lung", "bladder") for panel in ("IHC", "DAPI", "Seg")),
     )
-    found = read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
-    assert names(found.training.sources) == ["bladder_IHC"]
-    assert names(found.training.targets) == ["bladder_DAPI"]
-    assert names(found.validation.sources) == ["lung_IHC"]
+    pictures = read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
+    assert names(pictures.training.sources) == ["bladder_IHC"]
+    assert names(pictures.training.targets) == ["bladder_DAPI"]
+    assert names(pictures.validation.sources) == ["lung_IHC"]
     (tmp_path / "lung_DAPI.png").unlink()
     with pytest.raises(InputError, match=r"lung_DAPI.png: a picture without its partner"):
         read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
@@ -116,19 +120,22 @@ def test_panels_of_one_field(tmp_path: Path) -> None:
     ],
 )
 def test_real_tiles(name: str, stains: tuple[str, str], counts: tuple[int, int] | None) -> None:
-    found = read_pictures(str(Path(os.environ["STAINBRIDGE_DATA"]) / name), stains, paired=True)
-    assert len(found.training.sources) >= len(found.validation.sources) > 0
-    assert counts is None or (len(found.training.sources), len(found.validation.sources)) == counts
-    tiles = PictureStream(found.training, 128, (3, 3), 0)[0]
+    pictures = read_pictures(str(Path(os.environ["STAINBRIDGE_DATA"]) / name), stains, paired=True)
+    assert len(pictures.training.sources) >= len(pictures.validation.sources) > 0
+    assert (
+        counts is None
+        or (len(pictures.training.sources), len(pictures.validation.sources)) == counts
+    )
+    tiles = PictureStream(pictures.training, 128, (3, 3), 0)[0]
     assert tiles.source.shape == tiles.target.shape == (3, 128, 128)
 
 
 def test_one_pair_is_measured_on_too_and_says_so(tmp_path: Path) -> None:
     for side in "AB":
         fill(tmp_path / side, "only")
-    found = read_pictures(str(tmp_path), HE_IHC, paired=True)
-    assert found.training == found.validation
-    assert "too few" in found.note
+    pictures = read_pictures(str(tmp_path), HE_IHC, paired=True)
+    assert pictures.training == pictures.validation
+    assert "too few" in pictures.note
 
 
 def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:

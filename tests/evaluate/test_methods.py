@@ -27,7 +27,7 @@ Pair = tuple[Slide, Slide, np.ndarray, np.ndarray]  # fixed, moving, landmarks i
 
 
 @pytest.fixture(scope="module")
-def turned() -> Pair:
+def rotated_pair() -> Pair:
     """A generated section, and the same one cropped, scaled, turned and shifted."""
     generated = generate_pair(seed=3, size_px=400, mpp=8.0)
     image = generated.fixed.read(generated.fixed.frame)
@@ -47,8 +47,10 @@ def error_px(alignment: Alignment, pair: Pair) -> float:
 @pytest.mark.parametrize(
     ("align", "reached_px"), [(align_by_sift, 1.0), (align_by_orb, 2.0)], ids=["sift", "orb"]
 )
-def test_features_find_a_turned_section(align: Align, reached_px: float, turned: Pair) -> None:
-    assert error_px(align(turned[0], turned[1]), turned) < reached_px
+def test_features_find_a_turned_section(
+    align: Align, reached_px: float, rotated_pair: Pair
+) -> None:
+    assert error_px(align(rotated_pair[0], rotated_pair[1]), rotated_pair) < reached_px
 
 
 def test_intensities_find_a_turn_and_bsplines_a_bend() -> None:
@@ -121,9 +123,11 @@ def test_a_sampled_map_may_bend() -> None:
     slide = ArraySlide(np.zeros((3, 64, 64), np.uint8))
     view = grey_view(slide, 64)
     x, y = np.meshgrid(np.arange(64.0), np.arange(64.0))
-    bent = transform_from_samples(np.stack([x + 2 * np.sin(y / 10), y]), view.frame, view, view)
+    transform = transform_from_samples(
+        np.stack([x + 2 * np.sin(y / 10), y]), view.frame, view, view
+    )
     np.testing.assert_allclose(
-        bent(np.array([[20.5, 30.5]])), [[20.5 + 2 * np.sin(3.0), 30.5]], atol=1e-4
+        transform(np.array([[20.5, 30.5]])), [[20.5 + 2 * np.sin(3.0), 30.5]], atol=1e-4
     )
 
 
@@ -185,14 +189,16 @@ def test_a_peer_in_its_own_process_returns_its_map(
         ArraySlide(np.zeros((3, 300, 400), np.uint8)),
         ArraySlide(np.zeros((4, 640, 830), np.uint16)),
     )
-    found = align(fixed, moving)
-    assert found.transform is not None
+    alignment = align(fixed, moving)
+    assert alignment.transform is not None
     points = np.array([[10.5, 20.5], [399.5, 0.5], [200, 150]])
-    np.testing.assert_allclose(found.transform(points), (points - 0.5) * 2 + [3.5, -1.5], atol=1e-3)
-    assert found.seconds is not None
-    assert found.cpu_s is not None
-    assert found.peak_mb is not None
-    assert found.peak_mb > 5
+    np.testing.assert_allclose(
+        alignment.transform(points), (points - 0.5) * 2 + [3.5, -1.5], atol=1e-3
+    )
+    assert alignment.seconds is not None
+    assert alignment.cpu_s is not None
+    assert alignment.peak_mb is not None
+    assert alignment.peak_mb > 5
 
 
 def test_a_peer_that_breaks_off_is_a_failure_with_its_last_words(
@@ -200,8 +206,8 @@ def test_a_peer_that_breaks_off_is_a_failure_with_its_last_words(
 ) -> None:
     align = fake_peer(tmp_path / "run_fake.py", "raise SystemExit('no luck today')", monkeypatch)
     slide = ArraySlide(np.zeros((3, 30, 40), np.uint8))
-    found = align(slide, slide)
-    assert (found.transform, found.status, found.reason) == (
+    alignment = align(slide, slide)
+    assert (alignment.transform, alignment.status, alignment.reason) == (
         None,
         "failed",
         "fake ended with 1: no luck today",

@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 260, 180
 POINTS = np.array([[60.0, 50], [200, 60], [130, 90], [70, 130], [190, 120]])
 
 
-def dotted(points: np.ndarray = POINTS) -> ArraySlide:
+def draw_dots(points: np.ndarray = POINTS) -> ArraySlide:
     """A white slide with a soft dark dot at each point."""
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     ink = sum(np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18) for px, py in points)
@@ -30,7 +30,7 @@ def dotted(points: np.ndarray = POINTS) -> ArraySlide:
 
 @pytest.mark.parametrize("index", range(6))
 def test_landmarks_stay_on_what_they_mark(index: int) -> None:
-    moved, points, kept = draw_hard_start(dotted(), POINTS, Start("hard", index, 6, 1), "a")
+    moved, points, kept = draw_hard_start(draw_dots(), POINTS, Start("hard", index, 6, 1), "a")
     assert points.shape == (kept.sum(), 2)
     assert not moved.frame.calibrated
     ink = 250.0 - moved.read(moved.frame).pixels[0]
@@ -45,11 +45,13 @@ def test_landmarks_stay_on_what_they_mark(index: int) -> None:
 
 def test_a_start_is_the_same_for_every_method_and_another_for_every_case() -> None:
     start = Start("hard", 2, 6, 1)
-    first, again = (draw_hard_start(dotted(), POINTS, start, "a") for _ in range(2))
+    first, again = (draw_hard_start(draw_dots(), POINTS, start, "a") for _ in range(2))
     np.testing.assert_array_equal(
         first[0].read(first[0].frame).pixels, again[0].read(again[0].frame).pixels
     )
-    assert draw_hard_start(dotted(), POINTS, start, "b")[0].frame.size_um != first[0].frame.size_um
+    assert (
+        draw_hard_start(draw_dots(), POINTS, start, "b")[0].frame.size_um != first[0].frame.size_um
+    )
 
 
 def test_turns_are_spread_and_every_second_one_is_mirrored() -> None:
@@ -71,9 +73,11 @@ def test_a_single_start_may_be_mirrored() -> None:
 def test_the_canvas_is_glass_and_the_crop_is_large() -> None:
     image = ArraySlide(np.full((3, HEIGHT, WIDTH), 90, np.uint8))
     for seed in range(5):
-        found = disturb(image.read(image.frame), POINTS, 37.0, False, np.random.default_rng(seed))
-        assert set(np.unique(found.pixels[:, [0, -1]])) == {255}
-        inside = (found.pixels[0] < 200).sum() / (HEIGHT * WIDTH)
+        disturbed = disturb(
+            image.read(image.frame), POINTS, 37.0, False, np.random.default_rng(seed)
+        )
+        assert set(np.unique(disturbed.pixels[:, [0, -1]])) == {255}
+        inside = (disturbed.pixels[0] < 200).sum() / (HEIGHT * WIDTH)
         assert 0.7 * 0.7**2 * 0.95 < inside < 1.4**2
 
 

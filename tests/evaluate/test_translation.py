@@ -83,21 +83,21 @@ def test_reconstructions_are_measured_against_where_they_began() -> None:
     }
 
 
-def scored(level: str, psnr: float, dab: float, model: str = "m") -> ScoredPicture:
+def make_row(level: str, psnr: float, dab: float, model: str = "m") -> ScoredPicture:
     return ScoredPicture(
         model, "p", level, 24, 24, "forward", TranslationScores(psnr, 0.5, 0.5, 1.0, dab)
     )
 
 
 def test_means_over_all_and_over_each_level() -> None:
-    rows = [scored("0", 10, math.nan), scored("3+", 20, 0.5), scored("3+", 30, 0.7)]
-    found = {line.level: line for line in mean_scores(rows)}
-    assert list(found) == ["all", "0", "3+"]
-    assert [line.pictures for line in found.values()] == [3, 1, 2]
-    assert found["all"].scores.psnr_db == pytest.approx(20)
-    assert found["all"].scores.dab_dice == pytest.approx(0.6)
-    assert math.isnan(found["0"].scores.dab_dice)
-    assert [line.level for line in mean_scores([scored("", 10, 0.5)])] == ["all"]
+    rows = [make_row("0", 10, math.nan), make_row("3+", 20, 0.5), make_row("3+", 30, 0.7)]
+    means = {line.level: line for line in mean_scores(rows)}
+    assert list(means) == ["all", "0", "3+"]
+    assert [line.pictures for line in means.values()] == [3, 1, 2]
+    assert means["all"].scores.psnr_db == pytest.approx(20)
+    assert means["all"].scores.dab_dice == pytest.approx(0.6)
+    assert math.isnan(means["0"].scores.dab_dice)
+    assert [line.level for line in mean_scores([make_row("", 10, 0.5)])] == ["all"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_sets_of_pictures_are_compared() -> None:
 
 
 def test_files_of_an_evaluation(tmp_path: Path) -> None:
-    rows = [scored("0", 10, math.nan), scored("3+", 20, 0.5)]
+    rows = [make_row("0", 10, math.nan), make_row("3+", 20, 0.5)]
     write_rows(tmp_path / "means.csv", mean_scores(rows), {"m": {"fid": 1.5}})
     with (tmp_path / "means.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))

@@ -22,7 +22,7 @@ def field(u: np.ndarray) -> DisplacementField:
     return DisplacementField(u.astype(np.float32), FIXED.fit(u.shape[2]), FIXED.space, FIXED.space)
 
 
-def stretched(factor: float) -> DisplacementField:
+def stretch(factor: float) -> DisplacementField:
     """X grows by `factor` over the right half."""
     grid = FIXED.fit(100)
     x = grid.centres_um()[:, 0].reshape(grid.height, grid.width)
@@ -32,7 +32,7 @@ def stretched(factor: float) -> DisplacementField:
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_area_factors_are_those_beyond_the_affine_part(flip: bool) -> None:
-    areas = area_map(Chain((stretched(1.4), affine(flip=flip))))
+    areas = area_map(Chain((stretch(1.4), affine(flip=flip))))
     assert areas.folded_share == 0
     assert np.allclose(areas.factor[:, :45], 1, atol=1e-3)
     assert np.allclose(areas.factor[:, 55:], 1.4, atol=1e-3)
@@ -41,7 +41,7 @@ def test_area_factors_are_those_beyond_the_affine_part(flip: bool) -> None:
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_folds_are_seen_and_painted(flip: bool) -> None:
-    areas = area_map(Chain((stretched(-0.5), affine(flip=flip))))
+    areas = area_map(Chain((stretch(-0.5), affine(flip=flip))))
     assert areas.folded_share == pytest.approx(0.5, abs=0.02)
     picture = draw_area_map(areas, np.zeros((75, 100), np.float32))
     assert picture.shape == (75, 100, 3)
@@ -52,7 +52,7 @@ def test_folds_are_seen_and_painted(flip: bool) -> None:
 def test_red_is_what_was_shrunk_and_blue_what_was_stretched() -> None:
     still = np.zeros((75, 100), np.float32)
     red, blue = (
-        draw_area_map(area_map(Chain((stretched(f), affine()))), still)[30, 80].astype(int)
+        draw_area_map(area_map(Chain((stretch(f), affine()))), still)[30, 80].astype(int)
         for f in (1.9, 0.55)
     )
     assert red[0] > red[2] + 50
@@ -66,7 +66,7 @@ def test_an_affine_map_has_factor_one_everywhere() -> None:
 
 
 def test_the_grid_lies_where_the_moving_slide_does() -> None:
-    transform, view = Chain((stretched(1.2), affine())), FIXED.fit(200)
+    transform, view = Chain((stretch(1.2), affine())), FIXED.fit(200)
     lines = moving_grid(transform, view, across=10)
     on_moving = [transform(view.to_um(line)) for line in lines]
     width, height = MOVING.size_um

@@ -9,7 +9,8 @@ import pytest
 
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine
-from stainbridge.registration.result import Registration, StageRecord
+from stainbridge.registration.result import Registration
+from stainbridge.registration.stages.record import StageRecord
 from stainbridge.report.words import (
     describe_status,
     format_length,

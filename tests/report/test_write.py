@@ -18,7 +18,9 @@ from stainbridge.geometry.fit import fit_affine
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
-from stainbridge.registration.result import Registration, StageRecord, Status
+from stainbridge.registration.result import Registration
+from stainbridge.registration.stages.record import StageRecord
+from stainbridge.registration.verdict.judge import RegistrationStatus
 from stainbridge.report.write import report_html, write_report
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
@@ -49,7 +51,7 @@ def bend(frame: Frame, size_um: float, seed: int = 0) -> DisplacementField:
 
 
 def registration(
-    fixed: Slide, moving: Slide, status: Status = "ok", reason: str = ""
+    fixed: Slide, moving: Slide, status: RegistrationStatus = "ok", reason: str = ""
 ) -> Registration:
     mirrored = Affine(
         np.array([[-1.0, 0, 100], [0, 1, 2], [0, 0, 1]]), fixed.frame.space, moving.frame.space
@@ -137,7 +139,9 @@ def test_the_page_shows_every_check(pair: tuple[ArraySlide, ArraySlide]) -> None
 
 
 @pytest.mark.parametrize("status", ["ok", "failed"])
-def test_the_page_needs_nothing_else(pair: tuple[ArraySlide, ArraySlide], status: Status) -> None:
+def test_the_page_needs_nothing_else(
+    pair: tuple[ArraySlide, ArraySlide], status: RegistrationStatus
+) -> None:
     html = report_html(registration(*pair, status), *pair)
     without_pictures = re.sub(r"data:image/\w+;base64,[\w+/=]+", "data:", html)
     assert not re.search(r"https?:|//\w|@import|url\(|<link|src=\"(?!data:)", without_pictures)
@@ -230,11 +234,11 @@ def test_a_real_pair(tmp_path: Path) -> None:
         write_report(tmp_path / "report.html", solved, fixed, moving)
     page = Page((tmp_path / "report.html").read_text())
     before, after = pictures(page)[2:4]
-    assert colourfulness(after) < 0.8 * colourfulness(before)
+    assert measure_colour(after) < 0.8 * measure_colour(before)
     assert (tmp_path / "report.html").stat().st_size < 6e6
 
 
-def colourfulness(picture: np.ndarray) -> float:
+def measure_colour(picture: np.ndarray) -> float:
     """Tissue that lies on tissue is grey; what stands alone is magenta or green."""
     smooth = gaussian_filter(picture.astype(float), (6, 6, 0))
     return float(np.abs(smooth[..., 0] - smooth[..., 1]).mean())

@@ -53,14 +53,13 @@ def area_map(transform: Transform) -> AreaMap:
 
     The grid is as fine as the transform's finest field, 64 to 1024 samples along the longer side.
     """
-    fields = [member.grid for member in split_chain(transform) if isinstance(member, DisplacementField)]
-    finest = max((max(grid.width, grid.height) for grid in fields), default=64)
+    members = split_chain(transform)
+    grids = [member.grid for member in members if isinstance(member, DisplacementField)]
+    finest = max((max(grid.width, grid.height) for grid in grids), default=64)
     grid = transform.source.frame.fit(min(max(finest, 64), 1024))
     determinant = jacobian_determinant(transform.to_field(grid).displacement, grid.mpp)
-    return AreaMap(
-        np.asarray(determinant / np.linalg.det(find_affine_part(transform).matrix[:2, :2]), np.float32),
-        grid,
-    )
+    affine_factor = np.linalg.det(find_affine_part(transform).matrix[:2, :2])
+    return AreaMap(np.asarray(determinant / affine_factor, np.float32), grid)
 
 
 def draw_area_map(areas: AreaMap, fixed_density: Plane) -> Picture:

@@ -10,7 +10,8 @@ import numpy as np
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.summary import find_affine_part, residual_displacement
 from stainbridge.geometry.transform import Transform
-from stainbridge.registration.result import Registration, StageRecord
+from stainbridge.registration.result import Registration
+from stainbridge.registration.stages.record import StageRecord
 from stainbridge.slides.slide import Slide
 
 #: µm: the width of a typical cell, a length that pathologists know by sight.
