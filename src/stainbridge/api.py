@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from os import PathLike
+from numbers import Integral, Real
+from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.errors import InputError
+from stainbridge.geometry.fit import fit_landmarks
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.points import check_points
+from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
-from stainbridge.progress import Progress
+from stainbridge.learn.named_weights import find_weights
+from stainbridge.metrics import landmarks as landmark_metrics
+from stainbridge.metrics.landmarks import LandmarkScores
+from stainbridge.progress import Note, Progress, ignore_note
 from stainbridge.registration.config import PresetName, RegisterConfig
 from stainbridge.registration.pipeline import ImageTranslation, register_slides
 from stainbridge.registration.result import Registration
-from stainbridge.slides.coerce import as_slide, channels_first
+from stainbridge.slides.coerce import as_slide
 from stainbridge.slides.slide import Slide
-
-if TYPE_CHECKING:
-    from stainbridge.geometry.transform import Transform
+from stainbridge.translation.inference.apply import ApplyConfig, translate_slide
+from stainbridge.translation.inference.model import read_model
+from stainbridge.translation.inference.tiling import usual_tile
+from stainbridge.types import Points
 
 #: A path, an opened slide, or an array: (H, W), (H, W, C) or (C, H, W).
 SlideSource: TypeAlias = str | PathLike[str] | Slide | npt.NDArray[Any]
+#: Landmarks of one slide, or (N, 2) x, y in full-resolution pixels.
+LandmarkSource: TypeAlias = Landmarks | npt.ArrayLike
 DeviceName = Literal["auto", "cpu", "cuda"]
+PrecisionName = Literal["32", "bf16", "16"]
 
 
 def register(
@@ -38,8 +52,8 @@ def register(
     moving_mpp: float | None = None,
     fixed_mask: npt.NDArray[Any] | None = None,
     moving_mask: npt.NDArray[Any] | None = None,
-    fixed_landmarks: npt.ArrayLike | None = None,
-    moving_landmarks: npt.ArrayLike | None = None,
+    fixed_landmarks: LandmarkSource | None = None,
+    moving_landmarks: LandmarkSource | None = None,
     initial_transform: Transform | None = None,
     allow_flip: bool | None = None,
     max_rotation_deg: float | None = None,
@@ -53,26 +67,31 @@ def register(
     """Register two slides: find where each point of the fixed one lies on the moving one.
 
     A registration that failed is returned, not raised: see its `status` and `reason`.
+    An option that is None keeps the value of the preset or the configuration.
 
     Args:
-        fixed: The slide that stays where it is: a path, an opened slide or an array.
+        fixed: The slide that stays where it is: a path, an opened slide or an array (H, W),
+            (H, W, C) or (C, H, W). What is opened here is closed here.
         moving: The slide that is brought onto the fixed one.
         preset: "fast", "default" or "accurate".
         config: A configuration in place of a preset.
         fixed_mpp: µm per pixel of the fixed slide, for an array or where the file is wrong.
         moving_mpp: The same of the moving slide.
-        fixed_mask: (H, W), not 0 where tissue of the fixed slide may be used; any resolution.
+        fixed_mask: (H, W), not 0 where tissue of the fixed slide may be used. It covers the whole
+            slide, at any resolution.
         moving_mask: The same of the moving slide.
         fixed_landmarks: (N, 2) x, y in full-resolution pixels, to begin at instead of a search.
+            Two pairs fit a similarity, three or more an affine map.
         moving_landmarks: The same places on the moving slide, in the same order.
-        initial_transform: A transform, moving from fixed, to begin at instead of a search.
-        allow_flip: False where the sections are not mirrored. None: as the preset has it.
-        max_rotation_deg: Largest rotation to search, in degrees.
+        initial_transform: A transform, moving from fixed, to begin at instead of a search. Its
+            affine part is refined.
+        allow_flip: Whether one section may be mirrored.
+        max_rotation_deg: Largest rotation to search, in degrees, 0 to 180.
         fixed_translation: Applied to every read of the fixed slide, to register another stain.
         moving_translation: The same of the moving slide.
         device: "auto", "cpu" or "cuda".
-        threads: CPU threads; None: all.
-        seed: Seed of every random choice.
+        threads: CPU threads.
+        seed: Seed of every random choice, 0 to 2**32 - 1.
         progress: Called with a stage's name and the fraction done, 0 to 1.
 
     Returns:
@@ -82,33 +101,49 @@ def register(
         InputError: Slides that cannot be read, arguments of another shape or out of range.
 
     Example:
-        >>> registration = stainbridge.register("he.svs", "ki67.svs")  # doctest: +SKIP
-        >>> registration.warp_points([[1200, 3400]])  # doctest: +SKIP
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0, difficulty="easy")
+        >>> registration = stainbridge.register(pair.fixed, pair.moving, "fast", seed=1)
+        >>> registration.status
+        'ok'
+        >>> registration.warp_points([[120, 80], [64, 200]]).shape
+        (2, 2)
 
     """
-    options = {
-        "allow_flip": allow_flip,
-        "max_rotation_deg": max_rotation_deg,
-        "device": device,
-        "threads": threads,
-        "seed": seed,
-    }
-    chosen = RegisterConfig.preset(preset) if config is None else config
-    chosen = chosen.with_options(**{k: v for k, v in options.items() if v is not None})
+    config = _choose_config(preset, config)
+    config = config.with_options(
+        **_given_options(
+            allow_flip=allow_flip,
+            max_rotation_deg=_check_number(max_rotation_deg, "max_rotation_deg"),
+            device=device,
+            threads=_check_whole(threads, "threads"),
+            seed=_check_whole(seed, "seed"),
+        )
+    )
+    for name, translation in (
+        ("fixed_translation", fixed_translation),
+        ("moving_translation", moving_translation),
+    ):
+        if translation is not None and not callable(translation):
+            raise InputError(
+                "not a function", where=name, expected="Image -> Image", got=_kind(translation)
+            )
     with ExitStack() as stack:
         fixed_slide = _open(fixed, fixed_mpp, "fixed", stack)
         moving_slide = _open(moving, moving_mpp, "moving", stack)
-        if fixed_landmarks is not None or moving_landmarks is not None:
-            initial_transform = _fit_landmarks(
-                fixed_landmarks, moving_landmarks, initial_transform, fixed_slide, moving_slide
-            )
+        initial_transform = _choose_start(
+            initial_transform,
+            fixed_landmarks,
+            moving_landmarks,
+            fixed_slide.frame.space,
+            moving_slide.frame.space,
+        )
         registration = register_slides(
             fixed_slide,
             moving_slide,
-            chosen,
+            config,
             initial_transform=initial_transform,
-            fixed_mask=_as_mask(fixed_mask, fixed_slide, "fixed_mask"),
-            moving_mask=_as_mask(moving_mask, moving_slide, "moving_mask"),
+            fixed_mask=_as_mask(fixed_mask, fixed_slide.frame, "fixed_mask"),
+            moving_mask=_as_mask(moving_mask, moving_slide.frame, "moving_mask"),
             fixed_translation=fixed_translation,
             moving_translation=moving_translation,
             progress=progress,
@@ -120,8 +155,156 @@ def register(
     )
 
 
+def translate(
+    slide: SlideSource,
+    model: str | PathLike[str],
+    *,
+    mpp: float | None = None,
+    slide_mpp: float | None = None,
+    reverse: bool = False,
+    glass: bool = False,
+    tile_px: int | None = None,
+    device: DeviceName = "auto",
+    precision: PrecisionName = "32",
+    seed: int = 0,
+    note: Note = ignore_note,
+) -> Slide:
+    """Translate a slide to another stain; pixels are computed as they are read.
+
+    Closing the result closes `slide`.
+
+    Args:
+        slide: The slide: a path, an opened slide or an array.
+        model: A run folder of `train translate`, a file of weights, or the name of weights, such
+            as "he-panck".
+        mpp: µm per pixel to translate at; None: as the model was trained.
+        slide_mpp: µm per full-resolution pixel of the slide, for an array or where the file is
+            wrong.
+        reverse: Whether to translate from target to source, where the model learned that too.
+        glass: Whether glass is translated too; otherwise it becomes white.
+        tile_px: Side of the tiles that the network is shown, in pixels. Memory grows with its
+            square. None: as the network needs.
+        device: "auto", "cpu" or "cuda".
+        precision: "32", "bf16" or "16" bits; fewer are faster and change a few grey levels.
+        seed: Draws the tiles whose statistics stand for the slide's.
+        note: Called with each warning, one line; `print` shows them.
+
+    Returns:
+        A slide of the target stain with 8-bit pixels, at `mpp`.
+
+    Raises:
+        InputError: A slide or a model that cannot be used, an argument out of range.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=512, mpp=1.0)
+        >>> panck = stainbridge.translate(pair.fixed, "he-panck", tile_px=272, device="cpu")
+        >>> panck.stain
+        'PanCK'
+        >>> panck.read(panck.frame.crop(200, 200, 64, 64)).pixels.shape
+        (3, 64, 64)
+
+    """
+    if not isinstance(model, str | PathLike):
+        raise InputError(
+            "not a model",
+            where="model",
+            expected="a run folder, a file of weights or a name",
+            got=_kind(model),
+        )
+    _check_mpp(mpp, "mpp")
+    loaded = read_model(find_weights(fspath(model)))
+    loaded = loaded.reverse() if reverse else loaded
+    tile_px = _check_whole(tile_px, "tile_px")
+    if tile_px is None:
+        tile_px = usual_tile(loaded.generator.reach, loaded.period)
+    config = ApplyConfig(tile_px, device, precision, mpp, glass, seed)
+    with ExitStack() as stack:
+        source = _open(slide, slide_mpp, "slide", stack)
+        translated = translate_slide(source, loaded, config, note)
+        stack.pop_all()  # nothing failed: the slide is the caller's to close
+    return translated
+
+
+def score_landmarks(
+    registration: Registration | Transform,
+    fixed_landmarks: LandmarkSource,
+    moving_landmarks: LandmarkSource,
+) -> LandmarkScores:
+    """Measure a registration on pairs of landmarks, on the fixed slide.
+
+    The moving landmarks are warped to the fixed slide and compared with the fixed ones. Errors are
+    given in µm (TRE), in pixels, and as a fraction of the fixed slide's diagonal (rTRE).
+
+    Args:
+        registration: A registration, or a transform, moving from fixed.
+        fixed_landmarks: (N, 2) x, y in full-resolution pixels, or `Landmarks`.
+        moving_landmarks: The same places on the moving slide, in the same order.
+
+    Returns:
+        `before` and `after`, each with median, mean, 90th percentile and maximum of `tre_um`,
+        `tre_px` and `rtre`; and `robustness`, the fraction of landmarks that improved.
+
+    Raises:
+        InputError: Landmarks of another shape, of unequal counts, of another slide, or none.
+        RegistrationError: The registration failed.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0)
+        >>> landmarks = pair.fixed_landmarks, pair.moving_landmarks
+        >>> scores = stainbridge.score_landmarks(pair.truth, *landmarks)
+        >>> scores.after.rtre.median < 1e-6 < scores.before.rtre.median
+        True
+        >>> scores.robustness
+        1.0
+
+    """
+    if not isinstance(registration, Registration | Transform):
+        raise InputError(
+            "not a registration",
+            where="registration",
+            expected="a registration or a transform",
+            got=_kind(registration),
+        )
+    transform = registration.transform if isinstance(registration, Registration) else registration
+    fixed_px, moving_px = _check_landmarks(
+        fixed_landmarks, moving_landmarks, transform.source, transform.target
+    )
+    return landmark_metrics.score_landmarks(
+        transform,
+        _as_landmarks(fixed_px, transform.source),
+        _as_landmarks(moving_px, transform.target),
+    )
+
+
+def _choose_config(preset: PresetName, config: RegisterConfig | None) -> RegisterConfig:
+    """Return the configuration, or the preset's where there is none."""
+    if not isinstance(preset, str):
+        raise InputError(
+            "a preset is a name",
+            where="preset",
+            expected="fast, default or accurate",
+            got=_kind(preset),
+            remedy="hand a configuration in as config=",
+        )
+    named = RegisterConfig.preset(preset)
+    if config is None:
+        return named
+    if not isinstance(config, RegisterConfig):
+        raise InputError(
+            "not a configuration", where="config", expected="a RegisterConfig", got=_kind(config)
+        )
+    if preset != "default":
+        raise InputError("a preset and a config exclude each other", remedy="leave one out")
+    return config
+
+
+def _given_options(**options: object) -> Mapping[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _open(source: SlideSource, mpp: float | None, name: str, stack: ExitStack) -> Slide:
     """Return a slide; what is opened here is closed with `stack`."""
+    _check_mpp(mpp, "slide_mpp" if name == "slide" else f"{name}_mpp")
     slide = as_slide(source, mpp, name=name)
     if isinstance(source, str | PathLike):
         stack.enter_context(slide)
@@ -133,44 +316,137 @@ def _remember(source: SlideSource, slide: Slide) -> Slide | Path:
     return Path(slide.info.path).absolute() if isinstance(source, str | PathLike) else slide
 
 
-def _as_mask(mask: npt.NDArray[Any] | None, slide: Slide, name: str) -> Image | None:
-    """Return a mask as an image over the whole slide; raise `InputError` for another shape."""
+def _as_mask(mask: npt.NDArray[Any] | None, slide: Frame, name: str) -> Image | None:
+    """Return a mask as an image over the whole slide, 1 where tissue may be used."""
     if mask is None:
         return None
-    pixels = channels_first(np.asarray(mask), name)[:1]
-    height, width = pixels.shape[1:]
-    width_um, height_um = slide.frame.size_um
-    frame = replace(
-        slide.frame, height=height, width=width, mpp=(width_um / width, height_um / height)
-    )
-    return Image(pixels, frame, np.ones((height, width), bool))
+    array = np.asarray(mask)
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise InputError(
+            "not a mask",
+            where=name,
+            expected="(H, W) of numbers, not 0 where tissue may be used",
+            got=f"{array.dtype} of shape {array.shape}",
+        )
+    inside = array != 0
+    if not inside.any():
+        raise InputError("the mask is empty", where=name, expected="values that are not 0")
+    height, width = inside.shape
+    # A side of a mask made at a lower resolution is rounded by up to a pixel.
+    if abs(width * slide.height - height * slide.width) > max(slide.height, slide.width):
+        raise InputError(
+            "the mask does not have the slide's shape",
+            where=name,
+            expected=f"({slide.height}, {slide.width}) or the same at another resolution",
+            got=array.shape,
+        )
+    width_um, height_um = slide.size_um
+    frame = replace(slide, height=height, width=width, mpp=(width_um / width, height_um / height))
+    return Image(inside[None].astype(np.uint8), frame, np.ones((height, width), bool))
 
 
-def _fit_landmarks(
-    fixed_px: npt.ArrayLike | None,
-    moving_px: npt.ArrayLike | None,
+def _choose_start(
     initial_transform: Transform | None,
-    fixed: Slide,
-    moving: Slide,
-) -> Transform:
-    """Return the affine map that fits pairs of points, to begin at."""
-    from stainbridge.errors import InputError
-    from stainbridge.geometry.fit import fit_landmarks
-
-    if initial_transform is not None:
+    fixed_landmarks: LandmarkSource | None,
+    moving_landmarks: LandmarkSource | None,
+    fixed: Space,
+    moving: Space,
+) -> Transform | None:
+    """Return the transform to begin at: the one given, or the map that fits the landmarks."""
+    has_landmarks = fixed_landmarks is not None or moving_landmarks is not None
+    if initial_transform is None and not has_landmarks:
+        return None
+    if initial_transform is not None and has_landmarks:
         raise InputError(
             "an initial transform and landmarks exclude each other", remedy="leave one out"
         )
-    if fixed_px is None or moving_px is None:
+    if initial_transform is not None:
+        return _check_start(initial_transform, fixed, moving)
+    if fixed_landmarks is None or moving_landmarks is None:
         raise InputError(
             "landmarks are needed on both slides",
             remedy="give fixed_landmarks and moving_landmarks",
         )
-    fixed_points = check_points(fixed_px, "fixed_landmarks")
-    moving_points = check_points(moving_px, "moving_landmarks")
-    return fit_landmarks(
-        fixed.frame.to_um(fixed_points),
-        moving.frame.to_um(moving_points),
-        fixed.frame.space,
-        moving.frame.space,
-    )
+    fixed_px, moving_px = _check_landmarks(fixed_landmarks, moving_landmarks, fixed, moving)
+    return fit_landmarks(fixed.frame.to_um(fixed_px), moving.frame.to_um(moving_px), fixed, moving)
+
+
+def _check_start(transform: Transform, fixed: Space, moving: Space) -> Transform:
+    if not isinstance(transform, Transform):
+        raise InputError(
+            "not a transform",
+            where="initial_transform",
+            expected="a Transform, moving from fixed",
+            got=_kind(transform),
+        )
+    if fixed != moving and (transform.source == moving or transform.target == fixed):
+        raise InputError(
+            "the transform leads the wrong way",
+            where="initial_transform",
+            expected="fixed to moving",
+            got="moving to fixed",
+            remedy="use its inverse()",
+        )
+    return transform
+
+
+def _check_landmarks(
+    fixed_landmarks: LandmarkSource, moving_landmarks: LandmarkSource, fixed: Space, moving: Space
+) -> tuple[Points, Points]:
+    """Return as many points of both slides, each (N, 2) in full-resolution pixels."""
+    fixed_px = _read_points(fixed_landmarks, fixed, "fixed_landmarks")
+    moving_px = _read_points(moving_landmarks, moving, "moving_landmarks")
+    if len(fixed_px) != len(moving_px):
+        raise InputError(
+            "landmarks must correspond one to one",
+            where="moving_landmarks",
+            expected=f"{len(fixed_px)}, as in fixed_landmarks",
+            got=len(moving_px),
+        )
+    return fixed_px, moving_px
+
+
+def _read_points(landmarks: LandmarkSource, space: Space, name: str) -> Points:
+    if not isinstance(landmarks, Landmarks):
+        return check_points(landmarks, name)
+    frame = landmarks.frame
+    if (frame.width, frame.height) != (space.width, space.height):
+        raise InputError(
+            "landmarks of another slide",
+            where=name,
+            expected=f"{space.width} x {space.height} px",
+            got=f"{frame.width} x {frame.height} px",
+        )
+    return check_points(landmarks.points_px, name)
+
+
+def _as_landmarks(points_px: Points, space: Space) -> Landmarks:
+    return Landmarks(points_px, tuple(str(row) for row in range(len(points_px))), space.frame)
+
+
+def _check_mpp(mpp: float | None, name: str) -> None:
+    _check_number(mpp, name)
+    if mpp is not None and not 0 < mpp < np.inf:
+        raise InputError("pixel size must be positive", where=name, expected="µm > 0", got=mpp)
+
+
+def _check_number(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InputError("not a number", where=name, expected="a number", got=repr(value))
+    return float(value)
+
+
+def _check_whole(value: object, name: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(
+            "not a whole number", where=name, expected="a whole number", got=repr(value)
+        )
+    return int(value)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

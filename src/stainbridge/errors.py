@@ -17,7 +17,16 @@ from typing import Any
 
 
 class StainbridgeError(Exception):
-    """Base of every error raised on purpose."""
+    """Base of every error raised on purpose.
+
+    Example:
+        >>> try:
+        ...     stainbridge.open_slide("missing.svs")
+        ... except stainbridge.StainbridgeError as error:
+        ...     print(error)
+        missing.svs: no such file
+
+    """
 
     exit_code = 1
 
@@ -26,6 +35,15 @@ class InputError(StainbridgeError, ValueError):
     """The caller's input cannot be used.
 
     The message is one line: where, what, expected, got and a remedy, as far as they are given.
+    It is a `ValueError` too.
+
+    Example:
+        >>> try:
+        ...     stainbridge.RegisterConfig(max_rotation_deg=270)
+        ... except stainbridge.InputError as error:
+        ...     print(error)
+        max_rotation_deg out of range; expected 0 to 180; got 270
+
     """
 
     exit_code = 2
@@ -70,7 +88,18 @@ class InputError(StainbridgeError, ValueError):
 
 
 class MissingFileError(InputError, FileNotFoundError):
-    """A file or folder does not exist; it has a `filename` and an `errno`, as an `OSError` has."""
+    """A file or folder does not exist; it has a `filename` and an `errno`, as an `OSError` has.
+
+    It is a `FileNotFoundError` too.
+
+    Example:
+        >>> try:
+        ...     stainbridge.open_slide("missing.svs")
+        ... except FileNotFoundError as error:
+        ...     print(error.filename)
+        missing.svs
+
+    """
 
     def __init__(
         self,
@@ -88,7 +117,15 @@ class MissingFileError(InputError, FileNotFoundError):
 
 
 class MissingExtraError(InputError, ImportError):
-    """An optional dependency is needed and absent; `name` is the missing package."""
+    """An optional dependency is needed and absent; `name` is the missing package.
+
+    It is an `ImportError` too.
+
+    Example:
+        >>> print(stainbridge.MissingExtraError("FID", "torchmetrics", "metrics"))
+        FID needs the package 'torchmetrics'; install it with: pip install 'stainbridge[metrics]'
+
+    """
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
         super().__init__(
@@ -105,6 +142,17 @@ class MissingExtraError(InputError, ImportError):
 
 
 class RegistrationError(StainbridgeError):
-    """A failed registration has no transform to use."""
+    """A failed registration has no transform to use.
+
+    Example:
+        >>> blank = np.full((256, 256), 255, np.uint8)
+        >>> registration = stainbridge.register(blank, blank.copy(), "fast")
+        >>> try:
+        ...     registration.warp_points([[120, 80]])
+        ... except stainbridge.RegistrationError as error:
+        ...     print(error)
+        the registration failed: no tissue found on the fixed slide
+
+    """
 
     exit_code = 3

@@ -34,17 +34,30 @@ BYTES_PER_NUMBER = 8
 HEADER_BYTES = 32768
 
 
-def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> None:
+def write_transform(path: Path | str, transform: Transform, *, dimension: int = 2) -> None:
     """Write `transform`, which leads from one slide's space to another's, whole or not at all.
 
     `.h5` takes any transform as an ITK composite, exact for affine maps and displacement fields;
     `.tfm` and `.txt` take affine ones; `.mha` holds the whole map as one displacement field.
-    `dimension` 3 (`.h5`, `.tfm`) is for programs that know volumes only, such as 3D Slicer. Raises
-    `InputError` for another ending, a map that the format cannot hold or a file that cannot be
-    written.
+
+    Args:
+        path: The file; its ending chooses the format.
+        transform: What is written.
+        dimension: 2; or 3 (`.h5`, `.tfm`) for programs that know volumes only, such as 3D Slicer.
+
+    Raises:
+        InputError: Another ending, a map that the format cannot hold, a file that cannot be
+            written.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0)
+        >>> grid = pair.fixed.frame.fit(64)
+        >>> stainbridge.write_transform("truth.h5", pair.truth.to_field(grid))
+
     """
     import SimpleITK
 
+    path = Path(path)
     ending = path.suffix.lower()
     if ending not in (*COMPOSITE_ENDINGS, *TEXT_ENDINGS, *FIELD_ENDINGS):
         raise InputError(
@@ -75,14 +88,36 @@ def write_transform(path: Path, transform: Transform, *, dimension: int = 2) -> 
             raise InputError("could not write", where=path, got=_last_line(error)) from error
 
 
-def read_transform(path: Path, source: Space, target: Space) -> Transform:
+def read_transform(path: Path | str, source: Space, target: Space) -> Transform:
     """Read the transform in an ITK file as a map from the space `source` to the space `target`.
 
     Takes what `write_transform` writes and any other ITK transform file with linear and
     displacement-field members (Euler, similarity, affine, translation, composites; ANTs' .mat), and
-    images of displacements. Outside the grid of a field its border is continued. Raises
-    `InputError` for a file that is missing, damaged or of another kind.
+    images of displacements. Outside the grid of a field its border is continued.
+
+    Args:
+        path: The file.
+        source: The space whose points go in, `fixed.frame.space`.
+        target: The space whose points come out, `moving.frame.space`.
+
+    Returns:
+        The transform, in µm.
+
+    Raises:
+        InputError: A file that is damaged or of another kind.
+        MissingFileError: There is no such file.
+
+    Example:
+        >>> he = stainbridge.Space("he", height=600, width=800, mpp=(0.5, 0.5))
+        >>> ki67 = stainbridge.Space("ki67", height=600, width=800, mpp=(0.5, 0.5))
+        >>> shift = stainbridge.Affine(np.array([[1, 0, 30.0], [0, 1, 0], [0, 0, 1]]), he, ki67)
+        >>> stainbridge.write_transform("shift.tfm", shift)
+        >>> moving_from_fixed = stainbridge.read_transform("shift.tfm", he, ki67)
+        >>> moving_from_fixed(np.array([[100.0, 50.0]])).round(6)
+        array([[130.,  50.]])
+
     """
+    path = Path(path)
     if not path.is_file():
         raise MissingFileError("no such transform file", where=path)
     name = path.name.lower()

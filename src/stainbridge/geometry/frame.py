@@ -32,6 +32,14 @@ class Space:
     (0, 0) µm is the top-left *corner* of the top-left full-resolution pixel, x right, y down.
 
     Raises `InputError` for an empty grid or a pixel size that is not positive and finite.
+
+    Example:
+        >>> space = stainbridge.Space("he.svs", height=600, width=800, mpp=(0.5, 0.5))
+        >>> space.frame.size_um
+        (400.0, 300.0)
+        >>> space == stainbridge.Space("he.svs", height=600, width=800, mpp=(0.5, 0.5))
+        False
+
     """
 
     label: str = field(compare=False)
@@ -64,6 +72,17 @@ class Frame:
     `origin_um + ((i + 0.5)·mpp_x, (j + 0.5)·mpp_y)`.
 
     Raises `InputError` for an empty grid or a pixel size that is not positive and finite.
+
+    Example:
+        >>> frame = stainbridge.Space("he.svs", height=600, width=800, mpp=(0.5, 0.5)).frame
+        >>> frame.to_um(np.array([[10, 20]]))
+        array([[ 5., 10.]])
+        >>> detail = frame.crop(100, 200, width=64, height=32)
+        >>> detail.origin_um
+        (50.0, 100.0)
+        >>> frame.fit(400).mpp
+        (1.0, 1.0)
+
     """
 
     space: Space

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.points import as_points
 from stainbridge.types import Points
 
 
@@ -18,6 +21,13 @@ class Landmarks:
     """Labelled points of one slide.
 
     Raises `InputError` for another shape or another number of labels.
+
+    Example:
+        >>> frame = stainbridge.Space("he.svs", height=600, width=800, mpp=(0.5, 0.5)).frame
+        >>> landmarks = stainbridge.Landmarks(np.array([[120.0, 80.0]]), ("a",), frame)
+        >>> landmarks.points_um
+        array([[60., 40.]])
+
     """
 
     points_px: Points
@@ -28,8 +38,8 @@ class Landmarks:
     """The full-resolution frame of the slide."""
 
     def __post_init__(self) -> None:
-        if self.points_px.ndim != 2 or self.points_px.shape[1] != 2:
-            raise InputError("landmarks must be (N, 2)", got=self.points_px.shape)
+        if np.ndim(self.points_px) != 2 or np.shape(self.points_px)[1] != 2:
+            raise InputError("landmarks must be (N, 2)", got=np.shape(self.points_px))
         if len(self.labels) != len(self.points_px):
             raise InputError(
                 "one label per landmark", expected=len(self.points_px), got=len(self.labels)
@@ -41,12 +51,32 @@ class Landmarks:
         return self.frame.to_um(self.points_px)
 
 
-def read_points_csv(path: Path) -> tuple[Points, tuple[str, ...]]:
+def read_points_csv(path: Path | str) -> tuple[Points, tuple[str, ...]]:
     """Read (N, 2) points in full-resolution pixels, and their labels, from an ANHIR CSV.
 
-    It has an index column, `X` and `Y`. Raises `InputError` for a missing file, missing columns or
-    values that are not numbers.
+    It has an index column, `X` and `Y`.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Points (N, 2), x and y, and one label for each.
+
+    Raises:
+        InputError: Missing columns or values that are not numbers.
+        MissingFileError: There is no such file.
+
+    Example:
+        >>> stainbridge.write_points_csv("he.csv", [[120, 80], [64, 200]], ("gland", "duct"))
+        >>> points_px, labels = stainbridge.read_points_csv("he.csv")
+        >>> points_px
+        array([[120.,  80.],
+               [ 64., 200.]])
+        >>> labels
+        ('gland', 'duct')
+
     """
+    path = Path(path)
     if not path.is_file():
         raise MissingFileError("no such landmark file", where=path)
     try:
@@ -100,13 +130,39 @@ def match_labels(
     return [first_rows[label] for label in shared], [second_rows[label] for label in shared]
 
 
-def write_points_csv(path: Path, points_px: Points, labels: tuple[str, ...]) -> None:
-    """Write points as an ANHIR CSV; the file appears whole or not at all."""
+def write_points_csv(
+    path: Path | str, points_px: npt.ArrayLike, labels: Sequence[str] | None = None
+) -> None:
+    """Write points as an ANHIR CSV; the file appears whole or not at all.
+
+    Args:
+        path: The file; an existing one is replaced.
+        points_px: (N, 2), x and y in full-resolution pixels.
+        labels: One label a point; None: their numbers from 0.
+
+    Raises:
+        InputError: Points of another shape, another number of labels, a file that cannot be
+            written.
+
+    Example:
+        >>> stainbridge.write_points_csv("points.csv", [[120, 80], [64, 200]])
+        >>> import pathlib
+        >>> pathlib.Path("points.csv").read_text().splitlines()
+        [',X,Y', '0,120.0000,80.0000', '1,64.0000,200.0000']
+
+    """
     from stainbridge.whole import whole_file
 
+    path = Path(path)
+    points = as_points(points_px, "points_px")
+    names = [str(row) for row in range(len(points))] if labels is None else labels
+    if len(names) != len(points):
+        raise InputError(
+            "one label per point", where="labels", expected=len(points), got=len(names)
+        )
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["", "X", "Y"])
         writer.writerows(
-            [name, f"{x:.4f}", f"{y:.4f}"] for name, (x, y) in zip(labels, points_px, strict=True)
+            [name, f"{x:.4f}", f"{y:.4f}"] for name, (x, y) in zip(names, points, strict=True)
         )

@@ -27,7 +27,18 @@ LEAST_STEADY_DETERMINANT = 0.2
 
 
 class Transform(ABC):
-    """A map of the plane from one physical space to another."""
+    """A map of the plane from one physical space to another.
+
+    Example:
+        >>> transform = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0).truth
+        >>> isinstance(transform, stainbridge.Transform)
+        True
+        >>> points_um = np.array([[400.0, 300.0], [512.0, 640.0]])
+        >>> back = transform.then(transform.inverse())
+        >>> bool(np.allclose(back(points_um), points_um, atol=0.01))
+        True
+
+    """
 
     # At run time a property here would keep dataclass fields from taking its place.
     if TYPE_CHECKING:
@@ -101,7 +112,21 @@ class Projective(Transform):
 
 @dataclass(frozen=True, eq=False)
 class Affine(Projective):
-    """An affine map; the last row of `matrix` is (0, 0, 1)."""
+    """An affine map; the last row of `matrix` is (0, 0, 1).
+
+    Raises `InputError` for a matrix that is not 3 x 3, not finite, singular or not affine.
+
+    Example:
+        >>> he = stainbridge.Space("he", height=600, width=800, mpp=(0.5, 0.5))
+        >>> ki67 = stainbridge.Space("ki67", height=600, width=800, mpp=(0.5, 0.5))
+        >>> matrix = np.array([[0.0, -1.0, 300.0], [1.0, 0.0, 20.0], [0.0, 0.0, 1.0]])
+        >>> quarter_turn = stainbridge.Affine(matrix, he, ki67)
+        >>> quarter_turn.rotation_deg, quarter_turn.flip
+        (90.0, False)
+        >>> quarter_turn(np.array([[100.0, 50.0]]))
+        array([[250., 120.]])
+
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -141,6 +166,17 @@ class DisplacementField(Transform):
 
     u is linearly interpolated between the pixel centres of `grid` and constant outside it. Raises
     `InputError` when the shape of `displacement` is not that of `grid` or a value is not finite.
+
+    Example:
+        >>> he = stainbridge.Space("he", height=600, width=800, mpp=(0.5, 0.5))
+        >>> ki67 = stainbridge.Space("ki67", height=600, width=800, mpp=(0.5, 0.5))
+        >>> grid = he.frame.fit(80)
+        >>> shift_um = np.zeros((2, grid.height, grid.width), np.float32)
+        >>> shift_um[0] = 12.5
+        >>> field = stainbridge.DisplacementField(shift_um, grid, he, ki67)
+        >>> field(np.array([[100.0, 50.0]]))
+        array([[112.5,  50. ]])
+
     """
 
     displacement: Field

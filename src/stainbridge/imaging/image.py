@@ -13,7 +13,14 @@ from stainbridge.types import Mask, Pixels
 class Image:
     """Pixels with their place on a slide.
 
-    Raises `InputError` when the shapes do not match the frame.
+    `Slide.read` returns one. Raises `InputError` when the shapes do not match the frame.
+
+    Example:
+        >>> slide = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0).fixed
+        >>> image = slide.read(slide.frame.fit(64))
+        >>> image.pixels.shape, image.frame.mpp, bool(image.valid.all()), image.stain
+        ((3, 64, 64), (16.0, 16.0), True, 'HE')
+
     """
 
     pixels: Pixels

@@ -34,6 +34,8 @@ __all__ = [
 StageConfig = TypeVar("StageConfig")
 PresetName = Literal["fast", "default", "accurate"]
 
+#: Largest seed: generators of random numbers take 32 bits.
+MAX_SEED = 2**32 - 1
 #: Least working resolution, in pixels.
 MIN_WORKING_PX = 64
 #: Keys that pipeline files of version 0.1 had in place of `stages`.
@@ -55,6 +57,14 @@ class RegisterConfig:
     """Everything that a registration depends on beside the two slides.
 
     Raises `InputError` for values out of range and for stages in an order that cannot work.
+
+    Example:
+        >>> config = stainbridge.RegisterConfig.preset("fast")
+        >>> config = config.with_options(allow_flip=False, seed=1)
+        >>> config = config.with_stage(stainbridge.TileRefinementConfig(longest_px=8192))
+        >>> [stage.kind for stage in config.stages]
+        ['search', 'affine', 'deformable', 'tiles']
+
     """
 
     name: str = "default"
@@ -86,6 +96,8 @@ class RegisterConfig:
             raise InputError(
                 "max_rotation_deg out of range", expected="0 to 180", got=self.max_rotation_deg
             )
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InputError("seed out of range", expected=f"0 to {MAX_SEED}", got=self.seed)
         if self.device not in ("auto", "cpu", "cuda"):
             raise InputError("no such device", expected="auto, cpu or cuda", got=self.device)
         if self.working_px < MIN_WORKING_PX:
@@ -100,13 +112,25 @@ class RegisterConfig:
 
     @classmethod
     def preset(cls, name: str) -> RegisterConfig:
-        """Return "fast", "default" or "accurate"; raises `InputError` for another name."""
+        """Return "fast", "default" or "accurate"; raises `InputError` for another name.
+
+        Example:
+            >>> stainbridge.RegisterConfig.preset("accurate").working_px
+            1280
+
+        """
         if name not in PRESETS:
             raise InputError("no such preset", expected=", ".join(PRESETS), got=name)
         return PRESETS[name]
 
     def find_stage(self, kind: type[StageConfig]) -> StageConfig | None:
-        """Return the settings of the first stage of a kind, None where there is none."""
+        """Return the settings of the first stage of a kind, None where there is none.
+
+        Example:
+            >>> stainbridge.RegisterConfig().find_stage(stainbridge.AffineConfig).radius
+            12
+
+        """
         for stage in self.stages:
             if isinstance(stage, kind):
                 return stage
@@ -116,6 +140,13 @@ class RegisterConfig:
         """Return the configuration with a stage.
 
         It takes the place of the stages of its kind, or the usual place in the order.
+
+        Example:
+            >>> smoother = stainbridge.DeformableConfig(smoothness=3.0)
+            >>> config = stainbridge.RegisterConfig().with_stage(smoother)
+            >>> config.find_stage(stainbridge.DeformableConfig).smoothness
+            3.0
+
         """
         order = list(STAGES)
         rank = order.index(stage.kind)
@@ -124,7 +155,14 @@ class RegisterConfig:
         return replace(self, stages=(*before, stage, *after))
 
     def without_stage(self, kind: type[Any]) -> RegisterConfig:
-        """Return the configuration without the stages of a kind."""
+        """Return the configuration without the stages of a kind.
+
+        Example:
+            >>> config = stainbridge.RegisterConfig().without_stage(stainbridge.DeformableConfig)
+            >>> [stage.kind for stage in config.stages]
+            ['search', 'affine']
+
+        """
         kept = tuple(stage for stage in self.stages if not isinstance(stage, kind))
         return replace(self, stages=kept)
 
@@ -132,6 +170,11 @@ class RegisterConfig:
         """Return the configuration with some fields replaced.
 
         Raises `InputError` for a field that it does not have.
+
+        Example:
+            >>> stainbridge.RegisterConfig().with_options(max_rotation_deg=30.0).max_rotation_deg
+            30.0
+
         """
         known = [item.name for item in fields(self)]
         for name in options:
@@ -144,15 +187,29 @@ class RegisterConfig:
         return to_dict(self)
 
     def to_yaml(self) -> str:
-        """Return the configuration as YAML; `from_yaml` reads it back."""
+        """Return the configuration as YAML; `from_yaml` reads it back.
+
+        Example:
+            >>> stainbridge.RegisterConfig(name="mine").to_yaml().splitlines()[0]
+            'name: mine'
+
+        """
         return to_yaml(self)
 
     @classmethod
-    def from_yaml(cls, path: Path) -> RegisterConfig:
+    def from_yaml(cls, path: Path | str) -> RegisterConfig:
         """Read a YAML file of some or all fields.
 
         Raises `InputError` for unknown keys and values of the wrong type.
+
+        Example:
+            >>> import pathlib
+            >>> _ = pathlib.Path("pipeline.yaml").write_text("working_px: 800")
+            >>> stainbridge.RegisterConfig.from_yaml("pipeline.yaml").working_px
+            800
+
         """
+        path = Path(path)
         values = read_yaml(path)
         former = sorted(FORMER_KEYS & set(values))
         if former:

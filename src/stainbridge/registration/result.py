@@ -53,7 +53,19 @@ class Registration:
 
     A failed one has no transform: using it raises `RegistrationError`. `fallback` means usable with
     care: a later stage was rejected and the best verified earlier result stands, or a large error
-    cannot be ruled out. See docs/verdict.md.
+    cannot be ruled out. See docs/verdict.md. `stainbridge.register` and `stainbridge.load` make
+    one.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0, difficulty="easy")
+        >>> registration = stainbridge.register(pair.fixed, pair.moving, "fast")
+        >>> registration
+        <Registration 'phantom 3 moving' to 'phantom 3 fixed': ok, expected error ...>
+        >>> [stage.name for stage in registration.stages]
+        ['prepare', 'search', 'affine', 'deformable']
+        >>> registration.transform(np.array([[480.0, 320.0]])).shape
+        (1, 2)
+
     """
 
     fixed: Frame
@@ -125,6 +137,12 @@ class Registration:
             InputError: Points of another shape, or another word for `to`.
             RegistrationError: The registration failed.
 
+        Example:
+            >>> on_fixed = registration.warp_points([[120, 80], [64, 200]])
+            >>> on_moving = registration.warp_points(on_fixed, to="moving")
+            >>> bool(np.allclose(on_moving, [[120, 80], [64, 200]], atol=0.1))
+            True
+
         """
         points = check_points(points_px, "points_px")
         transform = self.transform_to(to)
@@ -166,6 +184,12 @@ class Registration:
             InputError: It is not known where the moving slide is, or its size has changed.
             RegistrationError: The registration failed.
 
+        Example:
+            >>> with registration.warp_slide() as warped:
+            ...     thumbnail = warped.read(warped.frame.fit(64))
+            >>> thumbnail.pixels.shape
+            (3, 64, 64)
+
         """
         frame = find_output_frame(self.transform, self.fixed, self.moving, crop)
         slide = self.open_slide("moving") if moving is None else moving
@@ -183,6 +207,15 @@ class Registration:
         Returns:
             The same kind of array, of the whole fixed slide at the same µm per pixel; 0 outside.
 
+        Raises:
+            InputError: An array that is no picture, or another interpolation.
+            RegistrationError: The registration failed.
+
+        Example:
+            >>> mask = np.ones((64, 64), np.uint8)
+            >>> registration.warp_image(mask, interpolation="nearest").shape
+            (64, 64)
+
         """
         array = np.asarray(image)
         pixels = channels_first(array if array.ndim == 3 else array[None], "image")
@@ -199,6 +232,15 @@ class Registration:
         """Return the transform for SimpleITK: fixed points to moving points, in physical units.
 
         It resamples the moving slide onto the fixed one; docs/transform-files.md has the units.
+
+        Raises:
+            RegistrationError: The registration failed.
+
+        Example:
+            >>> transform = registration.to_sitk()
+            >>> transform.GetDimension()
+            2
+
         """
         from stainbridge.geometry.itk import to_itk
 
@@ -208,6 +250,18 @@ class Registration:
         """Return both slides' tissue on top of each other, (H, W, 3) uint8.
 
         Fixed tissue alone is magenta, moving alone green, both grey to black.
+
+        Args:
+            longest_px: Longest side of the picture, in pixels.
+
+        Raises:
+            InputError: It is not known where a slide is, or its size has changed.
+            RegistrationError: The registration failed.
+
+        Example:
+            >>> registration.overlay(128).shape
+            (128, 128, 3)
+
         """
         with self._open_both() as (fixed, warped):
             frame = fixed.frame.fit(longest_px)
@@ -215,7 +269,21 @@ class Registration:
             return overlay(*densities)
 
     def checkerboard(self, longest_px: int = PICTURE_PX, across: int = 12) -> Picture:
-        """Return squares of the fixed and of the warped moving slide in turn, (H, W, 3) uint8."""
+        """Return squares of the fixed and of the warped moving slide in turn, (H, W, 3) uint8.
+
+        Args:
+            longest_px: Longest side of the picture, in pixels.
+            across: Squares along the longer side.
+
+        Raises:
+            InputError: It is not known where a slide is, or its size has changed.
+            RegistrationError: The registration failed.
+
+        Example:
+            >>> registration.checkerboard(128, across=8).shape
+            (128, 128, 3)
+
+        """
         with self._open_both() as (fixed, warped):
             frame = fixed.frame.fit(longest_px)
             first, second = (render_rgb(slide.read(frame)) for slide in (fixed, warped))
@@ -302,6 +370,11 @@ class Registration:
 
         Raises:
             InputError: The folder cannot be written.
+
+        Example:
+            >>> registration.save("result")
+            >>> stainbridge.load("result").status
+            'ok'
 
         """
         record = self.make_record(fixed, moving) | (extra or {})

@@ -35,7 +35,28 @@ def load(directory: Path | str) -> Registration:
     """Load the registration that `Registration.save` or the command wrote.
 
     The transform comes from `transform.h5`; a failed registration loads as failed. Where the slides
-    are is remembered. Raises `InputError` when files are missing, damaged or not ours.
+    are is remembered.
+
+    Args:
+        directory: The folder.
+
+    Returns:
+        The registration, with the paths of its slides.
+
+    Raises:
+        InputError: Files that are missing, damaged or not ours.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0, difficulty="easy")
+        >>> landmarks = {
+        ...     "fixed_landmarks": pair.fixed_landmarks,
+        ...     "moving_landmarks": pair.moving_landmarks,
+        ... }
+        >>> stainbridge.register(pair.fixed, pair.moving, "fast", **landmarks).save("result")
+        >>> registration = stainbridge.load("result")
+        >>> registration.status
+        'ok'
+
     """
     return load_stored(directory).registration
 

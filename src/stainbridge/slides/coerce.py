@@ -28,17 +28,30 @@ def as_slide(
 ) -> Slide:
     """Return `source` as a slide: a path is opened, an array wrapped, a slide returned as it is.
 
-    `mpp` (µm per full-resolution pixel) is for a path, whose own pixel size it overrides, or an
-    array, which has none without it. `name` is what messages call an array. An array is
+    An array is
 
     - (H, W): one channel;
     - (H, W, C) with C of 1 to 4: uint8 of three channels is RGB, of four RGB with alpha, which is
       shown over white;
     - (C, H, W) with no more channels than rows or columns: uint8 of three channels is RGB.
 
-    The caller closes what was opened, which is every slide that is not `source` itself. Raises
-    `InputError` for anything else, for an array that may be read both ways, for floats that look
-    like a colour picture, and for `mpp` with a slide.
+    Args:
+        source: A path, a slide or an array.
+        mpp: µm per full-resolution pixel: of an array, or of a path in place of the file's.
+        name: What messages call the source.
+
+    Returns:
+        The slide. The caller closes what was opened, which is every slide but `source` itself.
+
+    Raises:
+        InputError: Anything else, an array that may be read both ways, floats that look like a
+            colour picture, `mpp` with a slide.
+
+    Example:
+        >>> picture = np.zeros((600, 800, 3), np.uint8)
+        >>> stainbridge.as_slide(picture, mpp=0.5)
+        <ArraySlide 'array': 800 x 600 px, 0.5 µm/px, RGB, array>
+
     """
     if isinstance(source, np.ndarray):
         return ArraySlide(channels_first(source, name), mpp, name)
@@ -47,6 +60,7 @@ def as_slide(
     if not isinstance(source, Slide):
         raise InputError(
             "not a slide",
+            where=name,
             expected="a path, a slide or a numpy array",
             got=type(source).__name__,
         )

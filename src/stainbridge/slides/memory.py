@@ -18,13 +18,27 @@ from stainbridge.types import Pixels
 
 
 class ArraySlide(PyramidSlide):
-    """An array `pixels` (C, H, W) as a slide; coarser levels are halved when they are first read.
+    """An array (C, H, W) as a slide; coarser levels are halved when they are first read.
 
-    `mpp` is in µm, None where it is not known. Three channels of uint8 are RGB unless `channels`
-    says otherwise. Where the pixels are a copy of another slide's, `space` is that slide's plane,
-    and has its pixel size. The array is not copied: don't change it while the slide is in use.
+    The array is not copied: don't change it while the slide is in use. `as_slide` also takes other
+    shapes.
 
-    Raises `InputError` for another shape or type.
+    Args:
+        pixels: (C, H, W), integers or floats.
+        mpp: µm per pixel; None where it is not known.
+        name: A name for messages.
+        stain: A free name such as "HE".
+        channels: One description a channel; None: three channels of uint8 are RGB.
+        space: The plane of another slide that the pixels are a copy of; it has its pixel size.
+
+    Raises:
+        InputError: Another shape or type.
+
+    Example:
+        >>> slide = stainbridge.ArraySlide(np.zeros((3, 400, 600), np.uint8), mpp=0.5, stain="HE")
+        >>> slide.frame.size_um
+        (300.0, 200.0)
+
     """
 
     def __init__(

@@ -13,12 +13,30 @@ from stainbridge.slides.slide import Slide
 def open_slide(path: str | Path, *, mpp: float | None = None, stain: str | None = None) -> Slide:
     """Open the slide at `path`.
 
-    `mpp` (µm per full-resolution pixel) overrides the file's pixel size. `stain` is a free name
-    such as "HE". Formats: those of OpenSlide; TIFF, OME-TIFF, QPTIFF; PNG, JPEG, BMP, WebP;
-    OME-Zarr and plain Zarr, as a folder or zipped. An implausible pixel size is not used: the
-    slide then has `calibrated=False` and a line in `info.warnings`.
+    Formats: those of OpenSlide; TIFF, OME-TIFF, QPTIFF; PNG, JPEG, BMP, WebP; OME-Zarr and plain
+    Zarr, as a folder or zipped. An implausible pixel size is not used: the slide's frame then has
+    `calibrated=False`, and `info.warnings` a line.
 
-    Raises `InputError` for a file that is missing, empty, damaged or of another kind.
+    Args:
+        path: The file, or the folder of a Zarr.
+        mpp: µm per full-resolution pixel, in place of the file's.
+        stain: A free name such as "HE".
+
+    Returns:
+        The slide, which is read as it is needed. The caller closes it, or uses `with`.
+
+    Raises:
+        InputError: A file that is empty, damaged or of another kind, or a bad pixel size.
+        MissingFileError: There is no such file.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0)
+        >>> stainbridge.write_slide(pair.fixed, "he.ome.tiff", overwrite=True)
+        >>> with stainbridge.open_slide("he.ome.tiff", stain="HE") as slide:
+        ...     corner = slide.read(slide.frame.crop(0, 0, 64, 32))
+        >>> corner.pixels.shape
+        (3, 32, 64)
+
     """
     path = Path(path)
     header = b"" if path.is_dir() else _read_header(path)

@@ -59,6 +59,16 @@ class Slide(Protocol):
 
     Reads are thread-safe. A slide is a context manager that closes its file. It pickles by what
     made it: the copy reads equal pixels in an equal space.
+
+    Example:
+        >>> slide = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0).fixed
+        >>> isinstance(slide, stainbridge.Slide)
+        True
+        >>> slide.frame.mpp, slide.stain
+        ((4.0, 4.0), 'HE')
+        >>> slide.read(slide.frame.at_mpp(16.0)).pixels.shape
+        (3, 64, 64)
+
     """
 
     @property

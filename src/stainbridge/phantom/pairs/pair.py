@@ -104,8 +104,28 @@ class PhantomPair:
 def generate_pair(config: PairConfig | None = None, **changes: object) -> PhantomPair:
     """Generate a pair from a configuration, or from its fields by name.
 
-    `generate_pair(seed=3, moving_stain="Ki67")` is an example. Nothing is rendered until the slides
-    are read. Raises `InputError` for unknown or impossible fields.
+    Nothing is rendered until the slides are read.
+
+    Args:
+        config: A configuration; None: the default one.
+        **changes: Fields of `PairConfig`: `seed`, `size_px` (side of both slides), `mpp` (µm per
+            pixel), `fixed_stain`, `moving_stain`, `difficulty` ("easy", "real" or "hard"),
+            `organ`, `rotation_deg`, `flip` and more. docs/phantom.md lists them.
+
+    Returns:
+        The pair: `fixed` and `moving` slides, `truth` (moving from fixed), `fixed_landmarks` and
+        `moving_landmarks`.
+
+    Raises:
+        InputError: Unknown or impossible fields.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0, moving_stain="Ki67")
+        >>> pair.fixed.stain, pair.moving.stain
+        ('HE', 'Ki67')
+        >>> pair.fixed.read(pair.fixed.frame).pixels.shape
+        (3, 256, 256)
+
     """
     unknown = set(changes) - set(PairConfig.__dataclass_fields__)
     if unknown:

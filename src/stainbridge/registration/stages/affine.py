@@ -57,7 +57,16 @@ FOCUS_EXPONENT = 0.5
 
 @dataclass(frozen=True)
 class AffineConfig(StageConfig):
-    """Settings of the affine refinement; the tuples have one entry a round, coarse to fine."""
+    """Settings of the affine refinement; the tuples have one entry a round, coarse to fine.
+
+    Raises `InputError` for tuples of unequal lengths.
+
+    Example:
+        >>> affine = stainbridge.AffineConfig(sizes_px=(64, 128), steps=(40, 30), survivors=(4, 1))
+        >>> stainbridge.RegisterConfig().with_stage(affine).stages[1].sizes_px
+        (64, 128)
+
+    """
 
     kind: Literal["affine"] = "affine"
     """The stage's name in a pipeline file."""

@@ -60,7 +60,16 @@ DIFFERENCE_PX = 1.2
 
 @dataclass(frozen=True)
 class DeformableConfig(StageConfig):
-    """Settings of the instance optimisation; `sizes_px` and `steps` have one entry a level."""
+    """Settings of the instance optimisation; `sizes_px` and `steps` have one entry a level.
+
+    Raises `InputError` for tuples of unequal lengths and an unknown similarity.
+
+    Example:
+        >>> deformable = stainbridge.DeformableConfig(sizes_px=(128, 256), steps=(40, 20))
+        >>> stainbridge.RegisterConfig().with_stage(deformable).stages[2].steps
+        (40, 20)
+
+    """
 
     kind: Literal["deformable"] = "deformable"
     """The stage's name in a pipeline file."""

@@ -53,6 +53,13 @@ class LearnedAffineConfig(StageConfig):
 
     After a search it improves the search's candidates. Before the search, with `angles`, it begins
     at turns of its own; where the best of them is convincing, the search is left out.
+
+    Example:
+        >>> learned = stainbridge.LearnedAffineConfig(weights="affine-net")
+        >>> config = stainbridge.RegisterConfig().with_stage(learned)
+        >>> config.find_stage(stainbridge.LearnedAffineConfig).weights
+        'affine-net'
+
     """
 
     kind: Literal["learned-affine"] = "learned-affine"

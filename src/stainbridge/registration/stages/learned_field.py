@@ -39,7 +39,17 @@ from stainbridge.slides.slide import Slide
 
 @dataclass(frozen=True)
 class LearnedFieldConfig(StageConfig):
-    """Settings of a trained deformable network after the placement."""
+    """Settings of a trained deformable network after the placement.
+
+    Raises `InputError` for a pixel size that is not positive.
+
+    Example:
+        >>> learned = stainbridge.LearnedFieldConfig(weights="unet-svf")
+        >>> config = stainbridge.RegisterConfig().with_stage(learned)
+        >>> config.find_stage(stainbridge.LearnedFieldConfig).weights
+        'unet-svf'
+
+    """
 
     kind: Literal["learned-field"] = "learned-field"
     """The stage's name in a pipeline file."""

@@ -66,7 +66,14 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class SearchConfig(StageConfig):
-    """Settings of the global search."""
+    """Settings of the global search.
+
+    Example:
+        >>> search = stainbridge.SearchConfig(angles=72, hypotheses=12)
+        >>> stainbridge.RegisterConfig().with_stage(search).stages[0].angles
+        72
+
+    """
 
     kind: Literal["search"] = "search"
     """The stage's name in a pipeline file."""

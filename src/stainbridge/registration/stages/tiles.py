@@ -55,7 +55,16 @@ SQUARE_PX = 384
 
 @dataclass(frozen=True)
 class TileRefinementConfig(StageConfig):
-    """Settings of the high-resolution refinement."""
+    """Settings of the high-resolution refinement.
+
+    Raises `InputError` where less than one tile is worked on.
+
+    Example:
+        >>> tiles = stainbridge.TileRefinementConfig(longest_px=8192)
+        >>> stainbridge.RegisterConfig().with_stage(tiles).stages[-1].longest_px
+        8192
+
+    """
 
     kind: Literal["tiles"] = "tiles"
     """The stage's name in a pipeline file."""

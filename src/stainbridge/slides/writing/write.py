@@ -64,8 +64,17 @@ def write_slide(
         progress: Called with the tiles done and their number, in the calling thread.
         overwrite: Whether an existing file is replaced.
 
-    Raises `InputError` for an impossible combination, an existing file without `overwrite`, a
-    folder that is missing or cannot be written, and a full disk.
+    Raises:
+        InputError: An impossible combination, an existing file without `overwrite`, a folder that
+            is missing or cannot be written, a full disk.
+
+    Example:
+        >>> slide = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0).fixed
+        >>> stainbridge.write_slide(slide, "he-copy.ome.tiff", compression="zstd")
+        >>> with stainbridge.open_slide("he-copy.ome.tiff") as copy:
+        ...     copy.frame.mpp
+        (4.0, 4.0)
+
     """
     path = Path(path)
     _check(path, file_format, tile, threads, overwrite)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -65,6 +65,9 @@ class ApplyConfig:
     def __post_init__(self) -> None:
         if self.mpp is not None and not self.mpp > 0:
             raise InputError("pixel size must be positive", expected="µm > 0", got=self.mpp)
+        if self.precision not in get_args(Precision):
+            known = ", ".join(get_args(Precision))
+            raise InputError("no such precision", expected=known, got=self.precision)
 
 
 def translate_slide(
