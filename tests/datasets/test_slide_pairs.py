@@ -33,15 +33,15 @@ def test_transforms_are_read_and_splits_kept(slides: Path) -> None:
     with open_slide(slides / "he.tif") as fixed, open_slide(slides / "ki67.tif") as moving:
         matrix = np.array([[1.0, 0, 3], [0, 1, -2], [0, 0, 1]])
         write_transform(slides / "t.h5", Affine(matrix, fixed.frame.space, moving.frame.space))
-    slides = read_slide_pairs(
+    slide_set = read_slide_pairs(
         manifest(slides, "he.tif,ki67.tif,t.h5,train", "he.tif,ki67.tif,,test")
     )
-    assert (len(slides.training), len(slides.validation)) == (1, 1)
-    transform = slides.training[0].moving_from_fixed
+    assert (len(slide_set.training), len(slide_set.validation)) == (1, 1)
+    transform = slide_set.training[0].moving_from_fixed
     assert transform is not None
-    assert slides.validation[0].moving_from_fixed is None
+    assert slide_set.validation[0].moving_from_fixed is None
     assert transform(np.array([[1.0, 5.0]])) == pytest.approx(np.array([[4.0, 3.0]]))
-    assert slides.mpp == pytest.approx(0.5, rel=1e-3)
+    assert slide_set.mpp == pytest.approx(0.5, rel=1e-3)
 
 
 def test_without_a_split_every_fifth_is_held_out_if_there_are_enough(slides: Path) -> None:
@@ -54,9 +54,9 @@ def test_without_a_split_every_fifth_is_held_out_if_there_are_enough(slides: Pat
 
 def test_pixel_sizes_may_be_given(slides: Path) -> None:
     table = manifest(slides, "he.tif,ki67.tif,0.25,1", header="fixed,moving,fixed_mpp,moving_mpp")
-    slides = read_slide_pairs(table)
-    assert slides.mpp == 0.25
-    with slides.training[0].open_moving() as moving:
+    slide_set = read_slide_pairs(table)
+    assert slide_set.mpp == 0.25
+    with slide_set.training[0].open_moving() as moving:
         assert moving.frame.mpp == (1.0, 1.0)
     with pytest.raises(InputError, match="not a number; expected fixed_mpp"):
         read_slide_pairs(
