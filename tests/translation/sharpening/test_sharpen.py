@@ -23,6 +23,7 @@ from stainbridge.learn.weights import copy_weights, read_weights, write_weights
 from stainbridge.nn.perceptual import PerceptualConfig
 from stainbridge.nn.rrdb_generator import RRDBConfig, RRDBGenerator
 from stainbridge.nn.vgg_discriminator import VGGDiscriminatorConfig
+from stainbridge.settings import build
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.translation.inference.apply import ApplyConfig
@@ -221,3 +222,17 @@ def test_presets_and_what_does_not_fit() -> None:
         replace(TINY, discriminator=VGGDiscriminatorConfig(channels=1))
     with pytest.raises(InputError, match="negative"):
         replace(TINY, adversarial_weight=-1)
+
+
+def test_settings_of_version_0_1_0_load() -> None:
+    old = {
+        "sharpen": {"feature": 2.0, "adversarial": 3.0, "pixel": 4.0, "warm_steps": 5},
+        "pixel_um": [0.25, 1.0],
+    }
+    settings = build(SharpenTraining, old, "old.yaml")
+    assert settings == SharpenTraining(
+        SharpenConfig(
+            perceptual_weight=2.0, adversarial_weight=3.0, pixel_weight=4.0, warm_up_steps=5
+        ),
+        mpp_range=(0.25, 1.0),
+    )
