@@ -51,7 +51,8 @@ def exponentiate(velocity: Tensor, squarings: int = 7) -> Tensor:
 
 def exponentiate_normalised(velocity: Tensor, squarings: int) -> Tensor:
     """Exponentiate a velocity in `grid_sample` units to a displacement in the same units."""
-    identity = _centres(*velocity.shape[-2:], velocity.dtype, velocity.device)
+    height, width = velocity.shape[-2:]
+    identity = _centres(height, width, velocity.dtype, velocity.device)
     step: Tensor = velocity / 2**squarings
     for _ in range(squarings):
         step = step + F.grid_sample(

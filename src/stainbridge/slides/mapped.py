@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
+from stainbridge.slides.closing import ClosedByWith
 from stainbridge.slides.describe import Described
 from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.slide import Slide, SlideInfo
@@ -20,7 +19,7 @@ from stainbridge.slides.slide import Slide, SlideInfo
 PROBE_PX = 64
 
 
-class MappedSlide(Described):
+class MappedSlide(ClosedByWith, Described):
     """`slide` as `image_map` shows it: each read returns the map of what the slide returns.
 
     The map takes an `Image` at any resolution and returns one on the same frame. A coarse read maps
@@ -63,14 +62,3 @@ class MappedSlide(Described):
     def close(self) -> None:
         """Close the slide."""
         self._slide.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from stainbridge.errors import InputError
+from stainbridge.slides.closing import ClosedByWith
 
 
 class Closeable(Protocol):
@@ -32,7 +32,7 @@ class _Entry(Generic[OpenedT]):
     borrowers: int = 0
 
 
-class SlidePool(Generic[KeyT, OpenedT]):
+class SlidePool(ClosedByWith, Generic[KeyT, OpenedT]):
     """At most `capacity` slides kept open; the one unused for longest is closed first.
 
     `open_key(key)` opens what is missing: a slide for its path, say, or a pair of slides for its
@@ -75,17 +75,6 @@ class SlidePool(Generic[KeyT, OpenedT]):
             self._entries.clear()
             idle = [entry for entry in entries if entry.borrowers == 0]
         _close_all(idle)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _enter(self, key: KeyT) -> tuple[_Entry[OpenedT], bool]:
         """Count one more borrower of `key`; say whether its entry is new and has to be filled."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property, partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,24 +13,39 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
-from stainbridge.geometry.warp import Box, Interleaved, Interpolation, Source, warp
+from stainbridge.geometry.warp import Box, Interleaved, Interpolation, Source, check_interpolation, warp
 from stainbridge.imaging.image import Image
+from stainbridge.slides.closing import ClosedByWith
 from stainbridge.slides.describe import Described
 from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.types import Mask
 
 
-class WarpedSlide(Described):
-    """The moving slide `slide`, pulled through `transform` (`moving_from_fixed`) onto `frame`.
-
-    `frame` lies in the fixed slide's space and defaults to the fixed slide's own frame. For other
-    crops see `stainbridge.geometry.warp.find_output_frame`; the same transform and annotations
-    hold in them. Use "nearest" for label images.
+class WarpedSlide(ClosedByWith, Described):
+    """The moving slide, pulled through a transform onto a frame of the fixed slide's space.
 
     Pixels are computed as they are read. Reads are thread-safe and hold a bounded amount of the
     source. Reads of parts equal the parts of a whole read. Closing it closes `slide`.
 
-    Raises `InputError` when the transform maps the whole frame to nothing finite.
+    Args:
+        slide: The moving slide.
+        transform: Moving from fixed.
+        frame: Which part, in the fixed slide's space; None: the whole fixed slide. For other crops
+            see `Registration.warp_slide`; the same transform and annotations hold in them.
+        interpolation: "linear", "cubic", or "nearest" for label images.
+
+    Raises:
+        InputError: The transform maps the whole frame to nothing finite, or there is no such
+            interpolation.
+
+    Example:
+        >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0)
+        >>> warped = stainbridge.WarpedSlide(pair.moving, pair.truth)
+        >>> warped.frame == pair.fixed.frame
+        True
+        >>> warped.read(warped.frame.crop(100, 100, 64, 32)).pixels.shape
+        (3, 32, 64)
+
     """
 
     def __init__(
@@ -42,6 +56,7 @@ class WarpedSlide(Described):
         *,
         interpolation: Interpolation = "linear",
     ) -> None:
+        check_interpolation(interpolation)
         self._slide = slide
         self._transform = transform
         self._interpolation: Interpolation = interpolation
@@ -126,17 +141,6 @@ class WarpedSlide(Described):
     def close(self) -> None:
         """Release the moving slide's file."""
         self._slide.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def estimate_scale(transform: Transform, frame: Frame) -> float:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Self
+from abc import abstractmethod
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.space.pickling import PickledByFields
+from stainbridge.slides.closing import ClosedByWith
 
 
-class GeneratedSlide(PickledByFields, ABC):
+class GeneratedSlide(PickledByFields, ClosedByWith):
     """A `Slide` without a file, described by its fields; a copy in another process is equal."""
 
     @abstractmethod
@@ -20,17 +19,6 @@ class GeneratedSlide(PickledByFields, ABC):
 
     def close(self) -> None:
         """Do nothing: there is no file to release."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def build_levels(frame: Frame) -> tuple[Frame, ...]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Any, Self, final
+from abc import abstractmethod
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
+from stainbridge.slides.closing import ClosedByWith
 from stainbridge.slides.describe import Described
 from stainbridge.slides.readers.levels import choose_level
 from stainbridge.slides.readers.resample import (
@@ -34,7 +34,7 @@ BLOCK_BYTES = 8 * 2**20
 EXACT_PX = 1e-3
 
 
-class PyramidSlide(Described, ABC):
+class PyramidSlide(ClosedByWith, Described):
     """A slide of stored levels; a reader implements `_region` and `_release`.
 
     `levels` are finest first and share the origin (0, 0). `read` is thread-safe when `_region` is.
@@ -118,17 +118,6 @@ class PyramidSlide(Described, ABC):
         if not self._closed:
             self._closed = True
             self._release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _require_open(self) -> None:
         if self._closed:
