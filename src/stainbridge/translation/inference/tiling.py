@@ -15,16 +15,17 @@ USUAL_PX = 1024
 
 def plan_tiles(frame: Frame, tile_px: int, reach: int, period: int, note: Note) -> TileGrid:
     """Plan the tiles of a frame for a network; note where they cannot fit together exactly."""
+    grid = TileGrid(
+        plan_axis(frame.height, tile_px, reach, period),
+        plan_axis(frame.width, tile_px, reach, period),
+    )
     exact = exact_tile(reach, period)
     if tile_px < min(exact, max(frame.height, frame.width)):
         note(
             f"note: the network reaches {reach} px; tiles of {exact} px or more would fit together "
             "exactly (--tile)"
         )
-    return TileGrid(
-        plan_axis(frame.height, tile_px, reach, period),
-        plan_axis(frame.width, tile_px, reach, period),
-    )
+    return grid
 
 
 def plan_axis(length: int, tile_px: int, reach: int, period: int) -> TileAxis:
