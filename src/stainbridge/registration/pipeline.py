@@ -195,7 +195,8 @@ def _register(run: _Run, initial_transform: Transform | None, progress: Progress
     end = REFINEMENT_FROM if refinements else 1.0
     first_end = end - SECOND_SEARCH_SHARE
     attempt = _try_stages(problem, main, _span(progress, PREPARED, first_end))
-    second = run.config.second_search if initial_transform is None else None
+    searched = any(stage.kind == SearchStage.kind for stage in main) and initial_transform is None
+    second = run.config.second_search if searched else None
     if second and (attempt is None or run.judge(attempt.evidence).status != "ok"):
         again = _begin_with_search(main, SearchStage(second))
         other = _try_stages(problem, again, _span(progress, first_end, end))
@@ -225,6 +226,8 @@ def _try_stages(problem: Problem, stages: Sequence[Stage], progress: Progress) -
     done = 0.0
     for planned in stages:
         stage = _override(planned, state)
+        if planned.phase != "placement" and not state.candidates:
+            return None
         if stage is not None:
             part = _span(progress, done / total, (done + planned.cost) / total)
             part(stage.name, 0.0)

@@ -5,7 +5,7 @@ Local NCC of tissue density and edges is optimised by gradient steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -68,7 +68,7 @@ class AffineConfig(StageConfig):
 
     """
 
-    kind: Literal["affine"] = "affine"
+    kind: Literal["affine"] = field(default="affine", kw_only=True)
     """The stage's name in a pipeline file."""
     sizes_px: tuple[int, ...] = (64, 128, 256, 256)
     """Longest side of the pictures, in pixels."""
@@ -113,8 +113,10 @@ class AffineStage(Stage):
         """Return the stage with these settings."""
         return cls(config)
 
-    def __call__(self, state: State, progress: StageProgress) -> Proposal:  # noqa: ARG002
-        """Propose the best refined candidate."""
+    def __call__(self, state: State, progress: StageProgress) -> Proposal | None:  # noqa: ARG002
+        """Propose the best refined candidate; None where there is none to refine."""
+        if not state.candidates:
+            return None
         problem = state.problem
         candidates = list(state.candidates)
         threads = problem.context.threads

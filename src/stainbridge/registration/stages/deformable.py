@@ -71,7 +71,7 @@ class DeformableConfig(StageConfig):
 
     """
 
-    kind: Literal["deformable"] = "deformable"
+    kind: Literal["deformable"] = field(default="deformable", kw_only=True)
     """The stage's name in a pipeline file."""
     sizes_px: tuple[int, ...] = (128, 256, 512)
     """Longest side of the pictures, in pixels, coarse to fine."""

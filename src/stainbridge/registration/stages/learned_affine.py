@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -62,7 +62,7 @@ class LearnedAffineConfig(StageConfig):
 
     """
 
-    kind: Literal["learned-affine"] = "learned-affine"
+    kind: Literal["learned-affine"] = field(default="learned-affine", kw_only=True)
     """The stage's name in a pipeline file."""
     weights: str = "affine-net"
     """A file, a run folder, or the name of weights that come with stainbridge."""

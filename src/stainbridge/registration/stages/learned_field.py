@@ -51,7 +51,7 @@ class LearnedFieldConfig(StageConfig):
 
     """
 
-    kind: Literal["learned-field"] = "learned-field"
+    kind: Literal["learned-field"] = field(default="learned-field", kw_only=True)
     """The stage's name in a pipeline file."""
     weights: str = "unet-svf"
     """A file, a run folder, or the name of weights that come with stainbridge."""

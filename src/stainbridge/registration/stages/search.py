@@ -9,7 +9,7 @@ magnitude, which survives stains that invert the contrast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -75,7 +75,7 @@ class SearchConfig(StageConfig):
 
     """
 
-    kind: Literal["search"] = "search"
+    kind: Literal["search"] = field(default="search", kw_only=True)
     """The stage's name in a pipeline file."""
     chart_px: int = 48
     """Side of the charts that are correlated, in pixels."""

@@ -6,7 +6,7 @@ far, so only the rest is sought, by the deformable stage's own steps. The tiles'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Literal, Self
 
@@ -66,7 +66,7 @@ class TileRefinementConfig(StageConfig):
 
     """
 
-    kind: Literal["tiles"] = "tiles"
+    kind: Literal["tiles"] = field(default="tiles", kw_only=True)
     """The stage's name in a pipeline file."""
     longest_px: int = 4096
     """Pixels along the slide's longer side to work at."""
