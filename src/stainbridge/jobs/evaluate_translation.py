@@ -16,6 +16,7 @@ from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 if TYPE_CHECKING:
     from torch import device
 
+    from stainbridge.datasets.tiles import TileFiles
     from stainbridge.evaluate.translation import (
         Comparison,
         MeanScores,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         TranslationMethod,
     )
     from stainbridge.nn.generators import Generator
-    from stainbridge.slides.case import Case
     from stainbridge.translation.inference.model import Model
 
 #: Rows of the grid of pictures.
@@ -97,13 +97,13 @@ class EvaluateTranslationJob:
         self._check_output()
         models = [read_model(find_weights(str(path))) for path in self.models]
         models = [model.reverse() for model in models] if self.reverse else models
-        cases = self._choose_cases()
+        files = self._choose_tiles()
         sets = None if self.features is None else FeatureSets(load_feature_net(self.features))
-        step = (len(cases) - 1) / max(1, GRID_ROWS - 1)
+        step = (len(files) - 1) / max(1, GRID_ROWS - 1)
         shown = {round(row * step) for row in range(GRID_ROWS)}
         grid: list[Comparison] = []
         rows: list[ScoredPicture] = []
-        tiles = self._read_tiles(cases, models[0])
+        tiles = self._read_pixels(files, models[0])
         methods = _make_methods(models, self.device)
         for number, comparison in enumerate(compare_translations(tiles, methods)):
             rows += comparison.rows
@@ -111,10 +111,10 @@ class EvaluateTranslationJob:
                 grid.append(comparison)
             if sets is not None:
                 sets.add(comparison)
-            progress("translating", (number + 1) / len(cases))
+            progress("translating", (number + 1) / len(files))
         outcome = EvaluateTranslationOutcome(
             split=self.split,
-            pictures=len(cases),
+            pictures=len(files),
             size=", ".join(sorted({f"{row.width} x {row.height} px" for row in rows})),
             means=tuple(mean_scores(rows)),
             distributions={}
@@ -144,9 +144,9 @@ class EvaluateTranslationJob:
                 "exists already", where=existing[0], remedy="name another folder or add --overwrite"
             )
 
-    def _choose_cases(self) -> list[Case]:
-        """Return the cases of the split, or `most` of them, evenly chosen."""
-        from stainbridge.datasets.tiles import find, read
+    def _choose_tiles(self) -> list[TileFiles]:
+        """Return the tiles of the split, or `most` of them, evenly chosen."""
+        from stainbridge.datasets.tiles import find, read_tiles
 
         if not self.data.is_dir() or find(self.data) is None:
             kind = InputError if self.data.exists() else MissingFileError
@@ -155,35 +155,36 @@ class EvaluateTranslationJob:
                 where=self.data,
                 expected="HE/test and IHC/test, testA and testB, or A and B",
             )
-        cases = read(self.data)
-        splits = sorted({case.id.partition("/")[0] for case in cases if "/" in case.id})
+        tiles = read_tiles(self.data)
+        splits = sorted({tile.name.partition("/")[0] for tile in tiles if "/" in tile.name})
         if splits:
-            cases = [case for case in cases if case.id.startswith(f"{self.split}/")]
-        if not cases:
+            tiles = [tile for tile in tiles if tile.name.startswith(f"{self.split}/")]
+        if not tiles:
             raise InputError(
                 "no tiles of that split",
                 where=self.data,
                 expected=", ".join(splits),
                 got=self.split,
             )
-        count = min(self.most or len(cases), len(cases))
-        return [cases[number * len(cases) // count] for number in range(count)]
+        count = min(self.most or len(tiles), len(tiles))
+        return [tiles[number * len(tiles) // count] for number in range(count)]
 
-    def _read_tiles(self, cases: Sequence[Case], model: Model) -> Iterator[TilePixels]:
-        """Read the tiles of each case, with the channels of the model."""
+    def _read_pixels(self, tiles: Sequence[TileFiles], model: Model) -> Iterator[TilePixels]:
+        """Read the pixels of each tile, with the channels of the model."""
         from stainbridge.evaluate.translation import TilePixels
+        from stainbridge.slides.open import open_slide
         from stainbridge.translation.objectives.pixels import match_channels
 
-        for case in cases:
-            with case.open_fixed() as first, case.open_moving() as second:
+        for tile in tiles:
+            with open_slide(tile.fixed) as first, open_slide(tile.moving) as second:
                 source = first.read(first.frame).pixels
                 target = second.read(second.frame).pixels
             if self.reverse:
                 source, target = target, source
             yield TilePixels(
-                case.id,
-                match_channels(source, model.source_channels, case.id),
-                match_channels(target, model.target_channels, case.id),
+                tile.name,
+                match_channels(source, model.source_channels, tile.name),
+                match_channels(target, model.target_channels, tile.name),
             )
 
     def _write(
