@@ -95,7 +95,7 @@ def test_back_and_at_another_pixel_size(
     assert np.abs(pixels[0] - pixels[1]).max() > 10
 
 
-def test_what_is_kept_is_gone_on_from(
+def test_an_interrupted_translation_resumes_from_finished_tiles(
     slide: Path,
     model: Path,
     tmp_path: Path,
@@ -145,7 +145,7 @@ def test_what_is_kept_is_gone_on_from(
     again = len(asked)
     del asked[:]
     asked.extend([1] * 8)
-    assert run([*arguments, str(out)]) == 0
+    assert run([*arguments, str(out), "--overwrite"]) == 0
     assert len(asked) == again + kept
 
 
