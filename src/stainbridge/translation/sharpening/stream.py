@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -89,13 +90,15 @@ def open_with_tissue(side_px: int, mpp: float | None, path: Path) -> SlideWithTi
 
     Raises `InputError` when it holds no square of `side_px`.
     """
-    slide = open_slide(path)
-    frame = slide.frame.at_mpp(mpp) if mpp and slide.frame.calibrated else slide.frame
-    if min(frame.width, frame.height) < side_px:
-        slide.close()
-        got = f"{frame.width} x {frame.height}"
-        raise InputError("smaller than a tile", where=path, expected=side_px, got=got)
-    return SlideWithTissue(slide, frame, TissueMap.of_slide(slide))
+    with ExitStack() as stack:
+        slide = stack.enter_context(open_slide(path))
+        frame = slide.frame.at_mpp(mpp) if mpp and slide.frame.calibrated else slide.frame
+        if min(frame.width, frame.height) < side_px:
+            got = f"{frame.width} x {frame.height}"
+            raise InputError("smaller than a tile", where=path, expected=side_px, got=got)
+        opened = SlideWithTissue(slide, frame, TissueMap.of_slide(slide))
+        stack.pop_all()  # nothing failed: the slide is the caller's to close
+    return opened
 
 
 @dataclass(frozen=True, eq=False)
