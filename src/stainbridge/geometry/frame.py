@@ -150,9 +150,11 @@ class Frame:
     def at_mpp(self, mpp: float | tuple[float, float]) -> Frame:
         """Return the same extent sampled at about `mpp`.
 
-        The number of pixels is rounded, and the pixel size then made exact.
+        The number of pixels is rounded, and the pixel size then made exact. Raises `InputError` for
+        a pixel size that is not positive and finite.
         """
         wanted = (mpp, mpp) if isinstance(mpp, (int, float)) else mpp
+        _check_mpp(self.label, wanted)
         width_um, height_um = self.size_um
         width = max(1, round(width_um / wanted[0]))
         height = max(1, round(height_um / wanted[1]))
@@ -161,8 +163,10 @@ class Frame:
     def fit(self, longest_px: int) -> Frame:
         """Return the same extent with at most `longest_px` pixels along its longer side.
 
-        It is never finer than this frame.
+        It is never finer than this frame. Raises `InputError` for less than one pixel.
         """
+        if not longest_px >= 1:
+            raise InputError("longest_px is too small", expected="at least 1", got=longest_px)
         factor = max(1.0, max(self.width, self.height) / longest_px)
         return self.at_mpp((self.mpp[0] * factor, self.mpp[1] * factor))
 
@@ -205,5 +209,14 @@ class Frame:
 def _check_grid(label: str, height: int, width: int, mpp: tuple[float, float]) -> None:
     if height < 1 or width < 1:
         raise InputError("a frame needs at least one pixel", where=label, got=f"{width} x {height}")
-    if not (np.all(np.isfinite(mpp)) and min(mpp) > 0):
+    _check_mpp(label, mpp)
+
+
+def _check_mpp(label: str, mpp: object) -> None:
+    sizes = np.asarray(mpp)
+    if sizes.shape != (2,) or sizes.dtype.kind not in "iuf":
+        raise InputError(
+            "pixel size must be a pair of numbers", where=label, expected="(x, y) in µm", got=mpp
+        )
+    if not (np.isfinite(sizes).all() and sizes.min() > 0):
         raise InputError("pixel size must be positive", where=label, expected="µm > 0", got=mpp)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from stainbridge.errors import InputError
@@ -78,6 +79,16 @@ def split_chain(transform: Transform) -> tuple[Transform, ...]:
     return transform.members if isinstance(transform, Chain) else (transform,)
 
 
+def _as_array(values: Any, name: str) -> npt.NDArray[Any]:
+    """Return an array as it is, and nested lists of numbers as an array of float64."""
+    if isinstance(values, np.ndarray):
+        return values
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise InputError("not an array of numbers", where=name, got=error) from error
+
+
 @dataclass(frozen=True, eq=False)
 class Projective(Transform):
     """A homography.
@@ -93,6 +104,7 @@ class Projective(Transform):
     """The space whose points come out."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "matrix", _as_array(self.matrix, "matrix"))
         if np.shape(self.matrix) != (3, 3) or not np.all(np.isfinite(self.matrix)):
             raise InputError("matrix must be finite and 3 x 3", got=np.shape(self.matrix))
         if abs(np.linalg.det(self.matrix[:2, :2])) < 1e-12:
@@ -189,6 +201,7 @@ class DisplacementField(Transform):
     """The space whose points come out."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "displacement", _as_array(self.displacement, "displacement"))
         expected = (2, self.grid.height, self.grid.width)
         if self.displacement.shape != expected:
             raise InputError(

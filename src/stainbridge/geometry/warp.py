@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
@@ -96,7 +96,15 @@ def warp(
     return out, valid
 
 
+def check_interpolation(interpolation: str) -> None:
+    """Raise `InputError` for another word than "linear", "cubic" and "nearest"."""
+    if interpolation not in get_args(Interpolation):
+        known = " | ".join(get_args(Interpolation))
+        raise InputError("no such interpolation", expected=known, got=interpolation)
+
+
 def _check_type(dtype: np.dtype[Any], interpolation: Interpolation) -> None:
+    check_interpolation(interpolation)
     # cv2.remap's cubic interpolation of 64-bit floats, which stand in for 32-bit integers, drops
     # the border.
     narrow = dtype.kind in "iu" and dtype.itemsize <= 4
@@ -141,9 +149,12 @@ def find_output_frame(
     """Return the part of the fixed pixel grid that a warped moving slide is written on.
 
     "fixed": all of the fixed slide. "moving": the box around all of the moving slide, which may
-    reach beyond the fixed one. "overlap": what those two share. Raises `InputError` when there is
-    no overlap, or the moving slide's outline has no finite place on the fixed one.
+    reach beyond the fixed one. "overlap": what those two share. Raises `InputError` for another
+    word, when there is no overlap, or the moving slide's outline has no finite place on the fixed
+    one.
     """
+    if crop not in get_args(Crop):
+        raise InputError("no such crop", expected=" | ".join(get_args(Crop)), got=crop)
     if crop == "fixed":
         return fixed
     corners = np.vstack([moving.corners_um, moving.corners_um[:1]])

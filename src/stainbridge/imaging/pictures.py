@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.errors import InputError
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.light import estimate_uneven_light
 from stainbridge.types import Mask, Plane
@@ -80,8 +81,10 @@ def overlay(fixed: Plane, moving: Plane) -> Picture:
 def checkerboard(first: Picture, second: Picture, across: int = 12) -> Picture:
     """Return alternating squares of two pictures of one size; the first is at the top left.
 
-    About `across` squares fit along the longer side.
+    About `across` squares fit along the longer side. Raises `InputError` for less than one.
     """
+    if not across >= 1:
+        raise InputError("too few squares", where="across", expected="at least 1", got=across)
     side = max(1, round(max(first.shape[:2]) / across))
     rows, columns = (np.arange(length) // side for length in first.shape[:2])
     odd = (rows[:, None] + columns[None]) % 2 == 1

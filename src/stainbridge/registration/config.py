@@ -139,7 +139,8 @@ class RegisterConfig:
     def with_stage(self, stage: AnyStageConfig) -> RegisterConfig:
         """Return the configuration with a stage.
 
-        It takes the place of the stages of its kind, or the usual place in the order.
+        It takes the place of the stages of its kind, or the usual place in the order. Raises
+        `InputError` for what is no stage's settings.
 
         Example:
             >>> smoother = stainbridge.DeformableConfig(smoothness=3.0)
@@ -149,6 +150,8 @@ class RegisterConfig:
 
         """
         order = list(STAGES)
+        if getattr(stage, "kind", None) not in order:
+            raise InputError("no such stage", expected=", ".join(order), got=stage)
         rank = order.index(stage.kind)
         before = [other for other in self.stages if order.index(other.kind) < rank]
         after = [other for other in self.stages if order.index(other.kind) > rank]
@@ -227,7 +230,7 @@ def _check_order(stages: tuple[AnyStageConfig, ...]) -> None:
     """Raise `InputError` unless the stages can work in their order."""
     phases: list[Phase] = []
     for stage in stages:
-        entry = STAGES.get(stage.kind)
+        entry = STAGES.get(getattr(stage, "kind", ""))
         if entry is None or not isinstance(stage, entry.config_type):
             raise InputError(
                 "no such stage",

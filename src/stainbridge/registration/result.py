@@ -119,8 +119,7 @@ class Registration:
 
         Raises `InputError` for another word, `RegistrationError` when the registration failed.
         """
-        if side not in get_args(Side):
-            raise InputError("no such slide", where="to", expected="fixed or moving", got=side)
+        _check_side(side, "to")
         return self.transform if side == "moving" else self.transform.inverse()
 
     def warp_points(self, points_px: npt.ArrayLike, to: Side = "fixed") -> Points:
@@ -181,7 +180,8 @@ class Registration:
             interpolation: "linear", or "nearest" for label images.
 
         Raises:
-            InputError: It is not known where the moving slide is, or its size has changed.
+            InputError: It is not known where the moving slide is, its size has changed, or another
+                word for `crop` or `interpolation`.
             RegistrationError: The registration failed.
 
         Example:
@@ -193,6 +193,14 @@ class Registration:
         """
         frame = find_output_frame(self.transform, self.fixed, self.moving, crop)
         slide = self.open_slide("moving") if moving is None else moving
+        if not isinstance(slide, Slide):
+            raise InputError(
+                "not a slide",
+                where="moving",
+                expected="an opened slide",
+                got=type(slide).__name__,
+                remedy="warp_image warps an array",
+            )
         return WarpedSlide(slide, self.transform, frame, interpolation=interpolation)
 
     def warp_image(
@@ -201,14 +209,15 @@ class Registration:
         """Warp a picture of the whole moving slide, at any resolution, onto the fixed one.
 
         Args:
-            image: (H, W), (H, W, C) or (C, H, W): a thumbnail, a mask, a heat map.
+            image: (H, W), (H, W, C) or (C, H, W) of the whole slide: a thumbnail, a mask, labels,
+                a heat map.
             interpolation: "linear", or "nearest" for masks and labels.
 
         Returns:
             The same kind of array, of the whole fixed slide at the same µm per pixel; 0 outside.
 
         Raises:
-            InputError: An array that is no picture, or another interpolation.
+            InputError: An array that is no picture of the moving slide, or another interpolation.
             RegistrationError: The registration failed.
 
         Example:
@@ -218,12 +227,16 @@ class Registration:
 
         """
         array = np.asarray(image)
-        pixels = channels_first(array if array.ndim == 3 else array[None], "image")
+        pixels = channels_first(array, "image")
         height, width = pixels.shape[1:]
+        _check_aspect(height, width, self.moving)
         width_um, height_um = self.moving.size_um
         grid = Frame(self.moving.space, height, width, (width_um / width, height_um / height))
         frame = self.fixed.at_mpp(math.sqrt(grid.mpp[0] * grid.mpp[1]))
-        warped, _ = warp_array(pixels, grid, self.transform, frame, interpolation=interpolation)
+        warped, _ = warp_array(
+            _narrow(pixels), grid, self.transform, frame, interpolation=interpolation
+        )
+        warped = warped.astype(array.dtype, copy=False)
         if array.ndim == 2:
             return np.asarray(warped[0])
         return warped if pixels is array else np.moveaxis(warped, 0, -1)
@@ -292,8 +305,10 @@ class Registration:
     def open_slide(self, side: Side) -> Slide:
         """Open the slide that was registered; the caller closes it.
 
-        Raises `InputError` where it is not known where the slide is, or where its size has changed.
+        Raises `InputError` for another word than "fixed" and "moving", where it is not known where
+        the slide is, and where its size has changed.
         """
+        _check_side(side, "side")
         source = self.fixed_source if side == "fixed" else self.moving_source
         frame = self.fixed if side == "fixed" else self.moving
         if source is None:
@@ -404,6 +419,34 @@ class Registration:
             return format_picture(self.overlay(NOTEBOOK_PX), "both slides, overlaid")
         except InputError as error:
             return f"<p>No picture: {escape(str(error))}</p>"
+
+
+def _check_aspect(height: int, width: int, slide: Frame) -> None:
+    """Raise `InputError` for a picture that is not of the whole slide."""
+    # A side of a picture at a lower resolution is rounded by up to a pixel.
+    if abs(width * slide.height - height * slide.width) > max(slide.height, slide.width):
+        raise InputError(
+            "the picture does not have the moving slide's shape",
+            where="image",
+            expected=f"({slide.height}, {slide.width}) or the same at another resolution",
+            got=f"({height}, {width})",
+        )
+
+
+def _narrow(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return masks and labels as a type that can be warped, and other pixels as they are."""
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8)
+    limits = np.iinfo(np.int32)
+    is_wide = pixels.dtype.kind in "iu" and pixels.dtype.itemsize > limits.dtype.itemsize
+    if is_wide and pixels.size and limits.min <= pixels.min() and pixels.max() <= limits.max:
+        return pixels.astype(np.int32)
+    return pixels
+
+
+def _check_side(side: str, name: str) -> None:
+    if side not in get_args(Side):
+        raise InputError("no such slide", where=name, expected="fixed or moving", got=side)
 
 
 def _open_source(source: Slide | Path, frame: Frame) -> Slide:

@@ -77,6 +77,7 @@ def write_slide(
 
     """
     path = Path(path)
+    _check_source(slide, reduction)
     _check(path, file_format, tile, threads, overwrite)
     info = slide.info
     planar = file_format == "ome-tiff" and not info.is_rgb
@@ -88,6 +89,20 @@ def write_slide(
         container = TiffContainer(file)
         segments = _write_tiles(task, container, threads or available_cores(), progress)
         container.finish(_directories(task, segments, file_format, path.name))
+
+
+def _check_source(slide: Slide, reduction: str) -> None:
+    if not isinstance(slide, Slide):
+        raise InputError(
+            "not a slide",
+            where="slide",
+            expected="an opened slide",
+            got=type(slide).__name__,
+            remedy="as_slide makes one of an array or a path",
+        )
+    if reduction not in get_args(Reduction):
+        known = " | ".join(get_args(Reduction))
+        raise InputError("no such reduction", expected=known, got=reduction)
 
 
 def _check(path: Path, file_format: str, tile: int, threads: int | None, overwrite: bool) -> None:
