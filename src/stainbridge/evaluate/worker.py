@@ -28,7 +28,12 @@ from stainbridge.geometry.landmarks import Landmarks, write_points_csv
 from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.metrics.fields import score_jacobian
-from stainbridge.metrics.landmarks import Errors, robustness, summarise_errors, target_registration_errors
+from stainbridge.metrics.landmarks import (
+    Errors,
+    robustness,
+    summarise_errors,
+    target_registration_errors,
+)
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 from stainbridge.whole import whole_file
