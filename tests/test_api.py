@@ -415,3 +415,12 @@ def test_lists_are_matrices(made: Made) -> None:
     shift: Any = [[1, 0, 5], [0, 1, 0], [0, 0, 1]]
     affine = stainbridge.Affine(shift, made.space, made.space)
     np.testing.assert_array_equal(affine(np.array([[1.0, 2.0]])), [[6.0, 2.0]])
+
+
+def test_values_print_as_one_line(pair: PhantomPair, made: Made) -> None:
+    field = made.registration.transform
+    image = pair.fixed.read(pair.fixed.frame.fit(32))
+    values = [pair, pair.fixed, pair.truth, field, field.inverse(), pair.fixed_landmarks, image]
+    for value in [*values, made.registration, made.space, made.space.frame]:
+        assert "\n" not in repr(value)
+        assert len(repr(value)) < 200

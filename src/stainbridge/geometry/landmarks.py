@@ -16,7 +16,7 @@ from stainbridge.geometry.points import as_points
 from stainbridge.types import Points
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Landmarks:
     """Labelled points of one slide.
 
@@ -44,6 +44,10 @@ class Landmarks:
             raise InputError(
                 "one label per landmark", expected=len(self.points_px), got=len(self.labels)
             )
+
+    def __repr__(self) -> str:
+        """Return one line: the slide and the number of points."""
+        return f"<Landmarks of {self.frame.label!r}: {len(self.labels)} points>"
 
     @property
     def points_um(self) -> Points:

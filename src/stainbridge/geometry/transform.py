@@ -56,6 +56,16 @@ class Transform(ABC):
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out; raises `InputError` for another shape."""
 
+    def __repr__(self) -> str:
+        """Return one line: class, source, target and what else there is to say."""
+        facts = self._describe()
+        name = f"{type(self).__name__} {self.source.label!r} to {self.target.label!r}"
+        return f"<{name}: {facts}>" if facts else f"<{name}>"
+
+    def _describe(self) -> str:
+        """Return facts for `repr`."""
+        return ""
+
     @abstractmethod
     def inverse(self) -> Transform:
         """Return the transform back, from `target` to `source`."""
@@ -89,7 +99,7 @@ def _as_array(values: Any, name: str) -> npt.NDArray[Any]:
         raise InputError("not an array of numbers", where=name, got=error) from error
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Projective(Transform):
     """A homography.
 
@@ -122,7 +132,7 @@ class Projective(Transform):
         return type(self)(np.asarray(np.linalg.inv(self.matrix), float), self.target, self.source)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Affine(Projective):
     """An affine map; the last row of `matrix` is (0, 0, 1).
 
@@ -133,8 +143,8 @@ class Affine(Projective):
         >>> ki67 = stainbridge.Space("ki67", height=600, width=800, mpp=(0.5, 0.5))
         >>> matrix = np.array([[0.0, -1.0, 300.0], [1.0, 0.0, 20.0], [0.0, 0.0, 1.0]])
         >>> quarter_turn = stainbridge.Affine(matrix, he, ki67)
-        >>> quarter_turn.rotation_deg, quarter_turn.flip
-        (90.0, False)
+        >>> quarter_turn
+        <Affine 'he' to 'ki67': rotation 90.0°, scale 1.000>
         >>> quarter_turn(np.array([[100.0, 50.0]]))
         array([[250., 120.]])
 
@@ -152,6 +162,10 @@ class Affine(Projective):
         x = points[:, 0]
         y = points[:, 1]
         return np.stack([a * x + b * y + c for a, b, c in self.matrix[:2].tolist()], axis=1)
+
+    def _describe(self) -> str:
+        mirrored = ", mirrored" if self.flip else ""
+        return f"rotation {self.rotation_deg:.1f}°, scale {self.scale:.3f}{mirrored}"
 
     @property
     def scale(self) -> float:
@@ -172,7 +186,7 @@ class Affine(Projective):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DisplacementField(Transform):
     """x ↦ x + u(x) with u sampled on a grid.
 
@@ -215,6 +229,9 @@ class DisplacementField(Transform):
         points = as_points(points_um)
         return points + self.at(points)
 
+    def _describe(self) -> str:
+        return f"{self.grid.width} x {self.grid.height} grid"
+
     def at(self, points_um: Points) -> Points:
         """Interpolate the displacements, (N, 2) in µm, at (N, 2) points."""
         index = (self.grid.to_px(points_um) - 0.5).T[::-1]
@@ -231,7 +248,7 @@ class DisplacementField(Transform):
         return InverseField(self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InverseField(Transform):
     """The inverse of a displacement field: y ↦ the x with x + u(x) = y.
 
@@ -300,7 +317,7 @@ class InverseField(Transform):
         return self.field
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Chain(Transform):
     """Transforms applied one after the other.
 
@@ -336,6 +353,9 @@ class Chain(Transform):
         for member in self.members:
             points_um = member(points_um)
         return points_um
+
+    def _describe(self) -> str:
+        return ", ".join(type(member).__name__ for member in self.members)
 
     def inverse(self) -> Chain:
         """Return the members' inverses in reverse order."""

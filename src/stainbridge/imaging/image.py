@@ -9,7 +9,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.types import Mask, Pixels
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Image:
     """Pixels with their place on a slide.
 
@@ -18,8 +18,10 @@ class Image:
     Example:
         >>> slide = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0).fixed
         >>> image = slide.read(slide.frame.fit(64))
-        >>> image.pixels.shape, image.frame.mpp, bool(image.valid.all()), image.stain
-        ((3, 64, 64), (16.0, 16.0), True, 'HE')
+        >>> image
+        <Image of 'phantom 3 fixed': 3 x 64 x 64 uint8, 16 µm/px, HE>
+        >>> image.pixels.shape, image.frame.mpp, bool(image.valid.all())
+        ((3, 64, 64), (16.0, 16.0), True)
 
     """
 
@@ -44,3 +46,13 @@ class Image:
             raise InputError(
                 "valid mask does not match the frame", expected=size, got=self.valid.shape
             )
+
+    def __repr__(self) -> str:
+        """Return one line: slide, shape and type of the pixels, pixel size and stain."""
+        shape = " x ".join(map(str, self.pixels.shape))
+        facts = [f"{shape} {self.pixels.dtype}"]
+        if self.frame.calibrated:
+            facts.append(f"{self.frame.mpp[0]:.4g} µm/px")
+        if self.stain:
+            facts.append(self.stain)
+        return f"<Image of {self.frame.label!r}: {', '.join(facts)}>"

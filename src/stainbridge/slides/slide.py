@@ -62,6 +62,8 @@ class Slide(Protocol):
 
     Example:
         >>> slide = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0).fixed
+        >>> slide
+        <PhantomSlide 'phantom 3 HE': 256 x 256 px, 4 µm/px, HE, RGB, phantom>
         >>> isinstance(slide, stainbridge.Slide)
         True
         >>> slide.frame.mpp, slide.stain

@@ -14,7 +14,7 @@ from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.slides.slide import Channel, SlideInfo
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassSlide(GeneratedSlide):
     """Tissue classes on glass: one uint8 channel, numbered as in `classes.CLASS_NAMES`."""
 

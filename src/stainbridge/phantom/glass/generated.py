@@ -8,10 +8,11 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.space.pickling import PickledByFields
 from stainbridge.slides.closing import ClosedByWith
+from stainbridge.slides.describe import Described
 
 
-class GeneratedSlide(PickledByFields, ClosedByWith):
-    """A `Slide` without a file, described by its fields; a copy in another process is equal."""
+class GeneratedSlide(PickledByFields, ClosedByWith, Described):
+    """A `Slide` without a file, made of its fields; a copy in another process is equal."""
 
     @abstractmethod
     def read(self, frame: Frame) -> Image:

@@ -39,7 +39,7 @@ _GRAIN_PX = 509
 MAX_FLUORESCENCE = 4095
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PhantomSlide(GeneratedSlide):
     """A section on a glass slide, seen by a scanner; a `Slide`.
 

@@ -34,7 +34,7 @@ LEVEL_STEP = 1.12
 CACHED_TILES = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TissueSlide(GeneratedSlide):
     """What a section shows anywhere in tissue space.
 

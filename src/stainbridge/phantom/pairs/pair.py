@@ -40,7 +40,7 @@ from stainbridge.types import Mask, Points
 _FIXED_SHARE = 1 / 3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PhantomPair:
     """Two generated slides, and landmarks that correspond by the exact map between them.
 
@@ -59,6 +59,14 @@ class PhantomPair:
     """Landmarks on the fixed slide."""
     moving_landmarks: Landmarks
     """The corresponding landmarks on the moving slide."""
+
+    def __repr__(self) -> str:
+        """Return one line: stains, size and number of landmarks."""
+        size = f"{self.config.size_px} x {self.config.size_px} px, {self.config.mpp:.4g} µm/px"
+        count = len(self.fixed_landmarks.labels)
+        return (
+            f"<PhantomPair {self.fixed.stain} and {self.moving.stain}: {size}, {count} landmarks>"
+        )
 
     def read(self) -> tuple[Image, Image]:
         """Return both slides at full resolution, drawn at once on two cores."""
@@ -121,8 +129,8 @@ def generate_pair(config: PairConfig | None = None, **changes: object) -> Phanto
 
     Example:
         >>> pair = stainbridge.generate_pair(seed=3, size_px=256, mpp=4.0, moving_stain="Ki67")
-        >>> pair.fixed.stain, pair.moving.stain
-        ('HE', 'Ki67')
+        >>> pair
+        <PhantomPair HE and Ki67: 256 x 256 px, 4 µm/px, 80 landmarks>
         >>> pair.fixed.read(pair.fixed.frame).pixels.shape
         (3, 256, 256)
 
