@@ -111,6 +111,7 @@ class ThreadLimit:
         """Hold the calling thread, new inside a limit, to one thread too."""
         with self._lock:
             if self._holders:
+                self._thread.extended = True
                 self._write(1)
 
     def _enter(self) -> None:
@@ -120,7 +121,8 @@ class ThreadLimit:
                 self._before = current
             if not getattr(self._thread, "holders", 0):
                 # A thread that first asks under a limit sees the limit, not a count of its own.
-                inherited = self._holders and current == 1
+                extended = getattr(self._thread, "extended", False)
+                inherited = self._holders and current == 1 and not extended
                 self._thread.holders = 0
                 self._thread.count = self._before if inherited else current
             self._holders += 1

@@ -13,7 +13,8 @@ import pytest
 from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
-from stainbridge.registration.result import Registration, StageRecord
+from stainbridge.registration.result import Registration
+from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.store import load, load_stored, save
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.slides.memory import ArraySlide
