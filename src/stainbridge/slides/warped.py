@@ -13,7 +13,14 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
-from stainbridge.geometry.warp import Box, Interleaved, Interpolation, Source, check_interpolation, warp
+from stainbridge.geometry.warp import (
+    Box,
+    Interleaved,
+    Interpolation,
+    Source,
+    check_interpolation,
+    warp,
+)
 from stainbridge.imaging.image import Image
 from stainbridge.slides.closing import ClosedByWith
 from stainbridge.slides.describe import Described
