@@ -55,7 +55,7 @@ def test_the_documented_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         exec(compile(block, "docs/metrics.md", "exec"), names)
     assert names["ranks"] == {"ours": 1.0, "other": 2.0}
     assert names["scores"].amrtre == pytest.approx((0.003 + 0.02) / 2)
-    assert names["alike"].ncc == pytest.approx(1)
+    assert names["image_scores"].ncc == pytest.approx(1)
     assert names["agreement"].dice == 1
     assert names["smoothness"].folded == 0
     assert names["there_and_back"].max < 1e-6
