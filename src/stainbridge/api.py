@@ -8,11 +8,12 @@ from dataclasses import replace
 from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.compute import DeviceChoice, Precision
 from stainbridge.errors import InputError
 from stainbridge.geometry.fit import fit_landmarks
 from stainbridge.geometry.frame import Frame, Space
@@ -38,8 +39,6 @@ from stainbridge.types import Points
 SlideSource: TypeAlias = str | PathLike[str] | Slide | npt.NDArray[Any]
 #: Landmarks of one slide, or (N, 2) x, y in full-resolution pixels.
 LandmarkSource: TypeAlias = Landmarks | npt.ArrayLike
-DeviceName = Literal["auto", "cpu", "cuda"]
-PrecisionName = Literal["32", "bf16", "16"]
 
 
 def register(
@@ -59,7 +58,7 @@ def register(
     max_rotation_deg: float | None = None,
     fixed_translation: ImageTranslation | None = None,
     moving_translation: ImageTranslation | None = None,
-    device: DeviceName | None = None,
+    device: DeviceChoice | None = None,
     threads: int | None = None,
     seed: int | None = None,
     progress: Progress | None = None,
@@ -164,8 +163,8 @@ def translate(
     reverse: bool = False,
     glass: bool = False,
     tile_px: int | None = None,
-    device: DeviceName = "auto",
-    precision: PrecisionName = "32",
+    device: DeviceChoice = "auto",
+    precision: Precision = "32",
     seed: int = 0,
     note: Note = ignore_note,
 ) -> Slide:

@@ -12,13 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, Thread, local
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from stainbridge.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-DeviceName = Literal["cpu", "cuda"]
+#: Where to compute; "auto" takes a GPU when there is one.
+DeviceChoice: TypeAlias = Literal["auto", "cpu", "cuda"]
+#: Bits of a number: "32" throughout, or mixed precision with bfloat16 or float16.
+Precision: TypeAlias = Literal["32", "bf16", "16"]
+#: A device that is there.
+DeviceName: TypeAlias = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stainbridge.cli.output import print_json, progress_bar, say
-from stainbridge.jobs.choices import DeviceChoice
+from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.evaluate_translation import (
     EvaluateTranslationJob,
     EvaluateTranslationOutcome,

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
-from stainbridge.jobs.choices import DeviceChoice
 from stainbridge.jobs.register import RegisterJob, RegisterOutcome, RegisterPresetChoice
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stainbridge.cli.output import progress_bar, say
-from stainbridge.jobs.choices import DeviceChoice
+from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.training.train_job import TrainingPresetChoice, TrainJob
 
 OutOption = Annotated[Path, typer.Option("--out", help="The folder of the run.", metavar="RUN")]

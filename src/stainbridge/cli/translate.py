@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.output import progress_bar, say
-from stainbridge.jobs.choices import CompressionChoice, DeviceChoice, SlideFormatChoice
+from stainbridge.compute import DeviceChoice
+from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
 from stainbridge.jobs.translate import PrecisionChoice, TranslateJob
 
 

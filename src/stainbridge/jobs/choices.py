@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-#: Where to compute; "auto" takes a GPU when there is one.
-DeviceChoice: TypeAlias = Literal["auto", "cpu", "cuda"]
 #: How a TIFF file stores its levels; "tiff" is for OpenSlide.
 SlideFormatChoice: TypeAlias = Literal["ome-tiff", "tiff"]
 #: How a TIFF file stores its tiles.

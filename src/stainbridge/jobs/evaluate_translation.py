@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.jobs.choices import DeviceChoice
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError
-from stainbridge.jobs.choices import DeviceChoice
 from stainbridge.jobs.files.input_stamps import stamp_files
 from stainbridge.jobs.files.outputs import RESULT_FILES, Inputs, check_output_folder
 from stainbridge.jobs.files.result_folder import check_result_folder, result_folder

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stainbridge.jobs.choices import CompressionChoice, DeviceChoice, SlideFormatChoice
+from stainbridge.compute import DeviceChoice
+from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
 from stainbridge.jobs.files.finished_tiles import (
     SHARPENED,
     TRANSLATED,

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
+from stainbridge.compute import DeviceChoice, Precision
 from stainbridge.errors import InputError
-
-#: Where to train; "auto" takes a GPU when there is one.
-DeviceChoice: TypeAlias = Literal["auto", "cpu", "cuda"]
-#: Bits of a number: "32" throughout, or mixed precision with bfloat16 or float16.
-Precision: TypeAlias = Literal["32", "bf16", "16"]
 
 #: Fields that must be at least 1.
 POSITIVE_FIELDS = (

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-from stainbridge.jobs.choices import DeviceChoice
+from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.files.outputs import Inputs
 from stainbridge.jobs.training.run_folder import GENERATED, RunFolder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress

@@ -12,10 +12,9 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from stainbridge.compute import choose_device
+from stainbridge.compute import DeviceChoice, Precision, choose_device
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.learn.config import DeviceChoice, Precision
 from stainbridge.nn.generators import Generator
 from stainbridge.progress import Note, ignore_note
 from stainbridge.slides.slide import Slide

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from stainbridge.compute import Precision
 from stainbridge.errors import InputError
-from stainbridge.learn.config import Precision
 from stainbridge.progress import Note
 from stainbridge.translation.objectives.pixels import (
     match_channels,
