@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
@@ -30,6 +31,10 @@ class MappedSlide(ClosedByWith, Described):
     def __init__(self, slide: Slide, image_map: Callable[[Image], Image]) -> None:
         self._slide = slide
         self._map = image_map
+
+    def __copy__(self) -> MappedSlide:
+        """Return the same slide opened once more: closing one leaves the other open."""
+        return MappedSlide(copy(self._slide), self._map)
 
     @cached_property
     def info(self) -> SlideInfo:

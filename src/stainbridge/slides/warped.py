@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -70,6 +71,11 @@ class WarpedSlide(ClosedByWith, Described):
         self._frame = frame or transform.source.frame
         self._scale = estimate_scale(transform, self._frame)
         self._scratch = Scratch()
+
+    def __copy__(self) -> WarpedSlide:
+        """Return the same slide opened once more: closing one leaves the other open."""
+        made_by = (copy(self._slide), self._transform, self._frame)
+        return WarpedSlide(*made_by, interpolation=self._interpolation)
 
     def __reduce__(self) -> tuple[Any, ...]:
         made_by = (self._slide, self._transform, self._frame)
