@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import pytest
+from tests.registration.finished import FIXED, MOVING, make_solution
 from tests.registration.pictures import SIZE, draw_tissue, similarity_matrix, warp_picture
 
 import stainbridge
 from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.frame import Space
-from stainbridge.geometry.transform import Affine, Chain, DisplacementField
+from stainbridge.geometry.transform import Affine
 from stainbridge.imaging.image import Image
 from stainbridge.registration.config import RegisterConfig, SearchConfig
 from stainbridge.registration.result import Registration
@@ -26,19 +27,7 @@ from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Pixels
 
-#: Full-resolution frames of different sizes and pixel sizes.
-FIXED = Space("he", 300, 400, (0.5, 0.5)).frame
-MOVING = Space("ki67", 310, 390, calibrated=False).frame
 POINTS = np.array([[20.0, 30.0], [350.0, 40.0], [200.0, 280.0]])
-
-
-def make_solution() -> Chain:
-    """Return a quarter turn of a mirror image, after a small deformation."""
-    grid = FIXED.fit(20)
-    noise = np.random.default_rng(0).normal(0, 0.2, (2, grid.height, grid.width))
-    field = DisplacementField(noise.astype(np.float32), grid, FIXED.space, FIXED.space)
-    matrix = np.array([[0.0, -2, 350], [-2, 0, 360], [0, 0, 1]])
-    return Chain((field, Affine(matrix, FIXED.space, MOVING.space)))
 
 
 def make_registration(**changes: Any) -> Registration:

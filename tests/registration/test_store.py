@@ -1,7 +1,10 @@
+"""A registration on disk comes back as it was; what is damaged is refused in one line."""
+
 from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,30 +12,18 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from tests.registration.finished import FIXED, MOVING, make_solution
 
 from stainbridge.errors import InputError, RegistrationError
-from stainbridge.geometry.frame import Frame, Space
-from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
-from stainbridge.registration.store import load, load_stored, save
+from stainbridge.registration.store import load, load_stored
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
 
-FIXED = Space("he", 300, 400, (0.5, 0.5)).frame
-MOVING = Space("ki67", 310, 390, calibrated=False).frame
 
-
-def solution(fixed: Frame = FIXED, moving: Frame = MOVING) -> Chain:
-    """A quarter turn of a mirror image, after a small bend."""
-    grid = fixed.fit(20)
-    bend = np.random.default_rng(0).normal(0, 0.2, (2, grid.height, grid.width)).astype(np.float32)
-    turn = Affine(np.array([[0.0, -2, 350], [-2, 0, 360], [0, 0, 1]]), fixed.space, moving.space)
-    return Chain((DisplacementField(bend, grid, fixed.space, fixed.space), turn))
-
-
-def registration(**changes: Any) -> Registration:
+def make_registration(**changes: Any) -> Registration:
     stages = (
         StageRecord("coarse", True, 0.4, 0.1, 0.5, config={"angles": 72, "limit": math.inf}),
         StageRecord("deformable", False, 1.5, 0.5, math.nan, "diverged"),
@@ -52,24 +43,24 @@ def registration(**changes: Any) -> Registration:
             "masks": Path("m.png"),
             "weight": np.float32(0.5),
         },
-        solution=solution(),
+        solution=make_solution(),
     )
     return replace(complete, **changes)
 
 
-def failed(reason: str = "the slides show nothing in common") -> Registration:
-    return registration(status="failed", reason=reason, predicted_rtre=math.nan, solution=None)
+def make_failed(reason: str = "the slides show nothing in common") -> Registration:
+    return make_registration(status="failed", reason=reason, predicted_rtre=math.nan, solution=None)
 
 
 def test_a_registration_comes_back(tmp_path: Path) -> None:
-    before = registration()
-    save(before, tmp_path / "new" / "result", "slides/he.svs", Path("slides/ki67.svs"))
+    before = make_registration()
+    before.save(tmp_path / "new" / "result", "slides/he.svs", Path("slides/ki67.svs"))
     stored = load_stored(tmp_path / "new" / "result")
     after = stored.registration
     assert (after.status, after.seed) == ("ok", 7)
-    for now, was in ((after.fixed, FIXED), (after.moving, MOVING)):
-        assert replace(now, space=was.space) == was
-        assert (now.label, now.calibrated) == (was.label, was.calibrated)
+    for loaded, saved in ((after.fixed, FIXED), (after.moving, MOVING)):
+        assert replace(loaded, space=saved.space) == saved
+        assert (loaded.label, loaded.calibrated) == (saved.label, saved.calibrated)
     assert (after.seconds, after.predicted_rtre) == (2.25, 0.0031)
     assert [stage.name for stage in after.stages] == ["coarse", "deformable"]
     assert replace(after.stages[0], config={}) == replace(before.stages[0], config={})
@@ -81,22 +72,22 @@ def test_a_registration_comes_back(tmp_path: Path) -> None:
     assert stored.moving_path == Path("slides/ki67.svs").absolute()
 
 
-def test_what_it_was_judged_by_comes_back(tmp_path: Path) -> None:
+def test_the_evidence_comes_back(tmp_path: Path) -> None:
     evidence = Evidence(
         0.97, 12.0, 0.33, 0.65, 0.08, 0.39, 0.44, 0.93, 0.21, 0.2, 0.007, disagreement=0.001
     )
-    save(registration(bound_rtre=0.0078, evidence=evidence), tmp_path)
+    make_registration(bound_rtre=0.0078, evidence=evidence).save(tmp_path)
     after = load_stored(tmp_path).registration
     assert (after.bound_rtre, after.evidence) == (0.0078, evidence)
     one_way = replace(evidence, disagreement=math.nan)
-    save(registration(evidence=one_way), tmp_path)
-    seen = load_stored(tmp_path).registration.evidence
-    assert seen is not None
-    assert math.isnan(seen.disagreement)
+    make_registration(evidence=one_way).save(tmp_path)
+    after = load_stored(tmp_path).registration
+    assert after.evidence is not None
+    assert math.isnan(after.evidence.disagreement)
 
 
 def test_the_record_has_what_scripts_read(tmp_path: Path) -> None:
-    save(registration(), tmp_path, extra={"landmark_error_um": 3.5})
+    make_registration().save(tmp_path, extra={"landmark_error_um": 3.5})
     record = json.loads((tmp_path / "registration.json").read_text())
     assert record["status"] == "ok"
     assert [(s["name"], s["seconds"], s["score"]) for s in record["stages"]] == [
@@ -127,15 +118,15 @@ def test_slides_themselves_say_where_they_are(tmp_path: Path) -> None:
     PIL.Image.new("RGB", (400, 300)).save(tmp_path / "he.png")
     in_memory = ArraySlide(np.zeros((3, 300, 400), np.uint8))
     with open_slide(tmp_path / "he.png") as fixed:
-        save(registration(), tmp_path / "result", fixed, in_memory)
+        make_registration().save(tmp_path / "result", fixed, in_memory)
     stored = load_stored(tmp_path / "result")
     assert (stored.fixed_path, stored.moving_path) == (tmp_path / "he.png", None)
 
 
 def test_a_failed_registration_loads_as_failed_and_leaves_no_transform(tmp_path: Path) -> None:
-    save(registration(), tmp_path)
+    make_registration().save(tmp_path)
     assert (tmp_path / "transform.h5").exists()
-    save(failed(), tmp_path)
+    make_failed().save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["registration.json"]
     record = json.loads((tmp_path / "registration.json").read_text())
     assert (record["predicted_rtre"], record["flip"], record["transform"]) == (None, None, None)
@@ -148,7 +139,7 @@ def test_a_failed_registration_loads_as_failed_and_leaves_no_transform(tmp_path:
 def test_a_record_that_cannot_be_written_leaves_no_old_one_beside_the_new_transform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(registration(), tmp_path)
+    make_registration().save(tmp_path)
     full = OSError(28, "No space left on device")
 
     def refuse(*_: Any, **__: Any) -> None:
@@ -156,22 +147,23 @@ def test_a_record_that_cannot_be_written_leaves_no_old_one_beside_the_new_transf
 
     monkeypatch.setattr(Path, "write_text", refuse)
     with pytest.raises(InputError, match="No space left"):
-        save(registration(), tmp_path)
+        make_registration().save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["transform.h5"]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write there"):
-        save(registration(), tmp_path / "file" / "result")
+        make_registration().save(tmp_path / "file" / "result")
 
 
-def damaged(tmp_path: Path, **changes: Any) -> Path:
-    save(registration(), tmp_path)
-    path = tmp_path / "registration.json"
+def write_damaged(folder: Path, **changes: Any) -> Path:
+    """Write a result whose record has other entries; "remove" leaves one out."""
+    make_registration().save(folder)
+    path = folder / "registration.json"
     record = json.loads(path.read_text()) | changes
     path.write_text(json.dumps({key: value for key, value in record.items() if value != "remove"}))
-    return tmp_path
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -194,7 +186,7 @@ def damaged(tmp_path: Path, **changes: Any) -> Path:
 )
 def test_a_damaged_record_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load(damaged(tmp_path, **changes))
+        load(write_damaged(tmp_path, **changes))
 
 
 def test_missing_and_unreadable_files_are_refused(tmp_path: Path) -> None:
@@ -202,7 +194,7 @@ def test_missing_and_unreadable_files_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "none")
     with pytest.raises(InputError, match=r"no registration\.json"):
         load(tmp_path)
-    save(registration(), tmp_path)
+    make_registration().save(tmp_path)
     (tmp_path / "transform.h5").write_bytes(b"cut")
     with pytest.raises(InputError, match=r"transform\.h5"):
         load(tmp_path)
@@ -213,3 +205,68 @@ def test_missing_and_unreadable_files_are_refused(tmp_path: Path) -> None:
         (tmp_path / "registration.json").write_text(content)
         with pytest.raises(InputError, match="damaged"):
             load(tmp_path)
+
+
+#: A result that version 0.1.0 wrote.
+STORED_BY_0_1_0 = Path(__file__).parent / "stored" / "0.1.0"
+
+
+def test_a_result_of_version_0_1_0_loads() -> None:
+    stored = load_stored(STORED_BY_0_1_0)
+    registration = stored.registration
+    assert stored.record["version"] == "0.1.0"
+    assert (registration.status, registration.seed) == ("ok", 7)
+    assert (registration.predicted_rtre, registration.bound_rtre) == (0.0031, 0.0078)
+    assert registration.evidence is not None
+    assert registration.evidence.share == 0.93
+    assert math.isnan(registration.evidence.disagreement)
+    assert [(stage.name, stage.accepted) for stage in registration.stages] == [
+        ("prepare", True),
+        ("search", True),
+        ("affine-net", False),
+        ("affine", True),
+        ("deformable", True),
+    ]
+    assert registration.stages[3].config["keep"] == [4, 4, 1, 1]  # as it was called then
+    assert registration.config["search"]["angles"] == 36
+    assert registration.config["deformable"]["symmetric"] is False
+    assert registration.config["search_again"]["hypotheses"] == 12
+    assert "stages" not in registration.config
+    assert stored.fixed_path == registration.fixed_source == Path("/slides/he.svs")
+    assert stored.moving_path == registration.moving_source == Path("/slides/ki67.svs")
+    assert repr(registration) == (
+        "<Registration 'ki67.svs' to 'he.svs': ok, expected error 0.31% of the diagonal (0.8 µm)>"
+    )
+
+
+def test_the_transform_of_version_0_1_0_is_what_it_was() -> None:
+    registration = load(STORED_BY_0_1_0)
+    points = [[20.0, 30.0], [350.0, 40.0], [200.0, 280.0]]
+    expected = [[328.0, 359.90411489], [321.92644918, 29.71234467], [80.34540965, 178.80305576]]
+    np.testing.assert_allclose(registration.warp_points(points, to="moving"), expected, atol=1e-4)
+    np.testing.assert_allclose(registration.warp_points(expected), points, atol=1e-3)
+    assert (registration.fixed.width, registration.fixed.height) == (400, 300)
+    assert registration.fixed.mpp == registration.moving.mpp == (0.5, 0.5)
+
+
+def test_a_result_of_version_0_1_0_can_be_saved_again(tmp_path: Path) -> None:
+    before = load(STORED_BY_0_1_0)
+    before.save(tmp_path)
+    after = load(tmp_path)
+    assert after.config == before.config
+    assert after.stages == before.stages
+    assert after.evidence is not None
+    points = [[20.0, 30.0], [350.0, 40.0]]
+    np.testing.assert_allclose(after.warp_points(points), before.warp_points(points), atol=1e-4)
+
+
+def test_results_without_evidence_load(tmp_path: Path) -> None:
+    """The first versions wrote neither evidence nor a bound."""
+    shutil.copytree(STORED_BY_0_1_0, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "registration.json"
+    record = json.loads(path.read_text())
+    del record["evidence"], record["bound_rtre"]
+    path.write_text(json.dumps(record))
+    registration = load(tmp_path)
+    assert registration.evidence is None
+    assert math.isnan(registration.bound_rtre)
