@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.compute import ComputeContext, parallel_map
+from stainbridge.compute import parallel_map
 from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.registration.sections.section import Section
@@ -107,11 +107,6 @@ class AffineStage(Stage):
     phase: ClassVar[Phase] = "placement"
     config_type: ClassVar[type[StageConfig]] = AffineConfig
     baseline: ClassVar[str] = "the search's own placement"
-
-    @classmethod
-    def make(cls, config: AffineConfig, context: ComputeContext) -> AffineStage:  # noqa: ARG003
-        """Return the stage with these settings."""
-        return cls(config)
 
     def __call__(self, state: State, progress: StageProgress) -> Proposal | None:  # noqa: ARG002
         """Propose the best refined candidate; None where there is none to refine."""

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.compute import ComputeContext, parallel_map
+from stainbridge.compute import parallel_map
 from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.flow import exponentiate_normalised
@@ -115,11 +115,6 @@ class DeformableStage(Stage):
     config_type: ClassVar[type[StageConfig]] = DeformableConfig
     cost: ClassVar[float] = 2.0
     rejection_is_doubt: ClassVar[bool] = True
-
-    @classmethod
-    def make(cls, config: DeformableConfig, context: ComputeContext) -> DeformableStage:  # noqa: ARG003
-        """Return the stage with these settings."""
-        return cls(config)
 
     def __call__(self, state: State, progress: StageProgress) -> Proposal:
         """Propose a displacement to apply before the placement."""

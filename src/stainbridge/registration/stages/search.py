@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from stainbridge.compute import ComputeContext, parallel_map
+from stainbridge.compute import parallel_map
 from stainbridge.geometry.transform import Transform
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.stages.affine import rank_hypotheses
@@ -101,11 +101,6 @@ class SearchStage(Stage):
     phase: ClassVar[Phase] = "placement"
     config_type: ClassVar[type[StageConfig]] = SearchConfig
     last_resort: ClassVar[bool] = True
-
-    @classmethod
-    def make(cls, config: SearchConfig, context: ComputeContext) -> SearchStage:  # noqa: ARG003
-        """Return the stage with these settings."""
-        return cls(config)
 
     def __call__(self, state: State, progress: StageProgress) -> Proposal | None:  # noqa: ARG002
         """Propose the most promising placements over all angles, flips, shifts and scales."""

@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 from stainbridge.compute import ComputeContext
 from stainbridge.geometry.frame import Frame
@@ -131,6 +131,7 @@ class Proposal:
     """What later stages should do, by kind, if this is accepted; None leaves that stage out."""
 
 
+@dataclass(frozen=True, eq=False)
 class Stage(ABC):
     """One step of a registration, made from its settings. Subclasses are frozen dataclasses."""
 
@@ -156,9 +157,9 @@ class Stage(ABC):
     """Its settings."""
 
     @classmethod
-    @abstractmethod
-    def make(cls, config: Any, context: ComputeContext) -> Stage:
+    def make(cls, config: Any, context: ComputeContext) -> Self:  # noqa: ARG003 - for networks
         """Return the stage with these settings; raises `InputError` for weights it cannot load."""
+        return cls(config)
 
     @abstractmethod
     def __call__(self, state: State, progress: StageProgress) -> Proposal | None:

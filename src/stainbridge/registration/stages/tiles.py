@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.compute import ComputeContext
 from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.frame import Frame
@@ -104,14 +103,6 @@ class TileRefinementStage(Stage):
     phase: ClassVar[Phase] = "refinement"
     config_type: ClassVar[type[StageConfig]] = TileRefinementConfig
     margin: ClassVar[float] = 1e-3  # a similarity of edges that rises by less has not risen
-
-    @classmethod
-    def make(  # noqa: D102
-        cls,
-        config: TileRefinementConfig,
-        context: ComputeContext,  # noqa: ARG003
-    ) -> TileRefinementStage:
-        return cls(config)
 
     def __call__(self, state: State, progress: StageProgress) -> Proposal:
         """Propose a displacement to apply before the solution."""
