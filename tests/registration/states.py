@@ -25,7 +25,7 @@ def must_read(slide: Slide, longest_px: int = 160) -> Section:
     return section
 
 
-def placed(problem: Problem, placement: Affine, score: float | None = None) -> State:
+def state_at(problem: Problem, placement: Affine, score: float | None = None) -> State:
     """Return the state after a placement, whose score may be made up."""
     if score is None:
         score = problem.measure_score(placement)

@@ -387,7 +387,7 @@ class RecordingSlide(MappedSlide):
         self.frames: list[Frame] = []
 
     @property
-    def info(self) -> SlideInfo:  # type: ignore[override]
+    def info(self) -> SlideInfo:
         return self.own_info  # found without a read
 
     def read(self, frame: Frame) -> Image:
@@ -417,7 +417,7 @@ def draw_large(name: str) -> ArraySlide:
     return ArraySlide(np.stack(large), 1.0, name, "HE")
 
 
-def found(registration: Registration) -> tuple[Any, ...]:
+def collect_outcome(registration: Registration) -> tuple[Any, ...]:
     """Return what a registration found, to the last bit."""
     points = registration.fixed.fit(20).centres_um()
     scores = [(stage.name, stage.score_before, stage.score_after) for stage in registration.stages]
@@ -434,7 +434,7 @@ def test_a_translation_is_applied_to_every_read_of_its_slide(side: str) -> None:
     options: dict[str, Any] = {f"{side}_translation": translation}
     both = slides | {side: inverted}
     translated = register_slides(both["fixed"], both["moving"], WITH_TILES, **options)
-    assert found(translated) == found(plain)
+    assert collect_outcome(translated) == collect_outcome(plain)
     # what was read is what was translated: a coarse read maps a coarse read
     assert translation.frames == inverted.frames
     overviews = [

@@ -131,7 +131,7 @@ def test_sitk_maps_points_as_warp_points_does() -> None:
         )
 
 
-def shifting(dx: float, dy: float, size: tuple[int, int] = (60, 80)) -> Registration:
+def make_shift(dx: float, dy: float, size: tuple[int, int] = (60, 80)) -> Registration:
     """Return a registration where fixed (x, y) lies at moving (x + dx, y + dy), in pixels."""
     height, width = size
     fixed = Space("fixed", height, width, (0.5, 0.5)).frame
@@ -145,7 +145,7 @@ def shifting(dx: float, dy: float, size: tuple[int, int] = (60, 80)) -> Registra
 @pytest.mark.parametrize("shape", [(60, 80), (60, 80, 3), (3, 60, 80), (60, 80, 1)])
 def test_an_image_is_warped_and_keeps_its_kind(shape: tuple[int, ...]) -> None:
     image = np.random.default_rng(0).integers(1, 255, shape, np.uint8)
-    warped = shifting(20, 10).warp_image(image)
+    warped = make_shift(20, 10).warp_image(image)
     assert warped.shape == shape
     assert warped.dtype == np.uint8
     rows = shape.index(60)
@@ -158,7 +158,7 @@ def test_an_image_is_warped_and_keeps_its_kind(shape: tuple[int, ...]) -> None:
 
 def test_an_image_may_have_a_lower_resolution_than_the_slide() -> None:
     image = np.random.default_rng(0).integers(1, 255, (30, 40, 3), np.uint8)
-    warped = shifting(20, 10).warp_image(image)
+    warped = make_shift(20, 10).warp_image(image)
     assert warped.shape == (30, 40, 3)
     np.testing.assert_array_equal(warped[:25, :30], image[5:, 10:])
 
@@ -166,7 +166,7 @@ def test_an_image_may_have_a_lower_resolution_than_the_slide() -> None:
 def test_a_mask_keeps_its_values_with_nearest() -> None:
     labels = np.zeros((60, 80), np.uint16)
     labels[20:40, 30:50] = 700
-    registration = shifting(10.4, 5.3)
+    registration = make_shift(10.4, 5.3)
     nearest = registration.warp_image(labels, interpolation="nearest")
     assert nearest.dtype == np.uint16
     assert set(np.unique(nearest)) == {0, 700}
@@ -179,7 +179,7 @@ def test_a_mask_keeps_its_values_with_nearest() -> None:
 @pytest.mark.parametrize("shape", [(80, 60), (60, 80, 9), (60,), (2, 3, 60, 80)])
 def test_an_image_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="image"):
-        shifting(0, 0).warp_image(np.zeros(shape, np.uint8))
+        make_shift(0, 0).warp_image(np.zeros(shape, np.uint8))
 
 
 #: Side of the pictures that are registered, in pixels.
@@ -193,7 +193,7 @@ FAST = replace(
 def shrink(pixels: Pixels) -> npt.NDArray[np.uint8]:
     """Return a picture (3, H, W) as (SIDE, SIDE, 3)."""
     size = (SIDE, SIDE)
-    return cv2.resize(np.moveaxis(pixels, 0, -1), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(np.moveaxis(pixels, 0, -1), size, interpolation=cv2.INTER_AREA))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 from tests.registration.networks import CPU, ShiftNetwork
 from tests.registration.pictures import SIZE, between, draw_tissue, section_of
-from tests.registration.states import ignore, make_problem, placed
+from tests.registration.states import ignore, make_problem, state_at
 from tests.registration.training.sections import section as draw_slide
 
 from stainbridge.geometry.transform import Chain, DisplacementField
@@ -73,14 +73,14 @@ def test_a_deformation_far_beyond_the_texture_needs_matches() -> None:
 
 
 def test_where_the_directions_disagree_the_forward_one_stands() -> None:
-    distance = np.ones((60, 80))
+    distance = np.ones((60, 80), np.float32)
     distance[20:30, 40:50] = 30.0
     weight = weigh_agreement(distance, 1.0)
     assert weight[20:30, 40:50].max() < 0.5
     assert weight[25, 45] < 0.02
     assert weight[:, :25].min() > 0.99
     assert np.abs(np.diff(weight, axis=0)).max() < 0.25  # no steps, which would fold
-    assert weigh_agreement(np.ones((60, 80)), 1.0).min() > 0.99
+    assert weigh_agreement(np.ones((60, 80), np.float32), 1.0).min() > 0.99
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_optimisation_continues_from_a_displacement(problem: Problem) -> None:
     network = LearnedField(ShiftNetwork(4.0), 96, None, CPU)
     displacement = network.register_sections(fixed, moving, placement)
     stage = DeformableStage(DeformableConfig(sizes_px=(96,), steps=(30,), symmetric=False))
-    state = replace(placed(problem, placement), displacement=displacement)
+    state = replace(state_at(problem, placement), displacement=displacement)
     proposal = stage(state, ignore)
     assert proposal is not None
     assert proposal.displacement is not None

@@ -31,7 +31,7 @@ def draw_cells(seed: int, size: int = 500) -> np.ndarray:
             -1,
             cv2.LINE_AA,
         )
-    return cv2.GaussianBlur(picture, (0, 0), 0.8)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8))
 
 
 def section_of(picture: np.ndarray, name: str) -> Section:

@@ -12,21 +12,26 @@ from stainbridge.registration.stages.hypothesis import (
 )
 
 
-def shifted(pixels: float, score: float = 0.0) -> Hypothesis:
+def shift_right(pixels: float, score: float = 0.0) -> Hypothesis:
     matrix = np.eye(3)
     matrix[0, 2] = pixels
     return Hypothesis(matrix, score)
 
 
 def test_hypotheses_are_sorted_best_first_and_ties_keep_their_order() -> None:
-    low, first, second = shifted(0, 0.1), shifted(1, 0.5), shifted(2, 0.5)
+    low, first, second = shift_right(0, 0.1), shift_right(1, 0.5), shift_right(2, 0.5)
     assert sort_hypotheses([low, first, second]) == [first, second, low]
 
 
 def test_of_hypotheses_in_one_place_the_first_is_selected() -> None:
     fixed = section_of(draw_tissue(), "fixed")
     apart = 0.1 * fixed.radius_um
-    hypotheses = [shifted(0), shifted(0.9 * apart), shifted(1.1 * apart), shifted(2.5 * apart)]
+    hypotheses = [
+        shift_right(0),
+        shift_right(0.9 * apart),
+        shift_right(1.1 * apart),
+        shift_right(2.5 * apart),
+    ]
     chosen = select_distinct(hypotheses, fixed, 9, 0.1)
     assert chosen == [hypotheses[0], hypotheses[2], hypotheses[3]]
     assert select_distinct(hypotheses, fixed, 2, 0.1) == [hypotheses[0], hypotheses[2]]

@@ -125,7 +125,7 @@ def constant_stage(matrix: np.ndarray, config: LearnedAffineConfig) -> LearnedAf
     return LearnedAffineStage(config, LearnedAffine(constant_affine(matrix), 96, CPU))
 
 
-def started(problem: Problem, *matrices: np.ndarray) -> State:
+def state_after_search(problem: Problem, *matrices: np.ndarray) -> State:
     """Return the state after a search that found these placements, best first."""
     candidates = tuple(Hypothesis(matrix, -index) for index, matrix in enumerate(matrices))
     solution = between(*problem.sections, matrices[0])
@@ -136,7 +136,7 @@ def started(problem: Problem, *matrices: np.ndarray) -> State:
 def test_a_placement_that_helps_is_accepted(problem: Problem, fixed: Section) -> None:
     stage = constant_stage(SLIGHT_TURN, LearnedAffineConfig(passes=1, finer=0))
     beside = np.array([[1, 0, 60.0], [0, 1, 0], [0, 0, 1]])
-    before = started(problem, beside, start_before(SLIGHT_TURN, fixed))
+    before = state_after_search(problem, beside, start_before(SLIGHT_TURN, fixed))
     after = run_stage(stage, before, ignore)
     assert np.allclose(after.candidates[0].matrix, np.eye(3), atol=1e-5)
     assert len(after.candidates) == 2
@@ -149,7 +149,7 @@ def test_a_placement_that_helps_is_accepted(problem: Problem, fixed: Section) ->
 
 def test_a_placement_that_does_not_help_is_rejected(problem: Problem) -> None:
     stage = constant_stage(SLIGHT_TURN, LearnedAffineConfig(passes=1, finer=0))
-    before = started(problem, np.eye(3))
+    before = state_after_search(problem, np.eye(3))
     after = run_stage(stage, before, ignore)
     assert after.candidates == before.candidates
     assert after.solution is before.solution
@@ -234,9 +234,9 @@ def test_an_accepted_placement_may_stand_without_refinement(
     problem: Problem, fixed: Section
 ) -> None:
     stage = constant_stage(SLIGHT_TURN, LearnedAffineConfig(finer=0, refine=False))
-    after = run_stage(stage, started(problem, start_before(SLIGHT_TURN, fixed)), ignore)
+    after = run_stage(stage, state_after_search(problem, start_before(SLIGHT_TURN, fixed)), ignore)
     assert after.overrides == {"affine": None}
-    rejected = run_stage(stage, started(problem, np.eye(3)), ignore)
+    rejected = run_stage(stage, state_after_search(problem, np.eye(3)), ignore)
     assert rejected.overrides == {}
 
 

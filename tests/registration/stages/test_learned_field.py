@@ -9,7 +9,7 @@ import pytest
 from tests.nn.networks import TINY, build_active_network
 from tests.registration.networks import CPU, SMALL_AFFINE, ShiftNetwork
 from tests.registration.pictures import between
-from tests.registration.states import ignore, make_problem, placed
+from tests.registration.states import ignore, make_problem, state_at
 from tests.registration.training.sections import section as draw_slide
 
 from stainbridge.errors import InputError
@@ -107,7 +107,7 @@ def test_a_field_that_helps_is_accepted(
 ) -> None:
     px = 3.0 if mpp is None else 3.0 * frame_tissue(fixed, 96).mpp[0] / mpp
     stage = shift_stage(ShiftNetwork(px), LearnedFieldConfig(mpp=mpp))
-    before = placed(problem, shift_left(fixed, moving, 3))
+    before = state_at(problem, shift_left(fixed, moving, 3))
     after = run_stage(stage, before, ignore)
     (record,) = after.records
     assert record.name == "learned field"
@@ -128,7 +128,7 @@ def test_a_field_that_folds_or_does_not_help_is_rejected(
     problem: Problem, fixed: Section, moving: Section, network: ShiftNetwork, note: str
 ) -> None:
     score = -1.0 if network.fold else None  # whatever folds would be better than this
-    before = placed(problem, shift_left(fixed, moving, 0), score)
+    before = state_at(problem, shift_left(fixed, moving, 0), score)
     after = run_stage(shift_stage(network), before, ignore)
     assert after.displacement is None
     assert after.solution is before.solution

@@ -18,7 +18,7 @@ def draw_planes(seed: int = 0) -> np.ndarray:
     """Draw two planes of texture, (2, H, W), in 0..1."""
     rng = np.random.default_rng(seed)
     texture = np.stack([gaussian_filter(rng.normal(size=(HEIGHT, WIDTH)), 1.5) for _ in range(2)])
-    return np.clip(0.5 + 0.2 * texture / texture.std(), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(0.5 + 0.2 * texture / texture.std(), 0, 1), np.float32)
 
 
 def deform_planes(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from tests.registration.pictures import (
 )
 
 from stainbridge.registration.config import AffineConfig, SearchConfig
-from stainbridge.registration.stages.affine import refine_hypotheses
+from stainbridge.registration.stages.affine import rank_hypotheses, refine_hypotheses
 from stainbridge.registration.stages.search import search_placements
 
 
@@ -33,8 +33,9 @@ def test_search_finds_any_rotation_flip_and_scale_and_refinement_sharpens_it(
     placements = search_placements(fixed, moving, SearchConfig())
     errors = [largest_error_px(placement.matrix, truth) for placement in placements]
     assert min(errors) < 0.08 * size
+    ranked = rank_hypotheses(fixed, moving, placements, SearchConfig().hypotheses)
     config = AffineConfig(sizes_px=(128, 256), survivors=(4, 1), steps=(40, 40))
-    best = refine_hypotheses(fixed, moving, placements, config)[0]
+    best = refine_hypotheses(fixed, moving, ranked, config)[0]
     assert largest_error_px(best.matrix, truth) < 1.0
 
 

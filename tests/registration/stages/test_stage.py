@@ -19,7 +19,7 @@ from tests.registration.stages.toys import (
     ToyStage,
     constant_field,
 )
-from tests.registration.states import ignore, make_problem, placed
+from tests.registration.states import ignore, make_problem, state_at
 from tests.registration.training.sections import section as draw_slide
 
 from stainbridge.compute import ComputeContext
@@ -53,7 +53,7 @@ def problem() -> Problem:
 @pytest.fixture(scope="module")
 def at_truth(problem: Problem) -> State:
     """The state after the right placement."""
-    return placed(problem, between(*problem.sections))
+    return state_at(problem, between(*problem.sections))
 
 
 def nudge(state: State, **changes: Any) -> Proposal:
@@ -82,7 +82,7 @@ def test_a_proposal_has_to_be_better_by_the_margin(
 def test_without_a_verifier_the_sections_decide(problem: Problem) -> None:
     beside = np.eye(3)
     beside[0, 2] = 20.0
-    before = placed(problem, between(*problem.sections, beside))
+    before = state_at(problem, between(*problem.sections, beside))
     right = run_stage(ToyStage(ToyConfig(right_um=-20.0)), before, ignore)
     assert right.records[0].accepted
     assert right.records[0].score_before == problem.measure_score(before.placement)
@@ -224,7 +224,7 @@ def register(stages: list[Stage], config: RegisterConfig = FAST) -> Registration
     return register_slides(draw_slide(), draw_slide(0, "moving"), config, stages=stages)
 
 
-def overriding(state: State, after: float, overrides: dict[str, Any]) -> Stage:
+def make_overriding_stage(state: State, after: float, overrides: dict[str, Any]) -> Stage:
     """Return a stage that asks others for something if it is accepted."""
     verifier = MadeUpVerifier(0.5, after)
     return ProposingStage(proposal=nudge(state, overrides=overrides, verifier=verifier))
@@ -245,8 +245,8 @@ def test_an_accepted_stage_may_leave_out_or_configure_later_ones(
     fixed = draw_slide()
     moving = draw_slide(0, "moving")
     truth = Affine(np.eye(3), fixed.frame.space, moving.frame.space)
-    state = placed(make_problem(fixed, moving), truth)
-    toy = overriding(state, after, {"affine": override})
+    state = state_at(make_problem(fixed, moving), truth)
+    toy = make_overriding_stage(state, after, {"affine": override})
     stages = [SearchStage(SearchConfig()), toy, AffineStage(SHORT)]
     registration = register_slides(fixed, moving, FAST, initial_transform=truth, stages=stages)
     assert [record.name for record in registration.stages] == names
