@@ -28,12 +28,16 @@ Array = npt.NDArray[Any]
 WIDTH, HEIGHT = 803, 601  # odd, so that halving has to round
 MPP = 0.25
 CHANNELS = ("DAPI", "CD3", "CD8", "autofluorescence")
-APERIO = "Aperio Image Library v12.0.15\r\n803x601 [0,0 803x601] (128x128) JPEG/RGB Q=90|AppMag = 40|MPP = 0.2500"
+APERIO = (
+    "Aperio Image Library v12.0.15\r\n803x601 [0,0 803x601] (128x128) JPEG/RGB Q=90"
+    "|AppMag = 40|MPP = 0.2500"
+)
 
 
 def texture(height: int, width: int, channels: int, seed: int = 7) -> Array:
-    """Blobs of several sizes on a light ground, the small ones grey, as JPEG likes it; (H, W, C)
-    uint8.
+    """Return blobs of several sizes on a light ground, (H, W, C) uint8.
+
+    The small ones are grey, so that JPEG keeps them.
     """
     generator = np.random.default_rng(seed)
     total = np.zeros((height, width, channels), np.float32)
@@ -63,9 +67,7 @@ def levels_of(picture: Array, count: int = 4) -> list[Array]:
 
 @dataclass(frozen=True)
 class Sample:
-    """A generated file; `levels` are the arrays (H, W, C) that are stored in it, exactly unless
-    `lossy`.
-    """
+    """A generated file; it stores `levels`, arrays (H, W, C), exactly unless `lossy`."""
 
     path: Path
     levels: list[Array]
@@ -82,8 +84,8 @@ def _plain_pyramid(folder: Path, picture: Array) -> Sample:
         for i, level in enumerate(levels):
             per_cm = 1e4 / MPP / 2**i
             writer.write(
-                level, tile=(128, 128), compression="zlib", photometric="rgb", subfiletype=min(i, 1), metadata=None,
-                resolution=(per_cm, per_cm), resolutionunit="CENTIMETER",
+                level, tile=(128, 128), compression="zlib", photometric="rgb",
+                subfiletype=min(i, 1), metadata=None, resolution=(per_cm, per_cm), resolutionunit="CENTIMETER",
             )  # fmt: skip
     return Sample(path, levels, "tifffile", "TIFF")
 
@@ -126,8 +128,8 @@ def _aperio(folder: Path, picture: Array) -> Sample:
     with tifffile.TiffWriter(path, bigtiff=True) as writer:
         for i, level in enumerate(levels):
             writer.write(
-                level, tile=(128, 128), compression="jpeg", compressionargs={"level": 95}, photometric="rgb",
-                description=APERIO, metadata=None,
+                level, tile=(128, 128), compression="jpeg", compressionargs={"level": 95},
+                photometric="rgb", description=APERIO, metadata=None,
             )  # fmt: skip
             if i == 0:
                 thumbnail = np.ascontiguousarray(
@@ -228,7 +230,7 @@ def sample(request: pytest.FixtureRequest, samples: dict[str, Sample]) -> Sample
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real slides named by STAINBRIDGE_DATA; the test is skipped where there is none."""
+    """Return the folder that STAINBRIDGE_DATA names; skip the test where there is none."""
     folder = os.environ.get("STAINBRIDGE_DATA")
     if not folder or not Path(folder).is_dir():
         pytest.skip("STAINBRIDGE_DATA names no folder")

@@ -71,9 +71,8 @@ def violations(path: Path, text: str) -> list[str]:
             continue
         there = rest[0] if rest[0] in FLOOR_OF else "__init__"
         if FLOOR_OF[there] >= max(1, FLOOR_OF[here]):  # the words of floor 0 may use each other
-            found.append(
-                f"{path.name}:{line} {here} (floor {FLOOR_OF[here]}) imports {name} (floor {FLOOR_OF[there]})"
-            )
+            floors = f"floor {FLOOR_OF[here]} imports floor {FLOOR_OF[there]}"
+            found.append(f"{path.name}:{line} {here} imports {name}: {floors}")
     return found
 
 

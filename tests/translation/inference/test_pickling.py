@@ -95,9 +95,7 @@ def test_a_crop_gets_a_space_of_its_own_the_same_in_every_process(
 
 def test_a_slide_made_by_hand_and_a_closed_one_do_not_pickle(cyclegan: Model) -> None:
     slide = translate_slide(texture(), model(mpp=0.5), CONFIG)
-    by_hand = NetworkSlide(
-        slide, slide.frame, lambda pixels: pixels, slide._grid, slide._output
-    )
+    by_hand = NetworkSlide(slide, slide.frame, lambda pixels: pixels, slide._grid, slide._output)
     with pytest.raises(InputError, match="it is not known how the slide was made"):
         pickle.dumps(by_hand)
     slide.close()
