@@ -85,7 +85,8 @@ def _plain_pyramid(folder: Path, picture: Array) -> Sample:
             per_cm = 1e4 / MPP / 2**i
             writer.write(
                 level, tile=(128, 128), compression="zlib", photometric="rgb",
-                subfiletype=min(i, 1), metadata=None, resolution=(per_cm, per_cm), resolutionunit="CENTIMETER",
+                subfiletype=min(i, 1), metadata=None,
+                resolution=(per_cm, per_cm), resolutionunit="CENTIMETER",
             )  # fmt: skip
     return Sample(path, levels, "tifffile", "TIFF")
 
