@@ -13,7 +13,7 @@ from stainbridge.registration.stages.learned_affine import LearnedAffineConfig
 from stainbridge.registration.stages.learned_field import LearnedFieldConfig
 from stainbridge.registration.stages.matching import MatchingConfig
 from stainbridge.registration.stages.search import SearchConfig
-from stainbridge.registration.stages.stage import PHASES, Phase
+from stainbridge.registration.stages.stage import PHASES, Stage
 from stainbridge.registration.stages.table import STAGES, AnyStageConfig
 from stainbridge.registration.stages.tiles import TileRefinementConfig
 from stainbridge.settings import build, read_yaml, to_dict, to_yaml
@@ -228,29 +228,31 @@ class RegisterConfig:
 
 def _check_order(stages: tuple[AnyStageConfig, ...]) -> None:
     """Raise `InputError` unless the stages can work in their order."""
-    phases: list[Phase] = []
-    for stage in stages:
-        entry = STAGES.get(getattr(stage, "kind", ""))
-        if entry is None or not isinstance(stage, entry.config_type):
-            raise InputError(
-                "no such stage",
-                where="stages",
-                expected=", ".join(STAGES),
-                got=type(stage).__name__,
-            )
-        phases.append(entry.phase)
+    entries = [_find_entry(stage) for stage in stages]
+    phases = [entry.phase for entry in entries]
     ranks = [PHASES.index(phase) for phase in phases]
     if ranks != sorted(ranks):
         raise InputError(
             "stages in the wrong order", expected=" before ".join(PHASES), got=", ".join(phases)
         )
-    begins = not stages or not isinstance(stages[0], SearchConfig | LearnedAffineConfig)
-    if begins or not any(isinstance(stage, SearchConfig) for stage in stages):
+    kinds = [stage.kind for stage in stages]
+    before = entries[: kinds.index("search")] if "search" in kinds else entries
+    if "search" not in kinds or any(entry.needs_candidates for entry in before):
         raise InputError(
             "stages must begin with a search",
             where="stages",
             expected="search, or learned-affine with angles and then search",
         )
+
+
+def _find_entry(stage: AnyStageConfig) -> type[Stage]:
+    """Return the stage of the table that has these settings."""
+    entry = STAGES.get(getattr(stage, "kind", ""))
+    if entry is None or not isinstance(stage, entry.config_type):
+        raise InputError(
+            "no such stage", where="stages", expected=", ".join(STAGES), got=type(stage).__name__
+        )
+    return entry
 
 
 PRESETS: dict[str, RegisterConfig] = {

@@ -95,6 +95,7 @@ class LearnedAffineStage(Stage):
     name: ClassVar[str] = "affine-net"
     phase: ClassVar[Phase] = "placement"
     config_type: ClassVar[type[StageConfig]] = LearnedAffineConfig
+    needs_candidates: ClassVar[bool] = False
     margin: ClassVar[float] = 0.002  # a network that does next to nothing takes no other's place
     baseline: ClassVar[str] = "the best start"
 

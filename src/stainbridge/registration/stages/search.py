@@ -100,6 +100,7 @@ class SearchStage(Stage):
     name: ClassVar[str] = "search"
     phase: ClassVar[Phase] = "placement"
     config_type: ClassVar[type[StageConfig]] = SearchConfig
+    needs_candidates: ClassVar[bool] = False
     last_resort: ClassVar[bool] = True
 
     def __call__(self, state: State, progress: StageProgress) -> Proposal | None:  # noqa: ARG002

@@ -143,6 +143,8 @@ class Stage(ABC):
     """When it runs."""
     config_type: ClassVar[type[StageConfig]]
     """The class of its settings."""
+    needs_candidates: ClassVar[bool] = True
+    """Whether it begins at placements that an earlier stage found."""
     cost: ClassVar[float] = 1.0
     """About how long it takes, relative to other stages: for progress."""
     margin: ClassVar[float] = 0.0
