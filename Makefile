@@ -6,13 +6,16 @@ STAMP  := $(VENV)/.installed
 # Test processes; each computes on one thread.
 JOBS   ?= 2
 
-.PHONY: demo test lint format types floors clean
+.PHONY: demo test test-slow lint format types floors clean
 
 demo: $(STAMP)
 	$(BIN)/stainbridge demo --out demo-out --overwrite
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
+
+test-slow: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
