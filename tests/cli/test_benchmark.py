@@ -83,6 +83,7 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     assert "got the columns a, b" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_folders_are_joined_into_one_table_and_page(
     pairs_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,12 @@ from stainbridge.registration.stages.search import search_placements
 
 @pytest.mark.parametrize(
     ("degrees", "flip", "scale"),
-    [(140, True, 1.0), (-75, False, 0.62), (33, False, 1.6), (180, True, 1.3)],
+    [
+        (140, True, 1.0),
+        pytest.param(-75, False, 0.62, marks=pytest.mark.slow),
+        pytest.param(33, False, 1.6, marks=pytest.mark.slow),
+        pytest.param(180, True, 1.3, marks=pytest.mark.slow),
+    ],
 )
 def test_search_finds_any_rotation_flip_and_scale_and_refinement_sharpens_it(
     degrees: float, flip: bool, scale: float

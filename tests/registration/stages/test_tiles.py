@@ -98,6 +98,7 @@ def test_a_fine_deformation_is_found_from_a_rough_alignment(
     assert close_up.score(Chain((field, rough))) > 1.5 * close_up.score(rough)
 
 
+@pytest.mark.slow
 def test_the_stage_is_accepted_where_edges_agree_better(
     fixed: ArraySlide, moving: ArraySlide
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_translated_slide_is_translated_again_in_another_process(
     check_copies([forward, backward], tmp_path)
 
 
+@pytest.mark.slow
 def test_a_sharpened_translation_too_with_its_tissue_and_finished_tiles(
     cyclegan: Model, tmp_path: Path
 ) -> None:
