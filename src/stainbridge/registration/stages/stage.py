@@ -239,7 +239,7 @@ def _apply_proposal(
     state = replace(
         state,
         solution=solution,
-        score=record.score_after,
+        score=_measure_sections(state, proposal, solution, record),
         overrides={**state.overrides, **proposal.overrides},
     )
     if proposal.candidates:
@@ -247,3 +247,12 @@ def _apply_proposal(
     if not proposal.replaces_displacement:
         return state
     return replace(state, displacement=proposal.displacement)
+
+
+def _measure_sections(
+    state: State, proposal: Proposal, solution: Transform, record: StageRecord
+) -> float:
+    """Return the solution's score between the sections, whatever the proposal was verified with."""
+    if proposal.verifier is None:
+        return record.score_after
+    return state.problem.measure_score(solution)
