@@ -41,14 +41,22 @@ def read(folder: Path) -> list[Case]:
             moving / name,
             fixed_mask=_find_mask(fixed, name),
             moving_mask=_find_mask(moving, name),
+            fixed_labels=_find_picture(fixed, "labels", name),
+            moving_labels=_find_picture(moving, "labels", name),
         )
         for name in match_names(fixed, moving)
     ]
 
 
 def _find_mask(slices: Path, name: str) -> Path | None:
-    candidates = (slices.with_name(f"{slices.name}_{kind}") / name for kind in MASKS)
-    return next((path for path in candidates if path.is_file()), None)
+    pictures = (_find_picture(slices, kind, name) for kind in MASKS)
+    return next((path for path in pictures if path is not None), None)
+
+
+def _find_picture(slices: Path, kind: str, name: str) -> Path | None:
+    """Return the picture of a slice in the folder `…_kind`, or None."""
+    path = slices.with_name(f"{slices.name}_{kind}") / name
+    return path if path.is_file() else None
 
 
 LAYOUT = DataSetLayout("slices", "mri/ + histo_affine/", find, read)

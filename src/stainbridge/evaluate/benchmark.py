@@ -94,6 +94,8 @@ def reverse_case(case: Case) -> Case:
         open_fixed_mask=case.open_moving_mask,
         open_moving_mask=case.open_fixed_mask,
         cover=(),
+        open_fixed_labels=case.open_moving_labels,
+        open_moving_labels=case.open_fixed_labels,
     )
 
 

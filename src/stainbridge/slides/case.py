@@ -41,6 +41,11 @@ class Case:
     cover: tuple[str, ...] = ()
     """The row of ANHIR's cover table, which a submission repeats: source image and landmarks,
     target image and landmarks, status."""
+    open_fixed_labels: OpenSlideFunction | None = None
+    """Opens a slide of one channel whose values are classes of the fixed slide's tissue; 0: none.
+    """
+    open_moving_labels: OpenSlideFunction | None = None
+    """The same for the moving slide."""
 
     def __post_init__(self) -> None:
         if self.landmarks is None:
@@ -64,6 +69,8 @@ class Case:
         fixed_mask: Path | None = None,
         moving_mask: Path | None = None,
         moving_only: Points | None = None,
+        fixed_labels: Path | None = None,
+        moving_labels: Path | None = None,
     ) -> Self:
         """Return a case of files; they are not touched until opened."""
         return cls(
@@ -74,6 +81,8 @@ class Case:
             _defer_open(fixed_mask),
             _defer_open(moving_mask),
             moving_only,
+            open_fixed_labels=_defer_open(fixed_labels),
+            open_moving_labels=_defer_open(moving_labels),
         )
 
 
