@@ -150,6 +150,26 @@ def test_pairs_have_landmarks_and_masks_where_the_table_names_them(tmp_path: Pat
     assert (one.open_moving_mask, two.landmarks, two.open_fixed_mask) == (None, None, None)
 
 
+def test_labels_of_pairs_are_masks_where_there_are_none(tmp_path: Path) -> None:
+    pairs(tmp_path)
+    picture(tmp_path / "labels/b.png", 2)
+    table = tmp_path / "pairs.csv"
+    table.write_text(
+        "case,fixed,moving,fixed_mask,fixed_labels,moving_labels\n"
+        "one,images/a.png,images/b.png,masks/a.png,labels/b.png,labels/b.png\n"
+        "two,images/a.png,images/b.png,,,\n"
+    )
+    one, two = read_data_set(table).cases
+    opened = (one.open_fixed_mask, one.open_fixed_labels, one.open_moving_mask)
+    names = []
+    for open_picture in opened:
+        assert open_picture is not None
+        with open_picture() as slide:
+            names.append(Path(slide.info.path).relative_to(tmp_path).as_posix())
+    assert names == ["masks/a.png", "labels/b.png", "labels/b.png"]
+    assert (two.open_fixed_labels, two.open_moving_labels, two.open_fixed_mask) == (None,) * 3
+
+
 def test_anhir_keeps_common_landmarks_and_leaves_secret_ones_open(tmp_path: Path) -> None:
     anhir(tmp_path)
     training, evaluation = read_data_set(tmp_path).cases

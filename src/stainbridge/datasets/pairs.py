@@ -1,7 +1,8 @@
 """`pairs.csv`: one pair of slides a row, paths relative to the table.
 
 Columns `case`, `fixed`, `moving`; `fixed_landmarks` and `moving_landmarks` (ANHIR CSVs),
-`fixed_mask` and `moving_mask` may be missing or empty.
+`fixed_mask` and `moving_mask`, `fixed_labels` and `moving_labels` may be missing or empty.
+Labels are masks, too, where there is no mask.
 """
 
 from __future__ import annotations
@@ -55,8 +56,17 @@ def _case(row: TableRow, table: Path) -> Case:
     landmarks = None
     if fixed_landmarks is not None and moving_landmarks is not None:
         landmarks = read_landmark_pair(fixed_landmarks, moving_landmarks)
+    fixed_labels = path("fixed_labels")
+    moving_labels = path("moving_labels")
     return Case.from_files(
-        row["case"], fixed, moving, landmarks, path("fixed_mask"), path("moving_mask")
+        row["case"],
+        fixed,
+        moving,
+        landmarks,
+        fixed_mask=path("fixed_mask") or fixed_labels,
+        moving_mask=path("moving_mask") or moving_labels,
+        fixed_labels=fixed_labels,
+        moving_labels=moving_labels,
     )
 
 
