@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -16,9 +18,11 @@ from stainbridge.nn.multiscale_discriminator import (
 from stainbridge.nn.patchgan import PatchGAN, PatchGANConfig
 from stainbridge.nn.resnet_generator import ResNetConfig, ResNetGenerator
 from stainbridge.nn.unet_generator import UNetConfig
+from stainbridge.settings import build
 
 TINY: dict[str, GeneratorConfig] = {
     "resnet": ResNetConfig(width=4, blocks=2),
+    "resnet-antialias": ResNetConfig(width=4, blocks=2, antialias=True),
     "resnet-batch": ResNetConfig(width=4, blocks=2, norm="batch", dropout=0.5),
     "unet": UNetConfig(width=4, halvings=5),
     "unet-instance": UNetConfig(width=4, halvings=3, norm="instance"),
@@ -29,6 +33,16 @@ TINY: dict[str, GeneratorConfig] = {
         coarse=ResNetConfig(width=4, blocks=1, halvings=2), enhancers=0
     ),
 }
+#: Synth-by-Reg's generator.
+SYNTH_BY_REG = ResNetConfig(
+    width=32,
+    blocks=6,
+    halvings=3,
+    source_channels=1,
+    target_channels=1,
+    antialias=True,
+    output="sigmoid",
+)
 
 
 def millions(network: nn.Module) -> float:
@@ -40,6 +54,7 @@ def millions(network: nn.Module) -> float:
     [
         (ResNetConfig.preset("paper"), 11.378),
         (ResNetConfig(norm="batch"), 11.383),
+        (SYNTH_BY_REG, 7.859),
         (UNetConfig.preset("paper"), 54.414),
         (CoarseToFineConfig(enhancers=0), 182.5),
         (ResNetConfig.preset("small"), 0.35),
@@ -159,6 +174,45 @@ def test_features_for_contrast_come_from_the_picture_down() -> None:
     assert [x.shape[-1] for x in features] == [32, 16, 8, 8, 8]
     assert torch.equal(features[0], pictures)
     assert torch.allclose(network.head(network.up(features[-1])), network(pictures))
+
+
+def test_features_of_synth_by_regs_generator_halve_and_its_pictures_are_0_to_1() -> None:
+    torch.manual_seed(0)
+    network = ResNetGenerator(replace(SYNTH_BY_REG, width=4))
+    pictures = torch.rand(2, 1, 32, 48)
+    features = network.features(pictures)
+    assert tuple(x.shape[1] for x in features) == network.feature_channels == (1, 8, 16, 32, 32, 32)
+    assert [x.shape[-2:] for x in features[1:4]] == [(16, 24), (8, 12), (4, 6)]
+    made = network(pictures).detach()
+    assert made.shape == pictures.shape
+    assert 0 < float(made.min()) < float(made.max()) < 1
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+def test_weights_have_the_same_names_with_and_without_filters(antialias: bool) -> None:
+    """Files of weights hold no filter, and old configurations name none."""
+    values = {"kind": "resnet", "width": 4, "blocks": 1}
+    config = build(ResNetConfig, values | ({"antialias": True} if antialias else {}), "old.yaml")
+    assert config.antialias is antialias
+    names = set(build_generator(config).state_dict())
+    assert not any("kernel" in name for name in names)
+    assert {"stem.1.weight", "down.0.0.weight", "head.1.weight"} <= names
+    assert ("up.0.1.weight" if antialias else "up.0.0.weight") in names
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+def test_an_output_pixel_depends_on_no_more_than_its_reach(antialias: bool) -> None:
+    """Normalisation aside, in evaluation with batch statistics."""
+    torch.manual_seed(0)
+    network = ResNetGenerator(
+        ResNetConfig(width=4, blocks=1, norm="batch", source_channels=1, antialias=antialias)
+    ).eval()
+    side = 128
+    picture = torch.rand(1, 1, side, side, requires_grad=True)
+    network(picture)[0, :, side // 2, side // 2].sum().backward()
+    assert picture.grad is not None
+    seen = (picture.grad[0, 0].nonzero() - side // 2).abs().max()
+    assert 0.5 * network.reach < int(seen) <= network.reach
 
 
 def test_an_enhancer_adds_what_the_coarse_generator_cannot_see() -> None:

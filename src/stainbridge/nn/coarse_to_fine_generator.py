@@ -91,7 +91,9 @@ class CoarseToFineGenerator(Generator):
         # the head sees the finest features, which are the global generator's without enhancers
         del self.coarse.head
         self.head = make_head(
-            config.coarse.width // 2**config.enhancers, config.coarse.target_channels
+            config.coarse.width // 2**config.enhancers,
+            config.coarse.target_channels,
+            config.coarse.output,
         )
         initialise_weights(self)
 
@@ -99,7 +101,9 @@ class CoarseToFineGenerator(Generator):
     def reach(self) -> int:
         """How far around it, in pixels, an output pixel depends on the input."""
         halvings: int = 2**self.config.enhancers
-        return (self.coarse.reach + 1) * halvings + (4 * self.config.blocks + 4) * (halvings - 1)
+        resampling = 6 if self.config.coarse.antialias else 4
+        enhancer = 4 * self.config.blocks + resampling
+        return (self.coarse.reach + 1) * halvings + enhancer * (halvings - 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the translated pictures.
@@ -125,14 +129,15 @@ class Enhancer(nn.Module):
     def __init__(self, width: int, config: CoarseToFineConfig) -> None:
         super().__init__()
         norm = config.norm
+        antialias = config.coarse.antialias
         self.front = nn.Sequential(
             make_stem(config.source_channels, width, norm),
-            make_downsampling(width, 2 * width, norm),
+            make_downsampling(width, 2 * width, norm, antialias),
         )
         blocks = (
             ResidualBlock(2 * width, norm, config.coarse.dropout) for _ in range(config.blocks)
         )
-        self.back = nn.Sequential(*blocks, make_upsampling(2 * width, width, norm))
+        self.back = nn.Sequential(*blocks, make_upsampling(2 * width, width, norm, antialias))
 
     def forward(self, pictures: Tensor, coarser: Tensor) -> Tensor:
         """Add the front half's features and the coarser ones, and apply the back half."""

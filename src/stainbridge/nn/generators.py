@@ -12,7 +12,10 @@ from stainbridge.nn.normalisation import Norm
 
 
 class Generator(nn.Module, ABC):
-    """Pictures (N, source, H, W) to (N, target, H, W), both in −1 … 1."""
+    """Pictures (N, source, H, W) to (N, target, H, W), both in −1 … 1.
+
+    A configuration may name another range of what comes out.
+    """
 
     #: What H and W must be multiples of.
     period: int

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
+from stainbridge.nn.antialias import BlurPool, BlurUpsample
 from stainbridge.nn.generators import Generator
 from stainbridge.nn.normalisation import Norm, initialise_weights, make_normalisation, needs_bias
+
+#: The last activation: "tanh" for pictures in −1 … 1, "sigmoid" for pictures in 0 … 1.
+Output: TypeAlias = Literal["tanh", "sigmoid"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,9 @@ class ResNetConfig:
     """Sizes of the generator; the defaults are CycleGAN's for pictures of 256 px.
 
     They have 11.4 million parameters. Pyramid pix2pix uses `norm` "batch" and `dropout` 0.5.
-    pix2pixHD's global generator has four halvings and 182 million parameters. Raises `InputError`
-    for sizes that make no generator.
+    pix2pixHD's global generator has four halvings and 182 million parameters. Synth-by-Reg's has
+    width 32, 6 blocks, 3 halvings, `antialias`, `output` "sigmoid" and one channel on both sides.
+    Raises `InputError` for sizes that make no generator.
     """
 
     kind: Literal["resnet"] = "resnet"
@@ -44,6 +49,15 @@ class ResNetConfig:
     """Channels of the pictures that go in."""
     target_channels: int = 3
     """Channels of the pictures that come out."""
+    antialias: bool = False
+    """Whether resolution is halved and doubled through low-pass filters, as in CUT.
+
+    A halving is a convolution and a `BlurPool`; a doubling is a `BlurUpsample` and a convolution.
+    Otherwise both are strided convolutions."""
+    output: Output = "tanh"
+    """The last activation: "tanh" to −1 … 1, "sigmoid" to 0 … 1.
+
+    The objectives of translation train pictures in −1 … 1."""
 
     def __post_init__(self) -> None:
         sizes = (
@@ -74,18 +88,23 @@ class ResNetGenerator(Generator):
         widths = [config.width * 2**i for i in range(config.halvings + 1)]
         steps = list(pairwise(widths))
         self.stem = make_stem(config.source_channels, widths[0], config.norm)
-        self.down = nn.ModuleList(make_downsampling(a, b, config.norm) for a, b in steps)
+        self.down = nn.ModuleList(
+            make_downsampling(a, b, config.norm, config.antialias) for a, b in steps
+        )
         self.blocks = nn.ModuleList(
             ResidualBlock(widths[-1], config.norm, config.dropout) for _ in range(config.blocks)
         )
-        self.up = nn.Sequential(*(make_upsampling(b, a, config.norm) for a, b in reversed(steps)))
-        self.head = make_head(widths[0], config.target_channels)
+        self.up = nn.Sequential(
+            *(make_upsampling(b, a, config.norm, config.antialias) for a, b in reversed(steps))
+        )
+        self.head = make_head(widths[0], config.target_channels, config.output)
         initialise_weights(self)
 
     @property
     def reach(self) -> int:
         """How far around it, in pixels, an output pixel depends on the input."""
-        return 6 + (2 * self.config.blocks + 3) * self.period
+        resampling = 5 if self.config.antialias else 3
+        return 6 + (2 * self.config.blocks + resampling) * self.period
 
     @property
     def feature_channels(self) -> tuple[int, ...]:
@@ -148,23 +167,34 @@ def make_stem(before: int, after: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(*_make_reflected_conv(before, after, 7, norm), nn.ReLU())
 
 
-def make_downsampling(before: int, after: int, norm: Norm) -> nn.Sequential:
-    """Return a 3 x 3 convolution to half the resolution."""
-    convolution = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=needs_bias(norm))
-    return nn.Sequential(convolution, make_normalisation(norm, after), nn.ReLU())
+def make_downsampling(
+    before: int, after: int, norm: Norm, antialias: bool = False
+) -> nn.Sequential:
+    """Return a 3 x 3 convolution to half the resolution, strided or with a `BlurPool` after it."""
+    stride = 1 if antialias else 2
+    convolution = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=needs_bias(norm))
+    layers = nn.Sequential(convolution, make_normalisation(norm, after), nn.ReLU())
+    return layers.append(BlurPool()) if antialias else layers
 
 
-def make_upsampling(before: int, after: int, norm: Norm) -> nn.Sequential:
-    """Return a fractionally strided 3 x 3 convolution to twice the resolution."""
-    convolution = nn.ConvTranspose2d(
-        before, after, 3, 2, 1, output_padding=1, bias=needs_bias(norm)
-    )
-    return nn.Sequential(convolution, make_normalisation(norm, after), nn.ReLU())
+def make_upsampling(before: int, after: int, norm: Norm, antialias: bool = False) -> nn.Sequential:
+    """Return a 3 x 3 convolution to twice the resolution.
+
+    It is fractionally strided, or comes after a `BlurUpsample`.
+    """
+    bias = needs_bias(norm)
+    finish = (make_normalisation(norm, after), nn.ReLU())
+    if antialias:
+        convolution = nn.Conv2d(before, after, 3, padding=1, bias=bias)
+        return nn.Sequential(BlurUpsample(), convolution, *finish)
+    strided = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=bias)
+    return nn.Sequential(strided, *finish)
 
 
-def make_head(before: int, after: int) -> nn.Sequential:
-    """Return a 7 x 7 convolution with reflected padding to a picture in −1 … 1."""
-    return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(before, after, 7), nn.Tanh())
+def make_head(before: int, after: int, output: Output = "tanh") -> nn.Sequential:
+    """Return a 7 x 7 convolution with reflected padding to a picture in the range of `output`."""
+    activation = nn.Tanh() if output == "tanh" else nn.Sigmoid()
+    return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(before, after, 7), activation)
 
 
 def check_sides(pictures: Tensor, period: int) -> None:

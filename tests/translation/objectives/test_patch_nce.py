@@ -34,6 +34,49 @@ def test_places_are_different_and_on_the_layer() -> None:
     assert sorted(few.tolist()) == [0, 1, 2, 3]
 
 
+def test_places_are_drawn_inside_the_mask_on_every_layers_grid() -> None:
+    mask = torch.zeros(1, 1, 16, 24)
+    mask[..., 4:8, 9] = 1  # a line that touches one column of every grid
+    layers = [torch.rand(2, 3, 16, 24), torch.rand(2, 5, 4, 6), torch.rand(2, 5, 2, 3)]
+    fine, coarse, coarsest = draw_locations(layers, 3, mask)
+    assert len(fine) == 3
+    assert {(int(place) // 24, int(place) % 24) for place in fine} <= {(y, 9) for y in range(4, 8)}
+    assert coarse.tolist() == [1 * 6 + 2]  # fewer than asked for: all
+    assert coarsest.tolist() == [1]
+    assert fine.tolist() != draw_locations(layers, 3, mask)[0].tolist()
+
+
+def test_places_are_inside_the_masks_of_all_pictures() -> None:
+    masks = torch.zeros(2, 1, 8, 8)
+    masks[0, 0, :, :5] = 1
+    masks[1, 0, :, 4:] = 1
+    (places,) = draw_locations([torch.rand(2, 3, 8, 8)], 99, masks)
+    assert {int(place) % 8 for place in places} == {4}
+    assert len(places) == 8
+
+
+def test_an_empty_mask_is_refused() -> None:
+    with pytest.raises(InputError, match="no location is inside the mask"):
+        draw_locations([torch.rand(1, 3, 8, 8)], 4, torch.zeros(1, 1, 8, 8))
+
+
+def test_without_a_mask_places_are_those_of_before() -> None:
+    """Runs of earlier versions resume bit for bit."""
+    torch.manual_seed(7)
+    (places,) = draw_locations([torch.rand(1, 1, 3, 3)], 4)
+    torch.manual_seed(7)
+    torch.rand(1, 1, 3, 3)
+    assert torch.equal(places, torch.randperm(9)[:4])
+
+
+def test_a_lower_temperature_sharpens_the_contrast() -> None:
+    query, reference = [vectors(0)], [vectors(1)]
+    assert torch.equal(patch_nce(query, reference), patch_nce(query, reference, 0.07))
+    wanted = contrast(query[0], reference[0], 0.05).mean()
+    assert torch.equal(patch_nce(query, reference, 0.05), wanted)
+    assert wanted > patch_nce(query, reference)
+
+
 def test_contrast_is_the_cross_entropy_of_finding_the_same_place() -> None:
     query = reference = torch.eye(3)[None]
     wanted = -math.log(math.exp(1 / 0.5) / (math.exp(1 / 0.5) + 2))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.errors import InputError
@@ -18,15 +19,40 @@ from stainbridge.errors import InputError
 TEMPERATURE = 0.07
 
 
-def draw_locations(features: Sequence[Tensor], count: int) -> list[Tensor]:
+def draw_locations(
+    features: Sequence[Tensor], count: int, mask: Tensor | None = None
+) -> list[Tensor]:
     """Draw up to `count` different pixels of each layer (N, C, h, w).
 
-    Returns a layer's pixel numbers (P,), counted in reading order.
+    `mask` (N, 1, H, W) or (1, 1, H, W), at the pictures' resolution, is above 0 in the tissue.
+    Then only pixels that touch the tissue of every picture are drawn; where they are fewer than
+    `count`, all are. Returns a layer's pixel numbers (P,), counted in reading order. Raises
+    `InputError` for a mask without such a pixel.
     """
-    sizes = (x.shape[-2] * x.shape[-1] for x in features)
-    return [
-        torch.randperm(size)[:count].to(x.device) for size, x in zip(sizes, features, strict=True)
-    ]
+    if mask is None:
+        sizes = (x.shape[-2] * x.shape[-1] for x in features)
+        return [
+            torch.randperm(size)[:count].to(x.device)
+            for size, x in zip(sizes, features, strict=True)
+        ]
+    inside = _intersect_masks(mask)
+    return [_draw_inside(inside, x, count) for x in features]
+
+
+def _intersect_masks(mask: Tensor) -> Tensor:
+    """Return where all masks (N, 1, H, W) are above 0, (1, 1, H, W) of 0 and 1."""
+    inside = (mask > 0).all(0, keepdim=True).float()
+    if not inside.any():
+        raise InputError("no location is inside the mask", got=f"an empty mask {tuple(mask.shape)}")
+    return inside
+
+
+def _draw_inside(inside: Tensor, layer: Tensor, count: int) -> Tensor:
+    """Draw up to `count` of a layer's pixels that cover a pixel of `inside` (1, 1, H, W)."""
+    height, width = layer.shape[-2:]
+    touched = F.adaptive_max_pool2d(inside, (height, width)).flatten().nonzero().flatten()
+    order = torch.randperm(len(touched))[:count]
+    return touched[order.to(touched.device)].to(layer.device)
 
 
 def contrast(query: Tensor, reference: Tensor, temperature: float = TEMPERATURE) -> Tensor:
@@ -45,9 +71,14 @@ def contrast(query: Tensor, reference: Tensor, temperature: float = TEMPERATURE)
     return -torch.log_softmax(similarity, dim=-1).diagonal(dim1=1, dim2=2)
 
 
-def patch_nce(query: Sequence[Tensor], reference: Sequence[Tensor]) -> Tensor:
-    """Return the mean PatchNCE over layers, pictures and locations, a scalar."""
-    layers = [contrast(q, r).mean() for q, r in zip(query, reference, strict=True)]
+def patch_nce(
+    query: Sequence[Tensor], reference: Sequence[Tensor], temperature: float = TEMPERATURE
+) -> Tensor:
+    """Return the mean PatchNCE over layers, pictures and locations, a scalar.
+
+    Cosine similarities are divided by `temperature`; Synth-by-Reg's is 0.05.
+    """
+    layers = [contrast(q, r, temperature).mean() for q, r in zip(query, reference, strict=True)]
     return torch.stack(layers).mean()
 
 
