@@ -26,6 +26,28 @@ _NODES_PER_SCALE = 48
 
 
 @dataclass(frozen=True)
+class Drift:
+    """A smooth displacement that changes slowly with depth: neighbouring sections have it alike.
+
+    It moves the anatomy through a stack of sections, as in an organ cut slice by slice.
+
+    Raises `InputError` for values out of range.
+    """
+
+    depth_um: float
+    """Depth of the section in its block."""
+    seed: int = 0
+    """Seed of the displacement; sections of a block share it."""
+    elastic_um: float = 0.0
+    """Root mean square displacement in µm; reduced where it would be too steep."""
+    elastic_scale: float = 0.35
+    """Length over which it varies, also in depth, as a share of the tissue's shorter side."""
+
+    def __post_init__(self) -> None:
+        _check_elastic(self.elastic_um, self.elastic_scale)
+
+
+@dataclass(frozen=True)
 class DeformationConfig:
     """The deformation of a section from where it was cut to where it lies on its slide.
 
@@ -53,16 +75,23 @@ class DeformationConfig:
     """Cuts along which the section gapes."""
     folds: tuple[CutLine, ...] = ()
     """Cuts along which the section is doubled up."""
+    drift: Drift | None = None
+    """A displacement of the tissue itself, before all else."""
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise InputError("scale must be positive", got=self.scale)
-        if self.elastic_um < 0 or not 0.05 <= self.elastic_scale <= 2:
-            raise InputError(
-                "elastic deformation out of range",
-                expected="elastic_um >= 0, elastic_scale 0.05 to 2",
-                got=(self.elastic_um, self.elastic_scale),
-            )
+        _check_elastic(self.elastic_um, self.elastic_scale)
+
+
+def _check_elastic(elastic_um: float, elastic_scale: float) -> None:
+    """Raise `InputError` for an elastic displacement out of range."""
+    if elastic_um < 0 or not 0.05 <= elastic_scale <= 2:
+        raise InputError(
+            "elastic deformation out of range",
+            expected="elastic_um >= 0, elastic_scale 0.05 to 2",
+            got=(elastic_um, elastic_scale),
+        )
 
 
 #: The section lies as it was cut.
@@ -74,7 +103,7 @@ def build_tissue_from_slide(
 ) -> Chain:
     """Return the transform that takes slide points to tissue points.
 
-    It undoes the folds, the tears and the placement, then displaces elastically.
+    It undoes the folds, the tears and the placement, then displaces elastically, at last by drift.
     """
     members: list[Transform] = [GapTransform(fold, slide, opens=True) for fold in config.folds]
     members += [GapTransform(tear, slide, opens=False) for tear in config.tears]
@@ -82,6 +111,8 @@ def build_tissue_from_slide(
     members.append(Affine(matrix, tissue.space, slide.space).inverse())
     if config.elastic_um > 0:
         members.append(sample_elastic_field(config, tissue, seed))
+    if config.drift is not None and config.drift.elastic_um > 0:
+        members.append(sample_drift_field(config.drift, tissue))
     return Chain(tuple(members))
 
 
@@ -145,12 +176,26 @@ def sample_elastic_field(config: DeformationConfig, tissue: Frame, seed: int) ->
 
     Its gradient is bounded by `MAX_ELASTIC_GRADIENT`.
     """
+    return _sample_field(config, tissue, seed)
+
+
+def sample_drift_field(drift: Drift, tissue: Frame) -> DisplacementField:
+    """Return the displacement of tissue space at a depth, one to one everywhere.
+
+    It is a plane of three-dimensional noise, so that it changes smoothly with depth.
+    """
+    return _sample_field(drift, tissue, drift.seed, drift.depth_um)
+
+
+def _sample_field(
+    config: DeformationConfig | Drift, tissue: Frame, seed: int, z_um: float | None = None
+) -> DisplacementField:
     scale_um = config.elastic_scale * min(tissue.size_um)
     grid = _plan_elastic_grid(tissue, scale_um)
     spacing_um = grid.mpp[0]
     waves = [
-        sample_noise(grid, scale_um, derive_key(seed, "elastic", axis))
-        + 0.35 * sample_noise(grid, scale_um / 2.3, derive_key(seed, "ripple", axis))
+        sample_noise(grid, scale_um, derive_key(seed, "elastic", axis), z_um)
+        + 0.35 * sample_noise(grid, scale_um / 2.3, derive_key(seed, "ripple", axis), z_um)
         for axis in "xy"
     ]
     displacement = np.stack(waves) * (config.elastic_um / np.sqrt(2))
