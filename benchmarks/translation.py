@@ -3,6 +3,8 @@
     python benchmarks/translation.py --out FOLDER                 # train, measure, print tables
     python benchmarks/translation.py --out FOLDER --steps 2000    # resume existing runs for longer
     python benchmarks/translation.py --out FOLDER --report --grid docs/images/translation.jpg
+    python benchmarks/translation.py --out FOLDER --perceptual vgg16-397923af.pth \\
+        --only cyclegan-perceptual                           # compare features of this VGG-16
 
 Generated tiles are H&E and HER2 of neighbouring sections, misaligned by about a pixel, in folders
 like BCI's. Every run sees the same number of them. Weights are averaged, chosen on `val` and
@@ -36,6 +38,7 @@ from stainbridge.metrics.stains import score_dab
 from stainbridge.similarity.ssim import ssim
 from stainbridge.translation.inference.model import read_model
 from stainbridge.translation.objectives.comparison import picture_distances
+from stainbridge.translation.objectives.config import TranslationConfig
 from stainbridge.translation.objectives.pixels import (
     match_channels,
     pixels_to_tensor,
@@ -134,8 +137,11 @@ def write_tiles(folder: Path) -> None:
                 partial.rename(path)
 
 
-def train(run: TrainingRun, runs: Path, steps: int) -> None:
-    """Start or resume a run, in a process of its own."""
+def train(run: TrainingRun, runs: Path, steps: int, perceptual: Path | None = None) -> None:
+    """Start or resume a run, in a process of its own.
+
+    `perceptual` is a file of VGG-16's weights, for objectives that compare its features.
+    """
     folder = runs / run.name
     command = [
         sys.executable,
@@ -170,8 +176,18 @@ def train(run: TrainingRun, runs: Path, steps: int) -> None:
         ]
         command += ["--source", run.stains[0], "--target", run.stains[1]]
         command += ["--init", str(runs / run.init)] if run.init else []
+        command += _perceptual_option(run, perceptual)
     print(f"{run.name} ...", flush=True)
     subprocess.run(command, check=True)
+
+
+def _perceptual_option(run: TrainingRun, weights: Path | None) -> list[str]:
+    if (
+        weights is None
+        or TranslationConfig.preset(run.objective).objective.perceptual_network is None
+    ):
+        return []
+    return ["--perceptual", str(weights)]
 
 
 def measure(run: TrainingRun, runs: Path) -> dict[str, float] | None:
@@ -290,6 +306,7 @@ def main() -> None:
         "--grid", type=Path, help="write picture grids there, FILE.jpg and FILE-SET.jpg"
     )
     parser.add_argument("--only", nargs="+", help="names of runs")
+    parser.add_argument("--perceptual", type=Path, help="VGG-16's weights")
     arguments = parser.parse_args()
     tiles = arguments.out / TILES
     runs = arguments.out / "runs"
@@ -302,7 +319,7 @@ def main() -> None:
         for run in on_generated + on_real:
             divisor = 1 if run in on_generated else REAL_STEP_DIVISOR
             if not arguments.only or run.name in arguments.only:
-                train(run, runs, arguments.steps // divisor)
+                train(run, runs, arguments.steps // divisor, arguments.perceptual)
     for folder in dict.fromkeys(run.data for run in on_generated + on_real):
         selected = [run for run in on_generated + on_real if run.data == folder]
         print(f"\n{folder.name}\n\n{table(selected, runs)}")

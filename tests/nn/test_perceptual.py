@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.nn.patch_projection import PatchProjection
-from stainbridge.nn.perceptual import MEAN, SEEDED, STD, VGG16, PerceptualConfig, PerceptualNet
+from stainbridge.nn.perceptual import (
+    ALL_LAYERS,
+    MEAN,
+    SEEDED,
+    STD,
+    VGG16,
+    PerceptualConfig,
+    PerceptualNet,
+    normalise_maps,
+)
 
 #: Where torchvision's convolutions stand, and their channels.
 PUBLISHED = {
@@ -53,8 +62,6 @@ def test_weights_from_a_file_are_used_on_pictures_normalised_as_imagenet(weights
     assert network.name == VGG16
     pictures = 2 * torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) - 1
     first, last = network(pictures)
-    from safetensors.torch import load_file
-
     tensors = load_file(weights)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     wanted = nn.functional.conv2d(
@@ -93,18 +100,107 @@ def test_features_keep_their_scale_and_are_frozen() -> None:
     assert all(p.grad is None and not p.requires_grad for p in network.parameters())
 
 
-def test_files_that_are_not_vgg16_are_refused(tmp_path: Path, weights: Path) -> None:
-    with pytest.raises(InputError, match="no weights of VGG-16"):
-        PerceptualNet(PerceptualConfig(str(tmp_path / "absent.safetensors")))
-    broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(InputError, match="no weights of VGG-16"):
+def save_as(weights: Path, kind: str) -> Path:
+    """The same tensors as torchvision's file, in its new or old format, or in another type."""
+    tensors = load_file(weights)
+    path = weights.with_name(f"{kind}.pth" if "pth" in kind else f"{kind}.safetensors")
+    if "pth" in kind:
+        torch.save(tensors, path, _use_new_zipfile_serialization=kind == "zip-pth")
+    else:
+        save_file({name: tensor.half() for name, tensor in tensors.items()}, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["zip-pth", "old-pth", "float16"])
+def test_torchvisions_file_and_half_precision_are_taken_as_they_are(
+    weights: Path, kind: str
+) -> None:
+    pictures = 2 * torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)) - 1
+    (wanted,) = PerceptualNet(PerceptualConfig(str(weights)))(pictures)
+    network = PerceptualNet(PerceptualConfig(str(save_as(weights, kind))))
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    (features,) = network(pictures)
+    assert torch.allclose(features, wanted, atol=1e-2 if kind == "float16" else 0)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "zip-pth", "old-pth"])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.99])
+def test_truncated_files_are_refused_in_one_line(weights: Path, kind: str, share: float) -> None:
+    whole = weights if kind == "safetensors" else save_as(weights, kind)
+    broken = whole.with_stem("broken")
+    broken.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
+    with pytest.raises(InputError, match="no weights of VGG-16") as caught:
         PerceptualNet(PerceptualConfig(str(broken)))
-    save_file({"features.0.weight": torch.zeros(64, 3, 5, 5)}, broken)
+    message = str(caught.value)
+    assert message.startswith(str(broken))
+    assert "vgg16-397923af.pth" in message
+    assert len(message) < 400
+
+
+def test_files_that_are_not_vgg16_are_refused(tmp_path: Path, weights: Path) -> None:
+    with pytest.raises(MissingFileError, match="no weights of VGG-16"):
+        PerceptualNet(PerceptualConfig(str(tmp_path / "absent.safetensors")))
+    with pytest.raises(InputError, match="no weights of VGG-16"):
+        PerceptualNet(PerceptualConfig(str(tmp_path)))
+    other = tmp_path / "other.safetensors"
+    save_file({"features.0.weight": torch.zeros(64, 3, 5, 5)}, other)
     with pytest.raises(InputError, match=r"not the weights of VGG-16.*features\.0\.weight"):
-        PerceptualNet(PerceptualConfig(str(broken), layers=(0,)))
+        PerceptualNet(PerceptualConfig(str(other), layers=(0,)))
     with pytest.raises(InputError, match="got absent"):
         PerceptualNet(PerceptualConfig(str(weights), layers=(7,)))
+    # VGG-19 begins as VGG-16 does, and goes on with other numbers
+    save_file(
+        {**load_file(weights), "features.16.weight": torch.zeros(256, 256, 3, 3)},
+        other,
+    )
+    with pytest.raises(InputError, match=r"not the weights of VGG-16.*got features\.16\.weight"):
+        PerceptualNet(PerceptualConfig(str(other)))
+    torch.save({"state_dict": load_file(weights)}, tmp_path / "wrapped.pth")
+    with pytest.raises(InputError, match="no tensors by name"):
+        PerceptualNet(PerceptualConfig(str(tmp_path / "wrapped.pth")))
+
+
+def test_a_file_with_code_is_refused_and_the_code_not_run(tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    torch.save({"features.0.weight": Touch(str(touched))}, tmp_path / "evil.pth")
+    with pytest.raises(InputError, match="no weights of VGG-16"):
+        PerceptualNet(PerceptualConfig(str(tmp_path / "evil.pth")))
+    assert not touched.exists()
+
+
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (self.path, "w")
+
+
+def test_all_thirteen_layers_have_4224_maps() -> None:
+    with torch.device("meta"):
+        network = PerceptualNet(PerceptualConfig(layers=ALL_LAYERS))
+        features = network(torch.rand(1, 3, 32, 32))
+    assert [x.shape[1] for x in features] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    assert sum(x.shape[1] for x in features) == 4224
+
+
+def test_each_map_is_scaled_to_0_to_1_and_passes_gradients() -> None:
+    features = torch.randn(2, 3, 5, 6, generator=torch.Generator().manual_seed(0))
+    features[0, 1] = 7.0  # flat
+    features[1] *= 1000
+    features.requires_grad_()
+    scaled = normalise_maps(features)
+    least, largest = scaled.detach().amin((2, 3)), scaled.detach().amax((2, 3))
+    assert torch.equal(least, torch.zeros(2, 3))
+    assert largest.flatten().tolist() == pytest.approx([1, 0, 1, 1, 1, 1])
+    assert torch.allclose(normalise_maps(3 * features[1:] + 2), scaled[1:], atol=1e-4)
+    scaled.square().sum().backward()
+    assert features.grad is not None
+    assert features.grad.isfinite().all()
+    assert features.grad[0, 0].any()
+    assert not features.grad[0, 1].any()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def sharpen(
     Example:
         stainbridge train sharpen --data generated --steps 20 --out sharpen-run
         stainbridge train sharpen --data slides --factor 4 --preset paper \\
-            --perceptual vgg16.safetensors --out x4-run
+            --perceptual vgg16-397923af.pth --out x4-run
     """
     run_training(
         TrainSharpenJob(

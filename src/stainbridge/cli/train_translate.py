@@ -42,9 +42,9 @@ PerceptualOption = Annotated[
     typer.Option(
         "--perceptual",
         help="VGG-16's ImageNet weights for cyclegan-perceptual: torchvision's"
-        " vgg16-397923af.pth converted to safetensors as docs/translate-training.md shows."
+        " vgg16-397923af.pth as it is, or safetensors of its features."
         " Without it a seeded, untrained network stands in, and log and model card say so.",
-        metavar="FILE.safetensors",
+        metavar="FILE",
     ),
 ]
 

@@ -2,19 +2,8 @@
 
 Simonyan & Zisserman 2015, arXiv:1409.1556; Johnson et al. 2016, arXiv:1603.08155.
 
-The weights are those torchvision publishes as `vgg16-397923af.pth` (`VGG16_Weights.IMAGENET1K_V1`),
-converted once by
-
-```python
-import torch
-from safetensors.torch import save_file
-
-published = torch.load("vgg16-397923af.pth", weights_only=True)
-convolutions = {
-    name: tensor.contiguous() for name, tensor in published.items() if name.startswith("features.")
-}
-save_file(convolutions, "vgg16.safetensors")
-```
+The weights are those torchvision publishes as `vgg16-397923af.pth` (`VGG16_Weights.IMAGENET1K_V1`).
+That file is taken as it is, and so are safetensors of its `features.*` in float32 or float16.
 
 Without them the same convolutions with seeded random weights stand in. Such features also
 distinguish structures (He, Wang & Hopcroft 2016, arXiv:1606.04801), but they know nothing of
@@ -29,7 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError, MissingFileError
+from stainbridge.errors import InputError
+from stainbridge.nn.published_weights import PublishedNetwork
 
 #: Name of the network with trained weights.
 VGG16 = "vgg16-imagenet"
@@ -38,6 +28,15 @@ SEEDED = "seeded-untrained-vgg16"
 #: Number of convolutions of each block, and channels as multiples of the first block's. A 2 x 2
 #: pooling stands between blocks.
 BLOCKS = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))
+#: VGG-16's published weights.
+PUBLISHED = PublishedNetwork(
+    "VGG-16", "vgg16-397923af.pth", (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+)
+#: Numbers of all 13 convolutions. They have 4,224 maps together; the sum that SAR prints, 3,968,
+#: counts two of the three convolutions of 256.
+ALL_LAYERS = tuple(range(13))
+#: Maps that vary by less are flat: `normalise_maps` leaves nothing of them.
+FLAT_RANGE = 1e-3
 #: ImageNet's mean of red, green and blue in 0 … 1, which VGG-16 was trained with.
 MEAN = (0.485, 0.456, 0.406)
 #: ImageNet's standard deviation of red, green and blue.
@@ -52,11 +51,13 @@ class PerceptualConfig:
     """
 
     weights: str = ""
-    """Path of a converted file of weights; empty for the stand-in."""
+    """Path of VGG-16's weights, `.pth` or safetensors; empty for the stand-in."""
     layers: tuple[int, ...] = (3,)
     """Numbers of the convolutions that are compared, from 0.
 
-    3 is relu2_2 and 6 is relu3_3; CycGANRegNet does not say which it uses."""
+    3 is relu2_2 and 6 is relu3_3. CycGANRegNet does not say which it compares. relu2_2 is chosen:
+    Johnson et al. 2016, whom it follows, find that early layers keep colour and exact shape, and
+    compare relu2_2 where these matter. A value there sees 14 px, and 40 px at relu3_3."""
     width: int = 64
     """Channels of the first block: 64 with trained weights."""
     seed: int = 0
@@ -79,7 +80,7 @@ class PerceptualConfig:
 class PerceptualNet(nn.Module):
     """Pictures (N, 3, H, W) in −1 … 1 to features (N, C, h, w) of each of `layers`. Frozen.
 
-    Raises `InputError` when the file of weights is missing, no safetensors or not VGG-16's.
+    Raises `InputError` when the file of weights is missing, damaged or not VGG-16's.
     """
 
     mean: Tensor
@@ -91,7 +92,7 @@ class PerceptualNet(nn.Module):
         self.name = VGG16 if config.weights else SEEDED
         self.features = _convolutions(config.width, max(config.layers))
         if config.weights:
-            _load(self.features, Path(config.weights))
+            PUBLISHED.load(self.features, Path(config.weights))
         else:
             _seed(self.features, config.seed)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
@@ -112,6 +113,19 @@ class PerceptualNet(nn.Module):
         return features
 
 
+def normalise_maps(features: Tensor) -> Tensor:
+    """Scale each map of features (N, C, h, w) to 0 … 1, differentiably.
+
+    The least value of a map becomes 0 and the largest 1, as in the VGG term of SAR. A map that
+    varies by less than `FLAT_RANGE` becomes 0, and no gradient flows through it.
+    """
+    least = features.amin((2, 3), keepdim=True)
+    extent = features.amax((2, 3), keepdim=True) - least
+    is_flat = extent < FLAT_RANGE
+    scaled = (features - least) / torch.where(is_flat, 1.0, extent)
+    return torch.where(is_flat, 0.0, scaled)
+
+
 def _convolutions(width: int, deepest: int) -> nn.Sequential:
     """Return torchvision's `features` up to convolution number `deepest`, numbered as there."""
     layers: list[nn.Module] = []
@@ -127,36 +141,6 @@ def _convolutions(width: int, deepest: int) -> nn.Sequential:
             number += 1
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers)
-
-
-def _load(features: nn.Sequential, path: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    wanted = {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
-    try:
-        with safe_open(path, framework="pt") as opened:
-            present = set(opened.keys())
-            tensors = {name: opened.get_tensor(name) for name in wanted if name in present}
-    except (SafetensorError, OSError) as error:
-        kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
-        raise kind(
-            f"no weights of VGG-16 ({error})",
-            where=path,
-            expected="torchvision's vgg16-397923af.pth converted to safetensors",
-            remedy="stainbridge.nn.perceptual shows how",
-        ) from error
-    for name, tensor in wanted.items():
-        got = tuple(tensors[name].shape) if name in tensors else "absent"
-        if got != tuple(tensor.shape):
-            raise InputError(
-                "not the weights of VGG-16",
-                where=path,
-                expected=f"{name} {tuple(tensor.shape)}",
-                got=got,
-            )
-    features.load_state_dict(
-        {name.removeprefix("features."): tensor for name, tensor in tensors.items()}
-    )
 
 
 def _seed(features: nn.Sequential, seed: int) -> None:

@@ -1,4 +1,9 @@
-"""CycGANRegNet's CycleGAN: a perceptual loss in place of the identity term."""
+"""CycGANRegNet's CycleGAN: a perceptual loss in place of the identity term.
+
+The paper compares one layer φ_j of VGG-16 and does not say which. Here it is relu2_2, which Johnson
+et al. 2016, whom it follows, compare for super-resolution. Early layers keep colour and exact
+shape, and a value of relu2_2 sees about a nucleus. `PerceptualConfig.layers` chooses others.
+"""
 
 from __future__ import annotations
 
