@@ -149,12 +149,12 @@ class RegisterConfig:
             3.0
 
         """
-        order = list(STAGES)
-        if getattr(stage, "kind", None) not in order:
-            raise InputError("no such stage", expected=", ".join(order), got=stage)
-        rank = order.index(stage.kind)
-        before = [other for other in self.stages if order.index(other.kind) < rank]
-        after = [other for other in self.stages if order.index(other.kind) > rank]
+        if getattr(stage, "kind", None) not in STAGES:
+            raise InputError("no such stage", expected=", ".join(STAGES), got=stage)
+        others = [other for other in self.stages if other.kind != stage.kind]
+        rank = STAGES.rank(stage.kind)
+        before = [other for other in others if STAGES.rank(other.kind) < rank]
+        after = [other for other in others if STAGES.rank(other.kind) >= rank]
         return replace(self, stages=(*before, stage, *after))
 
     def without_stage(self, kind: type[Any]) -> RegisterConfig:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
@@ -99,10 +99,9 @@ def register_slides(
         return _register(run, initial_transform, progress or ignore_progress)
 
 
-def _make_stage(config: object, context: ComputeContext) -> Stage:
+def _make_stage(config: Any, context: ComputeContext) -> Stage:
     """Return the stage of the table that has these settings."""
-    stage = next(stage for stage in STAGES.values() if stage.config_type is type(config))
-    return stage.make(config, context)
+    return STAGES[config.kind].make(config, context)
 
 
 def _translate_reads(slide: Slide, translation: ImageTranslation | None) -> Slide:
