@@ -38,7 +38,7 @@ class TrainAffineJob(TrainJob["AffineTraining"]):
     ) -> AbstractContextManager[TrainingData]:
         return nullcontext(open_pairs(data, settings, self.out, note))
 
-    def _make_task(self, settings: AffineTraining) -> Task[Any]:
+    def _make_task(self, settings: AffineTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
         from stainbridge.registration.training.task import AffineTask
 
         return AffineTask(settings)

@@ -50,7 +50,7 @@ class TrainDeformableJob(TrainJob["DeformableTraining"]):
     ) -> AbstractContextManager[TrainingData]:
         return nullcontext(open_pairs(data, settings, self.out, note))
 
-    def _make_task(self, settings: DeformableTraining) -> Task[Any]:
+    def _make_task(self, settings: DeformableTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
         from stainbridge.registration.training.task import DeformableTask
 
         return DeformableTask(settings)

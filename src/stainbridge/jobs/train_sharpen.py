@@ -66,7 +66,7 @@ class TrainSharpenJob(TrainJob["SharpenTraining"]):
         note(f"perceptual network: {SharpenTask(settings.sharpen).perceptual.name}")
         return nullcontext(squares)
 
-    def _make_task(self, settings: SharpenTraining) -> Task[Any]:
+    def _make_task(self, settings: SharpenTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
         from stainbridge.translation.sharpening.task import SharpenTask
 
         return SharpenTask(settings.sharpen)

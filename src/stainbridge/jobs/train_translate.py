@@ -101,7 +101,7 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
             note(f"perceptual network: {name}{remark}")
         return open_tiles(data, settings, note)
 
-    def _make_task(self, settings: TranslationTraining) -> Task[Any]:
+    def _make_task(self, settings: TranslationTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
         from stainbridge.learn.named_weights import find_weights
         from stainbridge.translation.inference.model import initialise_from
         from stainbridge.translation.objectives.table import make_task

@@ -40,6 +40,8 @@ class RunFolder:
     """What trains there, "train affine" for example; it is recorded."""
     resume: bool
     """Whether the run in the folder is resumed; otherwise a new one begins."""
+    earlier_phase: str = ""
+    """Sub-folder of what is trained first, which may be all that an interrupted run has."""
 
     @property
     def is_first_process(self) -> bool:
@@ -96,15 +98,18 @@ class RunFolder:
         settings: Any,
         source: str,
         progress: Progress,
+        prepare: Callable[[], None],
         finish: Callable[[], None],
     ) -> Checkpoint:
-        """Train as `settings.train` says, and `finish` whatever happens."""
+        """Train as `settings.train` says, after `prepare`, and `finish` whatever happens."""
         from stainbridge.learn.loop import train
 
         with self._open(settings, source) as path:
             try:
+                prepare()
+                resume = self.resume and (path / LAST).exists()
                 return train(
-                    make_task, data, settings.train, path, resume=self.resume, progress=progress
+                    make_task, data, settings.train, path, resume=resume, progress=progress
                 )
             finally:
                 if self.is_first_process:
@@ -137,12 +142,12 @@ class RunFolder:
         try:
             yield self.path
         except InputError:
-            if is_new and not (self.path / LAST).exists():
+            if is_new and not self._holds_run():
                 shutil.rmtree(self.path)
             raise
 
     def _check_resumable(self, options: Mapping[str, Any]) -> None:
-        if not (self.path / LAST).exists():
+        if not self._holds_run():
             raise InputError("no run to resume", where=self.path, expected=f"{CONFIG} and {LAST}")
         for name, value in options.items():
             if value is not None and name not in RESUMABLE:
@@ -151,6 +156,13 @@ class RunFolder:
                     where=self.path,
                     remedy="leave it out",
                 )
+
+    def _holds_run(self) -> bool:
+        """Return whether anything was trained here."""
+        phases = [self.path]
+        if self.earlier_phase:
+            phases.append(self.path / self.earlier_phase)
+        return any((phase / LAST).exists() for phase in phases)
 
     def _read_data(self, run: Mapping[str, Any]) -> str:
         if run.get("command") != self.command:

@@ -48,6 +48,8 @@ class TrainJob(ABC, Generic[SettingsT]):
     """
 
     command: ClassVar[str]
+    earlier_phase: ClassVar[str] = ""
+    """Sub-folder of a run that is trained first; "" for none."""
 
     out: Path
     """The folder of the run."""
@@ -78,7 +80,7 @@ class TrainJob(ABC, Generic[SettingsT]):
         that cannot be used.
         """
         began = time.perf_counter()
-        folder = RunFolder(self.out, self.command, self.resume)
+        folder = RunFolder(self.out, self.command, self.resume, self.earlier_phase)
         folder.check(self._inputs(), self._options())
         kind = self._settings_type()
         fields = self._train_fields()
@@ -87,11 +89,12 @@ class TrainJob(ABC, Generic[SettingsT]):
         told = note if folder.is_first_process else ignore_note
         with self._open_data(settings, data, told) as samples:
             checkpoint = folder.train(
-                partial(self._make_task, settings),
+                partial(self._make_task, settings, samples),
                 samples,
                 settings,
                 data,
                 progress,
+                prepare=partial(self._prepare, settings, samples, data, progress),
                 finish=partial(self._finish, settings, data),
             )
         return TrainOutcome(
@@ -117,12 +120,17 @@ class TrainJob(ABC, Generic[SettingsT]):
         """Open the samples to train and validate on."""
 
     @abstractmethod
-    def _make_task(self, settings: SettingsT) -> Task[Any]:
-        """Return what is trained, untrained."""
+    def _make_task(self, settings: SettingsT, samples: TrainingData) -> Task[Any]:
+        """Return what is trained on the samples, untrained."""
 
     def _fit_to_steps(self, settings: SettingsT) -> SettingsT:
         """Return settings whose schedule fits the number of steps asked for."""
         return settings
+
+    def _prepare(
+        self, settings: SettingsT, samples: TrainingData, data: str, progress: Progress
+    ) -> None:
+        """Do what must be done in the folder of the run before it trains."""
 
     def _finish(self, settings: SettingsT, data: str) -> None:
         """Write what a run has beside its weights, also when it was interrupted."""

@@ -1,0 +1,1 @@
+"""Methods that register and translate at once."""

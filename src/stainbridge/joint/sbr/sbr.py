@@ -1,0 +1,107 @@
+"""SbR: registration loss and contrastive losses (Casamitjana et al. 2021, equation 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from stainbridge.joint.sbr.objective import SbrObjectiveConfig, check_weights
+from stainbridge.joint.sbr.stream import SlicePair
+from stainbridge.joint.sbr.synthesis import Synthesis, SynthesisTask, sum_terms
+from stainbridge.joint.sbr.task import StackFacts
+from stainbridge.joint.sbr.variant import Variant
+from stainbridge.learn.config import TrainConfig
+from stainbridge.learn.task import Update
+from stainbridge.nn.patch_projection import PatchProjection
+from stainbridge.translation.objectives.patch_nce import contrast, draw_locations
+
+if TYPE_CHECKING:
+    from stainbridge.joint.sbr.config import SbrTraining
+
+#: How long the variants with a generator train. An epoch of the paper is 93 slices.
+SMALL = TrainConfig(steps=6000, workers=0, validation_samples=16, validate_every=500)
+PAPER = TrainConfig(steps=37_200, batch=1, workers=2, validation_samples=20, validate_every=500)
+
+
+@dataclass(frozen=True)
+class SbrObjective(SbrObjectiveConfig):
+    """Weights of the terms. Raises `InputError` for negative weights."""
+
+    kind: Literal["sbr"] = "sbr"
+    """The kind of objective, in files."""
+    smoothness: float = 0.1
+    """λ_G: twice it is the weight of the squared gradient of the velocity."""
+    contrast: float = 0.1
+    """λ_geo: weight of both PatchNCE losses."""
+    temperature: float = 0.05
+    """τ: cosine similarities are divided by it."""
+    locations: int = 256
+    """Locations in the tissue that are drawn in each layer."""
+    projection: int = 256
+    """Width of the two-layer perceptron of each layer."""
+
+    def __post_init__(self) -> None:
+        check_weights(smoothness=self.smoothness, contrast=self.contrast)
+
+
+class SbrTask(SynthesisTask):
+    """Trains G and the perceptrons of its layers."""
+
+    def __init__(self, training: SbrTraining, facts: StackFacts) -> None:
+        super().__init__(training, facts)
+        assert isinstance(training.objective, SbrObjective)
+        self.objective = training.objective
+        trained: list[torch.nn.Module] = [self.generator]
+        if self.objective.contrast:
+            self.projection = PatchProjection(
+                self.generator.feature_channels, self.objective.projection
+            )
+            self.networks = {**self.networks, "projection": self.projection}
+            trained.append(self.projection)
+        self.optimisers = {"generator": self.make_adam(*trained)}
+
+    def updates(self, batch: SlicePair) -> Iterator[Update]:
+        """Yield the generator's loss."""
+        synthesis = self.synthesise(batch)
+        terms = self.generator_terms(batch, synthesis)
+        yield Update("generator", sum_terms(terms), terms)
+
+    def generator_terms(self, batch: SlicePair, synthesis: Synthesis) -> dict[str, Tensor]:
+        """Return the weighted terms of equation 7."""
+        terms = self.registration_terms(batch, synthesis)
+        if not self.objective.contrast:
+            return terms
+        source = self._contrast(synthesis.synthetic, batch.moving, batch.moving_mask)
+        target = self._contrast(synthesis.warped, batch.fixed, batch.fixed_mask)
+        return {**terms, "contrast": self.objective.contrast * (source + target)}
+
+    def _contrast(self, query: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+        """Return PatchNCE of locations in the mask, summed over layers (equation 5)."""
+        query_features = self.generator.features(query)
+        reference_features = self.generator.features(reference)
+        locations = draw_locations(query_features, self.objective.locations, mask)
+        pairs = zip(
+            self._project(query_features, locations),
+            self._project(reference_features, locations),
+            strict=True,
+        )
+        layers = [contrast(q, r, self.objective.temperature).mean() for q, r in pairs]
+        return torch.stack(layers).sum()
+
+    def _project(self, features: Sequence[Tensor], locations: Sequence[Tensor]) -> list[Tensor]:
+        vectors: list[Tensor] = self.projection(features, locations)
+        return vectors
+
+
+VARIANT = Variant(
+    SbrObjective,
+    SbrTask,
+    small=SMALL,
+    paper=PAPER,
+    make_objective=SbrObjective,
+    needs_registration=True,
+)
