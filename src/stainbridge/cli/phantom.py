@@ -8,31 +8,63 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.errors import InputError
 from stainbridge.jobs.phantom import STAINS, PhantomJob
+from stainbridge.jobs.phantom_slices import STAINS as SLICE_STAINS
+from stainbridge.jobs.phantom_slices import PhantomSlicesJob
+
+#: How many pairs, unless asked for otherwise.
+CASES = 10
+#: Side of the slides of a pair, and of the slices of a stack.
+SIZE_PX = 2048
+SLICE_PX = 256
 
 
 def phantom(
     out: Annotated[Path, typer.Option("--out", help="The folder for the data set.", metavar="DIR")],
-    cases: Annotated[int, typer.Option("--cases", help="How many pairs.", min=1)] = 10,
+    cases: Annotated[
+        int | None, typer.Option("--cases", help=f"How many pairs; default: {CASES}.", min=1)
+    ] = None,
+    slices: Annotated[
+        int | None,
+        typer.Option("--slices", help="How many slices of one stack, in place of pairs.", min=1),
+    ] = None,
     size: Annotated[
-        int, typer.Option("--size", help="Side of the slides in pixels.", min=128)
-    ] = 2048,
-    stains: Annotated[
-        str,
+        int | None,
         typer.Option(
-            "--stains", help="Stains to draw two different ones from, with commas between."
+            "--size",
+            help=f"Side of the slides in pixels; default: {SIZE_PX}, of slices {SLICE_PX}.",
+            min=128,
         ),
-    ] = STAINS,
+    ] = None,
+    stains: Annotated[
+        str | None,
+        typer.Option(
+            "--stains",
+            help=f"Stains to draw two different ones from, with commas between; default: {STAINS}."
+            f" Of slices the fixed and the moving one; default: {SLICE_STAINS}.",
+        ),
+    ] = None,
     difficulty: Annotated[str, typer.Option("--difficulty", help="easy, real or hard.")] = "real",
     organ: Annotated[
-        str, typer.Option("--organ", help="The kind of tissue; any: another one for each pair.")
-    ] = "any",
+        str | None,
+        typer.Option(
+            "--organ",
+            help="The kind of tissue; any: another one for each pair. Default: any, of slices"
+            " gland.",
+        ),
+    ] = None,
     mpp: Annotated[
         float | None,
-        typer.Option("--mpp", help="Pixel size in µm; default: sections some 3 mm across."),
+        typer.Option(
+            "--mpp", help="Pixel size in µm; default: sections some 3 mm across, slices 1.6 mm."
+        ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", help="Seed of the first pair; later pairs count on.", min=0)
+        int,
+        typer.Option(
+            "--seed", help="Seed of the first pair or of the stack; later pairs count on.", min=0
+        ),
     ] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier data set in DIR.")
@@ -46,22 +78,47 @@ def phantom(
     complete. Stains: HE, Ki67, PHH3, ER, HER2, PanCK, CD31, PAS, Masson, DAPI, IF, and random
     (random colours).
 
+    With --slices, DIR receives one stack of serial slices in two stains: the folders fixed and
+    moving (PNG), and each one's _mask, _labels and _landmarks. It serves train sbr and evaluate
+    slices.
+
     \b
     Example:
         stainbridge phantom --out phantoms --cases 2 --size 1024 --stains he,ki67,panck
         stainbridge benchmark landmarks phantoms/pairs.csv --methods default --out table
+        stainbridge phantom --out stack --slices 24 --stains he,panck
     """
-    job = PhantomJob(
+    if slices is None:
+        job = PhantomJob(
+            out=out,
+            cases=cases or CASES,
+            size_px=size or SIZE_PX,
+            stains=STAINS if stains is None else stains,
+            difficulty=difficulty,
+            organ=organ or "any",
+            mpp=mpp,
+            seed=seed,
+            overwrite=overwrite,
+        )
+        _generate_pairs(job, json)
+        return
+    if cases is not None:
+        raise InputError("--cases and --slices exclude each other", expected="one of them")
+    stack = PhantomSlicesJob(
         out=out,
-        cases=cases,
-        size_px=size,
-        stains=stains,
+        slices=slices,
+        size_px=size or SLICE_PX,
+        stains=SLICE_STAINS if stains is None else stains,
         difficulty=difficulty,
-        organ=organ,
+        organ=organ or "gland",
         mpp=mpp,
         seed=seed,
         overwrite=overwrite,
     )
+    _generate_slices(stack, json)
+
+
+def _generate_pairs(job: PhantomJob, json: bool) -> None:
     with progress_bar() as progress:
         outcome = job.run(progress, say)
     if json:
@@ -69,5 +126,15 @@ def phantom(
             {"out": str(outcome.folder), "pairs": str(outcome.table), "cases": list(outcome.cases)}
         )
     else:
-        say(f"{cases} pairs of {size} x {size} pixels")
+        say(f"{job.cases} pairs of {job.size_px} x {job.size_px} pixels")
         print(outcome.table)
+
+
+def _generate_slices(job: PhantomSlicesJob, json: bool) -> None:
+    with progress_bar() as progress:
+        outcome = job.run(progress, say)
+    if json:
+        print_json({"out": str(outcome.folder), "slices": list(outcome.slices)})
+    else:
+        say(f"{job.slices} slices of {job.size_px} x {job.size_px} pixels")
+        print(outcome.folder)
