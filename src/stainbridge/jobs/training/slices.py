@@ -41,7 +41,7 @@ def open_slices(source: str, settings: SbrTraining, note: Note) -> TrainingData:
 
 def _list_cases(source: str, settings: SbrTraining) -> Sequence[Case]:
     if source == GENERATED:
-        from stainbridge.phantom.slices.slice_pair import generate_slices
+        from stainbridge.phantom.slices.rendered import generate_slices
 
         slices = settings.slices
         return generate_slices(slices.generated, slices.generated_slices, settings.train.seed)
