@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stainbridge.cli import evaluate_images, evaluate_masks, evaluate_translation
+from stainbridge.cli import (
+    evaluate_images,
+    evaluate_masks,
+    evaluate_slices,
+    evaluate_translation,
+)
 from stainbridge.cli.output import print_json, say
 from stainbridge.jobs.evaluate_landmarks import EvaluateLandmarksJob
 
@@ -63,6 +68,7 @@ def landmarks(
 app.command("images")(evaluate_images.images)
 app.command("masks")(evaluate_masks.masks)
 app.command("translation")(evaluate_translation.translation)
+app.command("slices")(evaluate_slices.slices)
 
 
 def table(scores: LandmarkScores, *, calibrated: bool) -> str:

@@ -46,20 +46,23 @@ def check() -> None:
         raise MissingExtraError("the method 'elastix'", "itk-elastix", "peers") from None
 
 
-def load_elastix() -> Align:
-    """Return the method with ITK loaded, which takes longer than most registrations."""
+def load_elastix(settings: dict[str, Any] = SETTINGS) -> Align:
+    """Return the method with ITK loaded, which takes longer than most registrations.
+
+    `settings` has the keys of `SETTINGS`.
+    """
     import itk
 
     itk.elastix_registration_method  # noqa: B018 - ITK loads its modules when first named
     itk.transformix_deformation_field  # noqa: B018
 
     def align(fixed: Slide, moving: Slide) -> Alignment:
-        fixed_view = grey_view(fixed, SETTINGS["working_px"])
-        moving_view = grey_view(moving, SETTINGS["working_px"])
+        fixed_view = grey_view(fixed, settings["working_px"])
+        moving_view = grey_view(moving, settings["working_px"])
         moving_image = _to_itk(moving_view)
         parameters = itk.ParameterObject.New()
-        for name in SETTINGS["maps"]:
-            parameters.AddParameterMap(_parameter_map(parameters, name))
+        for name in settings["maps"]:
+            parameters.AddParameterMap(_parameter_map(parameters, name, settings))
         _, result = itk.elastix_registration_method(
             _to_itk(fixed_view), moving_image, parameter_object=parameters, log_to_console=False
         )
@@ -78,11 +81,11 @@ def _to_itk(view: View) -> Any:
     return itk.image_from_array(255.0 - view.grey.astype(np.float32))
 
 
-def _parameter_map(parameters: Any, name: str) -> Any:
+def _parameter_map(parameters: Any, name: str, settings: dict[str, Any]) -> Any:
     parameter_map = parameters.GetDefaultParameterMap(
-        name, SETTINGS["resolutions"], SETTINGS["grid_spacing_px"]
+        name, settings["resolutions"], settings["grid_spacing_px"]
     )
-    for key, value in SETTINGS["changed"][name].items():
+    for key, value in settings["changed"][name].items():
         parameter_map[key] = value
     return parameter_map
 

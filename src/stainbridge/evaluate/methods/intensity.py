@@ -65,17 +65,18 @@ def load_intensity(settings: IntensitySettings) -> Align:
     def align(fixed: Slide, moving: Slide) -> Alignment:
         fixed_view = grey_view(fixed, settings.working_px)
         moving_view = grey_view(moving, settings.working_px)
-        images = _to_itk(fixed_view), _to_itk(moving_view)
-        affine = _refine_affine(images, _search_angles(images, settings), settings)
+        images = to_itk_image(fixed_view), to_itk_image(moving_view)
+        affine = refine_affine(images, _search_angles(images, settings), settings)
         if not settings.deformable:
-            return _affine_alignment(affine, fixed_view, moving_view)
-        deformed = _refine_bspline(images, affine, settings)
-        return _field_alignment(deformed, images[0], fixed_view, moving_view)
+            return affine_alignment(affine, fixed_view, moving_view)
+        deformed = refine_bspline(images, affine, settings)
+        return field_alignment(deformed, images[0], fixed_view, moving_view)
 
     return align
 
 
-def _to_itk(view: View) -> SimpleITK.Image:
+def to_itk_image(view: View) -> SimpleITK.Image:
+    """Return the grey of a view, inverted."""
     import SimpleITK
 
     return SimpleITK.GetImageFromArray(255.0 - view.grey.astype(np.float32))
@@ -141,10 +142,10 @@ def _search_angles(
     return min(candidates, key=lambda item: item[0])[1]
 
 
-def _refine_affine(
+def refine_affine(
     images: tuple[SimpleITK.Image, SimpleITK.Image], similarity: Any, settings: IntensitySettings
 ) -> Any:
-    """Refine a similarity transform to an affine map, on the whole pyramid."""
+    """Refine a similarity or an affine transform to an affine map, on the whole pyramid."""
     import SimpleITK
 
     affine = SimpleITK.AffineTransform(2)
@@ -159,7 +160,7 @@ def _refine_affine(
     return affine
 
 
-def _refine_bspline(
+def refine_bspline(
     images: tuple[SimpleITK.Image, SimpleITK.Image], affine: Any, settings: IntensitySettings
 ) -> Any:
     """Return the affine map after a B-spline deformation of the fixed image's space."""
@@ -181,7 +182,8 @@ def _refine_bspline(
     return SimpleITK.CompositeTransform([affine, spline])
 
 
-def _affine_alignment(affine: Any, fixed: View, moving: View) -> Alignment:
+def affine_alignment(affine: Any, fixed: View, moving: View) -> Alignment:
+    """Return SimpleITK's affine map of the views' pixels as an alignment of the slides."""
     linear = np.array(affine.GetMatrix()).reshape(2, 2)
     centre = np.array(affine.GetCenter())
     shift = np.array(affine.GetTranslation())
@@ -192,9 +194,8 @@ def _affine_alignment(affine: Any, fixed: View, moving: View) -> Alignment:
     )
 
 
-def _field_alignment(
-    transform: Any, image: SimpleITK.Image, fixed: View, moving: View
-) -> Alignment:
+def field_alignment(transform: Any, image: SimpleITK.Image, fixed: View, moving: View) -> Alignment:
+    """Return SimpleITK's map of the fixed `image` as an alignment of the slides."""
     import SimpleITK
 
     sampled = SimpleITK.TransformToDisplacementField(

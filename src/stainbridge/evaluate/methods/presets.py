@@ -28,14 +28,15 @@ def load_configured(config: RegisterConfig) -> Align:
             registration.predicted_rtre,
         )
 
-    align(*_small_pair())
+    warm_up(align)
     return align
 
 
-def _small_pair() -> tuple[Slide, Slide]:
+def warm_up(align: Align) -> None:
+    """Register a small picture with itself."""
     picture = np.full((3, 96, 96), 240, np.uint8)
     picture[:, 20:70, 30:80] = np.random.default_rng(0).integers(60, 200, (3, 50, 50), np.uint8)
-    return ArraySlide(picture), ArraySlide(picture)
+    align(ArraySlide(picture), ArraySlide(picture))
 
 
 METHODS = tuple(

@@ -75,12 +75,21 @@ def transform_from_samples(moved_index: Field, grid: Frame, fixed: View, moving:
     the grid. Raises `InputError` where the map is not finite or has collapsed.
     """
     grid_um = grid.centres_um()
-    um_from_index = _um_from_index(moving.frame)
-    moved_um = moved_index.reshape(2, -1).T @ um_from_index[:2, :2].T + um_from_index[:2, 2]
+    matrix = _um_from_index(moving.frame)
+    moved_um = moved_index.reshape(2, -1).T @ matrix[:2, :2].T + matrix[:2, 2]
     affine = fit_affine(grid_um[::7], moved_um[::7], fixed.full.space, moving.full.space)
     rest = (affine.inverse()(moved_um) - grid_um).T.reshape(moved_index.shape)
     field = DisplacementField(rest.astype(np.float32), grid, fixed.full.space, fixed.full.space)
     return Chain((field, affine))
+
+
+def pixels_from_affine(affine: Affine, fixed: View, moving: View) -> Matrix:
+    """Return an affine map of the slides as one of the views' pixel indices, (3, 3).
+
+    It is the inverse of `affine_from_pixels`.
+    """
+    into_moving = np.linalg.inv(_um_from_index(moving.frame))
+    return np.asarray(into_moving @ affine.matrix @ _um_from_index(fixed.frame))
 
 
 def _um_from_index(frame: Frame) -> Matrix:

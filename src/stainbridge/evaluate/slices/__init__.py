@@ -1,0 +1,1 @@
+"""Registration of paired slices, scored by labels, masks and landmarks."""
