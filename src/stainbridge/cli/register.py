@@ -11,7 +11,7 @@ import typer
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
-from stainbridge.jobs.register import RegisterJob, RegisterOutcome, RegisterPresetChoice
+from stainbridge.jobs.register import RegisterJob, RegisterOutcome, RegisterPresetChoice, SideChoice
 
 
 def register(
@@ -88,6 +88,20 @@ def register(
             metavar="W",
         ),
     ] = None,
+    translator: Annotated[
+        str | None,
+        typer.Option(
+            "--translator",
+            help="See one slide in the other's stain: a RUN of train translate, a file or a name.",
+            metavar="RUN",
+        ),
+    ] = None,
+    translate: Annotated[
+        SideChoice | None,
+        typer.Option(
+            "--translate", help="The slide to translate.  [default: by the stains, else fixed]"
+        ),
+    ] = None,
     tiles: Annotated[
         int | None,
         typer.Option(
@@ -124,6 +138,7 @@ def register(
         stainbridge register --fixed he.svs --moving ki67.svs --out result --preset accurate \\
             --write-slide
         stainbridge register --fixed he.svs --moving restained.svs --out result --tiles 8192
+        stainbridge register --fixed he.svs --moving ki67.svs --out result --translator he-to-ki67
     """
     job = RegisterJob(
         fixed=fixed,
@@ -143,6 +158,8 @@ def register(
         max_rotation_deg=max_rotation,
         affine_weights=affine_weights,
         deformable_weights=deformable_weights,
+        translator=translator,
+        translate=translate,
         tiles_px=tiles,
         fixed_mpp=fixed_mpp,
         moving_mpp=moving_mpp,

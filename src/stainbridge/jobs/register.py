@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from stainbridge.compute import DeviceChoice
+from stainbridge.compute import DeviceChoice, choose_device
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.input_stamps import stamp_files
 from stainbridge.jobs.files.outputs import RESULT_FILES, Inputs, check_output_folder
@@ -19,14 +19,19 @@ from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:
     from stainbridge.geometry.transform import Transform
+    from stainbridge.joint.synthesis import TranslatedPair
     from stainbridge.registration.config import RegisterConfig
     from stainbridge.registration.result import Registration
     from stainbridge.slides.slide import Slide
+    from stainbridge.translation.inference.model import Model
 
 RegisterPresetChoice: TypeAlias = Literal["fast", "default", "accurate"]
+SideChoice: TypeAlias = Literal["fixed", "moving"]
 RECORD, TRANSFORM, REPORT, WARPED = RESULT_FILES
 #: The entry of the record that says what was asked for.
 REQUEST = "request"
+#: The entry of the record that says what translated which slide.
+TRANSLATION = "translation"
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,10 @@ class RegisterJob:
     """A trained affine network: a file, a run or a name."""
     deformable_weights: str | None = None
     """A trained deformable network: a file, a run or a name."""
+    translator: str | None = None
+    """A trained translation, through which one slide is seen: a file, a run or a name."""
+    translate: SideChoice | None = None
+    """The slide that is translated; None: by the slides' stains, or else the fixed one."""
     tiles_px: int | None = None
     """Finally refine in tiles, at this many pixels along the longer side."""
     fixed_mpp: float | None = None
@@ -146,14 +155,16 @@ class RegisterJob:
         check_output_folder(self.out, inputs, RESULT_FILES)
         config = self._config()
         self._check_start()
-        request = self._request()
+        model = self._read_translator()
+        request = self._request(model)
         if not self.overwrite and self._is_done(config, request):
             note(f"already done: {self.out}; add --overwrite to register again")
             return replace(RegisterOutcome.read(self.out), is_already_done=True)
         check_result_folder(self.out, inputs=inputs, overwrite=self.overwrite)
         with ExitStack() as stack:
             fixed, moving = self._open_slides(stack, note)
-            folder = self._register(stack, fixed, moving, config, request, progress)
+            pair = self._translate(model, fixed, moving, config, progress, note)
+            folder = self._register(stack, fixed, moving, pair, config, request, progress)
         return RegisterOutcome.read(folder)
 
     def _register(
@@ -161,11 +172,16 @@ class RegisterJob:
         stack: ExitStack,
         fixed: Slide,
         moving: Slide,
+        pair: TranslatedPair | None,
         config: RegisterConfig,
         request: dict[str, Any],
         progress: Progress,
     ) -> Path:
-        """Register opened slides and return the folder that will hold the result."""
+        """Register opened slides and return the folder that will hold the result.
+
+        Where there is a translated pair, it is what the stages see; everything else is of the
+        slides themselves.
+        """
         from stainbridge.jobs.files.inputs import read_mask
         from stainbridge.registration.pipeline import register_slides
         from stainbridge.report.write import write_report
@@ -177,18 +193,20 @@ class RegisterJob:
             result_folder(self.out, inputs=self._inputs(), overwrite=self.overwrite)
         )
         registration = register_slides(
-            fixed,
-            moving,
+            pair.fixed if pair else fixed,
+            pair.moving if pair else moving,
             config,
             initial_transform=initial,
             fixed_mask=fixed_mask,
             moving_mask=moving_mask,
             progress=progress,
         )
-        registration.save(folder, fixed, moving, extra={REQUEST: request})
+        translation = {TRANSLATION: pair.describe()} if pair else {}
+        registration.save(folder, fixed, moving, extra={REQUEST: request, **translation})
         if self.report:
             progress("report", 0.0)
-            write_report(folder / REPORT, registration, fixed, moving)
+            translated = pair.translated if pair else None
+            write_report(folder / REPORT, registration, fixed, moving, translated)
         if self.write_slide and registration.status != "failed":
             self._write_warped(folder / WARPED, registration, moving, progress)
         return self.out
@@ -202,6 +220,34 @@ class RegisterJob:
             for warning in slide.info.warnings:
                 note(f"warning: {path}: {warning}")
         return fixed, moving
+
+    def _read_translator(self) -> Model | None:
+        """Return the translation; raises `InputError` where it is no translation."""
+        from stainbridge.learn.named_weights import find_weights
+        from stainbridge.translation.inference.model import read_model
+
+        return None if self.translator is None else read_model(find_weights(self.translator))
+
+    def _translate(
+        self,
+        model: Model | None,
+        fixed: Slide,
+        moving: Slide,
+        config: RegisterConfig,
+        progress: Progress,
+        note: Note,
+    ) -> TranslatedPair | None:
+        """Return the slides with one translated; raises `InputError` where it cannot be."""
+        from stainbridge.joint.synthesis import choose_apply_config, translate_pair
+
+        if model is None:
+            return None
+        progress("looking at the slide to translate", 0.0)
+        device = choose_device(config.device)
+        applied = replace(choose_apply_config(model), device=device, seed=config.seed)
+        pair = translate_pair(fixed, moving, model, self.translate, applied, note)
+        note(f"note: the {pair.side} slide is seen as {pair.model.target}")
+        return pair
 
     def _initial_transform(self, fixed: Slide, moving: Slide) -> Transform | None:
         """Return the transform to start from, when one is given."""
@@ -224,6 +270,10 @@ class RegisterJob:
             )
         if self.init is not None and self.fixed_landmarks is not None:
             raise InputError("--init and landmarks exclude each other", remedy="leave one out")
+        if self.translate is not None and self.translator is None:
+            raise InputError(
+                "--translate says which slide, not how", remedy="give --translator RUN too"
+            )
 
     def _write_warped(
         self, path: Path, registration: Registration, moving: Slide, progress: Progress
@@ -269,12 +319,15 @@ class RegisterJob:
         }
 
     def _inputs(self) -> Inputs:
-        return Inputs(files=(*self._files().values(), self.pipeline))
+        translator = Path(self.translator) if self.translator else None
+        return Inputs(files=(*self._files().values(), self.pipeline), runs=(translator,))
 
-    def _request(self) -> dict[str, Any]:
+    def _request(self, translator: Model | None) -> dict[str, Any]:
         """Return what the result depends on beside the configuration, as JSON values."""
+        model = translator.path if translator else None
         return {
-            "files": stamp_files(self._files()),
+            "files": stamp_files({**self._files(), "translator": model}),
+            "translate": self.translate,
             "fixed_mpp": self.fixed_mpp,
             "moving_mpp": self.moving_mpp,
             "report": self.report,

@@ -60,8 +60,9 @@ Side: TypeAlias = Literal["fixed", "moving"]
 #: Reads up to so many times as coarse as the model's pixels are the network's own, averaged: four
 #: pixels of the network for each that is read.
 EXACT_RATIO = 2.0
-#: A slide with no more tissue than this, in pixels of the model's size, is translated as a whole.
-SMALL_PX = 4 * 2**20
+#: A slide with no more tissue than this, in pixels of the model's size, is translated as a whole:
+#: that costs no more than the sampled tiles of a larger one.
+SMALL_PX = SAMPLED_TILES * SAMPLED_PX**2
 #: Least pixels a side that a sampled tile is averaged to.
 LEAST_BLOCKS = 8
 

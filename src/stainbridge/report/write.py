@@ -32,25 +32,34 @@ from stainbridge.whole import whole_file
 LONGEST_PX = 1200
 
 
-def write_report(path: Path, registration: Registration, fixed: Slide, moving: Slide) -> None:
+def write_report(
+    path: Path,
+    registration: Registration,
+    fixed: Slide,
+    moving: Slide,
+    translated: Slide | None = None,
+) -> None:
     """Write the report to `path`, whole or not at all.
 
-    Reads both slides at 1200 pixels at most; neither is closed. The page of a failed registration
-    shows both slides, the reason and what to try. Raises `InputError` when the file cannot be
-    written.
+    Reads the slides at 1200 pixels at most; none is closed. `translated` is one of them as the
+    registration saw it, where that is another stain. The page of a failed registration shows both
+    slides, the reason and what to try. Raises `InputError` when the file cannot be written.
     """
-    page = report_html(registration, fixed, moving)
+    page = report_html(registration, fixed, moving, translated)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def report_html(registration: Registration, fixed: Slide, moving: Slide) -> str:
+def report_html(
+    registration: Registration, fixed: Slide, moving: Slide, translated: Slide | None = None
+) -> str:
     """Return the report as HTML; see `write_report`."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = files("stainbridge.report").joinpath("template.html").read_text(encoding="utf-8")
     content = _common_content(registration, fixed, moving)
+    content |= _translated_content(registration, translated)
     if registration.status == "failed":
         content |= {
             "fixed_picture": figure(render_rgb(_read_overview(fixed))),
@@ -76,6 +85,18 @@ def _common_content(registration: Registration, fixed: Slide, moving: Slide) -> 
         "seconds": f"{registration.seconds:.1f}",
         "seed": registration.seed,
         "version": version("stainbridge"),
+    }
+
+
+def _translated_content(registration: Registration, translated: Slide | None) -> dict[str, Any]:
+    """Return the picture of the translated slide, None where there is none."""
+    if translated is None:
+        return {"translated": None, "translated_side": "", "translated_stain": ""}
+    is_fixed = translated.frame.space == registration.fixed.space
+    return {
+        "translated": figure(render_rgb(_read_overview(translated))),
+        "translated_side": "fixed" if is_fixed else "moving",
+        "translated_stain": translated.stain or "another stain",
     }
 
 
