@@ -9,6 +9,8 @@ import PIL.Image
 import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
+from tests.cli.test_warp import error_of
+from tests.nn.test_lpips import write_alexnet
 
 from stainbridge.cli.main import run
 from stainbridge.metrics.images import score_images
@@ -170,3 +172,27 @@ def test_the_same_section_in_two_stains_is_alike_where_it_is_valid(
     )
     for name in ("ncc", "local_ncc", "nmi", "ssim_uniform7", "ssim_gaussian11"):
         assert aligned[name] > raw[name]
+
+
+def test_perceptual_distances_when_weights_are_given(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "lpips" not in facts_of(pair, capsys)
+    write_alexnet(tmp_path)
+    assert set(facts_of([*pair, "--lpips", str(tmp_path)], capsys)["lpips"]) == {"alex"}
+    same = facts_of([pair[0], pair[0], "--lpips", str(tmp_path)], capsys)
+    assert same["lpips"] == {"alex": 0}
+    assert run(["evaluate", "images", *pair, "--lpips", str(tmp_path)]) == 0
+    assert "LPIPS alex" in capsys.readouterr().out
+
+
+def test_perceptual_distances_are_of_whole_pictures_and_need_weights(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = saved(tmp_path / "mask.png", np.full((60, 80), 255, np.uint8))
+    assert "no LPIPS weights" in error_of(
+        ["evaluate", "images", *pair, "--lpips", str(tmp_path)], capsys
+    )
+    write_alexnet(tmp_path)
+    arguments = ["evaluate", "images", *pair, "--lpips", str(tmp_path), "--mask", mask]
+    assert "LPIPS compares whole pictures" in error_of(arguments, capsys)

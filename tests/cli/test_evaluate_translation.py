@@ -12,6 +12,7 @@ import pytest
 import torch
 from tests.cli.test_translate import weights
 from tests.cli.test_warp import error_of
+from tests.nn.test_lpips import write_alexnet
 
 from stainbridge.cli.main import run
 
@@ -79,6 +80,23 @@ def test_json_with_distances_of_sets(bci: Path, capsys: pytest.CaptureFixture[st
     assert {line["level"] for line in facts["means"]} == {"all", *LEVELS}
 
 
+def test_perceptual_distances_get_columns_of_their_own(
+    bci: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bci / "weights").mkdir()
+    write_alexnet(bci / "weights")
+    arguments = [*BEGIN, "paired.safetensors", "--lpips", "weights"]
+    assert run([*arguments, "--out", "scores"]) == 0
+    head = capsys.readouterr().out.splitlines()[3]
+    assert head.endswith("LPIPS alex")
+    with (bci / "scores" / "means.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert all(float(line["lpips_alex"]) > 0 for line in lines)
+    assert {line["lpips_vgg"] for line in lines} == {""}
+    assert run([*BEGIN, "paired.safetensors"]) == 0
+    assert "LPIPS" not in capsys.readouterr().out
+
+
 def test_back_on_another_split_and_fewer(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--reverse", "--split", "train", "--most", "2"]
     assert run([*BEGIN, "cyclic.safetensors", *options]) == 0
@@ -96,6 +114,7 @@ def test_back_on_another_split_and_fewer(bci: Path, capsys: pytest.CaptureFixtur
         (["nothing"], "no weights of that name"),
         (["paired.safetensors", "--reverse"], "does not translate Ki67 to HE"),
         (["paired.safetensors", "--features", "none.pt"], "no such file of a feature network"),
+        (["paired.safetensors", "--lpips", "BCI"], "BCI: no LPIPS weights there"),
     ],
 )
 def test_bad_input(

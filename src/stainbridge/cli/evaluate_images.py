@@ -52,6 +52,12 @@ def images(
         float | None,
         typer.Option("--span", help="Range of possible values; default: that of the pixels' type."),
     ] = None,
+    lpips: Annotated[
+        Path | None,
+        typer.Option(
+            "--lpips", help="Folder of LPIPS weights: compare perceptually too.", metavar="DIR"
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare two pictures pixel by pixel: NCC, NMI, SSIM, PSNR, RMSE.
@@ -65,7 +71,9 @@ def images(
         stainbridge evaluate images he.png ki67-on-he.png
         stainbridge evaluate images real.png generated.png --mask tissue.png --dab --json
     """
-    job = EvaluateImagesJob(a=a, b=b, mask=mask, longest_px=longest, grey=grey, dab=dab, span=span)
+    job = EvaluateImagesJob(
+        a=a, b=b, mask=mask, longest_px=longest, grey=grey, dab=dab, span=span, lpips=lpips
+    )
     facts = job.run(note=say).facts
     if json:
         print_json(facts)
@@ -80,4 +88,6 @@ def table(facts: dict[str, Any]) -> str:
     lines += [f"{name:<21}{facts[key]:>10.4f}" for key, name in ROWS.items()]
     if "dab" in facts:
         lines += [f"{name:<21}{facts['dab'][key]:>10.4f}" for key, name in DAB_ROWS.items()]
+    for network, distance in facts.get("lpips", {}).items():
+        lines.append(f"{f'LPIPS {network}':<21}{distance:>10.4f}")
     return "\n".join(lines)

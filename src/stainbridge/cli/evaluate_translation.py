@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ COLUMNS = {
     "rmse": "RMSE",
     "dab_dice": "DAB Dice",
 }
+LPIPS_COLUMNS = {"lpips_alex": "LPIPS alex", "lpips_vgg": "LPIPS vgg"}
 DISTRIBUTION_COLUMNS = {"fid": "FID", "kid": "KID"}
 
 
@@ -58,13 +60,17 @@ def translation(
         Path | None,
         typer.Option("--features", help="A feature network, for FID and KID.", metavar="NET.pt"),
     ] = None,
+    lpips: Annotated[
+        Path | None,
+        typer.Option("--lpips", help="Folder of LPIPS weights.", metavar="DIR"),
+    ] = None,
     device: Annotated[DeviceChoice, typer.Option("--device", help="Where to compute.")] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier tables in OUT.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Compare translated tiles with the real ones: PSNR, SSIM, RMSE, DAB area, FID and KID.
+    """Compare translated tiles with the real ones: PSNR, SSIM, RMSE, DAB area, LPIPS, FID and KID.
 
     Pictures are translated whole, and scores change with their size, which is printed. Where names
     end in a HER2 level, as BCI's do, there is a line for each. Models that translate both ways also
@@ -84,6 +90,7 @@ def translation(
         reverse=reverse,
         most=most,
         features=features,
+        lpips=lpips,
         device=device,
         overwrite=overwrite,
     )
@@ -126,11 +133,17 @@ def _table(
     means: Sequence[MeanScores], distributions: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
     width = max(16, *(len(line.model) + 2 for line in means))
-    heads = [*COLUMNS.values(), *(DISTRIBUTION_COLUMNS.values() if distributions else ())]
+    measured = {
+        key: head
+        for key, head in LPIPS_COLUMNS.items()
+        if any(not math.isnan(getattr(line.scores, key)) for line in means)
+    }
+    columns = {**COLUMNS, **measured}
+    heads = [*columns.values(), *(DISTRIBUTION_COLUMNS.values() if distributions else ())]
     cells = "".join(f"{head:>12}" for head in heads)
     lines = [f"{'model':<{width}}{'level':<7}{'n':>6}{cells}"]
     for line in means:
-        numbers = [getattr(line.scores, key) for key in COLUMNS]
+        numbers = [getattr(line.scores, key) for key in columns]
         if distributions:
             of_model = distributions.get(line.model, {}) if line.level == "all" else {}
             numbers += [of_model.get(key, float("nan")) for key in DISTRIBUTION_COLUMNS]

@@ -20,6 +20,10 @@ from stainbridge.metrics.stains import score_dab
 from stainbridge.types import Pixels
 
 TranslateFunction: TypeAlias = Callable[[Pixels], Pixels]  # (C, H, W) to (C', H, W), 8 bits
+#: Distances of a real and a made tile, (C, H, W) of 8 bits, by their fields of `TranslationScores`.
+Distances: TypeAlias = Mapping[str, Callable[[Pixels, Pixels], float]]
+#: No further distances.
+NO_DISTANCES: Distances = {}
 #: The level of a mean over tiles of all levels.
 ALL = "all"
 #: The direction of a row about the translation itself; the others name a reconstructed stain.
@@ -72,6 +76,10 @@ class TranslationScores:
     """Root mean square error in grey values."""
     dab_dice: float
     """Dice of the DAB-positive areas; nan where neither has any DAB, or they are not RGB."""
+    lpips_alex: float = float("nan")
+    """LPIPS by AlexNet; nan where it was not asked for."""
+    lpips_vgg: float = float("nan")
+    """LPIPS by VGG-16; nan where it was not asked for."""
 
 
 @dataclass(frozen=True)
@@ -123,26 +131,32 @@ class MeanScores:
 
 
 def compare_translations(
-    pairs: Iterable[TilePixels], methods: Sequence[TranslationMethod]
+    pairs: Iterable[TilePixels],
+    methods: Sequence[TranslationMethod],
+    distances: Distances = NO_DISTANCES,
 ) -> Iterator[Comparison]:
-    """Translate each tile with each method and score the results.
+    """Translate each tile with each method and score the results, by further `distances` too.
 
     Raises `InputError` where translation and real tile differ in size or channels.
     """
     for pair in pairs:
         translations = {method.name: method.forward(pair.source) for method in methods}
-        rows = [row for method in methods for row in _rows(pair, method, translations[method.name])]
+        rows = [
+            row
+            for method in methods
+            for row in _rows(pair, method, translations[method.name], distances)
+        ]
         yield Comparison(pair, translations, tuple(rows))
 
 
 def _rows(
-    pair: TilePixels, method: TranslationMethod, translation: Pixels
+    pair: TilePixels, method: TranslationMethod, translation: Pixels, distances: Distances
 ) -> Iterator[ScoredPicture]:
     """Yield a row of the translation, and two of reconstructions where it goes both ways."""
 
     def row(direction: str, real: Pixels, made: Pixels) -> ScoredPicture:
         height, width = real.shape[1:]
-        scores = score_translation(real, made, pair.name)
+        scores = score_translation(real, made, pair.name, distances)
         return ScoredPicture(method.name, pair.name, pair.level, width, height, direction, scores)
 
     yield row(FORWARD, pair.target, translation)
@@ -151,15 +165,23 @@ def _rows(
         yield row("target", pair.target, method.forward(method.backward(pair.target)))
 
 
-def score_translation(real: Pixels, made: Pixels, where: str) -> TranslationScores:
+def score_translation(
+    real: Pixels, made: Pixels, where: str, distances: Distances = NO_DISTANCES
+) -> TranslationScores:
     """Score a translation against the real tile, both (C, H, W) of 8 bits."""
     try:
         images = score_images(real, made)
+        further = {name: measure(real, made) for name, measure in distances.items()}
     except InputError as error:
         raise InputError(error.what, where=where, expected=error.expected, got=error.got) from error
     dab_dice = score_dab(real, made).positive_dice if len(real) == 3 else float("nan")
     return TranslationScores(
-        images.psnr_db, images.ssim_uniform7, images.ssim_gaussian11, images.rmse, dab_dice
+        images.psnr_db,
+        images.ssim_uniform7,
+        images.ssim_gaussian11,
+        images.rmse,
+        dab_dice,
+        **further,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stainbridge.errors import InputError
 from stainbridge.jobs.files.picture_pairs import read_mask_of, read_picture_pair
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
@@ -39,6 +40,8 @@ class EvaluateImagesJob:
     """Also compare the brown stain of two IHC pictures."""
     span: float | None = None
     """The range of possible values; None is that of the pixels' type."""
+    lpips: Path | None = None
+    """A folder of LPIPS weights, to compare perceptually too; None does not."""
 
     def run(
         self,
@@ -49,6 +52,7 @@ class EvaluateImagesJob:
 
         Raises `InputError` for pictures of different size, or too large ones.
         """
+        self._check()
         from stainbridge.metrics.images import score_images
         from stainbridge.metrics.stains import score_dab
 
@@ -69,7 +73,30 @@ class EvaluateImagesJob:
         facts |= asdict(scores)
         if self.dab:
             facts["dab"] = asdict(score_dab(pixels_a, pixels_b, inside))
+        if self.lpips is not None:
+            facts["lpips"] = _score_lpips(self.lpips, pixels_a, pixels_b, scores.span)
         return EvaluateImagesOutcome(facts)
+
+    def _check(self) -> None:
+        if self.lpips is None:
+            return
+        if self.mask is not None:
+            raise InputError(
+                "LPIPS compares whole pictures", where=self.mask, remedy="leave the mask out"
+            )
+        from stainbridge.nn.lpips import find_lpips_files
+
+        find_lpips_files(self.lpips)
+
+
+def _score_lpips(folder: Path, a: Pixels, b: Pixels, span: float) -> dict[str, float]:
+    """Return the distance by each network whose weights are in `folder`."""
+    from stainbridge.nn.lpips import Lpips, compare_pixels, find_lpips_files
+
+    return {
+        files.network: compare_pixels(Lpips(files), a, b, span)
+        for files in find_lpips_files(folder)
+    }
 
 
 def _mean_channel(pixels: Pixels) -> Pixels:

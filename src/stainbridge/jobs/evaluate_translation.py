@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stainbridge.datasets.tiles import TileFiles
     from stainbridge.evaluate.translation import (
         Comparison,
+        Distances,
         MeanScores,
         ScoredPicture,
         TilePixels,
@@ -74,6 +75,8 @@ class EvaluateTranslationJob:
     """Use this many tiles, evenly chosen; None uses all."""
     features: Path | None = None
     """A feature network, for FID and KID."""
+    lpips: Path | None = None
+    """A folder of LPIPS weights; None compares by no LPIPS."""
     device: DeviceChoice = "auto"
     """Where to compute."""
     overwrite: bool = False
@@ -105,7 +108,8 @@ class EvaluateTranslationJob:
         rows: list[ScoredPicture] = []
         tiles = self._read_pixels(files, models[0])
         methods = _make_methods(models, self.device)
-        for number, comparison in enumerate(compare_translations(tiles, methods)):
+        compared = compare_translations(tiles, methods, self._make_distances())
+        for number, comparison in enumerate(compared):
             rows += comparison.rows
             if number in shown:
                 grid.append(comparison)
@@ -127,6 +131,21 @@ class EvaluateTranslationJob:
             self._write(self.out, grid, rows, outcome)
         return outcome
 
+    def _make_distances(self) -> Distances:
+        """Return LPIPS by each network whose weights are there."""
+        import torch
+
+        from stainbridge.compute import choose_device
+        from stainbridge.nn.lpips import Lpips, compare_pixels, find_lpips_files
+
+        if self.lpips is None:
+            return {}
+        place = torch.device(choose_device(self.device))
+        return {
+            f"lpips_{files.network}": partial(compare_pixels, Lpips(files).to(place))
+            for files in find_lpips_files(self.lpips)
+        }
+
     def _output_files(self, out: Path) -> tuple[Path, ...]:
         from stainbridge.evaluate.translation_files import GRID, MEANS_CSV, PICTURES_CSV
 
@@ -136,7 +155,9 @@ class EvaluateTranslationJob:
         if self.out is None:
             return
         files = self._output_files(self.out)
-        inputs = Inputs(files=(self.features,), data_folders=(self.data,), runs=self.models)
+        inputs = Inputs(
+            files=(self.features,), data_folders=(self.data, self.lpips), runs=self.models
+        )
         check_output_folder(self.out, inputs, [file.name for file in files])
         existing = [file for file in files if file.exists() or file.is_symlink()]
         if existing and not self.overwrite:
