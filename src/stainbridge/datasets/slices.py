@@ -1,44 +1,52 @@
-"""Slices of an MRI (fixed) and of histology (moving), paired by file name.
+"""Slices in two modalities, paired by file name: of an MRI (fixed) and of histology (moving).
 
 Casamitjana et al. 2022, "Robust joint registration of multiple stains and MRI for multimodal 3D
 histology reconstruction", doi:10.1016/j.media.2021.102265: `mri`, `histo_affine`, and `_mask` or
-`_labels` of each.
+`_labels` of each. Generated and other stacks have `fixed` and `moving`. `_landmarks` beside either
+holds an ANHIR CSV for each slice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from stainbridge.datasets.layout import DataSetLayout
-from stainbridge.datasets.tiles import match_names
-from stainbridge.slides.case import Case
+import numpy as np
 
-#: The folder of the fixed slices.
-FIXED = "mri"
-#: The folder of the moving slices; the first that exists.
-MOVING = ("histo_affine", "histo")
+from stainbridge.datasets.layout import DataSetLayout
+from stainbridge.datasets.table import read_landmark_pair
+from stainbridge.datasets.tiles import match_names
+from stainbridge.errors import InputError
+from stainbridge.slides.case import Case, OpenSlideFunction
+from stainbridge.slides.slide import Slide
+from stainbridge.types import Points
+
+#: The folders of the fixed and the moving slices; the first pair that exists.
+FOLDERS = (("fixed", "moving"), ("mri", "histo_affine"), ("mri", "histo"))
 #: What ends the names of folders with masks.
 MASKS = ("mask", "labels")
 
 
 def find(path: Path) -> Path | None:
     """Return the folder, where it has both kinds of slices, or None."""
-    has_moving = any((path / name).is_dir() for name in MOVING)
-    return path if (path / FIXED).is_dir() and has_moving else None
+    return path if _find_folders(path) is not None else None
 
 
 def read(folder: Path) -> list[Case]:
-    """Read a case for each slice, with masks; labels are masks, too.
+    """Read a case for each slice, with landmarks, masks and labels; labels are masks, too.
 
-    Raises `InputError` for a slice without its partner.
+    No picture is opened: `check_slices` does that. Raises `InputError` for slices without their
+    partners, and for landmarks of one side only.
     """
-    fixed = folder / FIXED
-    moving = next(folder / name for name in MOVING if (folder / name).is_dir())
+    folders = _find_folders(folder)
+    assert folders is not None
+    fixed, moving = folders
     return [
         Case.from_files(
             Path(name).stem,
             fixed / name,
             moving / name,
+            _read_landmarks(fixed, moving, name),
             fixed_mask=_find_mask(fixed, name),
             moving_mask=_find_mask(moving, name),
             fixed_labels=_find_picture(fixed, "labels", name),
@@ -46,6 +54,80 @@ def read(folder: Path) -> list[Case]:
         )
         for name in match_names(fixed, moving)
     ]
+
+
+def check_slices(cases: Sequence[Case]) -> None:
+    """Open the masks and labels of slices, before long work begins with them.
+
+    Raises `InputError` for one of another size than its slice, an empty mask, and labels that are
+    not whole numbers of one channel.
+    """
+    for case in cases:
+        for open_slide, open_mask, open_labels in (
+            (case.open_fixed, case.open_fixed_mask, case.open_fixed_labels),
+            (case.open_moving, case.open_moving_mask, case.open_moving_labels),
+        ):
+            with open_slide() as slide:
+                _check_mask(slide, open_mask)
+                _check_labels(slide, open_labels)
+
+
+def _check_mask(slide: Slide, open_mask: OpenSlideFunction | None) -> None:
+    if open_mask is None:
+        return
+    with open_mask() as mask:
+        _check_size("a mask", mask, slide)
+        if not mask.read(mask.frame).pixels.any():
+            raise InputError("an empty mask", where=mask.info.path, expected="tissue that is not 0")
+
+
+def _check_labels(slide: Slide, open_labels: OpenSlideFunction | None) -> None:
+    if open_labels is None:
+        return
+    with open_labels() as labels:
+        _check_size("a label picture", labels, slide)
+        channels = len(labels.info.channels)
+        dtype = np.dtype(labels.info.dtype)
+        if channels != 1 or not np.issubdtype(dtype, np.integer):
+            raise InputError(
+                "labels are no whole numbers",
+                where=labels.info.path,
+                expected="one channel of integers, 0 outside",
+                got=f"{channels} x {dtype.name}",
+            )
+
+
+def _check_size(what: str, picture: Slide, slide: Slide) -> None:
+    """Raise `InputError` for a picture of another size than its slice."""
+    size = picture.frame.width, picture.frame.height
+    expected = slide.frame.width, slide.frame.height
+    if size != expected:
+        raise InputError(
+            f"{what} has another size than its slice",
+            where=picture.info.path,
+            expected="{} x {} pixels".format(*expected),
+            got="{} x {}".format(*size),
+        )
+
+
+def _find_folders(folder: Path) -> tuple[Path, Path] | None:
+    """Return the folders of the fixed and the moving slices, or None."""
+    pairs = ((folder / fixed, folder / moving) for fixed, moving in FOLDERS)
+    return next((pair for pair in pairs if all(path.is_dir() for path in pair)), None)
+
+
+def _read_landmarks(fixed: Path, moving: Path, name: str) -> tuple[Points, Points] | None:
+    """Return the landmarks of a slice, or None where it has none."""
+    tables = [
+        slices.with_name(f"{slices.name}_landmarks") / f"{Path(name).stem}.csv"
+        for slices in (fixed, moving)
+    ]
+    missing = [table for table in tables if not table.is_file()]
+    if len(missing) == 1:
+        raise InputError(
+            "landmarks of one slide only", where=missing[0], expected="both or neither"
+        )
+    return None if missing else read_landmark_pair(*tables)
 
 
 def _find_mask(slices: Path, name: str) -> Path | None:
@@ -59,4 +141,4 @@ def _find_picture(slices: Path, kind: str, name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-LAYOUT = DataSetLayout("slices", "mri/ + histo_affine/", find, read)
+LAYOUT = DataSetLayout("slices", "fixed/ + moving/, mri/ + histo_affine/", find, read)

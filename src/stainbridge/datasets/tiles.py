@@ -10,6 +10,7 @@ Files of one name show one place: H&E is fixed, the IHC moving.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ FOLDERS = (
 )
 #: Endings of tiles.
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+#: Most pictures without their partners that a message lists.
+_LISTED_PICTURES = 4
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,23 @@ def match_names(first: Path, second: Path) -> list[str]:
     names = list_pictures(first)
     unmatched = sorted(names ^ list_pictures(second))
     if unmatched:
-        where = first if unmatched[0] in names else second
+        paths = [(first if name in names else second) / name for name in unmatched]
         raise InputError(
             "a picture without its partner",
-            where=where / unmatched[0],
-            expected="the same names in both",
-            got=len(unmatched),
+            where=paths[0],
+            expected=f"the same names in {first.name} and {second.name}",
+            got=_list_unmatched(paths),
         )
     if not names:
         raise InputError("no pictures", where=first, expected=", ".join(ENDINGS))
     return sorted(names)
+
+
+def _list_unmatched(paths: Sequence[Path]) -> str:
+    """Return how many pictures have no partner, and which, the first of many."""
+    listed = ", ".join(f"{path.parent.name}/{path.name}" for path in paths[:_LISTED_PICTURES])
+    more = ", …" if len(paths) > _LISTED_PICTURES else ""
+    return f"{len(paths)} without: {listed}{more}"
 
 
 def list_pictures(folder: Path) -> set[str]:
