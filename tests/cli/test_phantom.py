@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from stainbridge.cli.main import run
+from stainbridge.datasets.layouts import read_data_set
 from stainbridge.datasets.pairs import read
 from stainbridge.jobs.phantom import PhantomJob
+from stainbridge.phantom.slices.slice_files import SLICE_FOLDERS
 
 SMALL = ["--size", "128", "--mpp", "16", "--seed", "3"]
 
@@ -72,6 +74,33 @@ def test_a_data_set_is_replaced_only_when_asked(
     assert set((tmp_path / "images").iterdir()).isdisjoint(before)
 
 
+def test_slices_are_a_stack_of_two_stains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "stack"
+    command = ["phantom", "--out", str(out), "--slices", "2", "--stains", "masson,he", *SMALL]
+    assert run([*command, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in said["slices"]] == ["slice_000", "slice_001"]
+    assert {path.name for path in out.iterdir()} == {"slices.json", *SLICE_FOLDERS}
+    cases = read_data_set(out).cases
+    for case in cases:
+        with case.open_fixed() as fixed:
+            assert (fixed.frame.width, fixed.frame.mpp) == (128, pytest.approx((16.0, 16.0)))
+    assert json.loads((out / "slices.json").read_text())["config"]["fixed_stain"] == "masson"
+    assert run(command) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_interrupted_slices_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stainbridge.phantom.slices.slice_files.write_points_csv", interrupted)
+    assert run(["phantom", "--out", str(tmp_path / "stack"), "--slices", "1", *SMALL]) == 130
+    assert not (tmp_path / "stack").exists()
+
+
 def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["phantom", "--out", str(tmp_path / "set"), "--cases", "1", "--json", *SMALL]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -98,6 +127,11 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         (["--mpp", "0.1"], "too small for tissue"),
         (["--mpp", "0"], "got 0.0"),
         (["--cases", "0"], "--cases"),
+        (["--slices", "0"], "--slices"),
+        (["--slices", "2", "--cases", "2"], "exclude each other"),
+        (["--slices", "2", "--stains", "he"], "two stains"),
+        (["--slices", "2", "--stains", "he,giemsa"], "HER2"),
+        (["--slices", "2", "--difficulty", "absurd"], "easy, real, hard"),
     ],
 )
 def test_impossible_wishes_are_refused_in_one_line(

@@ -28,6 +28,7 @@ def test_the_snippets_run() -> None:
     assert names["classes"].max() > 0
     np.testing.assert_allclose(names["moving_um"], generated_landmarks(), atol=0.01)
     assert names["patches"][0].fixed.shape == (3, 128, 128)
+    assert [case.id for case in names["cases"]] == ["slice_000", names["slice_pair"].name]
 
 
 def generated_landmarks() -> Any:
@@ -39,17 +40,32 @@ def generated_landmarks() -> Any:
     return pair.moving_landmarks.points_um
 
 
+@pytest.mark.parametrize(
+    ("title", "folder", "usual", "small"),
+    [
+        ("A data set", "phantoms", "--size 512", "--size 128 --mpp 16"),
+        ("A stack of slices", "stack", "--slices 24", "--slices 1 --size 128"),
+    ],
+)
 def test_the_command_writes_what_the_table_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    title: str,
+    folder: str,
+    usual: str,
+    small: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```sh\n(.*?)```", TEXT, re.S)
-    command = shlex.split(block.replace("--size 512", "--size 128 --mpp 16"))
+    section = TEXT.split(f"## {title}\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```sh\n(.*?)```", section, re.S)
+    assert usual in block
+    command = shlex.split(block.replace(usual, small))
     assert command[0] == "stainbridge"
     assert run(command[1:]) == 0
-    for row in re.findall(r"^\| (`\S+`(?:, `\S+`)*) \|", TEXT.split("## In Python")[0], re.M):
+    table = section.split("| file | is |")[1].split("\n\n")[0]
+    for row in re.findall(r"^\| (`\S+`(?:, `\S+`)*) \|", table, re.M):
         for pattern in re.findall(r"`(\S+?)`", row):
-            assert list((tmp_path / "phantoms").glob(pattern)), pattern
+            assert list((tmp_path / folder).glob(pattern)), pattern
 
 
 def test_everything_there_is_to_choose_is_named() -> None:
@@ -57,8 +73,10 @@ def test_everything_there_is_to_choose_is_named() -> None:
     assert all(f"`{name}`" in TEXT for name in [*STAINS, *DIFFICULTIES])
 
 
-def test_the_gallery_is_there_and_small() -> None:
-    path = DOCS / "images" / "phantom-gallery.jpg"
+@pytest.mark.parametrize(("name", "side_px"), [("gallery", 1000), ("stack", 700)])
+def test_the_pictures_are_there_and_small(name: str, side_px: int) -> None:
+    path = DOCS / "images" / f"phantom-{name}.jpg"
+    assert f"images/{path.name}" in TEXT
     assert path.stat().st_size < 1.5e6
     with PIL.Image.open(path) as picture:
-        assert min(picture.size) > 1000
+        assert min(picture.size) > side_px

@@ -16,8 +16,9 @@ from stainbridge.slides.case import Case
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Pixels
 
-CONFIG = SliceStackConfig(size_px=128, mpp=8.0, spacing_um=60.0)
-COUNT = 7
+CONFIG = SliceStackConfig(size_px=96, mpp=8.0)
+SIDE = CONFIG.size_px
+COUNT = 2
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def cases() -> list[Case]:
 
 @pytest.fixture(scope="module")
 def pair() -> SlicePair:
-    return generate_slice(CONFIG, 2, seed=3)
+    return generate_slice(CONFIG, 1, seed=3)
 
 
 def _read(open_slide: Callable[[], Slide] | None) -> Pixels:
@@ -39,14 +40,14 @@ def _read(open_slide: Callable[[], Slide] | None) -> Pixels:
 def test_a_case_has_both_sides_with_masks_labels_and_landmarks(cases: list[Case]) -> None:
     assert [case.id for case in cases] == [f"slice_{n:03d}" for n in range(COUNT)]
     for case in cases:
-        assert _read(case.open_fixed).shape == (3, 128, 128)
+        assert _read(case.open_fixed).shape == (3, SIDE, SIDE)
         assert _read(case.open_moving).dtype == np.uint8
         for mask, labels in (
             (case.open_fixed_mask, case.open_fixed_labels),
             (case.open_moving_mask, case.open_moving_labels),
         ):
             classes = _read(labels)
-            assert classes.shape == (1, 128, 128)
+            assert classes.shape == (1, SIDE, SIDE)
             assert classes.dtype == np.uint8
             assert len(np.unique(classes)) > 3
             np.testing.assert_array_equal(_read(mask) > 0, classes > 0)
@@ -54,17 +55,14 @@ def test_a_case_has_both_sides_with_masks_labels_and_landmarks(cases: list[Case]
         assert len(case.landmarks[0]) >= 6
 
 
-def test_near_slices_are_more_alike_than_far_ones(cases: list[Case]) -> None:
-    labels = [_read(case.open_fixed_labels) for case in cases]
-    tissue = np.mean([plane > 0 for plane in labels])
-
-    def measure_change(step: int) -> float:
-        pairs = zip(labels, labels[step:], strict=False)
-        return float(np.mean([np.mean(a != b) for a, b in pairs]) / tissue)
-
-    changes = [measure_change(step) for step in (1, 3, 6)]
-    assert 0.02 < changes[0] < changes[1] < changes[2]
-    assert changes[0] < 0.3
+def test_near_slices_are_more_alike_than_far_ones() -> None:
+    first, near, far = (
+        render_slice(generate_slice(CONFIG, number, seed=3).fixed).labels for number in (0, 1, 12)
+    )
+    tissue = np.mean(first > 0)
+    change = np.mean(first != near) / tissue
+    assert 0.05 < change < 0.4
+    assert np.mean(first != far) / tissue > 1.4 * change
 
 
 def test_the_truth_takes_fixed_landmarks_to_moving_ones(pair: SlicePair) -> None:
@@ -80,7 +78,7 @@ def test_the_truth_aligns_the_classes(pair: SlicePair) -> None:
     moving = render_slice(pair.moving).labels
     points = pair.fixed.frame.centres_um()
     columns, rows = np.floor(pair.moving.frame.to_px(pair.truth(points))).astype(int).T
-    inside = (columns >= 0) & (rows >= 0) & (columns < 128) & (rows < 128)
+    inside = (columns >= 0) & (rows >= 0) & (columns < SIDE) & (rows < SIDE)
     carried = np.zeros(fixed.size, np.uint8)
     carried[inside] = moving[rows[inside], columns[inside]]
     before = np.mean(fixed != moving)
@@ -110,7 +108,7 @@ def test_each_moving_slice_lies_in_its_own_way_and_harder_ones_lie_worse() -> No
 
 
 def _configure(difficulty: str) -> SliceStackConfig:
-    return SliceStackConfig(size_px=128, mpp=8.0, difficulty=difficulty)  # type: ignore[arg-type]
+    return SliceStackConfig(size_px=96, mpp=8.0, difficulty=difficulty)  # type: ignore[arg-type]
 
 
 def test_the_same_seed_gives_the_same_slice_in_any_process(cases: list[Case]) -> None:
@@ -121,18 +119,18 @@ def test_the_same_seed_gives_the_same_slice_in_any_process(cases: list[Case]) ->
 
 
 def test_a_slice_does_not_depend_on_how_many_there_are(cases: list[Case], pair: SlicePair) -> None:
-    np.testing.assert_array_equal(_read(cases[2].open_fixed), render_slice(pair.fixed).picture)
+    np.testing.assert_array_equal(_read(cases[1].open_fixed), render_slice(pair.fixed).picture)
 
 
 def test_random_colours_are_the_same_through_a_stack() -> None:
-    config = SliceStackConfig(size_px=128, fixed_stain="random", moving_stain="random")
+    config = SliceStackConfig(size_px=96, mpp=8.0, fixed_stain="random", moving_stain="random")
     first, later = (generate_slice(config, number, seed=1) for number in (0, 5))
     assert first.fixed.section.stain == later.fixed.section.stain
     assert first.fixed.section.stain != first.moving.section.stain
 
 
 def test_fluorescence_is_dark_outside_the_tissue() -> None:
-    config = SliceStackConfig(size_px=128, fixed_stain="IF")
+    config = SliceStackConfig(size_px=96, mpp=8.0, fixed_stain="IF")
     side = render_slice(generate_slice(config, 0).fixed)
     assert side.picture.dtype == np.uint8
     assert side.picture[:, side.mask == 0].mean() < side.picture[:, side.mask > 0].mean() - 5

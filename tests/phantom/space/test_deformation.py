@@ -11,8 +11,10 @@ from stainbridge.geometry.frame import Space
 from stainbridge.phantom.space.deformation import (
     MAX_ELASTIC_GRADIENT,
     DeformationConfig,
+    Drift,
     build_tissue_from_slide,
     compute_gradient_bound,
+    sample_drift_field,
     sample_elastic_field,
 )
 
@@ -38,7 +40,35 @@ def test_a_deformation_and_its_inverse_cancel() -> None:
     np.testing.assert_allclose(returned, points, atol=0.05)
 
 
+def test_drift_changes_slowly_with_depth() -> None:
+    surface, near, far = (
+        sample_drift_field(Drift(depth_um, seed=2, elastic_um=40.0), TISSUE).displacement
+        for depth_um in (0.0, 30.0, 900.0)
+    )
+    amount = np.sqrt(np.mean(surface**2))
+    change = np.sqrt(np.mean((near - surface) ** 2))
+    assert 0.02 * amount < change < 0.3 * amount
+    assert np.sqrt(np.mean((far - surface) ** 2)) > 3 * change
+
+
+def test_drift_moves_the_tissue_before_all_else() -> None:
+    drift = Drift(100.0, seed=3, elastic_um=40.0)
+    turned = DeformationConfig(rotation_deg=30, elastic_um=20)
+    drifting = DeformationConfig(rotation_deg=30, elastic_um=20, drift=drift)
+    points = SLIDE.fit(20).centres_um()
+    tissue_points = build_tissue_from_slide(turned, TISSUE, SLIDE, seed=1)(points)
+    moved = build_tissue_from_slide(drifting, TISSUE, SLIDE, seed=1)
+    expected = sample_drift_field(drift, TISSUE)(tissue_points)
+    np.testing.assert_allclose(moved(points), expected, atol=1e-6)
+    np.testing.assert_allclose(moved.inverse()(expected), points, atol=0.05)
+
+
 @pytest.mark.parametrize("fields", [{"scale": 0}, {"elastic_um": -1}])
 def test_impossible_deformations_are_refused(fields: dict[str, float]) -> None:
     with pytest.raises(InputError):
         DeformationConfig(**fields)  # type: ignore[arg-type]
+
+
+def test_impossible_drift_is_refused() -> None:
+    with pytest.raises(InputError, match="out of range"):
+        Drift(0.0, elastic_um=-1.0)
