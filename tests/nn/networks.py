@@ -9,6 +9,7 @@ from stainbridge.nn.deformable import DeformableNetConfig, build_deformable
 from stainbridge.nn.dirnet import DirNetConfig
 from stainbridge.nn.fcn import FCNConfig
 from stainbridge.nn.fields import DeformableNet
+from stainbridge.nn.flownet_s import FlowNetSConfig
 from stainbridge.nn.multiscale_fcn import MultiscaleFCNConfig
 from stainbridge.nn.unet_svf import UNetSVFConfig
 
@@ -21,6 +22,7 @@ TINY: dict[str, DeformableNetConfig] = {
     "unet-svf, correlating": UNetSVFConfig(
         down=(4, 6, 8), up=(8, 6), last=(4,), squarings=4, correlation=2
     ),
+    "flownet-s": FlowNetSConfig(widths=(4, 6, 8, 8), up=(8, 6), scale_weights=(0.25, 0.5, 1.0)),
 }
 
 

@@ -14,6 +14,7 @@ from stainbridge.nn.deformable import build_deformable, deformable_preset
 from stainbridge.nn.dirnet import DirNetConfig, cubic_b_spline
 from stainbridge.nn.fcn import FCNConfig
 from stainbridge.nn.fields import DeformableNet
+from stainbridge.nn.flownet_s import FlowNetS, FlowNetSConfig
 from stainbridge.nn.multiscale_fcn import MultiscaleFCN, MultiscaleFCNConfig
 from stainbridge.nn.networks import DEFORMABLE_NETWORKS
 from stainbridge.nn.unet_svf import UNetSVF, UNetSVFConfig
@@ -107,6 +108,31 @@ def test_the_velocity_has_half_the_resolution_and_its_flow_does_not_fold() -> No
     assert jacobian_determinant(fields.final[0].numpy(), (1.0, 1.0)).min() > 0
 
 
+def test_flownet_has_nine_convolutions_and_a_field_of_each_scale() -> None:
+    with torch.device("meta"):
+        network = FlowNetS(FlowNetSConfig.preset("paper"))
+        fields = network(torch.rand(1, 1, 128, 192), torch.rand(1, 1, 128, 192))
+    convolutions = [layer for layer in network.down.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert [layer.kernel_size[0] for layer in convolutions] == [7, 5, 5, 3, 3, 3, 3, 3, 3]
+    assert [layer.stride[0] for layer in convolutions] == [2, 2, 2, 1, 2, 1, 2, 1, 2]
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(29.2e6, rel=0.01)
+    assert [term.similarity for term in fields.terms] == [0.25, 0.25, 0.25, 0.5, 1.0]
+    assert [term.regularity for term in fields.terms] == [0.25, 0.25, 0.25, 0.5, 1.0]
+    assert fields.final is fields.terms[-1].displacement
+
+
+def test_a_coarse_field_counts_in_pixels_of_the_picture() -> None:
+    """A constant of one pixel at a sixteenth is sixteen pixels, whatever refines it."""
+    network = FlowNetS(FlowNetSConfig(widths=(4, 4, 4, 4), up=(4, 4), scale_weights=(1, 1, 1)))
+    for layer in network.regress:
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.ones_(layer.bias)
+    fields = network(torch.rand(1, 1, 64, 64), torch.rand(1, 1, 64, 64))
+    levels = [term.displacement.detach() for term in fields.terms]
+    assert [float(level.mean()) for level in levels] == [16, 8, 4]
+    assert all(level.min() == level.max() for level in levels)
+
+
 @pytest.mark.parametrize("spacing", [2, 8])
 def test_b_splines_keep_a_constant_and_a_slope(spacing: int) -> None:
     points = torch.stack([torch.full((6, 9), 3.0), torch.arange(9.0).expand(6, 9)])[None]
@@ -134,6 +160,9 @@ def test_presets_by_name(name: str) -> None:
         lambda: DirNetConfig(poolings=0),
         lambda: UNetSVFConfig(up=(3,)),
         lambda: UNetSVFConfig(correlation=-1),
+        lambda: FlowNetSConfig(up=(3,)),
+        lambda: FlowNetSConfig(scale_weights=(1.0,)),
+        lambda: FlowNetSConfig(widths=(4, 4), up=(), scale_weights=(1.0,)),
     ],
 )
 def test_impossible_networks_are_refused(build: Any) -> None:

@@ -56,6 +56,7 @@ DEFORMABLE_NETWORKS = {
     "fcn": NetworkEntry("stainbridge.nn.fcn", "FCN", "FCNConfig"),
     "dirnet": NetworkEntry("stainbridge.nn.dirnet", "DirNet", "DirNetConfig"),
     "unet-svf": NetworkEntry("stainbridge.nn.unet_svf", "UNetSVF", "UNetSVFConfig"),
+    "flownet-s": NetworkEntry("stainbridge.nn.flownet_s", "FlowNetS", "FlowNetSConfig"),
 }
 #: Networks from a picture to a picture of its size: `stainbridge.nn.generators.Generator`.
 GENERATORS = {

@@ -24,6 +24,7 @@ SIZES = {
     "unet-svf": (330, 420, 192),
     "unet-svf, correlating": (500, 640, 320),
     "multiscale-fcn, correlating": (400, 1520, 1152),
+    "flownet-s": (420, 700, 416),
 }
 VIEW = Frame(Space("fixed", HEIGHT, WIDTH, (2.0, 2.0)), HEIGHT, WIDTH, (2.0, 2.0), (100.0, 40.0))
 
