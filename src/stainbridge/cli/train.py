@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from stainbridge.cli.train_sar import sar
+from stainbridge.cli.train_sbr import sbr
 from stainbridge.cli.train_sharpen import sharpen
 from stainbridge.cli.train_translate import translate
 from stainbridge.cli.training_options import (
@@ -120,5 +122,7 @@ def deformable(
     )
 
 
+app.command("sar")(sar)
+app.command("sbr")(sbr)
 app.command("translate")(translate)
 app.command("sharpen")(sharpen)

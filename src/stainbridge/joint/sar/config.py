@@ -1,0 +1,223 @@
+"""What the training of segmentation-augmented registration is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from stainbridge.errors import InputError
+from stainbridge.learn.config import TrainConfig
+from stainbridge.nn.perceptual import ALL_LAYERS, PerceptualConfig
+from stainbridge.nn.sar_discriminator import SarDiscriminatorConfig
+from stainbridge.nn.sar_generator import SarGeneratorConfig
+
+SarPreset: TypeAlias = Literal["small", "paper"]
+
+#: Channels of VGG-16's first block, which its trained weights need.
+VGG_WIDTH = 64
+#: The same of the untrained stand-in in the small preset.
+STAND_IN_WIDTH = 16
+#: Side of the paper's pictures, in pixels, which its displacements refer to.
+PAPER_SIZE_PX = 512
+#: Least side of the pictures: SSIM's window and the discriminator's halvings need so much.
+MIN_SIZE_PX = 32
+
+
+@dataclass(frozen=True)
+class SarPairsConfig:
+    """How training pairs are made: a reference, and the same or another picture, deformed.
+
+    Raises `InputError` for numbers that make no pairs.
+    """
+
+    size_px: int = PAPER_SIZE_PX
+    """Side of the square pictures, in pixels. A margin of a twelfth on each side is black."""
+    displacement_px: tuple[float, float] = (1.0, 20.0)
+    """Range of a field's longest displacement, in pixels of a picture of 512 px."""
+    nodes: tuple[int, int] = (4, 8)
+    """Range of the number of B-spline nodes along a side; the paper does not give it."""
+    others: float = 0.0
+    """Share of pairs whose floating picture is another one, affinely aligned by its mask.
+
+    Their field is not known, so the field term leaves them out."""
+    turn: bool = False
+    """Whether pairs are turned by right angles and mirrored at random."""
+    contrast: float = 0.0
+    """Standard deviation of the logarithm of a random gamma of each picture; 0: as they are."""
+
+    def __post_init__(self) -> None:
+        if self.size_px < MIN_SIZE_PX:
+            raise InputError(
+                "pictures are too small", expected=f"at least {MIN_SIZE_PX} px", got=self.size_px
+            )
+        if not 0 < self.displacement_px[0] <= self.displacement_px[1]:
+            raise InputError(
+                "displacements must be positive and in order", got=self.displacement_px
+            )
+        if not 1 <= self.nodes[0] <= self.nodes[1]:
+            raise InputError("nodes must be positive and in order", got=self.nodes)
+        if not 0 <= self.others <= 1 or self.contrast < 0:
+            raise InputError("others is a share, contrast not negative", got=self)
+
+
+@dataclass(frozen=True)
+class SarLossConfig:
+    """The terms of the loss and their weights; the paper's are the defaults.
+
+    The paper's equation 6 has weight 1 for all terms but the cycle's. Raises `InputError` for
+    negative weights.
+    """
+
+    nmi_weight: float = 1.0
+    """Weight of the missing normalised mutual information (equation 2)."""
+    ssim_weight: float = 1.0
+    """Weight of the missing structural similarity (equation 2)."""
+    perceptual_weight: float = 1.0
+    """Weight of the distance of VGG-16's maps (equation 2)."""
+    adversarial_weight: float = 1.0
+    """Weight of both discriminators' judgement (equation 3, both directions)."""
+    cycle_weight: float = 10.0
+    """Weight of what a picture lacks that went there and back, λ (equations 4 and 6)."""
+    dice_weight: float = 1.0
+    """Weight of the logarithm of the masks' Dice (equation 5); 0 without segmentation."""
+    field_weight: float = 1.0
+    """Weight of the logarithm of the fields' normalised squared error (equation 5)."""
+    smoothness_weight: float = 0.0
+    """Weight of the field's diffusion; the paper has no such term."""
+    content_shrink: int = 1
+    """Pixels along a side averaged to one before NMI and SSIM; 1 in the paper."""
+    perceptual_px: int = 0
+    """Side that pictures are shrunk to before VGG-16; 0, as in the paper: their own."""
+    perceptual: PerceptualConfig = field(
+        default_factory=lambda: PerceptualConfig(layers=ALL_LAYERS)
+    )
+    """VGG-16: its file of weights, or the seeded stand-in, and its layers, all 13 in the paper."""
+
+    def __post_init__(self) -> None:
+        weights = {name: value for name, value in vars(self).items() if name.endswith("_weight")}
+        if min(weights.values()) < 0:
+            raise InputError("weights must not be negative", got=weights)
+        if self.content_shrink < 1 or self.perceptual_px < 0:
+            raise InputError("content_shrink must be positive, perceptual_px not negative")
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether masks take part."""
+        return self.dice_weight > 0
+
+    def with_perceptual_weights(self, weights: str) -> SarLossConfig:
+        """Return the same with a file of VGG-16's weights."""
+        network = replace(self.perceptual, weights=weights, width=VGG_WIDTH)
+        return replace(self, perceptual=network)
+
+
+@dataclass(frozen=True)
+class SarOptimiserConfig:
+    """Adam for the generator and for the discriminators. Raises `InputError` for bad numbers."""
+
+    rate: float = 1e-3
+    """Initial learning rate."""
+    beta1: float = 0.93
+    """Decay of the mean of gradients."""
+    decay: float = 1.0
+    """Factor on the rate after each epoch; 1 in the paper."""
+    epoch_steps: int = 100
+    """Steps in an epoch."""
+
+    def __post_init__(self) -> None:
+        if self.rate <= 0 or self.decay <= 0 or self.epoch_steps < 1:
+            raise InputError("rate, decay and epoch_steps must be positive", got=self)
+        if not 0 <= self.beta1 < 1:
+            raise InputError("beta1 is a share", expected="0 to below 1", got=self.beta1)
+
+
+@dataclass(frozen=True)
+class SarGeneratedConfig:
+    """The tissue that is generated where no pictures are given. Raises `InputError` for bad sizes.
+
+    Its mask is the tissue.
+    """
+
+    slide_px: int = 512
+    """Side of a generated slide, in pixels."""
+    mpp: float = 8.0
+    """Pixel size in µm."""
+    slides: int = 32
+    """Slides to train on; each step draws pairs from them."""
+
+    def __post_init__(self) -> None:
+        if self.slides < 1 or self.slide_px < 64 or self.mpp * self.slide_px < 400:
+            raise InputError("generated slides are too few or too small", got=self)
+
+
+@dataclass(frozen=True)
+class SarTraining:
+    """Settings of `train sar`."""
+
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """The run."""
+    generator: SarGeneratorConfig = field(default_factory=SarGeneratorConfig)
+    """The generator, which serves both directions: G, and F with exchanged pictures."""
+    discriminator: SarDiscriminatorConfig = field(default_factory=SarDiscriminatorConfig)
+    """Both discriminators, of registered reference and of registered floating pictures."""
+    pairs: SarPairsConfig = field(default_factory=SarPairsConfig)
+    """How pairs are made."""
+    loss: SarLossConfig = field(default_factory=SarLossConfig)
+    """The terms of the loss."""
+    optimiser: SarOptimiserConfig = field(default_factory=SarOptimiserConfig)
+    """The optimisers."""
+    generated: SarGeneratedConfig = field(default_factory=SarGeneratedConfig)
+    """What is generated where no pictures are given."""
+    split: str = ""
+    """A table of names and parts; empty: every fifth picture is validated on."""
+
+    def __post_init__(self) -> None:
+        period = self.generator.shrink * 2**self.generator.halvings
+        if self.pairs.size_px % period:
+            raise InputError(
+                "pairs: size_px does not fit the generator",
+                expected=f"a multiple of {period}",
+                got=self.pairs.size_px,
+            )
+
+    @classmethod
+    def preset(cls, name: SarPreset) -> SarTraining:
+        """Return "paper": 512 px and 10⁵ updates as published; or "small", for two CPU cores.
+
+        The paper initialises the generator by 10⁵ updates of the squared error alone. A run with
+        only `field_weight` set, and its weights as another run's start, is that; it is no part of
+        the preset.
+        """
+        if name == "paper":
+            train = TrainConfig(
+                steps=100_000,
+                batch=8,
+                workers=4,
+                validation_samples=64,
+                log_every=100,
+                validate_every=2000,
+                save_every=2000,
+                picture_every=2000,
+            )
+            return cls(train)
+        return cls(
+            TrainConfig(
+                steps=6000, batch=2, validation_samples=16, channels_last=True, average=0.99
+            ),
+            SarGeneratorConfig.preset(name),
+            SarDiscriminatorConfig.preset(name),
+            SarPairsConfig(size_px=192, others=0.25, turn=True, contrast=0.2),
+            SarLossConfig(
+                adversarial_weight=0.1,
+                field_weight=4.0,
+                smoothness_weight=1.0,
+                content_shrink=2,
+                perceptual_px=64,
+                perceptual=PerceptualConfig(layers=ALL_LAYERS, width=STAND_IN_WIDTH),
+            ),
+            SarOptimiserConfig(decay=0.98),
+        )
+
+    def without_segmentation(self) -> SarTraining:
+        """Return the same without masks and without the Dice term."""
+        return replace(self, loss=replace(self.loss, dice_weight=0.0))
