@@ -88,6 +88,12 @@ def register(
             metavar="W",
         ),
     ] = None,
+    sbr: Annotated[
+        str | None,
+        typer.Option(
+            "--sbr", help="Deform by a trained Synth-by-Reg: a RUN of train sbr.", metavar="RUN"
+        ),
+    ] = None,
     translator: Annotated[
         str | None,
         typer.Option(
@@ -102,6 +108,12 @@ def register(
             "--translate", help="The slide to translate.  [default: by the stains, else fixed]"
         ),
     ] = None,
+    reverse_translator: Annotated[
+        bool,
+        typer.Option(
+            "--reverse-translator", help="Translate from the model's target stain to its source."
+        ),
+    ] = False,
     tiles: Annotated[
         int | None,
         typer.Option(
@@ -158,8 +170,10 @@ def register(
         max_rotation_deg=max_rotation,
         affine_weights=affine_weights,
         deformable_weights=deformable_weights,
+        sbr=sbr,
         translator=translator,
         translate=translate,
+        reverse_translator=reverse_translator,
         tiles_px=tiles,
         fixed_mpp=fixed_mpp,
         moving_mpp=moving_mpp,

@@ -125,10 +125,14 @@ class RegisterJob:
     """A trained affine network: a file, a run or a name."""
     deformable_weights: str | None = None
     """A trained deformable network: a file, a run or a name."""
+    sbr: str | None = None
+    """A run of train sbr, or a file of its weights."""
     translator: str | None = None
     """A trained translation, through which one slide is seen: a file, a run or a name."""
     translate: SideChoice | None = None
     """The slide that is translated; None: by the slides' stains, or else the fixed one."""
+    reverse_translator: bool = False
+    """Translate from the model's target stain to its source."""
     tiles_px: int | None = None
     """Finally refine in tiles, at this many pixels along the longer side."""
     fixed_mpp: float | None = None
@@ -222,11 +226,14 @@ class RegisterJob:
         return fixed, moving
 
     def _read_translator(self) -> Model | None:
-        """Return the translation; raises `InputError` where it is no translation."""
+        """Return the translation; raises `InputError` where it cannot be had."""
         from stainbridge.learn.named_weights import find_weights
         from stainbridge.translation.inference.model import read_model
 
-        return None if self.translator is None else read_model(find_weights(self.translator))
+        if self.translator is None:
+            return None
+        model = read_model(find_weights(self.translator))
+        return model.reverse() if self.reverse_translator else model
 
     def _translate(
         self,
@@ -270,10 +277,9 @@ class RegisterJob:
             )
         if self.init is not None and self.fixed_landmarks is not None:
             raise InputError("--init and landmarks exclude each other", remedy="leave one out")
-        if self.translate is not None and self.translator is None:
-            raise InputError(
-                "--translate says which slide, not how", remedy="give --translator RUN too"
-            )
+        if self.translator is None and (self.translate or self.reverse_translator):
+            option = "--translate" if self.translate else "--reverse-translator"
+            raise InputError(f"{option} needs a translation", remedy="give --translator RUN too")
 
     def _write_warped(
         self, path: Path, registration: Registration, moving: Slide, progress: Progress
@@ -298,6 +304,7 @@ class RegisterJob:
             max_rotation_deg=self.max_rotation_deg,
             affine_weights=self.affine_weights,
             deformable_weights=self.deformable_weights,
+            sbr=self.sbr,
             tiles_px=self.tiles_px,
         )
 
@@ -306,6 +313,7 @@ class RegisterJob:
         weights = {
             "affine_weights": self.affine_weights,
             "deformable_weights": self.deformable_weights,
+            "sbr": self.sbr,
         }
         return {
             "fixed": self.fixed,
@@ -328,6 +336,7 @@ class RegisterJob:
         return {
             "files": stamp_files({**self._files(), "translator": model}),
             "translate": self.translate,
+            "reverse_translator": self.reverse_translator,
             "fixed_mpp": self.fixed_mpp,
             "moving_mpp": self.moving_mpp,
             "report": self.report,
