@@ -16,6 +16,7 @@ from stainbridge.learn.named_weights import find_weights
 from stainbridge.phantom.pairs.pair import generate_pair
 
 MODEL = "he-panck"
+PIPELINE = Path(__file__).parents[2] / "configs" / "cycganregnet.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,9 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def register(slides: Path, out: Path, *options: object, fixed: str = "he.png") -> int:
-    """Run the command."""
+    """Run the command with the published pipeline."""
     words = ["--fixed", slides / fixed, "--moving", slides / "panck.png", "--out", out]
-    return run([str(word) for word in ("register", *words, "--preset", "fast", *options)])
+    return run([str(word) for word in ("register", *words, "--pipeline", PIPELINE, *options)])
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,14 @@ def test_the_record_says_what_translated_which_slide(result: tuple[Path, Path]) 
     assert len(record["translation"]["sha256"]) == 64
     assert record["fixed"]["path"].endswith("he.png")
     assert (record["fixed"]["width"], record["fixed"]["height"]) == (192, 192)
+
+
+def test_the_published_pipeline_runs_with_what_is_shipped(result: tuple[Path, Path]) -> None:
+    record = json.loads((result[0] / "registration.json").read_text())
+    assert record["config"]["name"] == "cycganregnet"
+    assert record["status"] in ("ok", "fallback")
+    names = [stage["name"] for stage in record["stages"]]
+    assert names[:4] == ["prepare", "search", "affine", "learned field"]
 
 
 def test_the_report_shows_the_slides_and_the_translated_one(result: tuple[Path, Path]) -> None:
