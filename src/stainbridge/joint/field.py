@@ -14,7 +14,7 @@ from stainbridge.joint.grey import SlideGrey
 from stainbridge.nn.fields import DeformableNet
 from stainbridge.registration.sections.density import Masks
 from stainbridge.registration.sections.views import frame_tissue
-from stainbridge.registration.stages.blending import TilingConfig, blend_tiles
+from stainbridge.registration.stages.blending import ReadPair, TilingConfig, blend_tiles
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Plane
 
@@ -45,6 +45,18 @@ class GreyField:
         `placement` is any map from the fixed slide to the moving one. Raises `InputError` for a
         slide without tissue.
         """
+        view, read_pair = self.open_pair(fixed, moving, placement, masks)
+        displacement, grid = blend_tiles(self.network, read_pair, view, tiling or TilingConfig())
+        space = fixed.frame.space
+        return DisplacementField(displacement, grid, space, space)
+
+    def open_pair(
+        self, fixed: Slide, moving: Slide, placement: Transform, masks: Masks
+    ) -> tuple[Frame, ReadPair]:
+        """Return the frame around the fixed tissue, and what reads both pictures on any frame.
+
+        Pictures are (1, 1, H, W). Raises `InputError` for a slide without tissue.
+        """
         fixed_grey = SlideGrey.fit(fixed, masks[0])
         moving_grey = SlideGrey.fit(moving, masks[1])
         view = frame_tissue(fixed_grey.section, self.longest_px, self.mpp)
@@ -56,8 +68,7 @@ class GreyField:
             source, _ = moving_grey.read(placement, frame)
             return self._to_tensor(target), self._to_tensor(source)
 
-        displacement, grid = blend_tiles(self.network, read_pair, view, tiling or TilingConfig())
-        return DisplacementField(displacement, grid, space, space)
+        return view, read_pair
 
     def _to_tensor(self, plane: Plane) -> Tensor:
         return torch.from_numpy(plane).to(self.device)[None, None]

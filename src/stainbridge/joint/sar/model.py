@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from stainbridge.geometry.transform import Transform
 from stainbridge.joint.field import GreyField
 from stainbridge.joint.sar.config import SarLossConfig
 from stainbridge.joint.sar.task import (
@@ -15,11 +16,14 @@ from stainbridge.joint.sar.task import (
     REFERENCE_DISCRIMINATOR,
     SarTask,
 )
+from stainbridge.joint.sar.tune import TuneConfig, tune_generator
 from stainbridge.learn.checkpoint import check_task
 from stainbridge.learn.weights import copy_weights, read_weights
 from stainbridge.nn.sar_discriminator import SarDiscriminator, SarDiscriminatorConfig
 from stainbridge.nn.sar_generator import SarGenerator, SarGeneratorConfig
+from stainbridge.registration.sections.density import Masks
 from stainbridge.settings import build
+from stainbridge.slides.slide import Slide
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,23 @@ class SarField(GreyField):
     """Those of registered floating and of registered reference pictures."""
     loss: SarLossConfig
     """The weights of the terms that it was trained with."""
+
+    def tune(
+        self,
+        fixed: Slide,
+        moving: Slide,
+        placement: Transform,
+        masks: Masks,
+        config: TuneConfig,
+    ) -> SarField:
+        """Return the same with a generator that is tuned to these slides as they are placed.
+
+        Raises `InputError` for a slide without tissue.
+        """
+        view, read_pair = self.open_pair(fixed, moving, placement, masks)
+        pictures = read_pair(view)
+        tuned = tune_generator(self.generator, self.discriminators, self.loss, pictures, config)
+        return replace(self, network=tuned.generator, generator=tuned.generator)
 
 
 def load_sar(path: Path, device: str = "cpu") -> SarField:
