@@ -94,6 +94,22 @@ def register(
             "--sbr", help="Deform by a trained Synth-by-Reg: a RUN of train sbr.", metavar="RUN"
         ),
     ] = None,
+    sar: Annotated[
+        str | None,
+        typer.Option(
+            "--sar",
+            help="Deform by a segmentation-augmented network: a RUN of train sar.",
+            metavar="RUN",
+        ),
+    ] = None,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            "--tune",
+            help="Tune that network's last layer to the pair, in at most 10 to 30 iterations.",
+            metavar="N",
+        ),
+    ] = None,
     translator: Annotated[
         str | None,
         typer.Option(
@@ -171,6 +187,8 @@ def register(
         affine_weights=affine_weights,
         deformable_weights=deformable_weights,
         sbr=sbr,
+        sar=sar,
+        tune=tune,
         translator=translator,
         translate=translate,
         reverse_translator=reverse_translator,

@@ -127,6 +127,10 @@ class RegisterJob:
     """A trained deformable network: a file, a run or a name."""
     sbr: str | None = None
     """A run of train sbr, or a file of its weights."""
+    sar: str | None = None
+    """A run of train sar, or a file of its weights."""
+    tune: int | None = None
+    """Most iterations that SAR's last layer is tuned to the pair, 10 to 30; None: none."""
     translator: str | None = None
     """A trained translation, through which one slide is seen: a file, a run or a name."""
     translate: SideChoice | None = None
@@ -250,8 +254,7 @@ class RegisterJob:
         if model is None:
             return None
         progress("looking at the slide to translate", 0.0)
-        device = choose_device(config.device)
-        applied = replace(choose_apply_config(model), device=device, seed=config.seed)
+        applied = choose_apply_config(model, choose_device(config.device), config.seed)
         pair = translate_pair(fixed, moving, model, self.translate, applied, note)
         note(f"note: the {pair.side} slide is seen as {pair.model.target}")
         return pair
@@ -277,6 +280,8 @@ class RegisterJob:
             )
         if self.init is not None and self.fixed_landmarks is not None:
             raise InputError("--init and landmarks exclude each other", remedy="leave one out")
+        if self.tune is not None and self.sar is None:
+            raise InputError("--tune needs a network to tune", remedy="give --sar RUN too")
         if self.translator is None and (self.translate or self.reverse_translator):
             option = "--translate" if self.translate else "--reverse-translator"
             raise InputError(f"{option} needs a translation", remedy="give --translator RUN too")
@@ -305,6 +310,8 @@ class RegisterJob:
             affine_weights=self.affine_weights,
             deformable_weights=self.deformable_weights,
             sbr=self.sbr,
+            sar=self.sar,
+            tune=self.tune,
             tiles_px=self.tiles_px,
         )
 
@@ -314,6 +321,7 @@ class RegisterJob:
             "affine_weights": self.affine_weights,
             "deformable_weights": self.deformable_weights,
             "sbr": self.sbr,
+            "sar": self.sar,
         }
         return {
             "fixed": self.fixed,

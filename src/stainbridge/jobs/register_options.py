@@ -23,6 +23,9 @@ def register_config(
     max_rotation_deg: float | None,
     affine_weights: str | None,
     deformable_weights: str | None,
+    sbr: str | None,
+    sar: str | None,
+    tune: int | None,
     tiles_px: int | None,
 ) -> RegisterConfig:
     """Return the preset's or the pipeline file's configuration with the given options put in.
@@ -47,6 +50,7 @@ def register_config(
     }
     given = {name: value for name, value in options.items() if value is not None}
     config = _with_networks(config.with_options(**given), affine_weights, deformable_weights)
+    config = _with_joint_methods(config, sbr, sar, tune)
     if tiles_px is None:
         return config
     tiles = config.find_stage(TileRefinementConfig) or TileRefinementConfig()
@@ -65,4 +69,21 @@ def _with_networks(
     if deformable is not None:
         learned_field = config.find_stage(LearnedFieldConfig) or LearnedFieldConfig()
         config = config.with_stage(replace(learned_field, weights=deformable))
+    return config
+
+
+def _with_joint_methods(
+    config: RegisterConfig, sbr: str | None, sar: str | None, tune: int | None
+) -> RegisterConfig:
+    """Return the configuration with stages of these runs; their other fields stay."""
+    from stainbridge.joint.sar.stage import SarConfig
+    from stainbridge.joint.sbr.stage import SbrConfig
+
+    if sbr is not None:
+        synthesis = config.find_stage(SbrConfig) or SbrConfig()
+        config = config.with_stage(replace(synthesis, weights=sbr))
+    if sar is not None:
+        segmenting = config.find_stage(SarConfig) or SarConfig()
+        changed = replace(segmenting, weights=sar, tune=segmenting.tune if tune is None else tune)
+        config = config.with_stage(changed)
     return config
