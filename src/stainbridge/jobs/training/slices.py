@@ -46,8 +46,11 @@ def _list_cases(source: str, settings: SbrTraining) -> Sequence[Case]:
         slices = settings.slices
         return generate_slices(slices.generated, slices.generated_slices, settings.train.seed)
     from stainbridge.datasets.layouts import read_data_set
+    from stainbridge.datasets.slices import check_slices
 
-    return read_data_set(Path(source)).cases
+    cases = read_data_set(Path(source)).cases
+    check_slices(cases)
+    return cases
 
 
 def _split(

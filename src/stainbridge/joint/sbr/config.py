@@ -18,6 +18,10 @@ from stainbridge.phantom.slices.config import SliceStackConfig
 SbrPreset: TypeAlias = Literal["small", "paper"]
 
 
+#: Width of the preset "small": a quarter of the work of the paper's 32.
+SMALL_WIDTH = 16
+
+
 @dataclass(frozen=True)
 class SliceAugmentConfig:
     """How slices are varied; all is drawn from the seed.
@@ -134,12 +138,12 @@ class SbrTraining:
         base = cls(
             variant=variant, objective=published.make_objective(), optimiser=published.optimiser
         )
-        training = published.paper if name == "paper" else published.small
         if name == "small":
-            return replace(base, train=training)
+            generator = replace(base.generator, width=SMALL_WIDTH)
+            return replace(base, train=published.small, generator=generator)
         return replace(
             base,
-            train=training,
+            train=published.paper,
             slices=SlicesConfig(longest_px=448, crop_px=(384, 320)),
             registration_steps=20_000,
         )

@@ -1,0 +1,206 @@
+"""Every variant: what moves, what stays frozen, and what its loss is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from tests.joint.sbr.stacks import HEIGHT, MPP, WIDTH, make_stack
+from torch.utils.data import default_collate
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.flow import warp
+from stainbridge.joint.sbr.config import SbrTraining, SlicesConfig
+from stainbridge.joint.sbr.sbr import SbrObjective
+from stainbridge.joint.sbr.stream import SlicePair, SliceStream
+from stainbridge.joint.sbr.synthesis import SynthesisTask, masked_l1
+from stainbridge.joint.sbr.table import VARIANTS, load_variant
+from stainbridge.joint.sbr.task import SliceTask, StackFacts, measure_roughness, soft_dice
+from stainbridge.learn.task import Update
+from stainbridge.nn.fields import Fields, Term
+from stainbridge.nn.patchgan import PatchGANConfig
+from stainbridge.nn.unet_svf import UNetSVF, UNetSVFConfig
+from stainbridge.settings import build, to_dict
+
+NETWORK = UNetSVFConfig(down=(8, 8, 8), up=(8, 8), last=(8,), squarings=4)
+#: The term that falls first, where it is not the registration's: the contrast outweighs it.
+FALLING = {"sbr": "contrast", "sbr-g": "contrast"}
+SYNTHESES = [name for name in VARIANTS if load_variant(name).needs_registration]
+
+
+def make_training(variant: str) -> SbrTraining:
+    preset = SbrTraining.preset("small", variant)
+    objective = preset.objective
+    if hasattr(objective, "discriminator"):
+        patchgan = PatchGANConfig(width=4, halvings=2, channels=1)
+        objective = replace(objective, discriminator=patchgan)  # type: ignore[type-var]
+    if isinstance(objective, SbrObjective):
+        objective = replace(objective, locations=16, projection=8)
+    generator = replace(preset.generator, width=4, blocks=2, halvings=2)
+    return replace(preset, objective=objective, generator=generator, network=NETWORK)
+
+
+def make_task(variant: str, classes: int = 2) -> SliceTask:
+    torch.manual_seed(3)
+    published = load_variant(variant)
+    registration = UNetSVF(NETWORK) if published.needs_registration else None
+    if registration is not None:  # an untrained one is the identity, which has no gradient to show
+        torch.nn.init.normal_(registration.last[-1].weight, std=0.05)
+    facts = StackFacts(MPP, (HEIGHT, WIDTH), classes, registration)
+    return published.make_task(make_training(variant), facts)
+
+
+def make_batch(variant: str) -> SlicePair:
+    stream = SliceStream(
+        make_stack(), SlicesConfig(), 1, shows_neighbours=load_variant(variant).shows_neighbours
+    )
+    batch: SlicePair = default_collate([stream[0], stream[1]])
+    return batch
+
+
+def take_step(task: SliceTask, batch: SlicePair) -> dict[str, Update]:
+    updates = {}
+    for update in task.updates(batch):
+        optimiser = task.optimisers[update.optimiser]
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        gradients = torch.autograd.grad(update.loss, parameters, retain_graph=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimiser.step()
+        optimiser.zero_grad()
+        updates[update.optimiser] = update
+    return updates
+
+
+def copy_state(module: torch.nn.Module) -> dict[str, Any]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def is_moved(module: torch.nn.Module, before: dict[str, Any]) -> bool:
+    return any(not torch.equal(before[name], t) for name, t in module.state_dict().items())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_step_moves_every_network_but_a_frozen_one(variant: str) -> None:
+    task = make_task(variant)
+    before = {name: copy_state(network) for name, network in task.networks.items()}
+    take_step(task, make_batch(variant))
+    frozen = {"registration"} if variant in SYNTHESES else set()
+    for name, network in task.networks.items():
+        assert is_moved(network, before[name]) == (name not in frozen), name
+
+
+@pytest.mark.parametrize("variant", SYNTHESES)
+def test_gradients_flow_through_the_frozen_network(variant: str) -> None:
+    task = make_task(variant)
+    assert isinstance(task, SynthesisTask)
+    batch = make_batch(variant)
+    assert not any(p.requires_grad for p in task.net.registration.parameters())
+    synthesis = task.synthesise(batch)
+    rough = measure_roughness(synthesis.fields, 1.0)  # depends on G through R alone
+    gradients = torch.autograd.grad(rough, list(task.generator.parameters()))
+    assert any(float(gradient.abs().max()) > 0 for gradient in gradients)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_losses_fall_over_a_few_steps_on_one_batch(variant: str) -> None:
+    task = make_task(variant)
+    batch = make_batch(variant)
+    name = "generator" if variant in SYNTHESES else "loss"
+    first = take_step(task, batch)[name]
+    for _ in range(6):
+        last = take_step(task, batch)[name]
+    key = FALLING.get(variant, "mismatch" if variant in SYNTHESES else "dissimilarity")
+    assert float(last.metrics[key].detach()) < float(first.metrics[key].detach())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_measures_and_pictures_are_those_of_the_batch(variant: str) -> None:
+    task = make_task(variant)
+    batch = make_batch(variant)
+    with torch.no_grad():
+        scores = task.measure(batch)
+        picture = task.picture(batch)
+    assert task.selection_measure in scores
+    assert 0 < scores["dice_before"] < 1
+    assert picture.shape == (2 * HEIGHT, 4 * WIDTH, 3)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_settings_survive_a_file(variant: str) -> None:
+    training = SbrTraining.preset("paper", variant)
+    assert build(SbrTraining, to_dict(training), "file") == training
+
+
+def test_papers_weights_are_in_the_presets() -> None:
+    objective = SbrTraining.preset("paper", "sbr").objective
+    assert isinstance(objective, SbrObjective)
+    assert (objective.smoothness, objective.contrast, objective.temperature) == (0.1, 0.1, 0.05)
+    assert SbrTraining.preset("paper", "registration").objective.smoothness == 1.0
+    without = SbrTraining.preset("paper", "sbr-n").objective
+    assert isinstance(without, SbrObjective)
+    assert without.contrast == 0
+    assert "projection" not in make_task("sbr-n").networks
+
+
+def test_generator_of_the_paper_has_the_published_architecture() -> None:
+    generator = SbrTraining.preset("paper").generator
+    assert (generator.width, generator.blocks, generator.halvings) == (32, 6, 3)
+    assert generator.antialias
+    assert generator.output == "sigmoid"
+
+
+def test_registration_network_of_a_run_sees_the_same_slices() -> None:
+    training = replace(make_training("sbr"), registration_steps=77, split="parts.csv")
+    own = training.of_registration()
+    assert own.variant == "registration"
+    assert own.train.steps == 77
+    assert (own.slices, own.network, own.split) == (training.slices, NETWORK, "parts.csv")
+
+
+def test_an_objective_of_another_variant_is_refused() -> None:
+    with pytest.raises(InputError, match="another objective"):
+        replace(SbrTraining.preset("small", "nmi"), variant="sbr")
+    with pytest.raises(InputError, match="unknown variant"):
+        SbrTraining.preset("small", "sbr-x")
+
+
+def test_labels_are_needed_where_they_are_trained_on() -> None:
+    with pytest.raises(InputError, match="labels"):
+        make_task("nmi-w", classes=0)
+
+
+def test_a_generator_cannot_be_trained_without_a_registration_network() -> None:
+    with pytest.raises(InputError, match="registration network"):
+        load_variant("sbr").make_task(make_training("sbr"), StackFacts(MPP, (HEIGHT, WIDTH)))
+
+
+def test_roughness_is_twice_lambda_times_the_squared_gradient() -> None:
+    velocity = torch.zeros(1, 2, 4, 5)
+    velocity[0, 0] = 0.5 * torch.arange(5.0)  # d/dx = 0.5
+    zero = torch.zeros(1, 2, 8, 10)
+    fields = Fields(zero, (Term(zero),), velocity)
+    assert float(measure_roughness(fields, 0.1)) == pytest.approx(2 * 0.1 * 0.25)
+
+
+def test_masked_l1_looks_at_the_fixed_tissue_and_a_rim_alone() -> None:
+    batch = make_batch("sbr")
+    elsewhere = batch.fixed.clone()
+    elsewhere[:, :, :2, :2] = 1.0  # a corner, far from the tissue
+    assert float(masked_l1(batch, batch.fixed)) == 0
+    assert float(masked_l1(batch, elsewhere)) == 0
+    inside = batch.fixed.clone()
+    inside[batch.fixed_mask > 0.5] = 0
+    assert float(masked_l1(batch, inside)) > 0.1
+
+
+def test_dice_is_one_for_equal_labels_and_falls_with_a_shift() -> None:
+    labels = make_stack().fixed.labels
+    assert labels is not None
+    labels = labels.float()
+    shift = torch.zeros(len(labels), 2, HEIGHT, WIDTH)
+    shift[:, 0] = 3
+    assert torch.allclose(soft_dice(labels, labels), torch.ones(2))
+    assert float(soft_dice(labels, warp(labels, shift)).max()) < 0.97
