@@ -160,6 +160,20 @@ WRONG_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
         {"fixed_translation": "he-panck"},
         "fixed_translation: not a function; expected Image -> Image; got str",
     ),
+    "a translator that is no name": (
+        {"translator": 3},
+        "translator: not a model; expected a run folder, a file of weights or a name; got int",
+    ),
+    "a translator that is not there": ({"translator": "no"}, "no: no weights of that name"),
+    "a side without a translator": ({"translate": "fixed"}, "a side without a translation"),
+    "a side that is none": (
+        {"translator": "he-panck", "translate": "left"},
+        "no such side; expected fixed or moving; got left",
+    ),
+    "a translator and a translation": (
+        {"translator": "he-panck", "fixed_translation": lambda image: image},
+        "a translator and a translation exclude each other",
+    ),
 }
 
 
@@ -186,6 +200,23 @@ def test_register_refuses_landmarks_of_another_slide(pair: PhantomPair) -> None:
             fixed_landmarks=pair.fixed_landmarks,
             moving_landmarks=pair.moving_landmarks,
         )
+
+
+def test_register_sees_one_slide_as_a_translator_shows_it(
+    pair: PhantomPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[stainbridge.Slide] = []
+
+    def look(fixed: stainbridge.Slide, moving: stainbridge.Slide, *_: object, **__: object) -> None:
+        seen.extend((fixed, moving))
+        raise InterruptedError
+
+    monkeypatch.setattr("stainbridge.api.register_slides", look)
+    with pytest.raises(InterruptedError):
+        stainbridge.register(pair.fixed, pair.moving, translator="he-panck", device="cpu")
+    assert seen[0].stain == "PanCK"
+    assert seen[0].frame == pair.fixed.frame
+    assert seen[1] is pair.moving
 
 
 def test_register_takes_arrays_numbers_and_masks_of_numpy(pair: PhantomPair) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.compute import DeviceChoice, Precision
+from stainbridge.compute import DeviceChoice, Precision, choose_device
 from stainbridge.errors import InputError
 from stainbridge.geometry.fit import fit_landmarks
 from stainbridge.geometry.frame import Frame, Space
@@ -21,6 +21,7 @@ from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.points import check_points
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
+from stainbridge.joint.synthesis import Side, choose_apply_config, translate_pair
 from stainbridge.learn.named_weights import find_weights
 from stainbridge.metrics import landmarks as landmark_metrics
 from stainbridge.metrics.landmarks import LandmarkScores
@@ -31,7 +32,7 @@ from stainbridge.registration.result import Registration
 from stainbridge.slides.coerce import as_slide
 from stainbridge.slides.slide import Slide
 from stainbridge.translation.inference.apply import ApplyConfig, translate_slide
-from stainbridge.translation.inference.model import read_model
+from stainbridge.translation.inference.model import Model, read_model
 from stainbridge.translation.inference.tiling import usual_tile
 from stainbridge.types import Points
 
@@ -56,6 +57,8 @@ def register(
     initial_transform: Transform | None = None,
     allow_flip: bool | None = None,
     max_rotation_deg: float | None = None,
+    translator: str | PathLike[str] | None = None,
+    translate: Side | None = None,
     fixed_translation: ImageTranslation | None = None,
     moving_translation: ImageTranslation | None = None,
     device: DeviceChoice | None = None,
@@ -86,6 +89,10 @@ def register(
             affine part is refined.
         allow_flip: Whether one section may be mirrored.
         max_rotation_deg: Largest rotation to search, in degrees, 0 to 180.
+        translator: A run folder of `train translate`, a file of weights or the name of weights.
+            The registration sees one slide as this model translates it to the other's stain.
+        translate: The slide that is translated, "fixed" or "moving"; None: by the slides' stains
+            where they are known, else the fixed one.
         fixed_translation: Applied to every read of the fixed slide, to register another stain.
         moving_translation: The same of the moving slide.
         device: "auto", "cpu" or "cuda".
@@ -126,9 +133,15 @@ def register(
             raise InputError(
                 "not a function", where=name, expected="Image -> Image", got=_kind(translation)
             )
+    model = _read_translator(translator, translate, fixed_translation or moving_translation)
     with ExitStack() as stack:
         fixed_slide = _open(fixed, fixed_mpp, "fixed", stack)
         moving_slide = _open(moving, moving_mpp, "moving", stack)
+        seen = fixed_slide, moving_slide
+        if model is not None:
+            apply = choose_apply_config(model, choose_device(config.device), config.seed)
+            pair = translate_pair(fixed_slide, moving_slide, model, translate, apply)
+            seen = pair.fixed, pair.moving
         initial_transform = _choose_start(
             initial_transform,
             fixed_landmarks,
@@ -137,8 +150,7 @@ def register(
             moving_slide.frame.space,
         )
         registration = register_slides(
-            fixed_slide,
-            moving_slide,
+            *seen,
             config,
             initial_transform=initial_transform,
             fixed_mask=_as_mask(fixed_mask, fixed_slide.frame, "fixed_mask"),
@@ -203,15 +215,8 @@ def translate(
         (3, 64, 64)
 
     """
-    if not isinstance(model, str | PathLike):
-        raise InputError(
-            "not a model",
-            where="model",
-            expected="a run folder, a file of weights or a name",
-            got=_kind(model),
-        )
     _check_mpp(mpp, "mpp")
-    loaded = read_model(find_weights(fspath(model)))
+    loaded = _read_model(model, "model")
     loaded = loaded.reverse() if reverse else loaded
     tile_px = _check_whole(tile_px, "tile_px")
     if tile_px is None:
@@ -273,6 +278,31 @@ def score_landmarks(
         _as_landmarks(fixed_px, transform.source),
         _as_landmarks(moving_px, transform.target),
     )
+
+
+def _read_model(model: object, name: str) -> Model:
+    """Return the translation of a run folder, a file of weights or the name of weights."""
+    if not isinstance(model, str | PathLike):
+        raise InputError(
+            "not a model",
+            where=name,
+            expected="a run folder, a file of weights or a name",
+            got=_kind(model),
+        )
+    return read_model(find_weights(fspath(model)))
+
+
+def _read_translator(
+    translator: object, translate: Side | None, translation: ImageTranslation | None
+) -> Model | None:
+    """Return the translation before a registration, None where none is asked for."""
+    if translator is None:
+        if translate is not None:
+            raise InputError("a side without a translation", remedy="hand in translator= too")
+        return None
+    if translation is not None:
+        raise InputError("a translator and a translation exclude each other", remedy="leave one")
+    return _read_model(translator, "translator")
 
 
 def _choose_config(preset: PresetName, config: RegisterConfig | None) -> RegisterConfig:

@@ -30,7 +30,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from stainbridge.compute import choose_device
+from stainbridge.compute import DeviceChoice, choose_device
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
@@ -147,13 +147,14 @@ def choose_side(fixed: Slide, moving: Slide, model: Model) -> Side:
     return "moving" if for_moving > 0 else "fixed"
 
 
-def choose_apply_config(model: Model) -> ApplyConfig:
+def choose_apply_config(model: Model, device: DeviceChoice = "auto", seed: int = 0) -> ApplyConfig:
     """Return how a model is applied to a section: at its pixel size, with tiles that fit together.
 
-    Glass is white for a target of three channels, and translated for any other.
+    Glass is white for a target of three channels, and translated for any other. `seed` draws the
+    tiles that stand for the slide.
     """
     tile_px = usual_tile(model.generator.reach, model.period)
-    return ApplyConfig(tile_px=tile_px, glass=model.target_channels != 3)
+    return ApplyConfig(tile_px, device, glass=model.target_channels != 3, seed=seed)
 
 
 class SyntheticSlide(ClosedByWith, Described):
