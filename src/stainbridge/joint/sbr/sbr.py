@@ -81,15 +81,15 @@ class SbrTask(SynthesisTask):
 
     def _contrast(self, query: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
         """Return PatchNCE of locations in the mask, summed over layers (equation 5)."""
-        query_features = self.generator.features(query)
-        reference_features = self.generator.features(reference)
-        locations = draw_locations(query_features, self.objective.locations, mask)
-        pairs = zip(
-            self._project(query_features, locations),
-            self._project(reference_features, locations),
-            strict=True,
-        )
-        layers = [contrast(q, r, self.objective.temperature).mean() for q, r in pairs]
+        features = self.generator.features(query)
+        locations = draw_locations(features, self.objective.locations, mask)
+        queries = self._project(features, locations)
+        with torch.no_grad():  # as published, no gradient flows into references
+            references = self._project(self.generator.features(reference), locations)
+        temperature = self.objective.temperature
+        layers = [
+            contrast(q, r, temperature).mean() for q, r in zip(queries, references, strict=True)
+        ]
         return torch.stack(layers).sum()
 
     def _project(self, features: Sequence[Tensor], locations: Sequence[Tensor]) -> list[Tensor]:

@@ -39,8 +39,8 @@ class SlicePair(NamedTuple):
 class SliceStream:
     """Samples from a stack, each from its own number and `seed` alone. A `learn.task.Stream`.
 
-    Each round of as many samples as slices shows every slice once. Without `is_augmented` sample i
-    is a slice as it is, and all of it: samples then spread evenly over the stack.
+    Each round of as many samples as slices shows every slice once, in an order of its own. Without
+    `is_augmented` a sample is a slice as it is, and all of it.
     """
 
     stack: PairedSlices
@@ -60,8 +60,7 @@ class SliceStream:
         Raises `InputError` where the stack has no neighbours to show.
         """
         rng = np.random.default_rng([self.seed, number])
-        count = len(self.stack)
-        index = shuffle_index(number, count, self.seed) if self.is_augmented else number % count
+        index = shuffle_index(number, len(self.stack), self.seed)
         moving, other = self.stack.moving, index
         if self.shows_neighbours:
             neighbours = self._neighbours[index]
