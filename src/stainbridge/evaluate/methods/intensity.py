@@ -66,7 +66,7 @@ def load_intensity(settings: IntensitySettings) -> Align:
         fixed_view = grey_view(fixed, settings.working_px)
         moving_view = grey_view(moving, settings.working_px)
         images = to_itk_image(fixed_view), to_itk_image(moving_view)
-        affine = refine_affine(images, _search_angles(images, settings), settings)
+        affine = _refine_affine(images, _search_angles(images, settings), settings)
         if not settings.deformable:
             return affine_alignment(affine, fixed_view, moving_view)
         deformed = refine_bspline(images, affine, settings)
@@ -82,7 +82,8 @@ def to_itk_image(view: View) -> SimpleITK.Image:
     return SimpleITK.GetImageFromArray(255.0 - view.grey.astype(np.float32))
 
 
-def _registration_method(settings: IntensitySettings) -> SimpleITK.ImageRegistrationMethod:
+def make_registration_method(settings: IntensitySettings) -> SimpleITK.ImageRegistrationMethod:
+    """Return a method with the metric, its samples and the interpolator, without an optimiser."""
     import SimpleITK
 
     method = SimpleITK.ImageRegistrationMethod()
@@ -93,7 +94,8 @@ def _registration_method(settings: IntensitySettings) -> SimpleITK.ImageRegistra
     return method
 
 
-def _use_pyramid(method: SimpleITK.ImageRegistrationMethod, factors: tuple[int, ...]) -> None:
+def use_pyramid(method: SimpleITK.ImageRegistrationMethod, factors: tuple[int, ...]) -> None:
+    """Have a method shrink and smooth its images by these factors, coarse to fine."""
     method.SetShrinkFactorsPerLevel(list(factors))
     method.SetSmoothingSigmasPerLevel([factor / 2 if factor > 1 else 0 for factor in factors])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
@@ -127,10 +129,10 @@ def _search_angles(
         )
         candidate = SimpleITK.Similarity2DTransform(centred)
         candidate.SetAngle(float(angle))
-        method = _registration_method(settings)
+        method = make_registration_method(settings)
         method.SetMetricSamplingStrategy(method.NONE)  # all of the few pixels there are
         _use_gradient_descent(method, settings.search_iterations)
-        _use_pyramid(method, (settings.search_shrink,))
+        use_pyramid(method, (settings.search_shrink,))
         method.SetInitialTransform(candidate, inPlace=True)
         try:
             method.Execute(*images)
@@ -142,19 +144,19 @@ def _search_angles(
     return min(candidates, key=lambda item: item[0])[1]
 
 
-def refine_affine(
+def _refine_affine(
     images: tuple[SimpleITK.Image, SimpleITK.Image], similarity: Any, settings: IntensitySettings
 ) -> Any:
-    """Refine a similarity or an affine transform to an affine map, on the whole pyramid."""
+    """Refine a similarity transform to an affine map, on the whole pyramid."""
     import SimpleITK
 
     affine = SimpleITK.AffineTransform(2)
     affine.SetCenter(similarity.GetCenter())
     affine.SetMatrix(similarity.GetMatrix())
     affine.SetTranslation(similarity.GetTranslation())
-    method = _registration_method(settings)
+    method = make_registration_method(settings)
     _use_gradient_descent(method, settings.affine_iterations)
-    _use_pyramid(method, (4, 2, 1))
+    use_pyramid(method, (4, 2, 1))
     method.SetInitialTransform(affine, inPlace=True)
     method.Execute(*images)
     return affine
@@ -169,11 +171,11 @@ def refine_bspline(
     spline = SimpleITK.BSplineTransformInitializer(
         images[0], [settings.mesh, settings.mesh], order=3
     )
-    method = _registration_method(settings)
+    method = make_registration_method(settings)
     method.SetOptimizerAsGradientDescentLineSearch(
         5.0, settings.bspline_iterations, convergenceMinimumValue=1e-4, convergenceWindowSize=5
     )
-    _use_pyramid(method, (4, 2, 1))
+    use_pyramid(method, (4, 2, 1))
     method.SetMovingInitialTransform(affine)
     method.SetInitialTransformAsBSpline(
         spline, inPlace=True, scaleFactors=list(settings.mesh_factors)

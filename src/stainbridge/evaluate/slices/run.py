@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from stainbridge.errors import InputError
 from stainbridge.evaluate.methods.alignment import Alignment, fail
 from stainbridge.evaluate.row import slug
 from stainbridge.evaluate.slices.ledger import SliceLedger, make_setup
@@ -19,6 +18,7 @@ from stainbridge.evaluate.slices.pictures import Strip, write_grid, write_strip
 from stainbridge.evaluate.slices.row import BeforeAfter, SliceRow
 from stainbridge.evaluate.slices.scene import SliceScene, open_scene
 from stainbridge.evaluate.slices.scores import measure_folds, score_transform
+from stainbridge.geometry.transform import Transform
 from stainbridge.progress import Progress, ignore_progress
 from stainbridge.slides.case import Case
 
@@ -140,29 +140,44 @@ def _align(method: LoadedMethod, scene: SliceScene) -> Alignment:
         return fail(f"{type(error).__name__}: {lines[-1] if lines else ''}")
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """The scores of a transform; none, and the reason, where it cannot be used."""
+
+    scores: Mapping[str, float] = field(default_factory=dict)
+    folded: float | None = None
+    reason: str = ""
+
+
+def _score(scene: SliceScene, transform: Transform | None) -> _Scored:
+    if transform is None:
+        return _Scored()
+    try:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            scores = score_transform(scene, transform)
+            folded = measure_folds(scene, transform)
+    except Exception as error:  # a transform may be anything: that is the method's result
+        return _Scored(reason=f"the transform cannot be used: {error}".splitlines()[0])
+    if not all(map(np.isfinite, scores.values())):
+        return _Scored(reason="the transform takes landmarks to nowhere")
+    return _Scored(scores, folded)
+
+
 def make_row(
     key: tuple[str, str, str], scene: SliceScene, alignment: Alignment, seconds: float
 ) -> SliceRow:
     """Score an alignment; one without a usable transform failed."""
     before = score_transform(scene, scene.placement)
-    after: dict[str, float] = {}
-    folded = None
+    scored = _score(scene, alignment.transform)
     status, reason = alignment.status, alignment.reason
-    if alignment.transform is not None:
-        try:
-            after = score_transform(scene, alignment.transform)
-            folded = measure_folds(scene, alignment.transform)
-        except (InputError, ValueError, FloatingPointError) as error:
-            after = {}
-            status, reason = "failed", f"the transform cannot be used: {error}"
-        if not all(map(np.isfinite, after.values())):
-            after = {}
-            status, reason = "failed", "the transform takes landmarks to nowhere"
+    if alignment.transform is not None and scored.reason:
+        status, reason = "failed", scored.reason
+    after = scored.scores
     return SliceRow(
         *key,
         status=status if after else "failed",
         seconds=seconds,
-        folded=folded if after else None,
+        folded=scored.folded,
         unit="µm" if scene.fixed.frame.calibrated else "px",
         scores={name: BeforeAfter(value, after.get(name)) for name, value in before.items()},
         reason=reason,
