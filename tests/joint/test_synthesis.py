@@ -216,6 +216,26 @@ def test_wrong_sides_and_channels_are_refused() -> None:
         translate_pair(make_slide(channels=2), make_slide(), make_model(), "fixed")
 
 
+@pytest.mark.parametrize(
+    ("slide_mpp", "model_mpp", "said"),
+    [
+        (1.0, 1.0, []),
+        (0.5, 1.0, []),
+        (1.0, None, ["the model does not know its pixel size"]),
+        (None, 1.0, ["the pixel size of the slide to translate is not known"]),
+        (4.0, 1.0, ["has 4 µm a pixel, coarser than the model's 1; its pixels are enlarged"]),
+    ],
+)
+def test_pixels_unlike_those_of_the_training_are_said(
+    slide_mpp: float | None, model_mpp: float | None, said: list[str]
+) -> None:
+    slide = ArraySlide(draw_texture(3, 64, 64), slide_mpp, "a.tif", "HE")
+    lines: list[str] = []
+    SyntheticSlide(slide, replace(make_model(), mpp=model_mpp), CONFIG, lines.append)
+    assert len(lines) == len(said)
+    assert all(text in line for text, line in zip(said, lines, strict=True))
+
+
 def test_the_record_tells_the_models_file_from_another() -> None:
     slide = make_slide(side=64)
     described = translate_pair(slide, slide, read_model(find_weights("he-panck"))).describe()

@@ -40,6 +40,7 @@ from stainbridge.slides.closing import ClosedByWith
 from stainbridge.slides.describe import Described
 from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.translation.inference.apply import (
+    MAGNIFICATION_RATIO,
     SAMPLED_PX,
     SAMPLED_TILES,
     ApplyConfig,
@@ -163,7 +164,8 @@ class SyntheticSlide(ClosedByWith, Described):
     It has the frame, the space and the levels of `slide`. How coarse reads are translated stands at
     the top of this module. The statistics of instance norms are the slide's, as `translate_slide`
     takes them. Reads are thread-safe. Closing it closes `slide`. It pickles as `slide`, the path of
-    the model's weights and `config`. Raises `InputError` for a slide of other channels.
+    the model's weights and `config`. `note` is told warnings. Raises `InputError` for a slide of
+    other channels.
     """
 
     def __init__(
@@ -175,10 +177,11 @@ class SyntheticSlide(ClosedByWith, Described):
         self._note = note
         device = choose_device(config.device)
         on_device = replace(model, generator=model.generator.to(device))
-        frozen = adapt_to_slide(on_device, slide, config.seed, note)
+        # Both note what the options of the verb `translate` remedy; those of `register` differ.
+        frozen = adapt_to_slide(on_device, slide, config.seed, ignore_note)
         self._model = replace(on_device, generator=frozen)
-        # its network has the slide's statistics already, and what there was to note is noted
         self._near = translate_slide(slide, self._model, config)
+        _note_pixel_size(slide, model, self._near.frame, note)
         self._lock = Lock()
         self._maps: dict[int, ColourMap] = {}
 
@@ -302,6 +305,22 @@ def _takes(model: Model, slide: Slide) -> bool:
     except InputError:
         return False
     return True
+
+
+def _note_pixel_size(slide: Slide, model: Model, shown: Frame, note: Note) -> None:
+    """Note where the network, on the grid `shown`, is not shown what it was trained on."""
+    if model.mpp is None:
+        note("warning: the model does not know its pixel size; it is shown the slide's own pixels")
+    elif not slide.frame.calibrated:
+        note(
+            f"warning: the pixel size of the slide to translate is not known, and the model was "
+            f"trained at {model.mpp:.4g} µm; it is shown the slide's own pixels"
+        )
+    elif _mean_mpp(slide.frame) > MAGNIFICATION_RATIO * _mean_mpp(shown):
+        note(
+            f"warning: the slide to translate has {slide.frame.mpp[0]:.4g} µm a pixel, coarser "
+            f"than the model's {shown.mpp[0]:.4g}; its pixels are enlarged"
+        )
 
 
 def _mean_mpp(frame: Frame) -> float:
