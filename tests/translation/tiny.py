@@ -13,8 +13,10 @@ from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminatorConfi
 from stainbridge.nn.perceptual import PerceptualConfig
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_generator import UNetConfig
+from stainbridge.nn.unet_svf import UNetSVFConfig
 from stainbridge.translation.objectives.config import TranslationConfig
 from stainbridge.translation.objectives.cyclegan import CycleConfig
+from stainbridge.translation.objectives.reg_gan import RegGanConfig
 from stainbridge.translation.objectives.supervised_patchnce import ContrastConfig
 from stainbridge.translation.objectives.task import TilePair
 
@@ -30,6 +32,9 @@ def tiny(name: str) -> TranslationConfig:
         objective = replace(
             objective, buffer_size=3, perceptual=PerceptualConfig(width=4, layers=(1,))
         )
+    if isinstance(objective, RegGanConfig):
+        network = UNetSVFConfig(down=(4, 6, 8), up=(8, 6), last=(4,), squarings=4)
+        objective = replace(objective, buffer_size=3, registration=network)
     if isinstance(objective, ContrastConfig):
         objective = replace(objective, level_weights=(0.25, 1.0), locations=16, embedding_width=8)
     scales = min(config.discriminator.scales, 2)

@@ -92,6 +92,7 @@ def translate(
     """Train a translation between stains, from tiles, from slides or on generated tissue.
 
     cyclegan and cyclegan-perceptual take pictures that need not correspond; the others need pairs.
+    reg-gan takes pairs that are not aligned: it learns to register them too.
     RUN receives what `train affine` writes, and model-card.md.
 
     \b

@@ -27,6 +27,7 @@ from stainbridge.translation.objectives.config import TranslationConfig
 from stainbridge.translation.objectives.cyclegan import CycleConfig, CycleTask
 from stainbridge.translation.objectives.optimiser import AdamConfig
 from stainbridge.translation.objectives.pix2pix import PairedConfig
+from stainbridge.translation.objectives.reg_gan import RegGanConfig
 from stainbridge.translation.objectives.step_counter import StepCounter
 from stainbridge.translation.objectives.supervised_patchnce import ContrastConfig
 from stainbridge.translation.objectives.table import OBJECTIVES, make_task
@@ -96,7 +97,8 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize(
-    "name", ["cyclegan-perceptual", "pyramid-pix2pix", "pix2pixhd", "supervised-patchnce"]
+    "name",
+    ["cyclegan-perceptual", "pyramid-pix2pix", "pix2pixhd", "reg-gan", "supervised-patchnce"],
 )
 def test_mixed_precision_trains_too(tmp_path: Path, name: str) -> None:
     tensors = read_weights(run(tmp_path / "run", name, 1, precision="bf16")).tensors
@@ -202,6 +204,15 @@ def test_presets_are_the_published() -> None:
     contrast = paper["supervised-patchnce"].objective
     assert isinstance(contrast, ContrastConfig)
     assert contrast.level_weights[0] == 1 / 64
+    registered = paper["reg-gan"].objective
+    assert isinstance(registered, RegGanConfig)
+    assert (
+        registered.adversarial_weight,
+        registered.cycle_weight,
+        registered.correction_weight,
+        registered.smoothness_weight,
+    ) == (1, 10, 20, 10)
+    assert registered.needs_pairs
     for name in ("pix2pix", "pix2pix-unet", "pix2pixhd", "pyramid-pix2pix"):
         assert paper[name].discriminator.patch.channels == 6  # conditional
 
@@ -239,7 +250,8 @@ def test_pictures_show_a_row_a_sample(name: str) -> None:
     task, tiles = make_task(tiny(name)), batch(2)
     with torch.no_grad():
         shown = task.picture(tiles)
-    assert shown.shape == (2 * SIDE, (6 if "cyclegan" in name else 3) * SIDE, 3)
+    columns = {"cyclegan": 6, "cyclegan-perceptual": 6, "reg-gan": 4}.get(name, 3)
+    assert shown.shape == (2 * SIDE, columns * SIDE, 3)
     assert np.array_equal(shown, shown.clip(0, 255))
     first = (127.5 * (tiles.source[0, :, 0, 0] + 1)).round().byte().tolist()
     assert shown[0, 0].tolist() == first
@@ -287,6 +299,10 @@ def test_what_cannot_be_trained_is_refused() -> None:
         PairedConfig(scale_weights=(1, -1))
     with pytest.raises(InputError, match="negative"):
         CycleConfig(perceptual_weight=-1)
+    with pytest.raises(InputError, match="negative"):
+        RegGanConfig(smoothness_weight=-1)
+    with pytest.raises(InputError, match="as many channels"):
+        TranslationConfig(ResNetConfig(source_channels=1), three, RegGanConfig())
     with pytest.raises(InputError, match="two locations"):
         ContrastConfig(locations=1)
     with pytest.raises(InputError, match="rate"):

@@ -24,6 +24,7 @@ OBJECTIVES: dict[str, str] = {
     "pix2pix-unet": "stainbridge.translation.objectives.pix2pix_unet",
     "pix2pixhd": "stainbridge.translation.objectives.pix2pixhd",
     "pyramid-pix2pix": "stainbridge.translation.objectives.pyramid_pix2pix",
+    "reg-gan": "stainbridge.translation.objectives.reg_gan",
     "supervised-patchnce": "stainbridge.translation.objectives.supervised_patchnce",
 }
 

@@ -12,14 +12,16 @@ from stainbridge.translation.training.config import TranslationTraining
 CARD_FILE = "model-card.md"
 #: Before the names of held-out measures in metrics.csv.
 VALIDATION_PREFIX = "validation_"
-#: Before the names of measures of tiles that were translated there and back.
-CYCLE_PREFIX = "cycle_"
+#: Before the names of measures of tiles that were translated there and back, or were registered
+#: with the real target, and these in words.
+PREFIXES = {"cycle_": " (there and back)", "corrected_": " (registered)"}
 #: Each measure in words.
 MEASURES = {
     "l1": "mean absolute difference, of 2",
     "coarse_l1": "mean absolute difference of means of 8 x 8 pixels, of 2",
     "psnr_db": "PSNR, dB",
     "ssim_gaussian11": "SSIM, 11 x 11 Gaussian window",
+    "roughness": "mean square of the gradient of the registration's field",
 }
 UNTRAINED_PERCEPTUAL = (
     "**No ImageNet weights were given**: the perceptual loss compares features of a seeded network "
@@ -85,5 +87,7 @@ def _measure_lines(rows: Sequence[Mapping[str, str]], settings: TranslationTrain
 
 def _describe(column: str) -> str:
     name = column.removeprefix(VALIDATION_PREFIX)
-    cycle = " (there and back)" if name.startswith(CYCLE_PREFIX) else ""
-    return MEASURES.get(name.removeprefix(CYCLE_PREFIX), name) + cycle
+    for prefix, words in PREFIXES.items():
+        if name.startswith(prefix):
+            return MEASURES.get(name.removeprefix(prefix), name) + words
+    return MEASURES.get(name, name)
