@@ -144,17 +144,25 @@ def test_reads_of_parts_equal_the_parts_of_a_whole_read_also_from_threads() -> N
 
 
 @pytest.mark.usefixtures("no_slide_is_small")
-def test_glass_and_what_lies_beyond_the_slide_is_white() -> None:
+def test_glass_is_white() -> None:
     slide = generate_pair(seed=3, size_px=256, mpp=4.0, difficulty="easy").fixed
     model = replace(make_model(), mpp=4.0)
     synthetic = SyntheticSlide(slide, model, choose_apply_config(model))
     whole = synthetic.read(slide.frame.at_mpp(16.0))
     assert whole.pixels[:, 0, 0].tolist() == [255, 255, 255]
     assert whole.pixels.min() < 200
-    outside = synthetic.read(replace(whole.frame, origin_um=(-256.0, 0.0)))
-    assert not outside.valid[:, :16].any()
-    assert (outside.pixels[:, :, :16] == 255).all()
-    np.testing.assert_array_equal(outside.pixels[..., 16:], whole.pixels[..., : 64 - 16])
+
+
+@pytest.mark.usefixtures("no_slide_is_small")
+def test_what_lies_beyond_the_slide_is_white_and_not_valid() -> None:
+    """The model would make black of white."""
+    slide = make_slide()
+    synthetic = SyntheticSlide(slide, make_model(), CONFIG)
+    whole = synthetic.read(slide.frame.at_mpp(4.0))
+    beyond = synthetic.read(replace(whole.frame, origin_um=(-100.0, 0.0)))
+    assert not beyond.valid[:, :25].any()
+    assert (beyond.pixels[:, :, :25] == 255).all()
+    assert np.abs(beyond.pixels[..., 25:] - whole.pixels[..., :75].astype(int)).max() <= 1
 
 
 @pytest.mark.usefixtures("no_slide_is_small")
