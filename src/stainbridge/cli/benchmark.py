@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stainbridge.cli.benchmark_synthesis import synthesis
+from stainbridge.cli.names import split_names
 from stainbridge.cli.output import print_json, progress_bar, say
-from stainbridge.errors import InputError
 from stainbridge.jobs.benchmark import BenchmarkJob, BenchmarkOutcome
 from stainbridge.jobs.join_benchmarks import JoinBenchmarksJob
 
@@ -22,6 +23,9 @@ app = typer.Typer(
 
 #: Heads of the columns of numbers, as `cells` returns them.
 HEADS = ("runs", "none", "MMrTRE", "AMrTRE", "success", "robust", "rank", "s", "cpu s", "MB")
+
+
+app.command("synthesis")(synthesis)
 
 
 @app.callback()
@@ -117,14 +121,6 @@ def join(
         stainbridge benchmark join bench-laptop bench-cluster --out bench-all
     """
     _print_outcome(JoinBenchmarksJob(folders=tuple(folders), out=out).run(note=say), json)
-
-
-def split_names(text: str) -> tuple[str, ...]:
-    """Return the names between commas, each once; raise `InputError` when there are none."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise InputError("no names", expected="names separated by commas", got=repr(text))
-    return names
 
 
 def _print_outcome(outcome: BenchmarkOutcome, json: bool) -> None:

@@ -110,7 +110,7 @@ class Ledger:
             raise InputError(f"cannot write there: {error.strerror}", where=self._folder) from error
         with whole_file(path) as temporary:
             temporary.write_text(json.dumps(asdict(merged), indent=2), encoding="utf-8")
-        _drop_partial_line(self._folder / RUNS)
+        drop_partial_line(self._folder / RUNS)
 
 
 def merge_setups(before: Setup, now: Setup, where: Path) -> Setup:
@@ -119,14 +119,14 @@ def merge_setups(before: Setup, now: Setup, where: Path) -> Setup:
     Raises `InputError` for what has changed between them.
     """
     for name in ("version", "seed", "hard_starts", "timeout_s"):
-        _check_equal(name, getattr(before, name), getattr(now, name), where)
+        check_unchanged(name, getattr(before, name), getattr(now, name), where)
     for name in before.methods.keys() & now.methods.keys():
-        _check_equal(f"method '{name}'", before.methods[name], now.methods[name], where)
+        check_unchanged(f"method '{name}'", before.methods[name], now.methods[name], where)
     data_sets = dict(before.data_sets)
     for name, cases in now.data_sets.items():
         old = data_sets.get(name, {})
         for case in old.keys() & cases.keys():
-            _check_equal(f"landmarks of '{name}/{case}'", old[case], cases[case], where)
+            check_unchanged(f"landmarks of '{name}/{case}'", old[case], cases[case], where)
         data_sets[name] = {**old, **cases}
     return Setup(
         now.version,
@@ -175,7 +175,8 @@ def read_setup(path: Path) -> Setup:
         raise InputError("not the setup of a benchmark", where=path, got=error) from error
 
 
-def _check_equal(name: str, before: Any, now: Any, where: Path) -> None:
+def check_unchanged(name: str, before: Any, now: Any, where: Path) -> None:
+    """Raise `InputError` where a setting differs from the one that rows were made with."""
     if before == now:
         return
     old, new = _differences(before, now)
@@ -199,7 +200,7 @@ def _differences(before: Any, now: Any) -> tuple[Any, Any]:
     }
 
 
-def _drop_partial_line(path: Path) -> None:
+def drop_partial_line(path: Path) -> None:
     """Cut off a last line that was being written when the machine stopped."""
     if path.is_file():
         content = path.read_bytes()

@@ -116,6 +116,14 @@ def normalised_mutual_information(a: npt.NDArray[np.float64], b: npt.NDArray[np.
     return float(normalized_mutual_information(a, b, bins=NMI_BINS))
 
 
+def ssim_gaussian11(a: Pixels, b: Pixels, span: float) -> float:
+    """Return SSIM of (C, H, W) pictures with 11 x 11 Gaussian windows, the mean of the channels.
+
+    Raises `InputError` for pictures without a whole window.
+    """
+    return _ssim(a, b, np.ones(a.shape[1:], bool), span, GAUSSIAN_11)
+
+
 def _ssim(a: Pixels, b: Pixels, inside: Mask, span: float, window: dict[str, Any]) -> float:
     """Average over channels and the whole windows whose centres are inside."""
     margin = window["win_size"] // 2

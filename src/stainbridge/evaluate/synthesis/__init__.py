@@ -1,0 +1,1 @@
+"""Registration methods on real and on translated pairs: does translating first help?"""

@@ -1,0 +1,181 @@
+"""Run the comparison: cases, translations and methods in, rows out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from stainbridge.errors import InputError
+from stainbridge.evaluate.ledger import landmark_digest
+from stainbridge.evaluate.methods.alignment import Alignment, fail
+from stainbridge.evaluate.synthesis.ledger import SynthesisLedger, SynthesisSetup
+from stainbridge.evaluate.synthesis.methods import SynthesisMethod, pre_align
+from stainbridge.evaluate.synthesis.patches import MeasureConfig
+from stainbridge.evaluate.synthesis.row import RowKey, SynthesisRow
+from stainbridge.evaluate.synthesis.ruler import Ruler
+from stainbridge.evaluate.synthesis.scene import (
+    NoSourceSlideError,
+    Scene,
+    Translation,
+    open_scene,
+)
+from stainbridge.geometry.transform import Affine
+from stainbridge.progress import Progress, ignore_progress
+from stainbridge.slides.case import Case, OpenSlideFunction
+
+
+@dataclass(frozen=True, eq=False)
+class SynthesisPlan:
+    """What is compared: every method on every case, as it is and through every translation."""
+
+    data_sets: Mapping[str, Sequence[Case]]
+    """The cases by the name of their data set."""
+    methods: tuple[SynthesisMethod, ...]
+    """The methods."""
+    translations: tuple[Translation, ...]
+    """The real pair and the translations."""
+    same_stain: Mapping[tuple[str, str], OpenSlideFunction] = field(default_factory=dict)
+    """By data set and case: opens the fixed section in the moving slide's stain."""
+    measures: MeasureConfig = field(default_factory=MeasureConfig)
+    """How patches and blocks are chosen."""
+
+    def describe(self) -> SynthesisSetup:
+        """Return what rows of this plan share."""
+        return SynthesisSetup(
+            version("stainbridge"),
+            asdict(self.measures),
+            {method.name: method.settings for method in self.methods},
+            {item.name: item.settings for item in self.translations},
+            {
+                name: {case.id: landmark_digest(case) for case in cases}
+                for name, cases in self.data_sets.items()
+            },
+        )
+
+
+def ignore_row(row: SynthesisRow) -> None:
+    """Take a new row and do nothing with it."""
+
+
+def run_synthesis(
+    plan: SynthesisPlan,
+    out: Path,
+    progress: Progress = ignore_progress,
+    on_row: Callable[[SynthesisRow], None] = ignore_row,
+) -> list[SynthesisRow]:
+    """Run what the folder `out` does not hold yet; return the rows of this plan, in its order.
+
+    `on_row` is called with each new row. A method that fails leaves a row that says so. Raises
+    `InputError` for no cases and for a folder with rows of another setup.
+    """
+    keys = list_keys(plan)
+    ledger = SynthesisLedger(out, plan.describe())
+    for name, cases in plan.data_sets.items():
+        for case in cases:
+            for translation in plan.translations:
+                waiting = [
+                    method
+                    for method in plan.methods
+                    if (name, case.id, translation.name, method.name) not in ledger.rows
+                ]
+                for row in _run_methods(plan, name, case, translation, waiting):
+                    ledger.add(row)
+                    on_row(row)
+                    done = sum(key in ledger.rows for key in keys)
+                    progress(f"{case.id} {translation.name} {row.method}", done / len(keys))
+    return [ledger.rows[key] for key in keys]
+
+
+def list_keys(plan: SynthesisPlan) -> list[RowKey]:
+    """Return the keys of all rows of a plan, in its order; raises `InputError` for none."""
+    keys = [
+        (name, case.id, translation.name, method.name)
+        for name, cases in plan.data_sets.items()
+        for case in cases
+        for translation in plan.translations
+        for method in plan.methods
+    ]
+    if not keys:
+        raise InputError("no cases to register", where=", ".join(plan.data_sets) or None)
+    return keys
+
+
+def _run_methods(
+    plan: SynthesisPlan,
+    data_set: str,
+    case: Case,
+    translation: Translation,
+    methods: Sequence[SynthesisMethod],
+) -> Iterator[SynthesisRow]:
+    """Run methods on one case through one translation; yield a row as each ends."""
+    if not methods:
+        return
+    rows = [
+        SynthesisRow(data_set, case.id, translation.name, method.name, "failed")
+        for method in methods
+    ]
+    with ExitStack() as opened:
+        try:
+            open_same_stain = plan.same_stain.get((data_set, case.id))
+            scene = opened.enter_context(open_scene(case, translation, open_same_stain))
+        except InputError as error:
+            status = "skipped" if isinstance(error, NoSourceSlideError) else "unreadable"
+            yield from (replace(row, status=status, reason=str(error)) for row in rows)
+            return
+        ruler = Ruler(scene, plan.measures)
+        pre_alignment = _PreAlignment(scene)
+        for row, method in zip(rows, methods, strict=True):
+            row = replace(row, translated=scene.translated, translation_s=scene.translation_s)
+            alignment = _align(method, scene, pre_alignment)
+            yield _add_alignment(row, alignment, ruler)
+
+
+@dataclass(frozen=True, eq=False)
+class _PreAlignment:
+    """The global alignment of a scene, found when it is first asked for."""
+
+    scene: Scene
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """The alignment, with its wall time."""
+        return _time(lambda: pre_align(*self.scene.seen))
+
+
+def _align(method: SynthesisMethod, scene: Scene, pre_alignment: _PreAlignment) -> Alignment:
+    """Run a method, after the pre-alignment where it begins there; add its wall time."""
+    if not method.begins_aligned:
+        return _time(lambda: method.align(*scene.seen, None))
+    before = pre_alignment.alignment
+    if not isinstance(before.transform, Affine):
+        return replace(before, reason=f"not pre-aligned: {before.reason}")
+    placement = before.transform
+    after = _time(lambda: method.align(*scene.seen, placement))
+    return replace(after, seconds=(before.seconds or 0.0) + (after.seconds or 0.0))
+
+
+def _time(align: Callable[[], Alignment]) -> Alignment:
+    """Return an alignment with its wall time; one that raises has failed, and says why."""
+    began = time.perf_counter()
+    try:
+        alignment = align()
+    except Exception as error:  # a method may raise anything: that is its result
+        lines = str(error).strip().splitlines()
+        alignment = fail(f"{type(error).__name__}: {lines[-1] if lines else ''}")
+    return replace(alignment, seconds=time.perf_counter() - began)
+
+
+def _add_alignment(row: SynthesisRow, alignment: Alignment, ruler: Ruler) -> SynthesisRow:
+    """Return the row of an alignment with what it measures."""
+    row = replace(row, status=alignment.status, reason=alignment.reason, seconds=alignment.seconds)
+    if alignment.transform is None:
+        return row
+    try:
+        return replace(row, **ruler.measure(alignment.transform))
+    except InputError as error:
+        return replace(row, status="failed", reason=str(error))
