@@ -56,11 +56,13 @@ class TrainSarJob(TrainJob["SarTraining"]):
     ) -> AbstractContextManager[TrainingData]:
         from stainbridge.nn.perceptual import SEEDED, PerceptualNet
 
-        if settings.loss.perceptual_weight:
-            name = PerceptualNet(settings.loss.perceptual).name
+        perceptual = settings.loss.perceptual if settings.loss.perceptual_weight else None
+        name = None if perceptual is None else PerceptualNet(perceptual).name
+        samples = open_masked_pictures(data, settings, note)
+        if name is not None:
             remark = " (no --perceptual-weights were given)" if name == SEEDED else ""
             note(f"perceptual network: {name}{remark}")
-        return nullcontext(open_masked_pictures(data, settings, note))
+        return nullcontext(samples)
 
     def _make_task(
         self,
