@@ -4,11 +4,13 @@
     python benchmarks/register_by_synthesis.py pairs --out pairs.jsonl
     python benchmarks/register_by_synthesis.py pairs --translators RUN --out pairs.jsonl
     python benchmarks/register_by_synthesis.py picture --out docs/images/register-by-synthesis.jpg
+    python benchmarks/register_by_synthesis.py page --out docs/results/register-by-synthesis.md
 
 `reads`: how a coarse read is best translated. Each is compared, on tissue, with what the network
 makes at its own pixel size, averaged. `pairs`: landmark errors of generated H&E and PanCK sections
 without and with a translation; with STAINBRIDGE_DATA, of the kidney too. Rows that are there
-already are not made again. `picture`: what a registration by synthesis sees.
+already are not made again. `picture`: what a registration by synthesis sees. `page`: the tables of
+a page, from reads.jsonl and pairs.jsonl in the folder of the kept runs.
 """
 
 from __future__ import annotations
@@ -39,9 +41,12 @@ from stainbridge.translation.inference.model import Model, read_model
 from stainbridge.translation.objectives.pixels import pixels_to_tensor, tensor_to_pixels
 
 ROOT = Path(__file__).parents[1]
+RUNS = ROOT / "docs" / "results" / "register-by-synthesis"
 PIPELINE = ROOT / "configs" / "cycganregnet.yaml"
 SEEDS = (21, 22, 23)
 RATIOS = (2, 4, 8, 16, 32)
+#: A read is so many times as coarse as the ratio says: no ratio is left to the network.
+BEYOND = 1.01
 #: Side of the generated sections, in pixels of 1 µm.
 SIDE_PX = 1280
 #: Pixel size of the kidney's pictures, in µm.
@@ -64,9 +69,10 @@ def measure_reads(model: Model, seed: int) -> Iterator[Row]:
     config = choose_apply_config(model, "cpu")
     network = translate_slide(slide, model, config)
     synthetic = SyntheticSlide(slide, model, config)
+    assert not synthetic.is_small
     assert network.tissue is not None
     for ratio in RATIOS:
-        frame = network.frame.at_mpp(ratio * network.frame.mpp[0])
+        frame = network.frame.at_mpp(BEYOND * ratio * network.frame.mpp[0])
         source = slide.read(frame).pixels
         weight = network.tissue.sample(frame)
         shown = translate_picture(lambda pixels: _run(model, pixels), model.period, source)
@@ -160,6 +166,52 @@ def draw_picture(out: Path) -> None:
     PIL.Image.fromarray(np.concatenate([rows[0], gap, rows[1]])).save(out, quality=88)
 
 
+def write_tables(page: Path, runs: Path) -> None:
+    """Replace the tables between the marks of a page."""
+    text = page.read_text(encoding="utf-8")
+    tables = {
+        "reads": tabulate_reads(read_rows(runs / "reads.jsonl")),
+        "pairs": tabulate_pairs(read_rows(runs / "pairs.jsonl")),
+    }
+    for name, lines in tables.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        before, rest = text.split(begin)
+        after = rest.split(end)[1]
+        text = "\n".join([f"{before}{begin}", *lines, f"{end}{after}"])
+    page.write_text(text, encoding="utf-8")
+
+
+def tabulate_reads(rows: list[Row]) -> list[str]:
+    """Return a line for each ratio: means over sections."""
+    ways = list(dict.fromkeys(row["way"] for row in rows))
+    lines = [f"| ratio | {' | '.join(ways)} |", "| --- |" + " --- |" * len(ways)]
+    for ratio in RATIOS:
+        cells = [f"{ratio}"]
+        for way in ways:
+            chosen = [row for row in rows if (row["ratio"], row["way"]) == (ratio, way)]
+            error = np.mean([row["rms"] for row in chosen])
+            correlation = np.mean([row["correlation"] for row in chosen])
+            cells.append(f"{error:.1f}, {correlation:.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def tabulate_pairs(rows: list[Row]) -> list[str]:
+    """Return a line for each case and pipeline: median landmark errors in pixels."""
+    translators = list(dict.fromkeys(row["translator"] for row in rows))
+    lines = [
+        f"| case | pipeline | before | {' | '.join(translators)} |",
+        "| --- | --- | --- |" + " --- |" * len(translators),
+    ]
+    errors = {(row["case"], row["pipeline"], row["translator"]): row for row in rows}
+    for case, pipeline in dict.fromkeys((row["case"], row["pipeline"]) for row in rows):
+        chosen = [errors.get((case, pipeline, name), {}) for name in translators]
+        cells = [f"{row['px']:.2f}" if "px" in row else row.get("status", "") for row in chosen]
+        before = next(row["before_px"] for row in chosen if "before_px" in row)
+        lines.append(f"| {' | '.join([case, pipeline, f'{before:.1f}', *cells])} |")
+    return lines
+
+
 def append(out: Path, row: Row) -> None:
     """Print a row and append it to the file."""
     print(json.dumps(row), flush=True)
@@ -171,14 +223,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("reads", "pairs", "picture"))
+    parser.add_argument("what", choices=("reads", "pairs", "picture", "page"))
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=RUNS, help="of the page")
     parser.add_argument("--translators", nargs="+", default=["none", "he-panck"])
     parser.add_argument("--pipelines", nargs="+", default=["fast", "default", "cycganregnet"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[3, 11], help="of reads")
     options = parser.parse_args()
     if options.what == "picture":
         draw_picture(options.out)
+    elif options.what == "page":
+        write_tables(options.out, options.runs)
     elif options.what == "reads":
         append_reads(options.out, options.seeds)
     else:
