@@ -72,7 +72,12 @@ FOLDER_VERBS = (
     Verb(("train", "translate", "--data", "tiles"), overwrites=False),
     Verb(("train", "sharpen", "--data", "tiles"), overwrites=False),
     Verb(("evaluate", "translation", "--data", "tiles", "--models", "weights.safetensors")),
+    Verb(("evaluate", "slices", "--data", "pairs.csv", "--methods", "identity"), overwrites=False),
     Verb(("benchmark", "landmarks", "pairs.csv", "--methods", "identity"), overwrites=False),
+    Verb(
+        ("benchmark", "synthesis", "--data", "pairs.csv", "--methods", "identity"),
+        overwrites=False,
+    ),
     Verb(("benchmark", "join", "bench"), overwrites=False),
 )
 #: Words that would remove or replace one of their own inputs, and the input.

@@ -16,10 +16,12 @@ import pytest
 
 import stainbridge.jobs
 from stainbridge.jobs.benchmark import BenchmarkJob
+from stainbridge.jobs.benchmark_synthesis import BenchmarkSynthesisJob
 from stainbridge.jobs.demo import DemoJob
 from stainbridge.jobs.evaluate_images import EvaluateImagesJob
 from stainbridge.jobs.evaluate_landmarks import EvaluateLandmarksJob
 from stainbridge.jobs.evaluate_masks import EvaluateMasksJob
+from stainbridge.jobs.evaluate_slices import EvaluateSlicesJob
 from stainbridge.jobs.evaluate_translation import EvaluateTranslationJob
 from stainbridge.jobs.export_onnx import ExportOnnxJob
 from stainbridge.jobs.info import InfoJob
@@ -38,10 +40,12 @@ from stainbridge.jobs.warp_slide import WarpSlideJob
 A, B, OUT = Path("a"), Path("b"), Path("out")
 JOBS: tuple[Any, ...] = (
     BenchmarkJob(data=(A,), out=OUT),
+    BenchmarkSynthesisJob(data=(A,), out=OUT, methods=("identity",)),
     DemoJob(),
     EvaluateImagesJob(a=A, b=B),
     EvaluateLandmarksJob(fixed_landmarks=A, moving_landmarks=B, result=OUT),
     EvaluateMasksJob(a=A, b=B),
+    EvaluateSlicesJob(data=(A,)),
     EvaluateTranslationJob(models=(A,), data=B),
     ExportOnnxJob(model=A, out=OUT),
     InfoJob(slide=A),

@@ -79,10 +79,10 @@ def load_run(path: Path, device: str) -> LoadedField:
     from stainbridge.joint.models import load_field
 
     field = load_field(path, device)
-    return LoadedField(field, _find_synthesis(field) if isinstance(field, GreyField) else None)
+    return LoadedField(field, make_synthesis(field) if isinstance(field, GreyField) else None)
 
 
-def _find_synthesis(field: GreyField) -> Synthesise | None:
+def make_synthesis(field: GreyField) -> Synthesise | None:
     """Return what shows the translated moving slide, None where the run does not translate."""
     from stainbridge.joint.sbr.network import SynthByReg
 

@@ -16,6 +16,7 @@ def make_row(case: str, after: float | None = 0.75, **scores: float) -> SliceRow
         method="m",
         status="failed" if after is None else "ok",
         seconds=1.5,
+        cpu_s=2.5,
         folded=None if after is None else 0.25,
         unit="µm",
         scores={name: BeforeAfter(value, after) for name, value in scores.items()},

@@ -32,6 +32,7 @@ def make_row(case: str, method: str, scores: dict[str, tuple[float, float | None
         method,
         "failed" if failed else "ok",
         seconds=float(len(case)),
+        cpu_s=2.0 * len(case),
         folded=None if failed else 0.1,
         unit="px",
         scores=values,
@@ -55,19 +56,19 @@ def test_means_are_over_the_cases_that_have_the_label() -> None:
     assert summary.scores["dice mean"].mean == pytest.approx((0.5 + 0.9 + 0.2) / 3)
     assert summary.scores["hd95 mask"].mean == pytest.approx((9.5 + 8.5 + 7) / 3)
     assert summary.folded == pytest.approx(0.2 / 3)
-    assert summary.seconds == 2
+    assert (summary.seconds, summary.cpu_s) == (2, 4)
 
 
 def test_a_table_has_labels_in_order_and_the_slices_as_given_first() -> None:
     (table,) = make_tables(summarise_slices(ROWS))
     assert table.head == (
         *("method", "cases", "none", "Dice 1", "Dice 2", "Dice 10", "Dice mean", "Dice mask"),
-        *("HD95 px", "surface px", "folds %", "s"),
+        *("HD95 px", "surface px", "folds %", "s", "CPU s"),
     )
     given, own = table.lines
     assert given[:4] == ("as given", "3", "", "0.400")
     assert own[:4] == ("own", "3", "1", "0.600 ± 0.361")
-    assert own[-2:] == ("6.67", "2.00")
+    assert own[-3:] == ("6.67", "2.00", "4.00")
 
 
 def test_identity_stands_for_the_slices_as_given() -> None:

@@ -39,6 +39,8 @@ COLUMNS = ("moving", "synthesised", "warped", "target", "field")
 GRID_LINES = 24
 #: Width of such a line, as a share of the distance between two.
 LINE_SHARE = 0.12
+#: Areas of a label below this share of the picture get no outline: they would hide what is below.
+SMALL_AREA_SHARE = 0.003
 #: RGB colour of the target's outlines.
 OUTLINE_COLOUR = (255, 205, 0)
 
@@ -74,7 +76,10 @@ def write_strip(
 
 
 def find_outlines(scene: SliceScene, frame: Frame) -> Mask:
-    """Return the outlines of the fixed labels, or else of the fixed mask, (H, W) of `frame`."""
+    """Return the outlines of the fixed labels, or else of the fixed mask, (H, W) of `frame`.
+
+    Small areas are left out.
+    """
     known = scene.masks[0] if scene.labels is None else scene.labels[0]
     if known is None:
         return np.zeros((frame.height, frame.width), bool)
@@ -85,9 +90,16 @@ def find_outlines(scene: SliceScene, frame: Frame) -> Mask:
     )
     outlines = np.zeros(labels.shape, bool)
     for label in np.unique(labels[labels != 0]):
-        inside = labels == label
+        inside = _drop_small_areas(labels == label)
         outlines |= inside & ~binary_erosion(inside)
     return outlines
+
+
+def _drop_small_areas(inside: Mask) -> Mask:
+    """Return a mask without connected areas below `SMALL_AREA_SHARE` of the picture."""
+    _, areas, statistics, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
+    is_large = statistics[:, cv2.CC_STAT_AREA] >= SMALL_AREA_SHARE * inside.size
+    return np.asarray(is_large[areas] & inside)
 
 
 def draw_outlines(picture: Picture, outlines: Mask) -> Picture:

@@ -12,7 +12,7 @@ from stainbridge.errors import InputError
 from stainbridge.whole import whole_file
 
 #: The columns before the scores.
-COLUMNS = ("data_set", "case", "method", "status", "seconds", "folded", "unit", "reason")
+COLUMNS = ("data_set", "case", "method", "status", "seconds", "cpu_s", "folded", "unit", "reason")
 #: What ends the names of the two columns of a score.
 BEFORE = " before"
 AFTER = " after"
@@ -46,6 +46,8 @@ class SliceRow:
     """`ok`, `fallback` for a result that the method itself doubts, or `failed`."""
     seconds: float
     """Wall time of the registration."""
+    cpu_s: float
+    """Processor time of the registration, all threads together."""
     folded: float | None
     """Share of the fixed tissue where the transform folds; None where there is no result."""
     unit: str
@@ -78,6 +80,7 @@ def _format_row(row: SliceRow) -> dict[str, str]:
         "method": row.method,
         "status": row.status,
         "seconds": f"{row.seconds:.3f}",
+        "cpu_s": f"{row.cpu_s:.3f}",
         "folded": _format_number(row.folded),
         "unit": row.unit,
         "reason": row.reason,
@@ -119,6 +122,7 @@ def _parse_row(line: Mapping[str, str]) -> SliceRow:
         method=line["method"],
         status=line["status"],
         seconds=float(line["seconds"]),
+        cpu_s=float(line["cpu_s"]),
         folded=_parse_number(line["folded"]),
         unit=line["unit"],
         scores=scores,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from stainbridge.evaluate.methods.alignment import Alignment, fail
+from stainbridge.evaluate.peers.exchange import read_clocks
 from stainbridge.evaluate.row import slug
 from stainbridge.evaluate.slices.ledger import SliceLedger, make_setup
 from stainbridge.evaluate.slices.method import LoadedMethod, SliceMethod
@@ -119,10 +119,11 @@ def _make_run(data_set: str, case: Case, method: SliceMethod, strips: Path | Non
 def _run_case(run: _Run, method: LoadedMethod) -> SliceRow:
     with ExitStack() as opened:
         scene = open_scene(run.case, opened)
-        began = time.perf_counter()
+        before = read_clocks()
         alignment = _align(method, scene)
-        seconds = time.perf_counter() - began
-        row = make_row(run.key, scene, alignment, seconds)
+        seconds, cpu_s = np.subtract(read_clocks(), before).tolist()
+        alignment = replace(alignment, seconds=seconds, cpu_s=cpu_s)
+        row = make_row(run.key, scene, alignment)
         if run.strip is not None:
             transform = None if row.status == "failed" else alignment.transform
             synthesised = None
@@ -163,9 +164,7 @@ def _score(scene: SliceScene, transform: Transform | None) -> _Scored:
     return _Scored(scores, folded)
 
 
-def make_row(
-    key: tuple[str, str, str], scene: SliceScene, alignment: Alignment, seconds: float
-) -> SliceRow:
+def make_row(key: tuple[str, str, str], scene: SliceScene, alignment: Alignment) -> SliceRow:
     """Score an alignment; one without a usable transform failed."""
     before = score_transform(scene, scene.placement)
     scored = _score(scene, alignment.transform)
@@ -176,7 +175,8 @@ def make_row(
     return SliceRow(
         *key,
         status=status if after else "failed",
-        seconds=seconds,
+        seconds=alignment.seconds or 0.0,
+        cpu_s=alignment.cpu_s or 0.0,
         folded=scored.folded,
         unit="µm" if scene.fixed.frame.calibrated else "px",
         scores={name: BeforeAfter(value, after.get(name)) for name, value in before.items()},

@@ -56,6 +56,8 @@ class SliceSummary:
     """Mean share of the tissue where the transform folds."""
     seconds: float
     """Median wall time."""
+    cpu_s: float
+    """Median processor time."""
 
 
 def summarise_slices(rows: Sequence[SliceRow]) -> list[SliceSummary]:
@@ -87,6 +89,7 @@ def _summarise(rows: Sequence[SliceRow]) -> SliceSummary:
         scores={name: _summarise_score(values[name]) for name in sorted(values)},
         folded=float(np.mean([row.folded or 0.0 for row in rows])),
         seconds=float(np.median([row.seconds for row in rows])),
+        cpu_s=float(np.median([row.cpu_s for row in rows])),
     )
 
 

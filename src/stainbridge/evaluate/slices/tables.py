@@ -67,7 +67,15 @@ def _make_table(summaries: Sequence[SliceSummary]) -> TextTable:
     lines = [_method_line(item, columns) for item in summaries]
     if all(item.method != IDENTITY for item in summaries):
         lines.insert(0, _given_line(summaries[0], columns))
-    head = ("method", "cases", "none", *(column.head for column in columns), "folds %", "s")
+    head = (
+        "method",
+        "cases",
+        "none",
+        *(column.head for column in columns),
+        "folds %",
+        "s",
+        "CPU s",
+    )
     return TextTable(summaries[0].data_set, head, tuple(lines))
 
 
@@ -96,6 +104,7 @@ def _method_line(item: SliceSummary, columns: Sequence[_Column]) -> tuple[str, .
         *cells,
         f"{100 * item.folded:.2f}",
         f"{item.seconds:.2f}",
+        f"{item.cpu_s:.2f}",
     )
 
 
@@ -105,7 +114,7 @@ def _given_line(item: SliceSummary, columns: Sequence[_Column]) -> tuple[str, ..
         "" if score is None else f"{score.before:.{column.digits}f}"
         for score, column in zip(scores, columns, strict=True)
     )
-    return GIVEN, str(item.cases), "", *cells, "", ""
+    return GIVEN, str(item.cases), "", *cells, "", "", ""
 
 
 def _format_score(score: ScoreSummary | None, digits: int) -> str:
