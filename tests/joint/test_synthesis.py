@@ -13,7 +13,9 @@ import torch
 from tests.slides.memory_slide import draw_texture
 from torch import Tensor, nn
 
+from stainbridge.api import score_landmarks
 from stainbridge.errors import InputError
+from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.joint import synthesis
 from stainbridge.joint.synthesis import (
     SyntheticSlide,
@@ -26,6 +28,7 @@ from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pipeline import register_slides
 from stainbridge.slides.memory import ArraySlide
+from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
 from stainbridge.translation.inference.apply import ApplyConfig, translate_slide
 from stainbridge.translation.inference.model import Model, read_model
@@ -260,3 +263,17 @@ def test_the_registration_sees_the_translation_and_is_of_the_slides_themselves()
     registration = register_slides(blank.fixed, blank.moving, config)
     assert registration.fixed == pair.fixed.frame
     assert registration.reason == "no tissue found on the fixed slide"
+
+
+@pytest.mark.slow
+def test_a_real_pair_registers_through_a_translation_that_never_saw_one(real_data: Path) -> None:
+    folder = real_data / "rat_kidney"
+    stems = ("Rat-Kidney_HE", "Rat-Kidney_PanCytokeratin")
+    marks = [read_points_csv(folder / "landmarks" / f"{stem}.csv")[0] for stem in stems]
+    fixed, moving = (open_slide(folder / "images" / f"{stem}.jpg", mpp=5.0) for stem in stems)
+    with fixed, moving:
+        pair = translate_pair(fixed, moving, read_model(find_weights("he-panck")))
+        registration = register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast"))
+    scores = score_landmarks(registration, *marks)
+    assert scores.before.rtre.median > 0.015
+    assert scores.after.rtre.median < 0.004
