@@ -71,7 +71,7 @@ SETTINGS = {
 SHOWN = 5
 SHOWN_PX = 256
 PAIRED: tuple[str, ...] = ("pyramid-pix2pix", "pix2pix", "pix2pix-unet", "pix2pixhd")
-SLOW: tuple[str, ...] = ("cyclegan", "supervised-patchnce", "cyclegan-perceptual")
+SLOW: tuple[str, ...] = ("cyclegan", "supervised-patchnce", "cyclegan-perceptual", "reg-gan")
 #: Runs on real tiles take one in this many of the steps on generated ones.
 REAL_STEP_DIVISOR = 4
 
