@@ -101,7 +101,13 @@ def _compare(pixels: Planes, exact: Planes, weight: Planes) -> Row:
 
 
 def measure_pair(
-    name: str, fixed: Slide, moving: Slide, marks: tuple[Any, Any], translator: str, pipeline: str
+    name: str,
+    fixed: Slide,
+    moving: Slide,
+    marks: tuple[Any, Any],
+    translator: str,
+    pipeline: str,
+    seed: int,
 ) -> Row:
     """Return the landmark errors of one registration."""
     config = (
@@ -111,9 +117,11 @@ def measure_pair(
     )
     seen = fixed, moving
     if translator != "none":
-        pair = translate_pair(fixed, moving, read_model(find_weights(translator)), "fixed")
+        model = read_model(find_weights(translator))
+        sampling = choose_apply_config(model, "cpu", seed)
+        pair = translate_pair(fixed, moving, model, "fixed", sampling)
         seen = pair.fixed, pair.moving
-    registration = register_slides(*seen, config.with_options(device="cpu"))
+    registration = register_slides(*seen, config.with_options(device="cpu", seed=seed))
     row = {"case": name, "translator": Path(translator).name, "pipeline": pipeline}
     row |= {"status": registration.status}
     if registration.status != "failed":
@@ -204,7 +212,7 @@ def tabulate_pairs(rows: list[Row]) -> list[str]:
         "| --- | --- | --- |" + " --- |" * len(translators),
     ]
     errors = {(row["case"], row["pipeline"], row["translator"]): row for row in rows}
-    for case, pipeline in dict.fromkeys((row["case"], row["pipeline"]) for row in rows):
+    for case, pipeline in sorted({(row["case"], row["pipeline"]) for row in rows}):
         chosen = [errors.get((case, pipeline, name), {}) for name in translators]
         cells = [f"{row['px']:.2f}" if "px" in row else row.get("status", "") for row in chosen]
         before = next(row["before_px"] for row in chosen if "before_px" in row)
@@ -228,6 +236,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=RUNS, help="of the page")
     parser.add_argument("--translators", nargs="+", default=["none", "he-panck"])
     parser.add_argument("--pipelines", nargs="+", default=["fast", "default", "cycganregnet"])
+    parser.add_argument("--cases", default="", help="of pairs: those whose names begin so")
+    parser.add_argument("--pair-seeds", nargs="+", type=int, default=[0], help="draw sampled tiles")
     parser.add_argument("--seeds", nargs="+", type=int, default=[3, 11], help="of reads")
     options = parser.parse_args()
     if options.what == "picture":
@@ -237,7 +247,8 @@ def main() -> None:
     elif options.what == "reads":
         append_reads(options.out, options.seeds)
     else:
-        append_pairs(options.out, options.translators, options.pipelines)
+        for seed in options.pair_seeds:
+            append_pairs(options.out, options.translators, options.pipelines, options.cases, seed)
 
 
 def append_reads(out: Path, seeds: list[int]) -> None:
@@ -250,14 +261,19 @@ def append_reads(out: Path, seeds: list[int]) -> None:
                 append(out, row)
 
 
-def append_pairs(out: Path, translators: list[str], pipelines: list[str]) -> None:
+def append_pairs(
+    out: Path, translators: list[str], pipelines: list[str], cases: str, seed: int
+) -> None:
     """Append the rows of `pairs` that are not there."""
     done = {(row["case"], row["translator"], row["pipeline"]) for row in read_rows(out)}
-    for name, fixed, moving, marks in list_pairs():
+    for case, fixed, moving, marks in list_pairs():
+        if not case.startswith(cases):
+            continue
+        name = f"{case}, seed {seed}" if seed else case
         for translator in translators:
             for pipeline in pipelines:
                 if (name, Path(translator).name, pipeline) not in done:
-                    row = measure_pair(name, fixed, moving, marks, translator, pipeline)
+                    row = measure_pair(name, fixed, moving, marks, translator, pipeline, seed)
                     append(out, row)
 
 
