@@ -58,10 +58,16 @@ class SliceLedger:
             self.rows = {row.key: row for row in read_rows(folder / ROWS)}
 
     def add(self, row: SliceRow) -> None:
-        """Add a row, in place of an earlier one of the same case and method."""
-        self.rows[row.key] = row
-        if self.folder is not None:
-            write_rows(self.folder / ROWS, list(self.rows.values()))
+        """Add a row, in place of an earlier one of the same case and method.
+
+        Rows that another process has written meanwhile are taken in.
+        """
+        if self.folder is None:
+            self.rows[row.key] = row
+            return
+        path = self.folder / ROWS
+        self.rows = {**self.rows, **{known.key: known for known in read_rows(path)}, row.key: row}
+        write_rows(path, list(self.rows.values()))
 
 
 def _claim(folder: Path, setup: SliceSetup) -> None:
@@ -91,13 +97,13 @@ def merge_setups(before: SliceSetup, now: SliceSetup, where: Path) -> SliceSetup
     Raises `InputError` for what has changed between them.
     """
     _check_equal("the version", before.version, now.version, where)
-    for name in before.methods.keys() & now.methods.keys():
-        _check_settings(name, before.methods[name], now.methods[name], where)
+    for name, settings in now.methods.items():
+        _check_settings(name, before.methods.get(name, settings), settings, where)
     data_sets = dict(before.data_sets)
     for name, cases in now.data_sets.items():
         known = data_sets.get(name, {})
-        for case in known.keys() & cases.keys():
-            _check_equal(f"the case '{name}/{case}'", known[case], cases[case], where)
+        for case, digest in cases.items():
+            _check_equal(f"the case '{name}/{case}'", known.get(case, digest), digest, where)
         data_sets[name] = {**known, **cases}
     return SliceSetup(now.version, {**before.methods, **now.methods}, data_sets)
 
