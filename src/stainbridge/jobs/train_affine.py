@@ -38,7 +38,11 @@ class TrainAffineJob(TrainJob["AffineTraining"]):
     ) -> AbstractContextManager[TrainingData]:
         return nullcontext(open_pairs(data, settings, self.out, note))
 
-    def _make_task(self, settings: AffineTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
+    def _make_task(
+        self,
+        settings: AffineTraining,
+        samples: TrainingData,  # noqa: ARG002  # networks depend on settings alone
+    ) -> Task[Any]:
         from stainbridge.registration.training.task import AffineTask
 
         return AffineTask(settings)

@@ -50,7 +50,11 @@ class TrainDeformableJob(TrainJob["DeformableTraining"]):
     ) -> AbstractContextManager[TrainingData]:
         return nullcontext(open_pairs(data, settings, self.out, note))
 
-    def _make_task(self, settings: DeformableTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
+    def _make_task(
+        self,
+        settings: DeformableTraining,
+        samples: TrainingData,  # noqa: ARG002  # networks depend on settings alone
+    ) -> Task[Any]:
         from stainbridge.registration.training.task import DeformableTask
 
         return DeformableTask(settings)

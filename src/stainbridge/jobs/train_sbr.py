@@ -96,8 +96,6 @@ class TrainSbrJob(TrainJob["SbrTraining"]):
             own_settings,
             data,
             lambda text, fraction: progress(f"registration network, {text}", fraction),
-            prepare=_do_nothing,
-            finish=_do_nothing,
         )
 
     def _make_task(self, settings: SbrTraining, samples: TrainingData) -> Task[Any]:
@@ -140,7 +138,3 @@ def _show_neighbours(samples: TrainingData) -> TrainingData:
     training = replace(_as_slices(samples.training), shows_neighbours=True)
     validation = replace(_as_slices(samples.validation), shows_neighbours=True)
     return replace(samples, training=training, validation=validation)
-
-
-def _do_nothing() -> None:
-    """Prepare and finish the registration network's run: it has nothing beside its weights."""

@@ -66,7 +66,11 @@ class TrainSharpenJob(TrainJob["SharpenTraining"]):
         note(f"perceptual network: {SharpenTask(settings.sharpen).perceptual.name}")
         return nullcontext(squares)
 
-    def _make_task(self, settings: SharpenTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
+    def _make_task(
+        self,
+        settings: SharpenTraining,
+        samples: TrainingData,  # noqa: ARG002  # networks depend on settings alone
+    ) -> Task[Any]:
         from stainbridge.translation.sharpening.task import SharpenTask
 
         return SharpenTask(settings.sharpen)

@@ -101,7 +101,11 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
             note(f"perceptual network: {name}{remark}")
         return open_tiles(data, settings, note)
 
-    def _make_task(self, settings: TranslationTraining, samples: TrainingData) -> Task[Any]:  # noqa: ARG002
+    def _make_task(
+        self,
+        settings: TranslationTraining,
+        samples: TrainingData,  # noqa: ARG002  # networks depend on settings alone
+    ) -> Task[Any]:
         from stainbridge.learn.named_weights import find_weights
         from stainbridge.translation.inference.model import initialise_from
         from stainbridge.translation.objectives.table import make_task

@@ -30,6 +30,10 @@ LAST = "last.safetensors"
 RESUMABLE = ("steps", "device", "devices", "workers")
 
 
+def do_nothing() -> None:
+    """Prepare or finish a run that has nothing beside its weights."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of one training run."""
@@ -98,8 +102,8 @@ class RunFolder:
         settings: Any,
         source: str,
         progress: Progress,
-        prepare: Callable[[], None],
-        finish: Callable[[], None],
+        prepare: Callable[[], None] = do_nothing,
+        finish: Callable[[], None] = do_nothing,
     ) -> Checkpoint:
         """Train as `settings.train` says, after `prepare`, and `finish` whatever happens."""
         from stainbridge.learn.loop import train
