@@ -86,3 +86,17 @@ def test_folds_are_counted_in_the_tissue_alone() -> None:
     outside = fold_at(scene, x=4, y=4)
     assert measure_folds(scene, outside) == 0
     assert measure_folds(replace(scene, masks=(None, None)), outside) > 0
+
+
+def test_warping_makes_no_labels_between_two_others() -> None:
+    labels = np.full((HEIGHT, WIDTH), 10, np.uint8)
+    labels[:, 48:] = 30
+    labels[20:40, 10:30] = 20
+    made = partial(ArraySlide, labels[None])
+    scene = make_scene(
+        replace(make_case(), open_fixed_labels=made, open_moving_labels=made, landmarks=None)
+    )
+    half = np.eye(3)
+    half[0, 2] = 0.5
+    scores = score_transform(scene, Affine(half, scene.fixed.frame.space, scene.moving.frame.space))
+    assert scores["dice 20"] >= 0.95  # a shift by one of its 20 columns at most
