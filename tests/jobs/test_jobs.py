@@ -27,9 +27,12 @@ from stainbridge.jobs.export_onnx import ExportOnnxJob
 from stainbridge.jobs.info import InfoJob
 from stainbridge.jobs.join_benchmarks import JoinBenchmarksJob
 from stainbridge.jobs.phantom import PhantomJob
+from stainbridge.jobs.phantom_slices import PhantomSlicesJob
 from stainbridge.jobs.register import RegisterJob
 from stainbridge.jobs.train_affine import TrainAffineJob
 from stainbridge.jobs.train_deformable import TrainDeformableJob
+from stainbridge.jobs.train_sar import TrainSarJob
+from stainbridge.jobs.train_sbr import TrainSbrJob
 from stainbridge.jobs.train_sharpen import TrainSharpenJob
 from stainbridge.jobs.train_translate import TrainTranslateJob
 from stainbridge.jobs.translate import TranslateJob
@@ -51,9 +54,12 @@ JOBS: tuple[Any, ...] = (
     InfoJob(slide=A),
     JoinBenchmarksJob(folders=(A, B), out=OUT),
     PhantomJob(out=OUT),
+    PhantomSlicesJob(out=OUT),
     RegisterJob(fixed=A, moving=B, out=OUT),
     TrainAffineJob(out=OUT),
     TrainDeformableJob(out=OUT),
+    TrainSarJob(out=OUT),
+    TrainSbrJob(out=OUT),
     TrainSharpenJob(out=OUT),
     TrainTranslateJob(out=OUT),
     TranslateJob(slide=A, model=B, out=OUT),

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from tests.cli.test_translate import weights
-from tests.evaluate.slices.slices import HEIGHT, WIDTH, make_case, make_scene
+from tests.evaluate.slices.slices import make_scene
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.slice_methods import find_slice_methods, make_synthesis
-from stainbridge.joint.field import GreyField
-from stainbridge.joint.sbr.network import SynthByReg
+from stainbridge.jobs.slice_methods import find_slice_methods
 from stainbridge.learn.named_weights import find_weights
-from stainbridge.nn.resnet_generator import ResNetConfig, ResNetGenerator
-from stainbridge.nn.unet_svf import UNetSVF, UNetSVFConfig
 
 
 def test_names_of_the_table_come_in_their_order() -> None:
@@ -49,25 +43,3 @@ def test_what_is_no_method_is_refused(tmp_path: Path) -> None:
         find_slice_methods([str(tmp_path / "run")], "cpu")
     with pytest.raises(InputError, match=r"two methods have the same name.*got unet-svf"):
         find_slice_methods(["unet-svf", str(find_weights("unet-svf"))], "cpu")
-
-
-def make_field(generator: ResNetGenerator | None) -> GreyField:
-    config = UNetSVFConfig(down=(8, 8, 8), up=(8, 8), last=(8,), squarings=4)
-    network = SynthByReg(UNetSVF(config), generator).eval()
-    return GreyField(network, WIDTH, 1.0, torch.device("cpu"))
-
-
-def test_a_translating_run_shows_the_whole_moving_slide() -> None:
-    torch.manual_seed(0)
-    config = ResNetConfig(
-        width=4, blocks=1, halvings=2, source_channels=1, target_channels=1, output="sigmoid"
-    )
-    synthesise = make_synthesis(make_field(ResNetGenerator(config)))
-    assert synthesise is not None
-    scene = make_scene(make_case())
-    made = synthesise(scene.moving, scene.masks[1])
-    assert made.shape == (HEIGHT, WIDTH)
-    assert made.dtype == np.float32
-    assert np.ptp(made) > 0
-    assert made[0, 0] == 0  # off the tissue
-    assert make_synthesis(make_field(None)) is None

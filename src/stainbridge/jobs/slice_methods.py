@@ -12,12 +12,7 @@ from stainbridge.errors import InputError
 
 if TYPE_CHECKING:
     from stainbridge.evaluate.slices.field import LoadedField
-    from stainbridge.evaluate.slices.method import SliceMethod, Synthesise
-    from stainbridge.imaging.image import Image
-    from stainbridge.joint.field import GreyField
-    from stainbridge.joint.sbr.network import SynthByReg
-    from stainbridge.slides.slide import Slide
-    from stainbridge.types import Plane
+    from stainbridge.evaluate.slices.method import SliceMethod
 
 
 def find_slice_methods(names: Sequence[str], device: str) -> list[SliceMethod]:
@@ -77,38 +72,9 @@ def load_run(path: Path, device: str) -> LoadedField:
     from stainbridge.evaluate.slices.field import LoadedField
     from stainbridge.joint.field import GreyField
     from stainbridge.joint.models import load_field
+    from stainbridge.joint.sbr.slide_translation import make_slide_translation
 
     field = load_field(path, device)
-    return LoadedField(field, make_synthesis(field) if isinstance(field, GreyField) else None)
-
-
-def make_synthesis(field: GreyField) -> Synthesise | None:
-    """Return what shows the translated moving slide, None where the run does not translate."""
-    from stainbridge.joint.sbr.network import SynthByReg
-
-    network = field.network
-    if not isinstance(network, SynthByReg) or network.generator is None:
-        return None
-    return partial(_synthesise, field, network)
-
-
-def _synthesise(field: GreyField, network: SynthByReg, moving: Slide, mask: Image | None) -> Plane:
-    """Return the whole moving slide in the fixed contrast, (H, W), 0 … 1."""
-    import numpy as np
-    import torch
-    import torch.nn.functional as F
-
-    from stainbridge.geometry.transform import Affine
-    from stainbridge.joint.grey import SlideGrey
-    from stainbridge.registration.sections.views import frame_tissue
-
-    grey = SlideGrey.fit(moving, mask)
-    mpp = field.mpp or frame_tissue(grey.section, field.longest_px).mpp[0]
-    frame = moving.frame.at_mpp(mpp)
-    space = moving.frame.space
-    picture, _ = grey.read(Affine(np.eye(3), space, space), frame)
-    pixels = torch.from_numpy(picture).to(field.device)[None, None]
-    missing = [-size % network.period for size in picture.shape]
-    with torch.inference_mode():
-        made = network.synthesise(F.pad(pixels, (0, missing[1], 0, missing[0])))
-    return made[0, 0, : frame.height, : frame.width].float().cpu().numpy()
+    return LoadedField(
+        field, make_slide_translation(field) if isinstance(field, GreyField) else None
+    )
