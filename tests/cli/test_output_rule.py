@@ -70,6 +70,8 @@ FOLDER_VERBS = (
     Verb(("train", "affine", "--data", "pairs.csv"), overwrites=False),
     Verb(("train", "deformable", "--data", "pairs.csv"), overwrites=False),
     Verb(("train", "translate", "--data", "tiles"), overwrites=False),
+    Verb(("train", "sbr", "--data", "tiles"), overwrites=False),
+    Verb(("train", "sar", "--data", "tiles"), overwrites=False),
     Verb(("train", "sharpen", "--data", "tiles"), overwrites=False),
     Verb(("evaluate", "translation", "--data", "tiles", "--models", "weights.safetensors")),
     Verb(("evaluate", "slices", "--data", "pairs.csv", "--methods", "identity"), overwrites=False),
