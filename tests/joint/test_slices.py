@@ -88,6 +88,8 @@ def test_a_stack_is_read_on_one_grid_with_masks_and_labels() -> None:
     assert (height, width) == (64, 64)
     assert height % SIZE_STEP == width % SIZE_STEP == 0
     assert stack.classes == 2
+    assert stack.calibrated
+    assert stack.tissue_px == pytest.approx(0.7 * 90 * 2 / 4, abs=4)  # found, with a rim
     assert stack.fixed.labels is not None
     overlap = stack.fixed.labels.sum(1).bool() & (stack.fixed.pictures[:, 0] > 0)
     assert overlap.sum() > 0.95 * stack.fixed.labels.sum()

@@ -102,6 +102,7 @@ class TrainSbrJob(TrainJob["SbrTraining"]):
         from stainbridge.joint.sbr.model import load_registration
         from stainbridge.joint.sbr.table import load_variant
         from stainbridge.joint.sbr.task import StackFacts
+        from stainbridge.registration.sections.views import MARGIN_SHARE
 
         stream = _as_slices(samples.training)
         stack = stream.stack
@@ -110,8 +111,8 @@ class TrainSbrJob(TrainJob["SbrTraining"]):
         if variant.needs_registration:
             run = Path(settings.registration) if settings.registration else self.out / REGISTRATION
             registration = load_registration(run)
-        height, width = stack.fixed.pictures.shape[-2:]
-        facts = StackFacts(stack.mpp, (height, width), stack.classes, registration)
+        longest_px = round((1 + 2 * MARGIN_SHARE) * stack.tissue_px)
+        facts = StackFacts(stack.mpp, longest_px, stack.calibrated, stack.classes, registration)
         task: Task[Any] = variant.make_task(settings, facts)
         return task
 

@@ -31,6 +31,11 @@ class GreyField:
     """Pixel size that it was trained at, in µm; None: see `longest_px`."""
     device: torch.device
     """Where it computes."""
+    calibrated: bool
+    """Whether `mpp` is in µm; otherwise in pixels of files that do not know their pixel size.
+
+    A slide that differs in this is shown with `longest_px`.
+    """
 
     def register_slides(
         self,
@@ -59,7 +64,8 @@ class GreyField:
         """
         fixed_grey = SlideGrey.fit(fixed, masks[0])
         moving_grey = SlideGrey.fit(moving, masks[1])
-        view = frame_tissue(fixed_grey.section, self.longest_px, self.mpp)
+        mpp = self.mpp if fixed.frame.calibrated == self.calibrated else None
+        view = frame_tissue(fixed_grey.section, self.longest_px, mpp)
         space = fixed.frame.space
         identity = Affine(np.eye(3), space, space)
 

@@ -53,6 +53,8 @@ class PairedSlices:
     """Pixel size in µm, or in full-resolution pixels where the files have no pixel size."""
     positions: tuple[int, ...]
     """Where in the stack each slice is, counted from 0."""
+    calibrated: bool = True
+    """Whether `mpp` is in µm."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -63,6 +65,13 @@ class PairedSlices:
         if self.fixed.labels is None or self.moving.labels is None:
             return 0
         return int(self.fixed.labels.shape[1])
+
+    @property
+    def tissue_px(self) -> int:
+        """Longer side of the tissue of the fixed slices in pixels, the median over the stack."""
+        inside = self.fixed.masks[:, 0] > 0.5
+        sides = torch.stack([inside.any(axis).sum(1) for axis in (1, 2)])
+        return int(sides.amax(0).median())
 
     def select(self, names: Sequence[str]) -> PairedSlices:
         """Return the slices of these names, in the order of the stack.
@@ -81,6 +90,7 @@ class PairedSlices:
             _select(self.moving, chosen),
             self.mpp,
             tuple(self.positions[index] for index in chosen),
+            self.calibrated,
         )
 
 
@@ -108,6 +118,7 @@ def read_slices(cases: Sequence[Case], mpp: float | None, longest_px: int) -> Pa
         _stack([pair.moving for pair in read], highest),
         mpp,
         tuple(range(len(cases))),
+        all(frame.calibrated for frame in frames),
     )
 
 

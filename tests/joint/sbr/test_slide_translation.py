@@ -16,7 +16,7 @@ from stainbridge.slides.memory import ArraySlide
 def make_field(generator: ResNetGenerator | None) -> GreyField:
     config = UNetSVFConfig(down=(8, 8, 8), up=(8, 8), last=(8,), squarings=4)
     network = SynthByReg(UNetSVF(config), generator).eval()
-    return GreyField(network, 80, 1.0, torch.device("cpu"))
+    return GreyField(network, 80, 1.0, torch.device("cpu"), calibrated=True)
 
 
 def test_a_slide_is_translated_whole_and_black_off_the_tissue() -> None:

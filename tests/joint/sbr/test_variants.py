@@ -48,7 +48,7 @@ def make_task(variant: str, classes: int = 2) -> SliceTask:
     registration = UNetSVF(NETWORK) if published.needs_registration else None
     if registration is not None:  # an untrained one is the identity, which has no gradient to show
         torch.nn.init.normal_(registration.last[-1].weight, std=0.05)
-    facts = StackFacts(MPP, (HEIGHT, WIDTH), classes, registration)
+    facts = StackFacts(MPP, WIDTH, True, classes, registration)
     return published.make_task(make_training(variant), facts)
 
 
@@ -174,7 +174,7 @@ def test_labels_are_needed_where_they_are_trained_on() -> None:
 
 def test_a_generator_cannot_be_trained_without_a_registration_network() -> None:
     with pytest.raises(InputError, match="registration network"):
-        load_variant("sbr").make_task(make_training("sbr"), StackFacts(MPP, (HEIGHT, WIDTH)))
+        load_variant("sbr").make_task(make_training("sbr"), StackFacts(MPP, WIDTH))
 
 
 def test_roughness_is_twice_lambda_times_the_squared_gradient() -> None:

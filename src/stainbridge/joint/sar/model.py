@@ -79,6 +79,7 @@ def load_sar(path: Path, device: str = "cpu") -> SarField:
         int(settings["size_px"]),
         None,
         torch.device(device),
+        False,  # there is no pixel size to compare
         generator,
         (of_reference, of_floating),
         build(SarLossConfig, settings["loss"], stored.path),

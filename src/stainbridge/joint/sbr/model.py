@@ -40,6 +40,7 @@ def load_sbr(path: Path, device: str = "cpu") -> GreyField:
         int(stored.settings["longest_px"]),
         float(stored.settings["mpp"]),
         torch.device(device),
+        bool(stored.settings["calibrated"]),
     )
 
 

@@ -38,8 +38,9 @@ def _translate_slide(
     field: GreyField, network: SynthByReg, moving: Slide, mask: Image | None
 ) -> Plane:
     grey = SlideGrey.fit(moving, mask)
-    mpp = field.mpp or frame_tissue(grey.section, field.longest_px).mpp[0]
-    frame = moving.frame.at_mpp(mpp)
+    mpp = field.mpp if moving.frame.calibrated == field.calibrated else None
+    view = frame_tissue(grey.section, field.longest_px, mpp)
+    frame = moving.frame.at_mpp(view.mpp[0])
     space = moving.frame.space
     picture, _ = grey.read(Affine(np.eye(3), space, space), frame)
     pixels = torch.from_numpy(picture).to(field.device)[None, None]

@@ -38,9 +38,11 @@ class StackFacts:
     """What a task must know of the slices."""
 
     mpp: float
-    """Pixel size of the slices in µm."""
-    size: tuple[int, int]
-    """Height and width of the pictures, in pixels."""
+    """Pixel size of the slices in µm, or in pixels of their files where it is not known."""
+    longest_px: int
+    """Longer side of a frame around the tissue, in pixels."""
+    calibrated: bool = True
+    """Whether `mpp` is in µm."""
     classes: int = 0
     """Classes of the labels; 0 without labels."""
     registration: UNetSVF | None = None
@@ -85,7 +87,8 @@ class SliceTask(ABC):
             "network": to_dict(self.net.registration.config),
             "generator": to_dict(self.training.generator) if has_generator else None,
             "mpp": self.facts.mpp,
-            "longest_px": max(self.facts.size),
+            "calibrated": self.facts.calibrated,
+            "longest_px": self.facts.longest_px,
         }
 
     def rate(self, step: int) -> float:
