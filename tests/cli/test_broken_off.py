@@ -73,7 +73,9 @@ def interrupt_when(
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_an_interruption_while_a_slide_is_written(
     by: signal.Signals, large: Path, tmp_path: Path
 ) -> None:

@@ -135,6 +135,7 @@ def test_masks_too_large_are_refused(
     assert "lower resolution" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_real_labels_overlap_as_published(
     real_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +150,7 @@ def test_real_labels_overlap_as_published(
     assert medians == pytest.approx([0.664, 0.845, 0.837, 0.655], abs=0.03)
 
 
+@pytest.mark.slow
 def test_real_masks_overlap_as_published(
     real_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
