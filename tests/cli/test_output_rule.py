@@ -95,6 +95,8 @@ CLASHES = (
     ),
     ("register --fixed store.zarr --moving ki67.png --out store.zarr --overwrite", "store.zarr"),
     ("register --fixed store.zarr --moving ki67.png --out store.zarr/0", "store.zarr"),
+    ("register --fixed he.png --moving ki67.png --sbr run --out run", "run/best.safetensors"),
+    ("register --fixed he.png --moving ki67.png --sar run --out run", "run/best.safetensors"),
     ("warp slide result --moving store.zarr --out store.zarr/x.ome.tiff", "store.zarr"),
     ("translate store.zarr --model run --out store.zarr/x.ome.tiff", "store.zarr"),
     ("benchmark landmarks bench/results.csv --methods identity --out bench", "bench/results.csv"),

@@ -15,7 +15,7 @@ from stainbridge.nn.sar_generator import (
     SarGenerator,
     SarGeneratorConfig,
     fuse_maps,
-    normalise_maps,
+    stretch_maps,
 )
 
 TINY = SarGeneratorConfig(width=4, blocks=2, shrink=2, halvings=1, correlation=2, squarings=3)
@@ -78,13 +78,13 @@ def test_masks_are_binary_and_of_the_own_maps() -> None:
         network.fusion[-1, 0, 3] = 1.0
         alone = network.masks(trunk)
         shown = torch.nn.functional.interpolate(trunk.maps[-1][:, 3:4], (32, 40), mode="bilinear")
-    torch.testing.assert_close(alone.fused[:, :1], normalise_maps(shown), atol=1e-5, rtol=0)
+    torch.testing.assert_close(alone.fused[:, :1], stretch_maps(shown), atol=1e-5, rtol=0)
 
 
 def test_fusing_is_the_weighted_sum_of_normalised_maps() -> None:
     maps = torch.randn(2, 3, 5, 6)
     weights = torch.randn(2, 3)
-    expected = torch.einsum("kc,nchw->nkhw", weights, normalise_maps(maps))
+    expected = torch.einsum("kc,nchw->nkhw", weights, stretch_maps(maps))
     torch.testing.assert_close(fuse_maps(maps, weights), expected)
     assert float(fuse_maps(torch.ones(1, 3, 4, 4), weights).abs().max()) < 1e-6
 

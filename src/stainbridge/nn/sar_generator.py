@@ -264,7 +264,7 @@ class SarGenerator(DeformableNet):
             layer = fuse_maps(maps, weights)
             fused[size] = fused[size] + layer if size in fused else layer
         resized = [_resize_maps(total, trunk.size) for total in fused.values()]
-        normalised = normalise_maps(torch.stack(resized).sum(0).float())
+        normalised = stretch_maps(torch.stack(resized).sum(0).float())
         threshold = find_otsu_threshold(normalised)
         return SarMasks(normalised, threshold, self.config.temperature)
 
@@ -306,7 +306,7 @@ class ResidualBlock(nn.Module):
         return inner, outer, x + outer
 
 
-def normalise_maps(maps: Tensor) -> Tensor:
+def stretch_maps(maps: Tensor) -> Tensor:
     """Return maps (N, C, H, W) stretched to 0 … 1 each; a flat map is 0.
 
     The range is a constant to the gradient.
@@ -318,7 +318,7 @@ def normalise_maps(maps: Tensor) -> Tensor:
 def fuse_maps(maps: Tensor, weights: Tensor) -> Tensor:
     """Return sums of the normalised maps (N, C, H, W) by `weights` (K, C): (N, K, H, W).
 
-    The same as of `normalise_maps`, without these in memory.
+    The same as of `stretch_maps`, without these in memory.
     """
     low, span = _measure_range(maps)
     scaled = weights / span.flatten(1)[:, None]
