@@ -1,0 +1,1 @@
+"""Paired patch data sets from slides of two stains."""

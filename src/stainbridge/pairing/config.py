@@ -1,0 +1,96 @@
+"""What a paired data set depends on beside its slides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from stainbridge.errors import InputError
+from stainbridge.pairing.patch import PatchScores
+
+Engine: TypeAlias = Literal["stainbridge", "elastix"]
+Blend: TypeAlias = Literal["linear", "none"]
+RegisterPreset: TypeAlias = Literal["fast", "default", "accurate"]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What a patch must meet to be kept. Raises `InputError` for shares outside 0 … 1."""
+
+    min_tissue: float = 0.5
+    """Least share of tissue, in each of the two pictures."""
+    max_residual_px: float = 4.0
+    """Largest estimated misalignment, in pixels of the patch. Where nothing tells, none is kept."""
+    max_blur_px: float = 4.0
+    """Largest radius of blur, in pixels of the patch."""
+    max_pen: float = 0.02
+    """Largest share of pen ink."""
+    max_fold: float = 0.1
+    """Largest share of folded tissue."""
+
+    def __post_init__(self) -> None:
+        for name in ("min_tissue", "max_pen", "max_fold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is a share", expected="0 to 1", got=getattr(self, name))
+        for name in ("max_residual_px", "max_blur_px"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive", got=getattr(self, name))
+
+    def find_unmet(self, scores: PatchScores) -> str:
+        """Return the first threshold that is not met, in the order of the fields, or ""."""
+        blur = max(_without_nan(scores.blur_fixed), _without_nan(scores.blur_moving))
+        met = {
+            "min_tissue": min(scores.tissue_fixed, scores.tissue_moving) >= self.min_tissue,
+            "max_pen": scores.pen <= self.max_pen,
+            "max_fold": scores.fold <= self.max_fold,
+            "max_blur_px": blur <= self.max_blur_px,
+            "max_residual_px": scores.residual_px <= self.max_residual_px,
+        }
+        return next((name for name in THRESHOLD_ORDER if not met[name]), "")
+
+
+#: The order in which thresholds are asked: what explains a bad residual comes before it.
+THRESHOLD_ORDER = ("min_tissue", "max_pen", "max_fold", "max_blur_px", "max_residual_px")
+
+
+@dataclass(frozen=True)
+class PairingConfig:
+    """Settings of a paired data set. Raises `InputError` for what cannot be cut."""
+
+    patch_px: int = 1024
+    """Side of a patch in pixels (BCI: 1024)."""
+    stride_px: int | None = None
+    """Pixels from one patch to the next; None: `patch_px`, so that patches do not overlap."""
+    mpp: float | None = None
+    """Pixel size of patches in µm; None: the fixed slide's own."""
+    engine: Engine = "stainbridge"
+    """What aligns the slides block by block."""
+    blend: Blend = "linear"
+    """How blocks' fields give way to each other; "none" cuts hard and paints over gaps, as BCI."""
+    preset: RegisterPreset = "default"
+    """How much work the alignment of the whole slides is."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    """What a patch must meet to be kept."""
+    seed: int = 0
+    """Seed of every random choice."""
+
+    def __post_init__(self) -> None:
+        if self.patch_px < 64:
+            raise InputError("patches are too small", expected="64 px or more", got=self.patch_px)
+        if self.stride_px is not None and self.stride_px < 1:
+            raise InputError("the stride must be positive", got=self.stride_px)
+        if self.mpp is not None and not (math.isfinite(self.mpp) and self.mpp > 0):
+            raise InputError("the pixel size must be positive", got=self.mpp)
+        if self.blend == "none" and self.engine != "elastix":
+            raise InputError("blend none needs the engine elastix", got=self.engine)
+
+    @property
+    def step_px(self) -> int:
+        """Pixels from one patch to the next."""
+        return self.patch_px if self.stride_px is None else self.stride_px
+
+
+def _without_nan(value: float) -> float:
+    """Return a measure, or 0 where nothing tells it."""
+    return 0.0 if math.isnan(value) else value
