@@ -19,6 +19,7 @@ from stainbridge.slides.readers.ngff import Multiscale, guess_axes, parse_multis
 from stainbridge.slides.readers.pixel_size import choose_pixel_size
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tile_cache import TileCache
+from stainbridge.slides.readers.zarr_guard import CheckedStore, guard_array
 from stainbridge.slides.readers.zarr_level import ZarrLevel
 from stainbridge.slides.slide import SlideInfo
 
@@ -60,7 +61,9 @@ def open_zarr(path: Path, *, mpp: float | None = None, stain: str | None = None)
     """
     store, root = _open_store(path)
     try:
-        slide = _make_slide(zarr.open(store, path=root, mode="r"), path, store, mpp, stain)
+        slide = _make_slide(
+            zarr.open(CheckedStore(store), path=root, mode="r"), path, store, mpp, stain
+        )
         return slide.remember_opener(open_zarr, path, mpp=mpp, stain=stain)
     except InputError:
         store.close()
@@ -98,7 +101,10 @@ def _make_slide(
 ) -> ZarrSlide:
     image, arrays, name = _find_image(node, path)
     cache = TileCache(CACHE_BYTES)
-    levels = [ZarrLevel(array, image.axes, f"{path}, level {i}") for i, array in enumerate(arrays)]
+    levels = [
+        ZarrLevel(guard_array(array), image.axes, f"{path}, level {i}")
+        for i, array in enumerate(arrays)
+    ]
     stored = tuple(
         Mosaic(level.size, level.tile_size, level.channels, level.dtype, level.tile, cache, i)
         for i, level in enumerate(levels)

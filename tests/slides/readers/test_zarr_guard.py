@@ -1,0 +1,149 @@
+"""Damaged chunks of a Zarr: refused before a decoder reads past their end."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numcodecs
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import texture
+from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+
+from stainbridge.errors import InputError
+from stainbridge.slides import open_slide
+from stainbridge.slides.readers.zarr_guard import check_chunk
+
+PICTURE = texture(48, 64, 3)
+BLOSC_NAMES = ("blosclz", "lz4", "lz4hc", "zlib", "zstd")
+CODECS: dict[str, dict[str, Any]] = {
+    **{
+        f"2 blosc {name}": {"zarr_format": 2, "compressors": numcodecs.Blosc(name, 5, 1)}
+        for name in BLOSC_NAMES
+    },
+    "2 lz4": {"zarr_format": 2, "compressors": numcodecs.LZ4()},
+    "2 zlib": {"zarr_format": 2, "compressors": numcodecs.Zlib()},
+    "2 gzip": {"zarr_format": 2, "compressors": numcodecs.GZip()},
+    "2 bz2": {"zarr_format": 2, "compressors": numcodecs.BZ2()},
+    "2 lzma": {"zarr_format": 2, "compressors": numcodecs.LZMA()},
+    "2 zstd": {"zarr_format": 2, "compressors": numcodecs.Zstd()},
+    "2 raw": {"zarr_format": 2, "compressors": None},
+    "2 shuffle, blosc": {
+        "zarr_format": 2,
+        "filters": [numcodecs.Shuffle(1)],
+        "compressors": numcodecs.Blosc("lz4"),
+    },
+    "3 blosc": {"compressors": BloscCodec(cname="lz4")},
+    "3 zstd": {"compressors": ZstdCodec()},
+    "3 gzip": {"compressors": GzipCodec()},
+    "3 raw": {"compressors": None},
+    "3 shard, blosc": {"compressors": BloscCodec(cname="lz4"), "shards": (48, 64, 3)},
+    "3 shard, zstd": {"compressors": ZstdCodec(), "shards": (48, 64, 3)},
+}
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path, bytes]]:
+    """For each codec the array, the file of its only chunk, and that file's bytes."""
+    made = {}
+    for name, options in CODECS.items():
+        folder = tmp_path_factory.mktemp("zarr") / "a.zarr"
+        chunks = (24, 64, 3) if "shards" in options else (48, 64, 3)
+        zarr.create_array(folder, data=PICTURE, chunks=chunks, **options)
+        (chunk,) = (
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and path.name not in (".zarray", ".zattrs", "zarr.json")
+        )
+        made[name] = (folder, chunk, chunk.read_bytes())
+    return made
+
+
+def read(folder: Path) -> np.ndarray:
+    with open_slide(folder) as slide:
+        return np.moveaxis(slide.read(slide.frame).pixels, 0, -1)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_whole_chunk_is_read(
+    name: str, stores: dict[str, tuple[Path, Path, bytes]], tmp_path: Path
+) -> None:
+    np.testing.assert_array_equal(read(shutil.copytree(stores[name][0], tmp_path / "a")), PICTURE)
+
+
+@settings(max_examples=50)
+@given(name=st.sampled_from(sorted(CODECS)), data=st.data())
+def test_a_cut_chunk_is_refused(
+    stores: dict[str, tuple[Path, Path, bytes]], name: str, data: st.DataObject
+) -> None:
+    folder, chunk, whole = stores[name]
+    chunk.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    with pytest.raises(InputError, match="level 0, tile at column"):
+        read(folder)
+
+
+@settings(max_examples=50)
+@given(name=st.sampled_from(sorted(CODECS)), more=st.binary(min_size=1, max_size=64))
+def test_a_grown_chunk_is_refused_or_read_right(
+    stores: dict[str, tuple[Path, Path, bytes]], name: str, more: bytes
+) -> None:
+    folder, chunk, whole = stores[name]
+    chunk.write_bytes(whole + more)
+    try:
+        np.testing.assert_array_equal(read(folder), PICTURE)
+    except InputError as error:
+        assert "level 0, tile at column" in str(error)
+
+
+@pytest.mark.parametrize("name", [name for name in CODECS if "raw" not in name])
+def test_a_zeroed_chunk_is_refused(
+    name: str, stores: dict[str, tuple[Path, Path, bytes]], tmp_path: Path
+) -> None:
+    source, chunk, whole = stores[name]
+    folder = shutil.copytree(source, tmp_path / "a")
+    (folder / chunk.relative_to(source)).write_bytes(bytes(len(whole)))
+    with pytest.raises(InputError, match="level 0, tile at column"):
+        read(folder)
+
+
+@settings(max_examples=50)
+@given(
+    name=st.sampled_from(sorted(n for n in CODECS if "raw" not in n and "shard" not in n)),
+    place=st.integers(0, 15),
+    value=st.binary(min_size=1, max_size=8),
+)
+def test_a_damaged_header_neither_crashes_nor_changes_the_size(
+    stores: dict[str, tuple[Path, Path, bytes]], name: str, place: int, value: bytes
+) -> None:
+    folder, chunk, whole = stores[name]
+    chunk.write_bytes(whole[:place] + value + whole[place + len(value) :])
+    try:
+        assert read(folder).shape == PICTURE.shape
+    except InputError as error:
+        assert "level 0, tile at column" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("codec", "data"),
+    [
+        ("blosc", struct.pack("<BBBBIII", 2, 1, 0, 1, 2**31, 1000, 16)),
+        ("lz4", struct.pack("<I", 2**32 - 1) + b"data"),
+        ("zstd", b"\x28\xb5\x2f\xfd\xe0" + (2**50).to_bytes(8, "little")),
+    ],
+)
+def test_a_chunk_that_claims_to_be_enormous_is_refused(codec: str, data: bytes) -> None:
+    with pytest.raises(InputError, match="larger than the array's chunks"):
+        check_chunk(codec, data, 1000)
+
+
+def test_a_chunk_that_becomes_enormous_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stainbridge.slides.readers.zarr_guard.HARMLESS_BYTES", 1000)
+    with pytest.raises(InputError, match="larger than the array's chunks"):
+        check_chunk("zlib", zlib.compress(bytes(10**6)), 1000)
