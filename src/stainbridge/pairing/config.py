@@ -38,16 +38,29 @@ class Thresholds:
                 raise InputError(f"{name} must be positive", got=getattr(self, name))
 
     def find_unmet(self, scores: PatchScores) -> str:
-        """Return the first threshold that is not met, in the order of the fields, or ""."""
-        blur = max(_without_nan(scores.blur_fixed), _without_nan(scores.blur_moving))
-        met = {
-            "min_tissue": min(scores.tissue_fixed, scores.tissue_moving) >= self.min_tissue,
-            "max_pen": scores.pen <= self.max_pen,
-            "max_fold": scores.fold <= self.max_fold,
-            "max_blur_px": blur <= self.max_blur_px,
-            "max_residual_px": scores.residual_px <= self.max_residual_px,
-        }
-        return next((name for name in THRESHOLD_ORDER if not met[name]), "")
+        """Return the first threshold that is not met, in the order they are asked, or ""."""
+        return next((name for name in THRESHOLD_ORDER if not self.is_met(name, scores)), "")
+
+    def is_met(self, name: str, scores: PatchScores) -> bool:
+        """Return whether a patch meets the threshold `name`; a measure of nan never does."""
+        measure = read_measure(name, scores)
+        limit: float = getattr(self, name)
+        return measure >= limit if name.startswith("min_") else measure <= limit
+
+
+def read_measure(name: str, scores: PatchScores) -> float:
+    """Return what the threshold `name` is compared with.
+
+    That is the worse of both pictures. A blur that nothing tells is none.
+    """
+    measures = {
+        "min_tissue": min(scores.tissue_fixed, scores.tissue_moving),
+        "max_pen": scores.pen,
+        "max_fold": scores.fold,
+        "max_blur_px": max(_without_nan(scores.blur_fixed), _without_nan(scores.blur_moving)),
+        "max_residual_px": scores.residual_px,
+    }
+    return measures[name]
 
 
 #: The order in which thresholds are asked: what explains a bad residual comes before it.
