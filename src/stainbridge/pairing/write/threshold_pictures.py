@@ -24,6 +24,8 @@ ROWS = 8
 STRIP_SIZE = (3 * SIDE_PX * 3 // 4, SIDE_PX * 3 // 4)
 #: Pixels between two patches.
 GAP_PX = 16
+#: Pixels between the three pictures of a patch.
+SEAM_PX = 4
 #: Height in pixels of a line of text.
 LINE_PX = 24
 #: Size of letters.
@@ -93,7 +95,10 @@ def _read_thumb(path: Path | None) -> PIL.Image.Image:
     if path is None or not path.is_file():
         return PIL.Image.new("RGB", STRIP_SIZE, EMPTY)
     with PIL.Image.open(path) as picture:
-        return picture.convert("RGB").resize(STRIP_SIZE, PIL.Image.Resampling.BILINEAR)
+        strip = picture.convert("RGB").resize(STRIP_SIZE, PIL.Image.Resampling.BILINEAR)
+    for left in (STRIP_SIZE[0] // 3, 2 * STRIP_SIZE[0] // 3):
+        strip.paste(PAPER, (left - SEAM_PX // 2, 0, left + SEAM_PX // 2, STRIP_SIZE[1]))
+    return strip
 
 
 def _write(
