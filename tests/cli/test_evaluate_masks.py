@@ -163,3 +163,11 @@ def test_real_masks_overlap_as_published(
         for name in names
     ]
     assert np.median(overlaps) == pytest.approx(0.919, abs=0.01)
+
+
+def test_transparent_parts_are_outside(
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    white = np.full(A.shape, 255, np.uint8)
+    clear = saved(tmp_path / "clear.png", np.dstack([white, white, white, A * np.uint8(255)]))
+    assert facts_of([pair[0], clear], capsys)["dice"] == 1.0

@@ -41,13 +41,13 @@ class EvaluateMasksJob:
     ) -> EvaluateMasksOutcome:
         """Score the masks; `note` is told of labels that only one of them has.
 
-        Masks of one label each are compared whatever its value. Raises `InputError` for pictures
-        that are no masks, of different size, or too large.
+        Masks of one label each are compared whatever its value. What is transparent is outside.
+        Raises `InputError` for pictures that are no masks, of different size, or too large.
         """
         from stainbridge.metrics.segmentations import list_labels, score_labels
-        from stainbridge.slides.open import open_slide
+        from stainbridge.slides.open_mask import open_mask
 
-        with open_slide(self.a) as slide_a, open_slide(self.b) as slide_b:
+        with open_mask(self.a) as slide_a, open_mask(self.b) as slide_b:
             check_same_size(self.b, slide_b.frame, self.a, slide_a.frame, note)
             pixels_a = read_labels(self.a, slide_a)
             pixels_b = read_labels(self.b, slide_b)

@@ -43,7 +43,13 @@ class MappedSlide(ClosedByWith, Described):
         count = len(pixels)
         channels = RGB if count == 3 and pixels.dtype == np.uint8 else number_channels(count)
         own = self._slide.info
-        return replace(own, reader=f"mapped {own.reader}", dtype=pixels.dtype, channels=channels)
+        return replace(
+            own,
+            reader=f"mapped {own.reader}",
+            dtype=pixels.dtype,
+            channels=channels,
+            icc_profile=None,
+        )
 
     @property
     def frame(self) -> Frame:

@@ -39,14 +39,14 @@ def open_slide(path: str | Path, *, mpp: float | None = None, stain: str | None 
 
     """
     path = Path(path)
-    header = b"" if path.is_dir() else _read_header(path)
+    header = b"" if path.is_dir() else read_header(path)
     for reader in READERS:
         if reader.claims(path, header):
             return reader.open(path, mpp=mpp, stain=stain)
     raise _unknown_kind(path, header)
 
 
-def _read_header(path: Path) -> bytes:
+def read_header(path: Path) -> bytes:
     """Return the first bytes of a file.
 
     Raises `InputError` when there is no such file, or it is empty or may not be read.

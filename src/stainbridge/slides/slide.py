@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -43,6 +43,8 @@ class SlideInfo:
     """Offset (x, y) that QuPath subtracts, in full-resolution pixels: `bounds-x` of OpenSlide."""
     warnings: tuple[str, ...] = ()
     """Doubts about the file, one line each, such as an implausible pixel size."""
+    icc_profile: bytes | None = field(default=None, repr=False)
+    """The ICC profile of RGB pixels; it is not applied, and written with them."""
 
     @property
     def is_rgb(self) -> bool:

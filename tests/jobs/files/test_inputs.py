@@ -78,3 +78,12 @@ def test_one_landmark_is_too_few_to_start_from(tmp_path: Path) -> None:
     one = write_points(tmp_path / "f.csv", [(0, 0)])
     with pytest.raises(InputError, match=r"f\.csv: too few landmarks; expected at least 2; got 1"):
         transform_from_landmarks(one, one, SLIDE, MOVING)
+
+
+def test_transparent_parts_of_a_mask_are_outside(tmp_path: Path) -> None:
+    rgba = np.full((SLIDE.height, SLIDE.width, 4), 255, np.uint8)
+    rgba[:10, :, 3] = 0
+    PIL.Image.fromarray(rgba).save(tmp_path / "mask.png")
+    inside = read_mask(tmp_path / "mask.png", SLIDE).pixels[0]
+    assert not inside[:10].any()
+    assert inside[10:].all()

@@ -71,6 +71,13 @@ def read(folder: Path) -> np.ndarray:
         return np.moveaxis(slide.read(slide.frame).pixels, 0, -1)
 
 
+def read_or_refuse(folder: Path) -> np.ndarray | str:
+    try:
+        return read(folder)
+    except InputError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize("name", CODECS)
 def test_a_whole_chunk_is_read(
     name: str, stores: dict[str, tuple[Path, Path, bytes]], tmp_path: Path
@@ -78,7 +85,7 @@ def test_a_whole_chunk_is_read(
     np.testing.assert_array_equal(read(shutil.copytree(stores[name][0], tmp_path / "a")), PICTURE)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(name=st.sampled_from(sorted(CODECS)), data=st.data())
 def test_a_cut_chunk_is_refused(
     stores: dict[str, tuple[Path, Path, bytes]], name: str, data: st.DataObject
@@ -89,17 +96,18 @@ def test_a_cut_chunk_is_refused(
         read(folder)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(name=st.sampled_from(sorted(CODECS)), more=st.binary(min_size=1, max_size=64))
 def test_a_grown_chunk_is_refused_or_read_right(
     stores: dict[str, tuple[Path, Path, bytes]], name: str, more: bytes
 ) -> None:
     folder, chunk, whole = stores[name]
     chunk.write_bytes(whole + more)
-    try:
-        np.testing.assert_array_equal(read(folder), PICTURE)
-    except InputError as error:
-        assert "level 0, tile at column" in str(error)
+    result = read_or_refuse(folder)
+    if isinstance(result, str):
+        assert "level 0, tile at column" in result
+    else:
+        np.testing.assert_array_equal(result, PICTURE)
 
 
 @pytest.mark.parametrize("name", [name for name in CODECS if "raw" not in name])
@@ -113,7 +121,7 @@ def test_a_zeroed_chunk_is_refused(
         read(folder)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     name=st.sampled_from(sorted(n for n in CODECS if "raw" not in n and "shard" not in n)),
     place=st.integers(0, 15),
@@ -124,10 +132,11 @@ def test_a_damaged_header_neither_crashes_nor_changes_the_size(
 ) -> None:
     folder, chunk, whole = stores[name]
     chunk.write_bytes(whole[:place] + value + whole[place + len(value) :])
-    try:
-        assert read(folder).shape == PICTURE.shape
-    except InputError as error:
-        assert "level 0, tile at column" in str(error)
+    result = read_or_refuse(folder)
+    if isinstance(result, str):
+        assert "level 0, tile at column" in result
+    else:
+        assert result.shape == PICTURE.shape
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,16 @@ LONGEST_MASK_PX = 4096
 def read_mask(path: Path, slide: Frame) -> Image:
     """Return the mask of a whole slide as an `Image` (1, H, W): 1 where the picture is not 0.
 
+    What is transparent is outside.
     The picture may have any resolution. Raises `InputError` for a file that is no picture, a shape
     that is not the slide's, and an empty mask.
     """
     import numpy as np
 
     from stainbridge.imaging.image import Image
-    from stainbridge.slides.open import open_slide
+    from stainbridge.slides.open_mask import open_mask
 
-    with open_slide(path) as picture:
+    with open_mask(path) as picture:
         _check_shape(path, picture.frame, slide)
         image = picture.read(picture.frame.fit(LONGEST_MASK_PX))
     inside = np.asarray(image.pixels.any(axis=0))

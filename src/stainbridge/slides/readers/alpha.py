@@ -8,6 +8,14 @@ import numpy as np
 from stainbridge.slides.readers.resample import Interleaved
 
 
+def hide_transparent(pixels: Interleaved) -> Interleaved:
+    """Return (H, W, C) of a mask (H, W, C + 1), whose last channel is alpha.
+
+    Pixels that are wholly transparent are 0; the others keep their value, which may be a label.
+    """
+    return np.ascontiguousarray(pixels[..., :-1] * (pixels[..., -1:] > 0).astype(pixels.dtype))
+
+
 def blend_over_white(pixels: Interleaved, *, premultiplied: bool = False) -> Interleaved:
     """Return (H, W, C) over white of pixels (H, W, C + 1), whose last channel is alpha.
 

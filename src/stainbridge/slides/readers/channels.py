@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from stainbridge.errors import InputError
 from stainbridge.slides.slide import Channel
 
 RGB = (Channel("R"), Channel("G"), Channel("B"))
+#: Names, in lower case, that planes of a colour picture have.
+RGB_NAMES = (("r", "g", "b"), ("red", "green", "blue"))
 
 
 def number_channels(count: int) -> tuple[Channel, ...]:
@@ -14,3 +22,27 @@ def number_channels(count: int) -> tuple[Channel, ...]:
         if count == 1
         else tuple(Channel(f"Channel {i + 1}") for i in range(count))
     )
+
+
+def recognise_rgb(
+    channels: tuple[Channel, ...], dtype: np.dtype[Any], is_bright: Callable[[], bool]
+) -> tuple[tuple[Channel, ...], tuple[str, ...]]:
+    """Return the channels of a picture stored as planes, and a warning where they were guessed.
+
+    Three planes of 8 bits are red, green and blue where they are named so, or have no names and
+    `is_bright`: fluorescence has a dark ground.
+    """
+    if len(channels) != 3 or channels == RGB or dtype != np.uint8:
+        return channels, ()
+    if tuple(channel.name.lower() for channel in channels) in RGB_NAMES:
+        return RGB, ()
+    if channels == number_channels(3) and _holds(is_bright):
+        return RGB, ("three planes without names are bright: they are read as red, green, blue",)
+    return channels, ()
+
+
+def _holds(is_bright: Callable[[], bool]) -> bool:
+    try:
+        return is_bright()
+    except InputError:  # damage is named when the place is read
+        return False

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.slides.readers.channels import RGB, number_channels
+from stainbridge.slides.readers.channels import RGB, RGB_NAMES, number_channels
 from stainbridge.slides.readers.pixel_size import Claim, to_um
 from stainbridge.slides.slide import Channel
 
@@ -34,7 +34,7 @@ class Multiscale:
         Three of 8 bits that are interleaved, or named so, are the R, G and B of a picture.
         """
         names = tuple(channel.name.lower() for channel in self.channels)
-        is_rgb = interleaved or names in (("r", "g", "b"), ("red", "green", "blue"))
+        is_rgb = interleaved or names in RGB_NAMES
         if count == 3 and dtype == np.uint8 and is_rgb:
             return RGB
         return self.channels if len(self.channels) == count else number_channels(count)

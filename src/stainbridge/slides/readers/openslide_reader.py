@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import openslide
+from PIL.ImageCms import PyCMSError
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.slides.readers.alpha import blend_over_colour
 from stainbridge.slides.readers.channels import RGB
 from stainbridge.slides.readers.file_slide import FileSlide
+from stainbridge.slides.readers.icc import keep_rgb_profile
 from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.pixel_size import (
     Claim,
@@ -80,6 +82,7 @@ def open_vendor(
         source.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
         sizes = tuple((int(width), int(height)) for width, height in source.level_dimensions)
         properties = dict(source.properties)
+        profile = _read_profile(source)
     except openslide.OpenSlideError as error:
         raise InputError(f"not a readable {vendor} slide", where=path, got=error) from error
     pixel = _pixel_size(properties, sizes[0], mpp)
@@ -93,10 +96,20 @@ def open_vendor(
         RGB,
         (bounds[0], bounds[1]),
         pixel.warnings,
+        profile,
     )
     frame = Space(path.name, sizes[0][1], sizes[0][0], pixel.mpp, calibrated=pixel.calibrated).frame
     slide = OpenSlideSlide(info, place_levels(frame, sizes), stain, source)
     return slide.remember_opener(open_vendor, path, mpp=mpp, stain=stain)
+
+
+def _read_profile(source: openslide.OpenSlide) -> bytes | None:
+    """Return the slide's ICC profile; None where it has none, or one that is damaged."""
+    try:
+        profile = source.color_profile
+    except PyCMSError:
+        return None
+    return None if profile is None else keep_rgb_profile(bytes(profile.tobytes()))
 
 
 def _pixel_size(properties: dict[str, str], size: tuple[int, int], mpp: float | None) -> PixelSize:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.slides.readers.alpha import blend_over_white
+from stainbridge.slides.readers.alpha import blend_over_white, hide_transparent
 from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.readers.file_slide import FileSlide
+from stainbridge.slides.readers.icc import keep_rgb_profile
+from stainbridge.slides.readers.jpeg_check import find_jpeg_damage
 from stainbridge.slides.readers.levels import list_pyramid_sizes, place_levels
 from stainbridge.slides.readers.magic import detect_raster_format
 from stainbridge.slides.readers.memory_pyramid import MemoryPyramid
@@ -64,22 +68,25 @@ class RasterSlide(FileSlide):
         self._pyramid.clear()
 
 
-def open_raster(path: Path, *, mpp: float | None = None, stain: str | None = None) -> RasterSlide:
+def open_raster(
+    path: Path, *, mpp: float | None = None, stain: str | None = None, mask: bool = False
+) -> RasterSlide:
     """Open a PNG, JPEG, BMP or WebP; only its header is read until pixels are read.
 
     Alpha is shown over white, palettes are expanded, 16-bit PNG keeps its 16 bits, CMYK becomes
     RGB. An EXIF orientation is not applied, since coordinates are those of the stored pixels; a
-    warning says so.
+    warning says so. With `mask` transparent pixels are 0, and colours are not blended.
 
     Raises `InputError` for a damaged header or a picture larger than 4 GiB decoded, and on reading
     for damaged or missing data.
     """
-    picture = RasterFile(path)
+    picture = RasterFile(path, mask)
     with picture.header() as header:
         size = header.size
         claim = _read_claim(header)
         doubts = _orientation_doubt(header)
         dtype, channels = picture.pixel_type(header)
+        profile = keep_rgb_profile(header.info.get("icc_profile")) if channels == 3 else None
     decoded = size[0] * size[1] * channels * dtype.itemsize
     if decoded > LARGEST_BYTES:
         raise InputError(
@@ -92,19 +99,29 @@ def open_raster(path: Path, *, mpp: float | None = None, stain: str | None = Non
     pixel = choose_pixel_size(claim, size, mpp)
     named = RGB if channels == 3 else number_channels(channels)
     warnings = (*doubts, *pixel.warnings)
-    info = SlideInfo(str(path), "pillow", picture.format, None, dtype, named, warnings=warnings)
+    info = SlideInfo(
+        str(path),
+        "pillow",
+        picture.format,
+        None,
+        dtype,
+        named,
+        warnings=warnings,
+        icc_profile=profile,
+    )
     frame = Space(path.name, size[1], size[0], pixel.mpp, calibrated=pixel.calibrated).frame
     drafts = DRAFT_LEVELS if picture.format == "JPEG" and size[0] * size[1] >= DRAFT_PIXELS else 0
     levels = place_levels(frame, list_pyramid_sizes(*size))
     slide = RasterSlide(info, levels, stain, MemoryPyramid(picture.decode, drafts))
-    return slide.remember_opener(open_raster, path, mpp=mpp, stain=stain)
+    return slide.remember_opener(open_raster, path, mpp=mpp, stain=stain, mask=mask)
 
 
 class RasterFile:
     """A picture file: its header, and its pixels."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mask: bool) -> None:
         self.path = path
+        self._show_alpha = hide_transparent if mask else blend_over_white
         with path.open("rb") as file:
             magic = file.read(32)
         self.format = detect_raster_format(magic) or ""
@@ -147,9 +164,23 @@ class RasterFile:
                 if level:
                     picture.draft(None, (picture.width >> level, picture.height >> level))
                 picture.load()
+                self._check_complete(picture, level)
             except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
                 raise self._damage_error(error) from error
-            return _to_pixels(picture)
+            return _to_pixels(picture, self._show_alpha)
+
+    def _check_complete(self, picture: ImageFile.ImageFile, level: int) -> None:
+        """Raise `OSError` for a JPEG whose end or middle is missing; Pillow shows it grey."""
+        if self.format != "JPEG" or level:
+            return
+
+        def decode(data: bytes) -> Interleaved:
+            return np.atleast_3d(np.asarray(JpegImagePlugin.JpegImageFile(BytesIO(data))))
+
+        pixels = np.atleast_3d(np.asarray(picture))
+        damage = find_jpeg_damage(self.path.read_bytes(), pixels, decode)
+        if damage is not None:
+            raise OSError(damage)
 
     def _decode_16_bit_png(self) -> Interleaved:
         try:
@@ -157,19 +188,21 @@ class RasterFile:
         except (imagecodecs.PngError, ValueError, RuntimeError) as error:
             raise self._damage_error(error) from error
         pixels = np.atleast_3d(pixels)
-        return blend_over_white(pixels) if pixels.shape[2] in (2, 4) else pixels
+        return self._show_alpha(pixels) if pixels.shape[2] in (2, 4) else pixels
 
     def _damage_error(self, error: Exception) -> InputError:
         got = str(error) or type(error).__name__
         return InputError(f"the {self.format} is damaged or truncated", where=self.path, got=got)
 
 
-def _to_pixels(picture: Image.Image) -> Interleaved:
+def _to_pixels(
+    picture: Image.Image, show_alpha: Callable[[Interleaved], Interleaved]
+) -> Interleaved:
     """Return (H, W, C) of a loaded picture."""
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         grey = picture.mode in GREY_MODES
         picture = picture.convert("RGBA")
-        rgb = blend_over_white(np.asarray(picture))
+        rgb = show_alpha(np.asarray(picture))
         return rgb[..., :1] if grey else rgb
     if picture.mode != "RGB":
         picture = picture.convert("L" if picture.mode in GREY_MODES else "RGB")

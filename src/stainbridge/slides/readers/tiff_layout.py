@@ -13,6 +13,9 @@ from stainbridge.errors import InputError
 #: page is read.
 MOST_UNNAMED_CHANNELS = 16
 
+#: Kinds of series whose levels tifffile knows by their sizes alone.
+GUESSED_KINDS = ("generic", "uniform", "shaped")
+
 
 @dataclass(frozen=True, eq=False)
 class PlaneRef:
@@ -30,6 +33,8 @@ class TiffLayout:
 
     levels: tuple[tuple[PlaneRef, ...], ...]
     """For each level, finest first, one plane per channel or per group of interleaved samples."""
+    further: tuple[PlaneRef, ...]
+    """Pages that may be further levels: whether they show the same picture is not known yet."""
     warnings: tuple[str, ...]
     """What was left out, one line each."""
 
@@ -55,12 +60,21 @@ def find_layout(tif: Any) -> TiffLayout:
         )
     chosen, warnings = _channel_indices(series)
     levels = [_pages(level, chosen) for level in series.levels]
+    further: list[PlaneRef] = []
     if len(levels[0]) == 1:
         widths = {level[0].page.keyframe.imagewidth for level in levels}
-        further = _find_reduced_pages(tif, levels[0][0].page.keyframe)
-        levels += [(PlaneRef(page),) for page in further if page.imagewidth not in widths]
-        levels.sort(key=lambda level: -int(level[0].page.keyframe.imagewidth))
-    return TiffLayout(tuple(levels), warnings)
+        pages = _find_reduced_pages(tif, levels[0][0].page.keyframe)
+        further = [PlaneRef(page) for page in pages if page.imagewidth not in widths]
+        if series.kind in GUESSED_KINDS:
+            further += [level[0] for level in levels[1:] if not _is_declared(level[0].page)]
+            levels = [levels[0], *(each for each in levels[1:] if _is_declared(each[0].page))]
+    further.sort(key=lambda plane: -int(plane.page.keyframe.imagewidth))
+    return TiffLayout(tuple(levels), tuple(further), warnings)
+
+
+def _is_declared(page: Any) -> bool:
+    """Return whether the file says that a page is another one at a lower resolution."""
+    return bool(int(page.keyframe.subfiletype) & 1)
 
 
 def _area(series: Any) -> int:
@@ -125,9 +139,9 @@ def _pages(series: Any, chosen: tuple[int, ...]) -> tuple[PlaneRef, ...]:
 
 
 def _find_reduced_pages(tif: Any, base: Any) -> list[Any]:
-    """Return the top-level pages that show the same picture smaller.
+    """Return the top-level pages that may show the same picture smaller.
 
-    They are levels that tifffile's rules for the flavour of TIFF overlook.
+    They may be levels that tifffile's rules for the flavour of TIFF overlook.
     """
     pages = [page for page in map(tif.pages.get, range(len(tif.pages))) if page.keyframe is page]
     return [page for page in pages if _is_reduction(page, base)]

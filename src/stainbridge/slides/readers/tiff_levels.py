@@ -10,6 +10,7 @@ import numpy as np
 
 from stainbridge.errors import InputError
 from stainbridge.slides.readers.file_bytes import FileBytes
+from stainbridge.slides.readers.jpeg_check import find_jpeg_damage
 from stainbridge.slides.readers.mosaic import Mosaic, StoredLevel
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tiff_layout import PlaneRef
@@ -18,6 +19,9 @@ from stainbridge.slides.readers.tile_cache import TileCache
 
 #: A compressed segment of more decoded bytes than this is refused: it cannot be read in parts.
 LARGEST_SEGMENT_BYTES = 2 * 2**30
+
+#: Values of the tag Compression that mean JPEG.
+JPEG_COMPRESSIONS = (7, 33007)
 
 #: Gives the open file that a page is in.
 GetFile = Callable[[Any], FileBytes]
@@ -49,6 +53,8 @@ class Segments:
     """Makes channels of samples."""
     background: int
     """The value of a tile that is left out."""
+    is_jpeg: bool = False
+    """Whether the tiles are baseline JPEG."""
 
     def tile(self, row: int, column: int) -> Interleaved:
         """Return (H, W, C) of a tile.
@@ -67,14 +73,37 @@ class Segments:
             return None
         data = self.file.read(self.offsets[index], self.counts[index])
         try:
-            tile = self.decode(data, index, **self.tables)[0]
+            tile = self._decode_bytes(data, index)
+            damage = self._find_damage(data, index, tile)
         # codecs raise errors of some thirty classes of their own
         except Exception as error:
-            where = f"{self.file.path}, level {self.level}, tile at column {column}, row {row}"
-            raise InputError(
-                "a tile cannot be decoded", where=where, got=str(error) or type(error).__name__
-            ) from error
-        return None if tile is None else np.asarray(tile[0])
+            raise self._tile_error(row, column, str(error) or type(error).__name__) from error
+        if damage is not None:
+            raise self._tile_error(row, column, damage)
+        return tile
+
+    def _decode_bytes(self, data: bytes, index: int) -> Interleaved | None:
+        tile, _, shape = self.decode(data, index, **self.tables)
+        if tile is None:
+            return None
+        if any(have < want for have, want in zip(tile.shape[1:3], shape[1:3], strict=True)):
+            raise ValueError(
+                f"{tile.shape[2]} x {tile.shape[1]} pixels, not {shape[2]} x {shape[1]}"
+            )
+        return np.asarray(tile[0])
+
+    def _find_damage(self, data: bytes, index: int, tile: Interleaved | None) -> str | None:
+        if not self.is_jpeg or tile is None:
+            return None
+
+        def decode(longer: bytes) -> Interleaved:
+            return np.asarray(self._decode_bytes(longer, index))
+
+        return find_jpeg_damage(data, tile, decode)
+
+    def _tile_error(self, row: int, column: int, got: str) -> InputError:
+        where = f"{self.file.path}, level {self.level}, tile at column {column}, row {row}"
+        return InputError("a tile cannot be decoded", where=where, got=got)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +162,12 @@ def _join_channels(parts: list[Interleaved]) -> Interleaved:
 
 
 def make_level(
-    pages: tuple[PlaneRef, ...], level: int, get_file: GetFile, cache: TileCache
+    pages: tuple[PlaneRef, ...],
+    level: int,
+    get_file: GetFile,
+    cache: TileCache,
+    *,
+    mask: bool = False,
 ) -> tuple[StoredLevel, PixelRule]:
     """Return the level made of `pages`, one per channel, and the rule of each page's samples.
 
@@ -142,7 +176,7 @@ def make_level(
     first = pages[0].page.keyframe
     size = (int(first.imagewidth), int(first.imagelength))
     path = get_file(pages[0].page).path
-    rule = choose_pixel_rule(first, path)
+    rule = choose_pixel_rule(first, path, mask=mask)
     planes = int(first.samplesperpixel) if int(first.planarconfig) == 2 else 1
     if is_raw(pages[0].page) and all(is_raw(page.page) for page in pages):
         return _make_raw_level(pages, size, get_file, rule, planes), rule
@@ -228,9 +262,9 @@ def _make_segments(
     tables = {name: value for name, value in parts.items() if value is not None}
     white = 255 if rule.is_colour and np.dtype(rule.dtype) == np.uint8 else 0
     size = (width, height)
-    return Segments(
-        file, level, size, grid, planes, offsets, counts, first.decode, tables, rule, white
-    )
+    placed = (size, grid, planes, offsets, counts)
+    is_jpeg = int(first.compression) in JPEG_COMPRESSIONS
+    return Segments(file, level, *placed, first.decode, tables, rule, white, is_jpeg)
 
 
 def _check_segment_size(page: Any, path: object) -> None:

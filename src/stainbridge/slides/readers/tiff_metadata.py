@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from stainbridge.slides.readers.channels import RGB, number_channels
-from stainbridge.slides.readers.ome_xml import OmeImage, parse_ome_images
+from stainbridge.slides.readers.ome_xml import OmeImage, parse_ome_images, parse_xml
 from stainbridge.slides.readers.pixel_size import (
     UM_PER_INCH,
     Claim,
@@ -20,7 +20,8 @@ from stainbridge.slides.slide import Channel
 
 #: Values of the tag ResolutionUnit.
 INCH = 2
-CENTIMETRE = 3
+#: µm in each unit of that tag; ImageJ and others write the last two, which TIFF 6.0 lacks.
+UM_PER_RESOLUTION_UNIT = {INCH: UM_PER_INCH, 3: 1e4, 4: 1e3, 5: 1.0}
 
 
 def name_format_and_vendor(tif: Any) -> tuple[str, str | None]:
@@ -41,7 +42,7 @@ def find_pixel_size_claim(tif: Any, page: Any) -> Claim | None:
 
     None when there is none.
     """
-    image = _ome_image(tif, page)
+    image = find_ome_image(tif, page)
     if image is not None and image.claim is not None:
         return image.claim
     described = _aperio_claim(page.description or "") if tif.is_svs else None
@@ -55,9 +56,7 @@ def find_pixel_size_claim(tif: Any, page: Any) -> Claim | None:
             if unit_um is None or not x or not y
             else Claim((unit_um / x, unit_um / y), "ImageJ resolution")
         )
-    unit_um = {INCH: UM_PER_INCH, CENTIMETRE: 1e4}.get(
-        int(page.tags.valueof("ResolutionUnit", INCH))
-    )
+    unit_um = UM_PER_RESOLUTION_UNIT.get(int(page.tags.valueof("ResolutionUnit", INCH)))
     return None if unit_um is None else claim_from_resolution(x, y, unit_um, "TIFF resolution")
 
 
@@ -69,19 +68,28 @@ def describe_channels(
         return RGB
     if tif.is_qpi and len(pages) == count:
         return tuple(_qpi_channel(p.page.description or "", i) for i, p in enumerate(pages))
-    image = _ome_image(tif, pages[0].page.keyframe)
+    image = find_ome_image(tif, pages[0].page.keyframe)
     if image is not None and len(image.channels) == count:
         return image.channels
     return number_channels(count)
 
 
-def _ome_image(tif: Any, page: Any) -> OmeImage | None:
-    if not tif.is_ome or tif.ome_metadata is None:
+def find_ome_image(tif: Any, page: Any) -> OmeImage | None:
+    """Return what an OME-TIFF's description says of the image that a page belongs to.
+
+    Images are told apart by their place in the file, else by their size.
+    """
+    first = tif.pages.first.description or ""
+    xml = tif.ome_metadata if tif.is_ome else first if first.rstrip().endswith("OME>") else None
+    if xml is None:
         return None
+    images = parse_ome_images(xml)
+    if len(images) == len(tif.series):
+        for image, series in zip(images, tif.series, strict=True):
+            if series.keyframe is page:
+                return image
     size = (int(page.imagewidth), int(page.imagelength))
-    return next(
-        (image for image in parse_ome_images(tif.ome_metadata) if image.size_px == size), None
-    )
+    return next((image for image in images if image.size_px == size), None)
 
 
 def _aperio_claim(description: str) -> Claim | None:
@@ -106,8 +114,8 @@ def _unescape(unit: str) -> str:
 def _qpi_channel(description: str, index: int) -> Channel:
     """Return the name and colour in a QPTIFF page's XML."""
     try:
-        root = ElementTree.fromstring(description.strip().encode())
-    except ElementTree.ParseError:
+        root = parse_xml(description)
+    except (ElementTree.ParseError, ValueError):
         return Channel(f"Channel {index + 1}")
     name = root.findtext("Name") or f"Channel {index + 1}"
     rgb = [int(part) for part in re.findall(r"\d+", root.findtext("Color") or "")]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.slides.readers.alpha import blend_over_white
+from stainbridge.slides.readers.alpha import blend_over_white, hide_transparent
 from stainbridge.slides.readers.resample import Interleaved
 
 #: Values of the tag PhotometricInterpretation.
@@ -43,12 +43,16 @@ class PixelRule:
     """Whether they are red, green and blue."""
     alpha: Literal["associated", "unassociated"] | None = None
     """Kind of the last sample where it is alpha; associated colours are multiplied by it."""
+    is_mask: bool = False
+    """Whether transparent pixels are 0; they are white otherwise."""
     keep: int | None = None
     """How many of the samples are channels; None for all."""
     palette: npt.NDArray[np.uint8] | None = None
     """Colours, (N, 3), that the samples are numbers of."""
-    inverted: bool = False
-    """Whether the largest value is black."""
+    white: int | None = None
+    """Where the smallest value is white: the sum of a value and its inverse."""
+    warnings: tuple[str, ...] = ()
+    """What is doubtful about the samples, one line each."""
 
     def __call__(self, samples: Interleaved) -> Interleaved:
         """Return (H, W, C) of samples (H, W, S) as they are stored."""
@@ -56,19 +60,31 @@ class PixelRule:
             samples = samples.astype(np.uint8) * np.uint8(255)
         if self.palette is not None:
             return np.asarray(self.palette[samples[..., 0]])
+        if self.white is not None:
+            samples = self._turn(samples)
         if self.alpha is not None:
-            samples = blend_over_white(
-                samples[..., : self.channels + 1], premultiplied=self.alpha == "associated"
+            samples = samples[..., : self.channels + 1]
+            premultiplied = self.alpha == "associated"
+            samples = (
+                hide_transparent(samples)
+                if self.is_mask
+                else blend_over_white(samples, premultiplied=premultiplied)
             )
         elif self.keep is not None:
             samples = samples[..., : self.keep]
-        if self.inverted:
-            samples = np.iinfo(samples.dtype).max - samples
         return np.asarray(samples, self.dtype)
 
+    def _turn(self, samples: Interleaved) -> Interleaved:
+        """Return samples whose largest value is white; alpha stays as it is."""
+        colours = samples if self.alpha is None else samples[..., : self.channels]
+        turned = np.subtract(self.white or 0, colours, dtype=np.int64).astype(samples.dtype)
+        if self.alpha is None:
+            return turned
+        return np.concatenate([turned, samples[..., self.channels :]], axis=2)
 
-def choose_pixel_rule(page: Any, path: object) -> PixelRule:
-    """Return the rule for a tifffile page.
+
+def choose_pixel_rule(page: Any, path: object, *, mask: bool = False) -> PixelRule:
+    """Return the rule for a tifffile page; in a mask transparent pixels are 0.
 
     Raises `InputError` for colour spaces and sample types that are not read.
     """
@@ -86,8 +102,7 @@ def choose_pixel_rule(page: Any, path: object) -> PixelRule:
         )
     dtype = _dtype(page, path)
     if photometric == PALETTE and page.colormap is not None:
-        palette = np.ascontiguousarray((np.asarray(page.colormap) >> 8).T.astype(np.uint8))
-        return PixelRule(np.dtype(np.uint8), 3, True, palette=palette)
+        return PixelRule(np.dtype(np.uint8), 3, True, palette=_read_palette(page.colormap))
     colours = 3 if photometric in (RGB, YCBCR) and samples >= 3 else 1
     extra = [int(kind) for kind in page.extrasamples]
     # four samples of 16 bits are channels of fluorescence, whatever their writer called them
@@ -95,12 +110,40 @@ def choose_pixel_rule(page: Any, path: object) -> PixelRule:
         kind: Literal["associated", "unassociated"] = (
             "associated" if extra[0] == 1 else "unassociated"
         )
-        return PixelRule(dtype, colours, colours == 3, alpha=kind)
+        white = _inverse_sum(page, photometric)
+        return PixelRule(dtype, colours, colours == 3, alpha=kind, is_mask=mask, white=white)
     if colours == 3 and (samples == 3 or dtype == np.uint8):
         return PixelRule(dtype, 3, True, keep=3)
-    return PixelRule(
-        dtype, samples, False, inverted=photometric == MINISWHITE and dtype.kind == "u"
-    )
+    warnings = _doubt_samples(page, photometric)
+    white = _inverse_sum(page, photometric)
+    return PixelRule(dtype, samples, False, white=white, warnings=warnings)
+
+
+def _read_palette(colormap: Any) -> npt.NDArray[np.uint8]:
+    """Return colours (N, 3). They have 16 bits; some writers store 8, as libtiff also assumes."""
+    colours = np.asarray(colormap)
+    is_8_bit = int(colours.max(initial=0)) <= 255
+    return np.ascontiguousarray((colours if is_8_bit else colours >> 8).T.astype(np.uint8))
+
+
+def _inverse_sum(page: Any, photometric: int) -> int | None:
+    """Return the sum of a WhiteIsZero sample and its inverse; None where nothing is turned."""
+    kind = np.dtype(page.dtype).kind
+    if photometric != MINISWHITE or kind == "f":
+        return None
+    if kind == "i":  # the smallest and the largest value change places
+        return -1
+    return 255 if kind == "b" else 2 ** int(page.bitspersample) - 1
+
+
+def _doubt_samples(page: Any, photometric: int) -> tuple[str, ...]:
+    kind = np.dtype(page.dtype).kind
+    if photometric == MINISWHITE and kind == "f":
+        return ("WhiteIsZero of fractions is not turned: large values are dark",)
+    bits = int(page.bitspersample)
+    if kind == "u" and 1 < bits < 8:
+        return (f"samples of {bits} bits: values are 0 to {2**bits - 1}",)
+    return ()
 
 
 def _dtype(page: Any, path: object) -> np.dtype[Any]:

@@ -15,22 +15,29 @@ import tifffile
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.slides.readers.channels import RGB, recognise_rgb
 from stainbridge.slides.readers.file_bytes import FileBytes
 from stainbridge.slides.readers.file_slide import FileSlide
+from stainbridge.slides.readers.icc import keep_rgb_profile
 from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.mosaic import StoredLevel
+from stainbridge.slides.readers.ome_companion import open_tiff_file
 from stainbridge.slides.readers.pixel_size import choose_pixel_size
 from stainbridge.slides.readers.resample import Interleaved
-from stainbridge.slides.readers.tiff_layout import find_layout
+from stainbridge.slides.readers.sampled_places import is_bright_field, shows_same_picture
+from stainbridge.slides.readers.tiff_layout import PlaneRef, TiffLayout, find_layout
 from stainbridge.slides.readers.tiff_levels import make_level
 from stainbridge.slides.readers.tiff_metadata import (
     describe_channels,
+    find_ome_image,
     find_pixel_size_claim,
     name_format_and_vendor,
 )
 from stainbridge.slides.readers.tile_cache import TileCache
 from stainbridge.slides.slide import SlideInfo
 
+#: The tag of the ICC profile.
+ICC_PROFILE = 34675
 #: Decoded tiles that are kept of one slide, in bytes.
 CACHE_BYTES = 64 * 2**20
 
@@ -79,22 +86,32 @@ class TiffSlide(FileSlide):
 
 
 def open_tiff(
-    path: Path, *, mpp: float | None = None, stain: str | None = None, sparse: bool = True
+    path: Path,
+    *,
+    mpp: float | None = None,
+    stain: str | None = None,
+    sparse: bool = True,
+    mask: bool = False,
 ) -> TiffSlide:
     """Open a TIFF: the largest image in it, its levels in SubIFDs or in further pages.
 
     Channels are the samples and channels of the largest image. Of a z-stack the middle plane is
     read, of a time series the first. Alpha is shown over white, palettes are expanded, inverted
-    greys (WhiteIsZero) are turned round. Tiles left out of the file are background.
+    greys (WhiteIsZero) are turned round. Tiles left out of the file are background. With `mask`
+    transparent pixels are 0.
 
     Raises `InputError` for a file that is damaged, truncated or of a kind that is not read, and,
     where `sparse` is False, for one with tiles left out.
     """
     files = _OpenFiles()
     try:
-        with _collect_complaints() as complaints, tifffile.TiffFile(path) as tif:
-            slide = _make_slide(tif, path, files, complaints, mpp, stain, sparse)
-        return slide.remember_opener(open_tiff, path, mpp=mpp, stain=stain, sparse=sparse)
+        with _collect_complaints() as complaints:
+            tif, missing = open_tiff_file(path)
+            complaints.extend(missing)
+            with tif:
+                slide = _make_slide(tif, path, files, complaints, mpp, stain, sparse, mask)
+        options = {"mpp": mpp, "stain": stain, "sparse": sparse, "mask": mask}
+        return slide.remember_opener(open_tiff, path, **options)
     except InputError:
         files.close()
         raise
@@ -114,30 +131,75 @@ def _make_slide(
     mpp: float | None,
     stain: str | None,
     sparse: bool,
+    mask: bool,
 ) -> TiffSlide:
     layout = find_layout(tif)
     cache = TileCache(CACHE_BYTES)
-    made = [make_level(pages, level, files.get, cache) for level, pages in enumerate(layout.levels)]
-    planes = [plane for level in layout.levels for plane in level]
+    levels, others = _choose_levels(layout, files)
+    made = [
+        make_level(pages, level, files.get, cache, mask=mask) for level, pages in enumerate(levels)
+    ]
+    planes = [plane for level in levels for plane in level]
     if not sparse and any(0 in plane.page.databytecounts for plane in planes):
         raise InputError("tiles are missing", where=path)
     stored = tuple(level for level, _ in made)
     rule = made[0][1]
-    page = layout.levels[0][0].page.keyframe
+    page = levels[0][0].page.keyframe
     pixel = choose_pixel_size(find_pixel_size_claim(tif, page), stored[0].size, mpp)
-    channels = describe_channels(
-        tif, layout.levels[0], rule.channels * len(layout.levels[0]), rule.is_colour
+    channels, guesses = recognise_rgb(
+        describe_channels(tif, levels[0], rule.channels * len(levels[0]), rule.is_colour),
+        np.dtype(rule.dtype),
+        lambda: is_bright_field(stored[-1]),
     )
+    ome = find_ome_image(tif, page)
     name, vendor = name_format_and_vendor(tif)
-    warnings = (*layout.warnings, *pixel.warnings, *complaints)
+    doubts = (*layout.warnings, *others, *rule.warnings, *guesses, *(ome.warnings if ome else ()))
+    warnings = (*doubts, *pixel.warnings, *complaints)
+    profile = keep_rgb_profile(page.tags.valueof(ICC_PROFILE)) if channels == RGB else None
     info = SlideInfo(
-        str(path), "tifffile", name, vendor, np.dtype(rule.dtype), channels, warnings=warnings
+        str(path),
+        "tifffile",
+        name,
+        vendor,
+        np.dtype(rule.dtype),
+        channels,
+        warnings=warnings,
+        icc_profile=profile,
     )
     width, height = stored[0].size
     frame = Space(path.name, height, width, pixel.mpp, calibrated=pixel.calibrated).frame
     return TiffSlide(
         info, place_levels(frame, [level.size for level in stored]), stain, stored, files, cache
     )
+
+
+def _choose_levels(
+    layout: TiffLayout, files: _OpenFiles
+) -> tuple[tuple[tuple[PlaneRef, ...], ...], tuple[str, ...]]:
+    """Return the levels, finest first, and a line for each page that is another picture."""
+    if not layout.further:
+        return layout.levels, ()
+    cache = TileCache(CACHE_BYTES)
+    finer = make_level(layout.levels[0], 0, files.get, cache)[0]
+    levels = list(layout.levels)
+    others = []
+    for number, plane in enumerate(layout.further, 1):
+        level = make_level((plane,), number, files.get, cache)[0]
+        if _is_reduced(finer, level):
+            levels.append((plane,))
+            finer = level
+        else:
+            width, height = level.size
+            others.append(f"a page of {width} x {height} pixels is another picture: not read")
+    levels.sort(key=lambda level: -int(level[0].page.keyframe.imagewidth))
+    return tuple(levels), tuple(others)
+
+
+def _is_reduced(finer: StoredLevel, level: StoredLevel) -> bool:
+    try:
+        return shows_same_picture(finer, level)
+    except InputError:  # not readable, so nobody can say what it shows
+        return False
 
 
 @contextmanager

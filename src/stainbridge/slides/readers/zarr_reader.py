@@ -11,6 +11,7 @@ from zarr.storage import LocalStore, ZipStore
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.slides.readers.channels import recognise_rgb
 from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.magic import ZARR_NODE_FILES
@@ -18,6 +19,7 @@ from stainbridge.slides.readers.mosaic import Mosaic
 from stainbridge.slides.readers.ngff import Multiscale, guess_axes, parse_multiscale
 from stainbridge.slides.readers.pixel_size import choose_pixel_size
 from stainbridge.slides.readers.resample import Interleaved
+from stainbridge.slides.readers.sampled_places import is_bright_field
 from stainbridge.slides.readers.tile_cache import TileCache
 from stainbridge.slides.readers.zarr_guard import CheckedStore, guard_array
 from stainbridge.slides.readers.zarr_level import ZarrLevel
@@ -111,7 +113,11 @@ def _make_slide(
     )
     first = levels[0]
     pixel = choose_pixel_size(image.claim, first.size, mpp)
-    channels = image.channels_for(first.channels, first.dtype, first.interleaved)
+    channels, guesses = recognise_rgb(
+        image.channels_for(first.channels, first.dtype, first.interleaved),
+        first.dtype,
+        lambda: is_bright_field(stored[-1]),
+    )
     info = SlideInfo(
         str(path),
         "zarr",
@@ -119,7 +125,7 @@ def _make_slide(
         None,
         first.dtype,
         channels,
-        warnings=(*first.warnings, *pixel.warnings),
+        warnings=(*first.warnings, *guesses, *pixel.warnings),
     )
     frame = Space(
         path.name, first.size[1], first.size[0], pixel.mpp, calibrated=pixel.calibrated

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-Kind = Literal["ascii", "short", "long", "rational", "offset"]
+Kind = Literal["ascii", "short", "long", "rational", "undefined", "offset"]
 #: Bytes of a BigTIFF's header; a classic header uses the first 8.
 _HEADER_BYTES = 16
 #: The largest offset in a classic TIFF, in bytes.
@@ -63,8 +63,9 @@ class _OffsetFormat:
         return struct.calcsize(f"<{self.offset}")
 
 
-_CLASSIC = _OffsetFormat("H", "I", {"ascii": 2, "short": 3, "long": 4, "rational": 5, "offset": 4})
-_BIG = _OffsetFormat("Q", "Q", {"ascii": 2, "short": 3, "long": 4, "rational": 5, "offset": 16})
+_CODES: dict[Kind, int] = {"ascii": 2, "short": 3, "long": 4, "rational": 5, "undefined": 7}
+_CLASSIC = _OffsetFormat("H", "I", {**_CODES, "offset": 4})
+_BIG = _OffsetFormat("Q", "Q", {**_CODES, "offset": 16})
 
 
 class TiffContainer:
@@ -153,6 +154,7 @@ def _pack_values(tag: Tag, offset_format: _OffsetFormat) -> bytes:
         "rational": "I",
         "offset": offset_format.offset,
         "ascii": "B",
+        "undefined": "B",
     }[tag.kind]
     return struct.pack(f"<{len(tag.values)}{code}", *tag.values)
 

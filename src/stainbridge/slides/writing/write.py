@@ -255,6 +255,9 @@ def _tags(
     ]
     if description:
         tags.append(Tag(270, "ascii", description))
+    profile = task.slide.info.icc_profile
+    if profile is not None and task.codec.rgb and level == 0:
+        tags.append(Tag(34675, "undefined", profile))
     if task.slide.frame.calibrated:
         tags += _resolution(task.slide.frame, width, height)
     return tuple(tags)

@@ -1,0 +1,92 @@
+"""Parts of an OME-TIFF set, whose description lies in a file of its own beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import tifffile
+
+from stainbridge.errors import InputError
+from stainbridge.slides.readers.ome_xml import get_tag, parse_xml
+
+#: A description of more bytes than this is not read.
+LARGEST_BYTES = 64 * 2**20
+
+
+def open_tiff_file(path: Path) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
+    """Open a TIFF, and where it is a part of a set, with the set's description.
+
+    Returns the open file and what is missing, one line each.
+    """
+    tif = tifffile.TiffFile(path)
+    try:
+        return _open_with_description(tif, path)
+    except BaseException:
+        tif.close()
+        raise
+
+
+def _open_with_description(
+    tif: tifffile.TiffFile, path: Path
+) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
+    name = _companion_name(tif)
+    if name is None:
+        return _open_without_bad_description(tif, path)
+    companion = path.parent / Path(name.replace("\\", "/")).name
+    if not companion.is_file():
+        return tif, (f"a part of a set that '{name}' describes, which is not there: read alone",)
+    tif.close()
+    return tifffile.TiffFile(path, omexml=_read_description(companion)), ()
+
+
+def _open_without_bad_description(
+    tif: tifffile.TiffFile, path: Path
+) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
+    """Return the file as it is, or as a plain TIFF where its OME-XML is damaged."""
+    try:
+        tif.series  # noqa: B018 - found when asked for the first time
+    # tifffile converts attributes without looking at them
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        ZeroDivisionError,
+        AttributeError,
+    ) as error:
+        if not tif.is_ome:
+            raise
+        tif.close()
+        what = f"the OME-XML is damaged, so that pages count as they are: {_one_line(error)}"
+        return tifffile.TiffFile(path, is_ome=False), (what,)
+    return tif, ()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__} {error}".split())[:120]
+
+
+def _companion_name(tif: Any) -> str | None:
+    """Return the name of the file that describes the set, None for a file that needs none."""
+    if not tif.is_ome or "BinaryOnly" not in (tif.ome_metadata or ""):
+        return None
+    try:
+        elements = list(parse_xml(tif.ome_metadata).iter())
+    except (ElementTree.ParseError, ValueError):
+        return None
+    names = [each.get("MetadataFile") for each in elements if get_tag(each) == "BinaryOnly"]
+    return names[0] if names else None
+
+
+def _read_description(path: Path) -> str:
+    """Return the OME-XML in a companion file, or in the first TIFF of the set."""
+    with path.open("rb") as file:
+        is_tiff = file.read(2) in (b"II", b"MM")
+    if is_tiff:
+        with tifffile.TiffFile(path) as first:
+            return str(first.ome_metadata or "")
+    if path.stat().st_size > LARGEST_BYTES:
+        raise InputError("the description is too large", where=path, got=path.stat().st_size)
+    return path.read_text(encoding="utf-8-sig")
