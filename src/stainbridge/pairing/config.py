@@ -81,6 +81,8 @@ class PairingConfig:
     """What aligns the slides block by block."""
     blend: Blend = "linear"
     """How blocks' fields give way to each other; "none" cuts hard and paints over gaps, as BCI."""
+    blocks: int = 16
+    """Blocks that elastix registers one by one (BCI: 16)."""
     preset: RegisterPreset = "default"
     """How much work the alignment of the whole slides is."""
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -95,6 +97,8 @@ class PairingConfig:
             raise InputError("the stride must be positive", got=self.stride_px)
         if self.mpp is not None and not (math.isfinite(self.mpp) and self.mpp > 0):
             raise InputError("the pixel size must be positive", got=self.mpp)
+        if self.blocks < 1:
+            raise InputError("blocks must be positive", got=self.blocks)
         if self.blend == "none" and self.engine != "elastix":
             raise InputError("blend none needs the engine elastix", got=self.engine)
 

@@ -1,0 +1,1 @@
+"""What aligns a slide pair, one file an engine."""
