@@ -276,3 +276,55 @@ def test_slides_of_a_manifest_and_generated_tissue(
     assert "no transform between the slides" in line
     assert run([*BEGIN[:5], "generated", *BEGIN[6:], "--out", "generated"]) == 0
     assert read_model(tiles / "generated").target == "HER2"
+
+
+def score_pairs(folder: Path) -> None:
+    """Write the manifest of a paired set beside the pictures of `data`."""
+    names = ("name", "patient", "split", "label", "kept")
+    numbers = ("residual_px", "residual_uncertainty_px", "residual_um")
+    rows = [
+        f"{number},p,{split},,yes,{number + 1},0.1,{number + 1}"
+        for split, count in (("train", 3), ("test", 2))
+        for number in range(count)
+    ]
+    text = "\n".join([",".join([*names, *numbers]), *rows])
+    (folder / "data" / "manifest.csv").write_text(text + "\n", encoding="utf-8")
+
+
+def test_scores_of_a_paired_set_choose_and_weigh(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score_pairs(tiles)
+    options = ["--max-residual", "2", "--weight-by-residual"]
+    assert run([*BEGIN, *options, "--out", "scored"]) == 0
+    assert "1 of 3 training pairs left out" in capsys.readouterr().err
+    settings = yaml.safe_load((tiles / "scored" / "config.yaml").read_text())
+    assert settings["tiles"]["max_residual_px"] == 2
+    card = (tiles / "scored" / "model-card.md").read_text()
+    assert "| training pairs | 2 of 3, residual up to 2 px |" in card
+    assert "| weights | 1 / (1 + (residual / 2 px)²), divided by their mean: 0.77 to 1.23 |" in card
+    assert run(["train", "translate", "--out", "scored", "--resume", "--steps", "3"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-residual", "2"], "data: no scores of pairs there; expected manifest.csv"),
+        (["--weight-by-residual", "--data", "generated"], "generated: these data have no scores"),
+        (["--max-residual", "0"], "max_residual_px must be positive"),
+    ],
+)
+def test_scores_that_the_data_lack(
+    arguments: list[str], said: str, tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refused([*BEGIN, *arguments, "--out", "unscored"], capsys)
+    assert not (tiles / "unscored").exists()
+
+
+def test_objectives_that_compare_no_places_cannot_weigh(
+    tiles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score_pairs(tiles)
+    said = refused([*TURN, "--weight-by-residual", "--out", "cyclic"], capsys)
+    assert "the objective has no term that compares pairs place by place" in said
+    assert "expected pix2pix, pix2pix-unet, pix2pixhd, pyramid-pix2pix, supervised-patchnce" in said

@@ -34,7 +34,7 @@ def test_pairs_show_one_place_in_the_two_stains() -> None:
         float(torch.corrcoef(torch.stack([dark(t.source), dark(t.target)]))[0, 1]) for t in tiles
     ]
     assert sorted(correlations)[4] > 0.5
-    for source, target, paired in tiles:
+    for source, target, paired, _ in tiles:
         assert paired
         assert source.shape == (3, 64, 64)
         assert source.abs().max() <= 1
@@ -50,7 +50,7 @@ def test_a_sample_is_what_its_number_and_seed_say() -> None:
 
 def test_unpaired_targets_are_of_other_tissue() -> None:
     unpaired = replace(STREAM, paired=False)
-    source, target, paired = unpaired[1]
+    source, target, paired, _ = unpaired[1]
     assert not paired
     assert torch.equal(source, STREAM[1].source)
     assert not torch.equal(target, STREAM[1].target)

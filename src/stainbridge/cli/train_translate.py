@@ -31,7 +31,7 @@ DataOption = Annotated[
     str | None,
     typer.Option(
         "--data",
-        help="A folder of tiles (HE/train, IHC/train, HE/test, ...; trainA, trainB, ...; A, B),"
+        help="A folder of stainbridge pairs, or of other tiles (HE/train, IHC/train, HE/test, ...; trainA, trainB, ...; A, B),"
         " two folders A,B with a comma between, a manifest.csv of slides"
         " (fixed,moving[,transform]), or generated.  [default: generated]",
         metavar="DATA",
@@ -82,6 +82,23 @@ def translate(
             "--init", help="Begin with the networks of another run, or of a name.", metavar="RUN"
         ),
     ] = None,
+    max_residual: Annotated[
+        float | None,
+        typer.Option(
+            "--max-residual",
+            help="Leave out pairs of a set of `stainbridge pairs` whose estimated misalignment"
+            " is larger.",
+            metavar="PX",
+        ),
+    ] = None,
+    weight_by_residual: Annotated[
+        bool,
+        typer.Option(
+            "--weight-by-residual",
+            help="Let pairs of such a set count less the larger their misalignment, where tiles"
+            " are compared place by place.",
+        ),
+    ] = False,
     steps: StepsOption = None,
     resume: ResumeOption = False,
     device: DeviceOption = None,
@@ -99,6 +116,7 @@ def translate(
     Example:
         stainbridge train translate --objective pix2pix --data generated --steps 20 --out run
         stainbridge train translate --out run --resume --steps 40
+        stainbridge train translate --data SET --max-residual 2 --out filtered-run
     """
     run_training(
         TrainTranslateJob(
@@ -114,6 +132,8 @@ def translate(
             perceptual=perceptual,
             average=average,
             init=init,
+            max_residual=max_residual,
+            weight_by_residual=weight_by_residual,
             steps=steps,
             resume=resume,
             device=device,

@@ -52,6 +52,10 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
     """Decay of a moving average of the weights, 0.999 for example; None keeps none."""
     init: Path | None = None
     """A run, or a name of weights, whose networks to begin with."""
+    max_residual: float | None = None
+    """Leave out pairs of a paired set that are misaligned by more pixels; None: none."""
+    weight_by_residual: bool = False
+    """Weigh pairs of a paired set by their misalignment where they are compared."""
 
     def _settings_type(self) -> type[TranslationTraining]:
         from stainbridge.translation.training.config import TranslationTraining
@@ -68,7 +72,12 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
             translation = replace(translation, objective=objective_config)
         source, target = self._stains()
         translation = replace(translation, source=source, target=target, mpp=self._tile_mpp())
-        tiles = replace(settings.tiles, reverse=self.reverse)
+        tiles = replace(
+            settings.tiles,
+            reverse=self.reverse,
+            max_residual_px=self.max_residual,
+            weight_by_residual=self.weight_by_residual,
+        )
         return replace(settings, translation=translation, tiles=tiles)
 
     def _stains(self) -> tuple[str, str]:
@@ -125,7 +134,8 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
         from stainbridge.whole import whole_file
 
         rows = read_rows(self.out / METRICS_FILE)
-        card = render_model_card(settings, data, rows, version("stainbridge"))
+        pairs = _describe_pairs(settings, data)
+        card = render_model_card(settings, data, rows, version("stainbridge"), pairs)
         with whole_file(self.out / CARD_FILE) as temporary:
             temporary.write_text(card, encoding="utf-8")
 
@@ -144,10 +154,22 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
             "perceptual": self.perceptual,
             "init": self.init,
             "ema": self.average,
+            "max_residual": self.max_residual,
+            "weight_by_residual": self.weight_by_residual or None,
         }
 
     def _train_fields(self) -> dict[str, Any]:
         return {**super()._train_fields(), "average": self.average}
+
+
+def _describe_pairs(settings: TranslationTraining, data: str) -> dict[str, str]:
+    """Return what the model card says of the pairs of a paired set; nothing of other data."""
+    from stainbridge.datasets.paired_set import PairedSet, describe_pairs, has_scores
+
+    if not has_scores(Path(data)):
+        return {}
+    patches = PairedSet.read(Path(data)).list_split("train")
+    return describe_pairs(settings.tiles, patches)
 
 
 def _read_manifest_mpp(data: str) -> float | None:

@@ -43,7 +43,7 @@ def test_epithelium_becomes_brown_and_the_rest_does_not() -> None:
     model = read_model(find_weights("he-panck"))
     assert (model.source, model.target, model.mpp) == ("HE", "PanCK", 1.0)
     stream = GeneratedTiles(TISSUE, model.source, model.target, model.tile_px, 1.0, 31, paired=True)
-    source, truth, _ = zip(*(stream[number] for number in range(16)), strict=True)
+    source, truth, *_ = zip(*(stream[number] for number in range(16)), strict=True)
     with torch.no_grad():
         made = model.generator(torch.stack(source))
     brown, wanted, before = (

@@ -273,6 +273,32 @@ def test_a_channel_more_or_less_is_no_matter() -> None:
     assert len(list(task.updates(TilePair(tiles.source[:, :1], tiles.target[:, :1])))) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "weighed"),
+    [
+        ("pyramid-pix2pix", {"pixel", "scales"}),
+        ("pix2pixhd", {"matching"}),
+        ("supervised-patchnce", {"gaussian"}),
+    ],
+)
+def test_terms_that_compare_places_follow_the_weight_of_a_pair(
+    name: str, weighed: set[str]
+) -> None:
+    plain, heavy = (list(_generator_terms(name, weight)) for weight in (1.0, 3.0))
+    for (term, once), (_, thrice) in zip(plain, heavy, strict=True):
+        factor = 3 if term in weighed else 1
+        assert thrice == pytest.approx(factor * once, rel=1e-4), term
+    assert weighed <= {term for term, _ in plain}
+
+
+def _generator_terms(name: str, weight: float) -> list[tuple[str, float]]:
+    torch.manual_seed(0)
+    task = make_task(tiny(name))
+    weights = torch.full((2,), weight, dtype=torch.float64)
+    *_, update = task.updates(batch()._replace(weight=weights))
+    return [(term, float(value.detach())) for term, value in update.metrics.items()]
+
+
 def test_one_channel_is_shown_grey() -> None:
     assert (
         picture_rows(torch.zeros(1, 1, 4, 4), torch.ones(1, 3, 4, 4)).tolist()[0]

@@ -22,6 +22,7 @@ from stainbridge.translation.objectives.terms import (
     identity,
     perceptual,
     pixelwise,
+    weighted_pixelwise,
 )
 
 
@@ -107,3 +108,14 @@ def test_features_are_matched_without_the_scores() -> None:
     by_hand = sum(float((m - r).abs().mean()) for m, r in zip(made[:4], real[:4], strict=True))
     assert float(loss) == pytest.approx(by_hand, rel=1e-5)
     assert feature_matching([real], [real]) == 0
+
+
+def test_pairs_count_by_their_weights() -> None:
+    real = torch.zeros(2, 3, 4, 4)
+    fake = torch.stack([torch.full((3, 4, 4), value) for value in (0.1, 0.5)])
+    assert float(weighted_pixelwise(fake, real, 1.0)) == pytest.approx(0.3)
+    weight = torch.tensor([2.0, 0.0], dtype=torch.float64)
+    assert float(weighted_pixelwise(fake, real, weight)) == pytest.approx(0.1)
+    features = [[fake, fake]]
+    zeros = [[real, real]]
+    assert float(feature_matching(features, zeros, weight)) == pytest.approx(0.4)

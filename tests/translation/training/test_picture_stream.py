@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,21 @@ def stream(pictures: Pictures, seed: int = 0) -> PictureStream:
 
 def test_pairs_are_cut_and_turned_alike(pairs: Pictures) -> None:
     for number in range(8):
-        source, target, paired = stream(pairs)[number]
+        source, target, paired, weight = stream(pairs)[number]
         assert source.shape == target.shape == (3, 16, 16)
         assert torch.allclose(source, -target, atol=1e-6)
         assert paired is True
+        assert weight == 1
+
+
+def test_a_pair_brings_its_weight(pairs: Pictures) -> None:
+    weights = tuple(float(number) for number in range(len(pairs.sources)))
+    weighted = stream(replace(pairs, weights=weights))
+    plain = stream(replace(pairs, sources=pairs.sources[:1], targets=pairs.targets[:1]))
+    drawn = [weighted[number].weight for number in range(len(weights))]
+    assert sorted(float(weight) for weight in drawn) == list(weights)
+    one = stream(Pictures(pairs.sources[:1], pairs.targets[:1], paired=True, weights=(0.25,)))
+    assert (one[3].weight, plain[3].weight) == (0.25, 1.0)
 
 
 def test_a_sample_is_what_its_number_and_seed_say(pairs: Pictures) -> None:

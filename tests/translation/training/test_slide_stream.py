@@ -46,7 +46,7 @@ def stream(*pairs: TrainingSlides, paired: bool = True, seed: int = 0) -> SlideS
 
 def test_pairs_show_one_place_of_both_slides() -> None:
     for number in range(6):
-        source, target, paired = stream(pair())[number]
+        source, target, paired, _ = stream(pair())[number]
         assert paired
         assert source.shape == (3, 32, 32)
         assert (source - target).abs().mean() < 0.05
@@ -67,7 +67,7 @@ def test_worker_processes_make_the_same_samples() -> None:
 
 
 def test_unpaired_tiles_need_no_transform_and_show_places_of_their_own() -> None:
-    source, target, paired = stream(pair(known=False), paired=False)[0]
+    source, target, paired, _ = stream(pair(known=False), paired=False)[0]
     assert not paired
     assert (source - target).abs().mean() > 0.1
     with pytest.raises(InputError, match="pair 2: no transform between the slides"):

@@ -13,8 +13,9 @@ from stainbridge.jobs.training.run_folder import GENERATED
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:
+    from stainbridge.datasets.tile_pictures import PictureSet
     from stainbridge.learn.loop import TrainingData
-    from stainbridge.translation.training.config import TranslationTraining
+    from stainbridge.translation.training.config import TileSamplingConfig, TranslationTraining
     from stainbridge.translation.training.slide_stream import SlideStream
 
 #: Pixel size of generated tiles, in µm, unless another is asked for.
@@ -34,9 +35,12 @@ def open_tiles(source: str, settings: TranslationTraining, note: Note) -> Iterat
 
     Raises `InputError` for data that cannot be trained on.
     """
+    from stainbridge.datasets.paired_set import REMEDY
     from stainbridge.learn.loop import TrainingData
 
     paired = settings.translation.objective.needs_pairs
+    if settings.tiles.needs_scores and not Path(source).is_dir():
+        raise InputError("these data have no scores of pairs", where=source, remedy=REMEDY)
     if source == GENERATED:
         yield _generate_tiles(settings, paired)
     elif is_manifest(source):
@@ -62,12 +66,34 @@ def _read_pictures(
     pictures = read_pictures(source, (first, second), paired, settings.tiles.reverse)
     if pictures.note:
         note(pictures.note)
+    if settings.tiles.needs_scores:
+        pictures = _use_scores(Path(source), pictures, settings.tiles, note)
     size = translation.tile_px
     channels = translation.channels
     return TrainingData(
         PictureStream(pictures.training, size, channels, seed, settings.tiles.rotate_and_flip),
         PictureStream(pictures.validation, size, channels, seed + 1, rotate_and_flip=False),
     )
+
+
+def _use_scores(
+    folder: Path, pictures: PictureSet, tiles: TileSamplingConfig, note: Note
+) -> PictureSet:
+    """Leave out pairs that are misaligned too much, and weigh those to train on."""
+    from stainbridge.datasets.paired_set import PairedSet
+
+    pairs = PairedSet.read(folder)
+    training = pictures.training
+    validation = pictures.validation
+    if tiles.max_residual_px is not None:
+        count = len(training.sources)
+        training = pairs.select(training, tiles.max_residual_px)
+        validation = pairs.select(validation, tiles.max_residual_px)
+        left_out = count - len(training.sources)
+        note(f"{left_out} of {count} training pairs left out: residual unknown or above the limit")
+    if tiles.weight_by_residual:
+        training = pairs.weigh(training, tiles.residual_scale_px)
+    return replace(pictures, training=training, validation=validation)
 
 
 def _generate_tiles(settings: TranslationTraining, paired: bool) -> TrainingData:

@@ -26,6 +26,8 @@ class TranslationObjectiveConfig(ABC):
     """Whether source and target tiles must show the same tissue."""
     conditional: ClassVar[bool] = False
     """Whether the discriminator is shown the source beside the target."""
+    weighs_pairs: ClassVar[bool] = False
+    """Whether terms compare fake and target place by place, each pair by its own weight."""
     selection_measure: ClassVar[str] = "coarse_l1"
     """The measure of held-out tiles by which the best weights are chosen; lower is better."""
 

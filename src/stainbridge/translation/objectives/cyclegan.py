@@ -140,7 +140,7 @@ class CycleTask(TranslationTask):
 
     def updates(self, batch: TilePair) -> Iterator[Update]:
         """Yield the generators' loss, then the discriminators' on fakes some of which are older."""
-        source, target, _ = batch
+        source, target = batch.source, batch.target
         fake_target = self.generator(source)
         fake_source = self.reverse_generator(target)
         terms = self._terms(source, target, fake_target, fake_source)

@@ -28,7 +28,7 @@ from stainbridge.translation.objectives.preset_networks import dropout_resnet, s
 from stainbridge.translation.objectives.published import BCI_TRAINING, PublishedObjective
 from stainbridge.translation.objectives.pyramid import multi_scale_l1
 from stainbridge.translation.objectives.task import TilePair, TranslationTask
-from stainbridge.translation.objectives.terms import feature_matching, pixelwise
+from stainbridge.translation.objectives.terms import feature_matching, weighted_pixelwise
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class PairedConfig(TranslationObjectiveConfig):
         "matching": "feature_matching_weight",
     }
     conditional: ClassVar[bool] = True
+    weighs_pairs: ClassVar[bool] = True
 
     kind: Literal["paired"] = "paired"
     """The kind of objective, in files."""
@@ -71,7 +72,7 @@ class PairedTask(TranslationTask):
 
     def updates(self, batch: TilePair) -> Iterator[Update]:
         """Yield the discriminator's loss, then the generator's."""
-        source, target, _ = batch
+        source, target, _, weight = batch
         fake = self.generator(source)
         real_pair = torch.cat([source, target], 1)
         fake_pair = torch.cat([source, fake], 1)
@@ -80,26 +81,34 @@ class PairedTask(TranslationTask):
         yield Update(
             "discriminator", discriminator_loss(real_scores, fake_scores, self.objective.adversary)
         )
-        terms = self._terms(target, fake, real_pair, fake_pair)
+        terms = self._terms(target, fake, real_pair, fake_pair, weight)
         yield Update("generator", torch.stack(list(terms.values())).sum(), terms)
 
     def _terms(
-        self, target: Tensor, fake: Tensor, real_pair: Tensor, fake_pair: Tensor
+        self,
+        target: Tensor,
+        fake: Tensor,
+        real_pair: Tensor,
+        fake_pair: Tensor,
+        weight: Tensor | float,
     ) -> dict[str, Tensor]:
-        """Return the weighted terms of the generator's loss."""
+        """Return the weighted terms of the generator's loss.
+
+        `weight`, (N,), is how much a pair counts in all of them but the adversarial one.
+        """
         config = self.objective
         fake_features = self.target_discriminator.features(fake_pair)
         fake_scores = [layers[-1] for layers in fake_features]
         terms = {"adversarial": generator_loss(fake_scores, config.adversary)}
         if config.pixel_weight:
-            terms["pixel"] = config.pixel_weight * pixelwise(fake, target)
+            terms["pixel"] = config.pixel_weight * weighted_pixelwise(fake, target, weight)
         if config.scale_weights:
-            terms["scales"] = multi_scale_l1(fake, target, config.scale_weights)
+            terms["scales"] = multi_scale_l1(fake, target, config.scale_weights, weight)
         if config.feature_matching_weight:
             with torch.no_grad():
                 real_features = self.target_discriminator.features(real_pair)
             terms["matching"] = config.feature_matching_weight * feature_matching(
-                fake_features, real_features
+                fake_features, real_features, weight
             )
         return terms
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.errors import InputError
+from stainbridge.translation.objectives.terms import weighted_pixelwise
 
 #: Blurs of an octave: pyramid pix2pix's.
 BLURS = 4
@@ -18,17 +19,20 @@ GAUSSIAN = (0.27406862, 0.45186276, 0.27406862)
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
-def multi_scale_l1(fake: Tensor, real: Tensor, weights: Sequence[float]) -> Tensor:
+def multi_scale_l1(
+    fake: Tensor, real: Tensor, weights: Sequence[float], pair_weight: Tensor | float = 1.0
+) -> Tensor:
     """Return Σ λ_i S_i over pictures (N, C, H, W), a scalar (pyramid pix2pix, eq. 1 and 2).
 
     `weights` are λ_1, λ_2, …; none give 0. S_i is the mean absolute difference of the first layers
-    of octave i. Raises `InputError` when the pictures are too small for as many octaves.
+    of octave i, in which each pair counts `pair_weight`, (N,). Raises `InputError` when the
+    pictures are too small for as many octaves.
     """
     total = fake.new_zeros(())
     for weight in weights:
         fake = next_octave(fake)
         real = next_octave(real)
-        total = total + weight * F.l1_loss(fake, real)
+        total = total + weight * weighted_pixelwise(fake, real, pair_weight)
     return total
 
 
@@ -42,18 +46,20 @@ def next_octave(pictures: Tensor) -> Tensor:
     return pictures[..., ::2, ::2]
 
 
-def gaussian_l1(fake: Tensor, real: Tensor, weights: Sequence[float]) -> Tensor:
+def gaussian_l1(
+    fake: Tensor, real: Tensor, weights: Sequence[float], pair_weight: Tensor | float = 1.0
+) -> Tensor:
     """Return the weighted mean absolute differences of a Gaussian pyramid, a scalar.
 
     `weights` are of full resolution, then of each halving. Li et al. 2023, arXiv:2303.06193: 1/64,
-    1/32, 1/16, 1/8, 1/4, 1.
+    1/32, 1/16, 1/8, 1/4, 1. Each pair counts `pair_weight`, (N,).
     """
     total = fake.new_zeros(())
     for level, weight in enumerate(weights):
         if level:
             fake = blur(fake, BINOMIAL)[..., ::2, ::2]
             real = blur(real, BINOMIAL)[..., ::2, ::2]
-        total = total + weight * F.l1_loss(fake, real)
+        total = total + weight * weighted_pixelwise(fake, real, pair_weight)
     return total
 
 

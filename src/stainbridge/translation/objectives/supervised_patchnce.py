@@ -52,6 +52,8 @@ class ContrastConfig(TranslationObjectiveConfig):
         "width": "embedding_width",
     }
 
+    weighs_pairs: ClassVar[bool] = True
+
     kind: Literal["contrast"] = "contrast"
     """The kind of objective, in files."""
     adversary: Adversary = "least-squares"
@@ -116,18 +118,24 @@ class ContrastTask(TranslationTask):
 
     def updates(self, batch: TilePair) -> Iterator[Update]:
         """Yield the discriminator's loss, then the generator's."""
-        source, target, _ = batch
+        source, target, _, weight = batch
         fake = self.generator(source)
         real_scores = self.target_discriminator(target)
         fake_scores = self.target_discriminator(fake.detach())
         yield Update(
             "discriminator", discriminator_loss(real_scores, fake_scores, self.objective.adversary)
         )
-        terms = self._terms(source, target, fake)
+        terms = self._terms(source, target, fake, weight)
         yield Update("generator", torch.stack(list(terms.values())).sum(), terms)
 
-    def _terms(self, source: Tensor, target: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Return the weighted terms of the generator's loss."""
+    def _terms(
+        self, source: Tensor, target: Tensor, fake: Tensor, weight: Tensor | float
+    ) -> dict[str, Tensor]:
+        """Return the weighted terms of the generator's loss.
+
+        `weight`, (N,), is how much a pair counts in the Gaussian pyramid's L1. The contrast with
+        the target weighs each location by itself.
+        """
         config = self.objective
         features = self.encoder.features(fake)
         locations = draw_locations(features, config.locations)
@@ -137,7 +145,8 @@ class ContrastTask(TranslationTask):
             "source": config.source_weight * patch_nce(query, self._embed(source, locations)),
             "target": config.target_weight
             * adaptive_patch_nce(query, self._embed(target, locations), self.counter()),
-            "gaussian": config.gaussian_weight * gaussian_l1(fake, target, config.level_weights),
+            "gaussian": config.gaussian_weight
+            * gaussian_l1(fake, target, config.level_weights, weight),
         }
 
     @torch.no_grad()

@@ -35,6 +35,8 @@ class TilePair(NamedTuple):
     """Tiles of the target stain, (N, C, H, W) in −1 … 1."""
     paired: Tensor | bool = True
     """Whether they show the same tissue, (N,). Some objectives need them to."""
+    weight: Tensor | float = 1.0
+    """Weight of the pair in the terms that compare place by place, (N,); 1 on average."""
 
 
 class TranslationTask(ABC):

@@ -21,6 +21,12 @@ def pixelwise(fake: Tensor, real: Tensor) -> Tensor:
     return F.l1_loss(fake, real)
 
 
+def weighted_pixelwise(fake: Tensor, real: Tensor, weight: Tensor | float) -> Tensor:
+    """Return the mean absolute difference where picture n counts `weight[n]` times, (N,)."""
+    differences = (fake - real).abs().mean((1, 2, 3))
+    return (torch.as_tensor(weight).to(differences) * differences).mean()
+
+
 def cycle(translate_back: Translator, fake: Tensor, real: Tensor) -> Tensor:
     """Return ‖translate_back(fake) − real‖₁ where `fake` came from `real` (Zhu et al., eq. 2)."""
     return pixelwise(translate_back(fake), real)
@@ -45,17 +51,23 @@ def perceptual(network: FeatureNetwork, fake: Tensor, real: Tensor) -> Tensor:
     return torch.stack(layers).sum()
 
 
-def feature_matching(fake: Sequence[Sequence[Tensor]], real: Sequence[Sequence[Tensor]]) -> Tensor:
+def feature_matching(
+    fake: Sequence[Sequence[Tensor]],
+    real: Sequence[Sequence[Tensor]],
+    weight: Tensor | float = 1.0,
+) -> Tensor:
     """Return the mean absolute difference of a discriminator's features, its scores aside.
 
     `fake` and `real` hold for each scale the features of all layers, the scores last (pix2pixHD:
     Wang et al. 2018, eq. 4). As in its reference code the mean is over scales, and the sum over
-    layers is scaled to four of them.
+    layers is scaled to four of them. `weight` is as in `weighted_pixelwise`.
     """
-    scales = [_layer_matching(f[:-1], r[:-1]) for f, r in zip(fake, real, strict=True)]
+    scales = [_layer_matching(f[:-1], r[:-1], weight) for f, r in zip(fake, real, strict=True)]
     return torch.stack(scales).mean()
 
 
-def _layer_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    layers = [pixelwise(f, r.detach()) for f, r in zip(fake, real, strict=True)]
+def _layer_matching(
+    fake: Sequence[Tensor], real: Sequence[Tensor], weight: Tensor | float
+) -> Tensor:
+    layers = [weighted_pixelwise(f, r.detach(), weight) for f, r in zip(fake, real, strict=True)]
     return 4 * torch.stack(layers).mean()

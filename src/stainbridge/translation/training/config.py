@@ -9,7 +9,7 @@ from typing import ClassVar
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.translation.objectives.config import TrainingPreset, TranslationConfig
-from stainbridge.translation.objectives.table import load_objective
+from stainbridge.translation.objectives.table import OBJECTIVES, load_objective
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,25 @@ class TileSamplingConfig:
     """Make the second stain of the data the source."""
     min_tissue: float = 0.7
     """Share of a slide's tile that should be tissue, 0 to 1."""
+    max_residual_px: float | None = None
+    """Leave out pairs of a paired set whose estimated misalignment is larger; None: none."""
+    weight_by_residual: bool = False
+    """Weigh pairs of a paired set by 1 / (1 + (residual / `residual_scale_px`)²)."""
+    residual_scale_px: float = 2.0
+    """The misalignment, in pixels, at which a pair counts half as much as an aligned one."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_tissue <= 1:
             raise InputError("min_tissue is a share", expected="0 to 1", got=self.min_tissue)
+        limits = (self.max_residual_px, self.residual_scale_px)
+        for name, value in zip(("max_residual_px", "residual_scale_px"), limits, strict=True):
+            if value is not None and not value > 0:
+                raise InputError(f"{name} must be positive", got=value)
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether the data must say how well each pair is aligned."""
+        return self.weight_by_residual or self.max_residual_px is not None
 
 
 @dataclass(frozen=True)
@@ -86,6 +101,15 @@ class TranslationTraining:
     generated: GeneratedTissueConfig = field(default_factory=GeneratedTissueConfig)
     """The generated tissue, where there is no other data."""
 
+    def __post_init__(self) -> None:
+        if self.tiles.weight_by_residual and not self.translation.objective.weighs_pairs:
+            raise InputError(
+                "the objective has no term that compares pairs place by place",
+                where="weight_by_residual",
+                expected=", ".join(_weighing_objectives()),
+                got=self.translation.name or self.translation.objective.kind,
+            )
+
     @classmethod
     def preset(cls, objective: str, preset: TrainingPreset) -> TranslationTraining:
         """Return the settings of a published objective.
@@ -130,3 +154,8 @@ class TranslationTraining:
         optimiser = self.translation.optimiser.fit_to_steps(steps)
         translation = replace(self.translation, optimiser=optimiser)
         return replace(self, translation=translation, train=replace(self.train, steps=steps))
+
+
+def _weighing_objectives() -> list[str]:
+    """Return the objectives whose pairs can be weighted."""
+    return [name for name in OBJECTIVES if load_objective(name).config.weighs_pairs]

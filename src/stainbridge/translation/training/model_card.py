@@ -23,6 +23,8 @@ MEASURES = {
     "ssim_gaussian11": "SSIM, 11 x 11 Gaussian window",
     "roughness": "mean square of the gradient of the registration's field",
 }
+#: Nothing to say of pairs: the data are no paired set.
+NO_PAIRS: Mapping[str, str] = {}
 UNTRAINED_PERCEPTUAL = (
     "**No ImageNet weights were given**: the perceptual loss compares features of a seeded network "
     "that was never trained. Results are not those of the published objective."
@@ -35,11 +37,18 @@ LIMITS = (
 
 
 def render_model_card(
-    settings: TranslationTraining, data: str, rows: Sequence[Mapping[str, str]], version: str
+    settings: TranslationTraining,
+    data: str,
+    rows: Sequence[Mapping[str, str]],
+    version: str,
+    pairs: Mapping[str, str] = NO_PAIRS,
 ) -> str:
-    """Return the card in Markdown; `rows` are those of metrics.csv, of which the best is shown."""
+    """Return the card in Markdown; `rows` are those of metrics.csv, of which the best is shown.
+
+    `pairs` says of a paired set how well its pairs are aligned, and how that was used.
+    """
     translation = settings.translation
-    facts = _facts(settings, data, version)
+    facts = _facts(settings, data, version, pairs)
     lines = [f"# {translation.source} to {translation.target}", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in facts.items()]
     if translation.objective.perceptual_network == SEEDED:
@@ -48,7 +57,9 @@ def render_model_card(
     return "\n".join(lines) + "\n"
 
 
-def _facts(settings: TranslationTraining, data: str, version: str) -> dict[str, str]:
+def _facts(
+    settings: TranslationTraining, data: str, version: str, pairs: Mapping[str, str]
+) -> dict[str, str]:
     translation = settings.translation
     train = settings.train
     generator = translation.generator
@@ -60,6 +71,7 @@ def _facts(settings: TranslationTraining, data: str, version: str) -> dict[str, 
         "pixel size": "unknown" if translation.mpp is None else f"{translation.mpp:g} µm",
         "tiles": f"{translation.tile_px} px, {train.batch} a batch",
         "trained on": data,
+        **pairs,
         "precision": train.precision,
         "average of weights": f"{train.average:g}" if train.average else "none",
         "perceptual network": translation.objective.perceptual_network or "none",

@@ -34,6 +34,8 @@ class Pictures:
     """Pictures of the target stain."""
     paired: bool
     """Whether source and target of the same number show the same place."""
+    weights: tuple[float, ...] = ()
+    """How much each pair counts, 1 on average; none: all alike."""
 
     def __post_init__(self) -> None:
         if not self.sources or not self.targets:
@@ -93,11 +95,15 @@ class PictureStream:
             index = shuffle_index(number, len(self.pictures.targets), self.seed)
             path = self.pictures.targets[index]
             target = crop(match_channels(read_picture(path), self.channels[1], path))
+            weight = self.pictures.weights[index] if self.pictures.weights else 1.0
         else:
+            weight = 1.0
             target, _ = self._draw_tile(
                 self.pictures.targets, self.seed + 1, number, self.channels[1], rng
             )
-        return TilePair(pixels_to_tensor(source), pixels_to_tensor(target), self.pictures.paired)
+        return TilePair(
+            pixels_to_tensor(source), pixels_to_tensor(target), self.pictures.paired, weight
+        )
 
     def _draw_tile(
         self,
