@@ -63,3 +63,31 @@ def test_landmarks_must_correspond(
     write_points_csv(tmp_path / "moving.csv", POINTS[:3], ("0", "1", "2"))
     assert run(["evaluate", "landmarks", *arguments]) == 2
     assert "expected 4 as in" in capsys.readouterr().err
+
+
+def write_table(path: Path, names: list[str], points: np.ndarray, header: str) -> Path:
+    rows = [
+        f"{i},{name},{x:.6f},{y:.6f}"
+        for i, (name, (x, y)) in enumerate(zip(names, points, strict=True))
+    ]
+    path.write_text("\n".join([header, *rows]))
+    return path
+
+
+@pytest.mark.parametrize("column", ["id", "Landmark", "name", "Object ID"])
+def test_landmarks_in_another_order_are_paired_by_id(
+    column: str, known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = f",{column},X,Y"
+    names = ["gland", "duct", "vessel", "rim"]
+    order = [2, 0, 3, 1]
+    fixed = write_table(tmp_path / "f.csv", names, POINTS, header)
+    at = known.moving_from_fixed_px(POINTS)[order]
+    moving = write_table(tmp_path / "m.csv", [names[i] for i in order], at, header)
+    arguments = ["--fixed-landmarks", str(fixed), "--moving-landmarks", str(moving)]
+    arguments += ["--result", str(known.folder)]
+    assert run(["evaluate", "landmarks", *arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["after"]["tre_px"]["max"] < 1e-3
+    write_table(tmp_path / "m.csv", [*names[:3], "other"], at, header)
+    assert run(["evaluate", "landmarks", *arguments]) == 2
+    assert "have different ids" in capsys.readouterr().err

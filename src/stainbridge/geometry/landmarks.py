@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.errors import InputError, MissingFileError
+from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.point_table import read_point_table
 from stainbridge.geometry.points import as_points
 from stainbridge.types import Points
 
@@ -55,19 +57,21 @@ class Landmarks:
         return self.frame.to_um(self.points_px)
 
 
-def read_points_csv(path: Path | str) -> tuple[Points, tuple[str, ...]]:
-    """Read (N, 2) points in full-resolution pixels, and their labels, from an ANHIR CSV.
+def read_points_csv(path: Path | str, frame: Frame | None = None) -> tuple[Points, tuple[str, ...]]:
+    """Read (N, 2) points in full-resolution pixels, and their labels, from a table.
 
-    It has an index column, `X` and `Y`.
+    It has columns `X` and `Y`, as ANHIR's, or QuPath's centroids or napari's axes, and may have one
+    of labels: an unnamed one, `id`, `landmark`, `label`, `name` and others.
 
     Args:
-        path: The file.
+        path: The file; cells are apart by comma, semicolon or tab.
+        frame: The slide, whose pixel size converts columns in µm.
 
     Returns:
         Points (N, 2), x and y, and one label for each.
 
     Raises:
-        InputError: Missing columns or values that are not numbers.
+        InputError: Missing columns, values that are not numbers, columns in µm without a slide.
         MissingFileError: There is no such file.
 
     Example:
@@ -80,41 +84,17 @@ def read_points_csv(path: Path | str) -> tuple[Points, tuple[str, ...]]:
         ('gland', 'duct')
 
     """
-    path = Path(path)
-    if not path.is_file():
-        raise MissingFileError("no such landmark file", where=path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
+    table = read_point_table(path)
+    if frame is not None:
+        return table.to_px(frame), table.labels
+    if table.unit != "px":
         raise InputError(
-            "not a landmark CSV", where=path, expected="text in UTF-8", got=error
-        ) from error
-    header = [name.strip().upper() for name in rows[0]] if rows else []
-    if "X" not in header or "Y" not in header:
-        raise InputError(
-            "not a landmark CSV",
+            "the points are in µm, and no slide tells how large a pixel is",
             where=path,
-            expected="columns X and Y",
-            got=rows[0] if rows else "nothing",
+            expected="columns X and Y in pixels",
+            got=table.header[table.columns[0]],
         )
-    x_column = header.index("X")
-    y_column = header.index("Y")
-    label_column = header.index("") if "" in header else None
-    points = []
-    labels = []
-    for number, row in enumerate(rows[1:]):
-        try:
-            points.append((float(row[x_column]), float(row[y_column])))
-        except (ValueError, IndexError):
-            raise InputError(
-                "not a number", where=f"{path} line {number + 2}", expected="X,Y", got=row
-            ) from None
-        labels.append(row[label_column] if label_column is not None else str(number))
-    array = np.array(points, float).reshape(-1, 2)
-    if not np.isfinite(array).all():
-        raise InputError("landmarks must be finite", where=path)
-    return array, tuple(labels)
+    return table.values, table.labels
 
 
 def match_labels(
@@ -122,16 +102,24 @@ def match_labels(
 ) -> tuple[list[int], list[int]] | None:
     """Return the rows of two files whose labels are equal, in the order of the first.
 
-    Returns None where labels do not decide: a label occurs twice, or each file has a label that the
-    other lacks. Rows then correspond by their order, as in ANHIR.
+    Labels are equal as whole numbers too: 3 and 3.0. Returns None where labels do not decide: a
+    label occurs twice, or each file has a label that the other lacks. Rows then correspond by their
+    order, as in ANHIR.
     """
-    first_rows = {label: row for row, label in enumerate(first)}
-    second_rows = {label: row for row, label in enumerate(second)}
+    first_rows = {_label_key(label): row for row, label in enumerate(first)}
+    second_rows = {_label_key(label): row for row, label in enumerate(second)}
     repeated = len(first_rows) < len(first) or len(second_rows) < len(second)
-    if repeated or (set(first) - set(second) and set(second) - set(first)):
+    contains = first_rows.keys() <= second_rows.keys() or second_rows.keys() <= first_rows.keys()
+    if repeated or not contains:
         return None
-    shared = [label for label in first if label in second_rows]
-    return [first_rows[label] for label in shared], [second_rows[label] for label in shared]
+    shared = [key for key in first_rows if key in second_rows]
+    return [first_rows[key] for key in shared], [second_rows[key] for key in shared]
+
+
+def _label_key(label: str) -> str:
+    text = label.strip()
+    whole = re.fullmatch(r"([+-]?\d+)\.0*", text)
+    return text if whole is None else whole.group(1)
 
 
 def write_points_csv(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:
@@ -45,11 +46,17 @@ class EvaluateLandmarksJob:
         """
         from stainbridge.jobs.files.inputs import read_landmark_pair
         from stainbridge.metrics.landmarks import score_landmarks
-        from stainbridge.registration.store import load
+        from stainbridge.registration.store import load_stored
 
-        registration = load(self.result)
+        stored = load_stored(self.result)
+        registration = stored.registration
         fixed, moving = read_landmark_pair(
-            self.fixed_landmarks, self.moving_landmarks, registration.fixed, registration.moving
+            self.fixed_landmarks,
+            self.moving_landmarks,
+            registration.fixed,
+            registration.moving,
+            fixed_offset_px=qupath_offset_px(stored, "fixed"),
+            moving_offset_px=qupath_offset_px(stored, "moving"),
         )
         scores = score_landmarks(registration.transform, fixed, moving)
         return EvaluateLandmarksOutcome(scores, registration.fixed.calibrated)

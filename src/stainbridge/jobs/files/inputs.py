@@ -11,6 +11,7 @@ from stainbridge.errors import InputError
 if TYPE_CHECKING:
     from stainbridge.geometry.frame import Frame
     from stainbridge.geometry.landmarks import Landmarks
+    from stainbridge.geometry.point_table import PointTable
     from stainbridge.geometry.transform import Transform
     from stainbridge.imaging.image import Image
 
@@ -58,28 +59,53 @@ def _check_shape(path: Path, mask: Frame, slide: Frame) -> None:
 
 
 def read_landmark_pair(
-    fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame
+    fixed_csv: Path,
+    moving_csv: Path,
+    fixed: Frame,
+    moving: Frame,
+    *,
+    fixed_offset_px: tuple[float, float] = (0, 0),
+    moving_offset_px: tuple[float, float] = (0, 0),
 ) -> tuple[Landmarks, Landmarks]:
     """Return corresponding landmarks of two slides.
 
-    Landmarks correspond by label; where labels do not decide, row by row. Raises `InputError` when
-    their counts differ.
+    Landmarks correspond by label; where labels do not decide, row by row. The offsets are the
+    corners that QuPath counts from. Raises `InputError` when their counts differ, and when both
+    files have ids that are not the same.
     """
-    from stainbridge.geometry.landmarks import Landmarks, match_labels, read_points_csv
+    from stainbridge.geometry.landmarks import Landmarks, match_labels
+    from stainbridge.geometry.point_table import read_point_table
 
-    fixed_marks = Landmarks(*read_points_csv(fixed_csv), fixed)
-    moving_marks = Landmarks(*read_points_csv(moving_csv), moving)
-    if len(fixed_marks.labels) != len(moving_marks.labels):
+    fixed_table = read_point_table(fixed_csv)
+    moving_table = read_point_table(moving_csv)
+    fixed_marks = Landmarks(fixed_table.to_px(fixed, fixed_offset_px), fixed_table.labels, fixed)
+    moving_px = moving_table.to_px(moving, moving_offset_px)
+    if len(fixed_marks.labels) != len(moving_px):
         raise InputError(
             "the landmarks of the two slides must correspond one to one",
             where=moving_csv,
             expected=f"{len(fixed_marks.labels)} as in {fixed_csv}",
-            got=len(moving_marks.labels),
+            got=len(moving_px),
         )
-    rows = match_labels(fixed_marks.labels, moving_marks.labels)
-    if rows is not None:
-        moving_marks = Landmarks(moving_marks.points_px[rows[1]], fixed_marks.labels, moving)
-    return fixed_marks, moving_marks
+    rows = match_labels(fixed_table.labels, moving_table.labels)
+    if rows is None and fixed_table.has_ids and moving_table.has_ids:
+        raise _unlike_ids(fixed_csv, moving_csv, fixed_table, moving_table)
+    order = range(len(moving_px)) if rows is None else rows[1]
+    return fixed_marks, Landmarks(moving_px[list(order)], fixed_table.labels, moving)
+
+
+def _unlike_ids(
+    fixed_csv: Path, moving_csv: Path, fixed_table: PointTable, moving_table: PointTable
+) -> InputError:
+    fixed_ids = set(fixed_table.labels)
+    moving_ids = set(moving_table.labels)
+    return InputError(
+        "the landmarks of the two slides have different ids",
+        where=moving_csv,
+        expected=f"the ids in {fixed_csv}, such as {min(fixed_ids - moving_ids, default='')!r}",
+        got=f"others, such as {min(moving_ids - fixed_ids, default='')!r}",
+        remedy="correct the ids, or remove that column to pair row by row",
+    )
 
 
 def transform_from_landmarks(

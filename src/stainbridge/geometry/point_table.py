@@ -1,0 +1,277 @@
+"""Tables of points as programs write them: which columns are x, y and the label, and in what unit.
+
+Everything else in a table is kept, so that its points can be moved and the rest stays.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from stainbridge.errors import InputError, MissingFileError
+from stainbridge.geometry.frame import Frame
+from stainbridge.types import Points
+from stainbridge.whole import whole_file
+
+Unit: TypeAlias = Literal["px", "µm"]
+#: An x column and its y column, lower case, with their unit; a table's first such pair counts.
+#: QuPath exports centroids; napari's axes are in the order of an array, y before x.
+COORDINATE_COLUMNS: tuple[tuple[str, str, Unit], ...] = (
+    ("x", "y", "px"),
+    ("x px", "y px", "px"),
+    ("centroid x px", "centroid y px", "px"),
+    ("x µm", "y µm", "µm"),
+    ("centroid x µm", "centroid y µm", "µm"),
+    ("axis-2", "axis-1", "px"),
+    ("axis-1", "axis-0", "px"),
+    ("centroid x", "centroid y", "px"),
+)
+#: Columns that name a point, lower case; the first whose values are all different counts.
+LABEL_COLUMNS = (
+    "id",
+    "landmark id",
+    "landmark",
+    "point id",
+    "point",
+    "label",
+    "name",
+    "object id",
+    "",
+    "index",
+)
+#: Label columns that may count rows only.
+ROW_COLUMNS = ("", "index")
+DELIMITERS = (",", ";", "\t")
+#: Decimals of the written coordinates.
+DECIMALS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class PointTable:
+    """A table with a point in each row."""
+
+    header: tuple[str, ...]
+    """Its columns, as they are written."""
+    rows: tuple[tuple[str, ...], ...]
+    """Its cells, as they are written."""
+    columns: tuple[int, int]
+    """Places of the columns of x and y."""
+    label_column: int | None
+    """Place of the column that names points; None: rows are counted from 0."""
+    unit: Unit
+    """Unit of x and y; "px" is full-resolution pixels."""
+    values: Points
+    """(N, 2), x and y in that unit."""
+    delimiter: str = ","
+    """What separates cells."""
+    has_decimal_comma: bool = False
+    """Whether numbers are written as 1,5."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One label a row."""
+        if self.label_column is None:
+            return tuple(str(number) for number in range(len(self.rows)))
+        return tuple(row[self.label_column] for row in self.rows)
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether a column names the points, and does not only count rows."""
+        if self.label_column is None:
+            return False
+        return normalise_name(self.header[self.label_column]) not in ROW_COLUMNS
+
+    @property
+    def is_from_qupath(self) -> bool:
+        """Whether QuPath wrote it, which counts from the corner of the scanned area."""
+        return normalise_name(self.header[self.columns[0]]).startswith("centroid x ")
+
+    def to_px(self, frame: Frame, offset_px: tuple[float, float] = (0, 0)) -> Points:
+        """Return (N, 2) in full-resolution pixels of a slide.
+
+        `offset_px` is the corner that QuPath counts from. Raises `InputError` for µm on a slide
+        without pixel size.
+        """
+        values = self.values / self._unit_per_px(frame)
+        return values + np.asarray(offset_px, float) if self.is_from_qupath else values
+
+    def with_px(
+        self, points_px: Points, frame: Frame, offset_px: tuple[float, float] = (0, 0)
+    ) -> PointTable:
+        """Return the table with its points at `points_px` (N, 2) of a slide; the rest stays."""
+        moved = points_px - np.asarray(offset_px, float) if self.is_from_qupath else points_px
+        values = moved * self._unit_per_px(frame)
+        rows = []
+        for row, point in zip(self.rows, values, strict=True):
+            cells = list(row)
+            for column, value in zip(self.columns, point, strict=True):
+                cells[column] = self._write_number(float(value))
+            rows.append(tuple(cells))
+        return replace(self, rows=tuple(rows), values=values)
+
+    def _unit_per_px(self, frame: Frame) -> Points:
+        if self.unit == "px":
+            return np.ones(2)
+        if not frame.calibrated:
+            raise InputError(
+                "the points are in µm and the slide has no pixel size",
+                where=frame.label,
+                expected="columns in pixels, or a slide with a pixel size",
+                got=self.header[self.columns[0]],
+            )
+        return np.asarray(frame.space.mpp, float)
+
+    def _write_number(self, value: float) -> str:
+        text = f"{value:.{DECIMALS}f}"
+        return text.replace(".", ",") if self.has_decimal_comma else text
+
+
+def read_point_table(path: Path | str) -> PointTable:
+    """Read a table of points: cells apart by comma, semicolon or tab, in UTF-8, UTF-16 or cp1252.
+
+    Its columns of x and y are those of `COORDINATE_COLUMNS`, upper or lower case.
+
+    Raises:
+        InputError: No such columns, or values that are not finite numbers.
+        MissingFileError: There is no such file.
+
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError("no such landmark file", where=path)
+    header, rows, delimiter, lines = _read_cells(path)
+    names = [normalise_name(name) for name in header]
+    pair = _find_pair(names)
+    if pair is None:
+        raise InputError(
+            "not a landmark CSV",
+            where=path,
+            expected="columns X and Y, or QuPath's centroids, or napari's axes",
+            got=list(header) or "nothing",
+        )
+    x_column, y_column, unit = pair
+    cells = [row[i] for row in rows for i in (x_column, y_column) if i < len(row)]
+    has_decimal_comma = delimiter != "," and any("," in cell for cell in cells)
+    values = [
+        _read_point(path, line, row, (x_column, y_column), has_decimal_comma)
+        for line, row in zip(lines, rows, strict=True)
+    ]
+    array = np.array(values, float).reshape(-1, 2)
+    if not np.isfinite(array).all():
+        raise InputError("landmarks must be finite", where=path)
+    full = tuple(tuple(row) + ("",) * (len(header) - len(row)) for row in rows)
+    return PointTable(
+        tuple(header),
+        full,
+        (x_column, y_column),
+        _find_label_column(names, full),
+        unit,
+        array,
+        delimiter,
+        has_decimal_comma,
+    )
+
+
+def write_point_table(path: Path | str, table: PointTable) -> None:
+    """Write a table as it was read, in UTF-8; the file appears whole or not at all."""
+    path = Path(path)
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=table.delimiter)
+        writer.writerow(table.header)
+        writer.writerows(table.rows)
+
+
+def normalise_name(name: str) -> str:
+    """Return a column's name in lower case, with one way to write its unit and its gaps."""
+    text = name.strip().lower().replace("Â", "").replace("â", "").replace("μ", "µ")
+    text = re.sub(r"[\s_()\[\]]+", " ", text).strip()
+    return re.sub(r"\b(um|microns?)$", "µm", text)
+
+
+def _read_cells(path: Path) -> tuple[list[str], list[list[str]], str, list[int]]:
+    """Return header, rows, delimiter, and the line on which each row ends."""
+    text = _read_text(path)
+    named = re.match(r"sep=(.)\r?\n", text)  # a line that Excel writes and reads
+    skipped = 0
+    delimiters: tuple[str, ...] = DELIMITERS
+    if named is not None:
+        text = text[named.end() :]
+        delimiters = (named.group(1),)
+        skipped = 1
+    first = text.split("\n", 1)[0].strip("\r")
+    delimiter = _find_delimiter(first, delimiters)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        numbered = [(reader.line_num + skipped, row) for row in reader if row]
+    except csv.Error as error:
+        raise InputError(
+            "not a landmark CSV", where=path, expected="text in UTF-8", got=error
+        ) from error
+    if not numbered:
+        return [], [], delimiter, []
+    return numbered[0][1], [row for _, row in numbered[1:]], delimiter, [n for n, _ in numbered[1:]]
+
+
+def _read_text(path: Path) -> str:
+    data = path.read_bytes()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig"]
+        if b"\xb5m" in data.split(b"\n", 1)[0]:  # "µm" in the code page of Western Windows
+            encodings.append("cp1252")
+    for encoding in encodings:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            reason = error
+    raise InputError(
+        "not a landmark CSV", where=path, expected="text in UTF-8", got=reason
+    ) from reason
+
+
+def _find_delimiter(header: str, delimiters: tuple[str, ...]) -> str:
+    """Return what separates the columns: what lets x and y be found, else the first."""
+    for delimiter in delimiters:
+        cells = next(csv.reader([header], delimiter=delimiter), [])
+        if _find_pair([normalise_name(cell) for cell in cells]) is not None:
+            return delimiter
+    return delimiters[0]
+
+
+def _find_pair(names: list[str]) -> tuple[int, int, Unit] | None:
+    for x_name, y_name, unit in COORDINATE_COLUMNS:
+        if x_name in names and y_name in names:
+            return names.index(x_name), names.index(y_name), unit
+    return None
+
+
+def _find_label_column(names: list[str], rows: tuple[tuple[str, ...], ...]) -> int | None:
+    """Return the first label column whose values differ, else the unnamed one, as in ANHIR."""
+    for name in LABEL_COLUMNS:
+        if name in names:
+            column = names.index(name)
+            values = {row[column].strip() for row in rows}
+            if len(values) == len(rows) and "" not in values:
+                return column
+    return names.index("") if "" in names else None
+
+
+def _read_point(
+    path: Path, line: int, row: list[str], columns: tuple[int, int], has_decimal_comma: bool
+) -> tuple[float, float]:
+    try:
+        cells = [row[column] for column in columns]
+        if has_decimal_comma:
+            cells = [cell.replace(",", ".") for cell in cells]
+        return float(cells[0]), float(cells[1])
+    except (ValueError, IndexError):
+        raise InputError(
+            "not a number", where=f"{path} line {line}", expected="X,Y", got=row
+        ) from None
