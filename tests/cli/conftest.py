@@ -31,8 +31,12 @@ class KnownResult:
 FIXED_PIXELS = np.random.default_rng(0).integers(0, 255, (100, 140, 3), np.uint8)
 
 
-def quarter_turn_registration(fixed: Frame, moving: Frame) -> Registration:
-    matrix = np.array([[0, -2, 200], [2, 0, 0], [0, 0, 1.0]])
+QUARTER_TURN = np.array([[0, -2, 200], [2, 0, 0], [0, 0, 1.0]])
+
+
+def quarter_turn_registration(
+    fixed: Frame, moving: Frame, matrix: np.ndarray = QUARTER_TURN
+) -> Registration:
     return Registration(
         fixed=fixed,
         moving=moving,

@@ -8,10 +8,16 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.output import progress_bar, say
-from stainbridge.jobs.choices import CompressionChoice, SideChoice, SlideFormatChoice
+from stainbridge.jobs.choices import (
+    CompressionChoice,
+    CropChoice,
+    InterpolationChoice,
+    SideChoice,
+    SlideFormatChoice,
+)
 from stainbridge.jobs.warp_geojson import WarpGeojsonJob
 from stainbridge.jobs.warp_points import WarpPointsJob
-from stainbridge.jobs.warp_slide import CropChoice, WarpSlideJob
+from stainbridge.jobs.warp_slide import WarpSlideJob
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Carry a slide, points or annotations over."
@@ -22,6 +28,10 @@ ResultArgument = Annotated[
 ]
 ToOption = Annotated[
     SideChoice, typer.Option("--to", help="The slide to carry them to, from the other one.")
+]
+CropOption = Annotated[
+    CropChoice | None,
+    typer.Option("--crop", help="Count from the corner of this crop of `warp slide`."),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing output file.")
@@ -39,6 +49,12 @@ def slide(
             help="What to cover: the fixed slide, the part both cover, or the moving slide.",
         ),
     ] = "fixed",
+    interpolation: Annotated[
+        InterpolationChoice | None,
+        typer.Option(
+            "--interpolation", help="[default: nearest for images of labels, else linear]"
+        ),
+    ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         SlideFormatChoice,
         typer.Option("--format", help="tiff is for OpenSlide, which sees all its levels."),
@@ -71,12 +87,14 @@ def slide(
     Example:
         stainbridge warp slide result --out ki67-on-he.ome.tiff
         stainbridge warp slide result --out ki67-on-he.tiff --format tiff --crop overlap
+        stainbridge warp slide result --moving labels.png --out labels-on-he.ome.tiff
         stainbridge warp slide result --out sharp.ome.tiff --sharpen x2-run
     """
     job = WarpSlideJob(
         result=result,
         out=out,
         crop=crop,
+        interpolation=interpolation,
         format=format,
         compression=compression,
         quality=quality,
@@ -93,20 +111,23 @@ def slide(
 def points(
     result: ResultArgument,
     source: Annotated[
-        Path, typer.Argument(help="Columns X and Y in full-resolution pixels.", metavar="IN.csv")
+        Path, typer.Argument(help="A table with columns X and Y, or QuPath's.", metavar="IN.csv")
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="OUT.csv")],
     to: ToOption = "fixed",
+    crop: CropOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Carry points from the moving slide to the fixed one, or back.
+    """Carry points from the moving slide to the fixed one, or back; other columns are kept.
 
     \b
     Example:
         stainbridge warp points result ki67-landmarks.csv --out on-he.csv
         stainbridge warp points result he-landmarks.csv --out on-ki67.csv --to moving
     """
-    job = WarpPointsJob(result=result, source=source, out=out, to=to, overwrite=overwrite)
+    job = WarpPointsJob(
+        result=result, source=source, out=out, to=to, crop=crop, overwrite=overwrite
+    )
     job.run(note=say)
 
 
@@ -118,6 +139,7 @@ def geojson(
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="OUT.geojson")],
     to: ToOption = "fixed",
+    crop: CropOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Carry QuPath annotations from the moving slide to the fixed one, or back.
@@ -129,5 +151,7 @@ def geojson(
         stainbridge warp geojson result ki67.geojson --out on-he.geojson
         stainbridge warp geojson result he.geojson --out on-ki67.geojson --to moving
     """
-    job = WarpGeojsonJob(result=result, source=source, out=out, to=to, overwrite=overwrite)
+    job = WarpGeojsonJob(
+        result=result, source=source, out=out, to=to, crop=crop, overwrite=overwrite
+    )
     job.run(note=say)

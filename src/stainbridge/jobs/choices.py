@@ -8,5 +8,9 @@ from typing import Literal, TypeAlias
 SlideFormatChoice: TypeAlias = Literal["ome-tiff", "tiff"]
 #: How a TIFF file stores its tiles.
 CompressionChoice: TypeAlias = Literal["jpeg", "deflate", "zstd", "none"]
+#: What a warped slide covers.
+CropChoice: TypeAlias = Literal["fixed", "overlap", "moving"]
+#: How pixels are made of pixels; "nearest" is for labels.
+InterpolationChoice: TypeAlias = Literal["linear", "nearest"]
 #: One of the two slides of a registration.
 SideChoice: TypeAlias = Literal["fixed", "moving"]

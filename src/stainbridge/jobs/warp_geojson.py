@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from stainbridge.jobs.choices import SideChoice
+from stainbridge.jobs.choices import CropChoice, SideChoice
+from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
+from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.jobs.files.stored_slides import warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
-
-if TYPE_CHECKING:
-    from stainbridge.registration.store import StoredRegistration
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,15 @@ class WarpGeojsonJob:
     """The GeoJSON file to write; its folder exists."""
     to: SideChoice = "fixed"
     """The slide to carry annotations to, from the other one."""
+    crop: CropChoice | None = None
+    """The crop of `warp slide` to count from; None: the whole slide."""
     overwrite: bool = False
     """Replace an existing file at `out`."""
 
     def run(
         self,
         progress: Progress = ignore_progress,
-        note: Note = ignore_note,  # noqa: ARG002 - every job takes both callbacks
+        note: Note = ignore_note,
     ) -> WarpGeojsonOutcome:
         """Write the annotations where they lie on the other slide; ids and classes are kept.
 
@@ -57,23 +57,22 @@ class WarpGeojsonJob:
         from stainbridge.registration.store import load_stored
 
         began = time.perf_counter()
+        check_crop(self.crop, self.to)
         stored = load_stored(self.result)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=self.overwrite)
         origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
+        offset_px = target_offset_px(stored, self.to, self.crop)
         warped = stored.registration.warp_geojson(
             read_geojson(self.source),
             to=self.to,
-            from_offset_px=_qupath_offset_px(stored, origin),
-            to_offset_px=_qupath_offset_px(stored, self.to),
+            from_offset_px=qupath_offset_px(stored, origin),
+            to_offset_px=offset_px,
         )
         write_geojson(self.out, warped)
         progress("annotations", 1.0)
+        if self.crop not in (None, "fixed"):
+            x, y = offset_px
+            note(f"counted from {x:g}, {y:g} px of the fixed slide, the corner of the crop")
         seconds = time.perf_counter() - began
         return WarpGeojsonOutcome(self.out, stored.registration.status, seconds)
-
-
-def _qupath_offset_px(stored: StoredRegistration, side: SideChoice) -> tuple[float, float]:
-    """Return the corner (x, y) that QuPath counts from on this slide."""
-    x, y = stored.record[side].get("bounds_px", (0, 0))
-    return float(x), float(y)

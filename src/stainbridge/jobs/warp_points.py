@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from stainbridge.jobs.choices import SideChoice
+from stainbridge.jobs.choices import CropChoice, SideChoice
+from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
+from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.jobs.files.stored_slides import warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
@@ -33,34 +35,47 @@ class WarpPointsJob:
     result: Path
     """The folder of a registration."""
     source: Path
-    """A CSV file with columns X and Y, in full-resolution pixels."""
+    """A table with columns X and Y, QuPath's centroids or napari's axes."""
     out: Path
     """The CSV file to write; its folder exists."""
     to: SideChoice = "fixed"
     """The slide to carry points to, from the other one."""
+    crop: CropChoice | None = None
+    """The crop of `warp slide` to count from; None: the whole slide."""
     overwrite: bool = False
     """Replace an existing file at `out`."""
 
     def run(
         self,
         progress: Progress = ignore_progress,
-        note: Note = ignore_note,  # noqa: ARG002 - every job takes both callbacks
+        note: Note = ignore_note,
     ) -> WarpPointsOutcome:
-        """Write the points where they lie on the other slide.
+        """Write the points where they lie on the other slide; other columns are kept.
 
         Raises `InputError` for bad input and an output that must not be written, and
         `RegistrationError` when the registration failed.
         """
-        from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
+        from stainbridge.geometry.point_table import read_point_table, write_point_table
         from stainbridge.registration.store import load_stored
 
         began = time.perf_counter()
+        check_crop(self.crop, self.to)
         stored = load_stored(self.result)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=self.overwrite)
-        points_px, labels = read_points_csv(self.source)
-        warped_px = stored.registration.warp_points(points_px, to=self.to)
-        write_points_csv(self.out, warped_px, labels)
+        table = read_point_table(self.source)
+        registration = stored.registration
+        frames = {"fixed": registration.fixed, "moving": registration.moving}
+        origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
+        points_px = table.to_px(frames[origin], qupath_offset_px(stored, origin))
+        warped_px = registration.warp_points(points_px, to=self.to)
+        offset_px = target_offset_px(stored, self.to, self.crop)
+        if self.crop is not None and not table.is_from_qupath:
+            warped_px = warped_px - offset_px
+        write_point_table(self.out, table.with_px(warped_px, frames[self.to], offset_px))
         progress("points", 1.0)
+        if self.crop not in (None, "fixed"):
+            x, y = offset_px
+            note(f"counted from {x:g}, {y:g} px of the fixed slide, the corner of the crop")
         seconds = time.perf_counter() - began
-        return WarpPointsOutcome(self.out, len(labels), stored.registration.status, seconds)
+        return WarpPointsOutcome(self.out, len(table.rows), registration.status, seconds)

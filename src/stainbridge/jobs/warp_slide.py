@@ -6,9 +6,15 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
+from stainbridge.jobs.choices import (
+    CompressionChoice,
+    CropChoice,
+    InterpolationChoice,
+    SlideFormatChoice,
+)
+from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.jobs.files.stored_slides import open_moving_slide, warp_inputs
@@ -19,8 +25,6 @@ if TYPE_CHECKING:
     from stainbridge.registration.store import StoredRegistration
     from stainbridge.slides.slide import Slide
 
-CropChoice: TypeAlias = Literal["fixed", "overlap", "moving"]
-
 
 @dataclass(frozen=True)
 class WarpSlideOutcome:
@@ -30,6 +34,10 @@ class WarpSlideOutcome:
     """The warped slide."""
     status: str
     """The status of the registration, "ok" or "fallback"."""
+    origin_px: tuple[int, int]
+    """The corner (x, y) of its first pixel, in full-resolution pixels of the fixed slide."""
+    interpolation: InterpolationChoice
+    """How its pixels were made."""
     seconds: float
     """How long the job took."""
 
@@ -48,10 +56,12 @@ class WarpSlideJob:
     """The slide to write; its folder exists."""
     crop: CropChoice = "fixed"
     """What to cover: the fixed slide, the part that both cover, or the moving slide."""
+    interpolation: InterpolationChoice | None = None
+    """How to make pixels of pixels; None is "nearest" for labels, which stay whole, else linear."""
     format: SlideFormatChoice = "ome-tiff"
     """The layout of the file; "tiff" is for OpenSlide."""
     compression: CompressionChoice | None = None
-    """How to store tiles; None is JPEG for RGB and lossless otherwise."""
+    """How to store tiles; None is JPEG for RGB, and lossless otherwise and for labels."""
     quality: int = 85
     """Quality of JPEG, 1 to 100."""
     threads: int | None = None
@@ -66,7 +76,7 @@ class WarpSlideJob:
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note
     ) -> WarpSlideOutcome:
-        """Write the warped slide.
+        """Write the warped slide; `note` is told where its corner is, and of labels.
 
         Raises `InputError` for bad input and an output that must not be written, and
         `RegistrationError` when the registration failed.
@@ -76,15 +86,22 @@ class WarpSlideJob:
         began = time.perf_counter()
         stored = load_stored(self.result)
         self._check_output(stored)
-        open_warped = partial(self._open_warped, stored)
-        write = partial(self._write, progress)
+        origin_px = crop_origin_px(stored, self.crop)
+        interpolation = self.interpolation or self._choose_interpolation(stored, note)
+        open_warped = partial(self._open_warped, stored, interpolation)
+        write = partial(self._write, progress, interpolation)
         if self.sharpen is None:
             with open_warped() as warped:
                 write(warped)
         else:
             record = self.result / "registration.json"
             write_sharpened(self.sharpen, open_warped, write, self.out, (record,), self.crop, note)
-        return WarpSlideOutcome(self.out, stored.registration.status, time.perf_counter() - began)
+        if self.crop != "fixed":
+            x, y = origin_px
+            note(f"the output's corner is at {x}, {y} px of the fixed slide")
+        seconds = time.perf_counter() - began
+        status = stored.registration.status
+        return WarpSlideOutcome(self.out, status, origin_px, interpolation, seconds)
 
     def _check_output(self, stored: StoredRegistration) -> None:
         inputs = warp_inputs(self.result, stored, self.moving)
@@ -93,22 +110,39 @@ class WarpSlideJob:
         if self.sharpen is not None:
             check_tiles_folder(self.out)
 
-    def _open_warped(self, stored: StoredRegistration) -> Slide:
+    def _choose_interpolation(self, stored: StoredRegistration, note: Note) -> InterpolationChoice:
+        """Return "nearest" for a moving slide of labels; a sharpened slide is one of tissue."""
+        from stainbridge.slides.labels import is_label_slide
+
+        if self.sharpen is not None:
+            return "linear"
+        with open_moving_slide(stored, self.moving) as moving:
+            if not is_label_slide(moving):
+                return "linear"
+        note("the moving slide holds labels, which are kept whole: --interpolation nearest")
+        return "nearest"
+
+    def _open_warped(self, stored: StoredRegistration, interpolation: InterpolationChoice) -> Slide:
         moving = open_moving_slide(stored, self.moving)
         try:
-            return stored.registration.warp_slide(moving, crop=self.crop)
+            return stored.registration.warp_slide(
+                moving, crop=self.crop, interpolation=interpolation
+            )
         except BaseException:
             moving.close()
             raise
 
-    def _write(self, progress: Progress, warped: Slide) -> None:
+    def _write(self, progress: Progress, interpolation: InterpolationChoice, warped: Slide) -> None:
         from stainbridge.slides.writing.write import write_slide
+
+        is_label = interpolation == "nearest"
 
         write_slide(
             warped,
             self.out,
             file_format=self.format,
-            compression=self.compression,
+            compression=self.compression or ("deflate" if is_label else None),
+            reduction="nearest" if is_label else "mean",
             quality=self.quality,
             threads=self.threads,
             progress=lambda done, total: progress("writing the warped slide", done / total),

@@ -28,6 +28,9 @@ from stainbridge.slides.describe import Described
 from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.types import Mask
 
+#: Labels are sampled at full resolution where output pixels are at most this many times larger.
+LARGEST_LABEL_STEP = 8.0
+
 
 class WarpedSlide(ClosedByWith, Described):
     """The moving slide, pulled through a transform onto a frame of the fixed slide's space.
@@ -139,15 +142,19 @@ class WarpedSlide(ClosedByWith, Described):
         """Return the grid of the moving slide to sample for output pixels of `mpp`.
 
         It is at most twice as fine: a stored level where one fits, else the next finer stored level
-        reduced by a power of two, which the slide averages as it reads. Labels are never averaged;
-        for them it is the stored level.
+        reduced by a power of two, which the slide averages as it reads. Labels are taken from full
+        resolution, since stored levels may hold averages; far coarser overviews of them from the
+        stored level.
         """
         wanted_mpp = float(np.sqrt(mpp[0] * mpp[1])) * self._scale
         levels = self._slide.levels
+        is_label = self._interpolation == "nearest"
+        if is_label and wanted_mpp <= LARGEST_LABEL_STEP * _mean_mpp(levels[0]):
+            return levels[0]
         fine_enough = [level for level in levels if _mean_mpp(level) <= wanted_mpp * 1.01]
         level = max(fine_enough, key=_mean_mpp, default=levels[0])
         reduction = 2 ** max(0, int(np.floor(np.log2(wanted_mpp * 1.01 / _mean_mpp(level)))))
-        if reduction == 1 or self._interpolation == "nearest":
+        if reduction == 1 or is_label:
             return level
         return level.at_mpp((level.mpp[0] * reduction, level.mpp[1] * reduction))
 

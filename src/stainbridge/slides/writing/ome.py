@@ -32,10 +32,14 @@ def make_ome_xml(frame: Frame, info: SlideInfo, name: str) -> bytes:
     pixels = ElementTree.SubElement(image, "Pixels", _pixels(frame, info))
     for index, attributes in enumerate(_channels(info)):
         ElementTree.SubElement(pixels, "Channel", {"ID": f"Channel:0:{index}", **attributes})
-    for index in range(1 if info.is_rgb else len(info.channels)):
+    planes = range(1 if info.is_rgb else len(info.channels))
+    for index in planes:
         ElementTree.SubElement(
             pixels, "TiffData", {"IFD": str(index), "FirstC": str(index), "PlaneCount": "1"}
         )
+    if frame.origin_um != (0, 0):
+        for index in planes:
+            ElementTree.SubElement(pixels, "Plane", _plane(frame, index))
     return bytes(ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True))
 
 
@@ -59,6 +63,15 @@ def _pixels(frame: Frame, info: SlideInfo) -> dict[str, str]:
                 f"PhysicalSize{axis}": repr(float(mpp)),
                 f"PhysicalSize{axis}Unit": "\N{MICRO SIGN}m",
             }
+    return attributes
+
+
+def _plane(frame: Frame, channel: int) -> dict[str, str]:
+    """Return a plane's place: the corner of its first pixel in the slide that it is a crop of."""
+    unit = "\N{MICRO SIGN}m" if frame.calibrated else "pixel"
+    attributes = {"TheZ": "0", "TheT": "0", "TheC": str(channel)}
+    for axis, origin in zip("XY", frame.origin_um, strict=True):
+        attributes |= {f"Position{axis}": repr(float(origin)), f"Position{axis}Unit": unit}
     return attributes
 
 

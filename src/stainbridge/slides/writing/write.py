@@ -275,4 +275,18 @@ def _resolution(frame: Frame, width: int, height: int) -> list[Tag]:
             for code, ratio in zip((282, 283), per_cm, strict=True)
         ),
         Tag(296, "short", [3]),
+        *_position(frame),
+    ]
+
+
+def _position(frame: Frame) -> list[Tag]:
+    """Return the tags of a crop's place in centimetres; TIFF has none for places before 0."""
+    if frame.origin_um == (0, 0) or min(frame.origin_um) < 0:
+        return []
+    places = [
+        Fraction(origin_um / 10_000).limit_denominator(1_000_000) for origin_um in frame.origin_um
+    ]
+    return [
+        Tag(code, "rational", [place.numerator, place.denominator])
+        for code, place in zip((286, 287), places, strict=True)
     ]
