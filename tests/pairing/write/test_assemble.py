@@ -7,6 +7,7 @@ import shutil
 import sys
 import tarfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import PIL.Image
@@ -182,6 +183,9 @@ def test_shards_hold_each_kept_pair_once_as_consecutive_files(
                 seen.append(values["name"])
         assert len(members) <= 30
     assert sorted(seen) == sorted(patch.name for patch in patches if patch.is_kept)
+    pairs = [name.split("_")[0] for name in seen if name[0] in "ab"]
+    changes = sum(one != other for one, other in pairwise(pairs))
+    assert changes > 2  # the slides of a split are mixed
 
 
 def test_shards_that_a_smaller_set_does_not_have_go(own: Path, patches: list[Patch]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import math
 import sys
 from dataclasses import asdict, replace
@@ -72,6 +73,17 @@ def test_the_manifest_tells_what_is_kept_and_where(tmp_path: Path) -> None:
     assert kept[0].fixed_file == Path("HE/train") / f"{first.name}.png"
     assert kept[0].moving_file == Path("IHC/train") / f"{first.name}.png"
     assert math.isnan(kept[-1].residual_um)  # the last slide states no pixel size
+
+
+def test_a_dropped_patch_has_no_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    write_patches(path, make_patches())
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            pictures = [row["fixed_picture"], row["moving_picture"]]
+            kept = [f"{side}/{row['split']}/{row['name']}.png" for side in ("HE", "IHC")]
+            assert pictures == (kept if row["kept"] == "yes" else ["", ""])
+            assert (row["dropped_for"] == "") == (row["kept"] == "yes")
 
 
 def test_what_training_reads_is_among_the_columns() -> None:
