@@ -23,7 +23,7 @@ from stainbridge.datasets.subjects import (
     split_subjects,
     write_subject_pairs,
 )
-from stainbridge.datasets.table import read_table
+from stainbridge.slides.manifest import read_table
 from stainbridge.whole import whole_file
 
 

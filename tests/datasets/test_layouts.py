@@ -11,8 +11,9 @@ import pytest
 import tifffile
 
 from stainbridge.datasets.layouts import read_data_set
-from stainbridge.datasets.table import read_landmark_pair, read_table
+from stainbridge.datasets.table import read_landmark_pair
 from stainbridge.errors import InputError
+from stainbridge.slides.manifest import read_table
 
 MARKS = np.array([[1.0, 2.0], [10.5, 7.25], [30.0, 20.0]])
 

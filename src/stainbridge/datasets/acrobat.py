@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.datasets.layout import DataSetLayout
-from stainbridge.datasets.table import TableRow, find_only_table, read_numbers, read_table
+from stainbridge.datasets.table import find_only_table
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.case import Case, OpenSlideFunction
+from stainbridge.slides.manifest import TableRow, read_numbers, read_table
 from stainbridge.slides.open import open_slide
 from stainbridge.types import Points
 

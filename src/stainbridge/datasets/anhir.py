@@ -12,15 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from stainbridge.datasets.layout import DataSetLayout
-from stainbridge.datasets.table import (
-    TableRow,
-    find_named_file,
-    find_only_table,
-    read_landmark_pair,
-    read_table,
-)
+from stainbridge.datasets.table import find_only_table, read_landmark_pair
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.slides.case import Case
+from stainbridge.slides.manifest import TableRow, find_named_file, read_table
 
 #: Columns that the table needs.
 COLUMNS = ("Source image", "Source landmarks", "Target image", "Target landmarks")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.datasets import acrobat, anhir, hyreco, pairs, slices, tiles
-from stainbridge.datasets.table import read_header
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.case import Case
+from stainbridge.slides.manifest import read_header
 
 #: The layouts, in the order in which they are tried.
 LAYOUTS = (

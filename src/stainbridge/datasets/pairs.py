@@ -10,15 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from stainbridge.datasets.layout import DataSetLayout
-from stainbridge.datasets.table import (
-    TableRow,
-    find_named_file,
-    read_header,
-    read_landmark_pair,
-    read_table,
-)
+from stainbridge.datasets.table import read_landmark_pair
 from stainbridge.errors import InputError
 from stainbridge.slides.case import Case
+from stainbridge.slides.manifest import TableRow, find_named_file, read_header, read_table
 
 #: Columns that the table needs.
 COLUMNS = ("case", "fixed", "moving")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.datasets.table import read_table
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.case import Case
+from stainbridge.slides.manifest import read_table
 from stainbridge.whole import whole_file
 
 #: The parts of a split, in the order of their blocks, and their shares of the slices.

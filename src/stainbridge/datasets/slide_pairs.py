@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from stainbridge.datasets.table import TableRow, find_named_file, read_numbers, read_table
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.transform import Transform
 from stainbridge.learn.split import split_validation
 from stainbridge.registration.store import load
 from stainbridge.slides.case import OpenSlideFunction
+from stainbridge.slides.manifest import TableRow, find_named_file, read_numbers, read_table
 from stainbridge.slides.open import open_slide
 from stainbridge.translation.training.slide_stream import TrainingSlides
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.datasets.table import read_table
 from stainbridge.datasets.tiles import list_pictures
 from stainbridge.errors import InputError
+from stainbridge.slides.manifest import read_table
 from stainbridge.whole import whole_file
 
 #: The folder of pictures, and those that may hold their labels.
