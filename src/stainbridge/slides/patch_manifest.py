@@ -6,12 +6,12 @@ made read it here.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.slides.manifest import TableRow, read_table
 
 #: The manifest's name in the folder of a set.
 MANIFEST = "manifest.csv"
@@ -67,10 +67,14 @@ def read_kept_patches(folder: Path) -> list[KeptPatch]:
     """Return the patches of the set in `folder`, in the order of its manifest.
 
     Raises `MissingFileError` without a manifest. Raises `InputError` for missing columns and for
-    what is no number.
+    what is no number, and for a manifest without rows.
     """
     path = folder / MANIFEST
-    return [_make_patch(row, path) for row in _read_rows(path) if row["kept"] == KEPT]
+    if not path.is_file():
+        raise MissingFileError(
+            "no such file", where=path, remedy="name the folder that `stainbridge pairs` made"
+        )
+    return [_make_patch(row, path) for row in read_table(path, COLUMNS) if row["kept"] == KEPT]
 
 
 def parse_number(text: str, column: str, where: object) -> float:
@@ -83,23 +87,7 @@ def parse_number(text: str, column: str, where: object) -> float:
         raise InputError("not a number", where=where, expected=column, got=text) from None
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise MissingFileError(
-            "no such file", where=path, remedy="name the folder that `stainbridge pairs` made"
-        )
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError("columns are missing", where=path, expected=", ".join(missing))
-            return list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError("not a table", where=path, expected="CSV in UTF-8", got=error) from error
-
-
-def _make_patch(row: dict[str, str], path: Path) -> KeptPatch:
+def _make_patch(row: TableRow, path: Path) -> KeptPatch:
     where = f"{path}: {row['name']}"
     residuals = {
         name: parse_number(row[name], name, where)
