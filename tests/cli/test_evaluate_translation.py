@@ -97,6 +97,57 @@ def test_perceptual_distances_get_columns_of_their_own(
     assert "LPIPS" not in capsys.readouterr().out
 
 
+def test_baselines_are_rows_like_models(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*BEGIN, "paired.safetensors", "--baselines", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    scores = {line["model"]: line["scores"] for line in facts["means"] if line["level"] == "all"}
+    assert set(scores) == {"untranslated", "paired", "mean colour", "nearest neighbour"}
+    # the training pictures are the very same here
+    assert scores["nearest neighbour"]["rmse"] == 0
+    assert 0 < scores["mean colour"]["rmse"] < scores["untranslated"]["rmse"]
+    assert facts["residual"] is None
+    assert facts["shifts"] == []
+
+
+def test_shifted_targets_say_what_a_score_means(
+    bci: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*BEGIN, "paired.safetensors", "--shifts", "--out", "scores"]) == 0
+    text = capsys.readouterr().out
+    assert "the real target against itself, shifted\nshift, px" in text
+    assert "scores like the real target shifted by so many px" in text
+    assert (bci / "scores" / "shifts.svg").read_text().startswith("<svg")
+    with (bci / "scores" / "shifts.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["shift_px"] for line in lines] == ["0", "1", "2", "4", "8", "16"]
+    assert lines[0]["psnr_db"] == "inf"
+    assert run([*BEGIN, "paired.safetensors", "--shifts", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert len(facts["shifts"]) == 6
+    assert set(facts["equal_shifts_px"]) == {"untranslated", "paired"}
+
+
+def test_the_residual_of_a_paired_set_stands_beside_the_scores(
+    bci: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers = "residual_px,residual_uncertainty_px,residual_um"
+    rows = [
+        f"{number:05d}_test_{level},p,test,{level},yes,{number + 1},0.1,"
+        for number, level in enumerate(LEVELS)
+    ]
+    text = "\n".join([f"name,patient,split,label,kept,{numbers}", *rows])
+    (bci / "BCI" / "manifest.csv").write_text(text + "\n", encoding="utf-8")
+    assert run([*BEGIN, "paired.safetensors", "--out", "scores"]) == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line == "residual misalignment of the pairs: median 2.00 px, 90 % within 2.80 px"
+    with (bci / "scores" / "means.csv").open(newline="") as file:
+        means = list(csv.DictReader(file))
+    assert {row["residual_median_px"] for row in means if row["level"] == "all"} == {"2"}
+    assert run([*BEGIN, "paired.safetensors", "--most", "1", "--json"]) == 0
+    residual = json.loads(capsys.readouterr().out)["residual"]
+    assert (residual["pairs"], residual["median_px"], residual["median_um"]) == (1, 1, None)
+
+
 def test_back_on_another_split_and_fewer(bci: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--reverse", "--split", "train", "--most", "2"]
     assert run([*BEGIN, "cyclic.safetensors", *options]) == 0
@@ -115,6 +166,10 @@ def test_back_on_another_split_and_fewer(bci: Path, capsys: pytest.CaptureFixtur
         (["paired.safetensors", "--reverse"], "does not translate Ki67 to HE"),
         (["paired.safetensors", "--features", "none.pt"], "no such file of a feature network"),
         (["paired.safetensors", "--lpips", "BCI"], "BCI: no LPIPS weights there"),
+        (
+            ["paired.safetensors", "--baselines", "--split", "train"],
+            "baselines need training tiles beside those that are scored",
+        ),
     ],
 )
 def test_bad_input(

@@ -12,10 +12,8 @@ import typer
 
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.compute import DeviceChoice
-from stainbridge.jobs.evaluate_translation import (
-    EvaluateTranslationJob,
-    EvaluateTranslationOutcome,
-)
+from stainbridge.jobs.evaluate_translation import EvaluateTranslationJob
+from stainbridge.jobs.translation_outcome import EvaluateTranslationOutcome
 
 if TYPE_CHECKING:
     from stainbridge.evaluate.translation import MeanScores
@@ -28,6 +26,8 @@ COLUMNS = {
     "dab_dice": "DAB Dice",
 }
 LPIPS_COLUMNS = {"lpips_alex": "LPIPS alex", "lpips_vgg": "LPIPS vgg"}
+#: Width of the first column of the tables of shifts.
+NAME_WIDTH = 20
 DISTRIBUTION_COLUMNS = {"fid": "FID", "kid": "KID"}
 
 
@@ -64,6 +64,21 @@ def translation(
         Path | None,
         typer.Option("--lpips", help="Folder of LPIPS weights.", metavar="DIR"),
     ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines",
+            help="Also score the mean colour of the training targets, and the target of the"
+            " training tile whose source is most similar.",
+        ),
+    ] = False,
+    shifts: Annotated[
+        bool,
+        typer.Option(
+            "--shifts",
+            help="Also score the real targets against themselves, shifted by 0 to 16 px.",
+        ),
+    ] = False,
     device: Annotated[DeviceChoice, typer.Option("--device", help="Where to compute.")] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier tables in OUT.")
@@ -74,13 +89,15 @@ def translation(
 
     Pictures are translated whole, and scores change with their size, which is printed. Where names
     end in a HER2 level, as BCI's do, there is a line for each. Models that translate both ways also
-    get a table of the translation there and back.
+    get a table of the translation there and back. Of a set of `stainbridge pairs` it also prints
+    how well its pairs are aligned.
 
     \b
     Example:
         stainbridge evaluate translation --data BCI --models pyramid-run cyclegan-run --out scores
         stainbridge evaluate translation --data BCI --models pyramid-run \\
             --features inception-2015-12-05.pt --json
+        stainbridge evaluate translation --data SET --models run --baselines --shifts --out scores
     """
     job = EvaluateTranslationJob(
         models=(*models, *(more_models or ())),
@@ -91,6 +108,8 @@ def translation(
         most=most,
         features=features,
         lpips=lpips,
+        baselines=baselines,
+        shifts=shifts,
         device=device,
         overwrite=overwrite,
     )
@@ -105,11 +124,14 @@ def translation(
                 "size": outcome.size,
                 "means": [asdict(line) for line in outcome.means],
                 "distributions": outcome.distributions,
+                "residual": None if outcome.residual is None else asdict(outcome.residual),
+                "shifts": [asdict(point) for point in outcome.shifts],
+                "equal_shifts_px": outcome.equal_shifts,
             }
         )
     else:
         head = f"{outcome.split}: {outcome.pictures} pictures, {outcome.size}"
-        print(f"{head}\n\n{tables(outcome)}")
+        print("\n\n".join([head + _residual_line(outcome), tables(outcome), *_shifts(outcome)]))
 
 
 def tables(outcome: EvaluateTranslationOutcome) -> str:
@@ -127,6 +149,40 @@ def tables(outcome: EvaluateTranslationOutcome) -> str:
             distributions = outcome.distributions if direction == "forward" else {}
             sections.append("\n".join([title, *_table(means, distributions)]))
     return "\n\n".join(sections)
+
+
+def _residual_line(outcome: EvaluateTranslationOutcome) -> str:
+    """Return how well the pairs of a paired set are aligned; nothing for other data."""
+    from stainbridge.datasets.paired_set import format_residuals
+
+    if outcome.residual is None:
+        return ""
+    return f"\nresidual misalignment of the pairs: {format_residuals(outcome.residual)}"
+
+
+def _shifts(outcome: EvaluateTranslationOutcome) -> list[str]:
+    """Return the table of shifted targets, and the shifts that score like the models."""
+    if not outcome.shifts:
+        return []
+    measures = outcome.shown_measures
+    curve = ["the real target against itself, shifted", _head("shift, px", measures)]
+    for point in outcome.shifts:
+        numbers = [getattr(point.scores, name) for name in measures]
+        curve.append(_row(str(point.shift_px), numbers, 4))
+    equal = ["scores like the real target shifted by so many px", _head("model", measures)]
+    for model, by_measure in outcome.equal_shifts.items():
+        equal.append(_row(model, [by_measure[name] for name in measures], 1))
+    equal.append("(inf: beyond the largest shift)")
+    return ["\n".join(curve), "\n".join(equal)]
+
+
+def _head(first: str, measures: Mapping[str, str]) -> str:
+    return f"{first:<{NAME_WIDTH}}" + "".join(f"{head:>16}" for head in measures.values())
+
+
+def _row(first: str, numbers: Sequence[float], digits: int) -> str:
+    cells = [_format_number(number, digits) for number in numbers]
+    return f"{first:<{NAME_WIDTH}}" + "".join(f"{cell:>16}" for cell in cells)
 
 
 def _table(
@@ -152,6 +208,6 @@ def _table(
     return lines
 
 
-def _format_number(number: float) -> str:
-    """Return a number with four decimals; a dash for nan."""
-    return "-" if number != number else f"{number:.4f}"
+def _format_number(number: float, digits: int = 4) -> str:
+    """Return a number with so many decimals; a dash for nan."""
+    return "-" if number != number else f"{number:.{digits}f}"

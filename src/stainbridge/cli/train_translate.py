@@ -31,7 +31,8 @@ DataOption = Annotated[
     str | None,
     typer.Option(
         "--data",
-        help="A folder of stainbridge pairs, or of other tiles (HE/train, IHC/train, HE/test, ...; trainA, trainB, ...; A, B),"
+        help="A folder of stainbridge pairs, or of other tiles"
+        " (HE/train, IHC/train, HE/test, ...; trainA, trainB, ...; A, B),"
         " two folders A,B with a comma between, a manifest.csv of slides"
         " (fixed,moving[,transform]), or generated.  [default: generated]",
         metavar="DATA",

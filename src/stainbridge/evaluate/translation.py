@@ -197,16 +197,19 @@ def mean_scores(rows: Sequence[ScoredPicture]) -> list[MeanScores]:
                 **{level: [row for row in own if row.level == level] for level in levels},
             }
             means += [
-                MeanScores(model, direction, name, len(group), _mean(group))
+                MeanScores(
+                    model, direction, name, len(group), average_scores([r.scores for r in group])
+                )
                 for name, group in groups.items()
                 if group
             ]
     return means
 
 
-def _mean(rows: Sequence[ScoredPicture]) -> TranslationScores:
+def average_scores(scores: Sequence[TranslationScores]) -> TranslationScores:
+    """Return the mean of each score over those where it is known; nan where it never is."""
     values = {
-        field.name: [getattr(row.scores, field.name) for row in rows]
+        field.name: [getattr(each, field.name) for each in scores]
         for field in fields(TranslationScores)
     }
     return TranslationScores(

@@ -12,7 +12,15 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 
-from stainbridge.evaluate.translation import ALL, FORWARD, Comparison, MeanScores, ScoredPicture
+from stainbridge.evaluate.translation import (
+    ALL,
+    FORWARD,
+    Comparison,
+    MeanScores,
+    ScoredPicture,
+    TranslationScores,
+)
+from stainbridge.evaluate.translation_shifts import ShiftScores
 from stainbridge.types import Pixels
 from stainbridge.whole import whole_file
 
@@ -20,6 +28,9 @@ from stainbridge.whole import whole_file
 PICTURES_CSV = "pictures.csv"
 MEANS_CSV = "means.csv"
 GRID = "pictures.png"
+#: The scores of shifted targets, as a table and as a picture.
+SHIFTS_CSV = "shifts.csv"
+SHIFTS_PICTURE = "shifts.svg"
 #: Pixels along the longer side of a picture in the grid, at most.
 SHOWN_PX = 256
 #: Pixels along the longer side that small pictures are enlarged to, where a whole factor does it.
@@ -41,7 +52,15 @@ def write_rows(
 
     `extra_columns` are further columns, by model, of the mean over its translations of all tiles.
     """
-    lines = [_line(row, extra_columns) for row in rows]
+    _write_lines(path, [_line(row, extra_columns) for row in rows])
+
+
+def write_shifts(path: Path, curve: Sequence[ShiftScores]) -> None:
+    """Write a line a shift, the scores of the shifted target as columns."""
+    _write_lines(path, [{"shift_px": point.shift_px, **_cells(point.scores)} for point in curve])
+
+
+def _write_lines(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     columns = list(dict.fromkeys(key for line in lines for key in line))
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
@@ -53,13 +72,17 @@ def _line(
     row: ScoredPicture | MeanScores, extra_columns: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     values = asdict(row)
-    scores = {
-        name: "" if np.isnan(value) else f"{value:.6g}"
-        for name, value in values.pop("scores").items()
-    }
+    del values["scores"]
     is_mean_over_all = (row.direction, row.level) == (FORWARD, ALL)
     extra = extra_columns.get(row.model, {}) if is_mean_over_all else {}
-    return {**values, **scores, **extra}
+    return {**values, **_cells(row.scores), **extra}
+
+
+def _cells(scores: TranslationScores) -> dict[str, str]:
+    """Return the scores by name as text; nothing for nan."""
+    return {
+        name: "" if np.isnan(value) else f"{value:.6g}" for name, value in asdict(scores).items()
+    }
 
 
 def write_grid(path: Path, shown: Sequence[Comparison], source: str, target: str) -> None:

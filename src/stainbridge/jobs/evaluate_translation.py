@@ -6,55 +6,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
+from stainbridge.jobs.translation_methods import make_methods
+from stainbridge.jobs.translation_outcome import (
+    SHOWN_MEASURES,
+    EvaluateTranslationOutcome,
+    list_extra_columns,
+    select_whole,
+)
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:
-    from torch import device
-
+    from stainbridge.datasets.paired_set import ResidualSummary
     from stainbridge.datasets.tiles import TileFiles
     from stainbridge.evaluate.translation import (
         Comparison,
         Distances,
-        MeanScores,
         ScoredPicture,
         TilePixels,
-        TranslateFunction,
         TranslationMethod,
     )
-    from stainbridge.nn.generators import Generator
     from stainbridge.translation.inference.model import Model
 
 #: Rows of the grid of pictures.
 GRID_ROWS = 6
-#: The name of the row for the source itself, not translated.
-UNTRANSLATED = "untranslated"
-#: Files of weights whose name does not say which run they are of.
-RUN_WEIGHTS = ("best.safetensors", "last.safetensors")
-
-
-@dataclass(frozen=True)
-class EvaluateTranslationOutcome:
-    """How far translations are from the real stain."""
-
-    split: str
-    """Which part of the data was used."""
-    pictures: int
-    """How many tiles were compared."""
-    size: str
-    """Their size, for people: scores change with it."""
-    means: tuple[MeanScores, ...]
-    """Mean scores of each model, direction and level."""
-    distributions: dict[str, dict[str, Any]]
-    """FID and KID by model; empty without a feature network."""
-    stains: tuple[str, str]
-    """Source and target."""
-    written: tuple[Path, ...]
-    """The tables and the grid of pictures; empty when none were asked for."""
+#: The part of the data that the baselines learn from.
+TRAINING_SPLIT = "train"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +58,10 @@ class EvaluateTranslationJob:
     """A feature network, for FID and KID."""
     lpips: Path | None = None
     """A folder of LPIPS weights; None compares by no LPIPS."""
+    baselines: bool = False
+    """Score one colour for all, and the target of the most similar training tile, too."""
+    shifts: bool = False
+    """Score the real targets against themselves, shifted by up to 16 px."""
     device: DeviceChoice = "auto"
     """Where to compute."""
     overwrite: bool = False
@@ -93,6 +78,7 @@ class EvaluateTranslationJob:
         """
         from stainbridge.evaluate.translation import compare_translations, mean_scores
         from stainbridge.evaluate.translation_sets import FeatureSets
+        from stainbridge.evaluate.translation_shifts import ShiftCurve, find_equal_shifts
         from stainbridge.learn.named_weights import find_weights
         from stainbridge.metrics.distributions import load_feature_net
         from stainbridge.translation.inference.model import read_model
@@ -101,31 +87,43 @@ class EvaluateTranslationJob:
         models = [read_model(find_weights(str(path))) for path in self.models]
         models = [model.reverse() for model in models] if self.reverse else models
         files = self._choose_tiles()
+        residual = self._summarise_residuals(files)
         sets = None if self.features is None else FeatureSets(load_feature_net(self.features))
         step = (len(files) - 1) / max(1, GRID_ROWS - 1)
         shown = {round(row * step) for row in range(GRID_ROWS)}
         grid: list[Comparison] = []
         rows: list[ScoredPicture] = []
         tiles = self._read_pixels(files, models[0])
-        methods = _make_methods(models, self.device)
-        compared = compare_translations(tiles, methods, self._make_distances())
+        methods = make_methods(models, self.device) + self._make_baselines(models[0])
+        distances = self._make_distances()
+        curve = ShiftCurve(distances) if self.shifts else None
+        compared = compare_translations(tiles, methods, distances)
         for number, comparison in enumerate(compared):
             rows += comparison.rows
             if number in shown:
                 grid.append(comparison)
             if sets is not None:
                 sets.add(comparison)
+            if curve is not None:
+                curve.add(comparison.pair.target, comparison.pair.name)
             progress("translating", (number + 1) / len(files))
+        means = tuple(mean_scores(rows))
+        shifts = () if curve is None else curve.means()
         outcome = EvaluateTranslationOutcome(
             split=self.split,
             pictures=len(files),
             size=", ".join(sorted({f"{row.width} x {row.height} px" for row in rows})),
-            means=tuple(mean_scores(rows)),
+            means=means,
             distributions={}
             if sets is None
             else {name: asdict(scores) for name, scores in sets.scores().items()},
             stains=(models[0].source or "source", models[0].target or "target"),
             written=() if self.out is None else self._output_files(self.out),
+            residual=residual,
+            shifts=shifts,
+            equal_shifts=find_equal_shifts(shifts, select_whole(means), list(SHOWN_MEASURES))
+            if shifts
+            else {},
         )
         if self.out is not None:
             self._write(self.out, grid, rows, outcome)
@@ -147,9 +145,16 @@ class EvaluateTranslationJob:
         }
 
     def _output_files(self, out: Path) -> tuple[Path, ...]:
-        from stainbridge.evaluate.translation_files import GRID, MEANS_CSV, PICTURES_CSV
+        from stainbridge.evaluate.translation_files import (
+            GRID,
+            MEANS_CSV,
+            PICTURES_CSV,
+            SHIFTS_CSV,
+            SHIFTS_PICTURE,
+        )
 
-        return (out / PICTURES_CSV, out / MEANS_CSV, out / GRID)
+        shifts = (SHIFTS_CSV, SHIFTS_PICTURE) if self.shifts else ()
+        return tuple(out / name for name in (PICTURES_CSV, MEANS_CSV, GRID, *shifts))
 
     def _check_output(self) -> None:
         if self.out is None:
@@ -167,6 +172,12 @@ class EvaluateTranslationJob:
 
     def _choose_tiles(self) -> list[TileFiles]:
         """Return the tiles of the split, or `most` of them, evenly chosen."""
+        tiles = self._list_tiles(self.split)
+        count = min(self.most or len(tiles), len(tiles))
+        return [tiles[number * len(tiles) // count] for number in range(count)]
+
+    def _list_tiles(self, split: str) -> list[TileFiles]:
+        """Return the tiles of a split; data without splits are one."""
         from stainbridge.datasets.tiles import find, read_tiles
 
         if not self.data.is_dir() or find(self.data) is None:
@@ -179,34 +190,63 @@ class EvaluateTranslationJob:
         tiles = read_tiles(self.data)
         splits = sorted({tile.name.partition("/")[0] for tile in tiles if "/" in tile.name})
         if splits:
-            tiles = [tile for tile in tiles if tile.name.startswith(f"{self.split}/")]
+            tiles = [tile for tile in tiles if tile.name.startswith(f"{split}/")]
         if not tiles:
             raise InputError(
                 "no tiles of that split",
                 where=self.data,
                 expected=", ".join(splits),
-                got=self.split,
+                got=split,
             )
-        count = min(self.most or len(tiles), len(tiles))
-        return [tiles[number * len(tiles) // count] for number in range(count)]
+        return tiles
+
+    def _make_baselines(self, model: Model) -> list[TranslationMethod]:
+        """Return the trivial translations, where they are asked for."""
+        from stainbridge.evaluate.translation_baselines import TrainingMemory
+
+        if not self.baselines:
+            return []
+        tiles = self._list_tiles(TRAINING_SPLIT)
+        if self.split == TRAINING_SPLIT or "/" not in tiles[0].name:
+            raise InputError(
+                "baselines need training tiles beside those that are scored",
+                where=self.data,
+                expected="a split train, and another one to score",
+                remedy="leave out --baselines",
+            )
+        readers = [partial(self._read_tile, tile, model) for tile in tiles]
+        return TrainingMemory.collect(readers).list_methods()
+
+    def _summarise_residuals(self, tiles: Sequence[TileFiles]) -> ResidualSummary | None:
+        """Return how well the tiles are aligned, as far as a paired set says it."""
+        from stainbridge.datasets.paired_set import PairedSet, has_scores, summarise_residuals
+
+        if not has_scores(self.data):
+            return None
+        patches = PairedSet.read(self.data).patches
+        keys = [(tile.fixed.parent.name, tile.fixed.stem) for tile in tiles]
+        return summarise_residuals([patches[key] for key in keys if key in patches])
 
     def _read_pixels(self, tiles: Sequence[TileFiles], model: Model) -> Iterator[TilePixels]:
         """Read the pixels of each tile, with the channels of the model."""
+        for tile in tiles:
+            yield self._read_tile(tile, model)
+
+    def _read_tile(self, tile: TileFiles, model: Model) -> TilePixels:
         from stainbridge.evaluate.translation import TilePixels
         from stainbridge.slides.open import open_slide
         from stainbridge.translation.objectives.pixels import match_channels
 
-        for tile in tiles:
-            with open_slide(tile.fixed) as first, open_slide(tile.moving) as second:
-                source = first.read(first.frame).pixels
-                target = second.read(second.frame).pixels
-            if self.reverse:
-                source, target = target, source
-            yield TilePixels(
-                tile.name,
-                match_channels(source, model.source_channels, tile.name),
-                match_channels(target, model.target_channels, tile.name),
-            )
+        with open_slide(tile.fixed) as first, open_slide(tile.moving) as second:
+            source = first.read(first.frame).pixels
+            target = second.read(second.frame).pixels
+        if self.reverse:
+            source, target = target, source
+        return TilePixels(
+            tile.name,
+            match_channels(source, model.source_channels, tile.name),
+            match_channels(target, model.target_channels, tile.name),
+        )
 
     def _write(
         self,
@@ -215,61 +255,18 @@ class EvaluateTranslationJob:
         rows: Sequence[ScoredPicture],
         outcome: EvaluateTranslationOutcome,
     ) -> None:
-        from stainbridge.evaluate.translation_files import write_grid, write_rows
+        from stainbridge.evaluate.translation_files import write_grid, write_rows, write_shifts
+        from stainbridge.evaluate.translation_shift_chart import write_shift_chart
 
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write there: {error.strerror}", where=out) from error
-        pictures_csv, means_csv, grid_picture = outcome.written
+        pictures_csv, means_csv, grid_picture, *shift_files = outcome.written
         write_rows(pictures_csv, rows, {})
-        write_rows(means_csv, outcome.means, outcome.distributions)
+        write_rows(means_csv, outcome.means, list_extra_columns(outcome))
         write_grid(grid_picture, grid, *outcome.stains)
-
-
-def _make_methods(models: Sequence[Model], device_name: DeviceChoice) -> list[TranslationMethod]:
-    """Return a method for each model, named as briefly as tells them apart.
-
-    The first method does nothing, where source and target have the same channels. Raises
-    `InputError` for models that differ in channels.
-    """
-    import torch
-
-    from stainbridge.compute import choose_device
-    from stainbridge.evaluate.translation import TranslationMethod
-
-    expected = (models[0].source_channels, models[0].target_channels)
-    for model in models[1:]:
-        channels = (model.source_channels, model.target_channels)
-        if channels != expected:
-            raise InputError(
-                "models of other channels", where=model.path, expected=expected, got=channels
-            )
-    place = torch.device(choose_device(device_name))
-    names = name_models([model.path for model in models])
-    methods = [_make_method(name, model, place) for name, model in zip(names, models, strict=True)]
-    if models[0].source_channels == models[0].target_channels:
-        methods.insert(0, TranslationMethod(UNTRANSLATED, lambda pixels: pixels))
-    return methods
-
-
-def _make_method(name: str, model: Model, place: device) -> TranslationMethod:
-    """Return a model's forward translation and, where it has one, the backward translation."""
-    from stainbridge.evaluate.translation import TranslationMethod
-    from stainbridge.translation.inference.inference import Inference, translate_picture
-
-    def make_function(network: Generator, channels: int) -> TranslateFunction:
-        inference = Inference(network.to(place), channels, place)
-        return partial(translate_picture, inference, model.period)
-
-    backward = None
-    if model.reverse_generator is not None:
-        backward = make_function(model.reverse_generator, model.target_channels)
-    return TranslationMethod(name, make_function(model.generator, model.source_channels), backward)
-
-
-def name_models(paths: Sequence[Path]) -> list[str]:
-    """Return run folders' own names, or whole paths where own names are not different."""
-    runs = [path.parent if path.name in RUN_WEIGHTS else path for path in paths]
-    short = [run.stem if run.suffix == ".safetensors" else run.name for run in runs]
-    return short if len(set(short)) == len(short) else [str(run) for run in runs]
+        if shift_files:
+            shifts_csv, chart = shift_files
+            write_shifts(shifts_csv, outcome.shifts)
+            write_shift_chart(chart, outcome.shifts, outcome.whole_means, outcome.shown_measures)
