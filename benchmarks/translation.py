@@ -46,7 +46,7 @@ from stainbridge.translation.objectives.pixels import (
 )
 from stainbridge.translation.objectives.terms import Translator
 from stainbridge.translation.training.config import GeneratedTissueConfig
-from stainbridge.translation.training.picture_stream import read_picture
+from stainbridge.translation.training.picture_files import read_picture
 
 #: The folder of generated tiles.
 TILES = "tiles"

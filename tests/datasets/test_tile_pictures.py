@@ -147,3 +147,37 @@ def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
         fill(tmp_path / stain / "test", "7")
     with pytest.raises(InputError, match="no pictures to train on"):
         read_pictures(str(tmp_path), HE_IHC, paired=True)
+
+
+def test_pairs_may_differ_in_their_endings(tmp_path: Path) -> None:
+    fill(tmp_path / "A", "a", "b", "c", "d", "e")
+    fill(tmp_path / "B", "a", "b", "c", "d", "e")
+    for path, ending in zip(
+        sorted((tmp_path / "B").iterdir()), ("jpg", "tif", "PNG"), strict=False
+    ):
+        PIL.Image.open(path).save(path.with_suffix(f".{ending}"))
+        path.unlink()
+    pictures = read_pictures(str(tmp_path), HE_IHC, paired=True)
+    sources = [*pictures.training.sources, *pictures.validation.sources]
+    targets = [*pictures.training.targets, *pictures.validation.targets]
+    assert names(sources) == names(targets) == ["a", "b", "c", "d", "e"]
+    assert [path.suffix for path in targets] == [".jpg", ".tif", ".PNG", ".png", ".png"]
+
+
+def test_a_partner_with_two_endings_is_not_guessed(tmp_path: Path) -> None:
+    fill(tmp_path / "A", "a", "b")
+    fill(tmp_path / "B", "a", "b")
+    path = tmp_path / "B" / "a.png"
+    for ending in ("jpg", "tif"):
+        PIL.Image.open(path).save(path.with_suffix(f".{ending}"))
+    path.unlink()
+    with pytest.raises(InputError, match="a picture without its partner"):
+        read_pictures(str(tmp_path), HE_IHC, paired=True)
+
+
+def test_panels_may_differ_in_their_endings(tmp_path: Path) -> None:
+    fill(tmp_path, "lung_IHC", "lung_DAPI")
+    PIL.Image.open(tmp_path / "lung_DAPI.png").save(tmp_path / "lung_DAPI.tif")
+    (tmp_path / "lung_DAPI.png").unlink()
+    pictures = read_pictures(str(tmp_path), ("IHC", "DAPI"), paired=True)
+    assert [path.name for path in pictures.training.targets] == ["lung_DAPI.tif"]

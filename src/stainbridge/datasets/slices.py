@@ -45,14 +45,14 @@ def read(folder: Path) -> list[Case]:
         Case.from_files(
             Path(name).stem,
             fixed / name,
-            moving / name,
+            moving / other,
             _read_landmarks(fixed, moving, name),
             fixed_mask=_find_mask(fixed, name),
-            moving_mask=_find_mask(moving, name),
+            moving_mask=_find_mask(moving, other),
             fixed_labels=_find_picture(fixed, "labels", name),
-            moving_labels=_find_picture(moving, "labels", name),
+            moving_labels=_find_picture(moving, "labels", other),
         )
-        for name in match_names(fixed, moving)
+        for name, other in match_names(fixed, moving)
     ]
 
 

@@ -95,7 +95,7 @@ def _list_sides(first: Path, second: Path, paired: bool) -> Sides:
             raise InputError("no pictures there", where=folder, expected=", ".join(ENDINGS))
     if paired:
         names = match_names(first, second)
-        return [first / name for name in names], [second / name for name in names]
+        return [first / name for name, _ in names], [second / name for _, name in names]
     return _list_sorted(first), _list_sorted(second)
 
 
@@ -104,7 +104,10 @@ def _list_sorted(folder: Path) -> list[Path]:
 
 
 def _have_same_names(first: Path, second: Path) -> bool:
-    return list_pictures(first) == list_pictures(second)
+    try:
+        return bool(match_names(first, second))
+    except InputError:
+        return False
 
 
 def _find_panels(folder: Path, stains: tuple[str, str]) -> Sides:
@@ -120,7 +123,7 @@ def _find_panels(folder: Path, stains: tuple[str, str]) -> Sides:
             got=f"{len(names)} pictures",
             remedy="name panels with --source and --target, or two folders with a comma between",
         )
-    targets = [_target_panel(name, stains) for name in sources]
+    targets = [_target_panel(name, stains, names) for name in sources]
     missing = [name for name in targets if name not in names]
     if missing:
         raise InputError(
@@ -129,9 +132,13 @@ def _find_panels(folder: Path, stains: tuple[str, str]) -> Sides:
     return [folder / name for name in sources], [folder / name for name in targets]
 
 
-def _target_panel(name: str, stains: tuple[str, str]) -> str:
+def _target_panel(name: str, stains: tuple[str, str], names: set[str]) -> str:
+    """Return the panel of the same ending, else the only one of another."""
     path = Path(name)
-    return path.stem.removesuffix(stains[0]) + stains[1] + path.suffix
+    stem = path.stem.removesuffix(stains[0]) + stains[1]
+    others = [other for other in names if Path(other).stem == stem]
+    same = stem + path.suffix
+    return others[0] if len(others) == 1 and same not in names else same
 
 
 def _split_sides(sides: Sides, paired: bool) -> tuple[Sides, Sides, str]:

@@ -5,11 +5,12 @@ and `B`.
 
 Liu et al. 2022, "BCI: breast cancer immunohistochemical image generation through pyramid pix2pix",
 arXiv:2204.11425; Li et al. 2023, "Adaptive supervised PatchNCE loss" (MIST), arXiv:2303.06193.
-Files of one name show one place: H&E is fixed, the IHC moving.
+Files of one name, whatever their endings, show one place: H&E is fixed, the IHC moving.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,23 +62,31 @@ def read_tiles(folder: Path) -> list[TileFiles]:
     """Read the tiles of all splits; raise `InputError` for a tile without its partner."""
     return [
         TileFiles(
-            f"{split}/{Path(name).stem}".lstrip("/"), folder / fixed / name, folder / moving / name
+            f"{split}/{Path(name).stem}".lstrip("/"), folder / fixed / name, folder / moving / other
         )
         for split, fixed, moving in FOLDERS
         if list_pictures(folder / fixed) or list_pictures(folder / moving)
-        for name in match_names(folder / fixed, folder / moving)
+        for name, other in match_names(folder / fixed, folder / moving)
     ]
 
 
-def match_names(first: Path, second: Path) -> list[str]:
-    """Return the names of the pictures in both folders, sorted.
+def match_names(first: Path, second: Path) -> list[tuple[str, str]]:
+    """Return the names of the pictures that show one place in both folders, sorted.
 
-    Raises `InputError` when one of them has pictures that the other has not.
+    Names are the same, or differ in their ending only where that is clear. Raises `InputError` when
+    one folder has pictures that the other has not.
     """
     names = list_pictures(first)
-    unmatched = sorted(names ^ list_pictures(second))
+    others = list_pictures(second)
+    matched = {name: name for name in names & others}
+    by_stem = _index_stems(others - names)
+    for stem, name in _index_stems(names - others).items():
+        if stem in by_stem:
+            matched[name] = by_stem[stem]
+    unmatched = [first / name for name in names - set(matched)]
+    unmatched += [second / name for name in others - set(matched.values())]
     if unmatched:
-        paths = [(first if name in names else second) / name for name in unmatched]
+        paths = sorted(unmatched, key=lambda path: path.name)
         raise InputError(
             "a picture without its partner",
             where=paths[0],
@@ -86,7 +95,13 @@ def match_names(first: Path, second: Path) -> list[str]:
         )
     if not names:
         raise InputError("no pictures", where=first, expected=", ".join(ENDINGS))
-    return sorted(names)
+    return sorted(matched.items())
+
+
+def _index_stems(names: set[str]) -> dict[str, str]:
+    """Return the names by what stands before their ending; none that two names share."""
+    counts = Counter(Path(name).stem for name in names)
+    return {Path(name).stem: name for name in names if counts[Path(name).stem] == 1}
 
 
 def _list_unmatched(paths: Sequence[Path]) -> str:

@@ -27,6 +27,7 @@ from stainbridge.geometry.geojson_document import (
     is_position,
     position_error,
 )
+from stainbridge.geometry.packed_json import unpack_json
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Points
 from stainbridge.whole import whole_file
@@ -72,21 +73,21 @@ def warp_geojson(
 
 
 def read_geojson(path: Path) -> Json:
-    """Read the JSON of a `.geojson` or `.json` file, which may be gzipped.
+    """Read the JSON of a `.geojson` or `.json` file, which may be gzipped or alone in a zip.
 
-    Raises `InputError` when it is missing or not JSON.
+    Raises `InputError` when it is missing, not JSON, or enormous.
     """
     if not path.is_file():
         raise MissingFileError("no such annotation file", where=path)
     try:
         raw = path.read_bytes()
         with _pause_garbage_collector():
-            return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+            return json.loads(unpack_json(raw, path))
     except json.JSONDecodeError as error:
         raise InputError(
             "not JSON", where=f"{path} line {error.lineno}", expected="GeoJSON", got=error.msg
         ) from error
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, RecursionError) as error:
         raise InputError("not a GeoJSON file", where=path, got=str(error)) from error
 
 

@@ -13,12 +13,12 @@ from stainbridge.slides.slide import Slide
 def open_slide(path: str | Path, *, mpp: float | None = None, stain: str | None = None) -> Slide:
     """Open the slide at `path`.
 
-    Formats: those of OpenSlide; TIFF, OME-TIFF, QPTIFF; PNG, JPEG, BMP, WebP; OME-Zarr and plain
-    Zarr, as a folder or zipped. An implausible pixel size is not used: the slide's frame then has
-    `calibrated=False`, and `info.warnings` a line.
+    Formats: those of OpenSlide; TIFF, OME-TIFF, QPTIFF; PNG, JPEG, JPEG 2000, BMP, WebP; OME-Zarr
+    and plain Zarr, as a folder or zipped. An implausible pixel size is not used: the slide's frame
+    then has `calibrated=False`, and `info.warnings` a line.
 
     Args:
-        path: The file, or the folder of a Zarr.
+        path: The file, or the folder of a Zarr or of a DICOM slide.
         mpp: µm per full-resolution pixel, in place of the file's.
         stain: A free name such as "HE".
 
@@ -66,11 +66,13 @@ def read_header(path: Path) -> bytes:
 def _unknown_kind(path: Path, header: bytes) -> InputError:
     if path.is_dir():
         return InputError(
-            "a folder is not a slide", where=path, expected="a slide file or a Zarr folder"
+            "a folder is not a slide",
+            where=path,
+            expected="a slide file, or the folder of a Zarr or of a DICOM slide",
         )
     return InputError(
         "not a slide or image of a known format",
         where=path,
-        expected="SVS, NDPI, MRXS, SCN, DICOM, TIFF, PNG, JPEG, BMP, WebP or Zarr",
+        expected="SVS, NDPI, MRXS, SCN, DICOM, TIFF, PNG, JPEG, JPEG 2000, BMP, WebP or Zarr",
         got=f"a file that begins with {header[:8]!r}",
     )

@@ -11,6 +11,8 @@ TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 ZIP_MAGIC = b"PK\x03\x04"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
+#: A JPEG 2000 file, and its bare codestream.
+JPEG_2000_MAGIC = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 #: Files of which one lies in the root folder of a Zarr array or group.
 ZARR_NODE_FILES = (".zgroup", ".zarray", "zarr.json")
 
@@ -21,16 +23,18 @@ def is_tiff(header: bytes) -> bool:
 
 
 def is_raster(header: bytes) -> bool:
-    """Return whether a file that begins with `header` is a PNG, JPEG, BMP or WebP."""
+    """Return whether a file that begins with `header` is a PNG, JPEG, JPEG 2000, BMP or WebP."""
     return detect_raster_format(header) is not None
 
 
 def detect_raster_format(header: bytes) -> str | None:
-    """Return "PNG", "JPEG", "BMP" or "WebP" for the first bytes of a file, else None."""
+    """Return "PNG", "JPEG", "JPEG 2000", "BMP" or "WebP" for a file's first bytes, else None."""
     if header.startswith(PNG_MAGIC):
         return "PNG"
     if header.startswith(JPEG_MAGIC):
         return "JPEG"
+    if header.startswith(JPEG_2000_MAGIC):
+        return "JPEG 2000"
     if header.startswith(b"RIFF") and header[8:12] == b"WEBP":
         return "WebP"
     # "BM" alone is too common; a bitmap's reserved words are zero

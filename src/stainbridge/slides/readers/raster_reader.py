@@ -1,4 +1,4 @@
-"""Read PNG, JPEG, BMP and WebP: decoded once, when first read, and halved in memory."""
+"""Read PNG, JPEG, JPEG 2000, BMP and WebP: decoded once, when first read, and halved in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    BmpImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
@@ -19,6 +27,7 @@ from stainbridge.slides.readers.alpha import blend_over_white, hide_transparent
 from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.icc import keep_rgb_profile
+from stainbridge.slides.readers.jpeg_2000 import read_depth
 from stainbridge.slides.readers.jpeg_check import find_jpeg_damage
 from stainbridge.slides.readers.levels import list_pyramid_sizes, place_levels
 from stainbridge.slides.readers.magic import detect_raster_format
@@ -43,6 +52,7 @@ DRAFT_LEVELS = 3
 PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
+    "JPEG 2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "WebP": WebPImagePlugin.WebPImageFile,
 }
@@ -71,11 +81,11 @@ class RasterSlide(FileSlide):
 def open_raster(
     path: Path, *, mpp: float | None = None, stain: str | None = None, mask: bool = False
 ) -> RasterSlide:
-    """Open a PNG, JPEG, BMP or WebP; only its header is read until pixels are read.
+    """Open a PNG, JPEG, JPEG 2000, BMP or WebP; only its header is read until pixels are read.
 
-    Alpha is shown over white, palettes are expanded, 16-bit PNG keeps its 16 bits, CMYK becomes
-    RGB. An EXIF orientation is not applied, since coordinates are those of the stored pixels; a
-    warning says so. With `mask` transparent pixels are 0, and colours are not blended.
+    Alpha is shown over white, palettes are expanded, CMYK becomes RGB; 16-bit PNG and JPEG 2000
+    keep their bits. An EXIF orientation is not applied, since coordinates are those of the stored
+    pixels; a warning says so. With `mask` transparent pixels are 0, and colours are not blended.
 
     Raises `InputError` for a damaged header or a picture larger than 4 GiB decoded, and on reading
     for damaged or missing data.
@@ -126,8 +136,12 @@ class RasterFile:
             magic = file.read(32)
         self.format = detect_raster_format(magic) or ""
         # a PNG's header is at a fixed place: bit depth, then colour type, 0 and 4 for grey
-        self._is_16_bit_png = self.format == "PNG" and magic[24:25] == b"\x10"
-        self._is_grey_png = magic[25:26] in (b"\x00", b"\x04")
+        self._is_deep = self.format == "PNG" and magic[24:25] == b"\x10"
+        self._is_deep_grey = magic[25:26] in (b"\x00", b"\x04")
+        if self.format == "JPEG 2000":
+            bits, samples = read_depth(path)
+            self._is_deep = bits > 8
+            self._is_deep_grey = samples < 3
 
     def header(self) -> ImageFile.ImageFile:
         """Open the file with Pillow, without its pixels.
@@ -148,8 +162,8 @@ class RasterFile:
 
     def pixel_type(self, header: ImageFile.ImageFile) -> tuple[np.dtype[Any], int]:
         """Return the sample type and number of channels that `decode` gives."""
-        if self._is_16_bit_png:
-            return np.dtype(np.uint16), 1 if self._is_grey_png else 3
+        if self._is_deep:
+            return np.dtype(np.uint16), 1 if self._is_deep_grey else 3
         return np.dtype(np.uint8), 1 if header.mode in GREY_MODES else 3
 
     def decode(self, level: int) -> Interleaved:
@@ -157,8 +171,8 @@ class RasterFile:
 
         Only a JPEG can be decoded smaller; that is a fraction of the work.
         """
-        if self._is_16_bit_png:
-            return self._decode_16_bit_png()
+        if self._is_deep:
+            return self._decode_deep()
         with self.header() as picture:
             try:
                 if level:
@@ -182,12 +196,15 @@ class RasterFile:
         if damage is not None:
             raise OSError(damage)
 
-    def _decode_16_bit_png(self) -> Interleaved:
+    def _decode_deep(self) -> Interleaved:
+        """Return (H, W, C) of 9 to 16 bits a sample, which Pillow does not keep."""
+        is_png = self.format == "PNG"
+        decode = imagecodecs.png_decode if is_png else imagecodecs.jpeg2k_decode
         try:
-            pixels = imagecodecs.png_decode(self.path.read_bytes())
-        except (imagecodecs.PngError, ValueError, RuntimeError) as error:
+            pixels = decode(self.path.read_bytes())
+        except (imagecodecs.PngError, imagecodecs.Jpeg2kError, ValueError, RuntimeError) as error:
             raise self._damage_error(error) from error
-        pixels = np.atleast_3d(pixels)
+        pixels = np.atleast_3d(pixels).astype(np.uint16)
         return self._show_alpha(pixels) if pixels.shape[2] in (2, 4) else pixels
 
     def _damage_error(self, error: Exception) -> InputError:

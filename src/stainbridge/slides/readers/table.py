@@ -56,9 +56,18 @@ def _is_vendor(path: Path, header: bytes) -> bool:
     return bool(header) and detect_vendor(path) is not None
 
 
+def _is_dicom_folder(path: Path, header: bytes) -> bool:
+    if header or not path.is_dir():
+        return False
+    from stainbridge.slides.readers.dicom_folder import is_dicom_folder
+
+    return is_dicom_folder(path, header)
+
+
 #: The first one that claims a file opens it.
 READERS: tuple[Reader, ...] = (
     Reader("zarr", is_zarr, load_when_called("zarr_reader", "open_zarr")),
+    Reader("openslide", _is_dicom_folder, load_when_called("dicom_folder", "open_dicom_folder")),
     Reader("pillow", _is_picture, load_when_called("raster_reader", "open_raster")),
     Reader(
         "tifffile", lambda _, header: is_tiff(header), load_when_called("any_tiff", "open_any_tiff")

@@ -20,6 +20,9 @@ SEPARATED = 5
 YCBCR = 6
 #: Compressions whose decoder turns YCbCr into RGB.
 DECODES_YCBCR = {6, 7, 34892, 33007, 33005, 34712, 50001}
+#: The tag InkSet, and its value for cyan, magenta, yellow and black.
+INK_SET = 332
+CMYK_INKS = 1
 #: Colour spaces that are not read, by PhotometricInterpretation.
 REFUSED = {
     4: "transparency masks",
@@ -47,6 +50,8 @@ class PixelRule:
     """Whether transparent pixels are 0; they are white otherwise."""
     keep: int | None = None
     """How many of the samples are channels; None for all."""
+    is_cmyk: bool = False
+    """Whether samples are cyan, magenta, yellow and black, which become RGB."""
     palette: npt.NDArray[np.uint8] | None = None
     """Colours, (N, 3), that the samples are numbers of."""
     white: int | None = None
@@ -60,6 +65,8 @@ class PixelRule:
             samples = samples.astype(np.uint8) * np.uint8(255)
         if self.palette is not None:
             return np.asarray(self.palette[samples[..., 0]])
+        if self.is_cmyk:
+            return _cmyk_to_rgb(samples)
         if self.white is not None:
             samples = self._turn(samples)
         if self.alpha is not None:
@@ -90,6 +97,8 @@ def choose_pixel_rule(page: Any, path: object, *, mask: bool = False) -> PixelRu
     """
     photometric = int(page.photometric)
     samples = int(page.samplesperpixel)
+    if _is_plain_cmyk(page):
+        return PixelRule(np.dtype(np.uint8), 3, True, is_cmyk=True)
     decodes = int(page.compression) in DECODES_YCBCR
     if (
         photometric in REFUSED
@@ -117,6 +126,23 @@ def choose_pixel_rule(page: Any, path: object, *, mask: bool = False) -> PixelRu
     warnings = _doubt_samples(page, photometric)
     white = _inverse_sum(page, photometric)
     return PixelRule(dtype, samples, False, white=white, warnings=warnings)
+
+
+def _is_plain_cmyk(page: Any) -> bool:
+    """Return whether a page holds 8-bit CMYK as TIFF 6.0 has it; as JPEG it may be inverted."""
+    return (
+        int(page.photometric) == SEPARATED
+        and int(page.samplesperpixel) == 4
+        and page.dtype == np.uint8
+        and int(page.compression) not in DECODES_YCBCR
+        and int(page.tags.valueof(INK_SET, CMYK_INKS)) == CMYK_INKS
+    )
+
+
+def _cmyk_to_rgb(samples: Interleaved) -> Interleaved:
+    """Return (H, W, 3) of (H, W, 4): what the inks leave of white, as Pillow computes it."""
+    left = 255 - samples.astype(np.uint16)
+    return np.asarray((left[..., :3] * left[..., 3:] + 127) // 255, np.uint8)
 
 
 def _read_palette(colormap: Any) -> npt.NDArray[np.uint8]:

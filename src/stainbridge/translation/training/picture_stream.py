@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-import PIL.Image
 
-from stainbridge.errors import InputError, MissingFileError
+from stainbridge.errors import InputError
 from stainbridge.learn.rounds import shuffle_index
 from stainbridge.translation.objectives.pixels import match_channels, pixels_to_tensor
 from stainbridge.translation.objectives.task import TilePair
 from stainbridge.translation.training.augment import TileCrop
+from stainbridge.translation.training.picture_files import read_picture, read_size
 from stainbridge.types import Pixels
-
-#: Pillow's modes of 8-bit grey and RGB pictures.
-MODES = ("L", "RGB")
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,8 @@ class Pictures:
                 expected="some of both stains",
                 got=(len(self.sources), len(self.targets)),
             )
-        source_sizes = [_read_size(path) for path in self.sources]
-        target_sizes = [_read_size(path) for path in self.targets]
+        source_sizes = [read_size(path) for path in self.sources]
+        target_sizes = [read_size(path) for path in self.targets]
         if not self.paired:
             return
         if len(self.sources) != len(self.targets):
@@ -123,37 +119,6 @@ class PictureStream:
                 error.what, where=path, expected=error.expected, got=error.got, remedy=error.remedy
             ) from error
         return crop(pixels), crop
-
-
-def read_picture(path: Path) -> Pixels:
-    """Read the pixels of a file, (1 or 3, H, W) as stored.
-
-    Raises `InputError` when it cannot be read or is neither.
-    """
-    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if stored is None:
-        kind = InputError if path.exists() else MissingFileError
-        raise kind("cannot be read as a picture", where=path)
-    if stored.ndim == 2:
-        return np.asarray(stored[None])
-    if stored.shape[2] != 3:
-        raise InputError("wrong channels", where=path, expected="grey or RGB", got=stored.shape[2])
-    return np.ascontiguousarray(np.moveaxis(stored[..., ::-1], -1, 0))
-
-
-def _read_size(path: Path) -> tuple[int, int]:
-    """Read width and height from the header alone. Raises `InputError` as `read_picture` does."""
-    try:
-        with PIL.Image.open(path) as picture:
-            if picture.mode not in MODES:
-                got = "".join(picture.getbands())
-                raise InputError(
-                    "wrong channels", where=path, expected="8-bit grey or RGB", got=got
-                )
-            return picture.size
-    except OSError as error:
-        kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
-        raise kind("cannot be read as a picture", where=path) from error
 
 
 def _format_size(size: tuple[int, int]) -> str:

@@ -1,0 +1,70 @@
+"""The bytes of a JSON file that may be compressed: gzip, or a zip with one file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+from stainbridge.errors import InputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+ENDINGS = (".geojson", ".json")
+#: Annotations of more bytes than this are refused: so large is only what was made to be.
+LARGEST_BYTES = 4 * 2**30
+
+
+def unpack_json(raw: bytes, path: Path) -> bytes:
+    """Return the JSON in `raw`, the bytes of the file `path`.
+
+    Raises `InputError` for a damaged archive, one without a JSON file or with several, and more
+    than 4 GiB.
+    """
+    try:
+        if raw[:2] == GZIP_MAGIC:
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+                return _check_size(stream.read(LARGEST_BYTES + 1), path)
+        if raw[:4] == ZIP_MAGIC:
+            return _read_only_member(raw, path)
+    # the two libraries raise these for damage; RuntimeError for a password
+    except (
+        gzip.BadGzipFile,
+        zipfile.BadZipFile,
+        EOFError,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise InputError("not a GeoJSON file", where=path, got=error) from error
+    return raw
+
+
+def _read_only_member(raw: bytes, path: Path) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        names = [
+            name
+            for name in archive.namelist()
+            if name.lower().endswith(ENDINGS) and not name.startswith("__MACOSX/")
+        ]
+        if len(names) != 1:
+            raise InputError(
+                "a zip is read where it holds one GeoJSON file",
+                where=path,
+                expected="one",
+                got=", ".join(names[:4]) or "none",
+            )
+        with archive.open(names[0]) as member:
+            return _check_size(member.read(LARGEST_BYTES + 1), path)
+
+
+def _check_size(data: bytes, path: Path) -> bytes:
+    if len(data) > LARGEST_BYTES:
+        raise InputError(
+            "the annotations are too large",
+            where=path,
+            expected=f"at most {LARGEST_BYTES / 2**30:.0f} GiB",
+        )
+    return data

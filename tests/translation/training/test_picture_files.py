@@ -1,0 +1,54 @@
+"""Pictures of tiles: what is grey or RGB in the end is read, whatever it is stored as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from stainbridge.errors import InputError
+from stainbridge.translation.training.picture_files import read_picture, read_size
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (24, 20, 3)).astype(np.uint8)
+FEW = (PICTURE // 64) * 80
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".bmp"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK", "1"])
+def test_opaque_pictures_are_read(tmp_path: Path, mode: str, ending: str) -> None:
+    if (ending, mode) in {(".png", "CMYK"), (".bmp", "CMYK"), (".bmp", "LA")}:
+        pytest.skip("there is no such file")
+    picture = PIL.Image.fromarray(FEW).convert(mode)
+    path = tmp_path / f"a{ending}"
+    picture.save(path)
+    shown = picture.convert("L" if mode in ("L", "LA", "1") else "RGB")
+    expected = np.moveaxis(np.atleast_3d(np.asarray(shown)), -1, 0)
+    pixels = read_picture(path)
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels.astype(int) - expected).max() <= 1
+    assert read_size(path) == (20, 24)
+
+
+def test_a_cmyk_jpeg_is_read(tmp_path: Path) -> None:
+    grey = PIL.Image.fromarray(np.full((24, 20, 3), 90, np.uint8))
+    grey.convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(read_picture(tmp_path / "a.jpg").astype(int) - 90).max() < 4
+    assert read_size(tmp_path / "a.jpg") == (20, 24)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_pictures_are_refused(tmp_path: Path, mode: str) -> None:
+    picture = PIL.Image.fromarray(PICTURE).convert(mode)
+    picture.putpixel((3, 4), (*picture.getpixel((3, 4))[:-1], 200))
+    picture.save(tmp_path / "a.png")
+    for read in (read_picture, read_size):
+        with pytest.raises(InputError, match="a tile with transparent pixels"):
+            read(tmp_path / "a.png")
+
+
+def test_more_bits_are_refused(tmp_path: Path) -> None:
+    PIL.Image.fromarray(PICTURE[..., 0].astype(np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="expected 8-bit grey or RGB"):
+        read_size(tmp_path / "a.png")
