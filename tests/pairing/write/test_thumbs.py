@@ -4,15 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-from tests.pairing.write.patches import CONFIG, draw_patch, make_patches
+from tests.pairing.write.patches import draw_patch, make_patches
 
-from stainbridge.pairing.write.ranking import select_shown
 from stainbridge.pairing.write.thumbs import (
     OUTLINE,
     SIDE_PX,
     draw_strip,
     find_structured_crop,
-    prune_thumbs,
     write_thumb,
 )
 
@@ -63,13 +61,3 @@ def test_a_thumbnail_is_a_jpeg_and_always_the_same(tmp_path: Path) -> None:
     assert paths[0].read_bytes() == paths[1].read_bytes()
     with PIL.Image.open(paths[0]) as picture:
         assert (picture.format, picture.size) == ("JPEG", (3 * SIDE_PX, SIDE_PX))
-
-
-def test_pruning_keeps_what_a_page_may_show(tmp_path: Path) -> None:
-    patches = [patch for patch in make_patches(per_pair=100) if patch.pair == "a"]
-    for name in (*(f"{patch.name}.jpg" for patch in patches), ".9.partial.a_0_0.jpg"):
-        (tmp_path / name).touch()
-    prune_thumbs(tmp_path, patches, CONFIG.thresholds)
-    assert {path.stem for path in tmp_path.iterdir()} == select_shown(patches, CONFIG.thresholds)
-    assert len(list(tmp_path.iterdir())) < len(patches)
-    prune_thumbs(tmp_path / "missing", patches, CONFIG.thresholds)

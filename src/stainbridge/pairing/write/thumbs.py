@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,9 +10,6 @@ import PIL.Image
 
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.pictures import Picture, checkerboard, render_rgb
-from stainbridge.pairing.config import Thresholds
-from stainbridge.pairing.patch import Patch
-from stainbridge.pairing.write.ranking import select_shown
 from stainbridge.types import Plane
 from stainbridge.whole import whole_file
 
@@ -38,17 +34,6 @@ def write_thumb(fixed: Image, moving: Image, path: Path) -> None:
     with whole_file(path) as temporary:
         strip = draw_strip(render_rgb(fixed), render_rgb(moving))
         PIL.Image.fromarray(strip).save(temporary, "JPEG", quality=JPEG_QUALITY)
-
-
-def prune_thumbs(folder: Path, patches: Sequence[Patch], thresholds: Thresholds) -> None:
-    """Remove from `folder` all thumbnails but those that a page may show.
-
-    The patches are all of one slide pair. What an interrupted run left there goes too.
-    """
-    shown = {f"{name}.jpg" for name in select_shown(patches, thresholds)}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_file() and path.name not in shown:
-            path.unlink()
 
 
 def draw_strip(fixed: Picture, moving: Picture) -> Picture:
