@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stainbridge.errors import StainbridgeError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.points import as_points
-from stainbridge.geometry.transform import DisplacementField, Transform, split_chain
+from stainbridge.geometry.transform import Chain, DisplacementField, Transform, split_chain
 from stainbridge.imaging.tiles import TileAxis, TileGrid
 from stainbridge.types import Field, Points
 
@@ -179,6 +179,15 @@ def find_block_transform(transform: Transform) -> BlockTransform | None:
         if isinstance(member, BlockTransform) and member.shows_gaps:
             return member
     return None
+
+
+def close_gaps(transform: Transform) -> Transform:
+    """Return a transform whose points all lead somewhere: nothing is lost between blocks."""
+    members = [
+        replace(member, shows_gaps=False) if isinstance(member, BlockTransform) else member
+        for member in split_chain(transform)
+    ]
+    return members[0] if len(members) == 1 else Chain(tuple(members))
 
 
 def _share_out(blocks: int, slide: Frame) -> tuple[int, int]:

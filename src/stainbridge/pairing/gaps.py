@@ -41,8 +41,8 @@ def paint_gaps(image: Image, transform: Transform) -> Image:
 
     Pixels beyond the moving slide are no gap, and stay.
 
-    Telea 2004, "An image inpainting technique based on the fast marching method",
-    doi:10.1080/10867651.2004.10487596.
+    Bertalmio et al. 2001, "Navier-Stokes, fluid dynamics, and image and video inpainting",
+    doi:10.1109/CVPR.2001.990497: an even surrounding stays even.
     """
     gaps = _find_gaps(image, transform)
     if not gaps.any():
@@ -64,13 +64,13 @@ def _inpaint(pixels: Pixels, gaps: Mask) -> Pixels:
     mask = gaps.astype(np.uint8)
     if pixels.dtype == np.uint8 and len(pixels) == 3:
         picture = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
-        return np.moveaxis(cv2.inpaint(picture, mask, RADIUS_PX, cv2.INPAINT_TELEA), -1, 0)
+        return np.moveaxis(cv2.inpaint(picture, mask, RADIUS_PX, cv2.INPAINT_NS), -1, 0)
     painted = [
         cv2.inpaint(
             np.ascontiguousarray(channel, channel.dtype if channel.dtype.itemsize < 4 else "f4"),
             mask,
             RADIUS_PX,
-            cv2.INPAINT_TELEA,
+            cv2.INPAINT_NS,
         )
         for channel in pixels
     ]

@@ -23,7 +23,7 @@ CHANGED: dict[str, list[str]] = {
     "WriteResultImage": ["false"],
 }
 #: Levels of the pyramid, each half the resolution of the next.
-RESOLUTIONS = 3
+RESOLUTIONS = 5
 #: Distance of the B-splines' nodes at the finest level, in pixels.
 GRID_SPACING_PX = 64.0
 
