@@ -7,8 +7,9 @@ overlapping work changes them once and restores them once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, Thread, local
@@ -84,6 +85,30 @@ def parallel_map(
         return [work(item) for item in items]
     with ThreadPoolExecutor(min(threads, len(items)), initializer=torch_threads.extend) as pool:
         return list(pool.map(work, items))
+
+
+def parallel_stream(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Iterator[Result]:
+    """Yield `work` of each item, in their order, computed ahead on up to `threads` threads.
+
+    At most two results a thread wait to be taken, so that memory does not grow with the number of
+    items. An exception in `work` is raised here; what has not begun by then does not.
+    """
+    if threads < 2:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(threads, initializer=torch_threads.extend)
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class ThreadLimit:

@@ -17,6 +17,7 @@ from stainbridge.cli import (
     evaluate,
     export,
     info,
+    pairs,
     phantom,
     register,
     train,
@@ -42,6 +43,7 @@ app.command("register")(register.register)
 app.add_typer(warp.app, name="warp")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(benchmark.app, name="benchmark")
+app.command("pairs")(pairs.pairs)
 app.add_typer(train.app, name="train")
 app.command("translate")(translate.translate)
 app.add_typer(export.app, name="export")

@@ -48,8 +48,17 @@ class AlignSlides(Protocol):
 
 
 def find_engine(name: str) -> AlignSlides:
-    """Return the engine of a name; raise `InputError` for another name."""
-    if name not in ENGINES:
-        raise InputError("no such engine", expected=", ".join(ENGINES), got=name)
+    """Return the engine of a name; raise as `check_engine` does."""
+    check_engine(name)
     align: AlignSlides = import_module(ENGINES[name]).align
     return align
+
+
+def check_engine(name: str) -> None:
+    """Raise `InputError` for a name of no engine, `MissingExtraError` where a package is missing."""
+    if name not in ENGINES:
+        raise InputError("no such engine", expected=", ".join(ENGINES), got=name)
+    if name == "elastix":
+        from stainbridge.pairing.engines.elastix_block import check_elastix
+
+        check_elastix()
