@@ -52,7 +52,7 @@ class PatchScorer:
         """
         densities = self.fixed(fixed), self.moving(moving)
         tissue = [find_patch_tissue(density) for density in densities]
-        residual = estimate_residual(*densities, fixed.valid & moving.valid)
+        residual = estimate_residual(*densities)
         return PatchScores(
             tissue_fixed=_share(tissue[0]),
             tissue_moving=_share(tissue[1]),
