@@ -12,7 +12,7 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.evaluate.translation import MeanScores, TranslationScores
-from stainbridge.evaluate.translation_shift_chart import write_shift_chart
+from stainbridge.evaluate.translation_shift_chart import choose_ticks, write_shift_chart
 from stainbridge.evaluate.translation_shifts import (
     SHIFTS_PX,
     ShiftCurve,
@@ -95,6 +95,12 @@ def test_the_chart_has_a_panel_a_measure_and_a_line_a_model(
     level = [line for line in panels[0].iter(f"{space}line") if line.attrib["stroke-dasharray"]]
     at_four = first.attrib["points"].split()[2].split(",")[1]
     assert [line.attrib["y1"] for line in level] == [at_four]
+
+
+def test_ticks_are_round_numbers() -> None:
+    assert choose_ticks(15.3, 29.0) == [20, 25]
+    assert choose_ticks(-0.06, 1.06) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert choose_ticks(0.31, 0.41) == pytest.approx([0.32, 0.34, 0.36, 0.38, 0.4])
 
 
 def _make_point(shift: int, rmse: float) -> ShiftScores:

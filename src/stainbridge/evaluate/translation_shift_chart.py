@@ -22,8 +22,8 @@ TOP = 26
 BOTTOM = 40
 #: Height of a line of the legend in pixels.
 LEGEND_PX = 18
-#: Ticks of a measure's axis.
-TICKS = 4
+#: Most ticks of a measure's axis.
+TICKS = 6
 #: What the axes are called.
 SHIFT_LABEL = "shift of the real target, px"
 
@@ -74,8 +74,7 @@ def _draw_panel(
     def place_y(value: float) -> float:
         return TOP + (PANEL_HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
-    for tick in range(TICKS + 1):
-        value = low + (high - low) * tick / TICKS
+    for value in choose_ticks(low, high):
         y = place_y(value)
         parts.append(_line(LEFT, y, PANEL_WIDTH - RIGHT, y, "#ddd"))
         parts.append(f'<text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
@@ -120,6 +119,14 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str, dashes: str =
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
         f'stroke-width="1.5" stroke-dasharray="{dashes}"/>'
     )
+
+
+def choose_ticks(low: float, high: float) -> list[float]:
+    """Return round numbers from `low` to `high`: multiples of 1, 2 or 5 times a power of ten."""
+    rough = (high - low) / TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _pad(values: Sequence[float]) -> tuple[float, float]:
