@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Self, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ NEAREST_NEIGHBOUR = "nearest neighbour"
 SQUARES = 8
 
 #: Reads the pixels of one training tile.
-ReadTile = Callable[[], TilePixels]
+ReadTile: TypeAlias = Callable[[], TilePixels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class TrainingMemory:
                 "no training tile of the size", where=NEAREST_NEIGHBOUR, got=f"{width} x {height}"
             )
         differences = self.descriptors[fits] - describe_source(source)
-        nearest = fits[int(np.square(differences).sum(1).argmin())]
+        nearest = int(fits[np.square(differences).sum(1).argmin()])
         return self.tiles[nearest]().target
 
 
