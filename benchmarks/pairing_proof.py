@@ -44,6 +44,8 @@ TRAINING_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 #: Seeds of the runs.
 SEEDS = (0, 1, 2)
 STEPS = 1000
+#: Test tiles that are compared, evenly chosen.
+TEST_TILES = 100
 #: Settings of every run; the last weights are measured, so that no validation chooses.
 SETTINGS = {
     "translation": {"tile_px": 64},
@@ -87,7 +89,11 @@ def train(work: Path, name: str, seed: int) -> Path:
 def measure(work: Path, run: Path, lpips: Path | None) -> dict[str, float]:
     """Return the mean scores of a run's last weights on the tiles that the truth aligned."""
     job = EvaluateTranslationJob(
-        models=(run / "last.safetensors",), data=work / "test", lpips=lpips, device="cpu"
+        models=(run / "last.safetensors",),
+        data=work / "test",
+        most=TEST_TILES,
+        lpips=lpips,
+        device="cpu",
     )
     outcome = job.run()
     scores = next(
