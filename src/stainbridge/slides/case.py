@@ -10,6 +10,7 @@ from typing import Self
 
 from stainbridge.errors import InputError
 from stainbridge.slides.open import open_slide
+from stainbridge.slides.open_mask import open_mask
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 
@@ -78,13 +79,13 @@ class Case:
             partial(open_slide, fixed),
             partial(open_slide, moving),
             landmarks,
-            _defer_open(fixed_mask),
-            _defer_open(moving_mask),
+            _defer_mask(fixed_mask),
+            _defer_mask(moving_mask),
             moving_only,
-            open_fixed_labels=_defer_open(fixed_labels),
-            open_moving_labels=_defer_open(moving_labels),
+            open_fixed_labels=_defer_mask(fixed_labels),
+            open_moving_labels=_defer_mask(moving_labels),
         )
 
 
-def _defer_open(path: Path | None) -> OpenSlideFunction | None:
-    return None if path is None else partial(open_slide, path)
+def _defer_mask(path: Path | None) -> OpenSlideFunction | None:
+    return None if path is None else partial(open_mask, path)

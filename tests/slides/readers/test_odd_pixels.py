@@ -178,7 +178,8 @@ def _png_16(pixels: Array) -> bytes:
 
 
 ATTRIBUTES = {
-    "SizeX": "80", "SizeZ": "1", "PhysicalSizeX": "0.5", "PhysicalSizeY": "0.5",
+    "SizeX": "80", "SizeC": "2", "SizeZ": "1", "SizeT": "1",
+    "PhysicalSizeX": "0.5", "PhysicalSizeY": "0.5",
     "PhysicalSizeXUnit": "µm",
 }  # fmt: skip
 
@@ -189,7 +190,7 @@ def _ome(path: Path, pixels: dict[str, str], channel: dict[str, str]) -> None:
 
     xml = (
         f'{OME}<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" '
-        f'SizeY="60" SizeC="2" SizeT="1" {attributes(ATTRIBUTES | pixels)}>'
+        f'SizeY="60" {attributes(ATTRIBUTES | pixels)}>'
         f'<Channel ID="Channel:0:0" Name="DAPI" {attributes({"Color": "65535"} | channel)}/>'
         '<Channel ID="Channel:0:1" Name="CD3" Color="16711935"/>'
         '<TiffData IFD="0" FirstC="0"/><TiffData IFD="1" FirstC="1"/></Pixels></Image></OME>'
@@ -227,6 +228,13 @@ def test_a_bad_channel_attribute_of_ome_costs_nothing_else(
         assert [channel.name for channel in slide.info.channels] == ["DAPI", "CD3"]
         assert slide.info.channels[1].colour == (0, 255, 0)
         assert any(name in warning for warning in slide.info.warnings)
+
+
+@pytest.mark.parametrize("name", ["SizeC", "SizeZ", "SizeT"])
+def test_an_ome_of_a_billion_planes_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    _ome(tmp_path / "a.ome.tif", {name: str(10**9)}, {})
+    with pytest.raises(InputError, match="declares too many planes"):
+        open_slide(tmp_path / "a.ome.tif")
 
 
 def test_the_channels_of_an_ome_image_are_its_own(tmp_path: Path) -> None:

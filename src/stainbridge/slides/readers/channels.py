@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from stainbridge.errors import InputError
 from stainbridge.slides.slide import Channel
 
 RGB = (Channel("R"), Channel("G"), Channel("B"))
+#: Names, in lower case, that say nothing: "Channel 1", "ch2", "0:1".
+NUMBERED = re.compile(r"(channel|ch|c)?[\s_:-]*[\d:]*")
 #: Names, in lower case, that planes of a colour picture have.
 RGB_NAMES = (("r", "g", "b"), ("red", "green", "blue"))
 
@@ -36,9 +39,13 @@ def recognise_rgb(
         return channels, ()
     if tuple(channel.name.lower() for channel in channels) in RGB_NAMES:
         return RGB, ()
-    if channels == number_channels(3) and _holds(is_bright):
+    if _are_unnamed(channels) and _holds(is_bright):
         return RGB, ("three planes without names are bright: they are read as red, green, blue",)
     return channels, ()
+
+
+def _are_unnamed(channels: tuple[Channel, ...]) -> bool:
+    return all(NUMBERED.fullmatch(channel.name.lower()) for channel in channels)
 
 
 def _holds(is_bright: Callable[[], bool]) -> bool:

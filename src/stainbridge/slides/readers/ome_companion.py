@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +14,8 @@ from stainbridge.slides.readers.ome_xml import get_tag, parse_xml
 
 #: A description of more bytes than this is not read.
 LARGEST_BYTES = 64 * 2**20
+#: Planes (channels x depths x times) that an OME-XML may declare.
+MOST_PLANES = 100_000
 
 
 def open_tiff_file(path: Path) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
@@ -31,6 +34,8 @@ def open_tiff_file(path: Path) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
 def _open_with_description(
     tif: tifffile.TiffFile, path: Path
 ) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
+    if tif.is_ome:
+        check_plane_counts(tif.ome_metadata or "", path)
     name = _companion_name(tif)
     if name is None:
         return _open_without_bad_description(tif, path)
@@ -38,7 +43,38 @@ def _open_with_description(
     if not companion.is_file():
         return tif, (f"a part of a set that '{name}' describes, which is not there: read alone",)
     tif.close()
-    return tifffile.TiffFile(path, omexml=_read_description(companion)), ()
+    description = _read_description(companion)
+    check_plane_counts(description, path)
+    return tifffile.TiffFile(path, omexml=description), ()
+
+
+def check_plane_counts(xml: str, path: Path) -> None:
+    """Raise `InputError` for an OME-XML that declares more planes than any slide has.
+
+    tifffile makes an entry for each of them before it looks into the file.
+    """
+    try:
+        elements = list(parse_xml(xml).iter())
+    except (ElementTree.ParseError, ValueError):
+        return
+    for element in elements:
+        sizes = [_to_int(element.get(name)) for name in ("SizeC", "SizeZ", "SizeT")]
+        count = max(math.prod(sizes), _to_int(element.get("PlaneCount")))
+        if count > MOST_PLANES:
+            raise InputError(
+                "the OME-XML declares too many planes",
+                where=path,
+                expected=f"at most {MOST_PLANES}",
+                got=count,
+            )
+
+
+def _to_int(text: str | None) -> int:
+    """Return a whole number of at least 1; 1 for what is none, which is named elsewhere."""
+    try:
+        return max(1, int(text or 1))
+    except ValueError:
+        return 1
 
 
 def _open_without_bad_description(
