@@ -156,6 +156,7 @@ class PairSetJob:
 
     def _check(self, pairs: tuple[SlidePair, ...]) -> None:
         """Raise `InputError` for what would fail later."""
+        from stainbridge.jobs.files.initial_transform import check_point_files
         from stainbridge.pairing.engines.table import check_engine
         from stainbridge.pairing.write.shards import check_samples
 
@@ -164,6 +165,9 @@ class PairSetJob:
         if self.shard_samples is not None:
             check_samples(self.shard_samples)
         check_engine(self.config.engine)
+        for pair in pairs:
+            if pair.fixed_landmarks is not None and pair.moving_landmarks is not None:
+                check_point_files(pair.fixed_landmarks, pair.moving_landmarks)
         files = [file for pair in pairs for file in list_files(pair).values()]
         check_output_folder(self.out, Inputs(files=(self.manifest, *files)), list_outputs())
 
@@ -202,10 +206,15 @@ class PairSetJob:
                 left.append(job)
         threads = max(1, available_cores() // max(1, min(workers, len(left))))
         left = [replace(job, threads=threads) for job in left]
-        if len(left) == 1:
-            take(left[0].run(report, note))
-        else:
+        if workers > 1 and len(left) > 1:
             run_in_processes(left, workers, report, note, take)
+            return outcomes
+        for number, job in enumerate(left):
+
+            def report_job(stage: str, fraction: float, number: int = number) -> None:
+                report(stage, (number + fraction) / len(left))
+
+            take(job.run(report_job, note))
         return outcomes
 
     def _outcome(

@@ -124,7 +124,7 @@ def make_single_pair(fixed: Path, moving: Path, **values: object) -> SlidePair:
 
 def derive_id(slide: Path) -> str:
     """Return a slide's name up to its first dot, in characters that ids may have."""
-    name = re.sub(r"[^A-Za-z0-9+-]+", "-", slide.name.split(".")[0]).strip("-+")
+    name = re.sub(r"[^A-Za-z0-9_+-]+", "-", slide.name.split(".")[0]).strip("-_+")
     return name or "pair"
 
 
