@@ -12,7 +12,7 @@ from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.landmarks import write_points_csv
 from stainbridge.geometry.transform import Affine, Projective
-from stainbridge.jobs.files.initial_transform import read_initial_transform
+from stainbridge.jobs.files.initial_transform import check_point_files, read_initial_transform
 from stainbridge.types import Points
 
 HE = Space("he.svs", 8000, 10_000, (0.5, 0.5)).frame
@@ -128,6 +128,9 @@ def test_what_is_wrong_is_said_with_the_files_name(tmp_path: Path, count: int) -
             IHC,
         )
     assert caught.value.where == tmp_path / "ihc.csv"
+    with pytest.raises(InputError, match="crossed") as early:
+        check_point_files(tmp_path / "four.csv", tmp_path / "ihc.csv")
+    assert early.value.where == tmp_path / "ihc.csv"
     outside = moved(POINTS[:count])
     outside[1, 0] = 9001
     with pytest.raises(InputError, match=r"'b' does not lie on the slide; expected .*9000 x 9000"):
@@ -144,5 +147,8 @@ def test_counts_and_missing_files_are_refused(tmp_path: Path) -> None:
     three = write_csv(tmp_path / "three.csv", moved(POINTS)[:3], NAMES[:3])
     with pytest.raises(InputError, match=r"too few landmarks.*at least 4.*3"):
         read_initial_transform(fixed, three, HE, IHC)
+    with pytest.raises(InputError, match="too few landmarks"):
+        check_point_files(fixed, three)
+    check_point_files(fixed, write_csv(tmp_path / "good.csv", moved(POINTS), NAMES))
     with pytest.raises(MissingFileError):
         read_initial_transform(fixed, tmp_path / "none.csv", HE, IHC)

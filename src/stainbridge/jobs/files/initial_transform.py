@@ -48,12 +48,9 @@ def read_initial_transform(
     """
     from stainbridge.geometry.homography import fit_homography
 
-    fixed_px, fixed_names = _read_points(fixed_points, fixed_offset_px)
-    moving_px, moving_names = _read_points(moving_points, moving_offset_px)
-    rows, moving_rows = _match(fixed_names, moving_names, fixed_points, moving_points, note)
-    names = [fixed_names[row] for row in rows]
-    fixed_px = fixed_px[rows]
-    moving_px = moving_px[moving_rows]
+    fixed_px, moving_px, names = _read_pairs(
+        fixed_points, moving_points, fixed_offset_px, moving_offset_px, note
+    )
     for points, frame, path in (
         (fixed_px, fixed, fixed_points),
         (moving_px, moving, moving_points),
@@ -70,6 +67,37 @@ def read_initial_transform(
     _note_outliers(fit, names, moving, note)
     _check_perspective(fit.transform, fixed, fixed_points, note)
     return fit.transform
+
+
+def check_point_files(fixed_points: Path, moving_points: Path) -> None:
+    """Raise `InputError` for point files that no homography can be had from, whatever the slides.
+
+    It opens no slide, so that a long list is checked before work begins.
+    """
+    from stainbridge.geometry.frame import Space
+    from stainbridge.geometry.homography import fit_homography
+
+    origin = (0.0, 0.0)
+    fixed_px, moving_px, names = _read_pairs(
+        fixed_points, moving_points, origin, origin, ignore_note
+    )
+    planes = (Space(path.name, 1, 1) for path in (fixed_points, moving_points))
+    where = (fixed_points, moving_points)
+    fit_homography(fixed_px, moving_px, *planes, labels=names, where=where)
+
+
+def _read_pairs(
+    fixed_points: Path,
+    moving_points: Path,
+    fixed_offset_px: tuple[float, float],
+    moving_offset_px: tuple[float, float],
+    note: Note,
+) -> tuple[Points, Points, list[str]]:
+    """Return corresponding points (N, 2) in full-resolution pixels, and their names."""
+    fixed_px, fixed_names = _read_points(fixed_points, fixed_offset_px)
+    moving_px, moving_names = _read_points(moving_points, moving_offset_px)
+    rows, moving_rows = _match(fixed_names, moving_names, fixed_points, moving_points, note)
+    return fixed_px[rows], moving_px[moving_rows], [fixed_names[row] for row in rows]
 
 
 def _read_points(path: Path, offset_px: tuple[float, float]) -> tuple[Points, tuple[str, ...]]:
