@@ -20,6 +20,7 @@ from stainbridge.compute import (
     choose_device,
     opencv_threads,
     parallel_map,
+    parallel_stream,
     torch_threads,
 )
 from stainbridge.errors import InputError
@@ -313,3 +314,33 @@ def test_work_on_a_gpu_is_handed_out_by_one_thread(monkeypatch: pytest.MonkeyPat
 
 def test_at_least_one_core_is_available() -> None:
     assert available_cores() >= 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_stream_keeps_the_order_and_computes_only_a_little_ahead(threads: int) -> None:
+    begun: list[int] = []
+
+    def square(number: int) -> int:
+        begun.append(number)
+        time.sleep(0.001 * (number % 3))
+        return number**2
+
+    taken = []
+    for result in parallel_stream(square, range(30), threads):
+        taken.append(result)
+        assert len(begun) - len(taken) <= 2 * threads
+    assert taken == [number**2 for number in range(30)]
+
+
+def test_a_stream_that_fails_begins_nothing_more() -> None:
+    begun: list[int] = []
+
+    def fail(number: int) -> int:
+        begun.append(number)
+        if number == 3:
+            raise ValueError("no")
+        return number
+
+    with pytest.raises(ValueError, match="no"):
+        list(parallel_stream(fail, range(100), 2))
+    assert len(begun) < 12

@@ -74,7 +74,7 @@ class PairSetJob:
     """The moving slide of a single pair."""
     single: dict[str, Any] = field(default_factory=dict)
     """Further fields of `SlidePair` for a single pair; None where not given."""
-    config: PairingConfig = PairingConfig()
+    config: PairingConfig = field(default_factory=PairingConfig)
     """Resolution, engine and thresholds."""
     test_share: float | None = None
     """Share of patients to test on, where the manifest has no splits; None: a fifth."""

@@ -55,7 +55,7 @@ def find_engine(name: str) -> AlignSlides:
 
 
 def check_engine(name: str) -> None:
-    """Raise `InputError` for a name of no engine, `MissingExtraError` where a package is missing."""
+    """Raise `InputError` for another name, `MissingExtraError` where its package is missing."""
     if name not in ENGINES:
         raise InputError("no such engine", expected=", ".join(ENGINES), got=name)
     if name == "elastix":
