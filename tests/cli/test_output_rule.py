@@ -65,6 +65,7 @@ FILE_VERBS = (
 )
 FOLDER_VERBS = (
     Verb(("register", "--fixed", "he.png", "--moving", "ki67.png")),
+    Verb(("pairs", "--fixed", "he.png", "--moving", "ki67.png", "--patch", "64")),
     Verb(("phantom", "--cases", "1", "--size", "128", "--mpp", "16")),
     Verb(("demo", "--no-browser", "--size", "400")),
     Verb(("train", "affine", "--data", "pairs.csv"), overwrites=False),
@@ -106,6 +107,10 @@ CLASHES = (
         "tiles/HE/test/pictures.png",
     ),
     ("train sharpen --data store.zarr --out store.zarr/run", "store.zarr"),
+    (
+        "pairs --fixed tiles/HE/test/pictures.png --moving ki67.png --out tiles --overwrite",
+        "tiles/HE/test/pictures.png",
+    ),
 )
 
 

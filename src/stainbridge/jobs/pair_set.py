@@ -1,4 +1,4 @@
-"""Build a paired data set: the patches of many slide pairs, and all that a set holds beside them."""
+"""Build a paired data set: the patches of many slide pairs, and what a set holds beside them."""
 
 from __future__ import annotations
 
