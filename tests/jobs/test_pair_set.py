@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.files import write_transform
+from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.transform import Affine
 from stainbridge.jobs.pair_set import PairSetJob
 from stainbridge.jobs.pairs import PairsJob
@@ -21,6 +21,7 @@ from stainbridge.pairing.config import PairingConfig, Thresholds
 from stainbridge.pairing.cut import CutPatch, write_pictures
 from stainbridge.pairing.write.manifest import read_patches
 from stainbridge.phantom.pairs.pair import generate_pair
+from stainbridge.registration.result import Registration
 from stainbridge.slides.open import open_slide
 
 #: How far the moving slides' tissue lies to the right and down, in pixels.
@@ -217,3 +218,36 @@ def test_processes_do_not_change_the_bytes(job: PairSetJob, tmp_path: Path) -> N
     own.run(progress=lambda _, fraction: fractions.append(fraction))
     assert read_bytes(own.out) == read_bytes(job.out)
     assert fractions[-1] == 1.0
+
+
+def test_masks_and_results_of_register_are_used(slides: Path, tmp_path: Path) -> None:
+    mask = np.zeros((256, 256), np.uint8)
+    mask[:, SHIFT_PX[0] : SHIFT_PX[0] + 128] = 255
+    PIL.Image.fromarray(mask).save(tmp_path / "mask.png")
+    with open_slide(slides / "a_fixed.png") as fixed, open_slide(slides / "a_moving.png") as moving:
+        transform = read_transform(slides / "a.h5", fixed.frame.space, moving.frame.space)
+        registration = Registration(
+            fixed=fixed.frame,
+            moving=moving.frame,
+            status="fallback",
+            reason="made by hand",
+            stages=(),
+            seconds=1.0,
+            predicted_rtre=0.01,
+            seed=0,
+            config={},
+            solution=transform,
+        )
+        registration.save(tmp_path / "result", fixed, moving)
+    job = PairSetJob(
+        out=tmp_path / "set",
+        fixed=slides / "a_fixed.png",
+        moving=slides / "a_moving.png",
+        single={"transform": tmp_path / "result", "moving_mask": tmp_path / "mask.png"},
+        config=replace(CONFIG, thresholds=replace(CONFIG.thresholds, min_tissue=0.4)),
+    )
+    assert job.run().kept > 0
+    patches = read_patches(tmp_path / "set" / "manifest.csv")
+    assert {patch.status for patch in patches} == {"fallback"}
+    assert {patch.dropped_for for patch in patches if patch.x_px >= 128} == {"min_tissue"}
+    assert any(patch.is_kept for patch in patches if patch.x_px < 128)
