@@ -39,7 +39,7 @@ END = "<!-- end of tables -->"
 TRAINING_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "affine": ("affine", ()),
     "built": ("built", ()),
-    "filtered": ("built", ("--max-residual", "2")),
+    "filtered": ("built", ("--max-residual", "1")),
 }
 #: Seeds of the runs.
 SEEDS = (0, 1, 2)
