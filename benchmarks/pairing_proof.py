@@ -43,7 +43,7 @@ TRAINING_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 #: Seeds of the runs.
 SEEDS = (0, 1, 2)
-STEPS = 1000
+STEPS = 600
 #: Test tiles that are compared, evenly chosen.
 TEST_TILES = 100
 #: Settings of every run; the last weights are measured, so that no validation chooses.
@@ -51,6 +51,7 @@ SETTINGS = {
     "translation": {"tile_px": 64},
     "train": {
         "average": 0.99,
+        "precision": "32",
         "validation_samples": 4,
         "validate_every": STEPS,
         "picture_every": STEPS,
