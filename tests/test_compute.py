@@ -18,6 +18,7 @@ from stainbridge.compute import (
     ThreadLimit,
     available_cores,
     choose_device,
+    choose_precision,
     opencv_threads,
     parallel_map,
     parallel_stream,
@@ -344,3 +345,14 @@ def test_a_stream_that_fails_begins_nothing_more() -> None:
     with pytest.raises(ValueError, match="no"):
         list(parallel_stream(fail, range(100), 2))
     assert len(begun) < 12
+
+
+@pytest.mark.parametrize("has_units", [False, True])
+def test_automatic_precision_is_what_the_device_computes_in(
+    monkeypatch: pytest.MonkeyPatch, has_units: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_units)
+    assert choose_precision("auto", "cpu") == ("bf16" if has_units else "32")
+    assert choose_precision("auto", "cuda") == "bf16"
+    assert [choose_precision(name, "cpu") for name in ("32", "bf16", "16")] == ["32", "bf16", "16"]

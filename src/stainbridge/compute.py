@@ -23,6 +23,10 @@ Result = TypeVar("Result")
 DeviceChoice: TypeAlias = Literal["auto", "cpu", "cuda"]
 #: Bits of a number: "32" throughout, or mixed precision with bfloat16 or float16.
 Precision: TypeAlias = Literal["32", "bf16", "16"]
+#: "auto" is "bf16" where the device computes in it, and "32" elsewhere.
+TrainingPrecision: TypeAlias = Literal["auto", "32", "bf16", "16"]
+#: torch's questions for units that compute in bfloat16; a torch that lacks one has no such units.
+BFLOAT16_UNITS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 #: A device that is there.
 DeviceName: TypeAlias = Literal["cpu", "cuda"]
 
@@ -71,6 +75,20 @@ def choose_device(name: str) -> DeviceName:
             remedy="use auto or cpu",
         )
     return "cuda" if name != "cpu" and available else "cpu"
+
+
+def choose_precision(precision: TrainingPrecision, device: DeviceName) -> Precision:
+    """Return the precision that is meant on a device.
+
+    "auto" is "bf16" on GPUs and on processors with units for it. Others imitate it, and take ten
+    times as long as with "32".
+    """
+    import torch
+
+    if precision != "auto":
+        return precision
+    has_units = any(getattr(torch.cpu, name, bool)() for name in BFLOAT16_UNITS)
+    return "bf16" if device == "cuda" or has_units else "32"
 
 
 def parallel_map(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from stainbridge.compute import DeviceChoice, Precision
+from stainbridge.compute import DeviceChoice, TrainingPrecision
 from stainbridge.errors import InputError
 
 #: Fields that must be at least 1.
@@ -46,8 +46,9 @@ class TrainConfig:
     """Where to train."""
     devices: int = 1
     """Number of GPUs or processes; each takes its own batches."""
-    precision: Precision = "32"
-    """Precision of the losses' computation; parameters are always float32."""
+    precision: TrainingPrecision = "32"
+    """Precision of the losses' computation; parameters are always float32. "auto" is bf16 where the
+    device computes in it, and 32 elsewhere."""
     channels_last: bool = False
     """Whether pictures and weights are channels-last in memory."""
     average: float = 0.0

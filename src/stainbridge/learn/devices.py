@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.optim import Optimizer
 
+from stainbridge.compute import choose_device, choose_precision
 from stainbridge.errors import InputError, MissingExtraError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.global_state import FABRIC_LOGGER
@@ -35,6 +36,7 @@ def launch_fabric(config: TrainConfig) -> Fabric:
         from lightning_fabric import Fabric
     except ImportError:
         raise MissingExtraError("training", "lightning-fabric", "train") from None
+    precision = choose_precision(config.precision, choose_device(config.device))
     logging.getLogger(FABRIC_LOGGER).setLevel(logging.WARNING)
     with warnings.catch_warnings():
         # advice about cores and launchers: the user of this program can do nothing about them
@@ -43,7 +45,7 @@ def launch_fabric(config: TrainConfig) -> Fabric:
             accelerator=config.device,
             devices=config.devices,
             strategy="ddp" if config.devices > 1 else "auto",
-            precision=FABRIC_PRECISIONS[config.precision],  # type: ignore[arg-type]
+            precision=FABRIC_PRECISIONS[precision],  # type: ignore[arg-type]
         )
         fabric.launch()
     return fabric

@@ -23,7 +23,7 @@ def test_presets_survive_yaml_and_differ(name: str) -> None:
     small, paper = (TranslationTraining.preset(name, preset) for preset in ("small", "paper"))
     for settings in (small, paper):
         assert build(TranslationTraining, to_dict(settings), "x") == settings
-        assert settings.train.precision == "bf16"
+        assert settings.train.precision == "auto"
         assert settings.train.channels_last
     assert small.translation.tile_px < paper.translation.tile_px
     adam = paper.translation.optimiser

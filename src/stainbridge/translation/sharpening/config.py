@@ -109,7 +109,7 @@ class SharpenTraining:
             validate_every=5000,
             save_every=5000,
             picture_every=5000,
-            precision="bf16",
+            precision="auto",
         )
         return cls(sharpen, train)
 

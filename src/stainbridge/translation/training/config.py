@@ -130,7 +130,7 @@ class TranslationTraining:
             validate_every=2000,
             save_every=2000,
             picture_every=2000,
-            precision="bf16",
+            precision="auto",
             channels_last=True,
         )
         settings = cls(replace(translation, tile_px=paper.tile_px), train)
@@ -144,7 +144,7 @@ class TranslationTraining:
             batch=4,
             validation_samples=32,
             log_every=50,
-            precision="bf16",
+            precision="auto",
             channels_last=True,
         )
         return cls(replace(translation, tile_px=128, optimiser=optimiser), train)
