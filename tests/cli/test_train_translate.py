@@ -225,7 +225,7 @@ def test_bad_data_is_one_line_and_leaves_no_folder(
         begin, capsys
     )
     PIL.Image.new("RGBA", (32, 32)).save(tiles / "data" / "IHC" / "train" / "1.png")
-    assert "1.png: wrong channels; expected 8-bit grey or RGB; got RGBA" in refused(begin, capsys)
+    assert "1.png: a tile with transparent pixels; expected grey or RGB" in refused(begin, capsys)
     assert "none: no such folder of pictures" in refused(
         [*BEGIN[:5], "none", "--out", "run"], capsys
     )

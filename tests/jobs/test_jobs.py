@@ -26,6 +26,8 @@ from stainbridge.jobs.evaluate_translation import EvaluateTranslationJob
 from stainbridge.jobs.export_onnx import ExportOnnxJob
 from stainbridge.jobs.info import InfoJob
 from stainbridge.jobs.join_benchmarks import JoinBenchmarksJob
+from stainbridge.jobs.pair_set import PairSetJob
+from stainbridge.jobs.pairs import PairsJob
 from stainbridge.jobs.phantom import PhantomJob
 from stainbridge.jobs.phantom_slices import PhantomSlicesJob
 from stainbridge.jobs.register import RegisterJob
@@ -39,6 +41,8 @@ from stainbridge.jobs.translate import TranslateJob
 from stainbridge.jobs.warp_geojson import WarpGeojsonJob
 from stainbridge.jobs.warp_points import WarpPointsJob
 from stainbridge.jobs.warp_slide import WarpSlideJob
+from stainbridge.pairing.config import PairingConfig
+from stainbridge.pairing.source import SlidePair
 
 A, B, OUT = Path("a"), Path("b"), Path("out")
 JOBS: tuple[Any, ...] = (
@@ -53,6 +57,12 @@ JOBS: tuple[Any, ...] = (
     ExportOnnxJob(model=A, out=OUT),
     InfoJob(slide=A),
     JoinBenchmarksJob(folders=(A, B), out=OUT),
+    PairsJob(
+        pair=SlidePair(id="a", patient="p", split="train", fixed=A, moving=B),
+        out=OUT,
+        config=PairingConfig(),
+    ),
+    PairSetJob(out=OUT, manifest=A),
     PhantomJob(out=OUT),
     PhantomSlicesJob(out=OUT),
     RegisterJob(fixed=A, moving=B, out=OUT),

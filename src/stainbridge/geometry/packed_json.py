@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -29,14 +30,20 @@ def unpack_json(raw: bytes, path: Path) -> bytes:
                 return _check_size(stream.read(LARGEST_BYTES + 1), path)
         if raw[:4] == ZIP_MAGIC:
             return _read_only_member(raw, path)
+    except InputError:
+        raise
     # the two libraries raise these for damage; RuntimeError for a password
     except (
         gzip.BadGzipFile,
         zipfile.BadZipFile,
         EOFError,
-        zlib.error,
+        KeyError,
         NotImplementedError,
+        OSError,
         RuntimeError,
+        ValueError,
+        struct.error,
+        zlib.error,
     ) as error:
         raise InputError("not a GeoJSON file", where=path, got=error) from error
     return raw

@@ -277,7 +277,7 @@ def test_an_aperio_objective_stands_in_for_a_pixel_size(path: Path) -> None:
 
 
 def test_colours_that_are_not_read_are_refused(path: Path) -> None:
-    cmyk = np.dstack([RGB, GREY])
+    cmyk = np.dstack([RGB, GREY]).astype(np.uint16)
     with pytest.raises(InputError, match="CMYK"):
         open_slide(write_tiff(path, cmyk, photometric="separated"))
 
