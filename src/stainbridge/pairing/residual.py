@@ -1,7 +1,7 @@
 """Local misalignment that an alignment left between two pictures of a patch.
 
-Windows all over the patch look for where they fit best. A linear displacement through what they
-find, fitted robustly, tells the misalignment; their scatter tells how sure that is.
+Windows all over the patch look for where they fit best. The mean length of the smoothest field
+through what they find tells the misalignment. The constants are fitted on generated pairs.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.pairing.matching import Features, Matches, extract_features, match_windows
+from stainbridge.pairing.smooth_field import fit_smooth_field
 from stainbridge.types import Plane
-
-Vectors = npt.NDArray[np.float64]
 
 #: Longest side in pixels that windows are matched at; larger patches are reduced.
 WORKING_PX = 512
@@ -31,14 +30,19 @@ COARSE_FACTOR = 4
 COARSE_REACH_SHARE = 0.2
 #: Windows that must tell something.
 LEAST_WINDOWS = 3
-#: Windows that contradict the others by more than this many deviations lose weight.
-OUTLIER_DEVIATIONS = 2.0
-#: Rounds of the robust fit.
-ROUNDS = 8
-#: How steep displacements are: standard deviation of their derivative.
-STEEPNESS = 0.01
 #: Windows overlap and err alike: as many of them as this count as one.
 ALIKE_WINDOWS = 2.0
+#: Residual of a patch whose field is 1 pixel long and 1 pixel uncertain: what varies within a
+#: window cancels in it.
+SCALE_PX = 1.13
+#: The residual grows by this power of the field's length ...
+LENGTH_POWER = 0.88
+#: ... and by this one of its uncertainty: where windows err, their errors make the field longer.
+UNCERTAINTY_POWER = -0.19
+#: Lengths and uncertainties below this many pixels are alike.
+LEAST_PX = 0.3
+#: Second difference of displacements from window to window, in pixels.
+CURVATURE_PX = 4.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def estimate_residual(fixed: Plane, moving: Plane) -> Residual:
             best = far
     if _count(best) < LEAST_WINDOWS:
         return NOTHING_TELLS
-    residual = _combine(best, pair[0].shape)
+    residual = _combine(best)
     return Residual(residual.px * factor, residual.uncertainty_px * factor)
 
 
@@ -118,7 +122,7 @@ def _match_grid(fixed: Features, moving: Features, offset: tuple[int, int]) -> M
         for length, shift in zip((width, height), offset, strict=True)
     ]
     centres = np.stack(np.meshgrid(*places), axis=-1).reshape(-1, 2)
-    if not len(centres):
+    if len(centres) < WINDOWS**2:
         return Matches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0))
     shifted = (_shift(moving[0], offset), _shift(moving[1], offset))
     matches = match_windows(fixed, shifted, centres, window, reach)
@@ -144,28 +148,18 @@ def _shift(plane: Plane, offset: tuple[int, int]) -> Plane:
     return np.roll(plane, (-offset[1], -offset[0]), axis=(0, 1))
 
 
-def _combine(matches: Matches, shape: tuple[int, ...]) -> Residual:
-    """Fit a linear displacement and return its mean length over the patch."""
-    known = np.isfinite(matches.deviations_px)
-    deviations = matches.deviations_px[known]
-    size = np.array([shape[1], shape[0]])
-    places = matches.centres_px[known] / size - 0.5
-    design = np.c_[np.ones(len(places)), places]
-    prior = np.diag([0.0, *1 / (STEEPNESS * size) ** 2])
-    shifts = matches.shifts_px[known]
-    weights = 1 / deviations**2
-    robust = np.ones(len(places))
-    for _ in range(ROUNDS):
-        normal = (design.T * (weights * robust)) @ design + prior + 1e-9 * np.eye(3)
-        fitted = np.linalg.solve(normal, (design.T * (weights * robust)) @ shifts)
-        misfit = np.hypot(*(shifts - design @ fitted).T)
-        robust = 1 / (1 + weights * (misfit / OUTLIER_DEVIATIONS) ** 2)
-    scatter = float((robust * weights * misfit**2).sum() / max(1.0, 2 * robust.sum() - 2))
-    covariance = np.linalg.inv(normal) * max(scatter, 0.25) * ALIKE_WINDOWS
-    steps = np.linspace(-0.5, 0.5, 5)
-    grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    probe = np.c_[np.ones(len(grid)), grid]
-    squares = ((probe @ fitted) ** 2).sum(1)
-    variances = ((probe @ covariance) * probe).sum(1)
-    length = np.sqrt(np.maximum(squares - 2 * variances, 0.25 * (squares + variances)))
-    return Residual(float(length.mean()), float(np.sqrt(variances.mean())))
+def _combine(matches: Matches) -> Residual:
+    """Return the mean length of the smoothest displacements through a grid of windows."""
+    square = (WINDOWS, WINDOWS)
+    deviations = matches.deviations_px.reshape(square).astype(np.float32)
+    shifts = matches.shifts_px.T.reshape(2, *square).astype(np.float32)
+    smooth = fit_smooth_field(shifts, deviations, CURVATURE_PX)
+    length = float(np.hypot(*smooth).mean())
+    precision = 1 / deviations[np.isfinite(deviations)] ** 2
+    error = float(np.sqrt(ALIKE_WINDOWS / precision.sum()))
+    residual = (
+        SCALE_PX
+        * np.hypot(length, LEAST_PX) ** LENGTH_POWER
+        * np.hypot(error, LEAST_PX) ** UNCERTAINTY_POWER
+    )
+    return Residual(float(residual), error)
