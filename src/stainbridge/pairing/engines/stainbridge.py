@@ -56,7 +56,7 @@ class _Windows:
 FIRST = _Windows(128, 48, 16, 10.0)
 SECOND = _Windows(192, 80, 14, 10.0)
 FINE = _Windows(128, 64, 10, 5.0)
-LAST = _Windows(128, 64, 8, 5.0)
+LAST = _Windows(192, 64, 8, 5.0)
 
 
 def align(

@@ -1,0 +1,256 @@
+"""How well do `stainbridge pairs` align patches, and does its estimate tell?
+
+    python benchmarks/pairing.py --seeds 1 2 3 4          # resumes
+    python benchmarks/pairing.py --engine elastix --seeds 1 2
+    python benchmarks/pairing.py --page docs/results/pairing.md
+
+Generated slides of 20,000 px at 0.5 µm, of difficulty `real`, are aligned and cut with the default
+settings. The exact map between them tells the misalignment of every patch. A row of each pair goes
+to docs/results/pairing/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stainbridge.geometry.transform import Transform
+from stainbridge.pairing.config import PairingConfig
+from stainbridge.pairing.cut import PatchCutter
+from stainbridge.pairing.engines.table import find_engine
+from stainbridge.pairing.plan import Place, plan_patches
+from stainbridge.pairing.source import SlidePair
+from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
+from stainbridge.whole import whole_file
+
+ROOT = Path(__file__).parents[1]
+#: Where the rows are kept.
+ROWS = ROOT / "docs" / "results" / "pairing" / "pairs.jsonl"
+#: What the tables of the page stand between.
+BEGIN = "<!-- tables -->"
+END = "<!-- end of tables -->"
+#: The generated slides: side in pixels, µm per pixel.
+SIZE_PX = 20_000
+MPP = 0.5
+#: Organ and stain of the moving slide change with the seed.
+ORGANS = ("gland", "any")
+STAINS = ("HER2", "Ki67", "PanCK", "ER")
+#: Points along each side of a patch at which the truth is compared.
+POINTS = 17
+#: Least share of these points at which the truth is a correspondence of tissue.
+LEAST_VALID = 0.3
+#: A patch is badly aligned from this many pixels on.
+BAD_PX = 8.0
+
+
+def make_pair(seed: int) -> PhantomPair:
+    """Return the generated slides of a seed."""
+    return generate_pair(
+        seed=seed,
+        size_px=SIZE_PX,
+        mpp=MPP,
+        fixed_stain="HE",
+        moving_stain=STAINS[seed % len(STAINS)],
+        organ=ORGANS[seed % len(ORGANS)],
+        difficulty="real",
+    )
+
+
+def measure_pair(seed: int, engine: str, every: int) -> dict[str, Any]:
+    """Align and cut the pair of a seed, and return its row; every n-th patch is measured."""
+    slides = make_pair(seed)
+    config = PairingConfig(engine=engine)  # type: ignore[arg-type]
+    started = time.perf_counter()
+    cpu = time.process_time()
+    alignment = find_engine(engine)(slides.fixed, slides.moving, config)
+    row: dict[str, Any] = {
+        "seed": seed,
+        "engine": engine,
+        "organ": slides.fixed.section.tissue.organ,
+        "stain": slides.moving.stain,
+        "status": alignment.status,
+        "every": every,
+        "align_seconds": round(time.perf_counter() - started, 1),
+        "align_cpu_seconds": round(time.process_time() - cpu, 1),
+        "patches": [],
+    }
+    if alignment.transform is not None:
+        source = SlidePair(
+            id=str(seed), patient=str(seed), split="train", fixed=Path("he"), moving=Path("ihc")
+        )
+        cutter = PatchCutter.open(
+            source, slides.fixed, slides.moving, alignment.transform, alignment.status, config
+        )
+        # Every n-th of a row, and one further along in the next row.
+        places = [
+            place
+            for place in plan_patches(slides.fixed, config)
+            if (place.x_px // config.step_px + place.y_px // config.step_px) % every == 0
+        ]
+        started = time.perf_counter()
+        items = [(cutter(place).patch, place) for place in places]
+        row["cut_seconds"] = round(time.perf_counter() - started, 1)
+        row["patches"] = [
+            {
+                "x": patch.x_px,
+                "y": patch.y_px,
+                **measure_truth(slides, cutter.transform, place),
+                "estimated": round(patch.scores.residual_px, 2),
+                "uncertainty": round(patch.scores.residual_uncertainty_px, 2),
+                "tissue": round(min(patch.scores.tissue_fixed, patch.scores.tissue_moving), 2),
+                "blur": round(max(patch.scores.blur_fixed, patch.scores.blur_moving), 2),
+                "fold": round(patch.scores.fold, 3),
+                "pen": round(patch.scores.pen, 3),
+                "dropped_for": patch.dropped_for,
+            }
+            for patch, place in items
+        ]
+    row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return row
+
+
+def measure_truth(slides: PhantomPair, transform: Transform, place: Place) -> dict[str, Any]:
+    """Return the true misalignment over a patch in its pixels; None where there is no truth."""
+    grid = place.frame.fit(POINTS)
+    points = grid.centres_um()
+    valid = slides.find_valid(points)
+    facts: dict[str, Any] = {"valid": round(float(valid.mean()), 2), "mean": None, "median": None}
+    if valid.mean() >= LEAST_VALID:
+        errors = transform(points[valid]) - slides.truth(points[valid])
+        lengths = np.hypot(*errors.T) / place.frame.mpp[0]
+        facts["mean"] = round(float(lengths.mean()), 2)
+        facts["median"] = round(float(np.median(lengths)), 2)
+    return facts
+
+
+def read_rows(path: Path = ROWS) -> list[dict[str, Any]]:
+    """Return the rows of a file of JSON lines; none where there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def keep_row(row: Mapping[str, Any], path: Path = ROWS) -> None:
+    """Add a row to a file of JSON lines, which stays whole and in order."""
+    rows = sorted([*read_rows(path), row], key=lambda each: (each["engine"], each["seed"]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        text = "".join(json.dumps(each) + "\n" for each in rows)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the figures of the table from the patches of rows, whose truth is known."""
+    patches = [patch for row in rows for patch in row["patches"] if patch["mean"] is not None]
+    least = PairingConfig().thresholds
+    true = np.array([patch["mean"] for patch in patches])
+    kept = np.array([not patch["dropped_for"] for patch in patches])
+    estimated = np.array([patch["estimated"] for patch in patches], float)
+    # Patches with enough tissue, sharp and clean: the residual alone decides on these.
+    judged = np.array([patch["dropped_for"] in ("", "max_residual_px") for patch in patches])
+    well = judged & (true <= least.max_residual_px)
+    told = judged & np.isfinite(estimated)
+    ratio = estimated[told] / true[told]
+    seconds = sum(row.get("cut_seconds", 0.0) for row in rows)
+    return {
+        "patches": len(patches),
+        "kept": float(kept.mean()),
+        "before": float(np.median(true[judged])),
+        "median": float(np.median(true[kept])),
+        "bad": float((true[kept] > BAD_PX).mean()),
+        "well_kept": float(kept[well].mean()),
+        "factor_2": float(((ratio >= 0.5) & (ratio <= 2)).mean()),
+        "patches_per_second": sum(len(row["patches"]) for row in rows) / seconds,
+        "align_seconds": float(np.mean([row["align_seconds"] for row in rows])),
+        "peak_mb": max(row["peak_mb"] for row in rows),
+    }
+
+
+HEADS = (
+    "pairs",
+    "patches",
+    "kept",
+    "median before",
+    "median kept",
+    "kept > 8 px",
+    "well aligned kept",
+    "within factor 2",
+    "patches/s",
+    "align s",
+    "peak MB",
+)
+
+
+def render_line(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a line of the table."""
+    facts = summarise(rows)
+    cells = (
+        str(len(rows)),
+        str(facts["patches"]),
+        f"{facts['kept']:.0%}",
+        f"{facts['before']:.2f} px",
+        f"{facts['median']:.2f} px",
+        f"{facts['bad']:.1%}",
+        f"{facts['well_kept']:.1%}",
+        f"{facts['factor_2']:.1%}",
+        f"{facts['patches_per_second']:.2f}",
+        f"{facts['align_seconds']:.0f}",
+        f"{facts['peak_mb']:.0f}",
+    )
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def render_tables(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of the engines and that of the pairs."""
+    head = f"| | {' | '.join(HEADS)} |"
+    rule = "| --- " + "| ---: " * len(HEADS) + "|"
+    lines = [head, rule]
+    for engine in dict.fromkeys(row["engine"] for row in rows):
+        lines.append(render_line(engine, [row for row in rows if row["engine"] == engine]))
+    lines += ["", "Each pair:", "", head, rule]
+    for row in rows:
+        name = f"{row['engine']} {row['seed']}: {row['organ']}, {row['stain']}, {row['status']}"
+        if any(patch["mean"] is not None and not patch["dropped_for"] for patch in row["patches"]):
+            lines.append(render_line(name, [row]))
+    return "\n".join(lines)
+
+
+def write_page(page: Path) -> None:
+    """Put the tables into the page, between its marks."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    tables = render_tables(read_rows())
+    with whole_file(page) as temporary:
+        temporary.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    """Run the benchmark, or write its page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3, 4])
+    parser.add_argument("--engine", default="stainbridge")
+    parser.add_argument("--every", type=int, default=2, help="measure every n-th patch")
+    parser.add_argument("--page", type=Path)
+    options = parser.parse_args()
+    if options.page:
+        write_page(options.page)
+        return
+    for seed in options.seeds:
+        if any((row["seed"], row["engine"]) == (seed, options.engine) for row in read_rows()):
+            continue
+        row = measure_pair(seed, options.engine, options.every)
+        keep_row(row)
+        print(render_line(f"{options.engine} {seed}", [row]), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
