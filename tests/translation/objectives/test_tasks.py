@@ -11,8 +11,9 @@ import pytest
 import torch
 from tests.translation.tiny import SIDE, TileStream, batch, tiny
 
+from stainbridge.compute import Precision
 from stainbridge.errors import InputError
-from stainbridge.learn.config import Precision, TrainConfig
+from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.loop import TrainingData, train
 from stainbridge.learn.weights import read_weights
 from stainbridge.nn.coarse_to_fine_generator import CoarseToFineConfig
