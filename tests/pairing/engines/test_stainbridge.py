@@ -7,7 +7,8 @@ import pytest
 from tests.pairing.texture import colour, draw_texture
 
 from stainbridge.geometry.transform import Affine, DisplacementField
-from stainbridge.pairing.engines.stainbridge import plan_rounds, refine
+from stainbridge.pairing.config import PairingConfig
+from stainbridge.pairing.engines.stainbridge import align, plan_rounds, refine
 from stainbridge.pairing.slide_windows import SlidePairDensities
 from stainbridge.registration.sections.density import SlideDensity
 from stainbridge.slides.memory import ArraySlide
@@ -53,3 +54,11 @@ def test_rounds_lead_from_coarse_to_fine(
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] <= max(slide_mpp, 0.4 * working_um)
     assert slide_mpp <= sizes[-1] <= max(slide_mpp, 4 * patch_mpp)
+
+
+def test_a_blank_slide_fails_with_its_reason() -> None:
+    blank = make_slide(np.zeros((SIDE, SIDE), np.float32))
+    alignment = align(blank, make_slide(draw_texture(SIDE)), PairingConfig(preset="fast"))
+    assert alignment.transform is None
+    assert alignment.status == "failed"
+    assert "no tissue" in alignment.reason
