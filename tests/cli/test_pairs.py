@@ -45,7 +45,7 @@ def test_what_is_dropped_is_counted_and_nothing_left_is_3(
     slides: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "set"
-    assert run([*single(slides, out), "--min-tissue", "1", "--max-fold", "0"]) == 3
+    assert run([*single(slides, out), "--min-tissue", "1", "--max-residual", "0.001"]) == 3
     lines = capsys.readouterr().out.splitlines()
     assert "patches: 0 kept" in lines[1]
     assert lines[2].startswith("dropped: ")
