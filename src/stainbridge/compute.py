@@ -80,8 +80,8 @@ def choose_device(name: str) -> DeviceName:
 def choose_precision(precision: TrainingPrecision, device: DeviceName) -> Precision:
     """Return the precision that is meant on a device.
 
-    "auto" is "bf16" on GPUs and on processors with units for it. Others imitate it, and take ten
-    times as long as with "32".
+    "auto" is "bf16" on GPUs and on processors with units for it. Others imitate it, far slower than
+    they compute "32".
     """
     import torch
 

@@ -55,3 +55,10 @@ def test_tissue_is_none_whatever_its_name(name: str) -> None:
     assert not is_label_slide(ArraySlide(picture[:1] // 16, name=name))  # 16 values, noisy
     assert not is_label_slide(ArraySlide(picture[:1].astype(np.float32), name=name))
     assert not is_label_slide(ArraySlide(np.full((3, 50, 60), 255, np.uint8), name=name))
+
+
+def test_tissue_that_is_small_on_blank_glass_is_none() -> None:
+    pixels = np.full((3, 2000, 2600), 255, np.uint8)
+    pixels[0, ::7, ::9] = 254
+    pixels[:, 700:760, 1100:1170] = np.moveaxis(texture(60, 70, 3), -1, 0)
+    assert not is_label_slide(ArraySlide(pixels, name="slide.tif"))

@@ -152,15 +152,16 @@ def _find_consensus(from_um: Points, to_um: Points, tolerance_um: float) -> Matr
     """
     if len(from_um) >= LEAST_MEDIAN_PAIRS:
         return _fit_scaled(from_um, to_um, cv2.LMEDS)
-    matrix = np.eye(3)
-    matrix[:2], _ = cv2.estimateAffine2D(
+    found, _ = cv2.estimateAffine2D(
         from_um,
         to_um,
         method=cv2.RANSAC,
         ransacReprojThreshold=OUTLIER_DEVIATIONS * tolerance_um,
         confidence=0.9999,
     )
-    return matrix
+    if found is None:
+        raise InputError("the landmarks do not agree on one transform")
+    return np.vstack([found, [0.0, 0.0, 1.0]])
 
 
 def _fit_least_squares(from_um: Points, to_um: Points) -> Matrix:

@@ -143,6 +143,16 @@ def warp_array(
     return np.moveaxis(out, -1, 0), valid
 
 
+def sample_mask(mask: Mask, grid: Frame, transform: Transform, frame: Frame) -> Mask:
+    """Return a mask (H, W) on `grid`, seen through `transform` on `frame`; False outside.
+
+    `transform` takes µm of the frame's space to µm of the grid's.
+    """
+    pixels = mask[None].astype(np.uint8)
+    sampled, _ = warp_array(pixels, grid, transform, frame, interpolation="nearest")
+    return np.asarray(sampled[0] > 0)
+
+
 def find_output_frame(
     moving_from_fixed: Transform, fixed: Frame, moving: Frame, crop: Crop = "fixed"
 ) -> Frame:

@@ -87,7 +87,7 @@ def _receive(running: Sequence[_Process], note: Note) -> list[_Process]:
         item = connections[connection]  # type: ignore[index]
         try:
             kind, value = item.connection.recv()
-        except EOFError:
+        except (EOFError, OSError):  # it has ended, or was killed in the middle of a message
             ended.append(item)
             continue
         if kind == "progress":
@@ -100,12 +100,16 @@ def _receive(running: Sequence[_Process], note: Note) -> list[_Process]:
 
 
 def _finish(item: _Process) -> PairsOutcome:
-    """Return the outcome of a process that has ended; raise the error that it ended with."""
+    """Return the outcome of a process that has ended; raise the error that it ended with.
+
+    What a killed one had cut is removed: no row names these pictures.
+    """
     from stainbridge.jobs.pairs import PairsOutcome
 
     item.process.join()
     item.connection.close()
     if item.answer is None:
+        item.job.remove_outputs()
         code = item.process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         return PairsOutcome(item.job.pair.id, "failed", f"its process {how}", 0, 0)

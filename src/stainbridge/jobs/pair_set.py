@@ -105,7 +105,7 @@ class PairSetJob:
         is_done = len(done) == len(jobs) and folder.is_complete(request, self.shard_samples)
         if is_done and not self.overwrite:
             note(f"already done: {self.out}")
-            found = self._outcome(jobs, done, folder.read_md5(), began)
+            found = self._outcome(jobs, done, _read_patches(jobs, done), folder.read_md5(), began)
             return replace(found, is_already_done=True)
         folder.prepare(request, self.shard_samples, overwrite=self.overwrite)
         try:
@@ -124,7 +124,7 @@ class PairSetJob:
                 progress=lambda stage, fraction: progress(stage, CUT + (1 - CUT) * fraction),
                 note=note,
             ).md5
-        return self._outcome(jobs, outcomes, md5, began)
+        return self._outcome(jobs, outcomes, patches, md5, began)
 
     def list_pairs(self) -> tuple[SlidePair, ...]:
         """Return the slide pairs; raise `InputError` where they cannot be used."""
@@ -221,6 +221,7 @@ class PairSetJob:
         self,
         jobs: list[PairsJob],
         outcomes: dict[str, PairsOutcome],
+        patches: list[Patch],
         md5: str,
         began: float,
     ) -> PairSetOutcome:
@@ -229,7 +230,7 @@ class PairSetJob:
         return PairSetOutcome(
             folder=self.out,
             pairs=tuple(outcomes[job.pair.id] for job in jobs),
-            summary=summarise(_read_patches(jobs, outcomes), self.config.thresholds),
+            summary=summarise(patches, self.config.thresholds),
             md5=md5,
             cut=sum(item.patches for item in outcomes.values() if not item.is_already_done),
             seconds=time.monotonic() - began,

@@ -14,7 +14,7 @@ from stainbridge.compute import opencv_threads, parallel_stream
 from stainbridge.errors import InputError, RegistrationError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Transform
-from stainbridge.geometry.warp import warp_array
+from stainbridge.geometry.warp import sample_mask
 from stainbridge.imaging.image import Image
 from stainbridge.pairing.blocks import close_gaps
 from stainbridge.pairing.config import PairingConfig, Thresholds
@@ -36,6 +36,8 @@ from stainbridge.whole import whole_file
 
 #: Effort of the PNGs' compression, 0 to 9: more takes longer and hardly saves space.
 PNG_LEVEL = 4
+#: Longest side, in pixels, at which masks are seen through the alignment.
+MASK_PX = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,8 +218,8 @@ def _sample(mask: Image | None, transform: Transform, frame: Frame) -> Mask:
     """Return where a mask allows tissue, seen through `transform` on a patch, (H, W)."""
     if mask is None:
         return np.ones((frame.height, frame.width), bool)
-    coarse = frame.fit(256)
-    pixels = (mask.pixels != 0).astype(np.uint8)
-    sampled, _ = warp_array(pixels, mask.frame, transform, coarse, interpolation="nearest")
+    coarse = sample_mask(mask.pixels[0] != 0, mask.frame, transform, frame.fit(MASK_PX))
     size = (frame.width, frame.height)
-    return np.asarray(cv2.resize(sampled[0], size, interpolation=cv2.INTER_NEAREST) > 0)
+    return np.asarray(
+        cv2.resize(coarse.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    )

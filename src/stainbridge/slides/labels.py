@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.slides.slide import Slide
-from stainbridge.types import Pixels
+from stainbridge.types import Pixels, Points
 
 #: Places that are looked at, along each side.
 PLACES = 5
 #: Side of a place, in full-resolution pixels.
 PLACE_PX = 128
+#: Further places: where an overview of so many pixels differs most from its typical colour.
+OVERVIEW_PX = 256
+UNLIKE_PLACES = 8
 #: A picture of no more values than this is one of labels.
 MOST_VALUES = 32
 #: Share of neighbours that are equal in a picture of labels; in tissue it is far lower.
@@ -47,7 +50,27 @@ def _read_places(slide: Slide) -> list[Pixels]:
         for y in np.linspace(0, 1, PLACES)
         for x in np.linspace(0, 1, PLACES)
     ]
+    places += [
+        (
+            round(min(max(x - width / 2, 0), frame.width - width)),
+            round(min(max(y - height / 2, 0), frame.height - height)),
+        )
+        for x, y in _find_unlike_ground(slide)
+    ]
     return [slide.read(frame.crop(*place, width, height)).pixels for place in set(places)]
+
+
+def _find_unlike_ground(slide: Slide) -> Points:
+    """Return the places (N, 2) in full-resolution pixels that differ most from the typical colour.
+
+    Tissue may be small on a large slide, and everything else of one value, as on a mask.
+    """
+    overview = slide.read(slide.frame.fit(OVERVIEW_PX))
+    pixels = overview.pixels.astype(np.float64)
+    typical = np.median(pixels, axis=(1, 2), keepdims=True)
+    difference = np.abs(pixels - typical).sum(0).ravel()
+    farthest = np.argsort(-difference, kind="stable")[:UNLIKE_PLACES]
+    return slide.frame.to_px(overview.frame.centres_um()[farthest])
 
 
 def _to_values(pixels: Pixels) -> Pixels:

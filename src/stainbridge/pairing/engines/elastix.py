@@ -15,7 +15,7 @@ from stainbridge.geometry.field import jacobian_determinant
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Affine, Transform
-from stainbridge.geometry.warp import warp_array
+from stainbridge.geometry.warp import sample_mask
 from stainbridge.imaging.image import Image
 from stainbridge.pairing.alignment import Alignment
 from stainbridge.pairing.blocks import BlockPlan
@@ -181,10 +181,7 @@ def _register(fixed: Slide, warped: Slide, frame: Frame, allowed: Mask | None) -
 
 def _sample(plane: Mask, grid: Frame, frame: Frame) -> Mask:
     """Return a mask of the fixed slide on another frame, (H, W); False beyond the slide."""
-    here = Affine(np.eye(3), grid.space, grid.space)
-    pixels = plane[None].astype(np.uint8)
-    sampled, _ = warp_array(pixels, grid, here, frame, interpolation="nearest")
-    return np.asarray(sampled[0] > 0)
+    return sample_mask(plane, grid, Affine(np.eye(3), grid.space, grid.space), frame)
 
 
 def _judge(
