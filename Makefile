@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 # Test processes; each computes on one thread.
 JOBS   ?= 2
 
-.PHONY: demo test test-slow lint format types floors clean
+.PHONY: demo test test-slow lint format types floors docs clean
 
 demo: $(STAMP)
 	$(BIN)/stainbridge demo --out demo-out --overwrite
@@ -30,6 +30,11 @@ types: $(STAMP)
 
 floors: $(STAMP)
 	$(BIN)/python -m pytest -q tests/test_floors.py
+
+# The documentation site, strict: a broken link or a page out of the menu is an error.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
 
 clean:
 	rm -rf $(VENV) build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
