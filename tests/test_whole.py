@@ -82,3 +82,10 @@ def test_a_folder_in_the_way_is_named_and_kept(tmp_path: Path) -> None:
         temporary.write_text("new")
     assert list(tmp_path.iterdir()) == [path]
     assert (path / "inner").is_dir()
+
+
+def test_a_device_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/null")
+    for path in (Path("/dev/null"), tmp_path / "link"):
+        with pytest.raises(InputError, match="not a regular file"), whole_file(path):
+            pytest.fail("the block must not run")

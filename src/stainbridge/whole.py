@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
+
+#: What lies in these folders stands for devices and streams, whatever it links to.
+SPECIAL_FOLDERS = (Path("/dev"), Path("/proc"))
+#: What may stand where a file is to be written, in words.
+KINDS = {
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise `InputError` when `path` leads to what is no regular file or folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # nothing that can be reached: writing will say so
+        return
+    is_plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    is_special_link = path.is_symlink() and any(
+        folder in path.absolute().parents for folder in SPECIAL_FOLDERS
+    )
+    if is_plain and not is_special_link:
+        return
+    raise InputError(
+        "not a regular file or folder",
+        where=path,
+        got=KINDS.get(stat.S_IFMT(mode), "a special file"),
+        remedy="name another output",
+    )
 
 
 @contextmanager
@@ -16,9 +47,10 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     On any exception the temporary file is removed and `path` stays as it was. The temporary name
     ends like `path`, because writers choose the format by the ending. Raises `MissingFileError`
-    when the folder does not exist. Raises `InputError` when it cannot be written or the disk is
-    full.
+    when the folder does not exist. Raises `InputError` when `path` is no regular file, when it
+    cannot be written, and when the disk is full.
     """
+    check_replaceable(path)
     if not path.parent.is_dir():
         raise MissingFileError("no such folder", where=path.parent, remedy="create it first")
     temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")

@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,15 @@ from stainbridge.geometry.landmarks import write_points_csv
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb that writes: its words without `--out`, and the inputs that it must never replace."""
+    """A verb that writes: its words without `--out`, and the inputs that it must never replace.
+
+    `writes` are names of what it leaves in a folder.
+    """
 
     words: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     overwrites: bool = True
+    writes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,25 +68,53 @@ FILE_VERBS = (
     ),
     Verb(("export", "onnx", "--model", "run"), ("run/best.safetensors", "run/config.yaml")),
 )
+RESULT = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff")
+RUN = ("config.yaml", "metrics.csv", "last.safetensors", "best.safetensors", "pictures")
+BENCHMARK = ("results.csv", "benchmark.html", "setup.json", "pictures", "points", "logs")
 FOLDER_VERBS = (
-    Verb(("register", "--fixed", "he.png", "--moving", "ki67.png")),
-    Verb(("pairs", "--fixed", "he.png", "--moving", "ki67.png", "--patch", "64")),
-    Verb(("phantom", "--cases", "1", "--size", "128", "--mpp", "16")),
-    Verb(("demo", "--no-browser", "--size", "400")),
-    Verb(("train", "affine", "--data", "pairs.csv"), overwrites=False),
-    Verb(("train", "deformable", "--data", "pairs.csv"), overwrites=False),
-    Verb(("train", "translate", "--data", "tiles"), overwrites=False),
-    Verb(("train", "sbr", "--data", "tiles"), overwrites=False),
-    Verb(("train", "sar", "--data", "tiles"), overwrites=False),
-    Verb(("train", "sharpen", "--data", "tiles"), overwrites=False),
-    Verb(("evaluate", "translation", "--data", "tiles", "--models", "weights.safetensors")),
-    Verb(("evaluate", "slices", "--data", "pairs.csv", "--methods", "identity"), overwrites=False),
-    Verb(("benchmark", "landmarks", "pairs.csv", "--methods", "identity"), overwrites=False),
+    Verb(("register", "--fixed", "he.png", "--moving", "ki67.png"), writes=RESULT),
+    Verb(
+        ("pairs", "--fixed", "he.png", "--moving", "ki67.png", "--patch", "64"),
+        writes=("manifest.csv", "set.json", "HE", "IHC", "slides", "shards", "md5sums.txt"),
+    ),
+    Verb(
+        ("phantom", "--cases", "1", "--size", "128", "--mpp", "16"),
+        writes=("pairs.csv", "cases.json", "images", "landmarks", "classes", "truth"),
+    ),
+    Verb(
+        ("phantom", "--slices", "2", "--size", "128", "--mpp", "16"),
+        writes=("slices.json", "fixed", "moving", "fixed_landmarks", "moving_mask"),
+    ),
+    Verb(
+        ("demo", "--no-browser", "--size", "400"),
+        writes=(*RESULT, "fixed-he.ome.tiff", "demo.jpg", "moving.geojson"),
+    ),
+    Verb(("train", "affine", "--data", "pairs.csv"), overwrites=False, writes=RUN),
+    Verb(("train", "deformable", "--data", "pairs.csv"), overwrites=False, writes=RUN),
+    Verb(("train", "translate", "--data", "tiles"), overwrites=False, writes=RUN),
+    Verb(("train", "sbr", "--data", "tiles"), overwrites=False, writes=RUN),
+    Verb(("train", "sar", "--data", "tiles"), overwrites=False, writes=RUN),
+    Verb(("train", "sharpen", "--data", "tiles"), overwrites=False, writes=RUN),
+    Verb(
+        ("evaluate", "translation", "--data", "tiles", "--models", "weights.safetensors"),
+        writes=("pictures.csv", "means.csv", "pictures.png"),
+    ),
+    Verb(
+        ("evaluate", "slices", "--data", "pairs.csv", "--methods", "identity"),
+        overwrites=False,
+        writes=("rows.csv", "setup.json", "summary.csv", "strips"),
+    ),
+    Verb(
+        ("benchmark", "landmarks", "pairs.csv", "--methods", "identity"),
+        overwrites=False,
+        writes=BENCHMARK,
+    ),
     Verb(
         ("benchmark", "synthesis", "--data", "pairs.csv", "--methods", "identity"),
         overwrites=False,
+        writes=("rows.csv", "setup.json"),
     ),
-    Verb(("benchmark", "join", "bench"), overwrites=False),
+    Verb(("benchmark", "join", "bench"), overwrites=False, writes=BENCHMARK),
 )
 #: Words that would remove or replace one of their own inputs, and the input.
 CLASHES = (
@@ -161,6 +194,7 @@ def refusal(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) 
     lines = [line for line in output.err.splitlines() if not line.startswith("warning: ")]
     assert len(lines) == 1, output.err
     assert contents(folder) == before
+    assert "--help" not in lines[0], lines[0]
     return lines[0]
 
 
@@ -217,7 +251,7 @@ def make_fifo(path: Path) -> str:
 
 def make_socket(path: Path) -> str:
     with socket.socket(socket.AF_UNIX) as made:
-        made.bind(path.name)
+        made.bind(os.path.relpath(path))
     return str(path)
 
 
@@ -286,9 +320,37 @@ def test_files_of_others_are_not_replaced_unasked(
 ) -> None:
     mine = scene / "mine"
     mine.mkdir()
-    for name in ("registration.json", "pairs.csv", "results.csv", "means.csv", "config.yaml"):
+    for name in verb.writes:
         (mine / name).write_text("precious")
-    refusal([*verb.words, "--out", "mine"], scene, capsys)
+        refusal([*verb.words, "--out", "mine"], scene, capsys)
+        (mine / name).unlink()
+
+
+@pytest.mark.parametrize("verb", FOLDER_VERBS, ids=lambda verb: " ".join(verb.words))
+def test_what_is_no_file_is_not_replaced_within_a_folder(
+    verb: Verb, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = scene / "mine"
+    mine.mkdir()
+    asked = ["--overwrite"] if verb.overwrites else []
+    for name, kind in zip(verb.writes, cycle(("link to a device", "pipe", "socket"))):
+        IRREGULAR[kind](mine / name)
+        refusal([*verb.words, "--out", "mine", *asked], scene, capsys)
+        assert not (mine / name).is_file()
+        (mine / name).unlink()
+
+
+@pytest.mark.parametrize("verb", FOLDER_VERBS, ids=lambda verb: " ".join(verb.words))
+def test_somebody_s_folder_is_not_taken_for_an_output(
+    verb: Verb, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--overwrite"] if verb.overwrites else []
+    for name in verb.writes:
+        thesis = scene / "mine" / name / "thesis.docx"
+        thesis.parent.mkdir(parents=True)
+        thesis.write_text("precious")
+        refusal([*verb.words, "--out", "mine", *asked], scene, capsys)
+        shutil.rmtree(scene / "mine")
 
 
 def test_the_tables_name_every_verb_that_writes() -> None:

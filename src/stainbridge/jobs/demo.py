@@ -28,6 +28,15 @@ ANNOTATIONS = "moving.geojson"
 WARPED_ANNOTATIONS = "moving-on-fixed.geojson"
 VIEWS_PICTURE = "demo.jpg"
 STAIN_PICTURE = "virtual-stain.jpg"
+OUTPUTS = (
+    *RESULT_FILES,
+    FIXED,
+    MOVING,
+    ANNOTATIONS,
+    WARPED_ANNOTATIONS,
+    VIEWS_PICTURE,
+    STAIN_PICTURE,
+)
 #: Quality of the JPEG pictures: no visible loss on a page.
 PICTURE_QUALITY = 88
 #: Rotation of the moving section in degrees: far from where a local search would find it.
@@ -90,7 +99,7 @@ class DemoJob:
         from stainbridge.phantom.pairs.pair import generate_pair
 
         began = time.perf_counter()
-        with result_folder(self.out, overwrite=self.overwrite) as folder:
+        with result_folder(self.out, overwrite=self.overwrite, outputs=OUTPUTS) as folder:
             pair = generate_pair(
                 seed=self.seed,
                 size_px=self.size_px,

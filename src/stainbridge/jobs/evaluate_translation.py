@@ -164,6 +164,9 @@ class EvaluateTranslationJob:
             files=(self.features,), data_folders=(self.data, self.lpips), runs=self.models
         )
         check_output_folder(self.out, inputs, [file.name for file in files])
+        for file in files:
+            if file.is_dir():
+                raise InputError("is a folder", where=file, expected="a file, or nothing")
         existing = [file for file in files if file.exists() or file.is_symlink()]
         if existing and not self.overwrite:
             raise InputError(

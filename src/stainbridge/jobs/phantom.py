@@ -83,8 +83,9 @@ class PhantomJob:
         configs = self.pair_configs()
         digits = max(3, len(str(self.cases - 1)))
         rows: list[dict[str, Any]] = []
-        outputs = (PAIRS, CASES, *CASE_FOLDERS)
-        with result_folder(self.out, overwrite=self.overwrite, outputs=outputs) as folder:
+        with result_folder(
+            self.out, overwrite=self.overwrite, outputs=(CASES, PAIRS), folders=CASE_FOLDERS
+        ) as folder:
             for number, config in enumerate(configs):
                 name = f"case_{number:0{digits}d}"
 

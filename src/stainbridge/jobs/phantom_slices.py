@@ -78,8 +78,9 @@ class PhantomSlicesJob:
         began = time.perf_counter()
         config = self.stack_config()
         rows: list[dict[str, Any]] = []
-        outputs = (STACK, *SLICE_FOLDERS)
-        with result_folder(self.out, overwrite=self.overwrite, outputs=outputs) as folder:
+        with result_folder(
+            self.out, overwrite=self.overwrite, outputs=(STACK,), folders=SLICE_FOLDERS
+        ) as folder:
             for number in range(self.slices):
                 progress(f"slice {number + 1} of {self.slices}", number / self.slices)
                 pair = generate_slice(config, number, self.seed)

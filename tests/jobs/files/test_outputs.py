@@ -47,6 +47,14 @@ def test_the_data_folder_of_an_mrxs_slide_is_part_of_it(tmp_path: Path) -> None:
         check_output_folder(tmp_path / "a", inputs)
 
 
+def test_files_beside_a_slide_that_are_parts_of_it_are_not_replaced(tmp_path: Path) -> None:
+    for slide, part in (("0.dcm", "1.dcm"), ("a.vms", "a-0-0.jpg"), ("a.vms", "a.OPT")):
+        for name in (slide, part):
+            (tmp_path / name).write_text("")
+        with pytest.raises(InputError, match="would replace the input"):
+            check_output_file(tmp_path / part, Inputs(files=(tmp_path / slide,)), overwrite=True)
+
+
 def test_parts_of_a_result_are_never_replaced_even_those_it_lacks(tmp_path: Path) -> None:
     inputs = Inputs(results=(tmp_path,))
     for name in ("registration.json", "transform.h5", "report.html"):

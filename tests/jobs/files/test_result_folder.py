@@ -72,3 +72,18 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         pytest.fail("the folder was handed out")
     with pytest.raises(InputError, match="cannot write there"), result_folder(path / "below"):
         pytest.fail("the folder was handed out")
+
+
+def test_only_folders_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "old.png").write_text("")
+    names_of_it = {"outputs": ("cases.json",), "folders": ("images",), "overwrite": True}
+    with (
+        pytest.raises(InputError, match=r"images: a folder that no earlier run left"),
+        result_folder(tmp_path, **names_of_it),  # type: ignore[arg-type]
+    ):
+        pytest.fail("the folder was handed out")
+    (tmp_path / "cases.json").write_text("")
+    with result_folder(tmp_path, **names_of_it) as partial:  # type: ignore[arg-type]
+        (partial / "cases.json").write_text("new")
+    assert names(tmp_path) == {"cases.json"}

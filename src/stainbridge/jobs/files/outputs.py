@@ -7,12 +7,12 @@ replaces what is no regular file or folder. It replaces an existing file only wh
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.whole import check_replaceable
 
 #: Files of a registration's folder; the first is the record of the others.
 RESULT_FILES = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff")
@@ -29,12 +29,11 @@ RUN_FILES = (
 )
 #: Slides whose data lie in a folder beside them that has their name without the ending.
 WITH_DATA_FOLDER = (".mrxs",)
-SPECIAL_FOLDERS = (Path("/dev"), Path("/proc"))
-KINDS = {
-    stat.S_IFBLK: "a block device",
-    stat.S_IFCHR: "a device",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
+#: Endings of slides whose other files lie beside them, and the endings of those files.
+WITH_SIBLINGS = {
+    ".dcm": (".dcm",),
+    ".vms": (".jpg", ".jpeg", ".opt"),
+    ".vmu": (".l00", ".l01", ".l02", ".ngr"),
 }
 
 
@@ -58,6 +57,7 @@ class Inputs:
                 yield file
                 if file.suffix.lower() in WITH_DATA_FOLDER:
                     yield file.with_suffix("")
+                yield from _list_siblings(file)
         yield from (folder for folder in self.data_folders if folder and folder.suffix == ".zarr")
         for folder in self.results:
             yield from (folder / name for name in RESULT_FILES[:3])
@@ -65,6 +65,14 @@ class Inputs:
                 yield folder / RESULT_FILES[3]
         for run in filter(None, self.runs):
             yield from (run / name for name in RUN_FILES) if run.is_dir() else (run,)
+
+
+def _list_siblings(slide: Path) -> list[Path]:
+    """Return the files beside a slide that may be parts of it."""
+    endings = WITH_SIBLINGS.get(slide.suffix.lower(), ())
+    if not endings or not slide.parent.is_dir():
+        return []
+    return [path for path in slide.parent.iterdir() if path.suffix.lower() in endings]
 
 
 def check_output_file(out: Path, inputs: Inputs, *, overwrite: bool) -> None:
@@ -76,7 +84,7 @@ def check_output_file(out: Path, inputs: Inputs, *, overwrite: bool) -> None:
     """
     if not out.parent.is_dir():
         raise MissingFileError("no such folder", where=out.parent, remedy="create it first")
-    _check_regular(out)
+    check_replaceable(out)
     _check_replaces_no_input(out, out, inputs)
     if out.is_dir():
         raise InputError("is a folder", where=out, expected="a file name")
@@ -90,31 +98,13 @@ def check_output_folder(out: Path, inputs: Inputs, names: Iterable[str] = ()) ->
     Whether it may hold files already is for the caller to say. Raises `InputError` for a file, for
     what is no folder, and for anything that `inputs` protect.
     """
-    _check_regular(out)
+    check_replaceable(out)
     _check_replaces_no_input(out, out, inputs)
     if out.exists() and not out.is_dir():
         raise InputError("the output is a file", where=out, expected="a folder")
     for name in names:
+        check_replaceable(out / name)
         _check_replaces_no_input(out / name, out, inputs)
-
-
-def _check_regular(out: Path) -> None:
-    try:
-        mode = out.stat().st_mode
-    except OSError:  # nothing there, or nothing that can be reached: writing will say so
-        return
-    is_plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-    is_special_link = out.is_symlink() and any(
-        folder in out.absolute().parents for folder in SPECIAL_FOLDERS
-    )
-    if is_plain and not is_special_link:
-        return
-    raise InputError(
-        "not a regular file or folder",
-        where=out,
-        got=KINDS.get(stat.S_IFMT(mode), "a special file"),
-        remedy="name another output",
-    )
 
 
 def _check_replaces_no_input(target: Path, out: Path, inputs: Inputs) -> None:

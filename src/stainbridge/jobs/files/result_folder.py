@@ -19,18 +19,19 @@ def result_folder(
     inputs: Inputs | None = None,
     overwrite: bool = False,
     outputs: tuple[str, ...] = RESULT_FILES,
+    folders: tuple[str, ...] = (),
 ) -> Iterator[Path]:
     """Hand out a hidden folder in `out`; its files move to `out` on success.
 
     On any exception nothing is left. With `overwrite`, files and folders in `out` that an earlier
-    run left are removed when they are among `outputs`, the first of which is the record of the
-    others; other files stay. The hidden folder is inside `out`, so that `out` can be a mounted
-    folder.
+    run left are removed when they are among `outputs`, which are files, or `folders`; other files
+    stay. The first of `outputs` is the record of the others. The hidden folder is inside `out`, so
+    that `out` can be a mounted folder.
 
     Raises `InputError` for an output that must not be written (see `check_output_folder`), when
     `out` holds files and `overwrite` is not set, and when it cannot be written.
     """
-    check_result_folder(out, inputs=inputs, overwrite=overwrite, outputs=outputs)
+    check_result_folder(out, inputs=inputs, overwrite=overwrite, outputs=outputs, folders=folders)
     new_folders = [folder for folder in (out, *out.parents) if not folder.exists()]
     partial = out / f".{os.getpid()}.partial"
     try:
@@ -39,7 +40,7 @@ def result_folder(
         except OSError as error:
             raise InputError(f"cannot write there: {error.strerror}", where=out) from error
         yield partial
-        _publish(partial, out, outputs)
+        _publish(partial, out, outputs, folders)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         for folder in new_folders:
@@ -53,9 +54,10 @@ def check_result_folder(
     inputs: Inputs | None = None,
     overwrite: bool = False,
     outputs: tuple[str, ...] = RESULT_FILES,
+    folders: tuple[str, ...] = (),
 ) -> None:
     """Raise `InputError` where `result_folder` would, and write nothing."""
-    check_output_folder(out, inputs or Inputs(), outputs)
+    check_output_folder(out, inputs or Inputs(), (*outputs, *folders))
     if not overwrite and holds_files(out):
         raise InputError(
             "the output folder is not empty",
@@ -63,6 +65,17 @@ def check_result_folder(
             expected="a new or empty folder",
             remedy="name another or add --overwrite",
         )
+    for name in outputs:
+        if (out / name).is_dir():
+            raise InputError("is a folder", where=out / name, expected="a file, or nothing")
+    for name in folders:
+        if (out / name).is_dir() and not (out / outputs[0]).is_file():
+            raise InputError(
+                "a folder that no earlier run left",
+                where=out / name,
+                expected=f"{outputs[0]} beside it",
+                remedy="name another output",
+            )
 
 
 def holds_files(folder: Path) -> bool:
@@ -70,13 +83,13 @@ def holds_files(folder: Path) -> bool:
     return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
 
 
-def _publish(partial: Path, out: Path, outputs: tuple[str, ...]) -> None:
+def _publish(partial: Path, out: Path, outputs: tuple[str, ...], folders: tuple[str, ...]) -> None:
     """Replace the earlier outputs.
 
     The record is removed first and appears last, so that it never describes other files.
     """
-    for name in outputs:
-        if (out / name).is_dir() and not (out / name).is_symlink():
+    for name in (*outputs, *folders):
+        if name in folders and (out / name).is_dir() and not (out / name).is_symlink():
             shutil.rmtree(out / name)
         (out / name).unlink(missing_ok=True)
     for path in sorted(partial.iterdir(), key=lambda path: path.name == outputs[0]):
