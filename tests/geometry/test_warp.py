@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
 from stainbridge.geometry import warp as warp_module
+from stainbridge.geometry.flat import copy_flat, make_flat
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.lattice import map_to_source
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective, Transform
@@ -175,9 +176,10 @@ def test_the_lattice_errs_by_less_than_a_twentieth_of_a_pixel(kind: str) -> None
         ),
     }
     transform = transforms[kind]
-    origin, coords = map_to_source(transform, frame, frame)
+    mapping = map_to_source(transform, frame, frame)
     exact = (frame.to_px(transform(frame.centres_um())) - 0.5).T.reshape(2, 512, 512)
-    assert np.abs(coords + np.reshape(origin, (2, 1, 1)) - exact).max() < 0.05
+    located = mapping.coordinates + np.reshape(mapping.origin, (2, 1, 1))
+    assert np.abs(located - exact).max() < 0.05
 
 
 def test_the_lattice_stays_coarse_where_the_transform_is_smooth() -> None:
@@ -328,3 +330,37 @@ def test_wrong_sizes_and_types_are_input_errors() -> None:
         warp_array(
             np.zeros((1, 50, 50), np.uint32), frame, identity(frame), frame, interpolation="cubic"
         )
+
+
+def test_a_source_of_one_colour_gives_what_its_pixels_give() -> None:
+    """No map is drawn for it; at the edge of the slide it is, since background lies behind."""
+    frame = Space("f", 300, 300).frame
+    turn = rotation(20, frame, frame)
+    colour = np.array([240, 235, 230], np.uint8)
+
+    def flat(box: Box) -> tuple[np.ndarray, None]:
+        return make_flat(colour, box.y1 - box.y0, box.x1 - box.x0), None
+
+    def stored(box: Box) -> tuple[np.ndarray, None]:
+        return copy_flat(flat(box)[0]), None
+
+    for window in (frame, frame.crop(120, 130, 40, 30)):
+        found, found_valid = warp(Source(frame, flat, frame.size_um, 3, 7, np.uint8), turn, window)
+        want, want_valid = warp(Source(frame, stored, frame.size_um, 3, 7, np.uint8), turn, window)
+        np.testing.assert_array_equal(found, want)
+        np.testing.assert_array_equal(found_valid, want_valid)
+    assert found_valid.all()
+
+
+@pytest.mark.parametrize("degrees", [0, 17, 90, 200])
+def test_bounds_hold_all_coordinates_and_are_tight(degrees: float) -> None:
+    fixed, moving = Space("f", 600, 700, (0.3, 0.3)).frame, Space("m", 650, 600, (0.25, 0.25)).frame
+    chain = Chain((wobble(fixed, 8.0, 30), rotation(degrees, fixed, moving)))
+    mapping = map_to_source(chain, fixed.crop(40, 60, 512, 512), moving)
+    for part in ((slice(0, 512), slice(0, 512)), (slice(100, 131), slice(7, 300))):
+        low, high = mapping.bound(part)
+        drawn = mapping.coordinates[:, part[0], part[1]]
+        assert (low <= drawn.min(axis=(1, 2))).all()
+        assert (high >= drawn.max(axis=(1, 2))).all()
+        np.testing.assert_allclose(low, drawn.min(axis=(1, 2)), atol=0.02)
+        np.testing.assert_allclose(high, drawn.max(axis=(1, 2)), atol=0.02)

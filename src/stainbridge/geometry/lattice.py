@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +9,8 @@ import numpy.typing as npt
 from stainbridge.geometry.field_map import map_through_field
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
+from stainbridge.geometry.source_map import Nodes, SourceMap, locate_between_nodes
 from stainbridge.geometry.transform import Transform
-
-#: (2, H, W) float32: x and y in pixels of the source grid, 0 = the centre of the pixel at the map's
-#: origin.
-SourceMap: TypeAlias = npt.NDArray[np.float32]
-#: (2, rows, columns): x and y in pixels of the source grid.
-Nodes: TypeAlias = npt.NDArray[np.float64]
 
 #: Distance of the nodes of the first lattice that is tried, in output pixels.
 COARSEST_STEP_PX = 32
@@ -35,31 +28,31 @@ def map_to_source(
     grid: Frame,
     tolerance_px: float = 0.05,
     scratch: Scratch | None = None,
-) -> tuple[tuple[int, int], SourceMap]:
+) -> SourceMap:
     """Return the pixels of `grid` that the pixel centres of `patch` fall on.
 
-    The result is an integer origin (x, y) and a map from it, which keeps float32 coordinates small.
-    The map is exact for a displacement field followed by affine maps (`map_through_field`). Any
-    other transform is evaluated every 16 pixels of `patch`. Where the lattice one step coarser
-    mispredicts that by more than half the tolerance it is evaluated more densely, down to every
-    pixel. Interpolation errs by at most about `tolerance_px` source pixels. Where the transform is
-    not finite the map points far outside. The map lies in `scratch`.
+    The map counts from an integer origin, which keeps float32 coordinates small. It is exact for a
+    displacement field followed by affine maps (`map_through_field`). Any other transform is
+    evaluated every 16 pixels of `patch`. Where the lattice one step coarser mispredicts that by
+    more than half the tolerance it is evaluated more densely, down to every pixel. Interpolation
+    errs by at most about `tolerance_px` source pixels. Where the transform is not finite the map
+    points far outside. The map is drawn in `scratch`.
     """
     scratch = scratch or Scratch()
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         origin = _origin(grid.to_px(transform(patch.corners_um)).T, grid)
     exact = map_through_field(transform, patch, grid, origin, scratch)
     if exact is not None:
-        return origin, exact
+        return exact
     nodes, step = _sample_sufficiently(transform, patch, grid, tolerance_px)
-    local = np.clip(nodes - np.reshape(origin, (2, 1, 1)), -FAR_OUTSIDE_PX, FAR_OUTSIDE_PX).astype(
-        np.float32
+    # Nodes are at the centres of cells; the first ring of cells lies before the patch.
+    (down, rows), (across, columns) = (
+        locate_between_nodes((np.arange(pixels) + 0.5) / step + 0.5, count)
+        for pixels, count in zip((patch.height, patch.width), nodes.shape[1:], strict=True)
     )
-    shape = (2, local.shape[1] * step, local.shape[2] * step)
-    dense = scratch.array("coords", shape, np.float32)
-    for plane, sparse in zip(dense, local, strict=True):
-        _upsample(sparse, step, plane)
-    return origin, dense[:, step : step + patch.height, step : step + patch.width]
+    local = nodes[:, rows, columns] - np.reshape(origin, (2, 1, 1))
+    local = np.clip(local, -FAR_OUTSIDE_PX, FAR_OUTSIDE_PX)
+    return SourceMap(down, across, local, np.zeros((2, 3)), origin, scratch)
 
 
 def _origin(px: npt.NDArray[np.float64], grid: Frame) -> tuple[int, int]:
@@ -103,11 +96,9 @@ def _sample_nodes(transform: Transform, patch: Frame, grid: Frame, step: int) ->
     return np.ascontiguousarray(px.T.reshape(2, len(y), len(x)))
 
 
-def _upsample(
-    plane: npt.NDArray[np.floating], factor: int, out: npt.NDArray[np.floating] | None = None
-) -> npt.NDArray[np.floating]:
+def _upsample(plane: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
     """Interpolate linearly from cell centres to the centres of `factor` x `factor` sub-cells."""
     # cv2.resize puts samples at cell centres, which is what the nodes are; it computes in the
     # array's own precision.
     size = (plane.shape[1] * factor, plane.shape[0] * factor)
-    return np.asarray(cv2.resize(plane, size, dst=out, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR))

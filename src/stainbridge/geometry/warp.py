@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
+from stainbridge.geometry.flat import fill, is_flat
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.lattice import SourceMap, map_to_source
+from stainbridge.geometry.lattice import map_to_source
 from stainbridge.geometry.scratch import Scratch
+from stainbridge.geometry.source_map import SourceMap, Window
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Mask, Pixels
 
@@ -21,8 +23,6 @@ Interpolation = Literal["linear", "cubic", "nearest"]
 Crop = Literal["fixed", "overlap", "moving"]
 #: Pixels (H, W, C).
 Interleaved: TypeAlias = npt.NDArray[np.generic]
-#: Rows and columns of an array.
-Window: TypeAlias = tuple[slice, slice]
 
 #: Side of the squares that the output is computed in, in pixels. They lie on an absolute grid, so
 #: that tiled reads equal whole reads.
@@ -90,9 +90,8 @@ def warp(
     out = np.empty((frame.height, frame.width, source.channels), source.dtype)
     valid = np.empty((frame.height, frame.width), bool)
     for patch, part, window in _split_into_patches(frame):
-        origin, coords = map_to_source(transform, patch, source.grid, scratch=source.scratch)
-        inside = coords[:, part[0], part[1]]
-        _sample_into(source, origin, inside, interpolation, out[window], valid[window])
+        mapping = map_to_source(transform, patch, source.grid, scratch=source.scratch)
+        _sample_into(source, mapping, part, interpolation, out[window], valid[window])
     return out, valid
 
 
@@ -213,50 +212,59 @@ def _split_into_patches(frame: Frame) -> Iterator[tuple[Frame, Window, Window]]:
 
 def _sample_into(
     source: Source,
-    origin: tuple[int, int],
-    coords: SourceMap,
+    mapping: SourceMap,
+    part: Window,
     interpolation: Interpolation,
     out: Interleaved,
     valid: Mask,
 ) -> None:
-    """Sample `source` at `coords`, counted from `origin`, into `out` and `valid`.
+    """Sample `source` at a part of a patch into `out` and `valid`.
 
-    The output is split where the box that it needs of the source is too large.
+    The output is split where the box that it needs of the source is too large. No map is drawn
+    where the source is of one colour.
     """
-    low = coords.min(axis=(1, 2))
-    high = coords.max(axis=(1, 2))
+    origin = np.array(mapping.origin)
+    low, high = (bound + origin for bound in mapping.bound(part))
     last = np.divide(source.extent_um, source.grid.mpp) - 0.5
-    if (high + origin < -0.5).any() or (low + origin > last).any():
+    if (high < -0.5).any() or (low > last).any():
         out[:] = source.background
         valid[:] = False
         return
     size = np.array([source.grid.width, source.grid.height])
-    box = _sampling_box(
-        low + origin, high + origin, size, margin=1 if interpolation == "cubic" else 0
-    )
+    box = _sampling_box(low, high, size, margin=1 if interpolation == "cubic" else 0)
     if (box.x1 - box.x0) * (box.y1 - box.y0) > MAX_BOX_PX and valid.size > 1:
         for window in _split_in_four(valid.shape):
-            part = coords[:, window[0], window[1]]
-            _sample_into(source, origin, part, interpolation, out[window], valid[window])
+            inner = (_shift(window[0], part[0].start), _shift(window[1], part[1].start))
+            _sample_into(source, mapping, inner, interpolation, out[window], valid[window])
         return
     if 0 <= box.x0 - origin[0] <= MAX_SLACK_PX and 0 <= box.y0 - origin[1] <= MAX_SLACK_PX:
-        box = replace(box, x0=origin[0], y0=origin[1])
+        box = replace(box, x0=mapping.origin[0], y0=mapping.origin[1])
     pixels, mask = source.region(box)
-    x, y = coords
-    if (box.x0, box.y0) != origin:  # exact: the difference has no more bits than the coordinate
-        x -= np.float32(box.x0 - origin[0])
-        y -= np.float32(box.y0 - origin[1])
+    is_inside = bool((low >= -0.5).all() and (high <= last).all())
+    if is_flat(pixels) and is_inside and mask is None:
+        fill(out, pixels[0, 0, : source.channels])
+        valid[:] = True
+        return
+    x, y = mapping.coordinates[:, part[0], part[1]]
+    if (box.x0, box.y0) != mapping.origin:
+        # exact: the difference has no more bits than the coordinate
+        x = x - np.float32(box.x0 - origin[0])
+        y = y - np.float32(box.y0 - origin[1])
     _remap(pixels, x, y, interpolation, out, source.scratch)
     valid[:] = True
-    if (low + origin < -0.5).any() or (high + origin > last).any():
+    if not is_inside:
         right, bottom = last - (box.x0, box.y0)
         valid &= (x >= -0.5 - box.x0) & (x <= right) & (y >= -0.5 - box.y0) & (y <= bottom)
     if mask is not None:
         valid &= cv2.remap(
             mask.view(np.uint8), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
         ).astype(bool)
-    if not valid.all():
+    if not (is_inside and mask is None) and not valid.all():
         out[~valid] = source.background
+
+
+def _shift(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
 
 
 def _sampling_box(

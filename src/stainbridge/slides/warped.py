@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from stainbridge.errors import InputError
+from stainbridge.geometry.flat import flatten_one_colour, is_flat
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
@@ -127,11 +128,12 @@ class WarpedSlide(ClosedByWith, Described):
     def _region(self, frame: Frame) -> tuple[Interleaved, Mask | None]:
         """Return source pixels (H, W, C), and where they are valid, None for everywhere.
 
-        RGB is padded to four channels, which OpenCV samples faster.
+        Pixels of one colour are told by their strides. RGB is padded to four channels, which OpenCV
+        samples faster.
         """
         image = self._slide.read(frame)
-        pixels = np.moveaxis(image.pixels, 0, -1)
-        if self._slide.info.is_rgb:
+        pixels = flatten_one_colour(np.moveaxis(image.pixels, 0, -1))
+        if self._slide.info.is_rgb and not is_flat(pixels):
             padded = self._scratch.array("source", (frame.height, frame.width, 4), np.uint8)
             pixels = np.asarray(
                 cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2RGBA, dst=padded)

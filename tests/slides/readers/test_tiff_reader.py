@@ -12,6 +12,7 @@ from tests.conftest import Array, texture
 
 from stainbridge.errors import InputError
 from stainbridge.slides import Slide, open_slide
+from stainbridge.slides.readers.tiff_levels import Segments
 
 
 def write_tiff(path: Path, pixels: Array, **options: Any) -> Path:
@@ -353,3 +354,30 @@ def test_an_image_in_several_files(tmp_path: Path) -> None:
     (tmp_path / names[1]).unlink()
     with pytest.raises(InputError, match=r"a\.ome\.tif: planes are missing"):
         open_slide(tmp_path / names[0])
+
+
+def test_blank_tiles_are_decoded_once_and_what_is_read_can_be_written_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.full((512, 1024, 3), 240, np.uint8)
+    pixels[40:90, 600:700] = 90
+    path = tmp_path / "glass.tiff"
+    tifffile.imwrite(path, pixels, tile=(256, 256), compression="jpeg", photometric="rgb")
+    decoded = []
+    decode = Segments._decode_bytes
+
+    def count(segments: Segments, data: bytes, index: int) -> Any:
+        decoded.append(index)
+        return decode(segments, data, index)
+
+    monkeypatch.setattr(Segments, "_decode_bytes", count)
+    with open_slide(path) as slide:
+        decoded.clear()
+        glass = slide.read(slide.frame.crop(0, 0, 512, 512)).pixels
+        assert len(decoded) <= 1
+        whole = slide.read(slide.frame).pixels
+        assert len(decoded) <= 2
+    np.testing.assert_array_equal(glass, whole[:, :, :512])
+    np.testing.assert_allclose(np.moveaxis(whole, 0, -1), pixels, atol=12)
+    glass[:, 3, 4] = 0
+    assert (glass[:, 0, 0] != 0).all()

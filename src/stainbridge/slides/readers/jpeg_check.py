@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -18,6 +19,8 @@ END_OF_IMAGE = 0xD9
 START_OF_SCAN = 0xDA
 RESTART_INTERVAL = 0xDD
 PROGRESSIVE = 0xC2
+#: What ends coded data: neither a stuffed zero nor a restart follows the byte 255.
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 
 Decode = Callable[[bytes], Interleaved]
 
@@ -76,12 +79,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _end_of_scan(data: bytes, start: int) -> int:
     """Return the place of the marker that ends a scan's coded data, restarts left aside."""
-    at = start
-    while (at := data.find(b"\xff", at)) >= 0:
-        if at + 1 < len(data) and data[at + 1] != 0 and not 0xD0 <= data[at + 1] <= 0xD7:
-            return at
-        at += 2
-    return len(data)
+    marker = MARKER.search(data, start)
+    return len(data) if marker is None else marker.start()
 
 
 def _find_restarts(coded: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:

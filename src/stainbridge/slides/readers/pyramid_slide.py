@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
+from stainbridge.geometry.flat import copy_flat, is_flat
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
 from stainbridge.slides.closing import ClosedByWith
@@ -152,7 +153,9 @@ class PyramidSlide(ClosedByWith, Described):
             and x0 + x.count <= level.width
             and y0 + y.count <= level.height
         ):
-            return np.moveaxis(self._region(index, x0, y0, x.count, y.count), -1, 0)
+            pixels = self._region(index, x0, y0, x.count, y.count)
+            # A caller may write into what it read.
+            return np.moveaxis(copy_flat(pixels) if is_flat(pixels) else pixels, -1, 0)
         return self._resample_in_blocks(index, x, y)
 
     def _resample_in_blocks(self, index: int, x: Sampling, y: Sampling) -> Pixels:

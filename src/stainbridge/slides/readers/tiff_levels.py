@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from stainbridge.errors import InputError
+from stainbridge.slides.readers.blank_segments import BlankSegments
 from stainbridge.slides.readers.file_bytes import FileBytes
 from stainbridge.slides.readers.jpeg_check import find_jpeg_damage
 from stainbridge.slides.readers.mosaic import Mosaic, StoredLevel
@@ -55,6 +56,8 @@ class Segments:
     """The value of a tile that is left out."""
     is_jpeg: bool = False
     """Whether the tiles are baseline JPEG."""
+    blanks: BlankSegments = field(default_factory=BlankSegments)
+    """Tiles of one colour, which need not be decoded again."""
 
     def tile(self, row: int, column: int) -> Interleaved:
         """Return (H, W, C) of a tile.
@@ -67,11 +70,21 @@ class Segments:
             return np.full(shape, self.background, self.rule.dtype)
         return self.rule(_join_channels([np.asarray(part) for part in parts]))
 
+    def identify(self, row: int, column: int) -> tuple[int, ...]:
+        """Return where a tile's planes lie in the file: tiles may share them."""
+        return tuple(self.offsets[self._index(plane, row, column)] for plane in range(self.planes))
+
+    def _index(self, plane: int, row: int, column: int) -> int:
+        return (plane * self.grid[0] + row) * self.grid[1] + column
+
     def _decode_plane(self, plane: int, row: int, column: int) -> Interleaved | None:
-        index = (plane * self.grid[0] + row) * self.grid[1] + column
+        index = self._index(plane, row, column)
         if self.counts[index] == 0:
             return None
         data = self.file.read(self.offsets[index], self.counts[index])
+        blank = self.blanks.find(data)
+        if blank is not None:
+            return blank
         try:
             tile = self._decode_bytes(data, index)
             damage = self._find_damage(data, index, tile)
@@ -80,7 +93,7 @@ class Segments:
             raise self._tile_error(row, column, str(error) or type(error).__name__) from error
         if damage is not None:
             raise self._tile_error(row, column, damage)
-        return tile
+        return None if tile is None else self.blanks.keep(data, tile)
 
     def _decode_bytes(self, data: bytes, index: int) -> Interleaved | None:
         tile, _, shape = self.decode(data, index, **self.tables)
@@ -187,7 +200,13 @@ def make_level(
     def decode(row: int, column: int) -> Interleaved:
         return _join_channels([part.tile(row, column) for part in parts])
 
-    return Mosaic(size, get_segment_size(first), channels, rule.dtype, decode, cache, level), rule
+    def identify(row: int, column: int) -> tuple[tuple[int, ...], ...]:
+        return tuple(part.identify(row, column) for part in parts)
+
+    tile_size = get_segment_size(first)
+    return Mosaic(
+        size, tile_size, channels, rule.dtype, decode, cache, level, identify=identify
+    ), rule
 
 
 def is_raw(page: Any) -> bool:

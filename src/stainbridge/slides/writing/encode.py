@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
+from stainbridge.geometry.flat import has_one_colour
 from stainbridge.geometry.warp import Interleaved
 from stainbridge.slides.writing.container import Tag
 
@@ -105,7 +106,7 @@ class Codec:
 
         A flat colour is encoded once.
         """
-        if _is_flat(tile):
+        if has_one_colour(tile):
             return self._encode_flat(tile[0, 0].tobytes(), tile.shape), True
         return self._encode(tile), False
 
@@ -141,10 +142,3 @@ class Codec:
                 subsampling=self.chroma,
             )
         )
-
-
-def _is_flat(tile: Interleaved) -> bool:
-    # A few samples rule out nearly every tile of tissue before all pixels are compared.
-    if (tile[::61, ::61] != tile[0, 0]).any():
-        return False
-    return bool((tile[0, 1:] == tile[0, :-1]).all() and (tile[1:] == tile[:-1]).all())
