@@ -42,7 +42,7 @@ def _locate(patch: Frame, nodes: Frame, axis: int) -> tuple[Knots, slice]:
     """Locate each column (axis 0) or row (axis 1) of `patch` between the nodes."""
     pixels = np.arange((patch.width, patch.height)[axis])
     um = patch.origin_um[axis] + (pixels + 0.5) * patch.mpp[axis]
-    index = (um - nodes.origin_um[axis]) / nodes.mpp[axis] - 0.5
+    index = np.asarray((um - nodes.origin_um[axis]) / nodes.mpp[axis] - 0.5, np.float64)
     return locate_between_nodes(index, (nodes.width, nodes.height)[axis])
 
 
