@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 
 from stainbridge.geometry.fit import fit_affine
+from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.transform import Affine, Transform, split_chain
 from stainbridge.types import Points
 
@@ -14,8 +15,11 @@ from stainbridge.types import Points
 def find_affine_part(transform: Transform) -> Affine:
     """Return the product of the affine members of `transform`.
 
-    Where it has none, return the best affine fit over the extent of its source.
+    Where it has none, return the best affine fit over the extent of its source. Of pieces, which
+    share no affine part, return that of the first, the largest.
     """
+    if isinstance(transform, Piecewise):
+        return find_affine_part(transform.pieces[0].transform)
     matrices = [member.matrix for member in split_chain(transform) if isinstance(member, Affine)]
     if matrices:
         return Affine(

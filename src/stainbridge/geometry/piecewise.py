@@ -1,0 +1,172 @@
+"""One transform a piece of tissue, joined into one map of the whole slide.
+
+Pieces lie, turn and flip on their own: a slide of two swapped cores has no single smooth map. Each
+piece has its own transform, which alone holds inside the piece's region. On glass the transform of
+the nearest piece holds. Where two pieces are about as near, theirs are blended smoothly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt, map_coordinates
+
+from stainbridge.errors import InputError
+from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.points import as_points
+from stainbridge.geometry.transform import Transform
+from stainbridge.types import Mask, Plane, Points
+
+#: Two pieces are blended where their distances differ by less than this share of their sum. The
+#: blend leads across whatever lies between the pieces' counterparts, so it is kept narrow.
+BLEND_SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class PieceRegion:
+    """Where a piece of tissue lies on its slide.
+
+    Raises `InputError` for an empty mask, or one of another size than its frame.
+    """
+
+    mask: Mask
+    """True on the piece, (H, W)."""
+    frame: Frame
+    """The grid of the mask, in the slide's space; it covers the slide."""
+
+    def __post_init__(self) -> None:
+        if self.mask.shape != (self.frame.height, self.frame.width):
+            raise InputError(
+                "the region does not match its frame",
+                where=self.frame.label,
+                expected=(self.frame.height, self.frame.width),
+                got=self.mask.shape,
+            )
+        if not self.mask.any():
+            raise InputError("a piece without tissue", where=self.frame.label)
+
+    @property
+    def area_um2(self) -> float:
+        """Area of the region."""
+        return float(self.mask.sum()) * self.frame.mpp[0] * self.frame.mpp[1]
+
+    @property
+    def box_um(self) -> tuple[Points, Points]:
+        """The lower and the upper corner of the box around the region, (2,) each."""
+        rows, columns = (np.flatnonzero(self.mask.any(axis)) for axis in (1, 0))
+        low = self.frame.to_um(np.array([columns[0], rows[0]]))
+        high = self.frame.to_um(np.array([columns[-1] + 1, rows[-1] + 1]))
+        return low, high
+
+    @property
+    def diagonal_um(self) -> float:
+        """Diagonal of the box around the region."""
+        low, high = self.box_um
+        return float(np.hypot(*(high - low)))
+
+    @cached_property
+    def _distance_um(self) -> Plane:
+        """Distance of each pixel from the region, 0 inside, (H, W)."""
+        return np.asarray(distance_transform_edt(~self.mask, self.frame.mpp[::-1]))
+
+    def measure_distance_um(self, points_um: Points) -> npt.NDArray[np.float64]:
+        """Return how far (N, 2) points are from the region, (N,); 0 inside it."""
+        index = (self.frame.to_px(points_um) - 0.5).T[::-1]
+        return map_coordinates(self._distance_um, index, np.float64, order=1, mode="nearest")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields; distances are measured again."""
+        return {"mask": self.mask, "frame": self.frame}
+
+
+@dataclass(frozen=True, eq=False)
+class TransformedPiece:
+    """A piece of tissue, its counterpart, and the transform between them.
+
+    Raises `InputError` where the transform does not lead from one region's space to the other's.
+    """
+
+    transform: Transform
+    """From the source's piece to the target's."""
+    source_region: PieceRegion
+    """Where the piece lies on the source slide."""
+    target_region: PieceRegion
+    """Where its counterpart lies on the target slide."""
+
+    def __post_init__(self) -> None:
+        spaces = self.source_region.frame.space, self.target_region.frame.space
+        if (self.transform.source, self.transform.target) != spaces:
+            raise InputError(
+                "the piece's transform does not lead from its region to its counterpart",
+                expected=" to ".join(space.label for space in spaces),
+                got=repr(self.transform),
+            )
+
+    def inverse(self) -> TransformedPiece:
+        """Return the counterpart with the way back."""
+        return TransformedPiece(self.transform.inverse(), self.target_region, self.source_region)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Piecewise(Transform):
+    """One transform a piece, each exact in its piece's region.
+
+    On glass the nearest piece's transform holds, smoothly blended half-way between two pieces. The
+    inverse is made of the pieces' inverses, with their regions on the target slide. So a point of a
+    piece comes back to where it was; a point of glass need not.
+
+    Raises `InputError` without pieces, or with pieces between different slides.
+    """
+
+    pieces: tuple[TransformedPiece, ...]
+    """The pieces, the largest first."""
+
+    def __post_init__(self) -> None:
+        if not self.pieces:
+            raise InputError("a piecewise transform needs at least one piece")
+        spaces = {(piece.transform.source, piece.transform.target) for piece in self.pieces}
+        if len(spaces) > 1:
+            raise InputError("the pieces lie on different slides", got=len(spaces))
+
+    @property
+    def source(self) -> Space:
+        """The space whose points go in."""
+        return self.pieces[0].transform.source
+
+    @property
+    def target(self) -> Space:
+        """The space whose points come out."""
+        return self.pieces[0].transform.target
+
+    def __call__(self, points_um: Points) -> Points:
+        """Map (N, 2) points, µm in, µm out."""
+        points = as_points(points_um)
+        mapped = np.zeros(points.shape)
+        for piece, weight in zip(self.pieces, self.weigh_pieces(points), strict=True):
+            used = weight > 0
+            if used.any():
+                mapped[used] += weight[used, None] * piece.transform(points[used])
+        return mapped
+
+    def weigh_pieces(self, points_um: Points) -> npt.NDArray[np.float64]:
+        """Return each piece's share in the map of (N, 2) points, (K, N); they sum to 1."""
+        distance = np.stack(
+            [piece.source_region.measure_distance_um(points_um) for piece in self.pieces]
+        )
+        nearest = distance.min(axis=0)
+        band = BLEND_SHARE * (distance + nearest)
+        share = 1 - (distance - nearest) / np.maximum(band, np.finfo(float).tiny)
+        share = np.clip(share, 0, 1)
+        weight = share * share * (3 - 2 * share)
+        return np.asarray(weight / weight.sum(axis=0))
+
+    def _describe(self) -> str:
+        return f"{len(self.pieces)} pieces"
+
+    def inverse(self) -> Piecewise:
+        """Return the pieces' inverses, with their regions on the target slide."""
+        return Piecewise(tuple(piece.inverse() for piece in self.pieces))
