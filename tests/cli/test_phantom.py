@@ -117,12 +117,24 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "set").exists()
 
 
+def test_slides_of_pieces_are_a_data_set_too(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    given = ["--cases", "1", "--size", "128", "--mpp", "16", "--difficulty", "cores"]
+    assert run(["phantom", "--out", str(out), *given]) == 0
+    (case,) = json.loads((out / "cases.json").read_text(encoding="utf-8"))
+    assert case["difficulty"] == "cores"
+    assert case["partners"]
+    fixed = (out / case["fixed_landmarks"]).read_text(encoding="utf-8")
+    assert all(f"{name}: 1," in fixed for name in case["partners"])
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
         (["--stains", "giemsa"], "HER2"),
         (["--stains", ","], "no stains"),
         (["--difficulty", "absurd"], "easy, real, hard"),
+        (["--difficulty", "fragments", "--mpp", "0.1"], "too small for pieces"),
         (["--organ", "spleen"], "kidney"),
         (["--mpp", "0.1"], "too small for tissue"),
         (["--mpp", "0"], "got 0.0"),

@@ -11,7 +11,7 @@ import pytest
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.geometry.piecewise import Piecewise, PieceRegion, TransformedPiece
+from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPiece
 from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Affine
 from stainbridge.geometry.warp import warp_array

@@ -27,6 +27,7 @@ def test_the_snippets_run() -> None:
     assert names["usable"].any()
     assert names["classes"].max() > 0
     np.testing.assert_allclose(names["moving_um"], generated_landmarks(), atol=0.01)
+    assert len(names["regions"]) == 3
     assert names["patches"][0].fixed.shape == (3, 128, 128)
     assert [case.id for case in names["cases"]] == ["slice_000", names["slice_pair"].name]
 

@@ -45,7 +45,13 @@ def phantom(
             f" Of slices the fixed and the moving one; default: {SLICE_STAINS}.",
         ),
     ] = None,
-    difficulty: Annotated[str, typer.Option("--difficulty", help="easy, real or hard.")] = "real",
+    difficulty: Annotated[
+        str,
+        typer.Option(
+            "--difficulty",
+            help="easy, real or hard; or slides of several pieces: fragments, or cores.",
+        ),
+    ] = "real",
     organ: Annotated[
         str | None,
         typer.Option(

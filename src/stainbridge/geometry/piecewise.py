@@ -76,7 +76,8 @@ class PieceRegion:
     def measure_distance_um(self, points_um: Points) -> npt.NDArray[np.float64]:
         """Return how far (N, 2) points are from the region, (N,); 0 inside it."""
         index = (self.frame.to_px(points_um) - 0.5).T[::-1]
-        return map_coordinates(self._distance_um, index, np.float64, order=1, mode="nearest")
+        distance = map_coordinates(self._distance_um, index, np.float64, order=1, mode="nearest")
+        return np.asarray(distance)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields; distances are measured again."""

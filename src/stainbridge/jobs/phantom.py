@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from stainbridge.phantom.pairs.config import PairConfig
+    from stainbridge.phantom.pairs.fragment_config import FragmentsConfig
+    from stainbridge.phantom.pairs.generated_pair import GeneratedPair
 
 PAIRS = "pairs.csv"
 CASES = "cases.json"
@@ -57,7 +61,7 @@ class PhantomJob:
     stains: str = STAINS
     """Stains to draw two different ones from, with commas between."""
     difficulty: str = "real"
-    """How unlike the two sections are: "easy", "real" or "hard"."""
+    """How unlike the sections are: "easy", "real", "hard"; or pieces: "fragments", "cores"."""
     organ: str = "any"
     """The kind of tissue; "any" draws one for each pair."""
     mpp: float | None = None
@@ -76,62 +80,95 @@ class PhantomJob:
 
         Raises `InputError` for settings that make no slide and an output that must not be written.
         """
-        from stainbridge.phantom.pairs.case_files import CASE_FOLDERS, describe_pair, write_case
-        from stainbridge.phantom.pairs.pair import generate_pair
+        from stainbridge.phantom.pairs.case_files import CASE_FOLDERS, write_case
 
         began = time.perf_counter()
-        configs = self.pair_configs()
+        generators = self._plan_pairs()
         digits = max(3, len(str(self.cases - 1)))
         rows: list[dict[str, Any]] = []
         with result_folder(
             self.out, overwrite=self.overwrite, outputs=(CASES, PAIRS), folders=CASE_FOLDERS
         ) as folder:
-            for number, config in enumerate(configs):
+            for number, generate in enumerate(generators):
                 name = f"case_{number:0{digits}d}"
 
                 def report(stage: str, fraction: float, number: int = number) -> None:
                     progress(stage, (number + fraction) / self.cases)
 
-                pair = generate_pair(config)
+                pair, description = generate()
                 files = write_case(pair, folder, name, report)
-                rows.append({"case": name, **files, **describe_pair(pair)})
+                rows.append({"case": name, **files, **description})
             _write_tables(rows, folder)
         seconds = time.perf_counter() - began
         return PhantomOutcome(self.out, self.out / PAIRS, tuple(rows), seconds)
+
+    def _plan_pairs(self) -> list[Callable[[], tuple[GeneratedPair, dict[str, Any]]]]:
+        """Return one function a pair that generates and describes it."""
+        from stainbridge.phantom.pairs.case_files import describe_fragments, describe_pair
+        from stainbridge.phantom.pairs.fragment_config import ARRANGEMENTS
+        from stainbridge.phantom.pairs.fragment_pair import generate_fragments
+        from stainbridge.phantom.pairs.pair import generate_pair
+
+        def make_fragments(config: FragmentsConfig) -> tuple[GeneratedPair, dict[str, Any]]:
+            fragments = generate_fragments(config)
+            return fragments, describe_fragments(fragments)
+
+        def make_pair(config: PairConfig) -> tuple[GeneratedPair, dict[str, Any]]:
+            pair = generate_pair(config)
+            return pair, describe_pair(pair)
+
+        if self.difficulty in ARRANGEMENTS:
+            return [partial(make_fragments, config) for config in self.fragment_configs()]
+        return [partial(make_pair, config) for config in self.pair_configs()]
 
     def pair_configs(self) -> list[PairConfig]:
         """Return the settings of each pair: two different stains, drawn from the pair's own seed.
 
         Raises `InputError` for no stain, and for settings that make no slide.
         """
-        import numpy as np
-
         from stainbridge.phantom.pairs.config import PairConfig
         from stainbridge.phantom.pairs.difficulty import DIFFICULTIES
+        from stainbridge.phantom.pairs.fragment_config import ARRANGEMENTS
+
+        if self.difficulty not in DIFFICULTIES:
+            known = ", ".join((*DIFFICULTIES, *ARRANGEMENTS))
+            raise InputError("unknown difficulty", expected=known, got=self.difficulty)
+        return [
+            PairConfig(**common, difficulty=self.difficulty)  # type: ignore[arg-type]
+            for common in self._draw_common()
+        ]
+
+    def fragment_configs(self) -> list[FragmentsConfig]:
+        """Return the settings of each pair of slides with several pieces, likewise."""
+        from stainbridge.phantom.pairs.fragment_config import FragmentsConfig
+
+        return [
+            FragmentsConfig(**common, arrangement=self.difficulty)  # type: ignore[arg-type]
+            for common in self._draw_common()
+        ]
+
+    def _draw_common(self) -> list[dict[str, Any]]:
+        """Return what every kind of pair is told: seed, size, stains, organ."""
+        import numpy as np
 
         names = [name.strip() for name in self.stains.split(",") if name.strip()]
         if not names:
             raise InputError("no stains to generate", expected=STAINS, got=self.stains)
-        if self.difficulty not in DIFFICULTIES:
-            raise InputError(
-                "unknown difficulty", expected=", ".join(DIFFICULTIES), got=self.difficulty
-            )
         mpp = max(FINEST_MPP, EXTENT_UM / self.size_px) if self.mpp is None else self.mpp
-        configs = []
+        settings = []
         for seed in range(self.seed, self.seed + self.cases):
             fixed, moving = _draw_stains(names, np.random.default_rng([seed, 1]))
-            configs.append(
-                PairConfig(
-                    seed=seed,
-                    size_px=self.size_px,
-                    mpp=mpp,
-                    fixed_stain=fixed,
-                    moving_stain=moving,
-                    difficulty=self.difficulty,  # type: ignore[arg-type]
-                    organ=self.organ,
-                )
+            settings.append(
+                {
+                    "seed": seed,
+                    "size_px": self.size_px,
+                    "mpp": mpp,
+                    "fixed_stain": fixed,
+                    "moving_stain": moving,
+                    "organ": self.organ,
+                }
             )
-        return configs
+        return settings
 
 
 def _draw_stains(names: list[str], rng: np.random.Generator) -> tuple[str, str]:

@@ -8,7 +8,8 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.phantom.glass.slide import MAX_FLUORESCENCE, PhantomSlide
+from stainbridge.phantom.glass.scanned_slide import MAX_FLUORESCENCE
+from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.staining.library import STAINS
 from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.classes import CLASS_NAMES

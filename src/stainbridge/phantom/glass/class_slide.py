@@ -1,4 +1,4 @@
-"""The tissue classes of a mounted section, as a slide."""
+"""The tissue classes of mounted tissue, as a slide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass.generated import GeneratedSlide, build_levels
-from stainbridge.phantom.glass.mounted_section import MountedSection
+from stainbridge.phantom.glass.mounted_tissue import MountedTissue
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.slides.slide import Channel, SlideInfo
 
@@ -18,8 +18,8 @@ from stainbridge.slides.slide import Channel, SlideInfo
 class ClassSlide(GeneratedSlide):
     """Tissue classes on glass: one uint8 channel, numbered as in `classes.CLASS_NAMES`."""
 
-    mounted: MountedSection
-    """The section on its glass."""
+    mounted: MountedTissue
+    """The tissue on its glass."""
 
     @property
     def info(self) -> SlideInfo:

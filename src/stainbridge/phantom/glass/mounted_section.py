@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Interpolation
 from stainbridge.phantom.glass.damage import ExtraPiece, Hole, compute_outside_share
+from stainbridge.phantom.glass.mounted_tissue import MountedTissue
 from stainbridge.phantom.glass.tissue_slide import TissueClassSlide, TissueDyeSlide, TissueSlide
 from stainbridge.phantom.space.crop import BoxUm, FloatArray, FrameCrop, crop_to_box
 from stainbridge.phantom.space.cut_line import CutLine
@@ -21,12 +22,6 @@ from stainbridge.phantom.space.deformation import (
     unfold_points,
 )
 from stainbridge.phantom.space.pickling import PickledByFields
-from stainbridge.phantom.space.raster_tiles import (
-    DrawTile,
-    assemble_tiles,
-    is_on_grid,
-    locate_tile,
-)
 from stainbridge.phantom.staining.stain import DyeAmounts
 from stainbridge.phantom.staining.stained_section import StainedSection
 from stainbridge.phantom.tissue.classes import Labels
@@ -35,12 +30,10 @@ from stainbridge.types import Points
 
 #: The dye that the doubled-up layers of a fold add to one layer, as a factor.
 _FOLD_DYE = 1.5
-#: Tiles kept for the next reads, of 3 MB each: three rows of a stripe of tiles.
-_CACHED_TILES = 32
 
 
 @dataclass(frozen=True, eq=False)
-class MountedSection(PickledByFields):
+class MountedSection(PickledByFields, MountedTissue):
     """A section as it lies on its slide."""
 
     section: StainedSection
@@ -61,24 +54,8 @@ class MountedSection(PickledByFields):
         """The area of the section in tissue space."""
         return self._dyes.frame
 
-    def draw_dyes(self, frame: Frame) -> DyeAmounts:
-        """Return dye amounts, (H, W, 3), on a frame of the slide.
-
-        On the slide's pixel grid they come from tiles, some of which are cached: reads of
-        neighbouring parts overlap.
-        """
-        if not is_on_grid(frame):
-            return self._draw_dyes(frame)
-        return assemble_tiles(frame, self._draw_cached_tile, 3, np.float32)
-
-    @cached_property
-    def _draw_cached_tile(self) -> DrawTile:
-        return lru_cache(_CACHED_TILES)(self._draw_tile)
-
-    def _draw_tile(self, mpp: tuple[float, float], column: int, row: int) -> DyeAmounts:
-        return self._draw_dyes(locate_tile(self.frame.space, mpp, column, row))
-
-    def _draw_dyes(self, frame: Frame) -> DyeAmounts:
+    def draw_dyes_once(self, frame: Frame) -> DyeAmounts:
+        """Return dye amounts, (H, W, 3), on a frame of the slide; nothing is cached."""
         amounts = _read_dyes(self._warped_dyes, frame)
         for crop, doubled in self._list_folds(frame):
             added = _read_dyes(self._unfolded_dyes, crop.frame)

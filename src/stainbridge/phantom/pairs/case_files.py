@@ -12,7 +12,11 @@ import numpy as np
 from stainbridge.geometry.files import write_transform
 from stainbridge.geometry.fit import fit_affine
 from stainbridge.geometry.landmarks import Landmarks, write_points_csv
+from stainbridge.phantom.glass.fragment_slide import FragmentSlide
+from stainbridge.phantom.glass.scanned_slide import ScannedSlide
 from stainbridge.phantom.glass.slide import PhantomSlide
+from stainbridge.phantom.pairs.fragment_pair import FragmentPair
+from stainbridge.phantom.pairs.generated_pair import GeneratedPair
 from stainbridge.phantom.pairs.pair import PhantomPair
 from stainbridge.phantom.tissue.classes import CLASS_NAMES
 from stainbridge.slides.writing.write import write_slide
@@ -30,7 +34,7 @@ Progress: TypeAlias = Callable[[str, float], None]  # what is written, and the s
 
 
 def write_case(
-    pair: PhantomPair, folder: Path, name: str, progress: Progress | None = None
+    pair: GeneratedPair, folder: Path, name: str, progress: Progress | None = None
 ) -> dict[str, str]:
     """Write `pair` into the sub-folders `CASE_FOLDERS`, and return the files' paths by content.
 
@@ -64,7 +68,7 @@ def write_case(
 
 
 def _write_side(
-    slide: PhantomSlide,
+    slide: ScannedSlide,
     landmarks: Landmarks,
     folder: Path,
     stem: str,
@@ -124,6 +128,44 @@ def describe_pair(pair: PhantomPair) -> dict[str, Any]:
     }
 
 
+def describe_fragments(pair: FragmentPair) -> dict[str, Any]:
+    """Return what was generated as plain values: settings, each piece of both slides, distances.
+
+    `rtre_given` and `rtre_affine` are those of `describe_pair`.
+    """
+    config = pair.config
+    return {
+        "seed": config.seed,
+        "difficulty": config.arrangement,
+        "organ": pair.fixed.fragments[0].section.tissue.organ,
+        "fixed_stain": pair.fixed.stain,
+        "moving_stain": pair.moving.stain,
+        "size_px": config.size_px,
+        "mpp": config.mpp,
+        "distance_um": config.distance_um,
+        "partners": list(pair.partners),
+        "fixed_pieces": _describe_pieces(pair.fixed),
+        "moving_pieces": _describe_pieces(pair.moving),
+        "landmarks": len(pair.fixed_landmarks.labels),
+        **_measure_landmarks(pair),
+        "classes": list(CLASS_NAMES),
+    }
+
+
+def _describe_pieces(slide: FragmentSlide) -> list[dict[str, Any]]:
+    """Return where each piece lies, in full-resolution pixels, and how it is turned."""
+    return [
+        {
+            "name": fragment.name,
+            "centre_px": slide.frame.to_px(np.array(fragment.centre_um)).tolist(),
+            "rotation_deg": fragment.deformation.rotation_deg,
+            "flip": fragment.deformation.flip,
+            "scale": fragment.deformation.scale,
+        }
+        for fragment in slide.fragments
+    ]
+
+
 def _describe_damage(slide: PhantomSlide) -> dict[str, Any]:
     """Return what happened to a section on its glass and in the scanner."""
     return {
@@ -136,7 +178,7 @@ def _describe_damage(slide: PhantomSlide) -> dict[str, Any]:
     }
 
 
-def _measure_landmarks(pair: PhantomPair) -> dict[str, float | None]:
+def _measure_landmarks(pair: GeneratedPair) -> dict[str, float | None]:
     """Return how far apart corresponding landmarks lie; None for too few of them."""
     fixed = pair.fixed_landmarks.points_um
     moving = pair.moving_landmarks.points_um

@@ -35,8 +35,8 @@ def choose_landmarks(
     fixed_um = fixed.tissue_from_slide.inverse()(np.concatenate([centres, others]))
     names = (*names, *["tissue"] * len(others))
     usable = rng.permutation(np.flatnonzero(find_valid_points(fixed, moving, truth, fixed_um)))
-    structures = _spread_points(fixed_um, usable[usable < len(centres)], count)
-    added = _spread_points(fixed_um, usable[usable >= len(centres)], count - len(structures))
+    structures = spread_points(fixed_um, usable[usable < len(centres)], count)
+    added = spread_points(fixed_um, usable[usable >= len(centres)], count - len(structures))
     chosen = np.concatenate([structures, added])
     labels = tuple(f"{names[n]} {number}" for number, n in enumerate(chosen))
     chosen_um = fixed_um[chosen]
@@ -46,7 +46,7 @@ def choose_landmarks(
     )
 
 
-def _spread_points(points: Points, order: npt.NDArray[np.int_], count: int) -> npt.NDArray[np.int_]:
+def spread_points(points: Points, order: npt.NDArray[np.int_], count: int) -> npt.NDArray[np.int_]:
     """Return `count` of the point numbers in `order`, each the farthest from those before it."""
     if not len(order) or not count:
         return np.zeros(0, int)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.frame import Space
 from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.transform import Transform
-from stainbridge.imaging.image import Image
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pairs.config import ANY_ORGAN, PairConfig
 from stainbridge.phantom.pairs.difficulty import DIFFICULTIES, DifficultyRanges
+from stainbridge.phantom.pairs.generated_pair import GeneratedPair
 from stainbridge.phantom.pairs.landmarks import choose_landmarks
 from stainbridge.phantom.pairs.sampling import (
     add_pieces,
@@ -24,7 +23,7 @@ from stainbridge.phantom.pairs.sampling import (
     sample_artefacts,
     sample_deformation,
 )
-from stainbridge.phantom.pairs.truth import DenseTruth, find_valid_points
+from stainbridge.phantom.pairs.truth import find_valid_points
 from stainbridge.phantom.space.deformation import DeformationConfig
 from stainbridge.phantom.space.randomness import derive_key
 from stainbridge.phantom.staining.contrast import RANDOM_STAIN, sample_stain
@@ -41,7 +40,7 @@ _FIXED_SHARE = 1 / 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PhantomPair:
+class PhantomPair(GeneratedPair):
     """Two generated slides, and landmarks that correspond by the exact map between them.
 
     A pair is pickled without `truth`, which a copy makes again from the slides.
@@ -60,53 +59,14 @@ class PhantomPair:
     moving_landmarks: Landmarks
     """The corresponding landmarks on the moving slide."""
 
-    def __repr__(self) -> str:
-        """Return one line: stains, size and number of landmarks."""
-        size = f"{self.config.size_px} x {self.config.size_px} px, {self.config.mpp:.4g} µm/px"
-        count = len(self.fixed_landmarks.labels)
-        return (
-            f"<PhantomPair {self.fixed.stain} and {self.moving.stain}: {size}, {count} landmarks>"
-        )
-
-    def read(self) -> tuple[Image, Image]:
-        """Return both slides at full resolution, drawn at once on two cores."""
-        with ThreadPoolExecutor(2) as pool:
-            slides = (self.fixed, self.moving)
-            fixed, moving = pool.map(lambda slide: slide.read(slide.frame), slides)
-        return fixed, moving
-
-    def read_with_truth(self, longest_px: int) -> tuple[Image, Image, DenseTruth]:
-        """Return both slides at full resolution, and the truth on at most `longest_px` a side.
-
-        All is drawn at once on two cores. It equals what `read`, `truth.to_field`,
-        `truth.inverse().to_field` and `valid_mask` return.
-        """
-        fixed_grid = self.fixed.frame.fit(longest_px)
-        moving_grid = self.moving.frame.fit(longest_px)
-        with ThreadPoolExecutor(2) as pool:
-            images = [pool.submit(slide.read, slide.frame) for slide in (self.fixed, self.moving)]
-            valid = pool.submit(self.valid_mask, fixed_grid)
-            forward = pool.submit(self.truth.to_field, fixed_grid)
-            inverse = pool.submit(self.truth.inverse().to_field, moving_grid)
-        fixed, moving = (image.result() for image in images)
-        return fixed, moving, DenseTruth(forward.result(), inverse.result(), valid.result())
-
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make a copy of the pair."""
         landmarks = (self.fixed_landmarks, self.moving_landmarks)
         return _assemble_pair, (self.config, self.fixed, self.moving, *landmarks)
 
     def find_valid(self, fixed_um: Points) -> Mask:
-        """Return at which fixed points, (N, 2) µm, the truth is a correspondence of tissue, (N,).
-
-        False on glass, outside the moving slide, in folds, and near gaps and folds, beside which
-        tissue is missing.
-        """
+        """Return at which fixed points the truth is a correspondence of tissue, (N,)."""
         return find_valid_points(self.fixed, self.moving, self.truth, fixed_um)
-
-    def valid_mask(self, frame: Frame) -> Mask:
-        """Return `find_valid` at the pixel centres of a frame of the fixed slide, (H, W)."""
-        return self.find_valid(frame.centres_um()).reshape(frame.height, frame.width)
 
 
 def generate_pair(config: PairConfig | None = None, **changes: object) -> PhantomPair:

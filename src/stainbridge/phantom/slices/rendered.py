@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.phantom.glass.slide import MAX_FLUORESCENCE, PhantomSlide
+from stainbridge.phantom.glass.scanned_slide import MAX_FLUORESCENCE
+from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.slices.config import SliceStackConfig
 from stainbridge.phantom.slices.slice_pair import SlicePair, generate_slice
 from stainbridge.phantom.tissue.classes import Labels
