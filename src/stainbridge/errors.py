@@ -71,6 +71,13 @@ class InputError(StainbridgeError, ValueError):
             parts.append(remedy)
         super().__init__("; ".join(str(part) for part in parts).replace("\n", " "))
 
+    def within(self, where: object) -> InputError:
+        """Return the error with the file or field that its own place lies in."""
+        place = where if self.where is None else f"{where}: {self.where}"
+        return InputError(
+            self.what, where=place, expected=self.expected, got=self.got, remedy=self.remedy
+        )
+
     def __str__(self) -> str:
         """Return the one line, whatever a built-in parent would make of it."""
         return str(self.args[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -58,9 +58,16 @@ def build(kind: type[T], values: Mapping[str, Any], where: object) -> T:
             raise InputError(
                 "unknown key", where=f"{where}: {key}", expected=", ".join(sorted(hints))
             )
-    return kind(
-        **{key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()}
-    )
+    converted = {
+        key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()
+    }
+    missing = [name for name in _required_fields(kind) if name not in converted]
+    if missing:
+        raise InputError("keys are missing", where=where, expected=", ".join(missing))
+    try:
+        return kind(**converted)
+    except InputError as error:
+        raise error.within(where) from error
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +99,14 @@ def _field_types(kind: Any) -> dict[str, Any]:
     return {item.name: hints[item.name] for item in fields(kind)}
 
 
+def _required_fields(kind: Any) -> list[str]:
+    return [
+        item.name
+        for item in fields(kind)
+        if item.init and item.default is MISSING and item.default_factory is MISSING
+    ]
+
+
 def _with_current_names(kind: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:
     former_names: Mapping[str, str] = getattr(kind, "FORMER_NAMES", {})
     former = {former_names[key]: value for key, value in values.items() if key in former_names}
@@ -115,8 +130,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple and isinstance(value, list | tuple):
         kinds = [options[0]] * len(value) if options[-1] is Ellipsis else options
         if len(kinds) == len(value):
+            named = any(isinstance(item, Mapping) for item in value)
             return tuple(
-                _convert(kind, item, where) for kind, item in zip(kinds, value, strict=True)
+                _convert(kind, item, f"{where}[{index}]" if named else where)
+                for index, (kind, item) in enumerate(zip(kinds, value, strict=True))
             )
     if origin is Literal and value in options:
         return value

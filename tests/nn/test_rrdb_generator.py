@@ -61,7 +61,7 @@ def test_one_score_a_picture_of_one_size() -> None:
 def test_what_cannot_be_built() -> None:
     with pytest.raises(InputError, match="2 or 4"):
         RRDBConfig(factor=3)
-    with pytest.raises(InputError, match="positive"):
+    with pytest.raises(InputError, match="out of range"):
         RRDBConfig(blocks=0)
-    with pytest.raises(InputError, match="positive"):
+    with pytest.raises(InputError, match="out of range"):
         VGGDiscriminatorConfig(halvings=0)

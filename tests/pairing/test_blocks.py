@@ -141,5 +141,5 @@ def test_hard_blocks_have_no_inverse_and_pickle() -> None:
 
 
 def test_blocks_must_be_positive() -> None:
-    with pytest.raises(InputError, match="blocks must be positive"):
+    with pytest.raises(InputError, match="blocks out of range"):
         PairingConfig(blocks=0)

@@ -144,8 +144,8 @@ def test_unknown_presets_and_uneven_rounds_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"working_px": 63}, "working_px is too small; expected at least 64"),
-        ({"threads": 0}, "threads must be positive"),
+        ({"working_px": 63}, "working_px out of range; expected 64 to 16384; got 63"),
+        ({"threads": 0}, "threads out of range; expected 1 to 1024; got 0"),
         ({"max_rotation_deg": -1.0}, "out of range"),
     ],
 )

@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Seed, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.datasets.layouts import DataSet
@@ -52,16 +53,19 @@ class BenchmarkJob:
     """Names of methods."""
     starts: tuple[str, ...] = ("given",)
     """Kinds of starts: "given" as the slides are, "hard" rotated and displaced."""
-    hard_starts: int = 12
+    hard_starts: Annotated[int, Within(1, 10000)] = 12
     """Hard starts for each case."""
     both_directions: bool = False
     """Whether to exchange fixed and moving too."""
-    timeout_s: float = 600.0
+    timeout_s: Annotated[float, Within(0, 1e7, above=True)] = 600.0
     """Longest time for each registration, in seconds."""
-    workers: int = 1
+    workers: Annotated[int, Within(1, 1024)] = 1
     """Runs at a time; one measures times best."""
-    seed: int = 0
+    seed: Seed = 0
     """What hard starts are drawn from."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note

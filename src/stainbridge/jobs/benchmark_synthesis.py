@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError
 from stainbridge.jobs.benchmark import name_data_sets
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import PartialShare, PixelSize, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.datasets.layouts import DataSet
@@ -70,16 +71,19 @@ class BenchmarkSynthesisJob:
     """`real`, and runs of `train translate` as RUN or NAME=RUN."""
     translate: TranslateChoice = "auto"
     """Which slide is translated."""
-    patch_px: int = 256
+    patch_px: Annotated[int, Within(16, 8192)] = 256
     """Side of a patch in pixels."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size of patches in µm; None is the fixed slide's full resolution."""
-    min_tissue: float = 0.7
+    min_tissue: PartialShare = 0.7
     """A patch has more than this share of tissue."""
-    max_patches: int = 64
+    max_patches: Annotated[int, Within(1, 1_000_000)] = 64
     """Of more patches of a slide, this many are taken, evenly."""
     device: DeviceChoice = "auto"
     """Where to translate, and where networks of runs compute."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note

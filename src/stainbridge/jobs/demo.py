@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.jobs.files.outputs import RESULT_FILES
 from stainbridge.jobs.files.result_folder import result_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Seed, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.geometry.frame import Frame
@@ -79,12 +80,15 @@ class DemoJob:
 
     out: Path = Path("demo-out")
     """The folder for everything; its parents are made."""
-    size_px: int = 2400
+    size_px: Annotated[int, Within(1, 32768)] = 2400
     """Side of the slides, in pixels."""
-    seed: int = 1
+    seed: Seed = 1
     """Which tissue."""
     overwrite: bool = False
     """Replace an earlier demo in `out`."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self,

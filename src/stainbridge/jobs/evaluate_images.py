@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.picture_pairs import read_mask_of, read_picture_pair
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.types import Pixels
@@ -32,16 +33,19 @@ class EvaluateImagesJob:
     """Another one of the same size."""
     mask: Path | None = None
     """Compare only where this picture is not 0."""
-    longest_px: int | None = None
+    longest_px: Annotated[int | None, Within(1, 65536)] = None
     """Shrink both to this many pixels on the longer side; None compares all pixels."""
     grey: bool = False
     """Compare the mean of the channels."""
     dab: bool = False
     """Also compare the brown stain of two IHC pictures."""
-    span: float | None = None
+    span: Annotated[float | None, Within(0, 1e30, above=True)] = None
     """The range of possible values; None is that of the pixels' type."""
     lpips: Path | None = None
     """A folder of LPIPS weights, to compare perceptually too; None does not."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self,

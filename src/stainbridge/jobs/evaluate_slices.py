@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError
@@ -13,6 +13,7 @@ from stainbridge.jobs.benchmark import name_data_sets
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.jobs.slice_methods import find_slice_methods
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.evaluate.slices.row import SliceRow
@@ -52,10 +53,13 @@ class EvaluateSlicesJob:
     """A table of names and parts; None: all slices are registered."""
     part: str = "test"
     """Which part of the split."""
-    every: int = 1
+    every: Annotated[int, Within(1, 1_000_000)] = 1
     """Of the slices, one in this many is registered."""
     device: DeviceChoice = "auto"
     """Where trained networks compute."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError, MissingFileError
@@ -19,6 +19,7 @@ from stainbridge.jobs.translation_outcome import (
     select_whole,
 )
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.datasets.paired_set import ResidualSummary
@@ -52,7 +53,7 @@ class EvaluateTranslationJob:
     """Which part of the data to use."""
     reverse: bool = False
     """Translate the second stain to the first."""
-    most: int | None = None
+    most: Annotated[int | None, Within(1, 1_000_000_000)] = None
     """Use this many tiles, evenly chosen; None uses all."""
     features: Path | None = None
     """A feature network, for FID and KID."""
@@ -66,6 +67,9 @@ class EvaluateTranslationJob:
     """Where to compute."""
     overwrite: bool = False
     """Replace earlier tables in `out`."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Seed, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.translation.inference.model import Model
@@ -38,10 +39,13 @@ class ExportOnnxJob:
     """Translate from the target stain to the source stain."""
     statistics: Path | None = None
     """A slide whose statistics the network keeps, as `TranslateJob` does."""
-    seed: int = 0
+    seed: Seed = 0
     """Draws the tiles of `statistics`."""
     overwrite: bool = False
     """Replace an existing file at `out`."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.compute import available_cores
 from stainbridge.errors import InputError
@@ -16,6 +16,7 @@ from stainbridge.jobs.files.set_folder import SetFolder, list_outputs
 from stainbridge.jobs.pairs import PairsJob, PairsOutcome, describe_pair, list_files
 from stainbridge.pairing.config import PairingConfig
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Share, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.pairing.patch import Patch
@@ -76,16 +77,19 @@ class PairSetJob:
     """Further fields of `SlidePair` for a single pair; None where not given."""
     config: PairingConfig = field(default_factory=PairingConfig)
     """Resolution, engine and thresholds."""
-    test_share: float | None = None
+    test_share: Share | None = None
     """Share of patients to test on, where the manifest has no splits; None: a fifth."""
-    val_share: float | None = None
+    val_share: Share | None = None
     """Share of patients to validate on, where the manifest has no splits; None: none."""
-    shard_samples: int | None = None
+    shard_samples: Annotated[int | None, Within(1, 1_000_000_000)] = None
     """Samples of a WebDataset shard; None: no shards."""
-    workers: int | None = None
+    workers: Annotated[int | None, Within(1, 1024)] = None
     """Slide pairs at a time; None: two where there are two cores."""
     overwrite: bool = False
     """Replace an earlier set of other settings in `out`; other files in it stay."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(self, progress: Progress = ignore_progress, note: Note = ignore_note) -> PairSetOutcome:
         """Build the set and return what was built.

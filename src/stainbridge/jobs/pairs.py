@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.errors import InputError, MissingExtraError, RegistrationError
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.geometry.transform import Transform
@@ -64,8 +65,11 @@ class PairsJob:
     """The folder of the set."""
     config: PairingConfig
     """Resolution, engine and thresholds."""
-    threads: int = 1
+    threads: Annotated[int, Within(1, 1024)] = 1
     """CPU threads that patches are read and written on."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @property
     def folder(self) -> Path:

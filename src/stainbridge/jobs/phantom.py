@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.result_folder import result_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,9 +55,9 @@ class PhantomJob:
 
     out: Path
     """The folder for the data set; its parents are made."""
-    cases: int = 10
+    cases: Annotated[int, Within(1, 1_000_000)] = 10
     """How many pairs."""
-    size_px: int = 2048
+    size_px: Annotated[int, Within(1, 65536)] = 2048
     """Side of the slides, in pixels."""
     stains: str = STAINS
     """Stains to draw two different ones from, with commas between."""
@@ -64,12 +65,15 @@ class PhantomJob:
     """How unlike the sections are: "easy", "real", "hard"; or pieces: "fragments", "cores"."""
     organ: str = "any"
     """The kind of tissue; "any" draws one for each pair."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size in µm; None makes room for sections some 3 mm across."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the first pair; each later pair has the next one."""
     overwrite: bool = False
     """Replace an earlier data set in `out`."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.result_folder import result_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.phantom.slices.config import SliceStackConfig
@@ -41,9 +42,9 @@ class PhantomSlicesJob:
 
     out: Path
     """The folder for the data set; its parents are made."""
-    slices: int = 24
+    slices: Annotated[int, Within(1, 100_000)] = 24
     """How many slices."""
-    size_px: int = 256
+    size_px: Annotated[int, Within(1, 16384)] = 256
     """Side of the slices, in pixels."""
     stains: str = STAINS
     """Stains of the fixed and the moving slices, with a comma between."""
@@ -51,12 +52,15 @@ class PhantomSlicesJob:
     """How unlike the two sections of a slice are: "easy", "real" or "hard"."""
     organ: str = "gland"
     """The kind of tissue; "any" has the seed choose it."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size in µm; None makes room for a section 1.6 mm across."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the stack."""
     overwrite: bool = False
     """Replace an earlier data set in `out`."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self,

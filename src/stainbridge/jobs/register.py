@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from stainbridge.compute import DeviceChoice, choose_device
 from stainbridge.errors import InputError
@@ -16,6 +16,7 @@ from stainbridge.jobs.files.outputs import RESULT_FILES, Inputs, check_output_fo
 from stainbridge.jobs.files.result_folder import check_result_folder, result_folder
 from stainbridge.jobs.register_options import register_config
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.geometry.transform import Transform
@@ -103,9 +104,9 @@ class RegisterJob:
     """A YAML file of a configuration instead of a preset."""
     device: DeviceChoice | None = None
     """Where to compute; None leaves it to the configuration."""
-    threads: int | None = None
+    threads: Annotated[int | None, Within(1, 1024)] = None
     """CPU threads; None is all cores."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Seed of every random choice; None leaves it to the configuration."""
     init: Path | None = None
     """A fixed-to-moving transform file to start from instead of a search."""
@@ -119,7 +120,7 @@ class RegisterJob:
     """A picture of the moving slide that is not 0 where tissue may be used."""
     allow_flip: bool = True
     """Whether one section may be mirrored; False overrides the configuration."""
-    max_rotation_deg: float | None = None
+    max_rotation_deg: Annotated[float | None, Within(0, 180)] = None
     """Largest rotation to search, in degrees; None leaves it to the configuration."""
     affine_weights: str | None = None
     """A trained affine network: a file, a run or a name."""
@@ -129,7 +130,7 @@ class RegisterJob:
     """A run of train sbr, or a file of its weights."""
     sar: str | None = None
     """A run of train sar, or a file of its weights."""
-    tune: int | None = None
+    tune: Annotated[int | None, Within(10, 30)] = None
     """Most iterations that SAR's last layer is tuned to the pair, 10 to 30; None: none."""
     translator: str | None = None
     """A trained translation, through which one slide is seen: a file, a run or a name."""
@@ -137,11 +138,11 @@ class RegisterJob:
     """The slide that is translated; None: by the slides' stains, or else the fixed one."""
     reverse_translator: bool = False
     """Translate from the model's target stain to its source."""
-    tiles_px: int | None = None
+    tiles_px: Annotated[int | None, Within(1, 1_000_000)] = None
     """Finally refine in tiles, at this many pixels along the longer side."""
-    fixed_mpp: float | None = None
+    fixed_mpp: PixelSize | None = None
     """µm per pixel of the fixed slide, where its file is wrong."""
-    moving_mpp: float | None = None
+    moving_mpp: PixelSize | None = None
     """µm per pixel of the moving slide, where its file is wrong."""
     write_slide: bool = False
     """Whether to write the warped moving slide too."""
@@ -149,6 +150,9 @@ class RegisterJob:
     """Whether to write the quality report."""
     overwrite: bool = False
     """Replace an earlier result in `out`; other files in it stay."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from stainbridge.jobs.training.squares import open_squares
 from stainbridge.jobs.training.train_job import TrainJob
 from stainbridge.progress import Note
+from stainbridge.ranges import PixelSize, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import TrainingData
@@ -33,10 +34,13 @@ class TrainSharpenJob(TrainJob["SharpenTraining"]):
 
     factor: SharpenFactor | None = None
     """Pixels along a side that are made of one; None is "2"."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size to learn to make, in µm; None is the slides' own."""
     perceptual: Path | None = None
     """Weights of VGG-16; without them the perceptual loss has a seeded network."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def _settings_type(self) -> type[SharpenTraining]:
         from stainbridge.translation.sharpening.config import SharpenTraining

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.outputs import Inputs
@@ -15,6 +15,7 @@ from stainbridge.jobs.training.run_folder import GENERATED
 from stainbridge.jobs.training.tiles import GENERATED_MPP, is_manifest, open_tiles
 from stainbridge.jobs.training.train_job import TrainJob
 from stainbridge.progress import Note
+from stainbridge.ranges import PartialShare, PixelSize, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import TrainingData
@@ -42,20 +43,23 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
     """The stain to start from; None is HE."""
     target: str | None = None
     """The stain to make; None is IHC, or HER2 on generated tissue."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size of the tiles, in µm; None is that of the data where they know it."""
     reverse: bool = False
     """Exchange source and target."""
     perceptual: Path | None = None
     """Weights of VGG-16 for a perceptual loss; without them it has a seeded network."""
-    average: float | None = None
+    average: PartialShare | None = None
     """Decay of a moving average of the weights, 0.999 for example; None keeps none."""
     init: Path | None = None
     """A run, or a name of weights, whose networks to begin with."""
-    max_residual: float | None = None
+    max_residual: Annotated[float | None, Within(0, 1e4, above=True)] = None
     """Leave out pairs of a paired set that are misaligned by more pixels; None: none."""
     weight_by_residual: bool = False
     """Weigh pairs of a paired set by their misalignment where they are compared."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def _settings_type(self) -> type[TranslationTraining]:
         from stainbridge.translation.training.config import TranslationTraining

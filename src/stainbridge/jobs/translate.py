@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
@@ -20,6 +20,7 @@ from stainbridge.jobs.files.finished_tiles import (
 )
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.slides.slide import Slide
@@ -58,9 +59,9 @@ class TranslateJob:
     """The slide to write; its folder exists."""
     reverse: bool = False
     """Translate from the target stain to the source stain."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """µm per pixel to translate at; None is as trained."""
-    slide_mpp: float | None = None
+    slide_mpp: PixelSize | None = None
     """µm per full-resolution pixel, where the file is wrong or does not say."""
     sharpen: Path | None = None
     """A run of `train sharpen` to sharpen the result with."""
@@ -70,19 +71,22 @@ class TranslateJob:
     """The layout of the file; None goes by the name of `out`."""
     compression: CompressionChoice | None = None
     """How to store tiles; None is JPEG for RGB and lossless otherwise."""
-    quality: int = 85
+    quality: Annotated[int, Within(1, 100)] = 85
     """Quality of JPEG, 1 to 100."""
     device: DeviceChoice = "auto"
     """Where to compute."""
     precision: PrecisionChoice = "32"
     """Bits of the network's numbers; fewer are faster and change a few grey levels."""
-    tile_px: int | None = None
+    tile_px: Annotated[int | None, Within(16, 16384)] = None
     """Side of the tiles shown to the network, in pixels; None chooses, and halves when memory
     runs out."""
-    seed: int = 0
+    seed: Seed = 0
     """Draws the tiles whose statistics stand for the slide's."""
     overwrite: bool = False
     """Replace an existing file at `out`."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note

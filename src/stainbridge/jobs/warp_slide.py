@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from stainbridge.jobs.choices import (
     CompressionChoice,
@@ -20,6 +20,7 @@ from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.jobs.files.stored_slides import open_moving_slide, warp_inputs
 from stainbridge.jobs.files.write_sharpened import write_sharpened
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.registration.store import StoredRegistration
@@ -62,9 +63,9 @@ class WarpSlideJob:
     """The layout of the file; "tiff" is for OpenSlide."""
     compression: CompressionChoice | None = None
     """How to store tiles; None is JPEG for RGB, and lossless otherwise and for labels."""
-    quality: int = 85
+    quality: Annotated[int, Within(1, 100)] = 85
     """Quality of JPEG, 1 to 100."""
-    threads: int | None = None
+    threads: Annotated[int | None, Within(1, 1024)] = None
     """CPU threads; None is all cores."""
     sharpen: Path | None = None
     """A run of `train sharpen` to sharpen the result with."""
@@ -72,6 +73,9 @@ class WarpSlideJob:
     """Where the moving slide is now; None takes the recorded path."""
     overwrite: bool = False
     """Replace an existing file at `out`."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self, progress: Progress = ignore_progress, note: Note = ignore_note

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from stainbridge.compute import DeviceChoice, TrainingPrecision
-from stainbridge.errors import InputError
-
-#: Fields that must be at least 1.
-POSITIVE_FIELDS = (
-    "batch",
-    "accumulate",
-    "devices",
-    "validation_samples",
-    "log_every",
-    "validate_every",
-    "save_every",
-    "picture_every",
-)
-#: Fields that must be at least 0.
-NON_NEGATIVE_FIELDS = ("steps", "workers", "seed")
+from stainbridge.ranges import MAX_STEPS, PartialShare, Seed, Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -34,49 +20,40 @@ class TrainConfig:
     #: Names of fields in files that version 0.1.0 wrote.
     FORMER_NAMES: ClassVar[Mapping[str, str]] = {"held": "validation_samples"}
 
-    steps: int = 1000
+    steps: Annotated[int, Within(0, MAX_STEPS)] = 1000
     """Steps in all, those before a resumption included."""
-    batch: int = 1
+    batch: Annotated[int, Within(1, 4096)] = 1
     """Samples in a batch."""
-    accumulate: int = 1
+    accumulate: Annotated[int, Within(1, 4096)] = 1
     """Batches whose gradients are averaged for one step."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of every random choice."""
     device: DeviceChoice = "auto"
     """Where to train."""
-    devices: int = 1
+    devices: Annotated[int, Within(1, 4096)] = 1
     """Number of GPUs or processes; each takes its own batches."""
     precision: TrainingPrecision = "32"
     """Precision of the losses' computation; parameters are always float32. "auto" is bf16 where the
     device computes in it, and 32 elsewhere."""
     channels_last: bool = False
     """Whether pictures and weights are channels-last in memory."""
-    average: float = 0.0
+    average: PartialShare = 0.0
     """Weight of the earlier steps in the moving average of the weights; 0 keeps no average."""
-    workers: int = 1
+    workers: Annotated[int, Within(0, 256)] = 1
     """Processes that make samples ahead; 0 makes them in the training process."""
-    validation_samples: int = 8
+    validation_samples: Annotated[int, Within(1, 1_000_000)] = 8
     """Samples to validate on; they are never trained on."""
-    log_every: int = 20
+    log_every: Annotated[int, Within(1, MAX_STEPS)] = 20
     """Steps between two rows of the log."""
-    validate_every: int = 200
+    validate_every: Annotated[int, Within(1, MAX_STEPS)] = 200
     """Steps between two validations."""
-    save_every: int = 200
+    save_every: Annotated[int, Within(1, MAX_STEPS)] = 200
     """Steps between two checkpoints."""
-    picture_every: int = 200
+    picture_every: Annotated[int, Within(1, MAX_STEPS)] = 200
     """Steps between two pictures."""
 
     def __post_init__(self) -> None:
-        for name in POSITIVE_FIELDS:
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} must be positive", expected="at least 1", got=getattr(self, name)
-                )
-        for name in NON_NEGATIVE_FIELDS:
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} must not be negative", got=getattr(self, name))
-        if not 0 <= self.average < 1:
-            raise InputError("average is a share", expected="0 to below 1", got=self.average)
+        check_ranges(self)
 
     @property
     def samples_per_step(self) -> int:

@@ -7,7 +7,7 @@ doi:10.1007/978-3-030-50120-4_2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,7 @@ from stainbridge.errors import InputError
 from stainbridge.nn.affine import AffineNetwork
 from stainbridge.nn.correlation import fit_affine_change
 from stainbridge.nn.window_matches import WindowMatches
+from stainbridge.ranges import Within, check_ranges
 
 #: Density above which matches are used: below it is glass.
 TISSUE_DENSITY = 0.05
@@ -35,21 +36,21 @@ class AffineNetConfig:
 
     kind: Literal["affine-net"] = "affine-net"
     """Name of the network in its table."""
-    patch_px: int = 224
+    patch_px: Annotated[int, Within(1, 4096)] = 224
     """Side of a patch in pixels."""
-    widths: tuple[int, ...] = (72, 144, 288, 576)
+    widths: Annotated[tuple[int, ...], Within(1, 8192)] = (72, 144, 288, 576)
     """Channels of the feature extractor, each at half the resolution of the one before."""
-    features: int = 576
+    features: Annotated[int, Within(1, 8192)] = 576
     """Channels of every layer after the feature extractor."""
-    groups: int = 12
+    groups: Annotated[int, Within(1, 8192)] = 12
     """Groups of the group normalisation."""
-    patch_pool: int = 1
+    patch_pool: Annotated[int, Within(1, 64)] = 1
     """Side of the average pooling of a patch; more than the paper's 1 keeps positions."""
-    pool: int = 1
+    pool: Annotated[int, Within(1, 64)] = 1
     """Side of the average pooling of the grid of patches; more than 1 keeps positions."""
-    grid_layers: int = 1
+    grid_layers: Annotated[int, Within(0, 64)] = 1
     """Convolutions over the grid of patches."""
-    correlation: int = 0
+    correlation: Annotated[int, Within(0, 64)] = 0
     """Largest distance at which windows of the halved pictures are correlated, in pixels.
 
     0, as in the paper: no correlations. Otherwise the network also sees what windows match, adds
@@ -57,20 +58,9 @@ class AffineNetConfig:
     (docs/training.md says why)."""
 
     def __post_init__(self) -> None:
-        if self.correlation < 0:
-            raise InputError(
-                "correlation is a distance", expected="0 or more", got=self.correlation
-            )
-        sizes = (
-            self.patch_px,
-            self.features,
-            self.groups,
-            self.patch_pool,
-            self.pool,
-            len(self.widths),
-        )
-        if min(sizes) < 1:
-            raise InputError("every size of the network must be positive")
+        check_ranges(self)
+        if not self.widths:
+            raise InputError("widths must not be empty", got=self.widths)
         if any(width % self.groups for width in (*self.widths, self.features)):
             raise InputError(
                 "channels must divide into groups",

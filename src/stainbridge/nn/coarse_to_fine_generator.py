@@ -6,7 +6,7 @@ Wang et al. 2018, arXiv:1711.11585, section 3.1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from stainbridge.nn.resnet_generator import (
     make_stem,
     make_upsampling,
 )
+from stainbridge.ranges import Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,16 @@ class CoarseToFineConfig:
     """Name of the generator in its table."""
     coarse: ResNetConfig = field(default_factory=lambda: ResNetConfig(halvings=4))
     """The global generator, which works at 1 / 2^enhancers of the resolution."""
-    enhancers: int = 1
+    enhancers: Annotated[int, Within(0, 6)] = 1
     """Number of enhancers.
 
     With 0 the global generator works alone, as in the paper's first phase of training and by
     default in its reference code."""
-    blocks: int = 3
+    blocks: Annotated[int, Within(1, 256)] = 3
     """Residual blocks of each enhancer."""
 
     def __post_init__(self) -> None:
-        if self.enhancers < 0 or self.blocks < 1:
-            raise InputError("an enhancer needs a block", got=(self.enhancers, self.blocks))
+        check_ranges(self)
         if self.coarse.width % 2**self.enhancers:
             raise InputError(
                 "each enhancer halves the width", expected="a divisible one", got=self.coarse.width

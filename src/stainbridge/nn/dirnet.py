@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
 from stainbridge.nn.fields import DeformableNet, Fields, Term, make_regression
+from stainbridge.ranges import Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,15 @@ class DirNetConfig:
 
     kind: Literal["dirnet"] = "dirnet"
     """Name of the network in its table."""
-    width: int = 16
+    width: Annotated[int, Within(1, 8192)] = 16
     """Channels of every layer."""
-    poolings: int = 4
+    poolings: Annotated[int, Within(1, 10)] = 4
     """Halvings of the resolution; control points are 2^poolings pixels apart."""
-    hidden: int = 2
+    hidden: Annotated[int, Within(0, 64)] = 2
     """Convolutions between the last pooling and the control points."""
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.poolings < 1 or self.hidden < 0:
-            raise InputError(
-                "width and poolings must be positive", got=(self.width, self.poolings, self.hidden)
-            )
+        check_ranges(self)
 
     @classmethod
     def preset(cls, name: str) -> DirNetConfig:  # noqa: ARG003  # presets of all networks have it

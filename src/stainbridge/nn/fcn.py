@@ -7,14 +7,14 @@ without training data", ISBI, doi:10.1109/ISBI.2018.8363757.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
 from stainbridge.geometry.flow import resize
 from stainbridge.nn.fields import DeformableNet, Fields, Term, make_regression
+from stainbridge.ranges import Within, check_ranges
 
 #: How far away, in pixels, a pixel can influence a `Regressor`'s field: its convolutions, each at
 #: its resolution, poolings and upsamplings.
@@ -27,12 +27,11 @@ class FCNConfig:
 
     kind: Literal["fcn"] = "fcn"
     """Name of the network in its table."""
-    widths: tuple[int, int, int] = (32, 64, 128)
+    widths: Annotated[tuple[int, int, int], Within(1, 8192)] = (32, 64, 128)
     """Channels at full, half and quarter resolution."""
 
     def __post_init__(self) -> None:
-        if min(self.widths) < 1:
-            raise InputError("every width must be positive", got=self.widths)
+        check_ranges(self)
 
     @classmethod
     def preset(cls, name: str) -> FCNConfig:

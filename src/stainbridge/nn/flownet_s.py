@@ -7,7 +7,7 @@ arXiv:1504.06852, sections 3 and 4.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import resize
 from stainbridge.nn.fields import DeformableNet, Fields, Term, make_regression
+from stainbridge.ranges import Within, check_ranges
 
 #: Sides of the first kernels; all further ones are 3 x 3.
 FIRST_KERNELS_PX = (7, 5, 5)
@@ -35,33 +36,32 @@ class FlowNetSConfig:
 
     kind: Literal["flownet-s"] = "flownet-s"
     """Name of the network in its table."""
-    widths: tuple[int, ...] = (64, 128, 256, 512, 512, 1024)
+    widths: Annotated[tuple[int, ...], Within(1, 8192)] = (64, 128, 256, 512, 512, 1024)
     """Channels after each strided convolution.
 
     With six of them the network has nine convolutions: 7 x 7, 5 x 5, 5 x 5, and 3 x 3."""
-    up: tuple[int, ...] = (512, 256, 128, 64)
+    up: Annotated[tuple[int, ...], Within(1, 8192)] = (512, 256, 128, 64)
     """Channels after each upconvolution, up to a quarter of the resolution."""
-    scale_weights: tuple[float, ...] = (0.25, 0.25, 0.25, 0.5, 1.0)
+    scale_weights: Annotated[tuple[float, ...], Within(0, 1e6)] = (0.25, 0.25, 0.25, 0.5, 1.0)
     """Weight in the loss of the field of each scale, the coarsest first.
 
     The authors' files weigh sums over the pixels of a scale by 0.32, 0.08, 0.02, 0.01 and 0.005.
     These are the same as weights of means, relative to the finest."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if len(self.widths) <= FINEST or len(self.up) != len(self.widths) - FINEST:
             raise InputError(
                 "one upconvolution for each strided convolution but two",
                 expected=max(1, len(self.widths) - FINEST),
                 got=len(self.up),
             )
-        if len(self.scale_weights) != len(self.up) + 1 or min(self.scale_weights) < 0:
+        if len(self.scale_weights) != len(self.up) + 1:
             raise InputError(
                 "a weight for each scale, none negative",
                 expected=len(self.up) + 1,
                 got=self.scale_weights,
             )
-        if min(*self.widths, *self.up) < 1:
-            raise InputError("every width must be positive", got=(self.widths, self.up))
 
     @classmethod
     def preset(cls, name: str) -> FlowNetSConfig:

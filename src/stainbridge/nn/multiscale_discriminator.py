@@ -7,13 +7,13 @@ Wang et al. 2018, "High-resolution image synthesis and semantic manipulation wit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
 from stainbridge.nn.patchgan import PatchGAN, PatchGANConfig
+from stainbridge.ranges import Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,13 @@ class MultiscaleDiscriminatorConfig:
 
     kind: Literal["multiscale"] = "multiscale"
     """Name of the discriminator."""
-    scales: int = 3
+    scales: Annotated[int, Within(1, 10)] = 3
     """Number of scales: three in the paper, two in its reference code's defaults."""
     patch: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=6, padding=2))
     """The discriminator of each scale."""
 
     def __post_init__(self) -> None:
-        if self.scales < 1:
-            raise InputError(
-                "a discriminator needs a scale", expected="at least 1", got=self.scales
-            )
+        check_ranges(self)
 
 
 class MultiscaleDiscriminator(nn.Module):

@@ -7,17 +7,17 @@ doi:10.1101/2022.05.31.494254, eq. 3.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
 from stainbridge.geometry.flow import compose, resize, warp
 from stainbridge.nn.fcn import REACH_PX, Regressor
 from stainbridge.nn.fields import DeformableNet, Fields, Term
 from stainbridge.nn.window_matches import WindowMatches
+from stainbridge.ranges import Within, check_ranges
 
 #: Channels that summarise the correlations of windows.
 SUMMARY_CHANNELS = 16
@@ -32,11 +32,17 @@ class MultiscaleFCNConfig:
 
     kind: Literal["multiscale-fcn"] = "multiscale-fcn"
     """Name of the network in its table."""
-    widths: tuple[int, int, int] = (32, 64, 128)
+    widths: Annotated[tuple[int, int, int], Within(1, 8192)] = (32, 64, 128)
     """Channels of each model at full, half and quarter resolution."""
-    sigmas: tuple[float, float, float, float, float] = (0.9, 0.6, 0.3, 0.05, 0.05)
+    sigmas: Annotated[tuple[float, float, float, float, float], Within(0, 1e6)] = (
+        0.9,
+        0.6,
+        0.3,
+        0.05,
+        0.05,
+    )
     """Weights σ11, σ12, σ13, σ2 and σ3 of the fields in the loss."""
-    correlation: int = 0
+    correlation: Annotated[int, Within(0, 64)] = 0
     """Largest distance at which windows are correlated, in pixels of what a model sees.
 
     0, as in the paper: no correlations. Otherwise each model also sees the displacements of windows
@@ -44,10 +50,7 @@ class MultiscaleFCNConfig:
     smaller windows."""
 
     def __post_init__(self) -> None:
-        if min(self.widths) < 1 or min(self.sigmas) < 0 or self.correlation < 0:
-            raise InputError(
-                "widths must be positive, sigmas and correlation not negative", got=self
-            )
+        check_ranges(self)
 
     @classmethod
     def preset(cls, name: str) -> MultiscaleFCNConfig:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.nn.normalisation import Norm, initialise_weights, make_normalisation, needs_bias
+from stainbridge.ranges import Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,19 @@ class PatchGANConfig:
 
     kind: Literal["patchgan"] = "patchgan"
     """Name of the discriminator."""
-    width: int = 64
+    width: Annotated[int, Within(1, 8192)] = 64
     """Channels after the first halving; doubled at each of the next three."""
-    halvings: int = 3
+    halvings: Annotated[int, Within(1, 10)] = 3
     """Halvings of the resolution."""
     norm: Norm = "instance"
     """The normalisation."""
-    channels: int = 3
+    channels: Annotated[int, Within(1, 256)] = 3
     """Channels that go in: six for source and target together (a conditional discriminator)."""
-    padding: int = 1
+    padding: Annotated[int, Within(0, 16)] = 1
     """Padding of every convolution in pixels; pix2pixHD pads by 2."""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.halvings, self.channels) < 1 or self.padding < 0:
-            raise InputError("every size of the discriminator must be positive", got=self)
+        check_ranges(self)
 
     @classmethod
     def preset(cls, name: str) -> PatchGANConfig:

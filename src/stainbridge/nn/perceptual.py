@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.nn.published_weights import PublishedNetwork
+from stainbridge.ranges import Seed, Within, check_ranges
 
 #: Name of the network with trained weights.
 VGG16 = "vgg16-imagenet"
@@ -52,26 +54,24 @@ class PerceptualConfig:
 
     weights: str = ""
     """Path of VGG-16's weights, `.pth` or safetensors; empty for the stand-in."""
-    layers: tuple[int, ...] = (3,)
+    layers: Annotated[tuple[int, ...], Within(0, 12)] = (3,)
     """Numbers of the convolutions that are compared, from 0.
 
     3 is relu2_2 and 6 is relu3_3. CycGANRegNet does not say which it compares. relu2_2 is chosen:
     Johnson et al. 2016, whom it follows, find that early layers keep colour and exact shape, and
     compare relu2_2 where these matter. A value there sees 14 px, and 40 px at relu3_3."""
-    width: int = 64
+    width: Annotated[int, Within(1, 512)] = 64
     """Channels of the first block: 64 with trained weights."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the stand-in's weights."""
     activated: bool = True
     """Whether features are those after the ReLU; ESRGAN compares those before it."""
 
     def __post_init__(self) -> None:
-        convolutions = sum(count for count, _ in BLOCKS)
-        if not self.layers or any(not 0 <= layer < convolutions for layer in self.layers):
-            raise InputError(
-                "no such layers of VGG-16", expected=f"0 to {convolutions - 1}", got=self.layers
-            )
-        if self.width < 1 or (self.weights and self.width != 64):
+        check_ranges(self)
+        if not self.layers:
+            raise InputError("no such layers of VGG-16", expected="at least one", got=self.layers)
+        if self.weights and self.width != 64:
             raise InputError(
                 "wrong width", expected="64 with weights, positive without", got=self.width
             )

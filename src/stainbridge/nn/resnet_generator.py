@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from stainbridge.errors import InputError
 from stainbridge.nn.antialias import BlurPool, BlurUpsample
 from stainbridge.nn.generators import Generator
 from stainbridge.nn.normalisation import Norm, initialise_weights, make_normalisation, needs_bias
+from stainbridge.ranges import PartialShare, Within, check_ranges
 
 #: The last activation: "tanh" for pictures in −1 … 1, "sigmoid" for pictures in 0 … 1.
 Output: TypeAlias = Literal["tanh", "sigmoid"]
@@ -35,19 +36,19 @@ class ResNetConfig:
 
     kind: Literal["resnet"] = "resnet"
     """Name of the generator in its table."""
-    width: int = 64
+    width: Annotated[int, Within(1, 8192)] = 64
     """Channels at full resolution, doubled at each halving."""
-    blocks: int = 9
+    blocks: Annotated[int, Within(1, 256)] = 9
     """Residual blocks at the lowest resolution."""
-    halvings: int = 2
+    halvings: Annotated[int, Within(1, 10)] = 2
     """Halvings of the resolution."""
     norm: Norm = "instance"
     """The normalisation."""
-    dropout: float = 0.0
+    dropout: PartialShare = 0.0
     """Probability of dropout in residual blocks."""
-    source_channels: int = 3
+    source_channels: Annotated[int, Within(1, 256)] = 3
     """Channels of the pictures that go in."""
-    target_channels: int = 3
+    target_channels: Annotated[int, Within(1, 256)] = 3
     """Channels of the pictures that come out."""
     antialias: bool = False
     """Whether resolution is halved and doubled through low-pass filters, as in CUT.
@@ -60,17 +61,7 @@ class ResNetConfig:
     The objectives of translation train pictures in −1 … 1."""
 
     def __post_init__(self) -> None:
-        sizes = (
-            self.width,
-            self.blocks,
-            self.halvings,
-            self.source_channels,
-            self.target_channels,
-        )
-        if min(sizes) < 1:
-            raise InputError("every size of the generator must be positive", got=self)
-        if not 0 <= self.dropout < 1:
-            raise InputError("dropout is a probability", expected="0 to below 1", got=self.dropout)
+        check_ranges(self)
 
     @classmethod
     def preset(cls, name: str) -> ResNetConfig:

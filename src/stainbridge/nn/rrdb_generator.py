@@ -7,13 +7,14 @@ arXiv:1809.00219, section 3.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
+from stainbridge.ranges import Within, check_ranges
 
 #: Share of a block's output that is added to its input (section 3.1).
 RESIDUAL_SHARE = 0.2
@@ -34,15 +35,15 @@ class RRDBConfig:
 
     kind: Literal["rrdb"] = "rrdb"
     """Name of the generator."""
-    width: int = 64
+    width: Annotated[int, Within(1, 8192)] = 64
     """Channels of the blocks."""
-    growth: int = 32
+    growth: Annotated[int, Within(1, 8192)] = 32
     """Channels that each convolution of a dense block adds."""
-    blocks: int = 23
+    blocks: Annotated[int, Within(1, 256)] = 23
     """Blocks of three dense blocks."""
-    factor: int = 4
+    factor: Annotated[int, Within(2, 4)] = 4
     """Factor of the enlargement, 2 or 4."""
-    channels: int = 3
+    channels: Annotated[int, Within(1, 256)] = 3
     """Channels of the pictures."""
     skip: bool = False
     """Whether the output is added to the enlarged picture.
@@ -50,8 +51,7 @@ class RRDBConfig:
     A short training needs it; as published the network makes the whole picture."""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.growth, self.blocks, self.channels) < 1:
-            raise InputError("every size of the generator must be positive", got=self)
+        check_ranges(self)
         if self.factor not in (2, 4):
             raise InputError(
                 "pictures are enlarged two or four times", expected="2 or 4", got=self.factor

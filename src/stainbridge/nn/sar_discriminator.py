@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
+from stainbridge.ranges import Within, check_ranges
 
 #: Slope of the leaky ReLU on negative values.
 SLOPE = 0.2
@@ -30,18 +30,17 @@ class SarDiscriminatorConfig:
 
     kind: Literal["sar"] = "sar"
     """Name of the discriminator."""
-    widths: tuple[int, ...] = (64, 64, 128, 128, 256, 256, 512, 512)
+    widths: Annotated[tuple[int, ...], Within(1, 8192)] = (64, 64, 128, 128, 256, 256, 512, 512)
     """Maps of each convolution. One that has more than the one before it halves the resolution."""
-    features_px: int = 4
+    features_px: Annotated[int, Within(1, 64)] = 4
     """Side that the last maps are averaged to, so that pictures of any size can be judged."""
-    hidden: int = 1024
+    hidden: Annotated[int, Within(1, 65536)] = 1024
     """Numbers that the first dense layer returns."""
-    shrink: int = 1
+    shrink: Annotated[int, Within(1, 64)] = 1
     """Pixels along a side that are averaged to one before the first convolution."""
 
     def __post_init__(self) -> None:
-        if min(*self.widths, self.features_px, self.hidden, self.shrink) < 1:
-            raise InputError("every size of the discriminator must be positive", got=self)
+        check_ranges(self)
 
     @classmethod
     def preset(cls, name: str) -> SarDiscriminatorConfig:

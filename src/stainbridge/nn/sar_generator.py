@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ from stainbridge.geometry.flow import exponentiate, resize, warp
 from stainbridge.nn.fields import DeformableNet, Fields, Term
 from stainbridge.nn.otsu import find_otsu_threshold
 from stainbridge.nn.window_matches import WindowMatches
+from stainbridge.ranges import Within, check_ranges
 
 #: Channels that summarise the correlations of windows.
 SUMMARY_CHANNELS = 16
@@ -50,22 +51,22 @@ class SarGeneratorConfig:
 
     kind: Literal["sar"] = "sar"
     """Name of the network."""
-    width: int = 64
+    width: Annotated[int, Within(1, 8192)] = 64
     """Maps of every convolution."""
-    blocks: int = 16
+    blocks: Annotated[int, Within(1, 256)] = 16
     """Residual blocks."""
-    shrink: int = 1
+    shrink: Annotated[int, Within(1, 64)] = 1
     """Pixels along a side that are averaged to one before the first convolution; 1 in the paper."""
-    halvings: int = 0
+    halvings: Annotated[int, Within(0, 10)] = 0
     """Halvings of the resolution before the blocks; 0 in the paper. The field is up-sampled."""
-    dilations: tuple[int, ...] = (1,)
+    dilations: Annotated[tuple[int, ...], Within(1, 64)] = (1,)
     """Dilations of the blocks' convolutions, in turn; 1 in the paper."""
-    correlation: int = 0
+    correlation: Annotated[int, Within(0, 64)] = 0
     """Largest distance at which windows are correlated, in pixels of the blocks' grid.
 
     0, as in the paper: no correlations. Otherwise the network also sees the NCC of windows of both
     pictures, and the field starts from the matches of windows."""
-    squarings: int = 0
+    squarings: Annotated[int, Within(0, 20)] = 0
     """Steps that integrate the output as a velocity, so that it cannot fold; 0 in the paper."""
     picture: Literal["warped", "generated"] = "generated"
     """How the registered picture is made.
@@ -73,17 +74,13 @@ class SarGeneratorConfig:
     "generated", as in the paper: the last convolution returns it. "warped": the floating picture is
     resampled through the field. A network that sees the reference can return it as it is, whatever
     its field; a warped picture is only as similar as the field is right."""
-    temperature: float = 0.05
+    temperature: Annotated[float, Within(0, 100, above=True)] = 0.05
     """Width of the soft masks' edge about Otsu's threshold, in fused maps of 0 … 1."""
 
     def __post_init__(self) -> None:
-        if not self.dilations or min(self.width, self.blocks, self.shrink, *self.dilations) < 1:
-            raise InputError("width, blocks, shrink and dilations must be positive", got=self)
-        if min(self.halvings, self.correlation, self.squarings) < 0 or self.temperature <= 0:
-            raise InputError(
-                "halvings, correlation and squarings must not be negative, temperature positive",
-                got=self,
-            )
+        check_ranges(self)
+        if not self.dilations:
+            raise InputError("dilations must not be empty", got=self.dilations)
 
     @classmethod
     def preset(cls, name: str) -> SarGeneratorConfig:

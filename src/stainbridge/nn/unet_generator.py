@@ -7,15 +7,15 @@ arXiv:1611.07004, section 6.1.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
-from stainbridge.errors import InputError
 from stainbridge.nn.generators import Generator
 from stainbridge.nn.normalisation import Norm, initialise_weights, make_normalisation, needs_bias
 from stainbridge.nn.resnet_generator import check_sides
+from stainbridge.ranges import PartialShare, Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,21 @@ class UNetConfig:
 
     kind: Literal["unet"] = "unet"
     """Name of the generator in its table."""
-    width: int = 64
+    width: Annotated[int, Within(1, 8192)] = 64
     """Channels after the first halving; doubled at each of the next three."""
-    halvings: int = 8
+    halvings: Annotated[int, Within(2, 12)] = 8
     """Halvings of the resolution: with 8, 256 px become one."""
     norm: Norm = "batch"
     """The normalisation."""
-    dropout: float = 0.5
+    dropout: PartialShare = 0.5
     """Probability of dropout between the widest layers."""
-    source_channels: int = 3
+    source_channels: Annotated[int, Within(1, 256)] = 3
     """Channels of the pictures that go in."""
-    target_channels: int = 3
+    target_channels: Annotated[int, Within(1, 256)] = 3
     """Channels of the pictures that come out."""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.source_channels, self.target_channels) < 1 or self.halvings < 2:
-            raise InputError(
-                "every size of the generator must be positive, halvings at least 2", got=self
-            )
-        if not 0 <= self.dropout < 1:
-            raise InputError("dropout is a probability", expected="0 to below 1", got=self.dropout)
+        check_ranges(self)
 
     @classmethod
     def preset(cls, name: str) -> UNetConfig:

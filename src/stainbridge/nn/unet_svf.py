@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.flow import exponentiate, resize
 from stainbridge.nn.fields import DeformableNet, Fields, Term, make_regression
 from stainbridge.nn.window_matches import WindowMatches
+from stainbridge.ranges import Within, check_ranges
 
 #: Channels that summarise the correlations of windows.
 SUMMARY_CHANNELS = 32
@@ -34,15 +35,15 @@ class UNetSVFConfig:
 
     kind: Literal["unet-svf"] = "unet-svf"
     """Name of the network in its table."""
-    down: tuple[int, ...] = (16, 32, 32, 64, 64, 64)
+    down: Annotated[tuple[int, ...], Within(1, 8192)] = (16, 32, 32, 64, 64, 64)
     """Channels on the way down, each at half the resolution of the one before."""
-    up: tuple[int, ...] = (64, 64, 64, 32, 32)
+    up: Annotated[tuple[int, ...], Within(1, 8192)] = (64, 64, 64, 32, 32)
     """Channels on the way up to half resolution."""
-    last: tuple[int, ...] = (32, 16)
+    last: Annotated[tuple[int, ...], Within(1, 8192)] = (32, 16)
     """Channels of the layers at half resolution before the velocity."""
-    squarings: int = 7
+    squarings: Annotated[int, Within(1, 20)] = 7
     """Steps of scaling and squaring that integrate the velocity."""
-    correlation: int = 0
+    correlation: Annotated[int, Within(0, 64)] = 0
     """Largest distance at which windows are correlated, in pixels at half the resolution.
 
     0, as in the paper: no correlations. Otherwise the network also sees the NCC of windows of both
@@ -50,14 +51,8 @@ class UNetSVFConfig:
     the rest."""
 
     def __post_init__(self) -> None:
-        if self.correlation < 0:
-            raise InputError(
-                "correlation is a distance at half the resolution", expected="0 or more", got=self
-            )
-        if (
-            len(self.up) != len(self.down) - 1
-            or min(*self.down, *self.up, *self.last, self.squarings) < 1
-        ):
+        check_ranges(self)
+        if len(self.up) != len(self.down) - 1 or not self.last:
             raise InputError(
                 "one width up for each width down but one",
                 expected=len(self.down) - 1,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from stainbridge.errors import InputError
 from stainbridge.nn.normalisation import make_normalisation
+from stainbridge.ranges import Within, check_ranges
 
 #: Side of the features that the linear layers see, in pixels.
 FEATURES_PX = 4
@@ -31,16 +32,15 @@ class VGGDiscriminatorConfig:
 
     kind: Literal["vgg"] = "vgg"
     """Name of the discriminator."""
-    width: int = 64
+    width: Annotated[int, Within(1, 8192)] = 64
     """Channels at full resolution; doubled at each of the next three halvings."""
-    halvings: int = 5
+    halvings: Annotated[int, Within(1, 10)] = 5
     """Halvings of the resolution."""
-    channels: int = 3
+    channels: Annotated[int, Within(1, 256)] = 3
     """Channels of the pictures."""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.halvings, self.channels) < 1:
-            raise InputError("every size of the discriminator must be positive", got=self)
+        check_ranges(self)
 
     @property
     def side_px(self) -> int:

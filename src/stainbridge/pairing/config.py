@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from stainbridge.errors import InputError
 from stainbridge.pairing.patch import PatchScores
+from stainbridge.ranges import PixelSize, Seed, Share, Within, check_ranges
 
 Engine: TypeAlias = Literal["stainbridge", "elastix"]
 Blend: TypeAlias = Literal["linear", "none"]
@@ -18,24 +19,19 @@ RegisterPreset: TypeAlias = Literal["fast", "default", "accurate"]
 class Thresholds:
     """What a patch must meet to be kept. Raises `InputError` for shares outside 0 … 1."""
 
-    min_tissue: float = 0.5
+    min_tissue: Share = 0.5
     """Least share of tissue, in each of the two pictures."""
-    max_residual_px: float = 4.0
+    max_residual_px: Annotated[float, Within(0, 1e4, above=True)] = 4.0
     """Largest estimated misalignment, in pixels of the patch. Where nothing tells, none is kept."""
-    max_blur_px: float = 4.0
+    max_blur_px: Annotated[float, Within(0, 1e4, above=True)] = 4.0
     """Largest radius of blur, in pixels of the patch."""
-    max_pen: float = 0.02
+    max_pen: Share = 0.02
     """Largest share of pen ink."""
-    max_fold: float = 0.1
+    max_fold: Share = 0.1
     """Largest share of folded tissue."""
 
     def __post_init__(self) -> None:
-        for name in ("min_tissue", "max_pen", "max_fold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} is a share", expected="0 to 1", got=getattr(self, name))
-        for name in ("max_residual_px", "max_blur_px"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be positive", got=getattr(self, name))
+        check_ranges(self)
 
     def find_unmet(self, scores: PatchScores) -> str:
         """Return the first threshold that is not met, in the order they are asked, or ""."""
@@ -71,34 +67,27 @@ THRESHOLD_ORDER = ("min_tissue", "max_pen", "max_fold", "max_blur_px", "max_resi
 class PairingConfig:
     """Settings of a paired data set. Raises `InputError` for what cannot be cut."""
 
-    patch_px: int = 1024
+    patch_px: Annotated[int, Within(64, 16384)] = 1024
     """Side of a patch in pixels (BCI: 1024)."""
-    stride_px: int | None = None
+    stride_px: Annotated[int | None, Within(1, 1_000_000)] = None
     """Pixels from one patch to the next; None: `patch_px`, so that patches do not overlap."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size of patches in µm; None: the fixed slide's own."""
     engine: Engine = "stainbridge"
     """What aligns the slides block by block."""
     blend: Blend = "linear"
     """How blocks' fields give way to each other; "none" cuts hard and paints over gaps, as BCI."""
-    blocks: int = 16
+    blocks: Annotated[int, Within(1, 10000)] = 16
     """Blocks that elastix registers one by one (BCI: 16)."""
     preset: RegisterPreset = "default"
     """How much work the alignment of the whole slides is."""
     thresholds: Thresholds = field(default_factory=Thresholds)
     """What a patch must meet to be kept."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of every random choice."""
 
     def __post_init__(self) -> None:
-        if self.patch_px < 64:
-            raise InputError("patches are too small", expected="64 px or more", got=self.patch_px)
-        if self.stride_px is not None and self.stride_px < 1:
-            raise InputError("the stride must be positive", got=self.stride_px)
-        if self.mpp is not None and not (math.isfinite(self.mpp) and self.mpp > 0):
-            raise InputError("the pixel size must be positive", got=self.mpp)
-        if self.blocks < 1:
-            raise InputError("blocks must be positive", got=self.blocks)
+        check_ranges(self)
         if self.blend == "none" and self.engine != "elastix":
             raise InputError("blend none needs the engine elastix", got=self.engine)
 

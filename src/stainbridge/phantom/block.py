@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from stainbridge.phantom.tissue.materials import refine_plane
 from stainbridge.phantom.tissue.organs import ORGANS, find_organ
 from stainbridge.phantom.tissue.section_raster import SectionRaster, rasterise_section
 from stainbridge.phantom.tissue.zones import TissuePlane
+from stainbridge.ranges import Share, Within, check_ranges
 from stainbridge.types import Mask
 
 Rgb = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -38,33 +40,25 @@ class BlockConfig:
     Raises `InputError` for values that make no block.
     """
 
-    mpp: tuple[float, float] = (0.7, 6.0)
+    mpp: Annotated[tuple[float, float], Within(0, 10, above=True, rising=True)] = (0.7, 6.0)
     """Range of the pixel sizes in µm."""
     stains: tuple[str, ...] = (*STAINS, *[RANDOM_STAIN] * len(STAINS))
     """Stains of both sections; "random" stands for random colours."""
     organs: tuple[str, ...] = tuple(ORGANS)
     """Organs of the tissue."""
-    distance_um: float = 8.0
+    distance_um: Annotated[float, Within(0, 1000)] = 8.0
     """Largest distance between the two sections."""
-    laboratory_variation: float = 1.0
+    laboratory_variation: Annotated[float, Within(0, 10)] = 1.0
     """How much laboratories differ; 1 is what is seen between institutes."""
-    faint_share: float = 0.2
+    faint_share: Share = 0.2
     """The share of immunostains that come out faint."""
     moving_stains: tuple[str, ...] = ()
     """Stains of the moving section, where they are others than `stains`."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.mpp[0] <= self.mpp[1] <= 10:
-            raise InputError(
-                "pixel sizes must be in order", expected="within 0 to 10 µm", got=self.mpp
-            )
+        check_ranges(self)
         if not self.stains or not self.organs:
             raise InputError("patches need at least one stain and one organ")
-        if self.distance_um < 0 or self.laboratory_variation < 0:
-            raise InputError(
-                "distance_um and laboratory_variation must not be negative",
-                got=(self.distance_um, self.laboratory_variation),
-            )
         for name in (*self.stains, *self.moving_stains):
             if name != RANDOM_STAIN:
                 find_stain(name)

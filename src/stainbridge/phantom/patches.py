@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from stainbridge.geometry.frame import Space
 from stainbridge.phantom.block import BlockConfig, PatchBlock, Rgb, draw_block
 from stainbridge.phantom.space.pickling import PickledByFields
 from stainbridge.phantom.space.randomness import derive_key, sample_noise
+from stainbridge.ranges import Share, Within, check_ranges
 from stainbridge.types import Field, Mask
 
 PixelGrid: TypeAlias = npt.NDArray[np.float64]  # (2, H, W): x and y in pixels
@@ -40,30 +41,25 @@ class PatchConfig:
     Raises `InputError` for values that make no patch.
     """
 
-    size_px: int = 256
+    size_px: Annotated[int, Within(32, 8192)] = 256
     """Side of a patch in pixels."""
-    rotation_deg: float = 15.0
+    rotation_deg: Annotated[float, Within(0, 180)] = 15.0
     """Range of the rotation, ± degrees."""
-    scale: float = 0.08
+    scale: Annotated[float, Within(0, 2)] = 0.08
     """Range of the logarithm of the scale, ±."""
-    shift: float = 0.06
+    shift: Share = 0.06
     """Range of the shift, ± as a share of the side."""
-    elastic: float = 0.02
+    elastic: Share = 0.02
     """Largest root mean square of the smooth noise, as a share of the side."""
-    pairs_per_block: int = 12
+    pairs_per_block: Annotated[int, Within(1, 1_000_000)] = 12
     """How many pairs are cut from one block."""
     block: BlockConfig = field(default_factory=BlockConfig)
     """What blocks to cut from."""
-    cached_blocks: int = 2
+    cached_blocks: Annotated[int, Within(1, 10000)] = 2
     """How many of the last used blocks are kept in memory."""
 
     def __post_init__(self) -> None:
-        if self.size_px < 32 or self.pairs_per_block < 1:
-            raise InputError(
-                "patches are too small or too few", got=(self.size_px, self.pairs_per_block)
-            )
-        if min(self.rotation_deg, self.scale, self.shift, self.elastic) < 0:
-            raise InputError("deformations must not be negative")
+        check_ranges(self)
 
 
 class PatchPair(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from stainbridge.errors import InputError
+from stainbridge.ranges import Seed, Within, check_ranges
 from stainbridge.registration.stages.affine import AffineConfig
 from stainbridge.registration.stages.deformable import DeformableConfig
 from stainbridge.registration.stages.learned_affine import LearnedAffineConfig
@@ -34,8 +35,6 @@ __all__ = [
 StageConfig = TypeVar("StageConfig")
 PresetName = Literal["fast", "default", "accurate"]
 
-#: Largest seed: generators of random numbers take 32 bits.
-MAX_SEED = 2**32 - 1
 #: Least working resolution, in pixels.
 MIN_WORKING_PX = 64
 #: Keys that pipeline files of version 0.1 had in place of `stages`.
@@ -71,15 +70,15 @@ class RegisterConfig:
     """A name for records."""
     allow_flip: bool = True
     """Whether the sections may be mirrored."""
-    max_rotation_deg: float = 180.0
+    max_rotation_deg: Annotated[float, Within(0, 180)] = 180.0
     """Largest rotation to search, in degrees."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of every random choice."""
     device: str = "auto"
     """Where to compute: auto, cpu or cuda."""
-    threads: int | None = None
+    threads: Annotated[int | None, Within(1, 1024)] = None
     """CPU threads; None: all that torch would use."""
-    working_px: int = 1024
+    working_px: Annotated[int, Within(MIN_WORKING_PX, 16384)] = 1024
     """Longest side, in pixels, of the pictures that the stages work on."""
     stages: tuple[AnyStageConfig, ...] = (SearchConfig(), AffineConfig(), DeformableConfig())
     """The stages in their order; see `stages.table`."""
@@ -92,22 +91,9 @@ class RegisterConfig:
     """
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_rotation_deg <= 180:
-            raise InputError(
-                "max_rotation_deg out of range", expected="0 to 180", got=self.max_rotation_deg
-            )
-        if not 0 <= self.seed <= MAX_SEED:
-            raise InputError("seed out of range", expected=f"0 to {MAX_SEED}", got=self.seed)
+        check_ranges(self)
         if self.device not in ("auto", "cpu", "cuda"):
             raise InputError("no such device", expected="auto, cpu or cuda", got=self.device)
-        if self.working_px < MIN_WORKING_PX:
-            raise InputError(
-                "working_px is too small",
-                expected=f"at least {MIN_WORKING_PX}",
-                got=self.working_px,
-            )
-        if self.threads is not None and self.threads < 1:
-            raise InputError("threads must be positive", got=self.threads)
         _check_order(self.stages)
 
     @classmethod

@@ -97,5 +97,5 @@ def test_generated_pictures_are_the_same_again_and_have_their_tissue_as_mask() -
     assert picture[mask > 0].mean() > 0.2
     np.testing.assert_array_equal(picture, again.picture)
     assert not np.array_equal(picture, pictures[0].picture)
-    with pytest.raises(InputError, match="too few or too small"):
+    with pytest.raises(InputError, match="slides out of range"):
         SarGeneratedConfig(slides=0)

@@ -178,7 +178,7 @@ def test_settings_that_make_no_training_are_refused() -> None:
     ):
         with pytest.raises(InputError):
             SarPairsConfig(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="negative"):
+    with pytest.raises(InputError, match="out of range"):
         SarLossConfig(nmi_weight=-1)
     with pytest.raises(InputError, match="multiple of 2"):
         replace(make_training(), pairs=SarPairsConfig(size_px=49))

@@ -119,7 +119,7 @@ def test_terms_without_weight_and_content_take_no_part() -> None:
 def test_iterations_out_of_range_are_refused(iterations: int) -> None:
     with pytest.raises(InputError, match="expected 10 to 30"):
         TuneConfig(iterations)
-    with pytest.raises(InputError, match="positive"):
+    with pytest.raises(InputError, match="out of range"):
         TuneConfig(rate=0)
 
 

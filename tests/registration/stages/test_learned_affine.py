@@ -242,7 +242,7 @@ def test_an_accepted_placement_may_stand_without_refinement(
 
 @pytest.mark.parametrize("wrong", [{"passes": 0}, {"keep": 0}, {"angles": -1}, {"finer": -1}])
 def test_impossible_settings_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(InputError, match="learned-affine"):
+    with pytest.raises(InputError, match="out of range"):
         LearnedAffineConfig(**wrong)  # type: ignore[arg-type]
 
 

@@ -138,7 +138,7 @@ def test_a_field_that_folds_or_does_not_help_is_rejected(
 
 
 def test_an_impossible_resolution_is_refused() -> None:
-    with pytest.raises(InputError, match="learned-field"):
+    with pytest.raises(InputError, match="mpp out of range"):
         LearnedFieldConfig(mpp=0.0)
 
 

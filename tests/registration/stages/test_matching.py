@@ -77,5 +77,5 @@ def test_pictures_smaller_than_the_reach_can_be_matched() -> None:
 
 
 def test_settings_that_match_nothing_are_refused() -> None:
-    with pytest.raises(InputError, match="matching"):
+    with pytest.raises(InputError, match="out of range"):
         MatchingConfig(distance_px=0)

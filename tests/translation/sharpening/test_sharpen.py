@@ -220,7 +220,7 @@ def test_presets_and_what_does_not_fit() -> None:
     assert (small.sharpen.tile_px, small.sharpen.generator.factor) == (64, 2)
     with pytest.raises(InputError, match="differ in channels"):
         replace(TINY, discriminator=VGGDiscriminatorConfig(channels=1))
-    with pytest.raises(InputError, match="negative"):
+    with pytest.raises(InputError, match="out of range"):
         replace(TINY, adversarial_weight=-1)
 
 

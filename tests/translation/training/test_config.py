@@ -48,11 +48,11 @@ def test_the_perceptual_network_is_named() -> None:
 
 
 def test_impossible_settings_are_refused() -> None:
-    with pytest.raises(InputError, match="min_tissue is a share"):
+    with pytest.raises(InputError, match="min_tissue out of range"):
         TileSamplingConfig(min_tissue=1.5)
-    with pytest.raises(InputError, match="must not be negative"):
+    with pytest.raises(InputError, match="out of range"):
         GeneratedTissueConfig(shift_share=-0.1)
-    with pytest.raises(InputError, match="must be positive"):
+    with pytest.raises(InputError, match="out of range"):
         GeneratedTissueConfig(cached_blocks=0)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
+from stainbridge.ranges import PartialShare, PixelSize, Within, check_ranges
 from stainbridge.types import Mask
 
 
@@ -19,28 +20,19 @@ class MeasureConfig:
     Raises `InputError` for values out of range.
     """
 
-    patch_px: int = 256
+    patch_px: Annotated[int, Within(16, 8192)] = 256
     """Side of a patch in pixels."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size of patches in µm; None is the fixed slide's full resolution."""
-    min_tissue: float = 0.7
+    min_tissue: PartialShare = 0.7
     """A patch has more than this share of tissue."""
-    max_patches: int = 64
+    max_patches: Annotated[int, Within(1, 1_000_000)] = 64
     """Of more patches of a slide, this many are taken, evenly."""
-    block_px: int = 1024
+    block_px: Annotated[int, Within(64, 16384)] = 1024
     """Longest side in pixels of the block of tissue."""
 
     def __post_init__(self) -> None:
-        if self.patch_px < 16:
-            raise InputError("patches are too small", expected="at least 16 px", got=self.patch_px)
-        if self.mpp is not None and not self.mpp > 0:
-            raise InputError("pixel size must be positive", expected="µm > 0", got=self.mpp)
-        if not 0 <= self.min_tissue < 1:
-            raise InputError("no such share", expected="0 to below 1", got=self.min_tissue)
-        if self.max_patches < 1:
-            raise InputError("too few patches", expected="at least 1", got=self.max_patches)
-        if self.block_px < 64:
-            raise InputError("blocks are too small", expected="at least 64 px", got=self.block_px)
+        check_ranges(self)
 
 
 def choose_patches(frame: Frame, tissue: Mask, grid: Frame, config: MeasureConfig) -> list[Frame]:

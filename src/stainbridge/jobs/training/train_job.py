@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.files.outputs import Inputs
 from stainbridge.jobs.training.run_folder import GENERATED, RunFolder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import MAX_STEPS, Seed, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import TrainingData
@@ -59,18 +60,21 @@ class TrainJob(ABC, Generic[SettingsT]):
     """"small" for two CPU cores, "paper" as published; None is "small"."""
     config: Path | None = None
     """A YAML file of settings that replace the preset's."""
-    steps: int | None = None
+    steps: Annotated[int | None, Within(1, MAX_STEPS)] = None
     """Steps in all, those of an interrupted run included."""
     resume: bool = False
     """Continue the run in `out`, with its settings."""
     device: DeviceChoice | None = None
     """Where to compute; None is "auto"."""
-    devices: int | None = None
+    devices: Annotated[int | None, Within(1, 4096)] = None
     """How many GPUs, or processes on the CPU."""
-    workers: int | None = None
+    workers: Annotated[int | None, Within(0, 256)] = None
     """Processes that prepare samples."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Seed of every random choice."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(self, progress: Progress = ignore_progress, note: Note = ignore_note) -> TrainOutcome:
         """Train, and return what was left in `out`.

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.nn.perceptual import ALL_LAYERS, PerceptualConfig
 from stainbridge.nn.sar_discriminator import SarDiscriminatorConfig
 from stainbridge.nn.sar_generator import SarGeneratorConfig
+from stainbridge.ranges import (
+    MAX_STEPS,
+    PartialShare,
+    PixelSize,
+    Rate,
+    Share,
+    Weight,
+    Within,
+    check_ranges,
+)
 
 SarPreset: TypeAlias = Literal["small", "paper"]
 
@@ -30,34 +40,26 @@ class SarPairsConfig:
     Raises `InputError` for numbers that make no pairs.
     """
 
-    size_px: int = PAPER_SIZE_PX
+    size_px: Annotated[int, Within(MIN_SIZE_PX, 8192)] = PAPER_SIZE_PX
     """Side of the square pictures, in pixels. A margin of a twelfth on each side is black."""
-    displacement_px: tuple[float, float] = (1.0, 20.0)
+    displacement_px: Annotated[tuple[float, float], Within(0, 500, above=True, rising=True)] = (
+        1.0,
+        20.0,
+    )
     """Range of a field's longest displacement, in pixels of a picture of 512 px."""
-    nodes: tuple[int, int] = (4, 8)
+    nodes: Annotated[tuple[int, int], Within(1, 64, rising=True)] = (4, 8)
     """Range of the number of B-spline nodes along a side; the paper does not give it."""
-    others: float = 0.0
+    others: Share = 0.0
     """Share of pairs whose floating picture is another one, affinely aligned by its mask.
 
     Their field is not known, so the field term leaves them out."""
     turn: bool = False
     """Whether pairs are turned by right angles and mirrored at random."""
-    contrast: float = 0.0
+    contrast: Annotated[float, Within(0, 10)] = 0.0
     """Standard deviation of the logarithm of a random gamma of each picture; 0: as they are."""
 
     def __post_init__(self) -> None:
-        if self.size_px < MIN_SIZE_PX:
-            raise InputError(
-                "pictures are too small", expected=f"at least {MIN_SIZE_PX} px", got=self.size_px
-            )
-        if not 0 < self.displacement_px[0] <= self.displacement_px[1]:
-            raise InputError(
-                "displacements must be positive and in order", got=self.displacement_px
-            )
-        if not 1 <= self.nodes[0] <= self.nodes[1]:
-            raise InputError("nodes must be positive and in order", got=self.nodes)
-        if not 0 <= self.others <= 1 or self.contrast < 0:
-            raise InputError("others is a share, contrast not negative", got=self)
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -68,25 +70,25 @@ class SarLossConfig:
     negative weights.
     """
 
-    nmi_weight: float = 1.0
+    nmi_weight: Weight = 1.0
     """Weight of the missing normalised mutual information (equation 2)."""
-    ssim_weight: float = 1.0
+    ssim_weight: Weight = 1.0
     """Weight of the missing structural similarity (equation 2)."""
-    perceptual_weight: float = 1.0
+    perceptual_weight: Weight = 1.0
     """Weight of the distance of VGG-16's maps (equation 2)."""
-    adversarial_weight: float = 1.0
+    adversarial_weight: Weight = 1.0
     """Weight of both discriminators' judgement (equation 3, both directions)."""
-    cycle_weight: float = 10.0
+    cycle_weight: Weight = 10.0
     """Weight of what a picture lacks that went there and back, λ (equations 4 and 6)."""
-    dice_weight: float = 1.0
+    dice_weight: Weight = 1.0
     """Weight of the logarithm of the masks' Dice (equation 5); 0 without segmentation."""
-    field_weight: float = 1.0
+    field_weight: Weight = 1.0
     """Weight of the logarithm of the fields' normalised squared error (equation 5)."""
-    smoothness_weight: float = 0.0
+    smoothness_weight: Weight = 0.0
     """Weight of the field's diffusion; the paper has no such term."""
-    content_shrink: int = 1
+    content_shrink: Annotated[int, Within(1, 64)] = 1
     """Pixels along a side averaged to one before NMI and SSIM; 1 in the paper."""
-    perceptual_px: int = 0
+    perceptual_px: Annotated[int, Within(0, 8192)] = 0
     """Side that pictures are shrunk to before VGG-16; 0, as in the paper: their own."""
     perceptual: PerceptualConfig = field(
         default_factory=lambda: PerceptualConfig(layers=ALL_LAYERS)
@@ -94,11 +96,7 @@ class SarLossConfig:
     """VGG-16: its file of weights, or the seeded stand-in, and its layers, all 13 in the paper."""
 
     def __post_init__(self) -> None:
-        weights = {name: value for name, value in vars(self).items() if name.endswith("_weight")}
-        if min(weights.values()) < 0:
-            raise InputError("weights must not be negative", got=weights)
-        if self.content_shrink < 1 or self.perceptual_px < 0:
-            raise InputError("content_shrink must be positive, perceptual_px not negative")
+        check_ranges(self)
 
     @property
     def has_masks(self) -> bool:
@@ -115,20 +113,17 @@ class SarLossConfig:
 class SarOptimiserConfig:
     """Adam for the generator and for the discriminators. Raises `InputError` for bad numbers."""
 
-    rate: float = 1e-3
+    rate: Rate = 1e-3
     """Initial learning rate."""
-    beta1: float = 0.93
+    beta1: PartialShare = 0.93
     """Decay of the mean of gradients."""
-    decay: float = 1.0
+    decay: Annotated[float, Within(0, 10, above=True)] = 1.0
     """Factor on the rate after each epoch; 1 in the paper."""
-    epoch_steps: int = 100
+    epoch_steps: Annotated[int, Within(1, MAX_STEPS)] = 100
     """Steps in an epoch."""
 
     def __post_init__(self) -> None:
-        if self.rate <= 0 or self.decay <= 0 or self.epoch_steps < 1:
-            raise InputError("rate, decay and epoch_steps must be positive", got=self)
-        if not 0 <= self.beta1 < 1:
-            raise InputError("beta1 is a share", expected="0 to below 1", got=self.beta1)
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -138,16 +133,21 @@ class SarGeneratedConfig:
     Its mask is the tissue.
     """
 
-    slide_px: int = 512
+    slide_px: Annotated[int, Within(64, 16384)] = 512
     """Side of a generated slide, in pixels."""
-    mpp: float = 8.0
+    mpp: PixelSize = 8.0
     """Pixel size in µm."""
-    slides: int = 32
+    slides: Annotated[int, Within(1, 10000)] = 32
     """Slides to train on; each step draws pairs from them."""
 
     def __post_init__(self) -> None:
-        if self.slides < 1 or self.slide_px < 64 or self.mpp * self.slide_px < 400:
-            raise InputError("generated slides are too few or too small", got=self)
+        check_ranges(self)
+        if self.mpp * self.slide_px < 400:
+            raise InputError(
+                "generated slides are too small for tissue",
+                expected="slide_px x mpp >= 400 µm",
+                got=self.mpp,
+            )
 
 
 @dataclass(frozen=True)

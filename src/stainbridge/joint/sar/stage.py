@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from stainbridge.compute import ComputeContext
 from stainbridge.geometry.transform import Chain, DisplacementField
 from stainbridge.joint.field_stage import GreyFieldStage
 from stainbridge.joint.sar.model import SarField, load_sar
-from stainbridge.joint.sar.tune import TuneConfig
+from stainbridge.joint.sar.tune import MAX_ITERATIONS, MIN_ITERATIONS, TuneConfig
 from stainbridge.learn.named_weights import find_weights
+from stainbridge.ranges import Within, check_ranges
 from stainbridge.registration.stages.deformable import DeformableConfig
 from stainbridge.registration.stages.folds import repair_folds
 from stainbridge.registration.stages.stage import FOLDS_PX, StageConfig, State
@@ -27,7 +28,7 @@ class SarConfig(StageConfig):
     """The stage's name in a pipeline file."""
     weights: str = ""
     """A run of `train sar`, or a file of weights."""
-    tune: int | None = None
+    tune: Annotated[int | None, Within(MIN_ITERATIONS, MAX_ITERATIONS)] = None
     """Most iterations that the last layer is tuned to the pair, 10 to 30; None: not tuned."""
     optimise: DeformableConfig | None = None
     """The deformable stage from the model's field; None: none.
@@ -36,8 +37,7 @@ class SarConfig(StageConfig):
     """
 
     def __post_init__(self) -> None:
-        if self.tune is not None:
-            TuneConfig(self.tune)
+        check_ranges(self)
 
 
 @dataclass(frozen=True, eq=False)

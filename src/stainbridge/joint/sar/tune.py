@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.errors import InputError
 from stainbridge.geometry.flow import warp
 from stainbridge.joint.sar.config import SarLossConfig
 from stainbridge.joint.sar.losses import deceive, miss_dice, miss_nmi, miss_ssim
 from stainbridge.nn.sar_discriminator import SarDiscriminator
 from stainbridge.nn.sar_generator import SarGenerator, SarMasks, SarOutput, Trunk
+from stainbridge.ranges import PartialShare, Rate, Within, check_ranges
 from stainbridge.similarity.regularity import diffusion
 
 #: The paper's range of iterations.
@@ -31,13 +32,13 @@ LEAST_CHANGE = 0.01
 class TuneConfig:
     """How a generator is tuned to a pair. Raises `InputError` for iterations out of range."""
 
-    iterations: int = MAX_ITERATIONS
+    iterations: Annotated[int, Within(MIN_ITERATIONS, MAX_ITERATIONS)] = MAX_ITERATIONS
     """Most iterations: 10 to 30, as in the paper."""
-    rate: float = 3e-4
+    rate: Rate = 3e-4
     """Adam's learning rate; the paper does not give it.
 
     With training's 1e-3 the one layer overshoots: the loss of many pairs never falls."""
-    beta1: float = 0.93
+    beta1: PartialShare = 0.93
     """Adam's decay of the mean of gradients, as in training."""
     content: bool = False
     """Whether NMI and SSIM take part, beside the cycle.
@@ -48,14 +49,7 @@ class TuneConfig:
     part of a run."""
 
     def __post_init__(self) -> None:
-        if not MIN_ITERATIONS <= self.iterations <= MAX_ITERATIONS:
-            raise InputError(
-                "tune is a number of iterations",
-                expected=f"{MIN_ITERATIONS} to {MAX_ITERATIONS}",
-                got=self.iterations,
-            )
-        if self.rate <= 0 or not 0 <= self.beta1 < 1:
-            raise InputError("rate must be positive, beta1 a share", got=self)
+        check_ranges(self)
 
 
 @dataclass(frozen=True, eq=False)

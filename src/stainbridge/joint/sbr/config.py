@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from stainbridge.errors import InputError
 from stainbridge.joint.sbr.objective import SbrObjectiveConfig
 from stainbridge.joint.sbr.optimiser import SliceOptimiserConfig
 from stainbridge.joint.sbr.table import load_variant
@@ -13,6 +12,7 @@ from stainbridge.learn.config import TrainConfig
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_svf import UNetSVFConfig
 from stainbridge.phantom.slices.config import SliceStackConfig
+from stainbridge.ranges import MAX_STEPS, PartialShare, PixelSize, Share, Within, check_ranges
 
 #: "small": for two CPU cores and two hours; "paper": as published.
 SbrPreset: TypeAlias = Literal["small", "paper"]
@@ -29,38 +29,36 @@ class SliceAugmentConfig:
     Raises `InputError` for negative amounts.
     """
 
-    nodes: int = 9
+    nodes: Annotated[int, Within(2, 64)] = 9
     """Nodes along each side of the elastic deformation's grid."""
-    elastic: float = 0.01
+    elastic: Share = 0.01
     """Standard deviation of the nodes' displacements, as a share of the picture's longer side."""
-    turn_deg: float = 10.0
+    turn_deg: Annotated[float, Within(0, 180)] = 10.0
     """Largest rotation of both pictures together, in degrees, either way."""
-    rotation_deg: float = 2.0
+    rotation_deg: Annotated[float, Within(0, 180)] = 2.0
     """Largest rotation between the pictures, in degrees, either way."""
-    scale: float = 0.03
+    scale: PartialShare = 0.03
     """Largest change of scale between the pictures, as a share."""
-    shift: float = 0.01
+    shift: Share = 0.01
     """Largest shift between the pictures, as a share of the longer side."""
 
     def __post_init__(self) -> None:
-        amounts = (self.elastic, self.turn_deg, self.rotation_deg, self.scale, self.shift)
-        if min(amounts) < 0 or self.nodes < 2 or self.scale >= 1:
-            raise InputError("augmentation must not be negative, with at least 2 nodes", got=self)
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
 class SlicesConfig:
     """What is seen of the slices. Raises `InputError` for pictures that are too small."""
 
-    longest_px: int = 224
+    longest_px: Annotated[int, Within(32, 8192)] = 224
     """Longer side of the largest slice in pixels, where `mpp` is None."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size in µm; None: as `longest_px` makes it."""
-    crop_px: tuple[int, int] | None = None
+    crop_px: Annotated[tuple[int, int] | None, Within(32, 8192)] = None
     """Height and width of random parts to train on; None: whole slices."""
-    neighbours: int = 3
+    neighbours: Annotated[int, Within(1, 1000)] = 3
     """How far apart in the stack the slices are that R is trained to register."""
-    generated_slices: int = 24
+    generated_slices: Annotated[int, Within(1, 10000)] = 24
     """Slices that are generated where no data set is given."""
     generated: SliceStackConfig = field(default_factory=SliceStackConfig)
     """What slices are generated."""
@@ -68,10 +66,7 @@ class SlicesConfig:
     """How slices are varied."""
 
     def __post_init__(self) -> None:
-        if self.longest_px < 32 or (self.crop_px is not None and min(self.crop_px) < 32):
-            raise InputError("pictures are too small", expected="at least 32 px", got=self)
-        if min(self.neighbours, self.generated_slices) < 1:
-            raise InputError("neighbours and generated_slices must be positive", got=self)
+        check_ranges(self)
 
 
 def _published_generator() -> ResNetConfig:
@@ -111,15 +106,14 @@ class SbrTraining:
     """The optimiser."""
     registration: str = ""
     """Run of the variant "registration" whose network R is; "": trained first, inside the run."""
-    registration_steps: int = 5000
+    registration_steps: Annotated[int, Within(1, MAX_STEPS)] = 5000
     """Steps of R where it is trained first."""
     split: str = ""
     """A table of names and parts; "": all slices are trained on."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         load_variant(self.variant).check(self.objective)
-        if self.registration_steps < 1:
-            raise InputError("registration_steps must be positive", got=self.registration_steps)
 
     def of_registration(self) -> SbrTraining:
         """Return the training of the network R that this one takes: on the same slices."""

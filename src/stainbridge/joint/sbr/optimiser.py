@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from stainbridge.errors import InputError
+from stainbridge.ranges import Rate, Share, Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -14,16 +15,15 @@ class SliceOptimiserConfig:
     Raises `InputError` for a rate that is not positive.
     """
 
-    rate: float = 2e-4
+    rate: Rate = 2e-4
     """Learning rate at first."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: Annotated[tuple[float, float], Within(0, 1, below=True)] = (0.9, 0.999)
     """Decay of the running means of the gradient and of its square."""
-    final_share: float = 0.25
+    final_share: Share = 0.25
     """Share of the rate that is left at the end."""
 
     def __post_init__(self) -> None:
-        if self.rate <= 0 or not 0 <= self.final_share <= 1:
-            raise InputError("the rate must be positive, final_share 0 to 1", got=self)
+        check_ranges(self)
 
     def rate_factor(self, step: int, steps: int) -> float:
         """Return what the rate is multiplied by at `step` of `steps`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from stainbridge.errors import InputError
 from stainbridge.phantom.pairs.difficulty import DIFFICULTIES, Difficulty
 from stainbridge.phantom.staining.contrast import RANDOM_STAIN
 from stainbridge.phantom.staining.library import find_stain
 from stainbridge.phantom.tissue.organs import find_organ
+from stainbridge.ranges import PixelSize, Within, check_ranges
 
 #: The organ name that stands for one of all, chosen by the seed.
 ANY_ORGAN = "any"
@@ -21,11 +23,11 @@ class PairConfig:
     Raises `InputError` for values that make no slide.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Within(0, 2**63 - 1)] = 0
     """Seed of everything that is drawn."""
-    size_px: int = 2048
+    size_px: Annotated[int, Within(64, 65536)] = 2048
     """Side of both slides in pixels; the section is about 0.8 times as large."""
-    mpp: float = 2.0
+    mpp: PixelSize = 2.0
     """Pixel size of both slides in µm."""
     fixed_stain: str = "HE"
     """Stain of the fixed slide: one of `library.STAINS`, or "random" for random colours."""
@@ -35,15 +37,15 @@ class PairConfig:
     """How much the slides differ: "easy", "real" or "hard"."""
     organ: str = "gland"
     """One of `organs.ORGANS`, or "any" for one chosen by the seed."""
-    rotation_deg: float | None = None
+    rotation_deg: Annotated[float | None, Within(-360, 360)] = None
     """Rotation of the moving section in degrees."""
     flip: bool | None = None
     """Whether the moving section is mirrored."""
-    scale: float | None = None
+    scale: Annotated[float | None, Within(0.3, 3)] = None
     """Scale of the moving section, 0.3 to 3."""
-    elastic_um: float | None = None
+    elastic_um: Annotated[float | None, Within(0, 1e4)] = None
     """Root mean square elastic displacement of the moving section in µm."""
-    distance_um: float | None = None
+    distance_um: Annotated[float | None, Within(0, 1e4)] = None
     """Distance between the sections in µm."""
     tear: bool | None = None
     """Whether the moving section is torn."""
@@ -53,27 +55,20 @@ class PairConfig:
     """Whether there are artefacts."""
     faint: bool | None = None
     """Whether immunostains are faint."""
-    landmarks: int = 80
+    landmarks: Annotated[int, Within(0, 1_000_000)] = 80
     """Largest number of landmarks."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.difficulty not in DIFFICULTIES:
             known = ", ".join(DIFFICULTIES)
             raise InputError("unknown difficulty", expected=known, got=self.difficulty)
-        if self.size_px < 64:
-            raise InputError("size_px is too small", expected="at least 64", got=self.size_px)
-        if not self.mpp > 0 or self.size_px * self.mpp < 400:
+        if self.size_px * self.mpp < 400:
             raise InputError(
                 "the slide is too small for tissue",
                 expected="size_px x mpp >= 400 µm",
                 got=self.mpp,
             )
-        if self.scale is not None and not 0.3 <= self.scale <= 3:
-            raise InputError("scale out of range", expected="0.3 to 3", got=self.scale)
-        if self.elastic_um is not None and self.elastic_um < 0:
-            raise InputError("elastic_um must not be negative", got=self.elastic_um)
-        if self.landmarks < 0:
-            raise InputError("landmarks must not be negative", got=self.landmarks)
         if self.organ != ANY_ORGAN:
             find_organ(self.organ)
         for name in (self.fixed_stain, self.moving_stain):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from stainbridge.errors import InputError
 from stainbridge.phantom.pairs.config import PairConfig
 from stainbridge.phantom.pairs.difficulty import DIFFICULTIES, Difficulty, DifficultyRanges
+from stainbridge.ranges import PixelSize, Within, check_ranges
 
 #: Side of the default slices in µm: a section 1.6 mm across, whose glands span several pixels.
 EXTENT_UM = 2048.0
@@ -23,9 +24,9 @@ class SliceStackConfig:
     Raises `InputError` for values that make no slice.
     """
 
-    size_px: int = 256
+    size_px: Annotated[int, Within(64, 16384)] = 256
     """Side of the slices in pixels."""
-    mpp: float = EXTENT_UM / 256
+    mpp: PixelSize = EXTENT_UM / 256
     """Pixel size in µm."""
     fixed_stain: str = "HE"
     """Stain of all fixed slices: one of `library.STAINS`, or "random" for random colours."""
@@ -35,14 +36,15 @@ class SliceStackConfig:
     """How much the slices of a pair differ: "easy", "real" or "hard"."""
     organ: str = "gland"
     """One of `organs.ORGANS`, or "any" for one chosen by the seed."""
-    spacing_um: float = 30.0
+    spacing_um: Annotated[float, Within(0, 1e4, above=True)] = 30.0
     """Distance from slice to slice."""
-    drift: float = 0.03
+    drift: Annotated[float, Within(0, 0.2)] = 0.03
     """Root mean square displacement of the anatomy through the stack, as a share of the side."""
-    landmarks: int = 24
+    landmarks: Annotated[int, Within(0, 1_000_000)] = 24
     """Largest number of landmarks of a slice."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         PairConfig(
             size_px=self.size_px,
             mpp=self.mpp,
@@ -52,10 +54,6 @@ class SliceStackConfig:
             organ=self.organ,
             landmarks=self.landmarks,
         )
-        if not self.spacing_um > 0:
-            raise InputError("spacing_um must be positive", got=self.spacing_um)
-        if not 0 <= self.drift <= 0.2:
-            raise InputError("drift out of range", expected="0 to 0.2", got=self.drift)
 
     @property
     def side_um(self) -> float:

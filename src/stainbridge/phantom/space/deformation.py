@@ -6,6 +6,7 @@ Tissue is displaced elastically, placed by an affine map, torn and folded.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from stainbridge.phantom.space.crop import FloatArray
 from stainbridge.phantom.space.cut_line import CutLine, GapTransform
 from stainbridge.phantom.space.interpolation import interpolate_plane
 from stainbridge.phantom.space.randomness import derive_key, sample_noise
+from stainbridge.ranges import Within, check_ranges
 from stainbridge.types import Field, Matrix, Points
 
 #: Bound on the norm of the elastic displacement's derivative; below 1 the map is one to one.
@@ -57,19 +59,19 @@ class DeformationConfig:
     Raises `InputError` for a scale that is not positive, or elastic values out of range.
     """
 
-    rotation_deg: float = 0.0
+    rotation_deg: Annotated[float, Within(-360, 360)] = 0.0
     """Rotation in degrees, from x towards y."""
     flip: bool = False
     """Whether the section is mirrored in x before it is rotated."""
-    scale: float = 1.0
+    scale: Annotated[float, Within(0, 100, above=True)] = 1.0
     """Size on the slide relative to the tissue."""
-    shear: float = 0.0
+    shear: Annotated[float, Within(-10, 10)] = 0.0
     """Shear of x by y."""
-    shift: tuple[float, float] = (0.0, 0.0)
+    shift: Annotated[tuple[float, float], Within(-10, 10)] = (0.0, 0.0)
     """Offset (x, y) from the slide's centre, as shares of the tissue's shorter side."""
-    elastic_um: float = 0.0
+    elastic_um: Annotated[float, Within(0, 1e6)] = 0.0
     """Root mean square elastic displacement in µm; reduced where it would be too steep."""
-    elastic_scale: float = 0.25
+    elastic_scale: Annotated[float, Within(0, 100, above=True)] = 0.25
     """Length over which that displacement varies, as a share of the tissue's shorter side."""
     tears: tuple[CutLine, ...] = ()
     """Cuts along which the section gapes."""
@@ -79,8 +81,7 @@ class DeformationConfig:
     """A displacement of the tissue itself, before all else."""
 
     def __post_init__(self) -> None:
-        if not self.scale > 0:
-            raise InputError("scale must be positive", got=self.scale)
+        check_ranges(self)
         _check_elastic(self.elastic_um, self.elastic_scale)
 
 

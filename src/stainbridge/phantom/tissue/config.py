@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from stainbridge.errors import InputError
 from stainbridge.phantom.tissue.organs import Organ, find_organ
+from stainbridge.ranges import Within, check_ranges
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,13 @@ class TissueConfig:
     unknown.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Within(0, 2**63 - 1)] = 0
     """Seed of everything in the block."""
-    width_um: float = 4000.0
+    width_um: Annotated[float, Within(200, 1e6)] = 4000.0
     """Width of the area that a section lies in."""
-    height_um: float = 4000.0
+    height_um: Annotated[float, Within(200, 1e6)] = 4000.0
     """Height of the area that a section lies in."""
-    fill: float = 0.8
+    fill: Annotated[float, Within(0.3, 0.98)] = 0.8
     """About the share of each side that tissue fills, 0.3 to 0.98."""
     lesion: bool = True
     """Whether the tissue has a lesion, where its organ has one."""
@@ -32,14 +33,7 @@ class TissueConfig:
     """One of `organs.ORGANS`."""
 
     def __post_init__(self) -> None:
-        if not min(self.width_um, self.height_um) >= 200:
-            raise InputError(
-                "tissue is too small",
-                expected="at least 200 µm",
-                got=(self.width_um, self.height_um),
-            )
-        if not 0.3 <= self.fill <= 0.98:
-            raise InputError("fill is out of range", expected="0.3 to 0.98", got=self.fill)
+        check_ranges(self)
         find_organ(self.organ)
 
     @property

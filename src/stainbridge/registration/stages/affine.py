@@ -6,7 +6,7 @@ Local NCC of tissue density and edges is optimised by gradient steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from stainbridge.compute import parallel_map
 from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
+from stainbridge.ranges import Share, Within, check_ranges
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.stages.hypothesis import (
     Hypothesis,
@@ -70,23 +71,26 @@ class AffineConfig(StageConfig):
 
     kind: Literal["affine"] = field(default="affine", kw_only=True)
     """The stage's name in a pipeline file."""
-    sizes_px: tuple[int, ...] = (64, 128, 256, 256)
+    sizes_px: Annotated[tuple[int, ...], Within(16, 8192)] = (64, 128, 256, 256)
     """Longest side of the pictures, in pixels."""
-    steps: tuple[int, ...] = (40, 30, 15, 60)
+    steps: Annotated[tuple[int, ...], Within(0, 100_000)] = (40, 30, 15, 60)
     """Gradient steps."""
-    survivors: tuple[int, ...] = (6, 6, 2, 1)
+    survivors: Annotated[tuple[int, ...], Within(1, 1000)] = (6, 6, 2, 1)
     """Distinct candidates that survive the round."""
-    varied: int = 3
+    varied: Annotated[int, Within(0, 1000)] = 3
     """Best candidates after the first round that variations are added of."""
-    variation: float = 0.08
+    variation: Share = 0.08
     """How far these are stretched, turned and scaled, as a share."""
-    radius: int = 12
+    radius: Annotated[int, Within(1, 256)] = 12
     """Radius of the local NCC's windows, in pixels."""
-    window_step: int = 4
+    window_step: Annotated[int, Within(1, 256)] = 4
     """Distance between windows, in pixels."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         rounds = len(self.sizes_px)
+        if not rounds:
+            raise InputError("affine: sizes_px must not be empty", got=self.sizes_px)
         if len(self.steps) != rounds:
             raise InputError(
                 "affine: one number of steps per size", expected=rounds, got=len(self.steps)

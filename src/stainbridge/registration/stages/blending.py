@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol, TypeAlias
+from typing import Annotated, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from stainbridge.compute import parallel_map
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.tiles import TileAxis, TileGrid
+from stainbridge.ranges import Within, check_ranges
 from stainbridge.types import Field
 
 #: Returns the fixed and the moving density on a frame, each (1, 1, H, W).
@@ -54,17 +55,18 @@ class TilingConfig:
     tile remains.
     """
 
-    tile_px: int = 1024
+    tile_px: Annotated[int, Within(16, 16384)] = 1024
     """Side of a tile, in pixels."""
-    blend_px: int = 32
+    blend_px: Annotated[int, Within(1, 8192)] = 32
     """Width over which neighbouring tiles are blended, in pixels."""
-    spacing_px: int = 4
+    spacing_px: Annotated[int, Within(1, 256)] = 4
     """Distance between nodes of the field, in pixels."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if not 0 < 2 * self.blend_px <= self.tile_px:
             raise InputError("tiles must be at least twice as long as they are blended", got=self)
-        if self.spacing_px < 1 or self.tile_px % self.spacing_px:
+        if self.tile_px % self.spacing_px:
             raise InputError("tile_px must be a multiple of spacing_px", got=self)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from stainbridge.geometry.flow import exponentiate_normalised
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.geometry.warp import warp_array
+from stainbridge.ranges import Weight, Within, check_ranges
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.stages.folds import repair_folds
 from stainbridge.registration.stages.matching import MatchingConfig, match_windows
@@ -73,21 +74,21 @@ class DeformableConfig(StageConfig):
 
     kind: Literal["deformable"] = field(default="deformable", kw_only=True)
     """The stage's name in a pipeline file."""
-    sizes_px: tuple[int, ...] = (128, 256, 512)
+    sizes_px: Annotated[tuple[int, ...], Within(16, 8192)] = (128, 256, 512)
     """Longest side of the pictures, in pixels, coarse to fine."""
-    steps: tuple[int, ...] = (50, 50, 40)
+    steps: Annotated[tuple[int, ...], Within(0, 100_000)] = (50, 50, 40)
     """Gradient steps."""
-    spacing_px: float = 4.0
+    spacing_px: Annotated[float, Within(1, 256)] = 4.0
     """Distance between nodes of the velocity field, in pixels of the level."""
     similarity: str = LOCAL_NCC
     """What is optimised; see `similarity.similarities`."""
-    radius: int = 14
+    radius: Annotated[int, Within(1, 256)] = 14
     """Radius of the similarity's windows, in pixels, where it has windows."""
-    window_step: int = 4
+    window_step: Annotated[int, Within(1, 256)] = 4
     """Distance between windows of the local NCC, in pixels."""
-    smoothness: float = 1.0
+    smoothness: Weight = 1.0
     """Weight of the diffusion regulariser."""
-    rate_px: float = 0.6
+    rate_px: Annotated[float, Within(0, 100, above=True)] = 0.6
     """Length of the first steps, in pixels."""
     symmetric: bool = True
     """Whether both directions are registered and averaged."""
@@ -95,6 +96,9 @@ class DeformableConfig(StageConfig):
     """Window matching that offers another start; None: no other start."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
+        if not self.sizes_px:
+            raise InputError("deformable: sizes_px must not be empty", got=self.sizes_px)
         if len(self.sizes_px) != len(self.steps):
             raise InputError(
                 "deformable: one number of steps per size",

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from stainbridge.compute import ComputeContext
-from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.learn.checkpoint import check_task
 from stainbridge.learn.named_weights import find_weights
 from stainbridge.learn.weights import copy_weights, read_weights
 from stainbridge.nn.affine import AffineNetwork, build_affine, read_affine_config
+from stainbridge.ranges import Within, check_ranges
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.sections.views import frame_tissue, sample_section
 from stainbridge.registration.stages.hypothesis import (
@@ -66,23 +66,19 @@ class LearnedAffineConfig(StageConfig):
     """The stage's name in a pipeline file."""
     weights: str = "affine-net"
     """A file, a run folder, or the name of weights that come with stainbridge."""
-    passes: int = 1
+    passes: Annotated[int, Within(1, 100)] = 1
     """Times that every candidate goes through the network."""
-    finer: int = 2
+    finer: Annotated[int, Within(0, 100)] = 2
     """Further passes at twice the resolution: the first of the best, the others of the best one."""
-    keep: int = 3
+    keep: Annotated[int, Within(1, 1000)] = 3
     """Best placements that go on to the finer passes."""
     refine: bool = True
     """Whether the affine refinement follows, or the best placement stands."""
-    angles: int = 0
+    angles: Annotated[int, Within(0, 3600)] = 0
     """Turns about the tissues' centres to begin at, each also mirrored; 0 for none."""
 
     def __post_init__(self) -> None:
-        if min(self.passes, self.keep) < 1 or min(self.finer, self.angles) < 0:
-            raise InputError(
-                "learned-affine: passes and keep must be positive, the others not negative",
-                got=self,
-            )
+        check_ranges(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from stainbridge.compute import ComputeContext
-from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform
 from stainbridge.learn.checkpoint import check_task
@@ -19,6 +18,7 @@ from stainbridge.learn.named_weights import find_weights
 from stainbridge.learn.weights import copy_weights, read_weights
 from stainbridge.nn.deformable import build_deformable, read_deformable_config
 from stainbridge.nn.fields import DeformableNet
+from stainbridge.ranges import PixelSize, check_ranges
 from stainbridge.registration.sections.density import Masks, SlideDensity, read_density
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.sections.views import frame_tissue, sample_section
@@ -55,7 +55,7 @@ class LearnedFieldConfig(StageConfig):
     """The stage's name in a pipeline file."""
     weights: str = "unet-svf"
     """A file, a run folder, or the name of weights that come with stainbridge."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """µm per pixel to work at, tile by tile; None: as trained."""
     optimise: DeformableConfig | None = field(
         default_factory=lambda: DeformableConfig(sizes_px=(256, 512), steps=(20, 20), matching=None)
@@ -66,8 +66,7 @@ class LearnedFieldConfig(StageConfig):
     """
 
     def __post_init__(self) -> None:
-        if self.mpp is not None and self.mpp <= 0:
-            raise InputError("learned-field: mpp must be positive", got=self.mpp)
+        check_ranges(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,14 @@ doi:10.1007/978-3-319-08554-8_6; before instance optimisation as in Siebert et a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stainbridge.errors import InputError
 from stainbridge.nn.correlation import window_correlations
+from stainbridge.ranges import Within, check_ranges
 from stainbridge.similarity.lncc import LocalNCC, box_sum
 
 #: Distance in pixels between places that choose a match.
@@ -31,20 +32,19 @@ MIN_WEIGHT = 1e-3
 class MatchingConfig:
     """Settings of the window matching."""
 
-    size_px: int = 96
+    size_px: Annotated[int, Within(16, 2048)] = 96
     """Longest side of the pictures, in pixels."""
-    distance_px: int = 9
+    distance_px: Annotated[int, Within(1, 128)] = 9
     """Farthest match, in pixels."""
-    radius: int = 3
+    radius: Annotated[int, Within(1, 64)] = 3
     """Radius of the windows, in pixels."""
-    smooth_px: int = 6
+    smooth_px: Annotated[int, Within(1, 256)] = 6
     """Radius that matches are smoothed over, in pixels."""
-    steps: int = 40
+    steps: Annotated[int, Within(0, 100_000)] = 40
     """Gradient steps from the smoothed matches."""
 
     def __post_init__(self) -> None:
-        if min(self.size_px, self.distance_px, self.radius, self.smooth_px) < 1 or self.steps < 0:
-            raise InputError("matching: all but the steps must be positive", got=self)
+        check_ranges(self)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from stainbridge.compute import parallel_map
 from stainbridge.geometry.transform import Transform
+from stainbridge.ranges import Within, check_ranges
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.stages.affine import rank_hypotheses
 from stainbridge.registration.stages.features import match_features
@@ -77,18 +78,21 @@ class SearchConfig(StageConfig):
 
     kind: Literal["search"] = field(default="search", kw_only=True)
     """The stage's name in a pipeline file."""
-    chart_px: int = 48
+    chart_px: Annotated[int, Within(16, 512)] = 48
     """Side of the charts that are correlated, in pixels."""
-    angles: int = 48
+    angles: Annotated[int, Within(1, 3600)] = 48
     """Rotations to try over 360°."""
-    scales: int = 11
+    scales: Annotated[int, Within(1, 200)] = 11
     """Scales to try from 0.5 to 2, where pixel sizes are unknown."""
-    candidates: int = 250
+    candidates: Annotated[int, Within(1, 100_000)] = 250
     """Best correlations that are ranked by local NCC."""
-    hypotheses: int = 8
+    hypotheses: Annotated[int, Within(1, 1000)] = 8
     """Best of these that later stages refine."""
-    features_px: int = 512
+    features_px: Annotated[int, Within(64, 8192)] = 512
     """Longest side of the pictures that point features are matched on, for one more candidate."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform
+from stainbridge.ranges import Weight, Within, check_ranges
 from stainbridge.registration.sections.density import Masks, SlideDensity, read_density
 from stainbridge.registration.sections.section import measure_edges
 from stainbridge.registration.sections.views import frame_tissue
@@ -67,24 +68,25 @@ class TileRefinementConfig(StageConfig):
 
     kind: Literal["tiles"] = field(default="tiles", kw_only=True)
     """The stage's name in a pipeline file."""
-    longest_px: int = 4096
+    longest_px: Annotated[int, Within(64, 1_000_000)] = 4096
     """Pixels along the slide's longer side to work at."""
-    tile_px: int = 768
+    tile_px: Annotated[int, Within(32, 16384)] = 768
     """Side of a tile, in pixels."""
-    blend_px: int = 64
+    blend_px: Annotated[int, Within(1, 8192)] = 64
     """Width over which neighbouring tiles are blended, in pixels."""
-    steps: tuple[int, int, int] = (25, 20, 10)
+    steps: Annotated[tuple[int, int, int], Within(0, 100_000)] = (25, 20, 10)
     """Gradient steps at a quarter, half and all of the resolution."""
-    spacing_px: int = 8
+    spacing_px: Annotated[int, Within(1, 256)] = 8
     """Distance between nodes of the velocity field, in pixels."""
-    radius: int = 20
+    radius: Annotated[int, Within(1, 256)] = 20
     """Radius of the local NCC's windows, in pixels."""
-    window_step: int = 6
+    window_step: Annotated[int, Within(1, 256)] = 6
     """Distance between windows, in pixels."""
-    smoothness: float = 1.0
+    smoothness: Weight = 1.0
     """Weight of the diffusion regulariser."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.longest_px < self.tile_px:
             raise InputError(
                 "tiles: longest_px is less than one tile",

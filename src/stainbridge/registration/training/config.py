@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
@@ -15,6 +15,7 @@ from stainbridge.nn.deformable import (
     deformable_preset,
 )
 from stainbridge.nn.multiscale_fcn import MultiscaleFCNConfig
+from stainbridge.ranges import MAX_STEPS, PixelSize, Rate, Share, Weight, Within, check_ranges
 from stainbridge.similarity.similarities import find_similarity
 
 #: "small": for two CPU cores and a night; "paper": as published.
@@ -30,31 +31,29 @@ class AugmentConfig:
     Raises `InputError` for negative amounts.
     """
 
-    turn_deg: float = 180.0
+    turn_deg: Annotated[float, Within(0, 180)] = 180.0
     """Largest rotation of both sections together, in degrees, either way."""
     mirror: bool = True
     """Whether half of the pairs are mirrored, both sections together."""
-    rotation_deg: Range = (0.0, 0.0)
+    rotation_deg: Annotated[Range, Within(-180, 180, rising=True)] = (0.0, 0.0)
     """Rotation between the sections, in degrees."""
-    scale: Range = (1.0, 1.0)
+    scale: Annotated[Range, Within(0, 10, above=True, rising=True)] = (1.0, 1.0)
     """Scale between the sections."""
-    shear_deg: Range = (0.0, 0.0)
+    shear_deg: Annotated[Range, Within(-80, 80, rising=True)] = (0.0, 0.0)
     """Shear between the sections, in degrees."""
-    shift: float = 0.0
+    shift: Share = 0.0
     """Largest shift between the sections along x and y, as a share of the picture's longer side."""
-    elastic: float = 0.0
+    elastic: Share = 0.0
     """Root mean square of the elastic deformation, as a share of the picture's longer side."""
-    elastic_nodes: tuple[int, int] = (3, 8)
+    elastic_nodes: Annotated[tuple[int, int], Within(2, 64, rising=True)] = (3, 8)
     """Least and largest number of nodes across the picture of the elastic deformation."""
-    contrast: float = 0.0
+    contrast: Share = 0.0
     """Share of pictures whose grey values are replaced by a random curve, as no stain would."""
-    noise: float = 0.0
+    noise: Annotated[float, Within(0, 10)] = 0.0
     """Largest standard deviation of grain, in density; 0 also leaves gamma and evenness alone."""
 
     def __post_init__(self) -> None:
-        amounts = (self.shift, self.elastic, self.contrast, self.noise, *self.elastic_nodes)
-        if min(self.scale) <= 0 or min(amounts) < 0:
-            raise InputError("augmentation must not be negative, scale must be positive", got=self)
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,9 @@ class GeneratedConfig:
     Raises `InputError` for pixel sizes that are not in order.
     """
 
-    size_px: int = 640
+    size_px: Annotated[int, Within(64, 16384)] = 640
     """Side of the generated slides in pixels."""
-    mpp: Range = (1.5, 8.0)
+    mpp: Annotated[Range, Within(0, 1000, above=True, rising=True)] = (1.5, 8.0)
     """Range of pixel sizes in µm; their logarithm is drawn evenly."""
     stains: tuple[str, ...] = ()
     """Names of stains; "random" is a random contrast. None: the whole library, half random."""
@@ -74,8 +73,7 @@ class GeneratedConfig:
     """How much damage and variation the generated sections have."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.mpp[0] <= self.mpp[1]:
-            raise InputError("pixel sizes must be positive and in order", got=self.mpp)
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -91,42 +89,33 @@ class PairsConfig:
         "kept": "stored_samples",
     }
 
-    section_px: tuple[int, int] = (256, 256)
+    section_px: Annotated[tuple[int, int], Within(32, 8192, rising=True)] = (256, 256)
     """Least and largest size of the whole section along its longer side, in pixels."""
-    patch_px: int | None = None
+    patch_px: Annotated[int | None, Within(32, 8192)] = None
     """Side of square patches about a point of the tissue, in pixels; None: whole sections."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size in µm; None: as `section_px` makes it."""
-    min_tissue: float = 0.0
+    min_tissue: Share = 0.0
     """Least share of tissue in a patch, where a few tries find such a patch."""
     square: bool = False
     """Whether sections have glass beside their shorter side, so that a batch can hold several."""
-    reuse: int = 32
+    reuse: Annotated[int, Within(1, 1_000_000)] = 32
     """Samples that are made from a prepared pair before it is replaced."""
-    cached_pairs: int = 8
+    cached_pairs: Annotated[int, Within(1, 10000)] = 8
     """Prepared pairs that samples are made from in turn."""
-    stored_samples: int = 0
+    stored_samples: Annotated[int, Within(0, 10_000_000)] = 0
     """Samples that are made once, stored and shown again and again; 0: every sample is new."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """How pairs are varied."""
 
     def __post_init__(self) -> None:
-        if min(self.section_px) < 32 or (self.patch_px is not None and self.patch_px < 32):
-            raise InputError(
-                "pictures are too small",
-                expected="at least 32 px",
-                got=(self.section_px, self.patch_px),
-            )
-        if min(self.reuse, self.cached_pairs) < 1 or (self.mpp is not None and self.mpp <= 0):
-            raise InputError("reuse, cached_pairs and mpp must be positive")
+        check_ranges(self)
         are_square = self.square or self.patch_px is not None
-        if self.stored_samples < 0 or (self.stored_samples and not are_square):
+        if self.stored_samples and not are_square:
             raise InputError(
                 "stored samples are turned: patches or square sections only",
                 got=self.stored_samples,
             )
-        if not 0 <= self.min_tissue <= 1:
-            raise InputError("min_tissue is a share", expected="0 to 1", got=self.min_tissue)
 
 
 @dataclass(frozen=True)
@@ -138,16 +127,17 @@ class LossConfig:
 
     similarity: str = "ncc"
     """Similarity of the warped moving and the fixed section: a name of `SIMILARITIES`."""
-    radius: int = 4
+    radius: Annotated[int, Within(1, 64)] = 4
     """Radius of the windows of "local-ncc", in pixels."""
     regulariser: Literal["tv", "diffusion", "bending", "curvature"] = "tv"
     """Roughness of the field that is penalised."""
-    smoothness: float = 0.0
+    smoothness: Weight = 0.0
     """Weight of the regulariser."""
-    truth: float = 0.0
+    truth: Weight = 0.0
     """Weight of the distance to the applied deformation, in percent of the longer side."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         find_similarity(self.similarity)
 
 
@@ -155,16 +145,15 @@ class LossConfig:
 class OptimiserConfig:
     """Adam, whose rate decays by epochs."""
 
-    rate: float = 1e-4
+    rate: Rate = 1e-4
     """Initial learning rate."""
-    decay: float = 1.0
+    decay: Annotated[float, Within(0, 10, above=True)] = 1.0
     """Factor on the rate after each epoch."""
-    epoch_steps: int = 100
+    epoch_steps: Annotated[int, Within(1, MAX_STEPS)] = 100
     """Steps in an epoch."""
 
     def __post_init__(self) -> None:
-        if self.rate <= 0 or self.decay <= 0 or self.epoch_steps < 1:
-            raise InputError("rate, decay and epoch_steps must be positive", got=self)
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.nn.generators import Generator
 from stainbridge.progress import Note, ignore_note
+from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 from stainbridge.slides.slide import Slide
 from stainbridge.translation.inference.inference import (
     Inference,
@@ -48,22 +49,21 @@ OpenStore = Callable[[], TileStore]
 class ApplyConfig:
     """How a network is applied to a slide."""
 
-    tile_px: int = 1024
+    tile_px: Annotated[int, Within(16, 16384)] = 1024
     """Side of the tiles that the network is shown, in pixels."""
     device: DeviceChoice = "auto"
     """Where to compute."""
     precision: Precision = "32"
     """Precision of the computation; bf16 and 16 are faster and differ by a few grey levels."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size to work at, in µm; None takes the one that the model was trained at."""
     glass: bool = False
     """Whether glass is translated too; else it becomes white."""
-    seed: int = 0
+    seed: Seed = 0
     """Draws the tiles of tissue that the slide's statistics are taken from."""
 
     def __post_init__(self) -> None:
-        if self.mpp is not None and not self.mpp > 0:
-            raise InputError("pixel size must be positive", expected="µm > 0", got=self.mpp)
+        check_ranges(self)
         if self.precision not in get_args(Precision):
             known = ", ".join(get_args(Precision))
             raise InputError("no such precision", expected=known, got=self.precision)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from stainbridge.errors import InputError
 from stainbridge.nn.generators import GeneratorConfig
 from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminatorConfig
 from stainbridge.nn.normalisation import Norm
+from stainbridge.ranges import PixelSize, Within, check_ranges
 from stainbridge.translation.objectives.optimiser import AdamConfig
 from stainbridge.translation.objectives.table import load_objective, objective_kinds
 
@@ -74,9 +75,9 @@ class TranslationConfig:
     """Weights of the loss's terms."""
     optimiser: AdamConfig = field(default_factory=AdamConfig)
     """Optimiser of all networks."""
-    tile_px: int = 256
+    tile_px: Annotated[int, Within(1, 8192)] = 256
     """Side of a training tile, in pixels."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size of the tiles in µm; None where it is not known."""
     name: str = ""
     """The published objective's name in the table; "" for another."""
@@ -86,10 +87,7 @@ class TranslationConfig:
     """The stain to translate to."""
 
     def __post_init__(self) -> None:
-        if self.tile_px < 1 or (self.mpp is not None and self.mpp <= 0):
-            raise InputError(
-                "tiles must have pixels, and these a size", got=(self.tile_px, self.mpp)
-            )
+        check_ranges(self)
         self.objective.check_networks(self)
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from stainbridge.nn.generators import build_generator
 from stainbridge.nn.multiscale_discriminator import MultiscaleDiscriminator
 from stainbridge.nn.perceptual import SEEDED, VGG16, PerceptualConfig, PerceptualNet
 from stainbridge.nn.resnet_generator import ResNetConfig
+from stainbridge.ranges import Weight, Within, check_ranges
 from stainbridge.translation.objectives.adversarial import (
     Adversary,
     discriminator_loss,
@@ -63,21 +64,19 @@ class CycleConfig(TranslationObjectiveConfig):
     """The kind of objective, in files."""
     adversary: Adversary = "least-squares"
     """What discriminators and generators minimise."""
-    cycle_weight: float = 10.0
+    cycle_weight: Weight = 10.0
     """Weight of the difference of a tile and what returns of it, translated there and back."""
-    identity_weight: float = 0.0
+    identity_weight: Weight = 0.0
     """Weight of how much a target tile changes. CycleGAN uses half of `cycle_weight`."""
-    perceptual_weight: float = 0.0
+    perceptual_weight: Weight = 0.0
     """Weight of the perceptual loss between a tile and its translation."""
-    buffer_size: int = 50
+    buffer_size: Annotated[int, Within(0, 100_000)] = 50
     """Translated tiles that are kept to be shown to the discriminators again."""
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
     """The network of the perceptual loss."""
 
     def __post_init__(self) -> None:
-        weights = (self.cycle_weight, self.identity_weight, self.perceptual_weight)
-        if min(weights) < 0:
-            raise InputError("weights must not be negative", got=weights)
+        check_ranges(self)
 
     @property
     def perceptual_network(self) -> str | None:

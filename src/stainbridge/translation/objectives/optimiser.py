@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from stainbridge.errors import InputError
+from stainbridge.ranges import MAX_STEPS, Rate, Within, check_ranges
 
 
 @dataclass(frozen=True)
 class AdamConfig:
     """Adam with a learning rate that is steady at first and then falls linearly to nothing."""
 
-    rate: float = 2e-4
+    rate: Rate = 2e-4
     """Learning rate of the steady steps."""
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: Annotated[tuple[float, float], Within(0, 1, below=True)] = (0.5, 0.999)
     """Decay of the running means of the gradient and of its square."""
-    steady_steps: int = 50_000
+    steady_steps: Annotated[int, Within(0, MAX_STEPS)] = 50_000
     """Steps at the full rate."""
-    decay_steps: int = 50_000
+    decay_steps: Annotated[int, Within(0, MAX_STEPS)] = 50_000
     """Steps over which the rate falls to nothing. With 0 it never falls."""
 
     def __post_init__(self) -> None:
-        if self.rate <= 0 or min(self.steady_steps, self.decay_steps) < 0:
-            raise InputError("the rate must be positive and steps not negative", got=self)
+        check_ranges(self)
 
     def rate_factor(self, step: int) -> float:
         """Return what the rate is multiplied by at `step`."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from stainbridge.errors import InputError
 from stainbridge.learn.task import Update
+from stainbridge.ranges import Weight, Within, check_ranges
 from stainbridge.translation.objectives.adversarial import (
     Adversary,
     discriminator_loss,
@@ -47,17 +47,15 @@ class PairedConfig(TranslationObjectiveConfig):
     """The kind of objective, in files."""
     adversary: Adversary = "vanilla"
     """What discriminator and generator minimise."""
-    pixel_weight: float = 100.0
+    pixel_weight: Weight = 100.0
     """Weight of the mean absolute difference of pixels."""
-    scale_weights: tuple[float, ...] = ()
+    scale_weights: Annotated[tuple[float, ...], Within(0, 1e6)] = ()
     """Weights λ of S1, S2, … of pyramid pix2pix; none for plain pix2pix."""
-    feature_matching_weight: float = 0.0
+    feature_matching_weight: Weight = 0.0
     """Weight of the difference of the discriminator's features (pix2pixHD)."""
 
     def __post_init__(self) -> None:
-        weights = (self.pixel_weight, *self.scale_weights, self.feature_matching_weight)
-        if min(weights) < 0:
-            raise InputError("weights must not be negative", got=weights)
+        check_ranges(self)
 
 
 class PairedTask(TranslationTask):

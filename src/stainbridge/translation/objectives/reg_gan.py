@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from stainbridge.errors import InputError
 from stainbridge.geometry.flow import warp
 from stainbridge.nn.deformable import DeformableNetConfig, build_deformable
 from stainbridge.nn.resnet_generator import ResNetConfig
 from stainbridge.nn.unet_svf import UNetSVFConfig
+from stainbridge.ranges import Weight, Within, check_ranges
 from stainbridge.similarity.regularity import diffusion
 from stainbridge.translation.objectives.adversarial import Adversary
 from stainbridge.translation.objectives.comparison import SHOWN, picture_distances, picture_rows
@@ -52,28 +52,21 @@ class RegGanConfig(TranslationObjectiveConfig):
     """The kind of objective, in files."""
     adversary: Adversary = "least-squares"
     """What discriminators and generators minimise."""
-    adversarial_weight: float = 1.0
+    adversarial_weight: Weight = 1.0
     """Weight of the adversarial terms of both directions."""
-    cycle_weight: float = 10.0
+    cycle_weight: Weight = 10.0
     """Weight of the difference of a tile and what returns of it, translated there and back."""
-    correction_weight: float = 20.0
+    correction_weight: Weight = 20.0
     """Weight of ‖target − warp(fake, R(fake, target))‖₁: the fake, registered, is the target."""
-    smoothness_weight: float = 10.0
+    smoothness_weight: Weight = 10.0
     """Weight of the mean square of the gradient of R's field, in pixels a pixel."""
-    buffer_size: int = 50
+    buffer_size: Annotated[int, Within(0, 100_000)] = 50
     """Translated tiles that are kept to be shown to the discriminators again."""
     registration: DeformableNetConfig = field(default_factory=UNetSVFConfig)
     """The registration network R. The paper's is a U-Net; the field of this one cannot fold."""
 
     def __post_init__(self) -> None:
-        weights = (
-            self.adversarial_weight,
-            self.cycle_weight,
-            self.correction_weight,
-            self.smoothness_weight,
-        )
-        if min(weights) < 0:
-            raise InputError("weights must not be negative", got=weights)
+        check_ranges(self)
 
     def check_networks(self, config: TranslationConfig) -> None:
         """Raise `InputError` where source and target differ in channels."""

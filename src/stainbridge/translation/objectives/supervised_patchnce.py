@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from stainbridge.errors import InputError
 from stainbridge.learn.task import Update
 from stainbridge.nn.patch_projection import PatchProjection
 from stainbridge.nn.resnet_generator import ResNetConfig, ResNetGenerator
+from stainbridge.ranges import Weight, Within, check_ranges
 from stainbridge.translation.objectives.adversarial import (
     Adversary,
     discriminator_loss,
@@ -58,32 +59,28 @@ class ContrastConfig(TranslationObjectiveConfig):
     """The kind of objective, in files."""
     adversary: Adversary = "least-squares"
     """What discriminator and generator minimise."""
-    source_weight: float = 10.0
+    source_weight: Weight = 10.0
     """Weight of PatchNCE between a fake tile and its source."""
-    target_weight: float = 10.0
+    target_weight: Weight = 10.0
     """Weight of adaptive PatchNCE between a fake tile and the real target."""
-    gaussian_weight: float = 10.0
+    gaussian_weight: Weight = 10.0
     """Weight of the L1 on a Gaussian pyramid."""
-    level_weights: tuple[float, ...] = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+    level_weights: Annotated[tuple[float, ...], Within(0, 1e6)] = (
+        1 / 64,
+        1 / 32,
+        1 / 16,
+        1 / 8,
+        1 / 4,
+        1.0,
+    )
     """Weights of the pyramid's levels: full resolution, then each halving."""
-    locations: int = 256
+    locations: Annotated[int, Within(2, 65536)] = 256
     """Locations of a feature layer that are compared with one another."""
-    embedding_width: int = 256
+    embedding_width: Annotated[int, Within(1, 8192)] = 256
     """Length of the vectors by which locations are compared."""
 
     def __post_init__(self) -> None:
-        weights = (
-            self.source_weight,
-            self.target_weight,
-            self.gaussian_weight,
-            *self.level_weights,
-        )
-        if min(weights) < 0:
-            raise InputError("weights must not be negative", got=weights)
-        if self.locations < 2 or self.embedding_width < 1:
-            raise InputError(
-                "a contrast needs two locations", got=(self.locations, self.embedding_width)
-            )
+        check_ranges(self)
 
     def check_networks(self, config: TranslationConfig) -> None:
         """Raise `InputError` for a generator without the features that are compared."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.nn.perceptual import PerceptualConfig
 from stainbridge.nn.rrdb_generator import RRDBConfig
 from stainbridge.nn.vgg_discriminator import VGGDiscriminatorConfig
+from stainbridge.ranges import MAX_STEPS, PixelSize, Weight, Within, check_ranges
 from stainbridge.translation.objectives.config import TrainingPreset
 from stainbridge.translation.objectives.optimiser import AdamConfig
 
@@ -37,25 +38,23 @@ class SharpenConfig:
         default_factory=lambda: PerceptualConfig(layers=(12,), activated=False)
     )
     """The network of the perceptual loss; its features are compared before the ReLU."""
-    perceptual_weight: float = 1.0
+    perceptual_weight: Weight = 1.0
     """Weight of the perceptual loss."""
-    adversarial_weight: float = 5e-3
+    adversarial_weight: Weight = 5e-3
     """Weight of the adversarial loss."""
-    pixel_weight: float = 1e-2
+    pixel_weight: Weight = 1e-2
     """Weight of the mean absolute difference of pixels."""
-    warm_up_steps: int = 100_000
+    warm_up_steps: Annotated[int, Within(0, MAX_STEPS)] = 100_000
     """Steps at first that minimise the difference of pixels alone."""
     optimiser: AdamConfig = field(
         default_factory=lambda: AdamConfig(1e-4, (0.9, 0.99), 200_000, 300_000)
     )
     """Optimiser of both networks."""
-    mpp: float | None = None
+    mpp: PixelSize | None = None
     """Pixel size of the sharp tiles in µm; None where it is any."""
 
     def __post_init__(self) -> None:
-        weights = (self.perceptual_weight, self.adversarial_weight, self.pixel_weight)
-        if min(*weights, self.warm_up_steps) < 0:
-            raise InputError("weights and steps must not be negative", got=self)
+        check_ranges(self)
         if self.generator.channels != self.discriminator.channels:
             got = self.discriminator.channels
             raise InputError(
@@ -84,8 +83,11 @@ class SharpenTraining:
     """Networks, weights and optimiser."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """The run: steps, batch, device, intervals."""
-    mpp_range: tuple[float, float] = (0.5, 2.0)
+    mpp_range: Annotated[tuple[float, float], Within(0, 100, above=True, rising=True)] = (0.5, 2.0)
     """Smallest and largest pixel size of generated tissue, in µm."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @classmethod
     def preset(cls, preset: TrainingPreset, factor: int) -> SharpenTraining:

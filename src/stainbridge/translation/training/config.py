@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
+from stainbridge.ranges import Share, Within, check_ranges
 from stainbridge.translation.objectives.config import TrainingPreset, TranslationConfig
 from stainbridge.translation.objectives.table import OBJECTIVES, load_objective
 
@@ -22,18 +23,17 @@ class TileSamplingConfig:
     """Turn tiles by right angles and mirror them, at random."""
     reverse: bool = False
     """Make the second stain of the data the source."""
-    min_tissue: float = 0.7
+    min_tissue: Share = 0.7
     """Share of a slide's tile that should be tissue, 0 to 1."""
-    max_residual_px: float | None = None
+    max_residual_px: Annotated[float | None, Within(0, 1e4, above=True)] = None
     """Leave out pairs of a paired set whose estimated misalignment is larger; None: none."""
     weight_by_residual: bool = False
     """Weigh pairs of a paired set by 1 / (1 + (residual / `residual_scale_px`)²)."""
-    residual_scale_px: float = 2.0
+    residual_scale_px: Annotated[float, Within(0, 1e4, above=True)] = 2.0
     """The misalignment, in pixels, at which a pair counts half as much as an aligned one."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_tissue <= 1:
-            raise InputError("min_tissue is a share", expected="0 to 1", got=self.min_tissue)
+        check_ranges(self)
         limits = (self.max_residual_px, self.residual_scale_px)
         for name, value in zip(("max_residual_px", "residual_scale_px"), limits, strict=True):
             if value is not None and not value > 0:
@@ -59,33 +59,21 @@ class GeneratedTissueConfig:
 
     organs: tuple[str, ...] = ("gland",)
     """Organs of `phantom`, drawn at random."""
-    distance_um: float = 2.0
+    distance_um: Annotated[float, Within(0, 1000)] = 2.0
     """Largest distance of the two sections, in µm. With 0 one section is stained twice."""
-    shift_share: float = 0.01
+    shift_share: Share = 0.01
     """Misalignment by a shift, as a share of a tile's side."""
-    elastic_share: float = 0.008
+    elastic_share: Share = 0.008
     """Misalignment by deformation, as a share of a tile's side."""
-    laboratory_variation: float = 0.3
+    laboratory_variation: Annotated[float, Within(0, 10)] = 0.3
     """How different the laboratories' stains and scanners are; 0 is one laboratory."""
-    tiles_per_block: int = 12
+    tiles_per_block: Annotated[int, Within(1, 1_000_000)] = 12
     """Tiles that each block yields before it is replaced."""
-    cached_blocks: int = 8
+    cached_blocks: Annotated[int, Within(1, 10000)] = 8
     """Blocks in memory, which yield tiles in turn."""
 
     def __post_init__(self) -> None:
-        distances = (
-            self.distance_um,
-            self.shift_share,
-            self.elastic_share,
-            self.laboratory_variation,
-        )
-        if min(distances) < 0:
-            raise InputError("distances must not be negative", got=self)
-        if min(self.tiles_per_block, self.cached_blocks) < 1:
-            raise InputError(
-                "tiles_per_block and cached_blocks must be positive",
-                got=(self.tiles_per_block, self.cached_blocks),
-            )
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
