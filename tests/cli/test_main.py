@@ -54,7 +54,7 @@ def test_an_error_is_one_line_and_its_exit_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(main, "app", raising(error))
+    monkeypatch.setattr(main, "load_app", lambda: raising(error))
     assert main.run(["info", "a.svs"]) == code
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", line + "\n")
@@ -64,7 +64,7 @@ def test_a_bug_of_ours_keeps_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(main.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(main, "app", raising(ZeroDivisionError("a bug")))
+    monkeypatch.setattr(main, "load_app", lambda: raising(ZeroDivisionError("a bug")))
     assert main.run(["info", "a.svs"]) == 1
     (kept,) = tmp_path.iterdir()
     output = capsys.readouterr()

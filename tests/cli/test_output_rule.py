@@ -18,7 +18,8 @@ import typer
 from tests.cli.conftest import KnownResult
 from tests.cli.test_translate import weights
 
-from stainbridge.cli.main import app, run
+from stainbridge.cli.app import app
+from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import write_points_csv
 
 

@@ -1,4 +1,4 @@
-"""The command `stainbridge`: its verbs, and how errors become exit codes."""
+"""The entry of the command: it runs the verbs, and errors become exit codes."""
 
 from __future__ import annotations
 
@@ -7,71 +7,41 @@ import signal
 import sys
 import tempfile
 import traceback
-from typing import Annotated, NoReturn
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-
-from stainbridge.cli import (
-    benchmark,
-    demo,
-    evaluate,
-    export,
-    info,
-    pairs,
-    phantom,
-    register,
-    train,
-    translate,
-    warp,
-)
+from stainbridge.cli.failures import check_names, explain_failure
 from stainbridge.cli.output import say
+from stainbridge.cli.streams import flush_output, prepare_streams
 from stainbridge.errors import StainbridgeError
+
+if TYPE_CHECKING:
+    import typer
 
 OK = 0
 OUR_BUG = 1
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="stainbridge",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("info")(info.info)
-app.command("register")(register.register)
-app.add_typer(warp.app, name="warp")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(benchmark.app, name="benchmark")
-app.command("pairs")(pairs.pairs)
-app.add_typer(train.app, name="train")
-app.command("translate")(translate.translate)
-app.add_typer(export.app, name="export")
-app.command("phantom")(phantom.phantom)
-app.command("demo")(demo.demo)
 
+class Interruption:
+    """Whether the user has ended the run; libraries turn `KeyboardInterrupt` into other errors."""
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        import stainbridge
+    def __init__(self) -> None:
+        self.has_come = False
 
-        typer.echo(f"stainbridge {stainbridge.__version__}")
-        raise typer.Exit
+    def listen(self) -> None:
+        """End the run at Ctrl-C, and at the signal that a cluster's scheduler sends first.
 
+        Where a shell has the process ignore Ctrl-C, it stays ignored.
+        """
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._raise)
+        signal.signal(signal.SIGTERM, self._raise)
 
-@app.callback()
-def stainbridge(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    """Align differently stained whole-slide images and use the result.
-
-    Exit codes: 0 done; 1 a bug of ours; 2 your input; 3 the registration failed; 130 interrupted.
-    """
+    def _raise(self, _number: int, _frame: FrameType | None) -> None:
+        self.has_come = True
+        raise KeyboardInterrupt
 
 
 def main() -> NoReturn:
@@ -79,35 +49,56 @@ def main() -> NoReturn:
     # Threads that spin while they wait make a busy machine ten times slower. OpenMP reads this when
     # torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # A cluster's scheduler sends SIGTERM before it kills: it ends a command as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    prepare_streams()
+    interruption = Interruption()
+    interruption.listen()
+    sys.exit(run(sys.argv[1:], interruption))
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], interruption: Interruption | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on standard error."""
     try:
+        check_names(arguments)
         # A command returns its exit code or nothing; an interruption returns 130.
-        code = app(arguments, prog_name="stainbridge", standalone_mode=False) or OK
+        code = load_app()(arguments, prog_name="stainbridge", standalone_mode=False) or OK
+        flush_output()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     except StainbridgeError as error:
         say(f"error: {error}")
         return error.exit_code
-    except typer.TyperException as error:
-        return _usage_error(error)
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
     except Exception as error:
-        say(
-            f"error: unexpected {type(error).__name__};"
-            f" please report it with the traceback in {_save_traceback()}"
-        )
-        return OUR_BUG
+        interrupted = interruption is not None and interruption.has_come
+        code = INTERRUPTED if interrupted else _report(error)
     if code == INTERRUPTED:
         say("interrupted; nothing half-written was left")
     return int(code)
 
 
-def _usage_error(error: typer.TyperException) -> int:
+def load_app() -> typer.Typer:
+    """Return the verbs; their libraries take a moment to load."""
+    from stainbridge.cli.app import app
+
+    return app
+
+
+def _report(error: Exception) -> int:
+    """Report any other error in one line and return its exit code."""
+    import typer
+
+    if isinstance(error, typer.TyperException):
+        return _report_usage(error)
+    if isinstance(error, typer.Abort):
+        return INTERRUPTED
+    failure = explain_failure(error)
+    if failure is not None:
+        say(f"error: {failure}")
+        return failure.exit_code
+    say(f"error: unexpected {type(error).__name__}; please report it with {_keep_traceback(error)}")
+    return OUR_BUG
+
+
+def _report_usage(error: Any) -> int:
     """Report a wrong command line in one line; without a verb, print the help.
 
     The help is the message of the error then.
@@ -119,12 +110,22 @@ def _usage_error(error: typer.TyperException) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "stainbridge"
         say(f"error: {' '.join(message.split()).rstrip('.')}; see: {command} --help")
-    return error.exit_code
+    return int(error.exit_code)
 
 
-def _save_traceback() -> str:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="stainbridge-", suffix=".traceback.txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(f"{' '.join(sys.argv)}\n{traceback.format_exc()}")
-    return file.name
+def _keep_traceback(error: Exception) -> str:
+    """Save the traceback and say where, or in which line where nothing can be written."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w",
+            prefix="stainbridge-",
+            suffix=".traceback.txt",
+            delete=False,
+            encoding="utf-8",
+            errors="backslashreplace",
+        ) as file:
+            file.write(f"{' '.join(sys.argv)}\n{traceback.format_exc()}")
+    except OSError:  # no folder for temporary files: the line is all that can be said
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return f"this place: {Path(last.filename).name} line {last.lineno}: {error}"
+    return f"the traceback in {file.name}"

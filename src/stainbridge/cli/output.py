@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from stainbridge.cli.streams import lead_nowhere
 from stainbridge.progress import Progress, ignore_progress
 
 
 def say(message: str) -> None:
-    """Print one line on standard error."""
-    print(message, file=sys.stderr, flush=True)
+    """Print one line on standard error; where that cannot be written, nobody is there to read."""
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except OSError:
+        lead_nowhere(sys.stderr)
 
 
 def print_json(result: Mapping[str, Any]) -> None:

@@ -1,0 +1,112 @@
+"""What the world does to a run, in one line: memory, disks, permissions, names, streams."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+
+from stainbridge.errors import InputError
+
+#: What libraries say when memory runs out, and the bytes that they wanted where they say so.
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|unable to allocate|failed to allocate|bad_alloc"
+    r"|insufficient memory|cannot allocate memory",
+    re.IGNORECASE,
+)
+WANTED = (
+    re.compile(r"(?:[Uu]nable to allocate|[Tt]ried to allocate) ([\d.]+ [KMGTPEZY]?i?B)"),
+    re.compile(r"(?:tried to allocate|[Ff]ailed to allocate) (\d+) bytes"),
+)
+#: What to do about an error of the operating system.
+REMEDIES = {
+    errno.ENOSPC: "free some space, or write elsewhere",
+    errno.EDQUOT: "free some space, or write elsewhere",
+    errno.EACCES: "check the permissions of the file and its folder",
+    errno.EPERM: "check the permissions of the file and its folder",
+    errno.EROFS: "write elsewhere",
+    errno.ENAMETOOLONG: "use a shorter name: a part of a path has 255 bytes at most",
+    errno.ELOOP: "check where the link leads",
+    errno.EMFILE: "allow more open files: ulimit -n 4096",
+    errno.ENFILE: "close other programs",
+    errno.EIO: "check the disk",
+}
+
+
+def explain_failure(error: BaseException) -> InputError | None:
+    """Return an error that is no bug as a line for the user, None for what may be a bug."""
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error))
+    ):
+        return _explain_memory(str(error))
+    if isinstance(error, UnicodeError) and _has_undecoded_bytes(error):
+        return _refuse_name(getattr(error, "object", ""))
+    if isinstance(error, OSError) and error.errno is not None:
+        return InputError(
+            os.strerror(error.errno) if error.errno > 0 else str(error.strerror),
+            where=error.filename or "the output",
+            remedy=REMEDIES.get(error.errno, ""),
+        )
+    return None
+
+
+def check_names(arguments: list[str]) -> None:
+    """Raise `InputError` for an argument with bytes that are no text in this locale.
+
+    Libraries that open files take text; some end the process at others.
+    """
+    for argument in arguments:
+        if any("\udc80" <= letter <= "\udcff" for letter in argument):
+            raise _refuse_name(argument)
+
+
+def _refuse_name(name: object) -> InputError:
+    shown = str(name).encode("utf-8", "backslashreplace").decode()
+    return InputError("the name is not UTF-8", where=shown, remedy="rename the file or folder")
+
+
+def _has_undecoded_bytes(error: UnicodeError) -> bool:
+    text = getattr(error, "object", "")
+    return isinstance(text, str) and any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def _explain_memory(message: str) -> InputError:
+    found = [match.group(1) for pattern in WANTED if (match := pattern.search(message))]
+    wanted = found[0] if found else None
+    if wanted is not None and wanted.isdigit():
+        wanted = format_bytes(int(wanted))
+    free = _read_free_bytes()
+    return InputError(
+        "not enough memory",
+        expected=None if wanted is None else f"{wanted} more",
+        got=None if free is None else f"{format_bytes(free)} free",
+        remedy="work at a coarser pixel size, on smaller tiles or on fewer at a time",
+    )
+
+
+def _read_free_bytes() -> int | None:
+    """Return the memory that is free, within the process's own limit; None where it is unknown."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    amounts = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.split()}
+    free = amounts.get("MemAvailable")
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if free is None or limit == resource.RLIM_INFINITY:
+        return free
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return max(0, min(free, limit - used * resource.getpagesize()))
+
+
+def format_bytes(count: float) -> str:
+    """Return a number of bytes in words: 1.5 GiB."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+    power = 0
+    while count >= 1024 and power < len(units) - 1:
+        count /= 1024
+        power += 1
+    return f"{count:.3g} {units[power]}"

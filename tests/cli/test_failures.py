@@ -1,0 +1,122 @@
+"""What the world does to a run is one line with exit code 2, never a bug report."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stainbridge.cli import main
+from stainbridge.cli.failures import check_names, explain_failure, format_bytes
+from stainbridge.errors import InputError
+
+#: Errors of the operating system that a user's machine may raise.
+SYSTEM_ERRORS = sorted(set(errno.errorcode) - {errno.EINTR, errno.EAGAIN})
+
+
+def raising(error: BaseException) -> object:
+    def command(*arguments: object, **options: object) -> int:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize("number", SYSTEM_ERRORS)
+def test_every_error_of_the_system_is_one_line(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OSError(number, os.strerror(number), "slides/a.svs")
+    monkeypatch.setattr(main, "load_app", lambda: raising(error))
+    assert main.run(["info", "a.svs"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: slides/a.svs: {os.strerror(number)}")
+    assert said.count("\n") == 1
+
+
+def test_missing_memory_says_how_much_was_short() -> None:
+    with pytest.raises(MemoryError) as caught:
+        np.empty((10**7, 10**6))
+    said = str(explain_failure(caught.value))
+    assert said.startswith("not enough memory; expected 72.8 TiB more; got ")
+    assert "free; work at a coarser pixel size" in said
+    torch_error = RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 40000000000 bytes. Error code 12 (Cannot allocate memory)"
+    )
+    assert "expected 37.3 GiB more" in str(explain_failure(torch_error))
+    cuda_error = RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …")
+    assert "expected 2.00 GiB more" in str(explain_failure(cuda_error))
+
+
+def test_a_bug_is_not_explained_away() -> None:
+    bugs = (RuntimeError("bug"), ValueError("bug"), OSError("no number"), UnicodeError("bug"))
+    assert [explain_failure(bug) for bug in bugs] == [None] * 4
+
+
+@given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))
+def test_a_name_is_text_or_refused(name: bytes) -> None:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(InputError, match="the name is not UTF-8; rename") as caught:
+            check_names(["info", os.fsdecode(name)])
+        str(caught.value).encode()
+    else:
+        check_names(["info", os.fsdecode(name)])
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (1536, "1.5 KiB"), (40e12, "36.4 TiB"), (1e21, "8.88e+05 PiB")]
+)
+def test_bytes_in_words(count: float, words: str) -> None:
+    assert format_bytes(count) == words
+
+
+def test_an_interrupted_library_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Libraries that are interrupted while they load raise `ImportError`, among others."""
+    interruption = main.Interruption()
+    monkeypatch.setattr(main, "load_app", lambda: raising(ImportError("numpy: initialization")))
+    assert main.run(["info", "a.svs"], interruption) == 1
+    assert "please report it" in capsys.readouterr().err
+    interruption.has_come = True
+    assert main.run(["info", "a.svs"], interruption) == 130
+    assert capsys.readouterr().err == "interrupted; nothing half-written was left\n"
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 0.6])
+def test_ctrl_c_at_any_moment_is_one_line(delay_s: float) -> None:
+    lines = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)",
+        "from stainbridge.cli.main import main; print(flush=True); main()",
+    )
+    command = [sys.executable, "-c", "\n".join(lines), "info", "missing.svs"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode in (130, 2)
+    assert said.count("\n") == 1
+
+
+def test_a_bug_where_nothing_can_be_kept_names_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(main.tempfile, "tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr(main, "load_app", lambda: raising(ZeroDivisionError("a bug")))
+    assert main.run(["info", "a.svs"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "ZeroDivisionError; please report it with this place: test_failures.py line" in said
