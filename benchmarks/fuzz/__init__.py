@@ -1,0 +1,1 @@
+"""Damaged inputs of every kind, tried on the command: `python -m benchmarks.fuzz`."""
