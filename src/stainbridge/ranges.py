@@ -58,7 +58,7 @@ PartialShare: TypeAlias = Annotated[float, Within(0, 1, below=True)]
 #: Weight of a term of a loss.
 Weight: TypeAlias = Annotated[float, Within(0, 1e6)]
 #: Learning rate of an optimiser.
-Rate: TypeAlias = Annotated[float, Within(0, 10, above=True)]
+Rate: TypeAlias = Annotated[float, Within(0, 100, above=True)]
 #: Pixel size in µm.
 PixelSize: TypeAlias = Annotated[float, Within(0, 1000, above=True)]
 

@@ -314,7 +314,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
         MultiscaleDiscriminatorConfig(patch=PatchGANConfig(channels=channels))
         for channels in (3, 6)
     )
-    with pytest.raises(InputError, match="pixels"):
+    with pytest.raises(InputError, match="tile_px out of range"):
         TranslationConfig(ResNetConfig(), three, CycleConfig(), tile_px=0)
     with pytest.raises(InputError, match="expected 3; got 6"):
         TranslationConfig(ResNetConfig(), six, CycleConfig())
