@@ -86,5 +86,5 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
 
 def test_a_configuration_names_its_objective_and_pixel_sizes_are_positive() -> None:
     assert TranslationConfig.preset("pix2pix", "small").name == "pix2pix"
-    with pytest.raises(InputError, match="a size"):
+    with pytest.raises(InputError, match="mpp out of range"):
         replace(tiny("pix2pix"), mpp=0.0)

@@ -330,7 +330,7 @@ def test_what_cannot_be_trained_is_refused() -> None:
         RegGanConfig(smoothness_weight=-1)
     with pytest.raises(InputError, match="as many channels"):
         TranslationConfig(ResNetConfig(source_channels=1), three, RegGanConfig())
-    with pytest.raises(InputError, match="two locations"):
+    with pytest.raises(InputError, match="locations out of range"):
         ContrastConfig(locations=1)
     with pytest.raises(InputError, match="rate"):
         AdamConfig(rate=0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from stainbridge.errors import InputError
 from stainbridge.phantom.pairs.config import ANY_ORGAN
 from stainbridge.phantom.staining.contrast import RANDOM_STAIN
 from stainbridge.phantom.staining.library import find_stain
 from stainbridge.phantom.tissue.organs import find_organ
+from stainbridge.ranges import PixelSize, Share, Within, check_ranges
 
 Arrangement = Literal["fragments", "cores"]
 ARRANGEMENTS: tuple[Arrangement, ...] = get_args(Arrangement)
@@ -24,15 +25,15 @@ class FragmentsConfig:
     Raises `InputError` for values that make no slide.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Within(0, 2**63 - 1)] = 0
     """Seed of everything that is drawn."""
     arrangement: Arrangement = "fragments"
     """"fragments" of one section anywhere, or "cores" of an array in rows."""
-    pieces: int | None = None
+    pieces: Annotated[int | None, Within(*PIECES)] = None
     """How many pieces the section is cut into, 2 to 12."""
-    size_px: int = 2048
+    size_px: Annotated[int, Within(64, 65536)] = 2048
     """Side of both slides in pixels."""
-    mpp: float = 2.0
+    mpp: PixelSize = 2.0
     """Pixel size of both slides in µm."""
     fixed_stain: str = "HE"
     """Stain of the fixed slide: one of `library.STAINS`, or "random"."""
@@ -40,37 +41,33 @@ class FragmentsConfig:
     """Stain of the moving slide."""
     organ: str = "gland"
     """One of `organs.ORGANS`, or "any" for one chosen by the seed."""
-    rotation_deg: float = 180.0
+    rotation_deg: Annotated[float, Within(0, 180)] = 180.0
     """Largest turn of a fragment on the moving slide, in degrees, either way."""
-    flip_probability: float = 0.1
+    flip_probability: Share = 0.1
     """Probability that a fragment is mirrored."""
     swapped: bool | None = None
     """Whether fragments lie in another order on the moving slide."""
-    missing: int | None = None
+    missing: Annotated[int | None, Within(0, 12)] = None
     """How many pieces are missing, each on one slide."""
     control: bool | None = None
     """Whether there is control tissue on one slide."""
-    distance_um: float = 6.0
+    distance_um: Annotated[float, Within(0, 1e4)] = 6.0
     """Distance between the two sections in µm."""
-    landmarks: int = 12
+    landmarks: Annotated[int, Within(0, 1_000_000)] = 12
     """Largest number of landmarks a piece."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.arrangement not in ARRANGEMENTS:
             raise InputError(
                 "unknown arrangement", expected=", ".join(ARRANGEMENTS), got=self.arrangement
             )
-        low, high = PIECES
-        if self.pieces is not None and not low <= self.pieces <= high:
-            raise InputError("pieces out of range", expected=f"{low} to {high}", got=self.pieces)
-        if not self.mpp > 0 or self.size_px * self.mpp < 1000:
+        if self.size_px * self.mpp < 1000:
             raise InputError(
                 "the slide is too small for pieces",
                 expected="size_px x mpp >= 1000 µm",
                 got=self.size_px * self.mpp,
             )
-        if self.missing is not None and self.missing < 0:
-            raise InputError("missing must not be negative", got=self.missing)
         if self.organ != ANY_ORGAN:
             find_organ(self.organ)
         for name in (self.fixed_stain, self.moving_stain):
