@@ -5,28 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
 from stainbridge.compute import ComputeContext, parallel_map, torch_threads
-from stainbridge.geometry.transform import Affine, Transform
+from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
 from stainbridge.progress import Progress, ignore_progress
+from stainbridge.registration.attempt import (
+    Attempt,
+    attempt_registration,
+    make_stage,
+    refine_attempt,
+    span_progress,
+)
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.result import Registration
 from stainbridge.registration.sections.density import Masks
 from stainbridge.registration.sections.section import Section, read_section
 from stainbridge.registration.stages.record import StageRecord
-from stainbridge.registration.stages.search import SearchStage
-from stainbridge.registration.stages.stage import Problem, Stage, State, run_stage
-from stainbridge.registration.stages.table import STAGES
-from stainbridge.registration.verdict.collect import collect_evidence
+from stainbridge.registration.stages.stage import Problem, Stage
 from stainbridge.registration.verdict.evidence import Evidence
-from stainbridge.registration.verdict.judge import Judge, Verdict, load_calibration, rank_verdict
-from stainbridge.registration.verdict.verification import verify
+from stainbridge.registration.verdict.judge import Judge, Verdict, load_calibration
 from stainbridge.slides.mapped import MappedSlide
 from stainbridge.slides.slide import Slide
 
@@ -35,8 +37,6 @@ ImageTranslation: TypeAlias = Callable[[Image], Image]
 
 #: Fraction of the progress at which the refinement in tiles begins.
 REFINEMENT_FROM = 0.7
-#: Fraction of the progress that is set aside for a second search, which few pairs need.
-SECOND_SEARCH_SHARE = 0.1
 #: Fraction of the progress after both sections are prepared.
 PREPARED = 0.1
 
@@ -80,7 +80,7 @@ def register_slides(
     began = time.perf_counter()
     context = ComputeContext.choose(config.device, config.threads, config.seed)
     if stages is None:
-        stages = [_make_stage(stage, context) for stage in config.stages]
+        stages = [make_stage(stage, context) for stage in config.stages]
     run = _Run(
         slides=(
             _translate_reads(fixed, fixed_translation),
@@ -97,11 +97,6 @@ def register_slides(
     device = torch.device(context.device) if context.device != "cpu" else nullcontext()
     with torch_threads.one(), device:
         return _register(run, initial_transform, progress or ignore_progress)
-
-
-def _make_stage(config: Any, context: ComputeContext) -> Stage:
-    """Return the stage of the table that has these settings."""
-    return STAGES[config.kind].make(config, context)
 
 
 def _translate_reads(slide: Slide, translation: ImageTranslation | None) -> Slide:
@@ -125,12 +120,9 @@ class _Run:
         verdict = Verdict("failed", reason, float("nan"), float("nan"))
         return self._make_registration(verdict, records, None, None)
 
-    def conclude(self, attempt: _Attempt, first: StageRecord) -> Registration:
+    def conclude(self, attempt: Attempt, first: StageRecord) -> Registration:
         """Return the registration that an attempt ended in."""
-        verdict = self.judge(attempt.evidence)
-        doubt = attempt.state.doubt
-        if doubt and verdict.status != "failed":
-            verdict = replace(verdict, status="fallback", reason=f"{doubt}; {verdict.reason}")
+        verdict = attempt.judge(self.judge)
         solution = None if verdict.status == "failed" else attempt.state.solution
         records = (first, *attempt.records)
         return self._make_registration(verdict, records, solution, attempt.evidence)
@@ -159,20 +151,6 @@ class _Run:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Attempt:
-    """Where a sequence of stages ended, and the evidence for it."""
-
-    state: State
-    evidence: Evidence
-    records: tuple[StageRecord, ...]
-
-    @classmethod
-    def of(cls, state: State) -> _Attempt:
-        """Collect the evidence for a state."""
-        return cls(state, _collect_evidence(state), state.records)
-
-
 def _register(run: _Run, initial_transform: Transform | None, progress: Progress) -> Registration:
     progress("prepare", 0.0)
     fixed, moving = _prepare(run)
@@ -192,19 +170,14 @@ def _register(run: _Run, initial_transform: Transform | None, progress: Progress
     main = [stage for stage in run.stages if stage.phase != "refinement"]
     refinements = [stage for stage in run.stages if stage.phase == "refinement"]
     end = REFINEMENT_FROM if refinements else 1.0
-    first_end = end - SECOND_SEARCH_SHARE
-    attempt = _try_stages(problem, main, _span(progress, PREPARED, first_end))
-    searched = any(stage.kind == SearchStage.kind for stage in main) and initial_transform is None
-    second = run.config.second_search if searched else None
-    if second and (attempt is None or run.judge(attempt.evidence).status != "ok"):
-        again = _begin_with_search(main, SearchStage(second))
-        other = _try_stages(problem, again, _span(progress, first_end, end))
-        attempt = _choose_attempt(run, attempt, other)
+    attempt = attempt_registration(
+        problem, main, run.config.second_search, run.judge, span_progress(progress, PREPARED, end)
+    )
     if attempt is None:
         return run.fail("no placement with enough overlap was found", (prepared,))
     if run.judge(attempt.evidence).status != "failed":
         for stage in refinements:
-            attempt = _refine(attempt, stage, _span(progress, end, 1.0))
+            attempt = refine_attempt(attempt, stage, span_progress(progress, end, 1.0))
     progress("done", 1.0)
     return run.conclude(attempt, prepared)
 
@@ -216,83 +189,3 @@ def _prepare(run: _Run) -> list[Section | None]:
     return parallel_map(
         lambda side: read_section(side[0], working_px, side[1]), sides, run.context.threads
     )
-
-
-def _try_stages(problem: Problem, stages: Sequence[Stage], progress: Progress) -> _Attempt | None:
-    """Run stages one after the other; None where no placement is found."""
-    state = State(problem)
-    total = sum(stage.cost for stage in stages)
-    done = 0.0
-    for planned in stages:
-        stage = _override(planned, state)
-        if planned.phase != "placement" and not state.candidates:
-            return None
-        if stage is not None:
-            part = _span(progress, done / total, (done + planned.cost) / total)
-            part(stage.name, 0.0)
-            state = run_stage(stage, state, partial(part, stage.name))
-            if stage.last_resort and not state.candidates:
-                return None
-        done += planned.cost
-    return _Attempt.of(state) if state.candidates else None
-
-
-def _override(stage: Stage, state: State) -> Stage | None:
-    """Return a stage as an earlier, accepted one asks for it; None where it is to be left out."""
-    if stage.kind not in state.overrides:
-        return stage
-    config = state.overrides[stage.kind]
-    return None if config is None else _make_stage(config, state.problem.context)
-
-
-def _begin_with_search(stages: Sequence[Stage], search: SearchStage) -> list[Stage]:
-    """Return the stages from the search on, with another search in its place."""
-    kinds = [stage.kind for stage in stages]
-    first = kinds.index(search.kind)
-    return [search, *stages[first + 1 :]]
-
-
-def _choose_attempt(run: _Run, first: _Attempt | None, second: _Attempt | None) -> _Attempt | None:
-    """Return the more trusted of two attempts, with one record for the one left out."""
-    if first is None or second is None:
-        return first or second
-    first_verdict = run.judge(first.evidence)
-    second_verdict = run.judge(second.evidence)
-    if rank_verdict(second_verdict) < rank_verdict(first_verdict):
-        left_out = _summarise("first search", first, first_verdict.reason)
-        return replace(second, records=(left_out, *second.records))
-    left_out = _summarise("second search", second, second_verdict.reason)
-    return replace(first, records=(*first.records, left_out))
-
-
-def _summarise(name: str, attempt: _Attempt, reason: str) -> StageRecord:
-    """Return one record of all stages of an attempt."""
-    seconds = sum(record.seconds for record in attempt.records)
-    score = attempt.records[-1].score_after
-    return StageRecord(name, False, seconds, 0.0, score, reason, attempt.records[0].config)
-
-
-def _span(progress: Progress, low: float, high: float) -> Progress:
-    """Return the progress of a part that leads from `low` to `high` of the whole."""
-    return lambda stage, fraction: progress(stage, low + (high - low) * fraction)
-
-
-def _refine(attempt: _Attempt, stage: Stage, progress: Progress) -> _Attempt:
-    """Run a refinement stage after an attempt that has not failed."""
-    before = attempt.state
-    after = run_stage(stage, before, partial(progress, stage.name))
-    records = (*attempt.records, *after.records[len(before.records) :])
-    if after.solution is before.solution:
-        return replace(attempt, state=after, records=records)
-    return _Attempt(after, _collect_evidence(after), records)
-
-
-def _collect_evidence(state: State) -> Evidence:
-    """Collect the evidence for and against a state's solution."""
-    assert state.solution is not None
-    sections = state.problem.sections
-    placement = state.placement
-    # Handed over as one object, a bare placement is measured once.
-    solution = placement if isinstance(state.solution, Affine) else state.solution
-    verification = verify(*sections, placement, state.placement_score)
-    return collect_evidence(*sections, placement, verification, solution, state.disagreement_um)
