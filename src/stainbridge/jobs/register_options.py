@@ -76,13 +76,14 @@ def _with_joint_methods(
     config: RegisterConfig, sbr: str | None, sar: str | None, tune: int | None
 ) -> RegisterConfig:
     """Return the configuration with stages of these runs; their other fields stay."""
-    from stainbridge.joint.sar.stage import SarConfig
-    from stainbridge.joint.sbr.stage import SbrConfig
-
     if sbr is not None:
+        from stainbridge.joint.sbr.stage import SbrConfig
+
         synthesis = config.find_stage(SbrConfig) or SbrConfig()
         config = config.with_stage(replace(synthesis, weights=sbr))
     if sar is not None:
+        from stainbridge.joint.sar.stage import SarConfig
+
         segmenting = config.find_stage(SarConfig) or SarConfig()
         changed = replace(segmenting, weights=sar, tune=segmenting.tune if tune is None else tune)
         config = config.with_stage(changed)

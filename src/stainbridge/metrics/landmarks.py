@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
@@ -229,6 +228,8 @@ def average_ranks(methods: Mapping[str, Sequence[CaseErrors]]) -> dict[str, floa
     the same cases in the same order for each method; a missing result ranks as unregistered, ties
     share their mean rank. Raises `InputError` when the methods' counts of cases differ or are 0.
     """
+    from scipy.stats import rankdata  # takes longer to import than all else here
+
     counts = sorted({len(cases) for cases in methods.values()})
     if len(counts) != 1 or counts[0] == 0:
         raise InputError(

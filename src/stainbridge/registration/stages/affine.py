@@ -18,6 +18,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.affine_grid import affine_grid
 from stainbridge.ranges import Share, Within, check_ranges
 from stainbridge.registration.sections.section import Section
+from stainbridge.registration.stages.adam import minimise
 from stainbridge.registration.stages.hypothesis import (
     Hypothesis,
     select_distinct,
@@ -41,6 +42,8 @@ RATE_PX = 2.0
 REPEATED_RATE = 0.5
 #: First step length over the last.
 RATE_DECAY = 10
+#: How much Adam keeps of the mean gradient and of its mean square.
+BETAS = (0.9, 0.95)
 #: Weight against stretching one way, at 64 px. Wrong placements fit well if they may stretch; finer
 #: rounds tell them apart and need less of it.
 STIFFNESS = 1.0
@@ -237,10 +240,6 @@ def _optimise(
     after = np.linalg.inv(moving.frame.from_normalised) @ np.stack(matrices) @ np.linalg.inv(unit)
     after_change = torch.tensor(after, dtype=torch.float32)
     change = torch.zeros(len(matrices), 2, 3, requires_grad=True)
-    optimiser = torch.optim.Adam([change], lr=rate, betas=(0.9, 0.95))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimiser, max(1, step.steps), eta_min=rate / RATE_DECAY
-    )
     sources = source.expand(len(matrices), -1, -1, -1)
     linear = torch.tensor(np.stack(matrices)[:, :2, :2], dtype=torch.float32)
     stiffness = STIFFNESS * (STIFFNESS_PX / size) ** 2
@@ -255,11 +254,10 @@ def _optimise(
         stretch = _measure_stretch(linear @ moved[:, :2, :2])
         return similarity(warped, visible) - stiffness * stretch
 
-    for _ in range(step.steps):
-        optimiser.zero_grad()
-        (-score_all()).sum().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
+    def measure_loss() -> Tensor:
+        return -score_all().sum()
+
+    minimise(change, measure_loss, step.steps, rate=rate, last_rate=rate / RATE_DECAY, betas=BETAS)
     with torch.no_grad():
         scores = score_all().tolist()
     moves = np.eye(3) + np.pad(change.detach().double().cpu().numpy(), ((0, 0), (0, 1), (0, 0)))

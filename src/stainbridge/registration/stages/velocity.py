@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.geometry.flow import exponentiate_normalised
+from stainbridge.registration.stages.adam import minimise
 from stainbridge.similarity.lncc import LocalNCC
 from stainbridge.similarity.similarities import find_similarity
 
@@ -25,6 +26,8 @@ MIN_NODES = 4
 #: Last step length as a share of the first. Steps that stay long leave their own jitter, which on
 #: rescanned slides is pixels of it.
 LAST_RATE = 0.05
+#: How much Adam keeps of the mean gradient and of its mean square.
+BETAS = (0.9, 0.99)
 #: The similarity that has a fast form of its own here.
 LOCAL_NCC = "local-ncc"
 
@@ -73,17 +76,12 @@ def optimise_velocity(
     velocity = velocity.requires_grad_(True)
     measure = _make_similarity(target, weight, config)
     rate = 2 * config.rate_px / max(target.shape[-2:])
-    optimiser = torch.optim.Adam([velocity], lr=rate, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimiser, max(1, steps), eta_min=rate * LAST_RATE
-    )
-    for _ in range(steps):
-        optimiser.zero_grad()
+
+    def measure_loss() -> Tensor:
         flow = integrate_velocity(velocity, *target.shape[-2:])
-        loss = config.smoothness * _diffusion(to_cells(velocity)) - measure(warp(flow))
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
+        return config.smoothness * _diffusion(to_cells(velocity)) - measure(warp(flow))
+
+    minimise(velocity, measure_loss, steps, rate=rate, last_rate=rate * LAST_RATE, betas=BETAS)
     return velocity.detach()
 
 
