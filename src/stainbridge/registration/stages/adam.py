@@ -34,10 +34,7 @@ def minimise(
     mean = torch.zeros_like(parameter)
     mean_square = torch.zeros_like(parameter)
     for step in range(1, steps + 1):
-        parameter.grad = None
-        measure_loss().backward()  # type: ignore[no-untyped-call]
-        gradient = parameter.grad
-        assert gradient is not None  # `parameter` is a leaf of the loss
+        (gradient,) = torch.autograd.grad(measure_loss(), parameter)
         cosine = math.cos(math.pi * (step - 1) / steps)
         step_rate = last_rate + (rate - last_rate) * (1 + cosine) / 2
         with torch.no_grad():
@@ -45,4 +42,3 @@ def minimise(
             mean_square.mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
             spread = mean_square.sqrt() / math.sqrt(1 - betas[1] ** step) + EPSILON
             parameter.addcdiv_(mean, spread, value=-step_rate / (1 - betas[0] ** step))
-    parameter.grad = None
