@@ -11,7 +11,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "stainbridge"
 FLOORS = {
-    0: ("errors", "types", "whole", "json_values", "ranges", "settings", "progress", "compute"),
+    0: (
+        "errors",
+        "types",
+        "locks",
+        "partial",
+        "whole",
+        "json_values",
+        "ranges",
+        "settings",
+        "progress",
+        "compute",
+    ),
     1: ("geometry",),
     2: ("imaging", "similarity", "learn"),
     3: ("slides", "metrics", "nn"),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.partial import partial_folder
 
 #: What lies in these folders stands for devices and streams, whatever it links to.
 SPECIAL_FOLDERS = (Path("/dev"), Path("/proc"))
@@ -43,25 +44,23 @@ def check_replaceable(path: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path` and rename it to `path` on success.
+    """Give a temporary file that has the name of `path`, and move it to `path` on success.
 
-    On any exception the temporary file is removed and `path` stays as it was. The temporary name
-    ends like `path`, because writers choose the format by the ending. Raises `MissingFileError`
+    On any exception the temporary file is removed and `path` stays as it was. It is in a hidden
+    folder beside `path`; see `partial_folder`. Raises `MissingFileError`
     when the folder does not exist. Raises `InputError` when `path` is no regular file, when it
     cannot be written, and when the disk is full.
     """
     check_replaceable(path)
     if not path.parent.is_dir():
         raise MissingFileError("no such folder", where=path.parent, remedy="create it first")
-    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with partial_folder(path.parent) as folder:
+            yield folder / path.name
+            (folder / path.name).replace(path)
     except InputError:  # a `MissingFileError` is an `OSError` too, but not one of writing
         raise
     except OSError as error:
         if error.errno is None:
             raise
         raise InputError(f"could not write: {os.strerror(error.errno)}", where=path) from error
-    finally:
-        temporary.unlink(missing_ok=True)

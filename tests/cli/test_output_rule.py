@@ -21,6 +21,8 @@ from tests.cli.test_translate import weights
 from stainbridge.cli.app import app
 from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import write_points_csv
+from stainbridge.jobs.files.claim import claim_file, claim_folder
+from stainbridge.jobs.files.outputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def refusal(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert run(words) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    lines = [line for line in output.err.splitlines() if not line.startswith("warning: ")]
+    lines = [line for line in output.err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, output.err
     assert contents(folder) == before
     assert "--help" not in lines[0], lines[0]
@@ -352,6 +354,16 @@ def test_somebody_s_folder_is_not_taken_for_an_output(
         thesis.write_text("precious")
         refusal([*verb.words, "--out", "mine", *asked], scene, capsys)
         shutil.rmtree(scene / "mine")
+
+
+@pytest.mark.parametrize("verb", WRITERS, ids=lambda verb: " ".join(verb.words))
+def test_a_second_run_on_one_output_is_refused(
+    verb: Verb, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with claim_file(Path("x"), Inputs(), overwrite=False), claim_folder(Path("mine")):
+        out = "x" if verb in FILE_VERBS else "mine"
+        line = refusal([*verb.words, "--out", out], scene, capsys)
+    assert f"{out}: another run is writing there" in line
 
 
 def test_the_tables_name_every_verb_that_writes() -> None:

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.abandoned import leave_partial
 
 from stainbridge.datasets.layouts import read_data_set
 from stainbridge.errors import InputError
 from stainbridge.evaluate.benchmark import BenchmarkPlan, reverse_case, run_benchmark
 from stainbridge.evaluate.ledger import RUNS, SETUP, read_rows
 from stainbridge.evaluate.row import Row
-from stainbridge.evaluate.runner import WORK, output_paths
+from stainbridge.evaluate.runner import output_paths
 from stainbridge.evaluate.tables import write_submissions
+from stainbridge.partial import FILES
 from stainbridge.registration.config import PRESETS
 
 METHODS = ("identity", "orb")
@@ -95,7 +97,7 @@ def test_every_method_runs_on_every_case_with_landmarks_from_every_start(
             assert row.robustness == 0
             if row.start == "given":  # pixel on pixel
                 assert row.moving_tre_px == pytest.approx(row.tre_px)
-    assert not list(done.glob(f"{WORK}*"))
+    assert not list(done.glob(".*"))
     assert len(list((done / "pictures").glob("*.before.jpg"))) == 2
     assert (done / "pictures" / "generated__one__given__identity.after.jpg").is_file()
 
@@ -225,7 +227,7 @@ def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
     """Neither files of a run in progress, nor those of a run whose row was deleted."""
     peer(tmp_path / "python", "exit 4", monkeypatch)
     out = tmp_path / "out"
-    left = out / f"{WORK}999999999" / "generated__one__given__ants"
+    left = leave_partial(out) / FILES / "generated__one__given__ants"
     left.mkdir(parents=True)
     (left / "warped.csv").write_text(",X,Y\n0,1,2\n")
     (out / SETUP).write_bytes((done / SETUP).read_bytes())
@@ -239,7 +241,7 @@ def test_what_a_killed_benchmark_left_is_not_taken_for_a_result(
     assert [path.read_bytes()[:7] == b"earlier" for path in earlier if path.exists()] == [
         False
     ]  # before.jpg
-    assert not list(out.glob(f"{WORK}*"))
+    assert not list(out.glob(".*"))
 
 
 def test_cases_may_be_added_to_a_data_set(plan: BenchmarkPlan, finished: Path) -> None:
@@ -359,7 +361,7 @@ def test_a_process_that_cannot_start_is_our_bug_and_no_row(
     with pytest.raises(RuntimeError, match="broken installation"):
         run_benchmark(replace(plan, kinds=("given",)), tmp_path / "out")
     assert read_rows(tmp_path / "out") == []
-    assert not list((tmp_path / "out").glob(f"{WORK}*"))
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_a_map_to_nowhere_is_failed(plan: BenchmarkPlan, tmp_path: Path) -> None:
@@ -394,7 +396,7 @@ def test_an_interruption_keeps_rows_and_leaves_nothing_else(
     with pytest.raises(KeyboardInterrupt):
         run_benchmark(replace(plan, kinds=("given",), workers=1), tmp_path / "out", interrupt)
     assert len(read_rows(tmp_path / "out")) == 1
-    assert not list((tmp_path / "out").glob(f"{WORK}*"))
+    assert not list((tmp_path / "out").glob(".*"))
     assert len(run_benchmark(replace(plan, kinds=("given",)), tmp_path / "out")) == 2
 
 

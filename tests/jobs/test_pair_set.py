@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from tests.abandoned import leave_partial
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform, write_transform
@@ -120,7 +121,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
             own.run()
     assert not list(own.out.rglob("*.partial*"))
     assert not (own.out / "card.md").exists()
-    (own.out / "HE" / "train" / ".7.partial.a_0_0_2+.png").parent.mkdir(parents=True, exist_ok=True)
+    leave_partial(own.out / "HE" / "train")
     (own.out / "HE" / "train" / "a_999_999_2+.png").write_bytes(b"of a run that was killed")
     own.run()
     assert read_bytes(own.out) == read_bytes(job.out)

@@ -14,6 +14,7 @@ from typing import Any
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.evaluate.methods.alignment import Method
 from stainbridge.evaluate.row import Row
+from stainbridge.partial import holds_files
 from stainbridge.slides.case import Case
 from stainbridge.whole import whole_file
 
@@ -99,7 +100,7 @@ class Ledger:
         path = self._folder / SETUP
         if self._folder.exists() and not self._folder.is_dir():
             raise InputError("the output is a file", where=self._folder, expected="a folder")
-        if not path.is_file() and self._folder.is_dir() and any(self._folder.iterdir()):
+        if not path.is_file() and holds_files(self._folder):
             raise InputError(
                 "the folder has other things in it", where=self._folder, remedy="name another"
             )

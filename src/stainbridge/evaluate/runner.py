@@ -19,6 +19,7 @@ from stainbridge.compute import available_cores
 from stainbridge.evaluate.ledger import Ledger
 from stainbridge.evaluate.row import Row, slug
 from stainbridge.evaluate.run import RUN_FILE, STARTED_FILE, Run
+from stainbridge.partial import partial_folder, remove_abandoned
 from stainbridge.progress import Progress
 
 #: Folders of a benchmark: overlays, warped landmarks, and logs of runs that did not end well.
@@ -31,8 +32,6 @@ AFTER = "after.jpg"
 WARPED = "warped.csv"
 LOG = "log.txt"
 ROW = "row.json"
-#: Each benchmark process has a folder for its runs in progress: this prefix and its process id.
-WORK = ".work-"
 #: Seconds that opening slides and loading libraries may take; a slow network disk needs minutes.
 LOADING_S = 600.0
 #: Seconds between two looks at the running processes: short against any registration.
@@ -93,43 +92,22 @@ def execute_runs(
     total = len(runs)
     done = total - len(waiting)
     running: list[_Process] = []
-    work = _make_work_folder(out)
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                running.append(_launch(waiting.pop(0), work, workers))
-            progress(_progress_text(running[0].run, done, total), done / total)
-            for item in _wait_for_ended(running, timeout_s):
-                running.remove(item)
-                row = _finish(item, out, timeout_s)
-                ledger.add(row)
-                on_row(row)
-                done += 1
-    finally:
-        for item in running:
-            _kill(item.process)
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _make_work_folder(out: Path) -> Path:
-    """Make an empty folder for this process's runs; remove those of processes that are gone."""
-    for folder in out.glob(f"{WORK}*"):
-        if not _is_alive(int(folder.name.removeprefix(WORK))):
-            shutil.rmtree(folder, ignore_errors=True)
-    work = out / f"{WORK}{os.getpid()}"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    return work
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    remove_abandoned(out)
+    with partial_folder(out) as work:
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    running.append(_launch(waiting.pop(0), work, workers))
+                progress(_progress_text(running[0].run, done, total), done / total)
+                for item in _wait_for_ended(running, timeout_s):
+                    running.remove(item)
+                    row = _finish(item, out, timeout_s)
+                    ledger.add(row)
+                    on_row(row)
+                    done += 1
+        finally:
+            for item in running:
+                _kill(item.process)
 
 
 def _progress_text(run: Run, done: int, total: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stainbridge.errors import InputError
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Seed, Within, check_ranges
@@ -83,8 +84,9 @@ class BenchmarkJob:
         check_benchmark_folder(self.out, self.data)
         kinds = self._start_kinds()
         data_sets = name_data_sets([read_data_set(path) for path in self.data])
-        run_benchmark(self._plan(data_sets, kinds), self.out, progress)
-        return write_tables(self.out, read_rows(self.out), self._command(kinds), note, began)
+        with claim_folder(self.out):
+            run_benchmark(self._plan(data_sets, kinds), self.out, progress)
+            return write_tables(self.out, read_rows(self.out), self._command(kinds), note, began)
 
     def _start_kinds(self) -> tuple[StartKind, ...]:
         from stainbridge.evaluate.starts import START_KINDS

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError
 from stainbridge.jobs.benchmark import name_data_sets
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PartialShare, PixelSize, Within, check_ranges
@@ -99,7 +100,8 @@ class BenchmarkSynthesisJob:
 
         began = time.perf_counter()
         plan = self._plan(note)
-        run_synthesis(plan, self.out, progress)
+        with claim_folder(self.out):
+            run_synthesis(plan, self.out, progress)
         rows = read_rows(self.out)
         _note_bad_endings(rows, note)
         summaries = tuple(summarise_rows(rows))

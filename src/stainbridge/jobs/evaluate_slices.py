@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError
 from stainbridge.jobs.benchmark import name_data_sets
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.jobs.slice_methods import find_slice_methods
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -77,11 +79,12 @@ class EvaluateSlicesJob:
         self._check_output()
         methods = find_slice_methods(self.methods, choose_device(self.device))
         plan = SlicePlan(self._read_cases(), methods)
-        rows = run_slices(plan, self.out, progress)
-        _note_failures(rows, note)
-        summaries = summarise_slices(rows)
-        if self.out is not None:
-            write_summaries(self.out / SUMMARY, summaries)
+        with nullcontext() if self.out is None else claim_folder(self.out):
+            rows = run_slices(plan, self.out, progress)
+            _note_failures(rows, note)
+            summaries = summarise_slices(rows)
+            if self.out is not None:
+                write_summaries(self.out / SUMMARY, summaries)
         tables = tuple(make_tables(summaries))
         return EvaluateSlicesOutcome(tuple(rows), tuple(summaries), tables, self.out)
 

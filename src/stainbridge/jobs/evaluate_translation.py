@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.jobs.translation_methods import make_methods
 from stainbridge.jobs.translation_outcome import (
@@ -80,6 +82,12 @@ class EvaluateTranslationJob:
 
         Raises `InputError` for bad input and an output that must not be written.
         """
+        self._check_output()
+        with nullcontext() if self.out is None else claim_folder(self.out):
+            return self._evaluate(progress)
+
+    def _evaluate(self, progress: Progress) -> EvaluateTranslationOutcome:
+        """Translate the tiles, score them and write what was asked for."""
         from stainbridge.evaluate.translation import compare_translations, mean_scores
         from stainbridge.evaluate.translation_sets import FeatureSets
         from stainbridge.evaluate.translation_shifts import ShiftCurve, find_equal_shifts
@@ -87,7 +95,6 @@ class EvaluateTranslationJob:
         from stainbridge.metrics.distributions import load_feature_net
         from stainbridge.translation.inference.model import read_model
 
-        self._check_output()
         models = [read_model(find_weights(str(path))) for path in self.models]
         models = [model.reverse() for model in models] if self.reverse else models
         files = self._choose_tiles()
@@ -130,7 +137,7 @@ class EvaluateTranslationJob:
             else {},
         )
         if self.out is not None:
-            self._write(self.out, grid, rows, outcome)
+            self._write(grid, rows, outcome)
         return outcome
 
     def _make_distances(self) -> Distances:
@@ -257,7 +264,6 @@ class EvaluateTranslationJob:
 
     def _write(
         self,
-        out: Path,
         grid: Sequence[Comparison],
         rows: Sequence[ScoredPicture],
         outcome: EvaluateTranslationOutcome,
@@ -265,10 +271,6 @@ class EvaluateTranslationJob:
         from stainbridge.evaluate.translation_files import write_grid, write_rows, write_shifts
         from stainbridge.evaluate.translation_shift_chart import write_shift_chart
 
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write there: {error.strerror}", where=out) from error
         pictures_csv, means_csv, grid_picture, *shift_files = outcome.written
         write_rows(pictures_csv, rows, {})
         write_rows(means_csv, outcome.means, list_extra_columns(outcome))
@@ -276,4 +278,5 @@ class EvaluateTranslationJob:
         if shift_files:
             shifts_csv, chart = shift_files
             write_shifts(shifts_csv, outcome.shifts)
-            write_shift_chart(chart, outcome.shifts, outcome.whole_means, outcome.shown_measures)
+            measures = outcome.shown_measures
+            write_shift_chart(chart, outcome.shifts, outcome.whole_means, measures)

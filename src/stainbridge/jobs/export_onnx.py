@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Seed, check_ranges
@@ -74,7 +75,8 @@ class ExportOnnxJob:
                 " --statistics SLIDE keeps a slide's"
             )
         progress("writing", 0.5)
-        difference = write_onnx(model, self.out)
+        with claim_file(self.out, inputs, overwrite=self.overwrite):
+            difference = write_onnx(model, self.out)
         return ExportOnnxOutcome(self.out, difference, time.perf_counter() - began)
 
     def _with_statistics(self, model: Model, path: Path, note: Note) -> Model:

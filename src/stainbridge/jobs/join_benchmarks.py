@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.jobs.benchmark import BenchmarkOutcome, check_benchmark_folder, write_tables
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 
@@ -34,7 +35,8 @@ class JoinBenchmarksJob:
 
         began = time.perf_counter()
         check_benchmark_folder(self.out, ())
-        rows = join(self.folders, self.out)
         words = ["stainbridge", "benchmark", "join", *map(str, self.folders)]
         command = shlex.join([*words, "--out", str(self.out)])
-        return write_tables(self.out, rows, command, note, began)
+        with claim_folder(self.out):
+            rows = join(self.folders, self.out)
+            return write_tables(self.out, rows, command, note, began)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.compute import available_cores
 from stainbridge.errors import InputError
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.jobs.files.set_folder import SetFolder, list_outputs
 from stainbridge.jobs.pairs import PairsJob, PairsOutcome, describe_pair, list_files
 from stainbridge.pairing.config import PairingConfig
+from stainbridge.partial import remove_abandoned
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Share, Within, check_ranges
 
@@ -97,8 +99,6 @@ class PairSetJob:
         Slide pairs that cannot be aligned are noted and skipped. Raises `InputError` for bad input,
         before any file is written.
         """
-        from stainbridge.pairing.write.assemble import assemble_set, remove_partial_files
-
         began = time.monotonic()
         pairs = self.list_pairs()
         self._check(pairs)
@@ -111,24 +111,38 @@ class PairSetJob:
             note(f"already done: {self.out}")
             found = self._outcome(jobs, done, _read_patches(jobs, done), folder.read_md5(), began)
             return replace(found, is_already_done=True)
-        folder.prepare(request, self.shard_samples, overwrite=self.overwrite)
-        try:
-            outcomes = self._cut(jobs, progress, note)
-        finally:
-            remove_partial_files(self.out)
-        patches = _read_patches(jobs, outcomes)
-        md5 = ""
-        if patches:
-            md5 = assemble_set(
-                self.out,
-                patches,
-                self.config,
-                skipped=_list_skipped(jobs, outcomes),
-                shard_samples=self.shard_samples,
-                progress=lambda stage, fraction: progress(stage, CUT + (1 - CUT) * fraction),
-                note=note,
-            ).md5
+        with claim_folder(self.out):
+            folder.prepare(request, self.shard_samples, overwrite=self.overwrite)
+            try:
+                outcomes = self._cut(jobs, progress, note)
+            finally:
+                remove_abandoned(self.out, deep=True)
+            patches = _read_patches(jobs, outcomes)
+            md5 = self._assemble(jobs, outcomes, patches, progress, note)
         return self._outcome(jobs, outcomes, patches, md5, began)
+
+    def _assemble(
+        self,
+        jobs: list[PairsJob],
+        outcomes: dict[str, PairsOutcome],
+        patches: list[Patch],
+        progress: Progress,
+        note: Note,
+    ) -> str:
+        """Write what a set holds beside its pictures; return its MD5, "" where it has no patch."""
+        from stainbridge.pairing.write.assemble import assemble_set
+
+        if not patches:
+            return ""
+        return assemble_set(
+            self.out,
+            patches,
+            self.config,
+            skipped=_list_skipped(jobs, outcomes),
+            shard_samples=self.shard_samples,
+            progress=lambda stage, fraction: progress(stage, CUT + (1 - CUT) * fraction),
+            note=note,
+        ).md5
 
     def list_pairs(self) -> tuple[SlidePair, ...]:
         """Return the slide pairs; raise `InputError` where they cannot be used."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
+from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.finished_tiles import (
     SHARPENED,
     TRANSLATED,
@@ -112,7 +113,10 @@ class TranslateJob:
             sharpening = read_sharpening(find_weights(str(self.sharpen)))
         attempt = partial(self._attempt, model, sharpening, progress, note)
         largest_px = self.tile_px or usual_tile(model.generator.reach, model.period)
-        with keep_finished_tiles(self.out, note):
+        with (
+            claim_file(self.out, inputs, overwrite=self.overwrite),
+            keep_finished_tiles(self.out, note),
+        ):
             halve_until_it_fits(largest_px, least_tile(model.period), attempt, note)
         return TranslateOutcome(self.out, model.target, time.perf_counter() - began)
 

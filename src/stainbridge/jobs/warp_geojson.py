@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.jobs.choices import CropChoice, SideChoice
+from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
@@ -69,7 +70,8 @@ class WarpGeojsonJob:
             from_offset_px=qupath_offset_px(stored, origin),
             to_offset_px=offset_px,
         )
-        write_geojson(self.out, warped)
+        with claim_file(self.out, inputs, overwrite=self.overwrite):
+            write_geojson(self.out, warped)
         progress("annotations", 1.0)
         if self.crop not in (None, "fixed"):
             x, y = offset_px

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.jobs.choices import CropChoice, SideChoice
+from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
@@ -72,7 +73,8 @@ class WarpPointsJob:
         offset_px = target_offset_px(stored, self.to, self.crop)
         if self.crop is not None and not table.is_from_qupath:
             warped_px = warped_px - offset_px
-        write_point_table(self.out, table.with_px(warped_px, frames[self.to], offset_px))
+        with claim_file(self.out, inputs, overwrite=self.overwrite):
+            write_point_table(self.out, table.with_px(warped_px, frames[self.to], offset_px))
         progress("points", 1.0)
         if self.crop not in (None, "fixed"):
             x, y = offset_px

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,7 @@ from stainbridge.jobs.choices import (
     InterpolationChoice,
     SlideFormatChoice,
 )
+from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
@@ -94,12 +95,15 @@ class WarpSlideJob:
         interpolation = self.interpolation or self._choose_interpolation(stored, note)
         open_warped = partial(self._open_warped, stored, interpolation)
         write = partial(self._write, progress, interpolation)
-        if self.sharpen is None:
-            with open_warped() as warped:
-                write(warped)
-        else:
-            record = self.result / "registration.json"
-            write_sharpened(self.sharpen, open_warped, write, self.out, (record,), self.crop, note)
+        with claim_file(self.out, self._inputs(stored), overwrite=self.overwrite):
+            if self.sharpen is None:
+                with open_warped() as warped:
+                    write(warped)
+            else:
+                sources = (self.result / "registration.json",)
+                write_sharpened(
+                    self.sharpen, open_warped, write, self.out, sources, self.crop, note
+                )
         if self.crop != "fixed":
             x, y = origin_px
             note(f"the output's corner is at {x}, {y} px of the fixed slide")
@@ -107,10 +111,12 @@ class WarpSlideJob:
         status = stored.registration.status
         return WarpSlideOutcome(self.out, status, origin_px, interpolation, seconds)
 
-    def _check_output(self, stored: StoredRegistration) -> None:
+    def _inputs(self, stored: StoredRegistration) -> Inputs:
         inputs = warp_inputs(self.result, stored, self.moving)
-        inputs = Inputs(files=inputs.files, results=inputs.results, runs=(self.sharpen,))
-        check_output_file(self.out, inputs, overwrite=self.overwrite)
+        return replace(inputs, runs=(self.sharpen,))
+
+    def _check_output(self, stored: StoredRegistration) -> None:
+        check_output_file(self.out, self._inputs(stored), overwrite=self.overwrite)
         if self.sharpen is not None:
             check_tiles_folder(self.out)
 

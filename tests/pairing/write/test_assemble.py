@@ -12,6 +12,7 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
+from tests.abandoned import leave_partial
 from tests.pairing.write.patches import CONFIG, make_patches, write_pictures
 
 from stainbridge.errors import InputError
@@ -61,8 +62,8 @@ def own(tmp_path: Path, cut: Path) -> Path:
 def test_a_set_is_the_same_wherever_and_however_often_it_is_made(
     out: Path, own: Path, patches: list[Patch]
 ) -> None:
-    (own / ".7.partial.manifest.csv").write_text("half")
-    (own / "HE" / "train" / ".7.partial.a_0_0.png").write_text("half")
+    for folder in (own, own / "HE" / "train"):
+        leave_partial(folder)
     for shuffled in (patches[::-1], patches):
         assemble_set(own, shuffled, CONFIG, skipped=SKIPPED, shard_samples=10)
         assert read_bytes(own) == read_bytes(out)

@@ -12,6 +12,7 @@ from typing import Any
 from stainbridge.errors import InputError
 from stainbridge.evaluate.slices.method import SliceMethod
 from stainbridge.evaluate.slices.row import SliceRow, read_rows, write_rows
+from stainbridge.partial import holds_files
 from stainbridge.whole import whole_file
 
 #: The file of rows.
@@ -72,7 +73,7 @@ class SliceLedger:
 
 def _claim(folder: Path, setup: SliceSetup) -> None:
     path = folder / SETUP
-    if not path.is_file() and folder.is_dir() and any(folder.iterdir()):
+    if not path.is_file() and holds_files(folder):
         raise InputError("the folder has other things in it", where=folder, remedy="name another")
     merged = merge_setups(read_setup(path), setup, folder) if path.is_file() else setup
     try:

@@ -14,6 +14,7 @@ from typing import Any
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.evaluate.ledger import check_unchanged, drop_partial_line
 from stainbridge.evaluate.synthesis.row import COLUMNS, RowKey, SynthesisRow
+from stainbridge.partial import holds_files
 from stainbridge.whole import whole_file
 
 #: The file of rows.
@@ -79,7 +80,7 @@ def check_folder(folder: Path, setup: SynthesisSetup) -> SynthesisSetup:
         raise InputError("the output is a file", where=folder, expected="a folder")
     if path.is_file():
         return merge_setups(read_setup(path), setup, folder)
-    if folder.is_dir() and any(folder.iterdir()):
+    if holds_files(folder):
         raise InputError("the folder has other things in it", where=folder, remedy="name another")
     return setup
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stainbridge.errors import InputError
+from stainbridge.partial import remove_abandoned
 from stainbridge.progress import Note
 
 #: Folders of tiles in the tiles folder: one of each step that works tile by tile.
@@ -34,11 +35,12 @@ def check_tiles_folder(out: Path) -> None:
 
 @contextmanager
 def keep_finished_tiles(out: Path, note: Note) -> Iterator[None]:
-    """Remove finished tiles once the output is there.
+    """Remove finished tiles once the output is there, and what killed runs left at once.
 
-    On an exception they stay, and `note` is told.
+    On an exception finished tiles stay, and `note` is told.
     """
     folder = tiles_folder(out)
+    remove_abandoned(folder, deep=True)
     try:
         yield
     except BaseException:

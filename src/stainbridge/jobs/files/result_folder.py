@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from stainbridge.errors import InputError
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import RESULT_FILES, Inputs, check_output_folder
+from stainbridge.partial import holds_files, partial_folder
 
 
 @contextmanager
@@ -29,23 +31,27 @@ def result_folder(
     that `out` can be a mounted folder.
 
     Raises `InputError` for an output that must not be written (see `check_output_folder`), when
-    `out` holds files and `overwrite` is not set, and when it cannot be written.
+    `out` holds files and `overwrite` is not set, when it cannot be written, and when another run
+    writes there.
     """
-    check_result_folder(out, inputs=inputs, overwrite=overwrite, outputs=outputs, folders=folders)
-    new_folders = [folder for folder in (out, *out.parents) if not folder.exists()]
-    partial = out / f".{os.getpid()}.partial"
-    try:
+    check = partial(
+        check_result_folder,
+        out,
+        inputs=inputs,
+        overwrite=overwrite,
+        outputs=outputs,
+        folders=folders,
+    )
+    check()
+    with ExitStack() as stack:
+        stack.enter_context(claim_folder(out))
+        check()  # another run may have ended just now
         try:
-            partial.mkdir(parents=True)
+            hidden = stack.enter_context(partial_folder(out))
         except OSError as error:
             raise InputError(f"cannot write there: {error.strerror}", where=out) from error
-        yield partial
-        _publish(partial, out, outputs, folders)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        for folder in new_folders:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        yield hidden
+        _publish(hidden, out, outputs, folders)
 
 
 def check_result_folder(
@@ -78,12 +84,7 @@ def check_result_folder(
             )
 
 
-def holds_files(folder: Path) -> bool:
-    """Return whether a folder exists and holds anything that is not hidden."""
-    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
-
-
-def _publish(partial: Path, out: Path, outputs: tuple[str, ...], folders: tuple[str, ...]) -> None:
+def _publish(hidden: Path, out: Path, outputs: tuple[str, ...], folders: tuple[str, ...]) -> None:
     """Replace the earlier outputs.
 
     The record is removed first and appears last, so that it never describes other files.
@@ -92,5 +93,5 @@ def _publish(partial: Path, out: Path, outputs: tuple[str, ...], folders: tuple[
         if name in folders and (out / name).is_dir() and not (out / name).is_symlink():
             shutil.rmtree(out / name)
         (out / name).unlink(missing_ok=True)
-    for path in sorted(partial.iterdir(), key=lambda path: path.name == outputs[0]):
+    for path in sorted(hidden.iterdir(), key=lambda path: path.name == outputs[0]):
         path.replace(out / path.name)

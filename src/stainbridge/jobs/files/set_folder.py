@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stainbridge.errors import InputError
-from stainbridge.jobs.files.result_folder import holds_files
+from stainbridge.partial import holds_files
 
 #: What was asked for: the first file of a set that is written.
 REQUEST = "set.json"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stainbridge.errors import InputError
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
+from stainbridge.partial import holds_files
 from stainbridge.progress import Progress
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class RunFolder:
             self._check_resumable(options)
             return
         check_output_folder(self.path, inputs)
-        if self.is_first_process and self.path.is_dir() and any(self.path.iterdir()):
+        if self.is_first_process and holds_files(self.path):
             raise InputError(
                 "the folder is not empty", where=self.path, remedy="name another or add --resume"
             )
@@ -133,7 +135,7 @@ class RunFolder:
         if not self.is_first_process:
             yield self.path
             return
-        is_new = not self.path.exists()
+        is_new = not holds_files(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -147,8 +149,22 @@ class RunFolder:
             yield self.path
         except InputError:
             if is_new and not self._holds_run():
-                shutil.rmtree(self.path)
+                self._remove_files()
             raise
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Keep other runs out of the folder; of several processes, the first does."""
+        with claim_folder(self.path) if self.is_first_process else nullcontext():
+            yield
+
+    def _remove_files(self) -> None:
+        """Remove everything but the hidden lock of this run."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif not path.name.startswith("."):
+                path.unlink()
 
     def _check_resumable(self, options: Mapping[str, Any]) -> None:
         if not self._holds_run():

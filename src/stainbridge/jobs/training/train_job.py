@@ -91,7 +91,7 @@ class TrainJob(ABC, Generic[SettingsT]):
         settings, data = folder.plan(kind, self._make_preset, self.data, self.config, fields)
         settings = self._fit_to_steps(settings)
         told = note if folder.is_first_process else ignore_note
-        with self._open_data(settings, data, told) as samples:
+        with folder.claim(), self._open_data(settings, data, told) as samples:
             checkpoint = folder.train(
                 partial(self._make_task, settings, samples),
                 samples,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from stainbridge.pairing.write.shards import check_samples, write_shards
 from stainbridge.pairing.write.sheet import SHEET, write_sheet
 from stainbridge.pairing.write.summary import SetSummary, SkippedPair, summarise
 from stainbridge.pairing.write.threshold_pictures import write_threshold_pictures
+from stainbridge.partial import remove_abandoned
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.slides.patch_manifest import FIXED_FOLDER, MANIFEST, MOVING_FOLDER
 from stainbridge.whole import whole_file
@@ -25,8 +25,6 @@ from stainbridge.whole import whole_file
 #: The folder of what is kept of each slide pair, and that of its thumbnails in it.
 PAIRS = "slides"
 THUMBS = "thumbs"
-#: How the names of half-written files begin.
-PARTIAL = re.compile(r"\.\d+\.partial\.")
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def assemble_set(
         if patch.is_kept
         for folder in (FIXED_FOLDER, MOVING_FOLDER)
     ]
-    remove_partial_files(out)
+    remove_abandoned(out, deep=True)
     check_pictures(out, pictures)
     summary = summarise(ordered, config.thresholds)
     thumbs = {patch.name: name_thumb(out, patch) for patch in ordered}
@@ -90,13 +88,6 @@ def assemble_set(
 def name_thumb(out: Path, patch: Patch) -> Path:
     """Return the file of a patch's thumbnail."""
     return out / PAIRS / patch.pair / THUMBS / f"{patch.name}.jpg"
-
-
-def remove_partial_files(out: Path) -> None:
-    """Remove the half-written files of processes that were killed; see `whole_file`."""
-    for path in sorted(out.rglob(".*.partial.*")):
-        if PARTIAL.match(path.name):
-            path.unlink()
 
 
 def check_pictures(out: Path, expected: Sequence[str]) -> None:

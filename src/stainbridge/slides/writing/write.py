@@ -18,6 +18,7 @@ from stainbridge.compute import available_cores, opencv_threads
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.warp import Interleaved
+from stainbridge.partial import remove_abandoned
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.writing.container import Directory, Segment, Tag, TiffContainer
 from stainbridge.slides.writing.encode import Codec, Compression
@@ -85,6 +86,7 @@ def write_slide(
     compression = compression or ("jpeg" if info.is_rgb else "deflate")
     codec = Codec(compression, quality, np.dtype(info.dtype), samples, info.is_rgb)
     task = _WriteTask(slide, Pyramid(slide.frame.height, slide.frame.width, tile), codec, reduction)
+    remove_abandoned(path.parent)
     with whole_file(path) as temporary, temporary.open("wb", buffering=2**20) as file:
         container = TiffContainer(file)
         segments = _write_tiles(task, container, threads or available_cores(), progress)

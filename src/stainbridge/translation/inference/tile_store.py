@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
+from stainbridge.partial import holds_files
 from stainbridge.whole import whole_file
 
 #: The file of a store's key.
@@ -33,7 +34,7 @@ class TileStore:
         """
         text = json.dumps(key, sort_keys=True, indent=2)
         key_file = folder / KEY_FILE
-        if folder.exists() and any(folder.iterdir()) and not key_file.is_file():
+        if holds_files(folder) and not key_file.is_file():
             raise InputError("not a folder of finished tiles", where=folder, remedy="move it away")
         if key_file.is_file() and key_file.read_text(encoding="utf-8") != text:
             shutil.rmtree(folder)

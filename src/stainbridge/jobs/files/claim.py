@@ -1,0 +1,90 @@
+"""An output belongs to one run at a time; what killed runs left there is removed first."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stainbridge.errors import InputError
+from stainbridge.jobs.files.outputs import Inputs, check_output_file
+from stainbridge.locks import LockUnsupportedError, release_lock, take_lock
+from stainbridge.partial import HIDDEN_PREFIX, remove_abandoned
+
+#: The lock in an output folder that is being written.
+FOLDER_LOCK = f"{HIDDEN_PREFIX}run.lock"
+
+
+@contextmanager
+def claim_file(out: Path, inputs: Inputs, *, overwrite: bool) -> Iterator[None]:
+    """Keep other runs from writing the file `out` while the context lasts.
+
+    Raises `InputError` as `check_output_file` does, and when another run writes it.
+    """
+    check_output_file(out, inputs, overwrite=overwrite)
+    digest = hashlib.sha256(os.fsencode(out.name)).hexdigest()[:16]
+    with _hold(out.parent / f"{HIDDEN_PREFIX}{digest}.lock", out):
+        check_output_file(out, inputs, overwrite=overwrite)  # another run may have ended just now
+        remove_abandoned(out.parent)
+        yield
+
+
+@contextmanager
+def claim_folder(out: Path) -> Iterator[None]:
+    """Make the folder `out` and keep other runs from writing into it while the context lasts.
+
+    A new folder that is empty at the end is removed. Raises `InputError` when it cannot be made,
+    and when another run writes there.
+    """
+    new_folders = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write there: {error.strerror}", where=out) from error
+        with _hold(out / FOLDER_LOCK, out):
+            remove_abandoned(out, deep=True)
+            yield
+    finally:
+        for folder in new_folders:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+@contextmanager
+def _hold(path: Path, out: Path) -> Iterator[None]:
+    try:
+        lock = take_lock(path)
+    except LockUnsupportedError:  # nothing can tell who else is there
+        path.unlink(missing_ok=True)
+        yield
+        return
+    except OSError as error:
+        raise InputError(f"cannot write there: {error.strerror}", where=out) from error
+    if lock is None:
+        raise InputError(
+            "another run is writing there",
+            where=out,
+            got=_read_owner(path),
+            remedy="wait for it, or name another output",
+        )
+    try:
+        path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        yield
+    finally:
+        if os.name == "nt":  # an open file cannot be removed there
+            release_lock(lock)
+        with suppress(OSError):
+            path.unlink()
+        release_lock(lock)
+
+
+def _read_owner(path: Path) -> str | None:
+    """Return what the owner of a lock wrote into it; None where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8") or None
+    except (OSError, UnicodeDecodeError):
+        return None
