@@ -38,6 +38,7 @@ from stainbridge.jobs.train_sbr import TrainSbrJob
 from stainbridge.jobs.train_sharpen import TrainSharpenJob
 from stainbridge.jobs.train_translate import TrainTranslateJob
 from stainbridge.jobs.translate import TranslateJob
+from stainbridge.jobs.view import ViewJob
 from stainbridge.jobs.warp_geojson import WarpGeojsonJob
 from stainbridge.jobs.warp_points import WarpPointsJob
 from stainbridge.jobs.warp_slide import WarpSlideJob
@@ -73,6 +74,7 @@ JOBS: tuple[Any, ...] = (
     TrainSharpenJob(out=OUT),
     TrainTranslateJob(out=OUT),
     TranslateJob(slide=A, model=B, out=OUT),
+    ViewJob(paths=(A,)),
     WarpGeojsonJob(result=A, source=B, out=OUT),
     WarpPointsJob(result=A, source=B, out=OUT),
     WarpSlideJob(result=A, out=OUT),

@@ -17,6 +17,7 @@ from stainbridge.cli import (
     register,
     train,
     translate,
+    view,
     warp,
 )
 
@@ -36,6 +37,7 @@ app.command("pairs")(pairs.pairs)
 app.add_typer(train.app, name="train")
 app.command("translate")(translate.translate)
 app.add_typer(export.app, name="export")
+app.command("view")(view.view)
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import is_attended, progress_bar, say
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.demo import DemoJob, DemoOutcome
 
@@ -51,7 +49,7 @@ def demo(
         print(f"failed: {outcome.reason}")
         return RegistrationError.exit_code
     print(summary(outcome))
-    if not no_browser and _is_attended():
+    if not no_browser and is_attended():
         webbrowser.open(outcome.report.absolute().as_uri())
     return 0
 
@@ -72,16 +70,3 @@ def _error_line(errors: ErrorTable) -> str:
         f"median {errors.tre_um.median:8.1f} µm  max {errors.tre_um.max:8.1f} µm"
         f"  median rTRE {errors.rtre.median:.5f}"
     )
-
-
-def _is_attended() -> bool:
-    """Return whether a person sits before a screen.
-
-    That is: a terminal, no CI, and a display where the system needs one named.
-    """
-    display = (
-        sys.platform in ("win32", "darwin")
-        or os.environ.get("DISPLAY")
-        or os.environ.get("WAYLAND_DISPLAY")
-    )
-    return sys.stdout.isatty() and "CI" not in os.environ and bool(display)

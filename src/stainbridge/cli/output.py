@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,3 +44,16 @@ def progress_bar() -> Iterator[Progress]:
     with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda name, fraction: bar.update(task, description=name, completed=fraction)
+
+
+def is_attended() -> bool:
+    """Return whether a person sits before a screen.
+
+    That is: a terminal, no CI, and a display where the system needs one named.
+    """
+    display = (
+        sys.platform in ("win32", "darwin")
+        or os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+    )
+    return sys.stdout.isatty() and "CI" not in os.environ and bool(display)

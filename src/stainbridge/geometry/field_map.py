@@ -11,7 +11,7 @@ from stainbridge.geometry.transform import Affine, DisplacementField, Transform,
 from stainbridge.types import Matrix
 
 #: Least distance of a field's nodes, in output pixels; denser fields cost less on a lattice.
-LEAST_NODE_SPACING_PX = 8
+LEAST_NODE_SPACING_PX = 2
 
 
 def map_through_field(

@@ -12,12 +12,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from stainbridge.registration.verdict.evidence import Evidence
-from stainbridge.registration.verdict.verification import Verification
+
+if TYPE_CHECKING:
+    from stainbridge.registration.verdict.verification import Verification
 
 RegistrationStatus = Literal["ok", "fallback", "failed"]
 

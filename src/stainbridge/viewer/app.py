@@ -1,0 +1,48 @@
+"""The app: a factory that is handed what there is to look at. It opens no path that a URL names."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from stainbridge.viewer.guard import Access, Guard
+from stainbridge.viewer.newest_first import NewestFirstPool
+from stainbridge.viewer.routes.cases import cases_router
+from stainbridge.viewer.routes.page import page_router, static_files
+from stainbridge.viewer.routes.replies import add_error_replies
+from stainbridge.viewer.routes.tiles import tiles_router
+from stainbridge.viewer.session import Session
+from stainbridge.viewer.tile_reader import TileReader
+
+#: Threads that read tiles: decoding and warping release Python's lock.
+TILE_THREADS = 3
+
+
+def create_app(session: Session, access: Access, *, threads: int = TILE_THREADS) -> FastAPI:
+    """Return the app for a session, which it closes when it ends.
+
+    Args:
+        session: What there is to look at.
+        access: The token and the hosts.
+        threads: Threads that read tiles.
+
+    """
+    pool = NewestFirstPool(threads)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        pool.close()
+        session.close()
+
+    app = FastAPI(title="stainbridge view", docs_url=None, redoc_url=None, lifespan=lifespan)
+    add_error_replies(app)
+    app.include_router(page_router(access))
+    app.include_router(cases_router(session))
+    app.include_router(tiles_router(session, TileReader(), pool, secrets.token_hex(4)))
+    app.mount("/static", static_files())
+    app.add_middleware(Guard, access=access)
+    return app
