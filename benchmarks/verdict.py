@@ -35,7 +35,7 @@ from scipy.optimize import minimize
 from stainbridge.registration.pipeline import register_slides
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import (
-    TOLERABLE_RTRE,
+    TOLERABLE_ERROR,
     Calibration,
     Verdict,
     compute_measures,
@@ -134,7 +134,7 @@ def run_trial(plan: TrialPlan, trial: Trial) -> TrialRow:
     if registration.solution is not None and len(pair.fixed_px):
         warped_px = registration.warp_points(pair.moving_px)
         error_px = float(np.median(np.linalg.norm(warped_px - pair.fixed_px, axis=1)))
-        rtre = error_px / float(np.hypot(pair.fixed.frame.width, pair.fixed.frame.height))
+        rtre = error_px * max(pair.fixed.frame.mpp) / registration.tissue_um
     rejected = any(
         stage.name == "deformable" and not stage.accepted for stage in registration.stages
     )
@@ -236,12 +236,12 @@ def fit(rows: list[TrialRow]) -> Calibration:
     chosen = [
         row
         for row in rows
-        if row.source == "real" and "cyto" not in row.key and row.rtre < TOLERABLE_RTRE
+        if row.source == "real" and "cyto" not in row.key and row.rtre < TOLERABLE_ERROR
     ]
     judged = [(exact(row.evidence), row.rtre) for row in chosen if row.evidence]
     if judged:
         true, expected, bounded = np.array(
-            [(rtre, verdict.predicted_rtre, verdict.bound_rtre) for verdict, rtre in judged]
+            [(rtre, verdict.predicted, verdict.bound) for verdict, rtre in judged]
         ).T
         factor = max(1.0, float(np.median(true / expected)))
         median = _raise_curve(median, factor, _landmark_error(true, expected, 0.5))
@@ -369,8 +369,8 @@ def report(rows: list[TrialRow], by: ChooseCalibration) -> None:
     """Print the verdicts on good and bad registrations, for one set of rows."""
     verdicts = [judge_row(row, by) for row in rows]
     rtre = np.array([row.rtre for row in rows])
-    score = np.array([verdict.predicted_rtre for verdict in verdicts])
-    bound = np.array([verdict.bound_rtre for verdict in verdicts])
+    score = np.array([verdict.predicted for verdict in verdicts])
+    bound = np.array([verdict.bound for verdict in verdicts])
     status = np.array([verdict.status for verdict in verdicts])
     bad = rtre >= BAD_RTRE
     area = roc(compute_indices(rows, by), bad)[2]
@@ -436,7 +436,7 @@ def save_picture(path: Path, sets: dict[str, list[TrialRow]], by: ChooseCalibrat
     points = {}
     for name, rows in sets.items():
         rtre = np.array([row.rtre for row in rows])
-        score = np.array([judge_row(row, by).predicted_rtre for row in rows])
+        score = np.array([judge_row(row, by).predicted for row in rows])
         false_rates, true_rates, area = roc(compute_indices(rows, by), rtre >= BAD_RTRE)
         curves[f"{name}: AUC {area:.3f}, {len(rows)} registrations"] = (false_rates, true_rates)
         points[name] = (score, rtre)

@@ -118,7 +118,7 @@ def test_nothing_of_the_slides_is_kept_afterwards(
 
 FAST = RegisterConfig.preset("fast")
 #: A search that looks in one direction only.
-BLIND = SearchConfig(angles=1, scales=1, candidates=1, hypotheses=1, features_px=32)
+BLIND = SearchConfig(angles=1, scales=1, candidates=1, hypotheses=1, features_px=64)
 
 
 def test_where_a_search_does_not_convince_another_one_may(pair: PhantomPair) -> None:

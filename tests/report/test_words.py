@@ -96,7 +96,7 @@ def test_the_headline_names_flip_rotation_scale_and_folds() -> None:
 
 
 def test_the_bound_is_said_where_there_is_one() -> None:
-    assert "nine stay below 0.90 %" in describe_status(registration(bound_rtre=0.009)).sentence
+    assert "nine stay below 22 µm" in describe_status(registration(bound_rtre=0.009)).sentence
     assert "nine" not in describe_status(registration()).sentence
 
 

@@ -220,9 +220,13 @@ def summary(outcome: RegisterOutcome) -> str:
 
 
 def _format_error(outcome: RegisterOutcome) -> str:
-    line = f"expected error {outcome.predicted_rtre:.2%} of the diagonal"
+    if math.isfinite(outcome.predicted_tissue_rtre):
+        share, bound, whole = outcome.predicted_tissue_rtre, outcome.bound_tissue_rtre, "tissue"
+    else:
+        share, bound, whole = outcome.predicted_rtre, outcome.bound_rtre, "diagonal"
+    line = f"expected error {share:.2%} of the {whole}"
     if outcome.predicted_um is not None:
-        line += f", {outcome.predicted_um:.1f} µm"
-    if math.isfinite(outcome.bound_rtre):
-        line += f"; nine of ten like it below {outcome.bound_rtre:.2%}"
+        line = f"expected error {outcome.predicted_um:.1f} µm, {share:.2%} of the {whole}"
+    if math.isfinite(bound):
+        line += f"; nine of ten like it below {bound:.2%}"
     return line

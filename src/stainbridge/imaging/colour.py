@@ -23,6 +23,12 @@ LEAST_SIGNAL_RANGE = 12.0
 #: The background of a channel ends this many times its noise above the fifth percentile of a 3 x 3
 #: median.
 BACKGROUND_MARGIN = 0.35
+#: Bins of the histogram that bare glass is found in ...
+BINS = 256
+#: ... and their width, in optical density.
+BIN_DENSITY = 1.5 / BINS
+#: Pixels, about, that the level of glass is averaged over.
+BACKGROUND_SAMPLES = 20_000
 #: Least intensity, of 255; below it cameras are not linear.
 LEAST_INTENSITY = 4
 #: Median grey value, of 255, above which light passes through the slide.
@@ -90,18 +96,27 @@ def _smear_noise(above: np.ndarray) -> float:
     sample = above[::5]
     if sample.size == 0 or float((sample > 2 * GLASS_NOISE_DENSITY).mean()) > SMEAR_SHARE:
         return 0.0
-    is_smear = float(np.percentile(sample, 99.5)) > SMEAR_CONTRAST * GLASS_NOISE_DENSITY
+    is_smear = float(np.percentile(sample, 99.9)) > SMEAR_CONTRAST * GLASS_NOISE_DENSITY
     return GLASS_NOISE_DENSITY if is_smear else 0.0
 
 
 def _background(density: np.ndarray) -> float:
-    """Return the mode of the lower part of the histogram: bare glass, whatever its tint."""
+    """Return the mode of the lower part of the histogram: bare glass, whatever its tint.
+
+    It is the mean of the values about the fullest bin: the root turns a difference of half a bin
+    into a veil over all the glass.
+    """
     if density.size == 0:
         return 0.0
-    counts = cv2.calcHist([density.reshape(-1, 1)], [0], None, [256], [0.0, 1.5]).ravel()
+    counts = cv2.calcHist(
+        [density.reshape(-1, 1)], [0], None, [BINS], [0.0, BINS * BIN_DENSITY]
+    ).ravel()
     smooth = np.convolve(counts, np.ones(5) / 5, "same")
     low = max(2, int(np.searchsorted(np.cumsum(counts), 0.7 * density.size)))
-    return (int(np.argmax(smooth[:low])) + 0.5) * 1.5 / 256
+    mode = (int(np.argmax(smooth[:low])) + 0.5) * BIN_DENSITY
+    sample = density[:: max(1, density.size // BACKGROUND_SAMPLES)]
+    near = sample[np.abs(sample - mode) < 1.5 * BIN_DENSITY]
+    return float(near.mean()) if near.size else mode
 
 
 def _fluorescence(image: Image) -> Plane:

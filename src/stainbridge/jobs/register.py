@@ -55,6 +55,10 @@ class RegisterOutcome:
     """What nine of ten registrations like this one stay below; nan when it is not known."""
     predicted_um: float | None
     """The expected error in µm; None when the fixed slide has no pixel size."""
+    predicted_tissue_rtre: float
+    """The expected error over the tissue's diagonal; nan when it failed or is not known."""
+    bound_tissue_rtre: float
+    """What nine of ten registrations like this one stay below, over the tissue's diagonal."""
     record: dict[str, Any]
     """The whole record, as in registration.json."""
     is_already_done: bool = False
@@ -74,6 +78,8 @@ class RegisterOutcome:
             predicted_rtre=_number(record["predicted_rtre"]),
             bound_rtre=_number(record.get("bound_rtre")),
             predicted_um=_number(record.get("predicted_um")) if is_calibrated else None,
+            predicted_tissue_rtre=_number(record.get("predicted_tissue_rtre")),
+            bound_tissue_rtre=_number(record.get("bound_tissue_rtre")),
             record=record,
         )
 

@@ -18,7 +18,7 @@ from stainbridge.geometry.warp import warp_array
 from stainbridge.imaging.image import Image
 from stainbridge.registration.sections.density import OVERVIEW_PX
 from stainbridge.registration.sections.section import Section, make_section
-from stainbridge.slides.overview import read_overview
+from stainbridge.slides.overview import Overview, frame_mask_box, read_tissue_overview
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Pixels, Plane
@@ -47,11 +47,11 @@ class SlideGrey:
     def fit(cls, slide: Slide, mask: Image | None = None, longest_px: int = OVERVIEW_PX) -> Self:
         """Find the tissue and the scale of the values.
 
-        `mask` (1, h, w), not 0 on tissue, is stretched over the slide and replaces the search.
+        `mask` (1, h, w), not 0 on tissue, replaces the search.
         Raises `InputError` where there is no tissue or only one grey value.
         """
-        overview = read_overview(slide, longest_px, mask)
-        section = make_section(overview.require_tissue())
+        overview = _read_overview(slide, longest_px, mask).require_tissue()
+        section = make_section(overview)
         assert section is not None
         allowed = section.outline if mask is None else overview.allowed
         grey = _average_channels(overview.image.pixels)
@@ -74,6 +74,14 @@ class SlideGrey:
         inside = np.asarray(allowed[0] * image.valid, np.float32)
         grey = (_average_channels(image.pixels) / np.float32(self.full)).clip(0, 1)
         return np.asarray(grey * inside, np.float32), inside
+
+
+def _read_overview(slide: Slide, longest_px: int, mask: Image | None) -> Overview:
+    """Read the frame of the tissue, or that of the mask, which may show what no search finds."""
+    if mask is None:
+        return read_tissue_overview(slide, longest_px)
+    frame = frame_mask_box(mask, slide.frame).fit(longest_px)
+    return Overview(slide.read(frame), slide.info.path, mask)
 
 
 def _average_channels(pixels: Pixels) -> Plane:

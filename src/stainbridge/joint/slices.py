@@ -188,14 +188,14 @@ def _read_side(
 
 
 def _read_mask(mask: Slide, slide: Slide) -> Image:
-    """Return a whole mask. Raises `InputError` for another size than its slide's."""
+    """Return a whole mask on its slide. Raises `InputError` for another size than the slide's."""
     _check_size(mask, slide)
     image = mask.read(mask.frame)
     if not image.pixels.any():
         raise InputError(
             "the mask is empty", where=mask.info.path, expected="pixels that are not 0"
         )
-    return image
+    return Image(image.pixels, slide.frame, image.valid)
 
 
 def _read_labels(labels: Slide, slide: Slide, transform: Transform, grid: Frame) -> Tensor:

@@ -125,7 +125,9 @@ def _find_tissue(section: Section, covered: Frame, shape: tuple[int, int]) -> np
     rows, columns = shape
     width_um, height_um = covered.size_um
     grid = covered.at_mpp((width_um / columns, height_um / rows))
-    px = section.frame.to_px(grid.centres_um()).astype(int)
+    centres = grid.centres_um()
+    px = section.frame.to_px(centres).astype(int)
     x = px[:, 0].clip(0, section.frame.width - 1)
     y = px[:, 1].clip(0, section.frame.height - 1)
-    return np.asarray(section.region[y, x].reshape(shape))
+    is_tissue = section.region[y, x] & section.frame.contains(centres)
+    return np.asarray(is_tissue.reshape(shape))

@@ -19,7 +19,12 @@ from stainbridge.registration.stages.stage import Problem, Stage, State, run_sta
 from stainbridge.registration.stages.table import STAGES
 from stainbridge.registration.verdict.collect import collect_evidence
 from stainbridge.registration.verdict.evidence import Evidence
-from stainbridge.registration.verdict.judge import Judge, Verdict, rank_verdict
+from stainbridge.registration.verdict.judge import (
+    Judge,
+    Verdict,
+    limit_to_pixels,
+    rank_verdict,
+)
 from stainbridge.registration.verdict.verification import verify
 
 #: Fraction of an attempt's progress that is set aside for a second search, which few pairs need.
@@ -40,8 +45,11 @@ class Attempt:
         return cls(state, _collect_evidence(state), state.records)
 
     def judge(self, judge: Judge) -> Verdict:
-        """Return what a judge says, which a doubt makes `fallback`."""
-        verdict = judge(self.evidence)
+        """Return what a judge says, as far as pixels show it; a doubt makes it `fallback`."""
+        fixed, moving = self.state.problem.sections
+        moving_pixel_um = max(moving.frame.space.mpp) / self.state.placement.scale
+        pixel_um = max(*fixed.frame.space.mpp, moving_pixel_um)
+        verdict = limit_to_pixels(judge(self.evidence), pixel_um / fixed.tissue_um)
         doubt = self.state.doubt
         if not doubt or verdict.status == "failed":
             return verdict

@@ -79,7 +79,7 @@ class RegisterConfig:
     threads: Annotated[int | None, Within(1, 1024)] = None
     """CPU threads; None: all that torch would use."""
     working_px: Annotated[int, Within(MIN_WORKING_PX, 16384)] = 1024
-    """Longest side, in pixels, of the pictures that the stages work on."""
+    """Longest side, in pixels, of the frames around the tissue that the stages work on."""
     stages: tuple[AnyStageConfig, ...] = (SearchConfig(), AffineConfig(), DeformableConfig())
     """The stages in their order; see `stages.table`."""
     second_search: SearchConfig | None = field(

@@ -118,14 +118,15 @@ class _Run:
     def fail(self, reason: str, records: tuple[StageRecord, ...]) -> Registration:
         """Return a failed registration without evidence."""
         verdict = Verdict("failed", reason, float("nan"), float("nan"))
-        return self._make_registration(verdict, records, None, None)
+        return self._make_registration(verdict, records, None, None, None)
 
     def conclude(self, attempt: Attempt, first: StageRecord) -> Registration:
         """Return the registration that an attempt ended in."""
+        fixed, _ = attempt.state.problem.sections
         verdict = attempt.judge(self.judge)
         solution = None if verdict.status == "failed" else attempt.state.solution
         records = (first, *attempt.records)
-        return self._make_registration(verdict, records, solution, attempt.evidence)
+        return self._make_registration(verdict, records, solution, attempt.evidence, fixed)
 
     def _make_registration(
         self,
@@ -133,8 +134,11 @@ class _Run:
         records: tuple[StageRecord, ...],
         solution: Transform | None,
         evidence: Evidence | None,
+        section: Section | None,
     ) -> Registration:
         fixed, moving = self.slides
+        tissue_um = float("nan") if section is None else section.tissue_um
+        tissue_share = tissue_um / fixed.frame.diagonal_um
         return Registration(
             fixed=fixed.frame,
             moving=moving.frame,
@@ -142,8 +146,9 @@ class _Run:
             reason=verdict.reason,
             stages=records,
             seconds=time.perf_counter() - self.began,
-            predicted_rtre=verdict.predicted_rtre,
-            bound_rtre=verdict.bound_rtre,
+            predicted_rtre=verdict.predicted * tissue_share,
+            bound_rtre=verdict.bound * tissue_share,
+            tissue_um=tissue_um,
             evidence=evidence,
             seed=self.config.seed,
             config=self.config.to_dict(),

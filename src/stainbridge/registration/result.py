@@ -90,6 +90,8 @@ class Registration:
     """The transform, moving from fixed; None where it failed. See `transform`."""
     bound_rtre: float = float("nan")
     """What nine of ten such registrations stay below."""
+    tissue_um: float = float("nan")
+    """Diagonal of the box around the fixed tissue in µm; not a number where it is not known."""
     evidence: Evidence | None = None
     """What it was judged by; None where it did not come to that."""
     fixed_source: Slide | Path | None = field(default=None, compare=False)
@@ -110,9 +112,22 @@ class Registration:
     @property
     def predicted_um(self) -> float:
         """The predicted error in µm of the fixed slide."""
-        if not math.isfinite(self.predicted_rtre):
-            return float("nan")
         return self.predicted_rtre * self.fixed.diagonal_um
+
+    @property
+    def bound_um(self) -> float:
+        """What nine of ten such registrations stay below, in µm of the fixed slide."""
+        return self.bound_rtre * self.fixed.diagonal_um
+
+    @property
+    def predicted_tissue_rtre(self) -> float:
+        """The predicted error ÷ the tissue's diagonal, whatever glass lies around the tissue."""
+        return self.predicted_um / self.tissue_um
+
+    @property
+    def bound_tissue_rtre(self) -> float:
+        """What nine of ten such registrations stay below ÷ the tissue's diagonal."""
+        return self.bound_um / self.tissue_um
 
     def transform_to(self, side: Side) -> Transform:
         """Return the transform whose points come out on `side`, "fixed" or "moving".
@@ -351,6 +366,10 @@ class Registration:
             "predicted_rtre": self.predicted_rtre,
             "predicted_um": self.predicted_um,
             "bound_rtre": self.bound_rtre,
+            "bound_um": self.bound_um,
+            "tissue_um": self.tissue_um,
+            "predicted_tissue_rtre": self.predicted_tissue_rtre,
+            "bound_tissue_rtre": self.bound_tissue_rtre,
             "evidence": None if evidence is None else asdict(evidence),
             "seconds": self.seconds,
             "flip": None if affine is None else affine.flip,
@@ -404,6 +423,8 @@ class Registration:
         if self.status == "failed":
             return f"failed, {self.reason}"
         error = f"expected error {self.predicted_rtre:.2%} of the diagonal"
+        if math.isfinite(self.tissue_um):
+            error = f"expected error {self.predicted_tissue_rtre:.2%} of the tissue"
         if self.fixed.calibrated:
             error += f" ({self.predicted_um:.1f} µm)"
         return f"{self.status}, {error}"

@@ -99,6 +99,7 @@ def _parse_record(stored: dict[str, Any], directory: Path) -> StoredRegistration
         seconds=float(stored["seconds"]),
         predicted_rtre=_parse_number(stored["predicted_rtre"]),
         bound_rtre=_parse_number(stored.get("bound_rtre")),
+        tissue_um=_parse_number(stored.get("tissue_um")),
         evidence=_parse_evidence(stored.get("evidence")),
         seed=int(stored["seed"]),
         config=dict(stored["config"]),

@@ -117,14 +117,14 @@ def describe_status(registration: Registration) -> StatusText:
 
 
 def describe_expected_error(registration: Registration) -> str:
-    """Describe the predicted error: percent of the diagonal, µm or pixels, and widths of a cell."""
+    """Describe the predicted error: µm or pixels, percent of the tissue, and widths of a cell."""
     if not math.isfinite(registration.predicted_rtre):
         return "How far off it may be could not be predicted."
     predicted_um = registration.predicted_um
     return (
         "Corresponding points are expected to lie about "
         f"{format_length(predicted_um, registration.fixed)} apart (median), "
-        f"{format_percent(registration.predicted_rtre)} of the fixed slide's diagonal"
+        f"{_share_clause(registration)}"
         f"{_cell_clause(predicted_um, registration.fixed)}{_bound_clause(registration)}."
     )
 
@@ -133,8 +133,17 @@ def _bound_clause(registration: Registration) -> str:
     """Return the bound that nine of ten errors stay below, where it is known."""
     if not math.isfinite(registration.bound_rtre):
         return ""
-    bound = format_percent(registration.bound_rtre)
+    bound = format_length(registration.bound_um, registration.fixed)
+    if math.isfinite(registration.tissue_um):
+        bound += f" ({format_percent(registration.bound_tissue_rtre)} of the tissue)"
     return f"; of ten registrations that look like this one, nine stay below {bound}"
+
+
+def _share_clause(registration: Registration) -> str:
+    """Return the predicted error in percent of the tissue, or of the slide where that is known."""
+    if math.isfinite(registration.tissue_um):
+        return f"{format_percent(registration.predicted_tissue_rtre)} of the tissue's diagonal"
+    return f"{format_percent(registration.predicted_rtre)} of the fixed slide's diagonal"
 
 
 def headline_facts(
@@ -143,14 +152,14 @@ def headline_facts(
     """Return the numbers that the report shows first."""
     affine = find_affine_part(transform)
     shift = residual_displacement(transform, transform.source.frame.fit(128).centres_um())
-    predicted = math.isfinite(registration.predicted_rtre)
+    is_predicted = math.isfinite(registration.predicted_rtre)
     return [
         Fact(
             "Expected error",
-            format_percent(registration.predicted_rtre) if predicted else "unknown",
-            f"of the diagonal, {format_length(registration.predicted_um, registration.fixed)}"
-            if predicted
-            else "",
+            format_length(registration.predicted_um, registration.fixed)
+            if is_predicted
+            else "unknown",
+            _share_clause(registration) if is_predicted else "",
         ),
         Fact(
             "Rotation",

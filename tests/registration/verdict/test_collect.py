@@ -31,5 +31,5 @@ def test_evidence_of_a_deformation_is_of_both_transforms(fixed: Section, moving:
     evidence = collect_evidence(fixed, moving, placement, verification, final, disagreement_um=5.43)
     assert evidence.share > evidence.affine_share
     assert evidence.lead > evidence.affine_lead
-    assert evidence.bend == pytest.approx(9 / fixed.frame.diagonal_um)
-    assert evidence.disagreement == pytest.approx(5.43 / fixed.frame.diagonal_um)
+    assert evidence.bend == pytest.approx(9 / fixed.tissue_um)
+    assert evidence.disagreement == pytest.approx(5.43 / fixed.tissue_um)

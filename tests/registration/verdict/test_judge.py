@@ -11,7 +11,7 @@ from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import (
     MIN_OVERLAP,
     MIN_SHARPNESS,
-    TOLERABLE_RTRE,
+    TOLERABLE_ERROR,
     Calibration,
     compute_measures,
     find_doubt,
@@ -30,7 +30,7 @@ SIMPLE = Calibration(
 def test_a_right_registration_is_ok_and_a_wrong_one_failed() -> None:
     good, wrong = load_calibration()(GOOD), load_calibration()(WRONG)
     assert (good.status, wrong.status) == ("ok", "failed")
-    assert good.predicted_rtre < 0.01 < 0.02 < wrong.predicted_rtre
+    assert good.predicted < 0.01 < 0.02 < wrong.predicted
     assert "93%" in good.reason
 
 
@@ -62,14 +62,14 @@ def test_better_evidence_improves_the_verdict(name: str) -> None:
 def test_the_status_follows_the_bound_and_the_median(share: float, status: str) -> None:
     verdict = SIMPLE(replace(GOOD, share=share))
     assert verdict.status == status
-    assert (verdict.bound_rtre <= TOLERABLE_RTRE) == (status == "ok")
-    assert (verdict.predicted_rtre > TOLERABLE_RTRE) == (status == "failed")
+    assert (verdict.bound <= TOLERABLE_ERROR) == (status == "ok")
+    assert (verdict.predicted > TOLERABLE_ERROR) == (status == "failed")
 
 
 def test_errors_are_log_linear_between_knots_and_constant_beyond() -> None:
     middle = SIMPLE(replace(GOOD, share=0.7))  # index -2
-    assert middle.predicted_rtre == pytest.approx(np.sqrt(0.001 * 0.01))
-    assert SIMPLE(replace(GOOD, share=2.0)).predicted_rtre == pytest.approx(0.001)
+    assert middle.predicted == pytest.approx(np.sqrt(0.001 * 0.01))
+    assert SIMPLE(replace(GOOD, share=2.0)).predicted == pytest.approx(0.001)
 
 
 def test_a_large_deformation_is_no_evidence_against_a_registration() -> None:
@@ -84,8 +84,8 @@ def test_sections_that_hardly_overlap_have_failed() -> None:
 @pytest.mark.parametrize("evidence", [GOOD, WRONG])
 def test_evidence_that_cannot_be_measured_is_a_failure(name: str, evidence: Evidence) -> None:
     verdict = load_calibration()(replace(evidence, **{name: float("nan")}))
-    assert (verdict.status, verdict.predicted_rtre) == ("failed", load_calibration().median[-1])
-    assert verdict.bound_rtre == load_calibration().bound[-1]
+    assert (verdict.status, verdict.predicted) == ("failed", load_calibration().median[-1])
+    assert verdict.bound == load_calibration().bound[-1]
 
 
 def test_placements_that_do_not_stand_out_leave_doubt() -> None:

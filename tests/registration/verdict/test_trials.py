@@ -12,7 +12,7 @@ from scipy.stats import mannwhitneyu
 
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import (
-    TOLERABLE_RTRE,
+    TOLERABLE_ERROR,
     RegistrationStatus,
     load_calibration,
 )
@@ -78,5 +78,5 @@ def test_no_trial_called_ok_is_far_off_or_of_slides_that_do_not_belong_together(
     trials: list[Trial],
 ) -> None:
     fine = [trial for trial in trials if trial.status == "ok"]
-    assert max(trial.rtre for trial in fine) <= TOLERABLE_RTRE
+    assert max(trial.rtre for trial in fine) <= TOLERABLE_ERROR
     assert not [trial for trial in fine if trial.kind.startswith("wrong")]

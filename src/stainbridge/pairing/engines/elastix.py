@@ -31,7 +31,7 @@ from stainbridge.registration.stages.table import STAGES
 from stainbridge.registration.verdict.collect import collect_evidence
 from stainbridge.registration.verdict.judge import RegistrationStatus, load_calibration
 from stainbridge.registration.verdict.verification import measure_score, verify
-from stainbridge.slides.overview import stretch_mask
+from stainbridge.slides.overview import place_mask
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Field, Mask
@@ -155,7 +155,7 @@ def _register_blocks(
             frame = plan.frame(*index)
             allowed = None
             if mask is not None:
-                allowed = _sample(stretch_mask(mask, section.frame), section.frame, frame)
+                allowed = _sample(place_mask(mask, section.frame), section.frame, frame)
             field = _register(fixed, warped, frame, allowed)
             tried += 1
             failed += field is None

@@ -14,7 +14,7 @@ from stainbridge.geometry.warp import warp_array
 from stainbridge.imaging.colour import is_brightfield, optical_density
 from stainbridge.imaging.image import Image
 from stainbridge.registration.sections.section import Section, make_section
-from stainbridge.slides.overview import read_overview
+from stainbridge.slides.overview import read_tissue_overview
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Plane
@@ -57,12 +57,12 @@ class SlideDensity:
 
     @classmethod
     def fit(cls, slide: Slide, mask: Image | None = None, longest_px: int = OVERVIEW_PX) -> Self:
-        """Fit on an overview of `slide`.
+        """Fit on an overview of the tissue of `slide`.
 
-        `mask` (1, h, w), not 0 where tissue may be used, is stretched over it. Raises `InputError`
-        when no tissue is found on it.
+        `mask` (1, h, w) is not 0 where tissue may be used. Raises `InputError` when no tissue is
+        found.
         """
-        overview = read_overview(slide, longest_px, mask)
+        overview = read_tissue_overview(slide, longest_px, mask)
         section = make_section(overview.require_tissue())
         assert section is not None
         image = overview.image

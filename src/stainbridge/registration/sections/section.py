@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
-from stainbridge.slides.overview import Overview, read_overview
+from stainbridge.slides.overview import Overview, read_tissue_overview
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Mask, Plane
 
@@ -30,7 +30,7 @@ class Section:
     """
 
     frame: Frame
-    """The working grid, in the slide's space."""
+    """The working grid around the tissue, in the slide's space."""
     density: Plane
     """Tissue density, (H, W), 0 on glass."""
     region: Mask
@@ -49,6 +49,13 @@ class Section:
     def area_um2(self) -> float:
         """Area of the tissue region."""
         return float(self.region.sum()) * self.frame.mpp[0] * self.frame.mpp[1]
+
+    @property
+    def tissue_um(self) -> float:
+        """Diagonal of the box around the tissue region, the unit of errors in tissue units."""
+        columns, rows = (np.flatnonzero(self.region.any(axis)) for axis in (0, 1))
+        width, height = columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]
+        return float(np.hypot(width * self.frame.mpp[0], height * self.frame.mpp[1]))
 
     def normalise(self, points_um: Tensor) -> Tensor:
         """Return points (..., 2) in µm as `grid_sample` coordinates, −1 and 1 at the edges."""
@@ -96,11 +103,12 @@ def measure_edges(density: Plane) -> Plane:
 
 
 def read_section(slide: Slide, longest_px: int, mask: Image | None = None) -> Section | None:
-    """Read a slide at working resolution; None when no tissue is found on it.
+    """Read a slide's tissue at working resolution; None when no tissue is found on it.
 
-    `mask` (1, h, w), not 0 where tissue may be used, is stretched over the slide.
+    `longest_px` are the pixels along the longer side of the tissue's frame, whatever glass lies
+    around it. `mask` (1, h, w) is not 0 where tissue may be used.
     """
-    return make_section(read_overview(slide, longest_px, mask))
+    return make_section(read_tissue_overview(slide, longest_px, mask))
 
 
 def make_section(overview: Overview) -> Section | None:

@@ -69,7 +69,7 @@ class TileRefinementConfig(StageConfig):
     kind: Literal["tiles"] = field(default="tiles", kw_only=True)
     """The stage's name in a pipeline file."""
     longest_px: Annotated[int, Within(64, 1_000_000)] = 4096
-    """Pixels along the slide's longer side to work at."""
+    """Pixels along the longer side of the tissue's frame to work at."""
     tile_px: Annotated[int, Within(32, 16384)] = 768
     """Side of a tile, in pixels."""
     blend_px: Annotated[int, Within(1, 8192)] = 64
@@ -182,8 +182,8 @@ class CloseUp:
     ) -> Self:
         """Fit both slides' densities; raises `InputError` when there is no tissue."""
         densities = SlideDensity.fit(fixed, masks[0]), SlideDensity.fit(moving, masks[1])
-        longest_px = min(config.longest_px, max(fixed.frame.height, fixed.frame.width))
-        mpp = max(fixed.frame.size_um) / longest_px
+        longest_um = max(densities[0].overview.frame.size_um)
+        mpp = max(longest_um / config.longest_px, min(fixed.frame.mpp))
         view = frame_tissue(densities[0].overview, config.longest_px, mpp)
         return cls((fixed, moving), densities, view, config)
 

@@ -33,7 +33,7 @@ def collect_evidence(
     before = measure_agreement(fixed, moving, affine)
     after = before if transform is affine else measure_agreement(fixed, moving, transform)
     local_ncc, edges = measure_similarities(fixed, moving, transform)
-    diagonal_um = fixed.frame.diagonal_um
+    tissue_um = fixed.tissue_um
     return Evidence(
         overlap=verification.overlap,
         sharpness=verification.sharpness,
@@ -45,8 +45,8 @@ def collect_evidence(
         share=after.share,
         lead=after.lead,
         area_spread=score_jacobian(transform, fixed.frame.fit(AREA_PX)).log_deviation,
-        bend=_deformation_um(affine, transform, fixed) / diagonal_um,
-        disagreement=disagreement_um / diagonal_um,
+        bend=_deformation_um(affine, transform, fixed) / tissue_um,
+        disagreement=disagreement_um / tissue_um,
     )
 
 

@@ -39,9 +39,9 @@ class Evidence:
     area_spread: float
     """Standard deviation of the logarithm of the final transform's area factor."""
     bend: float
-    """Root mean square distance between placement and final transform ÷ the fixed diagonal."""
+    """Root mean square distance between placement and final transform ÷ the tissue's diagonal."""
     disagreement: float = float("nan")
-    """Median distance between forward and backward registration ÷ the fixed diagonal.
+    """Median distance between forward and backward registration ÷ the tissue's diagonal.
 
     Not a number where only one direction was run.
     """

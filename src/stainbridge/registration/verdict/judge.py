@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 RegistrationStatus = Literal["ok", "fallback", "failed"]
 
-#: The status is `ok` where nine of ten have less than this rTRE, `failed` where half have more.
-TOLERABLE_RTRE = 0.02
+#: The status is `ok` where nine of ten have less than this error, `failed` where half have more. In
+#: diagonals of the box around the fixed tissue.
+TOLERABLE_ERROR = 0.02
+#: Full-resolution pixels that are expected to lie apart, at least: what nothing can tell.
+LEAST_PREDICTED_PX = 0.25
+#: The bound in full-resolution pixels, at least.
+LEAST_BOUND_PX = 1.0
 #: Least share of the smaller tissue on the other; less of it proves nothing.
 MIN_OVERLAP = 0.3
 #: Least sharpness, in standard deviations, of a placement that is taken without a search.
@@ -39,10 +44,10 @@ class Verdict:
     """Whether it can be used."""
     reason: str
     """Why, in words."""
-    predicted_rtre: float
-    """Expected median landmark error ÷ the fixed slide's diagonal."""
-    bound_rtre: float
-    """What nine of ten such registrations stay below."""
+    predicted: float
+    """Expected median landmark error ÷ the diagonal of the box around the fixed tissue."""
+    bound: float
+    """What nine of ten such registrations stay below, in the same unit."""
 
 
 #: Turns evidence into a verdict.
@@ -51,7 +56,24 @@ Judge: TypeAlias = Callable[[Evidence], Verdict]
 
 def rank_verdict(verdict: Verdict) -> tuple[bool, float, float]:
     """Return a sort key: the most trusted verdict first."""
-    return verdict.status == "failed", verdict.bound_rtre, verdict.predicted_rtre
+    return verdict.status == "failed", verdict.bound, verdict.predicted
+
+
+def limit_to_pixels(verdict: Verdict, pixel: float) -> Verdict:
+    """Return a verdict that promises nothing finer than pixels show.
+
+    `pixel` is a full-resolution pixel of the coarser slide ÷ the tissue's diagonal. Where the
+    tissue has so few of them that the error may be large, `ok` becomes `fallback`.
+    """
+    bound = max(verdict.bound, LEAST_BOUND_PX * pixel)
+    limited = replace(
+        verdict, predicted=max(verdict.predicted, LEAST_PREDICTED_PX * pixel), bound=bound
+    )
+    if verdict.status != "ok" or bound <= TOLERABLE_ERROR:
+        return limited
+    few = f"the tissue is {1 / pixel:.0f} pixels across only"
+    reason = f"{few}: an error of {bound:.1%} of it is possible; {verdict.reason}"
+    return replace(limited, status="fallback", reason=reason)
 
 
 def find_doubt(verification: Verification) -> str:
@@ -85,8 +107,8 @@ class Calibration:
     def __call__(self, evidence: Evidence) -> Verdict:
         """Judge evidence.
 
-        `fallback`: an error beyond `TOLERABLE_RTRE` cannot be ruled out; `failed`: it is likely, or
-        the evidence is not a number.
+        `fallback`: an error beyond `TOLERABLE_ERROR` cannot be ruled out. `failed`: it is likely,
+        or the evidence is not a number.
         """
         index = self.compute_index(evidence)
         if not np.isfinite([index, evidence.overlap]).all():
@@ -98,11 +120,11 @@ class Calibration:
         )
         fits = f"{evidence.share:.0%} of the tissue fits best where it lies"
         agreement = f"{fits}, overlap {evidence.overlap:.0%}"
-        if expected > TOLERABLE_RTRE or evidence.overlap < MIN_OVERLAP:
+        if expected > TOLERABLE_ERROR or evidence.overlap < MIN_OVERLAP:
             reason = f"{agreement}: the slides may not belong together"
             return Verdict("failed", reason, expected, bound)
-        if bound > TOLERABLE_RTRE:
-            reason = f"{agreement}: an error of {bound:.1%} of the diagonal is possible"
+        if bound > TOLERABLE_ERROR:
+            reason = f"{agreement}: an error of {bound:.1%} of the tissue is possible"
             return Verdict("fallback", reason, expected, bound)
         return Verdict("ok", agreement, expected, bound)
 
