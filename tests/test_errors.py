@@ -17,6 +17,7 @@ from stainbridge.errors import (
     MissingFileError,
     RegistrationError,
     StainbridgeError,
+    errors_within,
 )
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.frame import Space
@@ -139,3 +140,20 @@ def test_a_path_that_does_not_exist_is_a_file_not_found(tmp_path: Path) -> None:
 def test_a_missing_file_met_while_writing_another_stays_itself(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="no such slide"), whole_file(tmp_path / "a.txt"):
         raise MissingFileError("no such slide", where="b.svs")
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (None, "a/b.tif: damaged"),
+        ("b.tif", "a/b.tif: damaged"),
+        ("feature 3", "a/b.tif: feature 3: damaged"),
+        ("a/b.tif line 3", "a/b.tif line 3: damaged"),
+    ],
+)
+def test_an_error_within_a_file_names_it_once(where: str | None, said: str) -> None:
+    with pytest.raises(InputError) as caught, errors_within("a/b.tif"):
+        raise InputError("damaged", where=where)
+    assert str(caught.value) == said
+    with pytest.raises(MissingFileError), errors_within("a"):
+        raise MissingFileError(where="b.tif")

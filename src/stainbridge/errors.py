@@ -12,6 +12,9 @@ StainbridgeError                        exit code 1
 from __future__ import annotations
 
 import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -72,9 +75,12 @@ class InputError(StainbridgeError, ValueError):
         super().__init__("; ".join(str(part) for part in parts).replace("\n", " "))
 
     def within(self, where: object) -> InputError:
-        """Return the error with the file or field that its own place lies in."""
-        place = where if self.where is None else f"{where}: {self.where}"
-        return InputError(
+        """Return the error with the file, or the field, that its own place lies in."""
+        own = "" if self.where is None else str(self.where)
+        if isinstance(self, MissingExtraError) or str(where) in own:
+            return self
+        place = where if own in ("", os.path.basename(str(where))) else f"{where}: {own}"  # noqa: PTH119
+        return type(self)(
             self.what, where=place, expected=self.expected, got=self.got, remedy=self.remedy
         )
 
@@ -163,3 +169,15 @@ class RegistrationError(StainbridgeError):
     """
 
     exit_code = 3
+
+
+@contextmanager
+def errors_within(where: object) -> Iterator[None]:
+    """Name a file in each `InputError` that is raised inside and does not name it yet."""
+    try:
+        yield
+    except InputError as error:
+        named = error.within(where)
+        if named is error:
+            raise
+        raise named from error

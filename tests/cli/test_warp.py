@@ -3,6 +3,7 @@ from __future__ import annotations
 import html
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -13,6 +14,7 @@ from tests.cli.conftest import FIXED_PIXELS, KnownResult, quarter_turn_registrat
 import stainbridge
 from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
+from stainbridge.registration.digest import DIGEST, digest_record
 
 POINTS = np.array([[10.0, 20], [100, 90], [0, 0]])
 
@@ -70,13 +72,18 @@ def test_annotations_go_to_the_fixed_slide_and_keep_what_they_are(
     assert {tuple(np.round(point, 2)) for point in ring} == {tuple(corner) for corner in corners}
 
 
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write another record with the digest that belongs to it."""
+    text = json.dumps({**record, DIGEST: digest_record(record)})
+    (folder / "registration.json").write_text(text)
+
+
 def test_annotations_count_from_the_corner_that_qupath_counts_from(
     known: KnownResult, tmp_path: Path
 ) -> None:
-    path = known.folder / "registration.json"
-    record = json.loads(path.read_text())
+    record = json.loads((known.folder / "registration.json").read_text())
     record["moving"]["bounds_px"], record["fixed"]["bounds_px"] = [30, 0], [0, 7]
-    path.write_text(json.dumps(record))
+    write_record(known.folder, record)
     source, out = tmp_path / "in.geojson", tmp_path / "out.geojson"
     at = known.moving_from_fixed_px(np.array([[10.0, 20]]))[0] - (30, 0)
     source.write_text(json.dumps({"type": "Point", "coordinates": at.tolist()}))
@@ -195,12 +202,8 @@ def test_an_output_folder_that_does_not_exist_is_refused(
 def test_a_failed_registration_moves_nothing(
     kind: str, known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = known.folder / "registration.json"
-    path.write_text(
-        json.dumps(
-            json.loads(path.read_text()) | {"status": "failed", "reason": "nothing in common"}
-        )
-    )
+    record = json.loads((known.folder / "registration.json").read_text())
+    write_record(known.folder, record | {"status": "failed", "reason": "nothing in common"})
     points, out = write_points(tmp_path / "in.csv", POINTS), tmp_path / "out"
     geojson = tmp_path / "in.geojson"
     geojson.write_text('{"type": "Point", "coordinates": [1, 2]}')

@@ -15,6 +15,7 @@ import pytest
 from tests.registration.finished import FIXED, MOVING, make_solution
 
 from stainbridge.errors import InputError, RegistrationError
+from stainbridge.registration.digest import DIGEST, digest_record
 from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.store import load, load_stored
@@ -162,7 +163,8 @@ def write_damaged(folder: Path, **changes: Any) -> Path:
     make_registration().save(folder)
     path = folder / "registration.json"
     record = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({key: value for key, value in record.items() if value != "remove"}))
+    record = {key: value for key, value in record.items() if value != "remove"}
+    path.write_text(json.dumps({**record, DIGEST: digest_record(record)}))
     return folder
 
 

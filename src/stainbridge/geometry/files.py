@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.itk import field_image, from_field_image, from_itk, to_itk
+from stainbridge.geometry.probe import probe
 from stainbridge.geometry.transform import Affine, Transform, split_chain
 from stainbridge.whole import whole_file
 
@@ -88,7 +89,9 @@ def write_transform(path: Path | str, transform: Transform, *, dimension: int = 
             raise InputError("could not write", where=path, got=_last_line(error)) from error
 
 
-def read_transform(path: Path | str, source: Space, target: Space) -> Transform:
+def read_transform(
+    path: Path | str, source: Space, target: Space, *, is_vouched_for: bool = False
+) -> Transform:
     """Read the transform in an ITK file as a map from the space `source` to the space `target`.
 
     Takes what `write_transform` writes and any other ITK transform file with linear and
@@ -99,6 +102,7 @@ def read_transform(path: Path | str, source: Space, target: Space) -> Transform:
         path: The file.
         source: The space whose points go in, `fixed.frame.space`.
         target: The space whose points come out, `moving.frame.space`.
+        is_vouched_for: Whether the file is known to be whole; others are tried out first.
 
     Returns:
         The transform, in µm.
@@ -125,7 +129,7 @@ def read_transform(path: Path | str, source: Space, target: Space) -> Transform:
         if name.endswith(READABLE_FIELD_ENDINGS):
             return from_field_image(_read_image(path), source, target)
         if name.endswith((*COMPOSITE_ENDINGS, *TEXT_ENDINGS, *MATRIX_ENDINGS)):
-            return from_itk(_read_itk(path), source, target)
+            return from_itk(_read_itk(path, is_vouched_for), source, target)
     except InputError as error:
         raise InputError(
             error.what, where=path, expected=error.expected, got=error.got, remedy=error.remedy
@@ -156,11 +160,13 @@ def _read_image(path: Path) -> SimpleITK.Image:
         raise InputError("not an image of displacements", got=_last_line(error)) from error
 
 
-def _read_itk(path: Path) -> SimpleITK.Transform:
+def _read_itk(path: Path, is_vouched_for: bool) -> SimpleITK.Transform:
     import SimpleITK
 
     if path.suffix.lower() in COMPOSITE_ENDINGS:
         _check_hdf5(path)
+        if not is_vouched_for:
+            probe(SimpleITK.ReadTransform, path)
     try:
         return SimpleITK.ReadTransform(str(path))
     except RuntimeError as error:

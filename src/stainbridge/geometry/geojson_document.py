@@ -64,7 +64,10 @@ class Document:
     _boxed: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.content = self._copy_document(self.content)
+        try:
+            self.content = self._copy_document(self.content)
+        except RecursionError:
+            raise InputError("nested too deeply", expected="GeoJSON") from None
 
     def update_bounding_boxes(self) -> None:
         """Make every `bbox` fit the positions again; its z range stays."""
@@ -79,7 +82,7 @@ class Document:
     def _copy_document(self, data: Json) -> Json:
         if isinstance(data, list):
             return self._copy_features(data)
-        kind = data.get("type") if isinstance(data, dict) else None
+        kind = _find_type(data)
         if kind == "FeatureCollection":
             features = data.get("features")
             if not isinstance(features, list):
@@ -117,7 +120,7 @@ class Document:
         return self._register_box(copy, feature)
 
     def _copy_geometry(self, data: Json, feature: str) -> Json:
-        kind = data.get("type") if isinstance(data, dict) else None
+        kind = _find_type(data)
         if kind not in DEPTH and kind != "GeometryCollection":
             raise InputError(
                 "unknown geometry",
@@ -165,12 +168,22 @@ class Document:
     def _register_box(self, copy: dict[str, Any], feature: str) -> dict[str, Any]:
         box = copy.get("bbox")
         if box is not None:
-            if not isinstance(box, list) or len(box) not in (4, 6):
+            if not isinstance(box, list) or len(box) not in (4, 6) or not _are_numbers(box):
                 raise InputError(
                     "not a bbox", where=feature, expected="4 or 6 numbers", got=repr(box)[:60]
                 )
             self._boxed.append(copy)
         return copy
+
+
+def _find_type(data: Json) -> str | None:
+    """Return the `type` of a GeoJSON object, None for anything else."""
+    kind = data.get("type") if isinstance(data, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _are_numbers(values: list[Json]) -> bool:
+    return all(type(value) in (int, float) for value in values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
+from stainbridge.jobs.files.stored_slides import load_result
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class EvaluateLandmarksJob:
     def run(
         self,
         progress: Progress = ignore_progress,  # noqa: ARG002 - every job takes both callbacks
-        note: Note = ignore_note,  # noqa: ARG002
+        note: Note = ignore_note,
     ) -> EvaluateLandmarksOutcome:
         """Score the landmarks.
 
@@ -46,9 +47,8 @@ class EvaluateLandmarksJob:
         """
         from stainbridge.jobs.files.inputs import read_landmark_pair
         from stainbridge.metrics.landmarks import score_landmarks
-        from stainbridge.registration.store import load_stored
 
-        stored = load_stored(self.result)
+        stored = load_result(self.result, note)
         registration = stored.registration
         fixed, moving = read_landmark_pair(
             self.fixed_landmarks,

@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from stainbridge.errors import errors_within
 from stainbridge.jobs.choices import CropChoice, SideChoice
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
-from stainbridge.jobs.files.stored_slides import warp_inputs
+from stainbridge.jobs.files.stored_slides import load_result, warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 
@@ -55,21 +56,21 @@ class WarpGeojsonJob:
         `RegistrationError` when the registration failed.
         """
         from stainbridge.geometry.geojson import read_geojson, write_geojson
-        from stainbridge.registration.store import load_stored
 
         began = time.perf_counter()
         check_crop(self.crop, self.to)
-        stored = load_stored(self.result)
+        stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=self.overwrite)
         origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
         offset_px = target_offset_px(stored, self.to, self.crop)
-        warped = stored.registration.warp_geojson(
-            read_geojson(self.source),
-            to=self.to,
-            from_offset_px=qupath_offset_px(stored, origin),
-            to_offset_px=offset_px,
-        )
+        with errors_within(self.source):
+            warped = stored.registration.warp_geojson(
+                read_geojson(self.source),
+                to=self.to,
+                from_offset_px=qupath_offset_px(stored, origin),
+                to_offset_px=offset_px,
+            )
         with claim_file(self.out, inputs, overwrite=self.overwrite):
             write_geojson(self.out, warped)
         progress("annotations", 1.0)

@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from stainbridge.errors import errors_within
 from stainbridge.jobs.choices import CropChoice, SideChoice
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
-from stainbridge.jobs.files.stored_slides import warp_inputs
+from stainbridge.jobs.files.stored_slides import load_result, warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 
@@ -57,19 +58,20 @@ class WarpPointsJob:
         `RegistrationError` when the registration failed.
         """
         from stainbridge.geometry.point_table import read_point_table, write_point_table
-        from stainbridge.registration.store import load_stored
 
         began = time.perf_counter()
         check_crop(self.crop, self.to)
-        stored = load_stored(self.result)
+        stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=self.overwrite)
-        table = read_point_table(self.source)
+        with errors_within(self.source):
+            table = read_point_table(self.source)
         registration = stored.registration
         frames = {"fixed": registration.fixed, "moving": registration.moving}
         origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
-        points_px = table.to_px(frames[origin], qupath_offset_px(stored, origin))
-        warped_px = registration.warp_points(points_px, to=self.to)
+        with errors_within(self.source):
+            points_px = table.to_px(frames[origin], qupath_offset_px(stored, origin))
+            warped_px = registration.warp_points(points_px, to=self.to)
         offset_px = target_offset_px(stored, self.to, self.crop)
         if self.crop is not None and not table.is_from_qupath:
             warped_px = warped_px - offset_px

@@ -18,7 +18,7 @@ from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
-from stainbridge.jobs.files.stored_slides import open_moving_slide, warp_inputs
+from stainbridge.jobs.files.stored_slides import load_result, open_moving_slide, warp_inputs
 from stainbridge.jobs.files.write_sharpened import write_sharpened
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Within, check_ranges
@@ -86,14 +86,12 @@ class WarpSlideJob:
         Raises `InputError` for bad input and an output that must not be written, and
         `RegistrationError` when the registration failed.
         """
-        from stainbridge.registration.store import load_stored
-
         began = time.perf_counter()
-        stored = load_stored(self.result)
+        stored = load_result(self.result, note)
         self._check_output(stored)
         origin_px = crop_origin_px(stored, self.crop)
         interpolation = self.interpolation or self._choose_interpolation(stored, note)
-        open_warped = partial(self._open_warped, stored, interpolation)
+        open_warped = partial(self._open_warped, stored, interpolation, note)
         write = partial(self._write, progress, interpolation)
         with claim_file(self.out, self._inputs(stored), overwrite=self.overwrite):
             if self.sharpen is None:
@@ -132,8 +130,10 @@ class WarpSlideJob:
         note("the moving slide holds labels, which are kept whole: --interpolation nearest")
         return "nearest"
 
-    def _open_warped(self, stored: StoredRegistration, interpolation: InterpolationChoice) -> Slide:
-        moving = open_moving_slide(stored, self.moving)
+    def _open_warped(
+        self, stored: StoredRegistration, interpolation: InterpolationChoice, note: Note
+    ) -> Slide:
+        moving = open_moving_slide(stored, self.moving, note)
         try:
             return stored.registration.warp_slide(
                 moving, crop=self.crop, interpolation=interpolation

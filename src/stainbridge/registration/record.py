@@ -12,6 +12,8 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.itk import itk_spacing
 from stainbridge.geometry.transform import Transform
 from stainbridge.json_values import format_json
+from stainbridge.registration.digest import DIGEST, TRANSFORM_DIGEST, digest_record, hash_file
+from stainbridge.slides.fingerprint import fingerprint
 from stainbridge.slides.slide import Slide
 from stainbridge.whole import whole_file
 
@@ -25,7 +27,8 @@ def write_result(directory: Path, record: dict[str, Any], transform: Transform |
     """Write the record and, where there is one, the transform into a folder.
 
     The folder is made if need be. Earlier files of these names are replaced. The record is removed
-    first and written last, so that it never stands beside another run's transform. Raises
+    first and written last, so that it never stands beside another run's transform. It has digests
+    of the transform and of itself (see `registration.digest`). Raises
     `InputError` when the folder cannot be written.
     """
     try:
@@ -36,7 +39,8 @@ def write_result(directory: Path, record: dict[str, Any], transform: Transform |
         raise InputError(f"cannot write there: {error.strerror}", where=directory) from error
     if transform is not None:
         write_transform(directory / TRANSFORM, transform)
-    text = format_json(record)
+        record = {**record, TRANSFORM_DIGEST: hash_file(directory / TRANSFORM)}
+    text = format_json({**record, DIGEST: digest_record(record)})
     with whole_file(directory / RECORD) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -57,7 +61,7 @@ def read_record(directory: Path) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             "the record is damaged", where=path, expected="JSON", remedy="register again"
         ) from error
@@ -66,15 +70,17 @@ def read_record(directory: Path) -> dict[str, Any]:
             "the record is damaged",
             where=path,
             expected="a JSON object",
-            got=type(content).__name__,
+            got=json.dumps(content)[:40],
         )
     return content
 
 
 def describe_source(frame: Frame, slide: Slide | Path | str | None) -> dict[str, Any]:
-    """Return a slide's entry in a record: where it is, its size, its pixel size."""
+    """Return a slide's entry in a record: where it is, its file, its size, its pixel size."""
+    path = None if slide is None else _location(slide)
     return {
-        "path": None if slide is None else _location(slide),
+        "path": path,
+        "file": None if path is None else _describe_file(Path(path)),
         "name": frame.label,
         "width": frame.width,
         "height": frame.height,
@@ -82,6 +88,18 @@ def describe_source(frame: Frame, slide: Slide | Path | str | None) -> dict[str,
         "calibrated": frame.calibrated,
         "bounds_px": list(slide.info.bounds_px) if isinstance(slide, Slide) else [0, 0],
         "itk_spacing": list(itk_spacing(frame)),
+    }
+
+
+def _describe_file(path: Path) -> dict[str, Any] | None:
+    """Return what tells a slide's file from another one; None where there is no such file."""
+    if not path.exists():
+        return None
+    facts = path.stat()
+    return {
+        "bytes": facts.st_size,
+        "changed_ns": facts.st_mtime_ns,
+        "fingerprint": fingerprint(path),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from html import escape
@@ -24,6 +24,7 @@ from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Crop, Interpolation, find_output_frame, warp_array
 from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
+from stainbridge.registration.digest import check_fingerprint
 from stainbridge.registration.notebook import format_picture, format_verdict
 from stainbridge.registration.record import TRANSFORM, describe_source, write_result
 from stainbridge.registration.stages.record import StageRecord
@@ -98,6 +99,8 @@ class Registration:
     """The fixed slide, or where its file is; None where that is not known."""
     moving_source: Slide | Path | None = field(default=None, compare=False)
     """The moving slide, or where its file is; None where that is not known."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What told the slides' files from others when they were registered, by "fixed", "moving"."""
 
     @property
     def transform(self) -> Transform:
@@ -321,7 +324,7 @@ class Registration:
         """Open the slide that was registered; the caller closes it.
 
         Raises `InputError` for another word than "fixed" and "moving", where it is not known where
-        the slide is, and where its size has changed.
+        the slide is, and where it is another one now.
         """
         _check_side(side, "side")
         source = self.fixed_source if side == "fixed" else self.moving_source
@@ -330,6 +333,8 @@ class Registration:
             raise InputError(
                 f"it is not known where the {side} slide is", remedy="hand the slide in"
             )
+        if isinstance(source, Path):
+            check_fingerprint(source, self.fingerprints.get(side), side)
         slide = _open_source(source, frame)
         size = (slide.frame.width, slide.frame.height)
         if size != (frame.width, frame.height):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.registration.digest import check_record, check_transform
 from stainbridge.registration.record import RECORD, TRANSFORM, read_record
 from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
@@ -27,6 +28,8 @@ class StoredRegistration:
     """Where the fixed slide was then; None where that is not recorded."""
     moving_path: Path | None
     """Where the moving slide was then; None where that is not recorded."""
+    is_sealed: bool
+    """Whether digests vouch for the files; records of earlier versions have none."""
     record: dict[str, Any]
     """The whole record."""
 
@@ -65,32 +68,41 @@ def load_stored(directory: Path | str) -> StoredRegistration:
     """Load a registration with the paths of its slides and the whole record."""
     directory = Path(directory)
     stored = read_record(directory)
+    is_sealed = check_record(stored, directory / RECORD)
     try:
-        return _parse_record(stored, directory)
+        registration = _parse_record(stored)
     except KeyError as error:
         raise InputError(
             "the record is not complete", where=directory / RECORD, expected=f"an entry {error}"
         ) from error
-    except InputError:
-        raise
-    except (TypeError, ValueError, AttributeError) as error:
+    except InputError as error:
+        raise error.within(directory / RECORD) from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
-            "the record is damaged", where=directory / RECORD, got=error, remedy="register again"
+            "the record is damaged",
+            where=directory / RECORD,
+            expected="the entries that stainbridge register writes",
+            got=error if type(error) is ValueError else None,
+            remedy="register again",
         ) from error
+    if registration.status != "failed":
+        spaces = registration.fixed.space, registration.moving.space
+        path = directory / TRANSFORM
+        is_whole = check_transform(stored, path)
+        solution = read_transform(path, *spaces, is_vouched_for=is_whole)
+        registration = replace(registration, solution=solution)
+    fixed_path, moving_path = _parse_path(stored["fixed"]), _parse_path(stored["moving"])
+    return StoredRegistration(registration, fixed_path, moving_path, is_sealed, stored)
 
 
-def _parse_record(stored: dict[str, Any], directory: Path) -> StoredRegistration:
+def _parse_record(stored: dict[str, Any]) -> Registration:
+    """Return the registration of a record, without its transform."""
     fixed = _parse_frame(stored["fixed"], "fixed")
     moving = _parse_frame(stored["moving"], "moving")
-    fixed_path = _parse_path(stored["fixed"])
-    moving_path = _parse_path(stored["moving"])
     status = cast(RegistrationStatus, stored["status"])
     if status not in get_args(RegistrationStatus):
         raise ValueError(f"status {status!r}")
-    solution = None
-    if status != "failed":
-        solution = read_transform(directory / TRANSFORM, fixed.space, moving.space)
-    registration = Registration(
+    return Registration(
         fixed=fixed,
         moving=moving,
         status=status,
@@ -103,11 +115,14 @@ def _parse_record(stored: dict[str, Any], directory: Path) -> StoredRegistration
         evidence=_parse_evidence(stored.get("evidence")),
         seed=int(stored["seed"]),
         config=dict(stored["config"]),
-        solution=solution,
-        fixed_source=fixed_path,
-        moving_source=moving_path,
+        fixed_source=_parse_path(stored["fixed"]),
+        moving_source=_parse_path(stored["moving"]),
+        fingerprints={
+            side: str(stored[side]["file"]["fingerprint"])
+            for side in ("fixed", "moving")
+            if stored[side].get("file")
+        },
     )
-    return StoredRegistration(registration, fixed_path, moving_path, stored)
 
 
 def _parse_path(entry: dict[str, Any]) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stainbridge.errors import InputError, MissingFileError
+from stainbridge.errors import InputError, MissingFileError, errors_within
 from stainbridge.slides.readers.magic import HEADER_BYTES
 from stainbridge.slides.readers.table import READERS
 from stainbridge.slides.slide import Slide
@@ -42,7 +42,8 @@ def open_slide(path: str | Path, *, mpp: float | None = None, stain: str | None 
     header = b"" if path.is_dir() else read_header(path)
     for reader in READERS:
         if reader.claims(path, header):
-            return reader.open(path, mpp=mpp, stain=stain)
+            with errors_within(path):
+                return reader.open(path, mpp=mpp, stain=stain)
     raise _unknown_kind(path, header)
 
 

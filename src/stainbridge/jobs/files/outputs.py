@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.slides.fingerprint import WITH_DATA_FOLDER
 from stainbridge.whole import check_replaceable
 
 #: Files of a registration's folder; the first is the record of the others.
@@ -27,8 +28,6 @@ RUN_FILES = (
     "samples",
     "tensorboard",
 )
-#: Slides whose data lie in a folder beside them that has their name without the ending.
-WITH_DATA_FOLDER = (".mrxs",)
 #: Endings of slides whose other files lie beside them, and the endings of those files.
 WITH_SIBLINGS = {
     ".dcm": (".dcm",),

@@ -154,7 +154,7 @@ def _make_slide(
     ome = find_ome_image(tif, page)
     name, vendor = name_format_and_vendor(tif)
     doubts = (*layout.warnings, *others, *rule.warnings, *guesses, *(ome.warnings if ome else ()))
-    warnings = (*doubts, *pixel.warnings, *complaints)
+    warnings = (*doubts, *pixel.warnings, *_fold_complaints(complaints))
     profile = keep_rgb_profile(page.tags.valueof(ICC_PROFILE)) if channels == RGB else None
     info = SlideInfo(
         str(path),
@@ -202,6 +202,22 @@ def _is_reduced(finer: StoredLevel, level: StoredLevel) -> bool:
         return False
 
 
+def _clean_complaint(message: str) -> str:
+    """Return a message of tifffile without its objects' and errors' names."""
+    without_errors = re.sub(r"raised \w+\(['\"](.*)['\"]\)", r"\1", message)
+    without_objects = re.sub(r"<tifffile\.(\w+) (\S+) [^>]*>", r"\2", without_errors)
+    return " ".join(re.sub(r"^<[^>]*> ", "", without_objects).split())
+
+
+def _fold_complaints(complaints: list[str]) -> tuple[str, ...]:
+    """Return what tifffile complains of as one line at most."""
+    different = list(dict.fromkeys(complaints))
+    if not different:
+        return ()
+    more = f", and {len(different) - 1} more" if len(different) > 1 else ""
+    return (f"tifffile: {different[0]}{more}",)
+
+
 @contextmanager
 def _collect_complaints() -> Iterator[list[str]]:
     """Collect what tifffile logs meanwhile, one line each, instead of on standard error."""
@@ -209,9 +225,7 @@ def _collect_complaints() -> Iterator[list[str]]:
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(
-                "tifffile: " + " ".join(re.sub(r"^<[^>]*> ", "", record.getMessage()).split())
-            )
+            lines.append(_clean_complaint(record.getMessage()))
 
     handler = Collect(logging.WARNING)
     logger = logging.getLogger("tifffile")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from stainbridge.jobs.files.outputs import WITH_DATA_FOLDER
-
+#: Slides whose data lie in a folder beside them that has their name without the ending.
+WITH_DATA_FOLDER = (".mrxs",)
 #: Blocks of a file that are looked at: slides are too large to read whole.
 BLOCKS = 16
 #: Bytes of a block.
