@@ -240,8 +240,8 @@ class PairsJob:
 
     def _make_key(self) -> str:
         """Return a hash of all that the patches depend on: slides, settings, version."""
+        from stainbridge.fingerprint import fingerprint
         from stainbridge.json_values import format_json
-        from stainbridge.slides.fingerprint import fingerprint
 
         facts = {
             "version": version("stainbridge"),

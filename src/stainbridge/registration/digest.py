@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stainbridge.errors import InputError
+from stainbridge.fingerprint import fingerprint
 from stainbridge.json_values import to_json_values
-from stainbridge.slides.fingerprint import fingerprint
 
 #: The record's entry with the digest of all its other entries.
 DIGEST = "digest"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.fingerprint import fingerprint
 from stainbridge.geometry.files import write_transform
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.itk import itk_spacing
 from stainbridge.geometry.transform import Transform
 from stainbridge.json_values import format_json
 from stainbridge.registration.digest import DIGEST, TRANSFORM_DIGEST, digest_record, hash_file
-from stainbridge.slides.fingerprint import fingerprint
 from stainbridge.slides.slide import Slide
 from stainbridge.whole import whole_file
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.slides.fingerprint import WITH_DATA_FOLDER
+from stainbridge.fingerprint import WITH_DATA_FOLDER
 from stainbridge.whole import check_replaceable
 
 #: Files of a registration's folder; the first is the record of the others.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.slides.fingerprint import BLOCK_BYTES, BLOCKS, fingerprint
+from stainbridge.fingerprint import BLOCK_BYTES, BLOCKS, fingerprint
 
 
 def test_a_copy_has_the_same_fingerprint_and_a_change_another(tmp_path: Path) -> None:
