@@ -17,6 +17,7 @@ FLOORS = {
         "locks",
         "partial",
         "whole",
+        "fingerprint",
         "json_values",
         "ranges",
         "settings",

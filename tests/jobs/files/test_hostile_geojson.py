@@ -49,12 +49,14 @@ features = st.fixed_dictionaries(
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(values, geometries(values), features, st.lists(features, max_size=2)))
 def test_any_value_is_warped_or_refused(content: Any) -> None:
+    said = ""
     try:
         with errors_within("areas.geojson"):
             warp_geojson(content, SHIFT)
     except InputError as error:
-        assert str(error).startswith("areas.geojson")
-        assert "\n" not in str(error)
+        said = str(error)
+    assert said == "" or said.startswith("areas.geojson")
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize("depth", [50, 300, 900, 100_000])
@@ -72,8 +74,10 @@ def test_any_depth_is_warped_or_refused(
 ) -> None:
     path = tmp_path / "deep.geojson"
     path.write_text(before * depth + after * depth)
+    said = ""
     try:
         with errors_within(path):
             json.dumps(warp_geojson(read_geojson(path), SHIFT))
     except InputError as error:
-        assert str(error).startswith(str(path))
+        said = str(error)
+    assert said == "" or said.startswith(str(path))
