@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from stainbridge.cli.main import app
+from stainbridge.cli.app import make_app
 
 HEAD = """# Command line reference
 
@@ -21,7 +21,9 @@ Every command and option, generated from the program.
 
 def write_cli_reference() -> str:
     """Return the page as Markdown: one section a command, one table of options each."""
-    return HEAD + "\n".join(_describe(name, command) for name, command in _walk(get_command(app)))
+    return HEAD + "\n".join(
+        _describe(name, command) for name, command in _walk(get_command(make_app()))
+    )
 
 
 def _walk(command: Any, name: str = "stainbridge") -> Iterator[tuple[str, Any]]:

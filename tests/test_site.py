@@ -17,7 +17,7 @@ from site_tools.python_reference import write_jobs_reference, write_python_refer
 from typer.main import get_command
 
 import stainbridge
-from stainbridge.cli.main import app
+from stainbridge.cli.app import make_app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -60,16 +60,16 @@ def test_the_menu_names_every_page_once() -> None:
     assert sorted(named) == sorted(written | GENERATED)
 
 
-@pytest.mark.parametrize("name", leaf_commands(get_command(app)))
+@pytest.mark.parametrize("name", leaf_commands(get_command(make_app())))
 def test_the_reference_has_every_command_and_option(name: str) -> None:
-    command = leaf_commands(get_command(app))[name]
+    command = leaf_commands(get_command(make_app()))[name]
     section = cli_section(name)
     assert f"stainbridge {name}" in section
     for parameter in command.params:
         assert all(option in section for option in parameter.opts if option.startswith("--"))
 
 
-@pytest.mark.parametrize("name", leaf_commands(get_command(app)))
+@pytest.mark.parametrize("name", leaf_commands(get_command(make_app())))
 def test_the_help_of_every_command_has_an_example_to_paste(name: str) -> None:
     assert f"```sh\nstainbridge {name}" in cli_section(name)
 

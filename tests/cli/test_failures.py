@@ -35,7 +35,7 @@ def test_every_error_of_the_system_is_one_line(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = OSError(number, os.strerror(number), "slides/a.svs")
-    monkeypatch.setattr(main, "load_app", lambda: raising(error))
+    monkeypatch.setattr(main, "load_app", lambda _: raising(error))
     assert main.run(["info", "a.svs"]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"error: slides/a.svs: {os.strerror(number)}")
@@ -86,7 +86,7 @@ def test_an_interrupted_library_is_an_interruption(
 ) -> None:
     """Libraries that are interrupted while they load raise `ImportError`, among others."""
     interruption = main.Interruption()
-    monkeypatch.setattr(main, "load_app", lambda: raising(ImportError("numpy: initialization")))
+    monkeypatch.setattr(main, "load_app", lambda _: raising(ImportError("numpy: initialization")))
     assert main.run(["info", "a.svs"], interruption) == 1
     assert "please report it" in capsys.readouterr().err
     interruption.has_come = True
@@ -115,7 +115,7 @@ def test_a_bug_where_nothing_can_be_kept_names_its_place(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(main.tempfile, "tempdir", str(tmp_path / "missing"))
-    monkeypatch.setattr(main, "load_app", lambda: raising(ZeroDivisionError("a bug")))
+    monkeypatch.setattr(main, "load_app", lambda _: raising(ZeroDivisionError("a bug")))
     assert main.run(["info", "a.svs"]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1

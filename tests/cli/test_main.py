@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from stainbridge.cli import main
+from stainbridge.cli.app import VERBS as VERBS_OF_APP
+from stainbridge.cli.app import make_app
 from stainbridge.errors import InputError, RegistrationError
 
 VERBS = [
@@ -54,7 +59,7 @@ def test_an_error_is_one_line_and_its_exit_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(main, "load_app", lambda: raising(error))
+    monkeypatch.setattr(main, "load_app", lambda _: raising(error))
     assert main.run(["info", "a.svs"]) == code
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", line + "\n")
@@ -64,7 +69,7 @@ def test_a_bug_of_ours_keeps_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(main.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(main, "load_app", lambda: raising(ZeroDivisionError("a bug")))
+    monkeypatch.setattr(main, "load_app", lambda _: raising(ZeroDivisionError("a bug")))
     assert main.run(["info", "a.svs"]) == 1
     (kept,) = tmp_path.iterdir()
     output = capsys.readouterr()
@@ -133,3 +138,19 @@ def test_a_terminal_width_does_not_change_the_error(
     monkeypatch.setitem(os.environ, "COLUMNS", "20")
     assert main.run(["info", "no/such/slide/with/a/rather/long/name.svs"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_verb_does_not_import_the_others() -> None:
+    code = (
+        "import sys; from stainbridge.cli.main import run; run(['register', '--help']);"
+        "sys.exit(any(f'stainbridge.cli.{name}' in sys.modules for name in ('pairs', 'train')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("verb", VERBS_OF_APP)
+def test_a_verb_is_found_alone_and_among_all(verb: str) -> None:
+    assert list(get_command(make_app([verb, "--help"])).commands) == [verb]
+    assert verb in get_command(make_app()).commands
+    assert verb in get_command(make_app(["--help", verb])).commands

@@ -18,7 +18,7 @@ import typer
 from tests.cli.conftest import KnownResult
 from tests.cli.test_translate import weights
 
-from stainbridge.cli.app import app
+from stainbridge.cli.app import make_app
 from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import write_points_csv
 from stainbridge.jobs.files.claim import claim_file, claim_folder
@@ -373,4 +373,4 @@ def test_the_tables_name_every_verb_that_writes() -> None:
         if any(parameter.name == "out" for parameter in command.params):
             yield " ".join(path)
 
-    assert set(names(typer.main.get_command(app), ())) == {verb.name for verb in WRITERS}
+    assert set(names(typer.main.get_command(make_app()), ())) == {verb.name for verb in WRITERS}

@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from stainbridge.cli import (
-    benchmark,
-    demo,
-    evaluate,
-    export,
-    info,
-    pairs,
-    phantom,
-    register,
-    train,
-    translate,
-    view,
-    warp,
-)
+#: Where each verb is: its module in `stainbridge.cli` and what it has of it. `app` is a group of
+#: verbs.
+VERBS = {
+    "info": ("info", "info"),
+    "register": ("register", "register"),
+    "warp": ("warp", "app"),
+    "evaluate": ("evaluate", "app"),
+    "benchmark": ("benchmark", "app"),
+    "pairs": ("pairs", "pairs"),
+    "train": ("train", "app"),
+    "translate": ("translate", "translate"),
+    "export": ("export", "app"),
+    "view": ("view", "view"),
+    "phantom": ("phantom", "phantom"),
+    "demo": ("demo", "demo"),
+}
 
-app = typer.Typer(
-    name="stainbridge",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("info")(info.info)
-app.command("register")(register.register)
-app.add_typer(warp.app, name="warp")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(benchmark.app, name="benchmark")
-app.command("pairs")(pairs.pairs)
-app.add_typer(train.app, name="train")
-app.command("translate")(translate.translate)
-app.add_typer(export.app, name="export")
-app.command("view")(view.view)
-app.command("phantom")(phantom.phantom)
-app.command("demo")(demo.demo)
+
+def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Return the command with the verb that `arguments` begin with, else with all verbs.
+
+    The others would take a moment to import.
+    """
+    app = typer.Typer(
+        name="stainbridge",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(stainbridge)
+    verb = arguments[0] if arguments else ""
+    for name in [verb] if verb in VERBS else VERBS:
+        module, attribute = VERBS[name]
+        loaded: Any = getattr(import_module(f"stainbridge.cli.{module}"), attribute)
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=name)
+        else:
+            app.command(name)(loaded)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -50,7 +58,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def stainbridge(
     version: Annotated[
         bool,

@@ -60,7 +60,7 @@ def run(arguments: list[str], interruption: Interruption | None = None) -> int:
     try:
         check_names(arguments)
         # A command returns its exit code or nothing; an interruption returns 130.
-        code = load_app()(arguments, prog_name="stainbridge", standalone_mode=False) or OK
+        code = load_app(arguments)(arguments, prog_name="stainbridge", standalone_mode=False) or OK
         flush_output()
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -75,11 +75,11 @@ def run(arguments: list[str], interruption: Interruption | None = None) -> int:
     return int(code)
 
 
-def load_app() -> typer.Typer:
-    """Return the verbs; their libraries take a moment to load."""
-    from stainbridge.cli.app import app
+def load_app(arguments: list[str]) -> typer.Typer:
+    """Return the command with the verb that is asked for; its libraries take a moment to load."""
+    from stainbridge.cli.app import make_app
 
-    return app
+    return make_app(arguments)
 
 
 def _report(error: Exception) -> int:
