@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 # Test processes; each computes on one thread.
 JOBS   ?= 2
 
-.PHONY: demo test test-slow lint format types floors docs clean
+.PHONY: demo test test-slow lint format types floors docs coverage wheel clean
 
 demo: $(STAMP)
 	$(BIN)/stainbridge demo --out demo-out --overwrite
@@ -35,6 +35,15 @@ floors: $(STAMP)
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open build/site/index.html"
+
+# Lines and branches that the quick tests run; slower than `make test`.
+coverage: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" --cov=stainbridge --cov-branch --cov-report=term:skip-covered
+
+# A wheel in dist/; a test installs it in an empty environment.
+wheel: $(STAMP)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/stainbridge-*.whl
 
 clean:
 	rm -rf $(VENV) build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis

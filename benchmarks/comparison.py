@@ -1,10 +1,10 @@
 """Print tables in Markdown from folders of `stainbridge benchmark landmarks`.
 
-    FOLDERS="docs/comparison/sections docs/comparison/scanners docs/comparison/generated"
+    FOLDERS=$(echo docs/results/comparison/{sections,scanners,generated})
     python benchmarks/comparison.py $FOLDERS
-    python benchmarks/comparison.py $FOLDERS --page docs/comparison.md
+    python benchmarks/comparison.py $FOLDERS --page docs/results/comparison.md
     python benchmarks/comparison.py $FOLDERS --picture docs/images/comparison.svg
-    python benchmarks/comparison.py bench --keep docs/comparison
+    python benchmarks/comparison.py bench --keep docs/results/comparison
 
 There is one table for each folder and kind of start, and one over all of them. Only runs that every
 method of the folder has made are counted, so that an unfinished benchmark compares the same runs.

@@ -1,4 +1,4 @@
-"""The tables and the picture of docs/comparison.md are made from the runs beside it."""
+"""The tables and the picture of docs/results/comparison.md are made from the runs beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stainbridge.evaluate.ledger import SETUP, read_rows, read_setup
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-FOLDERS = [DOCS / "comparison" / name for name in ("sections", "scanners", "generated")]
+FOLDERS = [DOCS / "results" / "comparison" / name for name in ("sections", "scanners", "generated")]
 
 
 def test_every_method_made_every_run() -> None:
@@ -25,7 +25,7 @@ def test_every_method_made_every_run() -> None:
 
 def test_page_and_picture_are_what_the_runs_make(tmp_path: Path) -> None:
     page, picture = tmp_path / "comparison.md", tmp_path / "comparison.svg"
-    before = (DOCS / "comparison.md").read_text(encoding="utf-8")
+    before = (DOCS / "results" / "comparison.md").read_text(encoding="utf-8")
     page.write_text(before, encoding="utf-8")
     script = [sys.executable, str(ROOT / "benchmarks" / "comparison.py"), *map(str, FOLDERS)]
     subprocess.run(
