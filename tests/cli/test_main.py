@@ -26,6 +26,7 @@ VERBS = [
     ["train", "deformable"],
     ["benchmark", "landmarks"],
     ["demo"],
+    ["cohort"],
 ]
 
 

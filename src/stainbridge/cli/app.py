@@ -17,6 +17,7 @@ VERBS = {
     "evaluate": ("evaluate", "app"),
     "benchmark": ("benchmark", "app"),
     "pairs": ("pairs", "pairs"),
+    "cohort": ("cohort", "app"),
     "train": ("train", "app"),
     "translate": ("translate", "translate"),
     "export": ("export", "app"),

@@ -108,7 +108,7 @@ def _report_usage(error: Any) -> int:
         say(message)
     else:
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "stainbridge"
+        command = " ".join(context.command_path.split()) if context else "stainbridge"
         say(f"error: {' '.join(message.split()).rstrip('.')}; see: {command} --help")
     return int(error.exit_code)
 

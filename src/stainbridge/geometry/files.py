@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Space
+from stainbridge.geometry.hdf5_times import erase_times
 from stainbridge.geometry.itk import field_image, from_field_image, from_itk, to_itk
 from stainbridge.geometry.probe import probe
 from stainbridge.geometry.transform import Affine, Transform, split_chain
@@ -85,6 +86,8 @@ def write_transform(path: Path | str, transform: Transform, *, dimension: int = 
                 written = to_itk(transform, dimension)
                 _reserve_space(temporary, written)
                 SimpleITK.WriteTransform(written, str(temporary))
+                if ending in COMPOSITE_ENDINGS:
+                    erase_times(temporary)
         except RuntimeError as error:
             raise InputError("could not write", where=path, got=_last_line(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -48,7 +49,7 @@ class RegisterOutcome:
     reason: str
     """Why the status is not "ok"; empty otherwise."""
     seconds: float
-    """How long the registration itself took."""
+    """How long the registration itself took; nan where it is not recorded."""
     predicted_rtre: float
     """Expected median landmark error over the fixed slide's diagonal; nan when it failed."""
     bound_rtre: float
@@ -74,7 +75,7 @@ class RegisterOutcome:
             written=tuple(folder / name for name in RESULT_FILES if (folder / name).is_file()),
             status=record["status"],
             reason=record["reason"],
-            seconds=record["seconds"],
+            seconds=_number(record["seconds"]),
             predicted_rtre=_number(record["predicted_rtre"]),
             bound_rtre=_number(record.get("bound_rtre")),
             predicted_um=_number(record.get("predicted_um")) if is_calibrated else None,
@@ -154,6 +155,8 @@ class RegisterJob:
     """Whether to write the warped moving slide too."""
     report: bool = True
     """Whether to write the quality report."""
+    reproducible: bool = False
+    """Record no durations, so that the same inputs and settings give the same bytes."""
     overwrite: bool = False
     """Replace an earlier result in `out`; other files in it stay."""
 
@@ -171,7 +174,7 @@ class RegisterJob:
         """
         inputs = self._inputs()
         check_output_folder(self.out, inputs, RESULT_FILES)
-        config = self._config()
+        config = self.make_config()
         self._check_start()
         model = self._read_translator()
         request = self._request(model)
@@ -219,6 +222,8 @@ class RegisterJob:
             moving_mask=moving_mask,
             progress=progress,
         )
+        if self.reproducible:
+            registration = _forget_durations(registration)
         translation = {TRANSLATION: pair.describe()} if pair else {}
         registration.save(folder, fixed, moving, extra={REQUEST: request, **translation})
         if self.report:
@@ -308,7 +313,8 @@ class RegisterJob:
             progress=lambda done, total: progress("writing the warped slide", done / total),
         )
 
-    def _config(self) -> RegisterConfig:
+    def make_config(self) -> RegisterConfig:
+        """Return the configuration; raise `InputError` for settings that cannot be used."""
         return register_config(
             preset=self.preset,
             pipeline=self.pipeline,
@@ -379,6 +385,12 @@ class RegisterJob:
             and (not self.report or REPORT in names)
             and (not self.write_slide or is_failed or WARPED in names)
         )
+
+
+def _forget_durations(registration: Registration) -> Registration:
+    """Return the registration without how long it and its stages took."""
+    stages = tuple(replace(stage, seconds=math.nan) for stage in registration.stages)
+    return replace(registration, seconds=math.nan, stages=stages)
 
 
 def _number(value: float | None) -> float:

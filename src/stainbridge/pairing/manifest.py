@@ -12,7 +12,15 @@ from typing import cast, get_args
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.pairing.source import SlidePair, Split
-from stainbridge.slides.manifest import TableRow, read_header, read_table
+from stainbridge.slides.manifest import (
+    TableRow,
+    check_columns,
+    check_id,
+    find_row_file,
+    parse_mpp,
+    read_header,
+    read_table,
+)
 
 #: The columns that a manifest may have.
 COLUMNS = tuple(field.name for field in fields(SlidePair))
@@ -30,8 +38,6 @@ FILES = (
 )
 #: The columns that hold pixel sizes.
 NUMBERS = ("fixed_mpp", "moving_mpp")
-#: What ids may be made of: they are names of folders and part of names of files.
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 #: What labels may be made of: as ids, but an underscore ends what comes before them.
 LABEL = re.compile(r"[A-Za-z0-9.+-]*")
 
@@ -154,15 +160,7 @@ def check_slide_pairs(pairs: Sequence[SlidePair], where: object) -> None:
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
-    if unknown := [name for name in header if name not in COLUMNS]:
-        raise InputError(
-            "unknown columns",
-            where=path,
-            expected=", ".join(COLUMNS),
-            got=", ".join(repr(name) for name in unknown),
-        )
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise InputError("a column is there twice", where=path, got=", ".join(twice))
+    check_columns(path, header, COLUMNS)
     if "patient" not in header and set(REQUIRED) - {"patient"} <= set(header):
         raise InputError(
             "the manifest does not say whose tissue it is",
@@ -180,10 +178,10 @@ def _make_pair(row: TableRow, path: Path, where: str) -> SlidePair:
     values: dict[str, object] = {"id": row.get("id") or derive_id(Path(row["fixed"]))}
     for name in FILES:
         if text := row.get(name, ""):
-            values[name] = _find_file(path.parent / text, path)
+            values[name] = find_row_file(path, text)
     for name in NUMBERS:
         if text := row.get(name, ""):
-            values[name] = _parse_mpp(text, f"{where}: {name}")
+            values[name] = parse_mpp(text, f"{where}: {name}")
     values["split"] = _parse_split(row["split"], where) if "split" in row else "train"
     pair = SlidePair(
         patient=row["patient"],
@@ -192,22 +190,6 @@ def _make_pair(row: TableRow, path: Path, where: str) -> SlidePair:
     )
     _check_values(pair, where)
     return pair
-
-
-def _find_file(file: Path, table: Path) -> Path:
-    if not file.exists():
-        raise MissingFileError("no such file", where=file, remedy=f"it is named in {table}")
-    return file
-
-
-def _parse_mpp(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise InputError("no pixel size", where=where, expected="µm, more than 0", got=text)
-    return value
 
 
 def _parse_split(text: str, where: str) -> Split:
@@ -224,13 +206,7 @@ def _parse_split(text: str, where: str) -> Split:
 
 def _check_values(pair: SlidePair, where: object) -> None:
     """Raise `InputError` for an id or label no file can have, and for half of a pair of points."""
-    if not ID.fullmatch(pair.id):
-        raise InputError(
-            "an id that cannot be part of file names",
-            where=where,
-            expected="letters, digits and . _ + -, a letter or digit first",
-            got=repr(pair.id),
-        )
+    check_id(pair.id, where)
     if not LABEL.fullmatch(pair.label):
         raise InputError(
             "a label that cannot be part of file names",

@@ -108,7 +108,7 @@ def _parse_record(stored: dict[str, Any]) -> Registration:
         status=status,
         reason=str(stored["reason"]),
         stages=tuple(_parse_stage(stage) for stage in stored["stages"]),
-        seconds=float(stored["seconds"]),
+        seconds=_parse_number(stored["seconds"]),
         predicted_rtre=_parse_number(stored["predicted_rtre"]),
         bound_rtre=_parse_number(stored.get("bound_rtre")),
         tissue_um=_parse_number(stored.get("tissue_um")),
@@ -140,7 +140,7 @@ def _parse_stage(entry: dict[str, Any]) -> StageRecord:
     return StageRecord(
         name=str(entry["name"]),
         accepted=bool(entry["accepted"]),
-        seconds=float(entry["seconds"]),
+        seconds=_parse_number(entry["seconds"]),
         score_before=_parse_number(entry["score_before"]),
         score_after=_parse_number(entry["score_after"]),
         note=str(entry.get("note", "")),

@@ -180,7 +180,7 @@ def headline_facts(
         Fact("Folds", "none")
         if folded_share == 0
         else Fact("Folds", format_percent(folded_share), "of the area"),
-        Fact("Time", f"{registration.seconds:.1f} s", f"{len(registration.stages)} stages"),
+        Fact("Time", format_seconds(registration.seconds), f"{len(registration.stages)} stages"),
     ]
 
 
@@ -215,7 +215,7 @@ def stage_row(stage: StageRecord) -> StageRow:
     return StageRow(
         stage.name,
         stage.accepted,
-        f"{stage.seconds:.2f}",
+        "–" if math.isnan(stage.seconds) else f"{stage.seconds:.2f}",
         format_score(stage.score_before),
         format_score(stage.score_after),
         stage.note,
@@ -239,6 +239,11 @@ def format_length(length_um: float, frame: Frame) -> str:
         if length_um < 1000
         else f"{_two_digits(length_um / 1000)} mm"
     )
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration, such as `3.2 s`; a dash where none is recorded."""
+    return "–" if math.isnan(seconds) else f"{seconds:.1f} s"
 
 
 def format_percent(share: float) -> str:

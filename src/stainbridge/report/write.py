@@ -82,7 +82,7 @@ def _common_content(registration: Registration, fixed: Slide, moving: Slide) -> 
             (title, words.slide_facts(slide), slide.info.warnings) for title, slide in sides
         ],
         "remedies": words.REMEDIES,
-        "seconds": f"{registration.seconds:.1f}",
+        "seconds": words.format_seconds(registration.seconds),
         "seed": registration.seed,
         "version": version("stainbridge"),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from stainbridge.types import Points
 
 #: A row of a CSV by its columns.
 TableRow = dict[str, str]
+#: What ids may be made of: they are names of folders and part of names of files.
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def read_header(path: Path) -> tuple[str, ...]:
@@ -49,6 +53,52 @@ def read_table(path: Path, columns: Iterable[str]) -> list[TableRow]:
     if not rows:
         raise InputError("the table has no rows", where=path)
     return rows
+
+
+def check_columns(path: Path, header: Sequence[str], allowed: Sequence[str]) -> None:
+    """Raise `InputError` for a column that is not `allowed`, and for one that is there twice."""
+    if unknown := [name for name in header if name not in allowed]:
+        raise InputError(
+            "unknown columns",
+            where=path,
+            expected=", ".join(allowed),
+            got=", ".join(repr(name) for name in unknown),
+        )
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError("a column is there twice", where=path, got=", ".join(twice))
+
+
+def check_id(text: str, where: object) -> None:
+    """Raise `InputError` for an id that no file name can hold."""
+    if not ID.fullmatch(text):
+        raise InputError(
+            "an id that cannot be part of file names",
+            where=where,
+            expected="letters, digits and . _ + -, a letter or digit first",
+            got=repr(text),
+        )
+
+
+def find_row_file(table: Path, text: str) -> Path:
+    """Return the file or folder that a row names, relative to the table's folder.
+
+    Raises `MissingFileError` where there is none.
+    """
+    file = table.parent / text
+    if not file.exists():
+        raise MissingFileError("no such file", where=file, remedy=f"it is named in {table}")
+    return file
+
+
+def parse_mpp(text: str, where: str) -> float:
+    """Return a pixel size in µm; raise `InputError` for what is no positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise InputError("no pixel size", where=where, expected="µm, more than 0", got=text)
+    return value
 
 
 def find_named_file(roots: Sequence[Path], name: str, table: Path) -> Path:

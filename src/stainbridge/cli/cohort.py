@@ -1,0 +1,191 @@
+"""`stainbridge cohort`: many registrations, that can be interrupted at any moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from stainbridge.cli.output import print_json, say
+from stainbridge.cohort.job import CohortJob
+from stainbridge.cohort.options import CaseOptions, Limits
+from stainbridge.cohort.running.cluster import LOCAL
+from stainbridge.compute import DeviceChoice
+from stainbridge.errors import RegistrationError
+from stainbridge.jobs.register import RegisterPresetChoice
+
+if TYPE_CHECKING:
+    from stainbridge.cohort.outcome import CohortOutcome
+
+LIMITS = Limits()
+#: Bytes of a gigabyte in megabytes.
+MB_PER_GB = 1000.0
+
+
+#: The verb that runs a manifest; it need not be said.
+RUN = "run"
+
+
+class CohortGroup(TyperGroup):
+    """A group whose first word is a manifest, unless it is one of its verbs."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the verb that runs a manifest before anything that is no verb."""
+        is_verb = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args if is_verb else [RUN, *args])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the verb; the one that runs a manifest has no name in messages."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return ("" if name == RUN else name), command, rest
+
+
+app = typer.Typer(cls=CohortGroup, rich_markup_mode=None, help="Register all cases of a manifest.")
+
+
+@app.callback()
+def cohort() -> None:
+    """Register all cases of a manifest."""
+
+
+@app.command(RUN)
+def run(
+    manifest: Annotated[
+        Path, typer.Argument(help="A CSV with a row for each case.", metavar="MANIFEST.csv")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder for the cohort.", metavar="DIR")],
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            "--scheduler", help="local, or the address of a Dask scheduler.", metavar="ADDRESS"
+        ),
+    ] = LOCAL,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", help="Cases at a time on this machine.  [default: one a core]", min=1
+        ),
+    ] = None,
+    preset: Annotated[
+        RegisterPresetChoice | None,
+        typer.Option("--preset", help="How much work a case is.  [default: default]"),
+    ] = None,
+    pipeline: Annotated[
+        Path | None,
+        typer.Option("--pipeline", help="A configuration instead of a preset.", metavar="FILE"),
+    ] = None,
+    device: Annotated[DeviceChoice, typer.Option("--device", help="Where to compute.")] = "cpu",
+    threads: Annotated[int, typer.Option("--threads", help="CPU threads of a case.", min=1)] = 1,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of every random choice.", min=0)
+    ] = None,
+    no_flip: Annotated[bool, typer.Option("--no-flip", help="No section is mirrored.")] = False,
+    max_rotation: Annotated[
+        float | None,
+        typer.Option(
+            "--max-rotation",
+            help="Largest rotation to search, in degrees.",
+            metavar="DEG",
+            min=0,
+            max=180,
+        ),
+    ] = None,
+    write_slides: Annotated[
+        bool, typer.Option("--write-slides", help="Write the warped slide of every case.")
+    ] = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Leave out report.html of the cases.")
+    ] = False,
+    time_limit: Annotated[
+        float,
+        typer.Option("--time-limit", help="Most seconds that a case may take.", metavar="S"),
+    ] = LIMITS.time_s,
+    memory_limit: Annotated[
+        float,
+        typer.Option("--memory-limit", help="Most memory that a case may take.", metavar="GB"),
+    ] = LIMITS.memory_mb / MB_PER_GB,
+    resume: Annotated[  # noqa: ARG001 - scripts may say it; the same command always resumes
+        bool, typer.Option("--resume", help="Resume an interrupted run, as always.")
+    ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="Run cases again that a limit, a kill or an error ended."
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Run cases again whose slides or settings have changed."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Register every case of a manifest, on all cores or on a cluster.
+
+    DIR receives a folder for each case, cohort.csv with what became of it, and status.json with
+    how far the run is. A case that fails or hangs is named and stops no other. The same command
+    again resumes: what is finished is not repeated. The exit code is 0 where at least one case has
+    a result, else 3.
+
+    \b
+    Example:
+        stainbridge cohort slides.csv --out cohort
+        stainbridge cohort slides.csv --out cohort --workers 2 --preset fast
+        stainbridge cohort slides.csv --out cohort --scheduler tcp://node1:8786
+    """
+    job = CohortJob(
+        manifest=manifest,
+        out=out,
+        options=CaseOptions(
+            preset=preset,
+            pipeline=pipeline,
+            device=device,
+            threads=threads,
+            seed=seed,
+            allow_flip=not no_flip,
+            max_rotation_deg=max_rotation,
+            write_slides=write_slides,
+            report=not no_report,
+        ),
+        limits=Limits(time_s=time_limit, memory_mb=memory_limit * MB_PER_GB),
+        scheduler=scheduler,
+        workers=workers,
+        retry_failed=retry_failed,
+        overwrite=overwrite,
+    )
+    outcome = job.run(note=say)
+    if json:
+        print_json(describe(outcome))
+    else:
+        print(summarise(outcome))
+    return 0 if outcome.succeeded else RegistrationError.exit_code
+
+
+def summarise(outcome: CohortOutcome) -> str:
+    """Return the outcome in a few lines for people."""
+    counts = outcome.progress.statuses
+    lines = [
+        f"cases: {len(outcome.cases)}; ok {counts['ok']}, fallback {counts['fallback']},"
+        f" failed {counts['failed']}"
+    ]
+    lines += [f"failed: {item.id}: {item.reason}" for item in outcome.list_failed()]
+    return "\n".join([*lines, f"written: {outcome.folder}"])
+
+
+def describe(outcome: CohortOutcome) -> dict[str, Any]:
+    """Return the outcome as one JSON object."""
+    counts = outcome.progress.statuses
+    return {
+        "out": str(outcome.folder),
+        "cases": len(outcome.cases),
+        "ok": counts["ok"],
+        "fallback": counts["fallback"],
+        "failed": counts["failed"],
+        "failures": [
+            {"case": item.id, "failure": item.kind, "reason": item.reason}
+            for item in outcome.list_failed()
+        ],
+        "seconds": outcome.progress.seconds,
+        "already_done": outcome.is_already_done,
+    }

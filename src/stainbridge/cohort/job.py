@@ -1,0 +1,71 @@
+"""Run a cohort: every case of a manifest, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stainbridge.cohort.folder import CohortFolder
+from stainbridge.cohort.manifest import read_manifest
+from stainbridge.cohort.options import CaseOptions, Limits, RunSettings
+from stainbridge.cohort.outcome import OUTPUTS, CohortOutcome
+from stainbridge.cohort.progress import Watch, ignore_progress
+from stainbridge.cohort.register_task import RegisterTask
+from stainbridge.cohort.run import run_tasks
+from stainbridge.cohort.running.cluster import LOCAL, check_scheduler
+from stainbridge.jobs.files.outputs import Inputs, check_output_folder
+from stainbridge.progress import Note, ignore_note
+
+
+@dataclass(frozen=True, kw_only=True)
+class CohortJob:
+    """All cases of a manifest as one request.
+
+    An interrupted job is run again and resumes: what is finished is not repeated, and the files
+    are the same bytes, but for durations.
+    """
+
+    manifest: Path
+    """A CSV of cases; see docs/cohort.md."""
+    out: Path
+    """The folder for the cohort; its parents are made."""
+    options: CaseOptions = field(default_factory=CaseOptions)
+    """How every case is registered."""
+    limits: Limits = field(default_factory=Limits)
+    """What a case may take."""
+    scheduler: str = LOCAL
+    """"local", or the address of a scheduler of Dask."""
+    workers: int | None = None
+    """Cases at a time on this machine; None: one a core."""
+    retry_failed: bool = False
+    """Run cases again that a limit or an error ended."""
+    overwrite: bool = False
+    """Run cases again whose files or settings have changed since."""
+
+    def run(self, watch: Watch = ignore_progress, note: Note = ignore_note) -> CohortOutcome:
+        """Run every case that is not finished and return what became of all.
+
+        Cases that fail are outcomes too. Raises `InputError` for bad input, before any file is
+        written, and where the scheduler is lost.
+        """
+        tasks = self.list_tasks()
+        settings = RunSettings(
+            limits=self.limits,
+            scheduler=self.scheduler,
+            workers=self.workers,
+            threads=self.options.threads,
+            retry_failed=self.retry_failed,
+            overwrite=self.overwrite,
+        )
+        return run_tasks(tasks, CohortFolder(self.out), settings, watch, note)
+
+    def list_tasks(self) -> tuple[RegisterTask, ...]:
+        """Return the tasks; raise `InputError` where they cannot be run."""
+        cases = read_manifest(self.manifest)
+        check_scheduler(self.scheduler)
+        tasks = tuple(RegisterTask(case, self.options) for case in cases)
+        tasks[0].make_job(self.out).make_config()
+        files = [file for case in cases for file in case.list_files().values()]
+        inputs = Inputs(files=(self.manifest, self.options.pipeline, *files))
+        check_output_folder(self.out, inputs, OUTPUTS)
+        return tasks
