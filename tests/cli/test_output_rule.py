@@ -81,6 +81,11 @@ FOLDER_VERBS = (
         writes=("manifest.csv", "set.json", "HE", "IHC", "slides", "shards", "md5sums.txt"),
     ),
     Verb(
+        ("cohort", "pairs.csv"),
+        overwrites=False,
+        writes=("cohort.csv", "cohort.json", "cases", "markers", "times", "status.json"),
+    ),
+    Verb(
         ("phantom", "--cases", "1", "--size", "128", "--mpp", "16"),
         writes=("pairs.csv", "cases.json", "images", "landmarks", "classes", "truth"),
     ),

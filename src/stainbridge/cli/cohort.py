@@ -126,11 +126,11 @@ def run(
     DIR receives a folder for each case, cohort.csv with what became of it, and status.json with
     how far the run is. A case that fails or hangs is named and stops no other. The same command
     again resumes: what is finished is not repeated. The exit code is 0 where at least one case has
-    a result, else 3.
+    a result, else 3. The word run may be left out.
 
     \b
     Example:
-        stainbridge cohort slides.csv --out cohort
+        stainbridge cohort run slides.csv --out cohort
         stainbridge cohort slides.csv --out cohort --workers 2 --preset fast
         stainbridge cohort slides.csv --out cohort --scheduler tcp://node1:8786
     """

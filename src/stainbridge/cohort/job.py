@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from stainbridge.cohort.folder import CohortFolder
 from stainbridge.cohort.manifest import read_manifest
@@ -15,6 +16,7 @@ from stainbridge.cohort.run import run_tasks
 from stainbridge.cohort.running.cluster import LOCAL, check_scheduler
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, ignore_note
+from stainbridge.ranges import Within, check_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +37,15 @@ class CohortJob:
     """What a case may take."""
     scheduler: str = LOCAL
     """"local", or the address of a scheduler of Dask."""
-    workers: int | None = None
+    workers: Annotated[int | None, Within(1, 1024)] = None
     """Cases at a time on this machine; None: one a core."""
     retry_failed: bool = False
     """Run cases again that a limit or an error ended."""
     overwrite: bool = False
     """Run cases again whose files or settings have changed since."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(self, watch: Watch = ignore_progress, note: Note = ignore_note) -> CohortOutcome:
         """Run every case that is not finished and return what became of all.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from stainbridge.compute import DeviceChoice
-from stainbridge.errors import InputError
 from stainbridge.jobs.register import RegisterPresetChoice
+from stainbridge.ranges import Seed, Within, check_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +24,13 @@ class CaseOptions:
     """A YAML file of a configuration instead of a preset."""
     device: DeviceChoice = "cpu"
     """Where to compute."""
-    threads: int = 1
+    threads: Annotated[int, Within(1, 1024)] = 1
     """CPU threads of a case."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Seed of every random choice; None leaves it to the configuration."""
     allow_flip: bool = True
     """Whether one section may be mirrored."""
-    max_rotation_deg: float | None = None
+    max_rotation_deg: Annotated[float | None, Within(0, 180)] = None
     """Largest rotation to search, in degrees; None leaves it to the configuration."""
     write_slides: bool = False
     """Whether to write the warped slide of every case, whatever the manifest says."""
@@ -37,8 +38,7 @@ class CaseOptions:
     """Whether to write the quality report of every case."""
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise InputError("threads must be positive", got=self.threads)
+        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +48,15 @@ class Limits:
     Raises `InputError` for a number that is out of range.
     """
 
-    time_s: float = 3600.0
+    time_s: Annotated[float, Within(0, 1e7, above=True)] = 3600.0
     """Most seconds of one attempt."""
-    memory_mb: float = 4096.0
+    memory_mb: Annotated[float, Within(0, 1e7, above=True)] = 4096.0
     """Most megabytes of memory of the process that computes."""
-    attempts: int = 2
+    attempts: Annotated[int, Within(1, 100)] = 2
     """How often a case is tried that did not end by itself."""
 
     def __post_init__(self) -> None:
-        for name in ("time_s", "memory_mb", "attempts"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be positive", got=getattr(self, name))
+        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +70,9 @@ class RunSettings:
     """What a task may take."""
     scheduler: str = "local"
     """"local", or the address of a scheduler of Dask."""
-    workers: int | None = None
+    workers: Annotated[int | None, Within(1, 1024)] = None
     """Tasks at a time on this machine; None: one a core."""
-    threads: int = 1
+    threads: Annotated[int, Within(1, 1024)] = 1
     """CPU threads of a task."""
     retry_failed: bool = False
     """Run tasks again that a limit or an error ended."""
@@ -82,5 +80,4 @@ class RunSettings:
     """Run tasks again whose inputs or settings have changed since."""
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise InputError("workers must be positive", got=self.workers)
+        check_ranges(self)

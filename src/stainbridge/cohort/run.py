@@ -45,7 +45,7 @@ def plan_run(tasks: Sequence[Task], folder: CohortFolder, settings: RunSettings)
     Raises `InputError` for a folder that holds something else, and for finished tasks of other
     inputs or settings unless they may be replaced.
     """
-    if holds_files(folder.path) and not (folder.path / REQUEST).is_file():
+    if holds_files(folder.path) and "is_finished" not in (folder.read_request() or {}):
         raise InputError(
             "the output folder is not empty",
             where=folder.path,
