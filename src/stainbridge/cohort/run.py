@@ -17,7 +17,7 @@ from stainbridge.cohort.table import write_table, write_timings
 from stainbridge.cohort.task import TRANSIENT, Task
 from stainbridge.compute import available_cores
 from stainbridge.errors import InputError
-from stainbridge.jobs.files.result_folder import holds_files
+from stainbridge.partial import holds_files
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:
