@@ -11,7 +11,7 @@ from typing import Any
 
 from stainbridge.cohort.task import Finished, Times
 from stainbridge.errors import InputError
-from stainbridge.json_values import to_json_values
+from stainbridge.partial import remove_abandoned
 from stainbridge.whole import whole_file
 
 #: Folders of results, of markers and of durations: in each one entry for every task.
@@ -126,8 +126,7 @@ class CohortFolder:
             if _partial_pattern(".+").fullmatch(path.name):
                 shutil.rmtree(path, ignore_errors=True)
         for folder in (self.path, self.path / MARKERS, self.path / TIMES):
-            for path in folder.glob(".*.partial.*"):
-                path.unlink(missing_ok=True)
+            remove_abandoned(folder)
 
     def _partial(self, task: str, token: str) -> Path:
         return self.path / CASES / f".{task}.{token}.partial"
@@ -138,6 +137,8 @@ class CohortFolder:
 
 def write_json(path: Path, values: Any) -> None:
     """Write JSON values with sorted keys, whole or not at all."""
+    from stainbridge.json_values import to_json_values
+
     text = json.dumps(to_json_values(values), indent=1, sort_keys=True, allow_nan=False)
     with whole_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from stainbridge.cohort.folder import CohortFolder
-from stainbridge.cohort.manifest import read_manifest
 from stainbridge.cohort.options import CaseOptions, Limits, RunSettings
 from stainbridge.cohort.outcome import OUTPUTS, CohortOutcome
 from stainbridge.cohort.progress import Watch, ignore_progress
 from stainbridge.cohort.register_task import RegisterTask
-from stainbridge.cohort.run import run_tasks
 from stainbridge.cohort.running.cluster import LOCAL, check_scheduler
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, ignore_note
@@ -53,6 +51,8 @@ class CohortJob:
         Cases that fail are outcomes too. Raises `InputError` for bad input, before any file is
         written, and where the scheduler is lost.
         """
+        from stainbridge.cohort.run import run_tasks
+
         tasks = self.list_tasks()
         settings = RunSettings(
             limits=self.limits,
@@ -66,6 +66,8 @@ class CohortJob:
 
     def list_tasks(self) -> tuple[RegisterTask, ...]:
         """Return the tasks; raise `InputError` where they cannot be run."""
+        from stainbridge.cohort.manifest import read_manifest
+
         cases = read_manifest(self.manifest)
         check_scheduler(self.scheduler)
         tasks = tuple(RegisterTask(case, self.options) for case in cases)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from stainbridge.cohort.table import write_table, write_timings
 from stainbridge.cohort.task import TRANSIENT, Task
 from stainbridge.compute import available_cores
 from stainbridge.errors import InputError
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.partial import holds_files
 from stainbridge.progress import Note
 
@@ -98,13 +100,15 @@ def run_tasks(
         return CohortOutcome(folder.path, names, plan.progress, is_already_done=True)
     recorder = Recorder(folder, names, plan, watch)
     workers = min(settings.workers or available_cores(), len(plan.left) or 1)
-    try:
-        with open_client(settings.scheduler, workers, settings.threads, note) as client:
-            recorder.begin()
-            _run_waves(client, plan, recorder, settings)
-            recorder.state = "finished"
-    finally:
-        recorder.end()
+    with ExitStack() as stack:
+        stack.enter_context(claim_folder(folder.path))
+        stack.callback(recorder.end)  # when no worker writes any more
+        client = stack.enter_context(
+            open_client(settings.scheduler, workers, settings.threads, note)
+        )
+        recorder.begin()
+        _run_waves(client, plan, recorder, settings)
+        recorder.state = "finished"
     return CohortOutcome(folder.path, names, plan.progress)
 
 
