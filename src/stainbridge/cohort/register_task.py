@@ -75,7 +75,7 @@ class RegisterTask:
 
     def make_key(self) -> str:
         """Return a hash of the case, the content of its files, the settings and the version."""
-        from stainbridge.jobs.files.fingerprint import fingerprint
+        from stainbridge.fingerprint import fingerprint
 
         files = self.case.list_files()
         if self.options.pipeline is not None:
