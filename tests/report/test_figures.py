@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stainbridge.report.figures import data_uri, figure
+from stainbridge.report.figures import data_uri, figure, svg_path
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
@@ -27,3 +27,8 @@ def test_a_figure_has_the_size_of_its_picture() -> None:
     shown = figure(np.zeros((3, 5, 3), np.uint8))
     assert (shown.width, shown.height) == (5, 3)
     assert shown.uri.startswith("data:image/jpeg;base64,")
+
+
+def test_svg_paths() -> None:
+    assert svg_path(np.array([[1.0, 2.0], [3.25, -4.0]])) == "M1.0 2.0L3.2 -4.0"
+    assert svg_path(np.empty((0, 2))) == ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -13,6 +15,8 @@ import pytest
 from tests.cli.conftest import quarter_turn_registration
 
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.summary import find_affine_part, residual_displacement
+from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.registration.result import Registration
 from stainbridge.registration.store import load
@@ -46,9 +50,13 @@ def shared_result(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 @pytest.fixture
-def own_result(tmp_path: Path) -> Result:
+def own_result(shared_result: Result, tmp_path: Path) -> Result:
     """A result that a test may change."""
-    return make_result(tmp_path)
+    fixed, moving = (
+        Path(shutil.copy(path, tmp_path)) for path in (shared_result.fixed, shared_result.moving)
+    )
+    shared_result.registration.save(tmp_path / "result", fixed, moving)
+    return Result(tmp_path / "result", fixed, moving, load(tmp_path / "result"))
 
 
 def make_result(folder: Path) -> Result:
@@ -61,9 +69,16 @@ def make_result(folder: Path) -> Result:
     write_slide(pair.moving, moving)
     with open_slide(fixed) as first, open_slide(moving) as second:
         registration = quarter_turn_registration(first.frame, second.frame)
-        grid = replace(pair.fixed.frame.fit(64), space=first.frame.space)
-        field = pair.truth.to_field(pair.fixed.frame.fit(64))
-        solution = replace(field, grid=grid, source=first.frame.space, target=second.frame.space)
+        grid = pair.fixed.frame.fit(64)
+        bend = residual_displacement(pair.truth, grid.centres_um()).T
+        field = DisplacementField(
+            bend.reshape(2, grid.height, grid.width).astype(np.float32),
+            replace(grid, space=first.frame.space),
+            first.frame.space,
+            first.frame.space,
+        )
+        matrix = find_affine_part(pair.truth).matrix
+        solution = Chain((field, Affine(matrix, first.frame.space, second.frame.space)))
         registration = replace(registration, solution=solution, predicted_rtre=0.001)
         registration.save(folder / "result", first, second)
     return Result(folder / "result", fixed, moving, load(folder / "result"))
@@ -84,10 +99,12 @@ def client(session: Session) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def serve_session(session: Session, *, token: bool = True) -> Iterator[httpx.Client]:
+def serve_session(
+    session: Session, *, token: bool = True, **options: Any
+) -> Iterator[httpx.Client]:
     """Serve a session, which is closed after; hand out a client with or without the token."""
     listener = listen("127.0.0.1", 0)
-    server = BackgroundServer(create_app(session, ACCESS), listener)
+    server = BackgroundServer(create_app(session, ACCESS, **options), listener)
     headers = {"Authorization": f"Bearer {ACCESS.token}"} if token else {}
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
-import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-from stainbridge.errors import StainbridgeError
+from stainbridge.jobs.job_process import launch_job
 from stainbridge.progress import Note, Progress
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
     from stainbridge.jobs.pairs import PairsJob, PairsOutcome
-
-#: Seconds between two progress reports of a process.
-REPORT_S = 0.2
-#: Seconds between two looks at whether the parent is still there.
-WATCH_S = 1.0
 
 
 @dataclass(eq=False)
@@ -70,13 +60,7 @@ def run_in_processes(
 
 
 def _launch(job: PairsJob) -> _Process:
-    # A process that is forked while threads run may hang.
-    context = get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(job, sender, os.getpid()), daemon=True)
-    process.start()
-    sender.close()
-    return _Process(job, process, receiver)
+    return _Process(job, *launch_job(job, job.threads))
 
 
 def _receive(running: Sequence[_Process], note: Note) -> list[_Process]:
@@ -120,46 +104,3 @@ def _finish(item: _Process) -> PairsOutcome:
         raise RuntimeError(f"{item.job.pair.id}: {value}")
     outcome: PairsOutcome = value
     return outcome
-
-
-def _work(job: PairsJob, connection: Connection, parent: int) -> None:
-    """Run a job in this process and send what comes of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    _limit_threads(job.threads)
-    last = -REPORT_S
-
-    def report(stage: str, fraction: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= REPORT_S:
-            last = now
-            connection.send(("progress", (stage, fraction)))
-
-    def note(line: str) -> None:
-        connection.send(("note", line))
-
-    try:
-        answer: tuple[str, Any] = ("outcome", job.run(report, note))
-    except StainbridgeError as error:
-        answer = ("error", error)
-    except Exception:
-        answer = ("bug", traceback.format_exc())
-    connection.send(answer)
-    connection.close()
-
-
-def _watch(parent: int) -> None:
-    """End this process when its parent is gone, so that a killed run leaves nothing running."""
-    while os.getppid() == parent:
-        time.sleep(WATCH_S)
-    os._exit(1)
-
-
-def _limit_threads(threads: int) -> None:
-    """Set how many threads the libraries of this process take: others share the cores."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)

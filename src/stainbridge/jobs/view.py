@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError, MissingExtraError, MissingFileError
 from stainbridge.jobs.files.outputs import RESULT_FILES
+from stainbridge.jobs.view_trial import run_trial
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class ViewJob:
 
         with make_session(self.paths) as session:
             listener = listen(self.host, self.port)
-            app, link = _make_app(session, listener, self.host)
+            app, link = _make_app(session, listener, self.host, _review_folder(self.paths))
             note(f"look at {link}")
             if self.host not in LOOPBACK:
                 note("warning: other machines can reach this address; the link is the key to it")
@@ -116,7 +117,7 @@ def view_registration(
     session = Session(title, (MemorySource(title, registration),))
     with session.borrow(session.states[0].id):
         listener = listen(LOOPBACK[0], port)
-    app, link = _make_app(session, listener, LOOPBACK[0])
+    app, link = _make_app(session, listener, LOOPBACK[0], None)
     running = RunningViewer(link, BackgroundServer(app, listener))
     if browser:
         webbrowser.open(link)
@@ -180,12 +181,21 @@ def _single_source(paths: tuple[Path, ...]) -> CaseSource:
     return ResultSource(" · ".join(path.resolve().name for path in paths), results)
 
 
-def _make_app(session: Session, listener: socket.socket, host: str) -> tuple[FastAPI, str]:
+def _review_folder(paths: tuple[Path, ...]) -> Path | None:
+    """Return where reviews are kept: in the cohort or the first result; None for slides."""
+    first = paths[0]
+    return first if _is_result(first) or find_results(first) else None
+
+
+def _make_app(
+    session: Session, listener: socket.socket, host: str, review_folder: Path | None
+) -> tuple[FastAPI, str]:
     """Return the app and the link to it, which holds the key."""
     import socket
 
     from stainbridge.viewer.app import create_app
     from stainbridge.viewer.guard import Access
+    from stainbridge.viewer.review import ReviewFile
 
     port = listener.getsockname()[1]
     is_local = host in LOOPBACK
@@ -195,7 +205,14 @@ def _make_app(session: Session, listener: socket.socket, host: str) -> tuple[Fas
     access = Access(hosts=frozenset(names), any_address=not is_local, cookie=f"stainbridge-{port}")
     shown = LOOPBACK[0] if host in EVERY_ADDRESS else host
     shown = f"[{shown}]" if ":" in shown else shown
-    return create_app(session, access), f"http://{shown}:{port}/?token={access.token}"
+    app = create_app(
+        session,
+        access,
+        reviews=None if review_folder is None else ReviewFile(review_folder),
+        run_trial=run_trial,
+        result_files=RESULT_FILES,
+    )
+    return app, f"http://{shown}:{port}/?token={access.token}"
 
 
 def _check_extra() -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 import PIL.Image
 
 from stainbridge.imaging.pictures import Picture
+from stainbridge.types import Points
 
 #: Quality of JPEG pictures, 1 to 95: no artefacts are seen at this size.
 JPEG_QUALITY = 84
@@ -39,3 +40,8 @@ def data_uri(picture: Picture, kind: Literal["jpeg", "png"] = "jpeg") -> str:
     options = {"quality": JPEG_QUALITY, "optimize": True} if kind == "jpeg" else {"optimize": True}
     PIL.Image.fromarray(picture).save(buffer, kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def svg_path(line: Points) -> str:
+    """Return the polyline as the `d` attribute of an SVG path."""
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) if len(line) else ""

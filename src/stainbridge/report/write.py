@@ -13,17 +13,16 @@ from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
-from stainbridge.registration.result import Registration
-from stainbridge.report import words
-from stainbridge.report.figures import figure
-from stainbridge.report.maps import (
+from stainbridge.imaging.transform_maps import (
     DIVERGING,
     AreaMap,
     area_map,
     draw_area_map,
     moving_grid,
-    svg_path,
 )
+from stainbridge.registration.result import Registration
+from stainbridge.report import words
+from stainbridge.report.figures import figure, svg_path
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.whole import whole_file

@@ -81,11 +81,17 @@ class Session(ClosedByWith):
     @contextmanager
     def borrow_layer(self, case_id: str, layer_id: str) -> Iterator[Layer]:
         """Lend a layer of an opened case; raises `NoSuchCaseError` for an unknown id."""
+        with self.borrow_pair(case_id, layer_id) as (_, layer):
+            yield layer
+
+    @contextmanager
+    def borrow_pair(self, case_id: str, layer_id: str) -> Iterator[tuple[Layer, Layer]]:
+        """Lend the fixed layer and another one; raises `NoSuchCaseError` for an unknown id."""
         with self.borrow(case_id) as case:
             layer = case.find_layer(layer_id)
             if layer is None:
                 raise NoSuchCaseError("no such layer", got=layer_id[:40])
-            yield layer
+            yield case.fixed, layer
 
     def close(self) -> None:
         """Close all slides."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.summary import find_affine_part
 from stainbridge.viewer.layer import Layer
 from stainbridge.viewer.pyramid import TilePyramid
 from stainbridge.viewer.rendering import choose_channel_views
+from stainbridge.viewer.review import Review, ReviewFile
 from stainbridge.viewer.routes.replies import ERRORS, CaseId
+from stainbridge.viewer.routes.reviews import ReviewReply, describe_review
 from stainbridge.viewer.session import CaseState, Session
+from stainbridge.viewer.sources import CaseSummary
 
 
 class CaseEntry(BaseModel):
@@ -23,12 +27,14 @@ class CaseEntry(BaseModel):
     reason: str
     predicted_rtre: float | None
     predicted_um: float | None
+    review: ReviewReply
 
 
 class SessionReply(BaseModel):
     """What there is to look at."""
 
     title: str
+    can_review: bool
     cases: list[CaseEntry]
 
 
@@ -80,15 +86,15 @@ class CaseReply(BaseModel):
     layers: list[LayerReply]
 
 
-def cases_router(session: Session) -> APIRouter:
+def cases_router(session: Session, reviews: ReviewFile | None) -> APIRouter:
     """Return the routes of the list and of one case."""
     router = APIRouter(responses=ERRORS)
 
     @router.get("/api/session")
     def get_session() -> SessionReply:
         """Return the list of cases."""
-        cases = [_describe_state(state) for state in session.states]
-        return SessionReply(title=session.title, cases=cases)
+        cases = [_describe_state(state, reviews) for state in session.states]
+        return SessionReply(title=session.title, can_review=reviews is not None, cases=cases)
 
     @router.get("/api/cases/{case_id}")
     def get_case(case_id: CaseId) -> CaseReply:
@@ -102,8 +108,12 @@ def cases_router(session: Session) -> APIRouter:
     return router
 
 
-def _describe_state(state: CaseState) -> CaseEntry:
-    summary = state.source.summarise()
+def _describe_state(state: CaseState, reviews: ReviewFile | None) -> CaseEntry:
+    review = Review() if reviews is None else reviews.get(state.source.title)
+    try:
+        summary = state.source.summarise()
+    except InputError as error:  # one damaged case leaves the others to look at
+        summary = CaseSummary("failed", str(error))
     return CaseEntry(
         id=state.id,
         title=state.source.title,
@@ -111,6 +121,7 @@ def _describe_state(state: CaseState) -> CaseEntry:
         reason=summary.reason,
         predicted_rtre=summary.predicted_rtre,
         predicted_um=summary.predicted_um,
+        review=describe_review(review),
     )
 
 

@@ -1,9 +1,16 @@
 /** One case: two of its slides, how they are compared, and what is drawn on them. */
 
 import { get } from "./api.js";
+import { CaseList } from "./case_list.js";
 import { MODES, overlayStyle, viewFilter } from "./compare.js";
+import { CorrectPanel } from "./correct_panel.js";
 import { attempt, byId, debounce, element, say } from "./dom.js";
+import { drawOver } from "./drawing.js";
+import { JudgePanel } from "./judge_panel.js";
 import { listenForKeys } from "./keys.js";
+import { Marks } from "./marks.js";
+import { OverlaysPanel } from "./overlays_panel.js";
+import { PointsPanel } from "./points_panel.js";
 import { drawScale, formatPoint } from "./ruler.js";
 import { firstLook, layerControls } from "./settings.js";
 import { SlideView } from "./slide_view.js";
@@ -24,6 +31,13 @@ export class CaseView {
     this.b = new SlideView(byId("view-b"), onError);
     this.a = new SlideView(byId("view-a"), onError);
     this.leader = this.b;
+    this.cursor = null;
+    this.overlays = new OverlaysPanel(this);
+    this.points = new PointsPanel(this);
+    this.correct = new CorrectPanel(this);
+    this.judging = new JudgePanel(this);
+    this.marks = [new Marks(this, this.a, byId("marks-a"), false), new Marks(this, this.b, byId("marks-b"), true)];
+    this.list = new CaseList(this);
     this.saveHash = debounce(() => this.writeHash(), 200);
     this.link();
     this.buildControls();
@@ -34,10 +48,18 @@ export class CaseView {
   get layerA() { return this.layer(this.aId); }
   get layerB() { return this.layer(this.bId); }
   get isSide() { return this.mode === "side"; }
+  /** The layer whose transform is looked at and corrected. */
+  get movingLayer() {
+    const chosen = this.layer(this.bId);
+    if (chosen && !["fixed", "candidate"].includes(chosen.id)) return chosen;
+    return this.layers.find((layer) => layer.id.startsWith("moving"));
+  }
 
   /** Opens a case, at the view that `wanted` names. */
   async open(caseId, wanted = {}) {
-    this.case = await get(`/api/cases/${caseId}`);
+    const opened = await get(`/api/cases/${caseId}`);
+    if (this.case?.id !== opened.id) for (const part of [this.overlays, this.points, this.correct]) part.reset();
+    this.case = opened;
     for (const layer of this.layers) this.looks[`${caseId}/${layer.id}`] ??= firstLook(layer);
     const first = this.layers.at(-1).id;
     this.aId = this.layer(wanted.a) ? wanted.a : "fixed";
@@ -52,7 +74,32 @@ export class CaseView {
       this.a.whenOpen(() => this.a.follow(this.b));
     };
     this.b.whenOpen(place);
+    this.rebuildPanel();
+    await this.correct.load();
   }
+
+  /** Opens a case and leaves the list; says why where it cannot. */
+  openSafely(caseId) {
+    return attempt(async () => {
+      await this.open(caseId);
+      this.list.toggle(false);
+    });
+  }
+
+  /** Asks for the case again after its layers changed; the view stays. */
+  async reload(second) {
+    const { x, y, scale } = this.b.centre();
+    const kind = this.overlays.mapKind;
+    await this.open(this.case.id, { a: this.aId === "candidate" ? "fixed" : this.aId, b: second, mode: this.mode, x, y, zoom: scale });
+    if (kind) await this.overlays.setMap(kind);
+    if (this.overlays.grid) await this.overlays.setGrid(true);
+  }
+
+  chooseA(id) { this.aId = id; this.refresh(); this.rebuildPanel(); }
+
+  chooseB(id) { this.bId = id; this.refresh(); this.rebuildPanel(); this.placeMarks(); }
+
+  goTo(point) { this.leader = this.b; this.b.goTo(...point); }
 
   look(layer) { return this.looks[`${this.case.id}/${layer.id}`]; }
 
@@ -70,6 +117,12 @@ export class CaseView {
         this.saveHash();
       });
       view.place.addEventListener("pointermove", (event) => this.showPosition(view, event));
+      view.place.addEventListener("pointerleave", () => { this.cursor = null; this.draw(); });
+      view.viewer.addHandler("canvas-click", (event) => {
+        if (!event.quick) return;
+        const point = view.toSlide(event.position.x, event.position.y);
+        if (point) attempt(() => (this.correct.active ? this.correct.click(point, view === this.b) : this.points.mark(point)));
+      });
     }
   }
 
@@ -104,6 +157,14 @@ export class CaseView {
       { keys: ["+", "="], words: "Closer", run: () => this.zoomBy(1.5) },
       { keys: ["-"], words: "Further away", run: () => this.zoomBy(1 / 1.5) },
       { keys: ["0"], words: "Whole slide", run: () => this.b.home() },
+      { keys: ["l"], words: "Place landmark pairs, or stop", run: () => { this.showPanel(true); this.correct.setActive(!this.correct.active); } },
+      { keys: ["u"], words: "Undo the last landmark", run: () => attempt(() => this.correct.undo()) },
+      { keys: ["g"], words: "Deformation grid", run: () => attempt(() => this.overlays.setGrid(!this.overlays.grid)) },
+      { keys: ["y"], words: "Accept the case", run: () => attempt(() => this.judging.judge("accepted")) },
+      { keys: ["n"], words: "Reject the case", run: () => attempt(() => this.judging.judge("rejected")) },
+      { keys: ["j"], words: "Next case", run: () => this.list.step(1) },
+      { keys: ["k"], words: "Case before", run: () => this.list.step(-1) },
+      { keys: ["c"], words: "List of cases", run: () => this.list.toggle() },
       { keys: ["t"], words: "Show or hide the tools", run: () => this.togglePanel() },
       { keys: ["?"], words: "These keys", run: () => byId("help").showModal() },
     ];
@@ -161,18 +222,43 @@ export class CaseView {
     });
   }
 
-  togglePanel() {
-    const panel = byId("panel");
-    panel.hidden = !panel.hidden;
-    byId("panel-toggle").setAttribute("aria-expanded", String(!panel.hidden));
-    if (!panel.hidden) this.buildPanel();
+  togglePanel() { this.showPanel(byId("panel").hidden); }
+
+  showPanel(shown) {
+    byId("panel").hidden = !shown;
+    byId("panel-toggle").setAttribute("aria-expanded", String(shown));
+    this.rebuildPanel();
+    this.resize();
   }
 
-  buildPanel() {
+  /** Builds the panel anew; sections that were closed stay closed. */
+  rebuildPanel() {
+    const panel = byId("panel");
+    if (panel.hidden || !this.case) return;
+    const closed = [...panel.querySelectorAll("details:not([open])")].map((details) => details.id);
+    const focused = document.activeElement?.id;
+    const scrolled = panel.scrollTop;
+    const parts = [this.buildSlides(), this.points.build(), this.overlays.build()];
+    if (this.movingLayer) parts.push(this.correct.build());
+    if (this.session.can_review) parts.push(this.judging.build());
+    panel.replaceChildren(...parts);
+    for (const id of closed) if (byId(id)) byId(id).open = false;
+    panel.scrollTop = scrolled;
+    if (focused) byId(focused)?.focus();
+  }
+
+  buildSlides() {
     const changed = (what) => (what === "tiles" ? this.refreshTiles() : this.refresh());
-    byId("panel").replaceChildren(element("details", { open: true },
-      element("summary", {}, "Slides"),
-      ...this.layers.map((layer) => layerControls(layer, this.look(layer), changed))));
+    const choice = (id, words, chosen, run) => {
+      const select = element("select", { id, onchange: () => run(select.value) },
+        ...this.layers.map((layer) => element("option", { value: layer.id, selected: layer.id === chosen },
+          layer.id === "candidate" ? `${layer.title} (new)` : layer.title)));
+      return element("label", { class: "field" }, words, select);
+    };
+    return element("details", { open: true, id: "slides" }, element("summary", {}, "Slides"),
+      choice("choose-a", "First", this.aId, (id) => this.chooseA(id)),
+      choice("choose-b", "Second", this.bId, (id) => this.chooseB(id)),
+      ...this.layers.map((layer) => layerControls(layer, this.look(layer), changed)));
   }
 
   /** Shows everything as the state says. */
@@ -182,6 +268,7 @@ export class CaseView {
     stage.classList.toggle("side", this.isSide);
     stage.classList.toggle("stacked", !this.isSide);
     Object.assign(this.b.place.style, overlayStyle(this.mode, this.fade, this.swipe));
+    if (!this.case) return;
     this.a.place.style.filter = viewFilter(this.look(this.layerA), this.mode);
     this.b.place.style.filter = viewFilter(this.look(this.layerB), this.mode);
     byId("swipe").hidden = this.mode !== "swipe";
@@ -192,6 +279,8 @@ export class CaseView {
     this.refreshWords();
     this.refreshTiles();
     if (wasSide !== this.isSide) this.resize();
+    this.placeMarks();
+    this.draw();
     this.saveHash();
   }
 
@@ -230,15 +319,30 @@ export class CaseView {
     byId("stage").classList.toggle("black", !isLight);
   }
 
+  /** Draws what lies over the slides. */
   draw() {
     const placement = this.b.placement();
-    if (placement) drawScale(placement.scale, this.layerA.aligned.mpp[0], this.layerA.calibrated);
+    if (!placement || !this.case) return;
+    drawScale(placement.scale, this.layerA.aligned.mpp[0], this.layerA.calibrated);
+    const layers = { map: this.overlays.map, grid: this.overlays.grid, shapes: this.overlays.shapes };
+    const errors = this.correct.errorLines;
+    const cursorOn = (view) => (this.isSide && this.cursor?.view !== view ? this.cursor?.point : null);
+    drawOver(byId("draw-a"), this.a, { ...layers, errors, cursor: cursorOn(this.a) });
+    if (this.isSide) drawOver(byId("draw-b"), this.b, { ...layers, errors, cursor: cursorOn(this.b) });
+    for (const marks of this.marks) marks.move();
+  }
+
+  placeMarks() {
+    for (const marks of this.marks) marks.place();
   }
 
   showPosition(view, event) {
     const box = view.place.getBoundingClientRect();
     const point = view.toSlide(event.clientX - box.left, event.clientY - box.top);
-    if (point) byId("position").textContent = formatPoint(point, this.layerA.aligned.mpp, this.layerA.calibrated);
+    if (!point || !this.case) return;
+    byId("position").textContent = formatPoint(point, this.layerA.aligned.mpp, this.layerA.calibrated);
+    this.cursor = { view, point };
+    if (this.isSide) this.draw();
   }
 
   async share() {

@@ -13,7 +13,8 @@ async function start() {
   window.stainbridge = view;  // for the console, and for tests
   const wanted = readHash();
   const known = session.cases.some((entry) => entry.id === wanted.case);
-  await attempt(() => view.open(known ? wanted.case : session.cases[0].id, wanted));
+  if (!known && session.cases.length > 1) view.list.toggle(true);
+  else await attempt(() => view.open(known ? wanted.case : session.cases[0].id, wanted));
 }
 
 window.addEventListener("error", (event) => say(event.message, true));

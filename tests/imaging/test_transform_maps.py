@@ -5,7 +5,7 @@ import pytest
 
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective
-from stainbridge.report.maps import FOLD, area_map, draw_area_map, moving_grid, svg_path
+from stainbridge.imaging.transform_maps import FOLD, area_map, draw_area_map, moving_grid
 
 FIXED = Space("fixed", 300, 400, (0.5, 0.5)).frame
 MOVING = Space("moving", 350, 390, (0.25, 0.25)).frame
@@ -87,8 +87,3 @@ def test_points_beyond_the_horizon_are_left_out() -> None:
     with np.errstate(divide="ignore", invalid="ignore"):
         lines = moving_grid(horizon, FIXED)
     assert all(np.isfinite(line).all() for line in lines)
-
-
-def test_svg_paths() -> None:
-    assert svg_path(np.array([[1.0, 2.0], [3.25, -4.0]])) == "M1.0 2.0L3.2 -4.0"
-    assert svg_path(np.empty((0, 2))) == ""

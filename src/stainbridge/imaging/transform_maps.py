@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -64,19 +65,32 @@ def area_map(transform: Transform) -> AreaMap:
 
 def draw_area_map(areas: AreaMap, fixed_density: Plane) -> Picture:
     """Colour the map at the size of `fixed_density` (H, W), which shades it; folds are yellow."""
-    height, width = fixed_density.shape
+    colours = colour_area_map(areas, *fixed_density.shape)
+    return np.asarray(np.rint(colours * (1 - TISSUE_SHADE * fixed_density[..., None])), np.uint8)
+
+
+def colour_area_map(areas: AreaMap, height: int, width: int) -> npt.NDArray[np.float64]:
+    """Return the colours of the map, (H, W, 3) from 0 to 255; folds are yellow."""
     factor = cv2.resize(areas.factor, (width, height), interpolation=cv2.INTER_LINEAR)
     folded_samples = (areas.factor <= 0).astype(np.uint8)
     folded = cv2.resize(folded_samples, (width, height), interpolation=cv2.INTER_NEAREST) > 0
     position = np.log(np.maximum(factor, 1e-6)) / np.log(areas.limit)
     anchors = np.linspace(-1, 1, len(DIVERGING))
-    channels = [
-        np.interp(position, anchors, [colour[channel] for colour in DIVERGING])
-        for channel in range(3)
-    ]
-    colours = np.stack(channels, axis=-1)
+    colours = interpolate_colours(position, anchors, DIVERGING)
     colours[folded] = FOLD
-    return np.asarray(np.rint(colours * (1 - TISSUE_SHADE * fixed_density[..., None])), np.uint8)
+    return colours
+
+
+def interpolate_colours(
+    values: npt.NDArray[np.floating],
+    anchors: npt.NDArray[np.floating],
+    colours: Sequence[tuple[int, int, int]],
+) -> npt.NDArray[np.float64]:
+    """Return the colours (H, W, 3), 0 to 255, of values (H, W) on a scale of colours."""
+    channels = [
+        np.interp(values, anchors, [colour[channel] for colour in colours]) for channel in range(3)
+    ]
+    return np.stack(channels, axis=-1)
 
 
 def moving_grid(transform: Transform, view: Frame, across: int = 18) -> list[Points]:
@@ -98,11 +112,6 @@ def moving_grid(transform: Transform, view: Frame, across: int = 18) -> list[Poi
     placed_px = view.to_px(fixed_from_moving(np.concatenate(ordered) + moving.origin_um))
     lines = placed_px.reshape(len(ordered), -1, 2)
     return [line[np.isfinite(line).all(axis=1)] for line in lines]
-
-
-def svg_path(line: Points) -> str:
-    """Return the polyline as the `d` attribute of an SVG path."""
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) if len(line) else ""
 
 
 def _line(
