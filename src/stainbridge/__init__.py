@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stainbridge.imaging.image import Image as Image
     from stainbridge.phantom.pairs.pair import generate_pair as generate_pair
     from stainbridge.registration.config import RegisterConfig as RegisterConfig
+    from stainbridge.registration.pieces.record import PieceRecord as PieceRecord
     from stainbridge.registration.result import Registration as Registration
     from stainbridge.registration.stages.affine import AffineConfig as AffineConfig
     from stainbridge.registration.stages.deformable import DeformableConfig as DeformableConfig
@@ -74,6 +75,7 @@ _HOMES = {
     "LearnedAffineConfig": "stainbridge.registration.stages.learned_affine",
     "LearnedFieldConfig": "stainbridge.registration.stages.learned_field",
     # Look into a registration.
+    "PieceRecord": "stainbridge.registration.pieces.record",
     "StageRecord": "stainbridge.registration.stages.record",
     "Evidence": "stainbridge.registration.verdict.evidence",
     # Read and write slides.
@@ -123,6 +125,7 @@ __all__ = [  # noqa: RUF022 - in groups, what users call first
     "LearnedAffineConfig",
     "LearnedFieldConfig",
     # Look into a registration.
+    "PieceRecord",
     "StageRecord",
     "Evidence",
     # Read and write slides.

@@ -26,6 +26,15 @@ from stainbridge.types import Mask, Plane, Points
 BLEND_SHARE = 0.1
 
 
+def find_inside(mask: Mask, frame: Frame, points_um: Points) -> Mask:
+    """Return at which (N, 2) points a mask (H, W) on `frame` is True, (N,); False around it."""
+    column, row = np.floor(frame.to_px(points_um)).astype(int).T
+    on_grid = (column >= 0) & (column < frame.width) & (row >= 0) & (row < frame.height)
+    inside = np.zeros(len(points_um), bool)
+    inside[on_grid] = mask[row[on_grid], column[on_grid]]
+    return inside
+
+
 @dataclass(frozen=True, eq=False)
 class PieceRegion:
     """Where a piece of tissue lies on its slide.
@@ -67,6 +76,15 @@ class PieceRegion:
         """Diagonal of the box around the region."""
         low, high = self.box_um
         return float(np.hypot(*(high - low)))
+
+    @property
+    def points_um(self) -> Points:
+        """The centres of the region's pixels, (N, 2)."""
+        return self.frame.centres_um()[self.mask.ravel()]
+
+    def contains(self, points_um: Points) -> Mask:
+        """Return which of (N, 2) points lie in the region, (N,)."""
+        return find_inside(self.mask, self.frame, points_um)
 
     @cached_property
     def _distance_um(self) -> Plane:

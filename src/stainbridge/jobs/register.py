@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from stainbridge.compute import DeviceChoice, choose_device
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.input_stamps import stamp_files
-from stainbridge.jobs.files.outputs import RESULT_FILES, Inputs, check_output_folder
+from stainbridge.jobs.files.outputs import (
+    RESULT_FILES,
+    RESULT_PIECES,
+    Inputs,
+    check_output_folder,
+)
 from stainbridge.jobs.files.result_folder import check_result_folder, result_folder
 from stainbridge.jobs.register_options import register_config
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -173,7 +178,7 @@ class RegisterJob:
         input, before or after work begins, and leaves nothing then.
         """
         inputs = self._inputs()
-        check_output_folder(self.out, inputs, RESULT_FILES)
+        check_output_folder(self.out, inputs, (*RESULT_FILES, RESULT_PIECES))
         config = self.make_config()
         self._check_start()
         model = self._read_translator()
@@ -181,7 +186,9 @@ class RegisterJob:
         if not self.overwrite and self._is_done(config, request):
             note(f"already done: {self.out}; add --overwrite to register again")
             return replace(RegisterOutcome.read(self.out), is_already_done=True)
-        check_result_folder(self.out, inputs=inputs, overwrite=self.overwrite)
+        check_result_folder(
+            self.out, inputs=inputs, overwrite=self.overwrite, folders=(RESULT_PIECES,)
+        )
         with ExitStack() as stack:
             fixed, moving = self._open_slides(stack, note)
             pair = self._translate(model, fixed, moving, config, progress, note)
@@ -211,7 +218,12 @@ class RegisterJob:
         fixed_mask = read_mask(self.fixed_mask, fixed.frame) if self.fixed_mask else None
         moving_mask = read_mask(self.moving_mask, moving.frame) if self.moving_mask else None
         folder = stack.enter_context(
-            result_folder(self.out, inputs=self._inputs(), overwrite=self.overwrite)
+            result_folder(
+                self.out,
+                inputs=self._inputs(),
+                overwrite=self.overwrite,
+                folders=(RESULT_PIECES,),
+            )
         )
         registration = register_slides(
             pair.fixed if pair else fixed,

@@ -125,13 +125,13 @@ def _choose_attempt(judge: Judge, first: Attempt | None, second: Attempt | None)
     first_verdict = judge(first.evidence)
     second_verdict = judge(second.evidence)
     if rank_verdict(second_verdict) < rank_verdict(first_verdict):
-        left_out = _summarise("first search", first, first_verdict.reason)
+        left_out = summarise_attempt("first search", first, first_verdict.reason)
         return replace(second, records=(left_out, *second.records))
-    left_out = _summarise("second search", second, second_verdict.reason)
+    left_out = summarise_attempt("second search", second, second_verdict.reason)
     return replace(first, records=(*first.records, left_out))
 
 
-def _summarise(name: str, attempt: Attempt, reason: str) -> StageRecord:
+def summarise_attempt(name: str, attempt: Attempt, reason: str) -> StageRecord:
     """Return one record of all stages of an attempt."""
     seconds = sum(record.seconds for record in attempt.records)
     score = attempt.records[-1].score_after

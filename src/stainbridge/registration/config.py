@@ -80,6 +80,8 @@ class RegisterConfig:
     """CPU threads; None: all that torch would use."""
     working_px: Annotated[int, Within(MIN_WORKING_PX, 16384)] = 1024
     """Longest side, in pixels, of the frames around the tissue that the stages work on."""
+    pieces: bool = True
+    """Whether pieces of tissue are registered one by one where the whole slide does not hold."""
     stages: tuple[AnyStageConfig, ...] = (SearchConfig(), AffineConfig(), DeformableConfig())
     """The stages in their order; see `stages.table`."""
     second_search: SearchConfig | None = field(

@@ -20,6 +20,8 @@ from stainbridge.json_values import to_json_values
 DIGEST = "digest"
 #: The record's entry with the digest of the transform's file.
 TRANSFORM_DIGEST = "transform_digest"
+#: The record's entry with the digest of the list of pieces, where there are several.
+PIECES_DIGEST = "pieces_digest"
 #: The entries of the slides.
 SIDES = ("fixed", "moving")
 #: Entries of a slide that may be changed by hand: it may be moved.

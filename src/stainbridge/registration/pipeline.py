@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -20,8 +20,26 @@ from stainbridge.registration.attempt import (
     make_stage,
     refine_attempt,
     span_progress,
+    summarise_attempt,
 )
 from stainbridge.registration.config import RegisterConfig
+from stainbridge.registration.pieces.combine import (
+    doubt_pieces,
+    join_transforms,
+    judge_pieces,
+    record_pieces,
+    record_stages,
+)
+from stainbridge.registration.pieces.flow import (
+    PiecewiseResult,
+    assess_whole,
+    choose_result,
+    find_pieces,
+    holds_everywhere,
+    read_pieces,
+    register_each,
+)
+from stainbridge.registration.pieces.matching import MATCHING_PX
 from stainbridge.registration.result import Registration
 from stainbridge.registration.sections.density import Masks
 from stainbridge.registration.sections.section import Section, read_section
@@ -37,6 +55,8 @@ ImageTranslation: TypeAlias = Callable[[Image], Image]
 
 #: Fraction of the progress at which the refinement in tiles begins.
 REFINEMENT_FROM = 0.7
+#: Why the whole slide's registration was left out.
+PIECES_FIT = "pieces fit better one by one"
 #: Fraction of the progress after both sections are prepared.
 PREPARED = 0.1
 
@@ -120,13 +140,62 @@ class _Run:
         verdict = Verdict("failed", reason, float("nan"), float("nan"))
         return self._make_registration(verdict, records, None, None, None)
 
-    def conclude(self, attempt: Attempt, first: StageRecord) -> Registration:
-        """Return the registration that an attempt ended in."""
+    def conclude(
+        self, attempt: Attempt, first: StageRecord, pieces: PiecewiseResult | None
+    ) -> Registration:
+        """Return the registration that an attempt at the whole slides ended in.
+
+        `pieces` says how it holds for each piece, where there are several.
+        """
         fixed, _ = attempt.state.problem.sections
         verdict = attempt.judge(self.judge)
+        if pieces is not None and verdict.status != "failed":
+            verdict = doubt_pieces(verdict, pieces)
         solution = None if verdict.status == "failed" else attempt.state.solution
         records = (first, *attempt.records)
-        return self._make_registration(verdict, records, solution, attempt.evidence, fixed)
+        registration = self._make_registration(verdict, records, solution, attempt.evidence, fixed)
+        if pieces is None or solution is None:
+            return registration
+        return replace(registration, pieces=record_pieces(pieces))
+
+    def conclude_pieces(
+        self,
+        result: PiecewiseResult,
+        attempt: Attempt | None,
+        first: StageRecord,
+        fixed: Section,
+    ) -> Registration:
+        """Return the registration of pieces that were registered one by one."""
+        verdict = judge_pieces(result, fixed.tissue_um)
+        whole = () if attempt is None else (summarise_attempt("whole slide", attempt, PIECES_FIT),)
+        records = (first, *whole, *record_stages(result))
+        solution = None if verdict.status == "failed" else join_transforms(result)
+        evidence = None if attempt is None else attempt.evidence
+        registration = self._make_registration(verdict, records, solution, evidence, fixed)
+        return replace(registration, pieces=record_pieces(result))
+
+    def attempt(self, problem: Problem, progress: Progress) -> Attempt | None:
+        """Register one problem, without refinement."""
+        main = [stage for stage in self.stages if stage.phase != "refinement"]
+        return attempt_registration(problem, main, self.config.second_search, self.judge, progress)
+
+    def refine(self, attempt: Attempt, progress: Progress) -> Attempt:
+        """Run the refinement after an attempt that has not failed."""
+        if self.judge(attempt.evidence).status == "failed":
+            return attempt
+        for stage in self.refinements:
+            attempt = refine_attempt(attempt, stage, progress)
+        return attempt
+
+    def register_piece(self, problem: Problem, progress: Progress) -> Attempt | None:
+        """Register one pair of pieces, refinement and all."""
+        attempt = self.attempt(problem, progress)
+        return None if attempt is None else self.refine(attempt, progress)
+
+    @property
+    def refinements(self) -> list[Stage]:
+        """The stages that come after a judged result."""
+        return [stage for stage in self.stages if stage.phase == "refinement"]
 
     def _make_registration(
         self,
@@ -172,19 +241,44 @@ def _register(run: _Run, initial_transform: Transform | None, progress: Progress
         max_rotation_deg=run.config.max_rotation_deg,
         initial_transform=initial_transform,
     )
-    main = [stage for stage in run.stages if stage.phase != "refinement"]
-    refinements = [stage for stage in run.stages if stage.phase == "refinement"]
-    end = REFINEMENT_FROM if refinements else 1.0
-    attempt = attempt_registration(
-        problem, main, run.config.second_search, run.judge, span_progress(progress, PREPARED, end)
-    )
+    end = REFINEMENT_FROM if run.refinements else 1.0
+    attempt = run.attempt(problem, span_progress(progress, PREPARED, end))
+    pieces = _register_pieces(run, problem, attempt, span_progress(progress, PREPARED, 1.0))
+    if pieces is not None and not pieces.is_whole:
+        progress("done", 1.0)
+        return run.conclude_pieces(pieces, attempt, prepared, fixed)
     if attempt is None:
         return run.fail("no placement with enough overlap was found", (prepared,))
-    if run.judge(attempt.evidence).status != "failed":
-        for stage in refinements:
-            attempt = refine_attempt(attempt, stage, span_progress(progress, end, 1.0))
+    attempt = run.refine(attempt, span_progress(progress, end, 1.0))
     progress("done", 1.0)
-    return run.conclude(attempt, prepared)
+    return run.conclude(attempt, prepared, pieces)
+
+
+def _register_pieces(
+    run: _Run, problem: Problem, attempt: Attempt | None, progress: Progress
+) -> PiecewiseResult | None:
+    """Return how the pieces lie; None where each slide has one, or where a start was handed in.
+
+    It is of the whole slides' transform where that holds for each piece, or is as good.
+    """
+    if problem.initial_transform is not None or not run.config.pieces:
+        return None
+    regions = find_pieces(problem)
+    if max(map(len, regions)) == 1:
+        return None
+    pieces = read_pieces(problem, regions, MATCHING_PX)
+    whole = None
+    if attempt is not None and attempt.judge(run.judge).status != "failed":
+        assert attempt.state.solution is not None
+        whole = assess_whole(pieces, attempt.state.solution, run.judge)
+        if holds_everywhere(whole):
+            return whole
+    each = register_each(
+        problem, pieces, whole, run.config.working_px, run.register_piece, run.judge, progress
+    )
+    if each.support == 0:
+        return whole
+    return each if whole is None else choose_result(whole, each)
 
 
 def _prepare(run: _Run) -> list[Section | None]:

@@ -11,9 +11,17 @@ from stainbridge.fingerprint import fingerprint
 from stainbridge.geometry.files import write_transform
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.itk import itk_spacing
+from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.transform import Transform
 from stainbridge.json_values import format_json
-from stainbridge.registration.digest import DIGEST, TRANSFORM_DIGEST, digest_record, hash_file
+from stainbridge.registration.digest import (
+    DIGEST,
+    PIECES_DIGEST,
+    TRANSFORM_DIGEST,
+    digest_record,
+    hash_file,
+)
+from stainbridge.registration.pieces.store import remove_pieces, write_pieces
 from stainbridge.slides.slide import Slide
 from stainbridge.whole import whole_file
 
@@ -24,7 +32,7 @@ TRANSFORM = "transform.h5"
 
 
 def write_result(directory: Path, record: dict[str, Any], transform: Transform | None) -> None:
-    """Write the record and, where there is one, the transform into a folder.
+    """Write the record and, where there is one, the transform and its pieces into a folder.
 
     The folder is made if need be. Earlier files of these names are replaced. The record is removed
     first and written last, so that it never stands beside another run's transform. It has digests
@@ -35,11 +43,14 @@ def write_result(directory: Path, record: dict[str, Any], transform: Transform |
         directory.mkdir(parents=True, exist_ok=True)
         for name in (RECORD, TRANSFORM):
             (directory / name).unlink(missing_ok=True)
+        remove_pieces(directory)
     except OSError as error:
         raise InputError(f"cannot write there: {error.strerror}", where=directory) from error
     if transform is not None:
         write_transform(directory / TRANSFORM, transform)
         record = {**record, TRANSFORM_DIGEST: hash_file(directory / TRANSFORM)}
+    if isinstance(transform, Piecewise):
+        record = {**record, PIECES_DIGEST: write_pieces(directory, transform)}
     text = format_json({**record, DIGEST: digest_record(record)})
     with whole_file(directory / RECORD) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")

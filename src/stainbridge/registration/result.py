@@ -26,6 +26,7 @@ from stainbridge.geometry.warp import Crop, Interpolation, find_output_frame, wa
 from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
 from stainbridge.registration.digest import check_fingerprint
 from stainbridge.registration.notebook import format_picture, format_verdict
+from stainbridge.registration.pieces.record import PieceRecord
 from stainbridge.registration.record import TRANSFORM, describe_source, write_result
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
@@ -95,6 +96,8 @@ class Registration:
     """Diagonal of the box around the fixed tissue in µm; not a number where it is not known."""
     evidence: Evidence | None = None
     """What it was judged by; None where it did not come to that."""
+    pieces: tuple[PieceRecord, ...] = ()
+    """One record a piece of tissue, where a slide has several; else empty."""
     fixed_source: Slide | Path | None = field(default=None, compare=False)
     """The fixed slide, or where its file is; None where that is not known."""
     moving_source: Slide | Path | None = field(default=None, compare=False)
@@ -383,6 +386,7 @@ class Registration:
             "transform": None if affine is None else TRANSFORM,
             "fixed": describe_source(self.fixed, fixed),
             "moving": describe_source(self.moving, moving),
+            "pieces": [asdict(piece) for piece in self.pieces],
             "stages": [{**asdict(stage), "score": stage.score_after} for stage in self.stages],
             "seed": self.seed,
             "config": self.config,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.registration.digest import check_record, check_transform
+from stainbridge.geometry.transform import Transform
+from stainbridge.registration.digest import PIECES_DIGEST, check_record, check_transform
+from stainbridge.registration.pieces.record import PieceRecord
+from stainbridge.registration.pieces.store import read_pieces
 from stainbridge.registration.record import RECORD, TRANSFORM, read_record
 from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
@@ -89,7 +92,10 @@ def load_stored(directory: Path | str) -> StoredRegistration:
         spaces = registration.fixed.space, registration.moving.space
         path = directory / TRANSFORM
         is_whole = check_transform(stored, path)
-        solution = read_transform(path, *spaces, is_vouched_for=is_whole)
+        if stored.get(PIECES_DIGEST):
+            solution: Transform = read_pieces(directory, *spaces, str(stored[PIECES_DIGEST]))
+        else:
+            solution = read_transform(path, *spaces, is_vouched_for=is_whole)
         registration = replace(registration, solution=solution)
     fixed_path, moving_path = _parse_path(stored["fixed"]), _parse_path(stored["moving"])
     return StoredRegistration(registration, fixed_path, moving_path, is_sealed, stored)
@@ -115,6 +121,7 @@ def _parse_record(stored: dict[str, Any]) -> Registration:
         evidence=_parse_evidence(stored.get("evidence")),
         seed=int(stored["seed"]),
         config=dict(stored["config"]),
+        pieces=tuple(_parse_piece(piece) for piece in stored.get("pieces", ())),
         fixed_source=_parse_path(stored["fixed"]),
         moving_source=_parse_path(stored["moving"]),
         fingerprints={
@@ -123,6 +130,15 @@ def _parse_record(stored: dict[str, Any]) -> Registration:
             if stored[side].get("file")
         },
     )
+
+
+def _parse_piece(entry: dict[str, Any]) -> PieceRecord:
+    values = {item.name: entry[item.name] for item in fields(PieceRecord) if item.name in entry}
+    for name in ("share", "predicted_um", "bound_um", "diagonal_um", "rotation_deg"):
+        values[name] = _parse_number(values.get(name))
+    for name in ("box_px", "partner_box_px"):
+        values[name] = None if values.get(name) is None else tuple(values[name])
+    return PieceRecord(**values)
 
 
 def _parse_path(entry: dict[str, Any]) -> Path | None:

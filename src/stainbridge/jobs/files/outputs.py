@@ -16,6 +16,8 @@ from stainbridge.fingerprint import WITH_DATA_FOLDER
 from stainbridge.whole import check_replaceable
 
 #: Files of a registration's folder; the first is the record of the others.
+#: The folder of a result that holds its pieces, where there are several.
+RESULT_PIECES = "pieces"
 RESULT_FILES = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff")
 #: Files and folders of a training run.
 RUN_FILES = (
@@ -62,6 +64,8 @@ class Inputs:
             yield from (folder / name for name in RESULT_FILES[:3])
             if (folder / RESULT_FILES[3]).exists():
                 yield folder / RESULT_FILES[3]
+            if (folder / RESULT_PIECES).is_dir():
+                yield from (folder / RESULT_PIECES).iterdir()
         for run in filter(None, self.runs):
             yield from (run / name for name in RUN_FILES) if run.is_dir() else (run,)
 

@@ -9,6 +9,7 @@ magnitude, which survives stains that invert the contrast.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, ClassVar, Literal
@@ -152,8 +153,14 @@ def search_placements(
     flips: tuple[bool, ...] = (False, True),
     max_rotation_deg: float = 180.0,
     threads: int = 1,
+    scales: Sequence[float] | None = None,
 ) -> list[Hypothesis]:
-    """Return the best distinct placements, best first; flips and scales run in parallel."""
+    """Return the best distinct placements, best first; flips and scales run in parallel.
+
+    `scales`, moving µm per fixed µm, take the place of those that are usually tried.
+    """
+    if scales is None:
+        scales = candidate_scales(fixed, moving, config.scales)
     pitch_um = 2 * CHART_MARGIN * fixed.radius_um / config.chart_px
     upright = torch.eye(2)[None]
     chart = _make_planes(*_draw_chart(fixed, upright, pitch_um, config.chart_px))
@@ -170,9 +177,7 @@ def search_placements(
             for turn, score, shift in zip(turns.double().cpu().numpy(), scores, shifts, strict=True)
         ]
 
-    pieces = [
-        (flip, scale) for scale in candidate_scales(fixed, moving, config.scales) for flip in flips
-    ]
+    pieces = [(flip, scale) for scale in scales for flip in flips]
     matches = parallel_map(match_chart, pieces, threads)
     hypotheses = sort_hypotheses([hypothesis for piece in matches for hypothesis in piece])
     return select_distinct(hypotheses, fixed, config.candidates, DISTINCT_RADIUS_SHARE)

@@ -1,0 +1,186 @@
+"""What the pieces of two slides make together: one transform, one verdict, one record a piece."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from stainbridge.geometry.fit import fit_affine
+from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPiece
+from stainbridge.geometry.transform import Transform
+from stainbridge.registration.pieces.flow import LEAST_SHARE, PiecewiseResult, PlacedPiece
+from stainbridge.registration.pieces.piece import Piece
+from stainbridge.registration.pieces.record import Box, PieceRecord, PieceSide
+from stainbridge.registration.stages.record import StageRecord
+from stainbridge.registration.verdict.judge import RegistrationStatus, Verdict
+
+#: Share of a slide's tissue without a partner from which on the slide is not `ok`.
+TOLERABLE_ALONE = 0.05
+
+
+def join_transforms(result: PiecewiseResult) -> Transform | None:
+    """Return one transform of the whole slide, moving from fixed; None where no piece is placed."""
+    placed = [item for item in result.placed if item.credit > 0]
+    if not placed:
+        return None
+    if result.is_whole:
+        return placed[0].transform
+    return Piecewise(tuple(_transform_piece(item) for item in placed))
+
+
+def _transform_piece(item: PlacedPiece) -> TransformedPiece:
+    assert item.transform is not None
+    assert item.partner is not None
+    return TransformedPiece(item.transform, item.piece.region, item.partner.region)
+
+
+def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:
+    """Return the verdict on the whole slide from those on its pieces.
+
+    `ok` where every piece with a partner is, and next to no tissue is without one. Errors are
+    relative to `tissue_um`, the diagonal of the fixed tissue.
+    """
+    placed = [item for item in result.placed if item.credit > 0]
+    if not placed:
+        return Verdict("failed", "no piece of tissue fits another", float("nan"), float("nan"))
+    expected = result.expected_um / tissue_um
+    bound = max(item.bound_um for item in placed) / tissue_um
+    doubts = [
+        f"piece {number} {_verdict(item).reason}"
+        for number, item in enumerate(result.placed, 1)
+        if item.credit > 0 and _verdict(item).status != "ok"
+    ]
+    fixed_alone, moving_alone = measure_alone(result)
+    alone = _describe_alone(fixed_alone, moving_alone)
+    fits = f"{len(placed)} of {len(result.placed)} pieces fit"
+    status: RegistrationStatus = "fallback" if doubts or alone else "ok"
+    reason = "; ".join([fits, *alone, *doubts])
+    return Verdict(status, reason, expected, bound)
+
+
+def doubt_pieces(verdict: Verdict, result: PiecewiseResult) -> Verdict:
+    """Return the verdict on one transform of the whole slides, doubted where a piece does not fit.
+
+    Pieces too small to be told apart are no doubt.
+    """
+    total = sum(item.area_um2 for item in result.placed)
+    doubts = [
+        f"piece {number} {item.verdict.reason}"
+        for number, item in enumerate(result.placed, 1)
+        if item.verdict is not None
+        and item.verdict.status != "ok"
+        and item.area_um2 >= LEAST_SHARE * total
+    ]
+    doubts = [*_describe_alone(*measure_alone(result)), *doubts]
+    if not doubts:
+        return verdict
+    return replace(verdict, status="fallback", reason="; ".join([*doubts, verdict.reason]))
+
+
+def record_stages(result: PiecewiseResult) -> tuple[StageRecord, ...]:
+    """Return the stages of every piece, each with the piece's number in its name."""
+    return tuple(
+        replace(record, name=f"piece {number}: {record.name}")
+        for number, item in enumerate(result.placed, 1)
+        for record in item.records
+    )
+
+
+def measure_alone(result: PiecewiseResult) -> tuple[float, float]:
+    """Return the share of each slide's tissue that has no partner, fixed and moving."""
+    fixed = [(item.area_um2, item.credit == 0) for item in result.placed]
+    moving = [
+        (piece.region.area_um2, number in result.alone)
+        for number, piece in enumerate(result.others)
+    ]
+    shares = (
+        sum(area for area, is_alone in pieces if is_alone) / sum(area for area, _ in pieces)
+        for pieces in (fixed, moving)
+    )
+    return next(shares), next(shares)
+
+
+def _describe_alone(fixed: float, moving: float) -> list[str]:
+    return [
+        f"{share:.0%} of the {side} tissue has no partner"
+        for side, share in (("fixed", fixed), ("moving", moving))
+        if share > TOLERABLE_ALONE
+    ]
+
+
+def _verdict(item: PlacedPiece) -> Verdict:
+    assert item.verdict is not None
+    return item.verdict
+
+
+def record_pieces(result: PiecewiseResult) -> tuple[PieceRecord, ...]:
+    """Return a record of every piece: pairs first, then those of the moving slide alone."""
+    fixed_total = sum(item.area_um2 for item in result.placed)
+    numbers = {id(piece): number for number, piece in enumerate(result.others, 1)}
+    records = [
+        _record_placed(item, number, fixed_total, numbers)
+        for number, item in enumerate(result.placed, 1)
+    ]
+    moving_total = sum(piece.region.area_um2 for piece in result.others)
+    return (
+        *records,
+        *(
+            _record_alone(result.others[number], number + 1, moving_total)
+            for number in result.alone
+        ),
+    )
+
+
+def _record_placed(
+    item: PlacedPiece, number: int, total_um2: float, numbers: dict[int, int]
+) -> PieceRecord:
+    region = item.piece.region
+    record = _record_region(region, f"fixed {number}", "fixed", total_um2)
+    if item.credit == 0:
+        return record
+    assert item.partner is not None
+    assert item.transform is not None
+    verdict = _verdict(item)
+    points = region.points_um
+    affine = fit_affine(
+        points, item.transform(points), item.transform.source, item.transform.target
+    )
+    return replace(
+        record,
+        partner=f"moving {numbers[id(item.partner)]}",
+        status=verdict.status,
+        reason=verdict.reason,
+        predicted_um=item.predicted_um,
+        bound_um=item.bound_um,
+        rotation_deg=affine.rotation_deg,
+        flip=affine.flip,
+        partner_box_px=_box_px(item.partner.region),
+    )
+
+
+def _record_alone(piece: Piece, number: int, total_um2: float) -> PieceRecord:
+    return _record_region(piece.region, f"moving {number}", "moving", total_um2)
+
+
+def _record_region(
+    region: PieceRegion, name: str, side: PieceSide, total_um2: float
+) -> PieceRecord:
+    """Return the record of a piece without a partner."""
+    return PieceRecord(
+        name=name,
+        side=side,
+        partner=None,
+        status="alone",
+        reason="no piece of the other slide fits",
+        share=region.area_um2 / total_um2,
+        diagonal_um=region.diagonal_um,
+        box_px=_box_px(region),
+    )
+
+
+def _box_px(region: PieceRegion) -> Box:
+    """Return the box around a piece in full-resolution pixels."""
+    frame = region.frame.space.frame
+    left, top, right, bottom = frame.to_px(np.stack(region.box_um)).ravel().tolist()
+    return left, top, right, bottom

@@ -1,0 +1,187 @@
+"""Which piece of one slide is which of the other: by content, whatever their order, turn and flip.
+
+Every plausible pair is searched at small size. The best of each piece are refined and measured as a
+verdict measures them. One optimal assignment decides; a piece may have no partner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from stainbridge.compute import parallel_map
+from stainbridge.geometry.transform import Affine
+from stainbridge.registration.pieces.piece import Piece
+from stainbridge.registration.sections.section import Section
+from stainbridge.registration.stages.affine import (
+    AffineConfig,
+    rank_hypotheses,
+    refine_hypotheses,
+)
+from stainbridge.registration.stages.hypothesis import Hypothesis
+from stainbridge.registration.stages.search import SearchConfig, search_placements
+from stainbridge.registration.stages.stage import Problem
+from stainbridge.registration.verdict.collect import collect_evidence
+from stainbridge.registration.verdict.judge import load_calibration
+from stainbridge.registration.verdict.verification import verify
+
+#: Longest side, in pixels, of the pieces that are matched.
+MATCHING_PX = 256
+#: The search of one pair: small charts, one scale.
+SEARCH = SearchConfig(chart_px=32, angles=24, candidates=24, hypotheses=4)
+#: The refinement of the few best pairs of each piece.
+REFINEMENT = AffineConfig(sizes_px=(64,), steps=(20,), survivors=(1,), varied=0)
+#: Best pairs of each piece that are refined and measured.
+SHORTLIST = 3
+#: Area ratios of a piece and its partner where both pixel sizes are known, and where not.
+AREA_RATIOS = (0.5, 2.0)
+UNKNOWN_AREA_RATIOS = (0.1, 10.0)
+#: Index of the verdict from which on no partner is better: the expected error is of chance.
+NO_PARTNER_INDEX = 1.5
+#: Two pairs whose indices differ by less fit about as well as each other.
+AMBIGUOUS_INDEX = 1.0
+#: What stands for a pair that cannot be.
+IMPOSSIBLE = 1e6
+
+Costs = npt.NDArray[np.float64]  # (pieces of the fixed slide, pieces of the moving one)
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """A piece of the fixed slide and one of the moving slide that belong together."""
+
+    fixed: int
+    """Number of the piece on the fixed slide."""
+    moving: int
+    """Number of the piece on the moving slide."""
+    placement: Affine
+    """Where the one lies on the other, roughly."""
+    index: float
+    """Index of the verdict; lower is better."""
+    rival_index: float
+    """The lowest index of one of the two with another piece; infinite where there is none."""
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether another piece fits about as well."""
+        return self.rival_index - self.index < AMBIGUOUS_INDEX
+
+
+@dataclass(frozen=True, eq=False)
+class _Survey:
+    """What the search says of one pair."""
+
+    fixed: int
+    moving: int
+    hypotheses: list[Hypothesis]
+
+    @property
+    def score(self) -> float:
+        return self.hypotheses[0].score
+
+
+def match_pieces(
+    fixed: Sequence[Piece], moving: Sequence[Piece], problem: Problem
+) -> tuple[Match, ...]:
+    """Return which pieces belong together, in the order of the fixed ones.
+
+    `problem` says how far pieces may be turned, whether they may be mirrored, and the threads.
+    """
+    pairs = [
+        (i, j)
+        for i, one in enumerate(fixed)
+        for j, other in enumerate(moving)
+        if _is_plausible(one.section, other.section)
+    ]
+    threads = problem.context.threads
+    found = parallel_map(partial(_survey_pair, fixed, moving, problem), pairs, threads)
+    shortlist = _shortlist([survey for survey in found if survey is not None])
+    measured = parallel_map(partial(_measure_pair, fixed, moving, problem), shortlist, threads)
+    costs = np.full((len(fixed), len(moving)), IMPOSSIBLE)
+    placements: dict[tuple[int, int], Affine] = {}
+    for survey, (placement, index) in zip(shortlist, measured, strict=True):
+        costs[survey.fixed, survey.moving] = index
+        placements[survey.fixed, survey.moving] = placement
+    return tuple(
+        Match(i, j, placements[i, j], float(costs[i, j]), find_rival(costs, i, j))
+        for i, j in assign_partners(costs)
+    )
+
+
+def assign_partners(costs: Costs) -> list[tuple[int, int]]:
+    """Return the pairs (row, column) whose sum of costs is least, where none may have none.
+
+    A pair that costs more than `NO_PARTNER_INDEX` is no pair.
+    """
+    rows, columns = costs.shape
+    alone = NO_PARTNER_INDEX / 2
+    square = np.full((rows + columns, rows + columns), IMPOSSIBLE)
+    square[:rows, :columns] = costs
+    square[:rows, columns:][np.diag_indices(rows)] = alone
+    square[rows:, :columns][np.diag_indices(columns)] = alone
+    square[rows:, columns:] = 0
+    pairs = zip(*linear_sum_assignment(square), strict=True)
+    return [(int(i), int(j)) for i, j in pairs if i < rows and j < columns]
+
+
+def find_rival(costs: Costs, row: int, column: int) -> float:
+    """Return the least cost of the row or the column beside the pair's own."""
+    others = np.concatenate([np.delete(costs[row], column), np.delete(costs[:, column], row)])
+    least = float(others.min(initial=IMPOSSIBLE))
+    return least if least < IMPOSSIBLE else float("inf")
+
+
+def _are_calibrated(fixed: Section, moving: Section) -> bool:
+    return fixed.frame.calibrated and moving.frame.calibrated
+
+
+def _is_plausible(fixed: Section, moving: Section) -> bool:
+    """Whether two pieces are of about one size, as far as sizes are known."""
+    low, high = AREA_RATIOS if _are_calibrated(fixed, moving) else UNKNOWN_AREA_RATIOS
+    return low < moving.area_um2 / fixed.area_um2 < high
+
+
+def _survey_pair(
+    fixed: Sequence[Piece], moving: Sequence[Piece], problem: Problem, pair: tuple[int, int]
+) -> _Survey | None:
+    """Search one pair; None where nothing overlaps enough."""
+    i, j = pair
+    sections = fixed[i].section, moving[j].section
+    hypotheses = search_placements(
+        *sections,
+        SEARCH,
+        flips=(False, True) if problem.allow_flip else (False,),
+        max_rotation_deg=problem.max_rotation_deg,
+        scales=[float(np.sqrt(sections[1].area_um2 / sections[0].area_um2))],
+    )
+    ranked = rank_hypotheses(*sections, hypotheses, SEARCH.hypotheses)
+    return _Survey(i, j, ranked) if ranked else None
+
+
+def _shortlist(surveys: Sequence[_Survey]) -> list[_Survey]:
+    """Return the pairs that are among the best of one of their two pieces."""
+    kept: set[tuple[int, int]] = set()
+    for side in ("fixed", "moving"):
+        for number in {getattr(survey, side) for survey in surveys}:
+            own = [survey for survey in surveys if getattr(survey, side) == number]
+            own.sort(key=lambda survey: -survey.score)
+            kept |= {(survey.fixed, survey.moving) for survey in own[:SHORTLIST]}
+    return [survey for survey in surveys if (survey.fixed, survey.moving) in kept]
+
+
+def _measure_pair(
+    fixed: Sequence[Piece], moving: Sequence[Piece], problem: Problem, survey: _Survey
+) -> tuple[Affine, float]:
+    """Refine one pair; return its placement and the verdict's index of it."""
+    sections = fixed[survey.fixed].section, moving[survey.moving].section
+    best = refine_hypotheses(*sections, survey.hypotheses, REFINEMENT)[0]
+    placement = problem.make_affine(best)
+    verification = verify(*sections, placement)
+    evidence = collect_evidence(*sections, placement, verification, placement)
+    index = load_calibration().compute_index(evidence)
+    return placement, index if np.isfinite(index) else IMPOSSIBLE

@@ -1,0 +1,122 @@
+"""Slides of several pieces: each piece is registered, whatever its place, turn and flip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+import stainbridge
+from stainbridge.geometry.piecewise import Piecewise
+from stainbridge.phantom.pairs.fragment_config import FragmentsConfig
+from stainbridge.phantom.pairs.fragment_pair import FragmentPair, generate_fragments
+from stainbridge.registration.result import Registration
+
+#: Two pieces in each other's places, both turned.
+SWAPPED = FragmentsConfig(
+    seed=3,
+    size_px=384,
+    mpp=32 / 3,
+    pieces=2,
+    missing=0,
+    control=False,
+    swapped=True,
+    landmarks=10,
+)
+
+
+def register(pair: FragmentPair) -> Registration:
+    return stainbridge.register(pair.fixed, pair.moving, "fast", device="cpu", threads=1)
+
+
+def measure_errors(pair: FragmentPair, registration: Registration) -> dict[str, float]:
+    """Return the median error of each piece over its diameter, by its name."""
+    found = registration.transform(pair.fixed_landmarks.points_um)
+    error = np.hypot(*(found - pair.moving_landmarks.points_um).T)
+    names = np.array([label.split(":")[0] for label in pair.fixed_landmarks.labels])
+    return {
+        item.name: float(np.median(error[names == item.name])) / (2 * item.cut.radius_um)
+        for item in pair.fixed.fragments
+        if item.name in names
+    }
+
+
+@pytest.fixture(scope="module")
+def pair() -> FragmentPair:
+    return generate_fragments(SWAPPED)
+
+
+@pytest.fixture(scope="module")
+def registration(pair: FragmentPair) -> Registration:
+    return register(pair)
+
+
+def test_swapped_pieces_are_each_registered(pair: FragmentPair, registration: Registration) -> None:
+    assert isinstance(registration.transform, Piecewise)
+    assert registration.status == "ok", registration.reason
+    assert max(measure_errors(pair, registration).values()) < 0.01
+
+
+def test_every_piece_is_recorded(registration: Registration) -> None:
+    assert len(registration.pieces) == 2
+    assert {piece.partner for piece in registration.pieces} == {"moving 1", "moving 2"}
+    for piece in registration.pieces:
+        assert piece.status == "ok"
+        assert 0 < piece.predicted_um < piece.bound_um < 0.02 * piece.diagonal_um
+        left, top, right, bottom = piece.box_px
+        assert 0 <= left < right <= SWAPPED.size_px
+        assert 0 <= top < bottom <= SWAPPED.size_px
+    assert sum(piece.share for piece in registration.pieces) == pytest.approx(1)
+    assert registration.bound_rtre >= registration.predicted_rtre > 0
+
+
+def test_it_is_saved_with_its_pieces_and_comes_back(
+    pair: FragmentPair, registration: Registration, tmp_path: Path
+) -> None:
+    registration.save(tmp_path)
+    loaded = stainbridge.load(tmp_path)
+    points = pair.fixed_landmarks.points_um
+    assert np.allclose(loaded.transform(points), registration.transform(points), atol=1e-2)
+    back = loaded.transform.inverse()(loaded.transform(points))
+    assert np.allclose(back, points, atol=0.1)
+    assert loaded.pieces == registration.pieces
+
+
+def test_programs_of_itk_read_it_too(
+    pair: FragmentPair, registration: Registration, tmp_path: Path
+) -> None:
+    registration.save(tmp_path)
+    transform = SimpleITK.ReadTransform(str(tmp_path / "transform.h5"))
+    fixed_mm = (pair.fixed_landmarks.points_px - 0.5) * SWAPPED.mpp / 1000
+    moved = np.array([transform.TransformPoint(point) for point in fixed_mm.tolist()])
+    moving_px = moved * 1000 / SWAPPED.mpp + 0.5
+    assert np.abs(moving_px - pair.moving_landmarks.points_px).max() < 6
+
+
+def test_a_later_result_leaves_no_pieces_behind(registration: Registration, tmp_path: Path) -> None:
+    registration.save(tmp_path)
+    failed = replace(registration, status="failed", solution=None, pieces=())
+    failed.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"registration.json"}
+
+
+def test_a_piece_without_a_partner_is_counted() -> None:
+    pair = generate_fragments(SWAPPED, pieces=3, missing=1)
+    registration = register(pair)
+    assert registration.status == "fallback"
+    assert "of the" in registration.reason
+    assert "tissue has no partner" in registration.reason
+    alone = [piece for piece in registration.pieces if piece.status == "alone"]
+    assert len(alone) == 1
+    assert max(measure_errors(pair, registration).values()) < 0.01
+
+
+def test_pieces_can_be_left_to_the_whole_slide(pair: FragmentPair) -> None:
+    config = stainbridge.RegisterConfig.preset("fast").with_options(
+        pieces=False, device="cpu", threads=1, second_search=None
+    )
+    whole = stainbridge.register(pair.fixed, pair.moving, config=config)
+    assert whole.pieces == ()
