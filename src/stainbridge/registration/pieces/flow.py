@@ -160,20 +160,18 @@ def assess_whole(
 
 
 def holds_everywhere(result: PiecewiseResult) -> bool:
-    """Whether every piece that is large enough to tell fits well, on both slides."""
-    total = sum(item.area_um2 for item in result.placed)
-    large = [item for item in result.placed if item.area_um2 >= LEAST_SHARE * total]
-    moving_total = sum(piece.region.area_um2 for piece in result.others)
-    left_over = [
-        number
-        for number in result.alone
-        if result.others[number].region.area_um2 >= LEAST_SHARE * moving_total
-    ]
-    return not left_over and all(
-        item.verdict is not None
-        and item.verdict.status == "ok"
-        and item.verdict.predicted < WELL_PREDICTED
-        for item in large
+    """Whether every piece that is large enough to tell fits well where it has a partner.
+
+    Pieces without one are no objection where all are on one slide: there is nothing to match.
+    """
+    large = _select_large([item.piece for item in result.placed])
+    placed = result.placed[: len(large)]
+    fixed_alone = any(item.verdict is None for item in placed)
+    moving_alone = any(number < len(_select_large(result.others)) for number in result.alone)
+    return not (fixed_alone and moving_alone) and all(
+        item.verdict is None
+        or (item.verdict.status == "ok" and item.verdict.predicted < WELL_PREDICTED)
+        for item in placed
     )
 
 
