@@ -70,3 +70,39 @@ def test_bad_input_is_one_line_and_nothing_written(
     assert output.err.count("\n") == 1
     assert message in output.err
     assert sorted(workplace.rglob("*")) == before
+
+
+def test_rows_are_planned_run_one_by_one_and_gathered(
+    manifest: str, capsys: pytest.CaptureFixture[str], workplace: Path
+) -> None:
+    command = ["cohort", manifest, "--out", "out", "--preset", "fast", "--no-report"]
+    assert run([*command, "--dry-run"]) == 0
+    assert capsys.readouterr().out == "cases to run: 2\n"
+    assert run([*command, "--plan"]) == 0
+    planned = capsys.readouterr().out.splitlines()
+    assert planned[1] == f"stainbridge {' '.join(command)} --row 2"
+    assert not (workplace / "out").exists()
+    assert run(planned[1].split()[1:]) == 3
+    assert "cut: failed: " in capsys.readouterr().out
+    assert run([*planned[0].split()[1:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "ok"
+    assert run([*command, "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"rows": []}
+    assert run([*command, "--row", "3"]) == 2
+    assert "no such row; expected 1 to 2; got 3" in capsys.readouterr().err
+    assert run(command) == 0
+    assert capsys.readouterr().out.startswith("cases: 2; ok 1")
+    assert (workplace / "out" / "cohort.html").is_file()
+
+
+def test_a_manifest_is_made_from_a_folder(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "slides").mkdir()
+    for name in ("a_he.svs", "a_er.svs", "b_er.svs"):
+        (workplace / "slides" / name).touch()
+    command = ["cohort", "init", "slides", "--pattern", "{case}_{stain}.svs", "--out", "made.csv"]
+    assert run(command) == 0
+    output = capsys.readouterr()
+    assert output.out == "1 rows: made.csv\n"
+    assert output.err == "left out, without he or another stain: b\n"

@@ -154,8 +154,8 @@ def test_rows_run_one_by_one_and_are_gathered(tmp_path: Path) -> None:
     tasks = [*counted(tmp_path, "a", "b"), BadTask("c", "refuse")]
     folder = CohortFolder(out)
     for task in tasks:
-        assert run_row(task, folder, SETTINGS) is not None
-    assert run_row(tasks[0], folder, SETTINGS) is None
+        run_row(task, folder, SETTINGS, ignore_note)
+    assert run_row(tasks[0], folder, SETTINGS, ignore_note).status == "ok"
     run(tasks, tmp_path / "other")
     gathered = run(tasks, out)
     assert gathered.succeeded == 2
@@ -166,5 +166,5 @@ def test_rows_run_one_by_one_and_are_gathered(tmp_path: Path) -> None:
 def test_a_row_that_needs_another_waits(tmp_path: Path) -> None:
     task = PlainTask("z", needs=("a",))
     with pytest.raises(InputError, match="needs a, which is not finished"):
-        run_row(task, CohortFolder(tmp_path / "cohort"), SETTINGS)
+        run_row(task, CohortFolder(tmp_path / "cohort"), SETTINGS, ignore_note)
     assert not (tmp_path / "cohort").exists()

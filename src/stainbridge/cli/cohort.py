@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from stainbridge.cli.cohort_watch import watch_cohort
 from stainbridge.cli.output import print_json, say
-from stainbridge.cohort.job import CohortJob
+from stainbridge.cohort.init import CohortInitJob
+from stainbridge.cohort.job import CohortJob, PlannedRow
 from stainbridge.cohort.options import CaseOptions, Limits
 from stainbridge.cohort.running.cluster import LOCAL
+from stainbridge.cohort.task import Finished
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.register import RegisterPresetChoice
@@ -33,6 +38,7 @@ class CohortGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the verb that runs a manifest before anything that is no verb."""
+        ctx.obj = tuple(args)
         is_verb = bool(args) and args[0] in self.commands
         return super().parse_args(ctx, args if is_verb else [RUN, *args])
 
@@ -52,6 +58,7 @@ def cohort() -> None:
 
 @app.command(RUN)
 def run(
+    context: typer.Context,
     manifest: Annotated[
         Path, typer.Argument(help="A CSV with a row for each case.", metavar="MANIFEST.csv")
     ],
@@ -119,6 +126,16 @@ def run(
         bool,
         typer.Option("--overwrite", help="Run cases again whose slides or settings have changed."),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, say what is left, and stop.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print the command of each row that is left, and stop.")
+    ] = False,
+    row: Annotated[
+        int | None,
+        typer.Option("--row", help="Run this row alone, from 1, without Dask.", metavar="N"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Register every case of a manifest, on all cores or on a cluster.
@@ -154,12 +171,86 @@ def run(
         retry_failed=retry_failed,
         overwrite=overwrite,
     )
-    outcome = job.run(note=say)
+    if plan or dry_run:
+        return show_plan(job.plan(), context.obj, is_dry=dry_run, json=json)
+    if row is not None:
+        return show_row(job.run_row(row, say), json=json)
+    with watch_cohort() as watch:
+        outcome = job.run(watch, say)
     if json:
         print_json(describe(outcome))
     else:
         print(summarise(outcome))
     return 0 if outcome.succeeded else RegistrationError.exit_code
+
+
+def show_plan(rows: Sequence[PlannedRow], words: Sequence[str], *, is_dry: bool, json: bool) -> int:
+    """Print what is left to run: the rows as commands, or their number alone."""
+    own = [word for word in words if word not in ("--plan", "--dry-run", "--json")]
+    commands = [
+        shlex.join(["stainbridge", "cohort", *own, "--row", str(row.number)]) for row in rows
+    ]
+    if json:
+        listed = [
+            {"row": row.number, "case": row.id, "needs": list(row.needs), "command": command}
+            for row, command in zip(rows, commands, strict=True)
+        ]
+        print_json({"rows": listed})
+    elif is_dry:
+        print(f"cases to run: {len(rows)}")
+    else:
+        for command in commands:
+            print(command)
+    return 0
+
+
+def show_row(finished: Finished, *, json: bool) -> int:
+    """Print what became of one case."""
+    if json:
+        print_json(finished.to_json())
+    else:
+        reason = f": {finished.reason}" if finished.reason else ""
+        print(f"{finished.id}: {finished.status}{reason}")
+    return RegistrationError.exit_code if finished.status == "failed" else 0
+
+
+@app.command("init")
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the slides are.", metavar="FOLDER")],
+    pattern: Annotated[
+        str,
+        typer.Option("--pattern", help="Names of slides, with {case} and {stain}; * is anything."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="The manifest to write.", metavar="MANIFEST.csv")
+    ],
+    fixed: Annotated[
+        str, typer.Option("--fixed", help="The stain that stays in place.", metavar="STAIN")
+    ] = "he",
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Write blocks of slides instead of pairs.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing manifest.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make a manifest from the slides of a folder, by a pattern of their names.
+
+    \b
+    Example:
+        stainbridge cohort init slides --pattern '{case}_{stain}.svs' --out slides.csv
+        stainbridge cohort init slides --pattern '{case}/*_{stain}.ndpi' --fixed HE --out slides.csv
+    """
+    outcome = CohortInitJob(
+        folder=folder, pattern=pattern, out=out, fixed=fixed, blocks=blocks, overwrite=overwrite
+    ).run()
+    if outcome.skipped:
+        say(f"left out, without {fixed} or another stain: {', '.join(outcome.skipped)}")
+    if json:
+        print_json({"out": str(out), "rows": outcome.rows, "left_out": list(outcome.skipped)})
+    else:
+        print(f"{outcome.rows} rows: {out}")
 
 
 def summarise(outcome: CohortOutcome) -> str:

@@ -12,9 +12,23 @@ from stainbridge.cohort.outcome import OUTPUTS, CohortOutcome
 from stainbridge.cohort.progress import Watch, ignore_progress
 from stainbridge.cohort.register_task import RegisterTask
 from stainbridge.cohort.running.cluster import LOCAL, check_scheduler
+from stainbridge.cohort.task import Finished
+from stainbridge.errors import InputError
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, ignore_note
 from stainbridge.ranges import Within, check_ranges
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """A row that is left to run."""
+
+    number: int
+    """Its number, from 1."""
+    id: str
+    """The case."""
+    needs: tuple[str, ...]
+    """Cases that are finished before it begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +68,39 @@ class CohortJob:
         from stainbridge.cohort.run import run_tasks
 
         tasks = self.list_tasks()
-        settings = RunSettings(
+        check_scheduler(self.scheduler)
+        return run_tasks(tasks, CohortFolder(self.out), self._settings(), watch, note)
+
+    def plan(self) -> tuple[PlannedRow, ...]:
+        """Return the rows that are left to run, and write nothing.
+
+        Raises `InputError` as `run` does.
+        """
+        from stainbridge.cohort.run import plan_run
+
+        tasks = self.list_tasks()
+        left = {task.id for task in plan_run(tasks, CohortFolder(self.out), self._settings()).left}
+        numbered = enumerate(tasks, 1)
+        return tuple(PlannedRow(n, task.id, task.needs) for n, task in numbered if task.id in left)
+
+    def run_row(self, number: int, note: Note = ignore_note) -> Finished:
+        """Run one row, counted from 1, in a process of its own, and return what became of it.
+
+        Rows may run at once on any machines that share the folder; `run` gathers them. Raises
+        `InputError` as `run` does, for a row that is not there and for one whose rows before it
+        are not finished.
+        """
+        from stainbridge.cohort.run import run_row
+
+        tasks = self.list_tasks()
+        if not 1 <= number <= len(tasks):
+            raise InputError(
+                "no such row", where=self.manifest, expected=f"1 to {len(tasks)}", got=number
+            )
+        return run_row(tasks[number - 1], CohortFolder(self.out), self._settings(), note)
+
+    def _settings(self) -> RunSettings:
+        return RunSettings(
             limits=self.limits,
             scheduler=self.scheduler,
             workers=self.workers,
@@ -62,14 +108,12 @@ class CohortJob:
             retry_failed=self.retry_failed,
             overwrite=self.overwrite,
         )
-        return run_tasks(tasks, CohortFolder(self.out), settings, watch, note)
 
     def list_tasks(self) -> tuple[RegisterTask, ...]:
         """Return the tasks; raise `InputError` where they cannot be run."""
         from stainbridge.cohort.manifest import read_manifest
 
         cases = read_manifest(self.manifest)
-        check_scheduler(self.scheduler)
         tasks = tuple(RegisterTask(case, self.options) for case in cases)
         tasks[0].make_job(self.out).make_config()
         files = [file for case in cases for file in case.list_files().values()]

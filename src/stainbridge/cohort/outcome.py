@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.cohort.folder import CASES, MARKERS, REQUEST, TIMES, CohortFolder
+from stainbridge.cohort.page import PAGE
 from stainbridge.cohort.progress import STATUS, CohortProgress
 from stainbridge.cohort.table import TABLE, TIMINGS
 from stainbridge.cohort.task import Finished
 
 #: Files and folders of a cohort.
-OUTPUTS = (REQUEST, STATUS, TABLE, TIMINGS, CASES, MARKERS, TIMES)
+OUTPUTS = (REQUEST, STATUS, TABLE, TIMINGS, PAGE, CASES, MARKERS, TIMES)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from stainbridge.cohort.folder import REQUEST, CohortFolder, write_json
 from stainbridge.cohort.options import RunSettings
 from stainbridge.cohort.outcome import CohortOutcome
+from stainbridge.cohort.page import write_page
 from stainbridge.cohort.progress import CohortProgress, StatusFile, Watch
 from stainbridge.cohort.running.attempts import TaskOutcome, TaskRequest, run_request
 from stainbridge.cohort.running.cluster import open_client
 from stainbridge.cohort.running.process import TaskProcess
 from stainbridge.cohort.table import write_table, write_timings
-from stainbridge.cohort.task import TRANSIENT, Task
+from stainbridge.cohort.task import TRANSIENT, Finished, Task
 from stainbridge.compute import available_cores
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.claim import claim_folder
@@ -145,6 +146,7 @@ class Recorder:
         self.folder.remove_all_partial()
         write_table(self.folder, self._names)
         write_timings(self.folder, self._names)
+        write_page(self.folder, self._names)
         self._status.write(self._plan.progress, self.state, now=True)
         if self.state == "finished":
             write_json(self.folder.path / REQUEST, make_request(self._plan, is_finished=True))
@@ -164,15 +166,18 @@ def _run_waves(client: Client, plan: Plan, recorder: Recorder, settings: RunSett
             run_on_cluster(client, requests, recorder.take)
 
 
-def run_row(task: Task, folder: CohortFolder, settings: RunSettings) -> TaskOutcome | None:
-    """Run one task in a process of its own, without a scheduler; None where it is finished.
+def run_row(task: Task, folder: CohortFolder, settings: RunSettings, note: Note) -> Finished:
+    """Run one task in a process of its own, without a scheduler, and return what became of it.
 
-    Any number of rows may run at once, on any machines that share the folder. Raises `InputError`
-    as `plan_run` does, and where a task that this one needs is not finished.
+    One that is finished is not repeated. Any number of rows may run at once, on any machines that
+    share the folder. Raises `InputError` as `plan_run` does, and where a task that this one needs
+    is not finished.
     """
     plan = plan_run([task], folder, settings)
-    if not plan.left:
-        return None
+    finished = folder.read_finished(task.id)
+    if not plan.left and finished is not None:
+        note(f"already done: {task.id}")
+        return finished
     for name in task.needs:
         if folder.read_finished(name) is None:
             raise InputError(
@@ -185,9 +190,14 @@ def run_row(task: Task, folder: CohortFolder, settings: RunSettings) -> TaskOutc
     process = TaskProcess(settings.threads)
     try:
         request = TaskRequest.pack(task, plan.keys[task.id], folder.path, settings.limits)
-        return run_request(request, process)
+        run_request(request, process)
     finally:
         process.close()
+        folder.remove_partial(task.id)
+    finished = folder.read_finished(task.id)
+    if finished is None:
+        raise InputError("someone else has begun the case since", where=task.id)
+    return finished
 
 
 def _name_some(names: Sequence[str]) -> str:

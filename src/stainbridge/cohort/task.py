@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -39,7 +38,7 @@ class Task(Protocol):
         """What tells the task from others; the name of its folder."""
 
     @property
-    def needs(self) -> Sequence[str]:
+    def needs(self) -> tuple[str, ...]:
         """Tasks that are finished before this one begins, by their ids."""
 
     def make_key(self) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stainbridge.viewer.sources import CaseSource
 
 RECORD = RESULT_FILES[0]
+#: The folder of results in that of a cohort.
+CASES = "cases"
 #: Addresses that only this machine reaches.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: Addresses that stand for all of this machine's.
@@ -148,7 +150,12 @@ def make_session(paths: tuple[Path, ...]) -> Session:
 
 
 def find_results(folder: Path) -> list[Path]:
-    """Return the folders in `folder` that hold a registration, by name."""
+    """Return the folders in `folder`, or in that of its cases, that hold a registration.
+
+    They come by name. `stainbridge cohort` has a folder for its cases.
+    """
+    if (folder / CASES).is_dir():
+        folder = folder / CASES
     if not folder.is_dir():
         return []
     return sorted(child for child in folder.iterdir() if _is_result(child))
