@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from site_tools.cli_reference import write_cli_reference  # noqa: E402
+from site_tools.notebooks import write_page  # noqa: E402
 from site_tools.python_reference import (  # noqa: E402
     write_jobs_reference,
     write_python_reference,
@@ -31,14 +33,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        text = write_page(json.loads(path.read_text(encoding="utf-8")))
+        note = f"[Download this page as a notebook]({path.name})\n"
+        files.append(
+            File.generated(config, f"notebooks/{path.stem}.md", content=text + "\n" + note)
+        )
     for path in sorted((ROOT / "configs").glob("*.yaml")):
         files.append(File.generated(config, f"configs/{path.name}", abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return a page whose links to shipped configurations lead to their copies in the site."""
-    return markdown.replace("](../configs/", "](configs/")
+    """Return a page whose links to configurations and notebooks lead to those of the site."""
+    if page.file.src_uri.startswith("notebooks/"):
+        return markdown
+    return markdown.replace("](../configs/", "](configs/").replace(".ipynb)", ".md)")
 
 
 def _read_root_page(name: str) -> str:

@@ -27,6 +27,7 @@ GENERATED = {
     "reference/jobs.md",
     "changelog.md",
     "contributing.md",
+    *(f"notebooks/{path.stem}.md" for path in (DOCS / "notebooks").glob("*.ipynb")),
 }
 
 

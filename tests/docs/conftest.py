@@ -90,6 +90,7 @@ def place(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _write_result(shelf: Path) -> None:
     sides = ["--fixed", str(shelf / "he.svs"), "--moving", str(shelf / "ki67.svs")]
     assert run(["register", *sides, "--preset", "fast", "--out", str(shelf / "result")]) == 0
+    shutil.copy(shelf / "result" / "transform.h5", shelf / "start.h5")
 
 
 def _write_tiles(shelf: Path) -> None:
