@@ -18,6 +18,7 @@ FLOORS = {
         "partial",
         "whole",
         "fingerprint",
+        "regular",
         "json_values",
         "ranges",
         "settings",

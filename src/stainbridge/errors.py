@@ -18,6 +18,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+#: Most letters of a part of a message.
+MOST_LETTERS = 1000
+
 
 class StainbridgeError(Exception):
     """Base of every error raised on purpose.
@@ -72,7 +75,7 @@ class InputError(StainbridgeError, ValueError):
             parts.append(f"got {got}")
         if remedy:
             parts.append(remedy)
-        super().__init__("; ".join(str(part) for part in parts).replace("\n", " "))
+        super().__init__("; ".join(_shorten(str(part)) for part in parts))
 
     def within(self, where: object) -> InputError:
         """Return the error with the file, or the field, that its own place lies in."""
@@ -169,6 +172,12 @@ class RegistrationError(StainbridgeError):
     """
 
     exit_code = 3
+
+
+def _shorten(part: str) -> str:
+    """Return a part of a message as one line that can be read."""
+    line = " ".join(part.splitlines())
+    return line if len(line) <= MOST_LETTERS else f"{line[: MOST_LETTERS - 1]}…"
 
 
 @contextmanager

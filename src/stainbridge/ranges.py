@@ -60,7 +60,7 @@ Weight: TypeAlias = Annotated[float, Within(0, 1e6)]
 #: Learning rate of an optimiser.
 Rate: TypeAlias = Annotated[float, Within(0, 100, above=True)]
 #: Pixel size in µm.
-PixelSize: TypeAlias = Annotated[float, Within(0, 1000, above=True)]
+PixelSize: TypeAlias = Annotated[float, Within(0.001, 1000)]
 
 
 def check_ranges(settings: Any) -> None:

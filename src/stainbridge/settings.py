@@ -11,8 +11,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import yaml
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.regular import check_regular
 
 T = TypeVar("T")
+#: Most letters of a file of settings.
+MOST_LETTERS = 1_000_000
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
@@ -30,16 +33,35 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises `InputError` when it cannot be read or holds something else.
     """
+    check_regular(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        kind = MissingFileError if isinstance(error, FileNotFoundError) else InputError
-        raise kind(f"cannot be read as YAML: {error}", where=path) from error
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_LETTERS + 1)
+        _check_text(text, path)
+        data = yaml.safe_load(text)
+    except RecursionError:
+        raise InputError("nested too deeply", where=path, expected="keys and values") from None
+    except FileNotFoundError:
+        raise MissingFileError("no such file", where=path) from None
+    except InputError:
+        raise
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"cannot be read as YAML: {error}", where=path) from error
     if not isinstance(data, dict):
         raise InputError(
             "not a configuration", where=path, expected="keys and values", got=type(data).__name__
         )
     return data
+
+
+def _check_text(text: str, path: Path) -> None:
+    """Raise `InputError` for YAML that is long, or grows by aliases, as no settings do."""
+    if len(text) > MOST_LETTERS:
+        raise InputError(
+            "too long for settings", where=path, expected=f"at most {MOST_LETTERS} letters"
+        )
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+        raise InputError("aliases (*name) are not read", where=path, remedy="write values out")
 
 
 def build(kind: type[T], values: Mapping[str, Any], where: object) -> T:

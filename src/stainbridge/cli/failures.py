@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from stainbridge.errors import InputError
+from stainbridge.regular import check_regular
 
 #: What libraries say when memory runs out, and the bytes that they wanted where they say so.
 OUT_OF_MEMORY = re.compile(
@@ -52,11 +54,15 @@ def explain_failure(error: BaseException) -> InputError | None:
 
 
 def check_names(arguments: list[str]) -> None:
-    """Raise `InputError` for an argument with bytes that are no text in this locale.
+    """Raise `InputError` for arguments that must not be opened.
 
-    Libraries that open files take text; some end the process at others.
+    These are names with bytes that are no text in this locale, at which some libraries end the
+    process, and inputs that are pipes or devices, which may never end.
     """
-    for argument in arguments:
+    for before, argument in pairwise(("", *arguments)):
+        if before != "--out":  # the rule for outputs is the jobs' own
+            for name in argument.split(","):
+                check_regular(Path(name))
         if any("\udc80" <= letter <= "\udcff" for letter in argument):
             raise _refuse_name(argument)
 

@@ -16,6 +16,10 @@ ZIP_MAGIC = b"PK\x03\x04"
 ENDINGS = (".geojson", ".json")
 #: Annotations of more bytes than this are refused: so large is only what was made to be.
 LARGEST_BYTES = 4 * 2**30
+#: Annotations pack to a tenth or so; what unpacks to this many times its size was made to be large.
+MOST_RATIO = 200
+#: Up to this many bytes the ratio does not matter.
+SMALL_BYTES = 64 * 2**20
 
 
 def unpack_json(raw: bytes, path: Path) -> bytes:
@@ -27,7 +31,7 @@ def unpack_json(raw: bytes, path: Path) -> bytes:
     try:
         if raw[:2] == GZIP_MAGIC:
             with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
-                return _check_size(stream.read(LARGEST_BYTES + 1), path)
+                return _check_size(stream.read(_find_limit(raw) + 1), raw, path)
         if raw[:4] == ZIP_MAGIC:
             return _read_only_member(raw, path)
     except InputError:
@@ -64,14 +68,20 @@ def _read_only_member(raw: bytes, path: Path) -> bytes:
                 got=", ".join(names[:4]) or "none",
             )
         with archive.open(names[0]) as member:
-            return _check_size(member.read(LARGEST_BYTES + 1), path)
+            return _check_size(member.read(_find_limit(raw) + 1), raw, path)
 
 
-def _check_size(data: bytes, path: Path) -> bytes:
-    if len(data) > LARGEST_BYTES:
+def _find_limit(raw: bytes) -> int:
+    """Return the most bytes that a packed file may hold."""
+    return min(LARGEST_BYTES, max(SMALL_BYTES, MOST_RATIO * len(raw)))
+
+
+def _check_size(data: bytes, raw: bytes, path: Path) -> bytes:
+    limit = _find_limit(raw)
+    if len(data) > limit:
         raise InputError(
             "the annotations are too large",
             where=path,
-            expected=f"at most {LARGEST_BYTES / 2**30:.0f} GiB",
+            expected=f"at most {limit / 2**20:.0f} MiB from {len(raw)} bytes",
         )
     return data

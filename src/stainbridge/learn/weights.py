@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.whole import whole_file
 
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 #: The file of a run's whole state, in its folder.
 LAST_FILE = "last.safetensors"
 #: The file of the networks that validated best, in a run's folder.
@@ -81,13 +83,66 @@ def read_weights(path: Path) -> StoredWeights:
         ) from None
     except (SafetensorError, OSError) as error:
         raise InputError(f"no complete safetensors file ({error})", where=file) from error
+    except (RuntimeError, ValueError, TypeError) as error:  # shapes and types that torch lacks
+        raise InputError("damaged tensors", where=file, remedy="copy the file again") from error
     if header is None:
         raise InputError(
             "the weights do not say what they are weights of",
             where=file,
             expected="a file of stainbridge train",
         )
-    return StoredWeights(file, tensors, json.loads(header))
+    return StoredWeights(file, tensors, _parse_header(header, file))
+
+
+def _parse_header(text: str, path: Path) -> dict[str, Any]:
+    """Return the header; raises `InputError` where it does not say what the weights are."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        header = None
+    if (
+        not isinstance(header, dict)
+        or not isinstance(header.get("task"), str)
+        or not isinstance(header.get("settings"), dict)
+    ):
+        raise InputError(
+            "the header of the weights is damaged", where=path, expected="a task and its settings"
+        )
+    return header
+
+
+@contextmanager
+def header_errors(stored: StoredWeights) -> Iterator[None]:
+    """Turn what a damaged header's values raise inside into an `InputError`."""
+    try:
+        yield
+    except InputError as error:
+        raise error.within(stored.path) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            "the header of the weights is damaged",
+            where=stored.path,
+            expected="the settings of stainbridge train",
+            got=f"none for {error}" if isinstance(error, KeyError) else None,
+        ) from error
+
+
+def build_stored(stored: StoredWeights, make: Callable[[], NetworkT]) -> NetworkT:
+    """Return the network that a header describes, with random weights.
+
+    Raises `InputError`, before memory is taken, where the file holds fewer numbers than it has.
+    """
+    with torch.device("meta"):
+        needed = sum(parameter.numel() for parameter in make().parameters())
+    present = sum(tensor.numel() for tensor in stored.tensors.values())
+    if needed > present:
+        raise InputError(
+            "weights of another architecture",
+            where=stored.path,
+            expected=f"the {needed:,} numbers that its header describes",
+            got=f"{present:,}",
+        )
+    return make()
 
 
 def collect_tensors(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError, errors_within
+from stainbridge.regular import check_regular
 from stainbridge.slides.readers.magic import HEADER_BYTES
 from stainbridge.slides.readers.table import READERS
 from stainbridge.slides.slide import Slide
@@ -39,6 +40,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None, stain: str | None 
 
     """
     path = Path(path)
+    check_regular(path)
     header = b"" if path.is_dir() else read_header(path)
     for reader in READERS:
         if reader.claims(path, header):

@@ -18,7 +18,7 @@ from stainbridge.joint.sar.task import (
 )
 from stainbridge.joint.sar.tune import TuneConfig, tune_generator
 from stainbridge.learn.checkpoint import check_task
-from stainbridge.learn.weights import copy_weights, read_weights
+from stainbridge.learn.weights import build_stored, copy_weights, header_errors, read_weights
 from stainbridge.nn.sar_discriminator import SarDiscriminator, SarDiscriminatorConfig
 from stainbridge.nn.sar_generator import SarGenerator, SarGeneratorConfig
 from stainbridge.registration.sections.density import Masks
@@ -63,9 +63,15 @@ def load_sar(path: Path, device: str = "cpu") -> SarField:
     stored = read_weights(path)
     check_task(stored, SarTask.name)
     settings = stored.settings
-    generator = SarGenerator(build(SarGeneratorConfig, settings["generator"], stored.path))
-    config = build(SarDiscriminatorConfig, settings["discriminator"], stored.path)
-    of_reference, of_floating = SarDiscriminator(config), SarDiscriminator(config)
+    with header_errors(stored):
+        generator_config = build(SarGeneratorConfig, settings["generator"], stored.path)
+        config = build(SarDiscriminatorConfig, settings["discriminator"], stored.path)
+        loss = build(SarLossConfig, settings["loss"], stored.path)
+        size_px = int(settings["size_px"])
+    generator = build_stored(stored, lambda: SarGenerator(generator_config))
+    of_reference, of_floating = (
+        build_stored(stored, lambda: SarDiscriminator(config)) for _ in range(2)
+    )
     networks = {
         GENERATOR: generator,
         REFERENCE_DISCRIMINATOR: of_reference,
@@ -76,11 +82,11 @@ def load_sar(path: Path, device: str = "cpu") -> SarField:
         network.eval().requires_grad_(False).to(device)
     return SarField(
         generator,
-        int(settings["size_px"]),
+        size_px,
         None,
         torch.device(device),
         False,  # there is no pixel size to compare
         generator,
         (of_reference, of_floating),
-        build(SarLossConfig, settings["loss"], stored.path),
+        loss,
     )

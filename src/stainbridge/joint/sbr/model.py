@@ -12,7 +12,14 @@ from stainbridge.joint.field import GreyField
 from stainbridge.joint.sbr.network import SynthByReg
 from stainbridge.joint.sbr.task import GENERATOR, REGISTRATION, SliceTask
 from stainbridge.learn.checkpoint import check_task
-from stainbridge.learn.weights import NETWORKS_PREFIX, StoredWeights, copy_weights, read_weights
+from stainbridge.learn.weights import (
+    NETWORKS_PREFIX,
+    StoredWeights,
+    build_stored,
+    copy_weights,
+    header_errors,
+    read_weights,
+)
 from stainbridge.nn.resnet_generator import ResNetConfig, ResNetGenerator
 from stainbridge.nn.unet_svf import UNetSVF, UNetSVFConfig
 from stainbridge.settings import build
@@ -28,19 +35,26 @@ def load_sbr(path: Path, device: str = "cpu") -> GreyField:
     """
     stored = read_weights(path)
     check_task(stored, SliceTask.name)
-    registration = UNetSVF(build(UNetSVFConfig, stored.settings["network"], stored.path))
+    with header_errors(stored):
+        registration_config = build(UNetSVFConfig, stored.settings["network"], stored.path)
+        values = stored.settings["generator"]
+        generator_config = None if values is None else build(ResNetConfig, values, stored.path)
+        longest_px = int(stored.settings["longest_px"])
+        mpp = float(stored.settings["mpp"])
+        calibrated = bool(stored.settings["calibrated"])
+    registration = build_stored(stored, lambda: UNetSVF(registration_config))
     _copy(stored, REGISTRATION, registration)
     generator = None
-    if stored.settings["generator"] is not None:
-        generator = ResNetGenerator(build(ResNetConfig, stored.settings["generator"], stored.path))
+    if generator_config is not None:
+        generator = build_stored(stored, lambda: ResNetGenerator(generator_config))
         _copy(stored, GENERATOR, generator)
     network = SynthByReg(registration, generator).eval().requires_grad_(False)
     return GreyField(
         network.to(device),
-        int(stored.settings["longest_px"]),
-        float(stored.settings["mpp"]),
+        longest_px,
+        mpp,
         torch.device(device),
-        bool(stored.settings["calibrated"]),
+        calibrated,
     )
 
 
@@ -54,7 +68,9 @@ def load_registration(path: Path) -> UNetSVF:
     variant = stored.settings["variant"]
     if variant != INTRA:
         raise InputError("a run of another variant", where=path, expected=INTRA, got=variant)
-    network = UNetSVF(build(UNetSVFConfig, stored.settings["network"], stored.path))
+    with header_errors(stored):
+        config = build(UNetSVFConfig, stored.settings["network"], stored.path)
+    network = build_stored(stored, lambda: UNetSVF(config))
     _copy(stored, REGISTRATION, network)
     return network
 

@@ -16,7 +16,12 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.learn.checkpoint import check_task
 from stainbridge.learn.named_weights import find_weights
-from stainbridge.learn.weights import copy_weights, read_weights
+from stainbridge.learn.weights import (
+    build_stored,
+    copy_weights,
+    header_errors,
+    read_weights,
+)
 from stainbridge.nn.affine import AffineNetwork, build_affine, read_affine_config
 from stainbridge.ranges import Within, check_ranges
 from stainbridge.registration.sections.section import Section
@@ -190,12 +195,14 @@ class LearnedAffine:
         """
         stored = read_weights(path)
         check_task(stored, "affine")
-        config = read_affine_config(stored.settings["network"], stored.path)
-        network = build_affine(config)
+        with header_errors(stored):
+            config = read_affine_config(stored.settings["network"], stored.path)
+            low, high = stored.settings["section_px"]
+            section_px = round((low + high) / 2)
+            square = bool(stored.settings.get("square", False))
+        network = build_stored(stored, lambda: build_affine(config))
         copy_weights(stored, {"network": network})
-        low, high = stored.settings["section_px"]
-        square = bool(stored.settings.get("square", False))
-        return cls(network.eval().to(device), round((low + high) / 2), torch.device(device), square)
+        return cls(network.eval().to(device), section_px, torch.device(device), square)
 
     def refine_resolution(self) -> Self:
         """Return the same network on pictures of twice the resolution.

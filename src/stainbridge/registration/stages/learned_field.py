@@ -15,7 +15,12 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform
 from stainbridge.learn.checkpoint import check_task
 from stainbridge.learn.named_weights import find_weights
-from stainbridge.learn.weights import copy_weights, read_weights
+from stainbridge.learn.weights import (
+    build_stored,
+    copy_weights,
+    header_errors,
+    read_weights,
+)
 from stainbridge.nn.deformable import build_deformable, read_deformable_config
 from stainbridge.nn.fields import DeformableNet
 from stainbridge.ranges import PixelSize, check_ranges
@@ -122,12 +127,14 @@ class LearnedField:
         """
         stored = read_weights(path)
         check_task(stored, "deformable")
-        config = read_deformable_config(stored.settings["network"], stored.path)
-        network = build_deformable(config)
+        with header_errors(stored):
+            config = read_deformable_config(stored.settings["network"], stored.path)
+            low, high = stored.settings["section_px"]
+            longest_px = round((low + high) / 2)
+            mpp = stored.settings["mpp"]
+            mpp = None if mpp is None else float(mpp)
+        network = build_stored(stored, lambda: build_deformable(config))
         copy_weights(stored, {"network": network})
-        low, high = stored.settings["section_px"]
-        mpp = stored.settings["mpp"]
-        longest_px = round((low + high) / 2)
         return cls(network.eval().to(device), longest_px, mpp, torch.device(device))
 
     def register_sections(

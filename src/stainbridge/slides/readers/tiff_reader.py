@@ -25,6 +25,7 @@ from stainbridge.slides.readers.ome_companion import open_tiff_file
 from stainbridge.slides.readers.pixel_size import choose_pixel_size
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.sampled_places import is_bright_field, shows_same_picture
+from stainbridge.slides.readers.tiff_guard import check_directories
 from stainbridge.slides.readers.tiff_layout import PlaneRef, TiffLayout, find_layout
 from stainbridge.slides.readers.tiff_levels import make_level
 from stainbridge.slides.readers.tiff_metadata import (
@@ -106,6 +107,7 @@ def open_tiff(
     files = _OpenFiles()
     try:
         with _collect_complaints() as complaints:
+            check_directories(path)
             tif, missing = open_tiff_file(path)
             complaints.extend(missing)
             with tif:

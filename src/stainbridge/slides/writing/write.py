@@ -32,6 +32,8 @@ TileProgress = Callable[[int, int], None]
 
 #: How many tiles are given to the threads before the first result is waited for.
 TILES_AHEAD = 24
+#: Most bytes of pixels of an output: the largest scans have a tenth of it.
+MOST_BYTES = 2 * 10**12
 
 
 def write_slide(
@@ -80,6 +82,7 @@ def write_slide(
     path = Path(path)
     _check_source(slide, reduction)
     _check(path, file_format, tile, threads, overwrite)
+    check_output_size(slide, path)
     info = slide.info
     planar = file_format == "ome-tiff" and not info.is_rgb
     samples = 1 if planar else len(info.channels)
@@ -91,6 +94,21 @@ def write_slide(
         container = TiffContainer(file)
         segments = _write_tiles(task, container, threads or available_cores(), progress)
         container.finish(_directories(task, segments, file_format, path.name))
+
+
+def check_output_size(slide: Slide, path: Path) -> None:
+    """Raise `InputError` for a slide larger than any scanner makes; its pixels are not read."""
+    item_bytes = np.dtype(slide.info.dtype).itemsize * len(slide.info.channels)
+    total = slide.frame.height * slide.frame.width * item_bytes
+    if total > MOST_BYTES:
+        width, height = slide.frame.width, slide.frame.height
+        raise InputError(
+            f"the output would be {total / 10**12:.3g} TB of pixels",
+            where=path,
+            expected=f"at most {MOST_BYTES // 10**12} TB",
+            got=f"{width} x {height} pixels",
+            remedy="choose a coarser pixel size",
+        )
 
 
 def _check_source(slide: Slide, reduction: str) -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from stainbridge.errors import InputError
 from stainbridge.learn.checkpoint import check_task
-from stainbridge.learn.weights import NETWORKS_PREFIX, StoredWeights, copy_weights, read_weights
+from stainbridge.learn.weights import (
+    NETWORKS_PREFIX,
+    StoredWeights,
+    build_stored,
+    copy_weights,
+    header_errors,
+    read_weights,
+)
 from stainbridge.nn.generators import Generator, build_generator
 from stainbridge.settings import build
 from stainbridge.translation.objectives.config import TranslationConfig
@@ -81,7 +88,8 @@ def read_model(path: Path) -> Model:
     """
     stored = read_weights(path)
     check_task(stored, TranslationTask.name)
-    config = build(TranslationConfig, stored.settings, stored.path)
+    with header_errors(stored):
+        config = build(TranslationConfig, stored.settings, stored.path)
     reversible = any(key.startswith(_prefix(REVERSE_GENERATOR)) for key in stored.tensors)
     source_channels, target_channels = config.channels
     return Model(
@@ -115,7 +123,7 @@ def initialise_from(task: TranslationTask, path: Path) -> None:
 
 
 def _load_generator(stored: StoredWeights, config: TranslationConfig, name: str) -> Generator:
-    network = build_generator(config.generator)
+    network = build_stored(stored, lambda: build_generator(config.generator))
     copy_weights(_select(stored, name), {name: network})
     return network.eval().requires_grad_(False)
 
