@@ -269,8 +269,8 @@ export class CaseView {
     stage.classList.toggle("stacked", !this.isSide);
     Object.assign(this.b.place.style, overlayStyle(this.mode, this.fade, this.swipe));
     if (!this.case) return;
-    this.a.place.style.filter = viewFilter(this.look(this.layerA), this.mode);
-    this.b.place.style.filter = viewFilter(this.look(this.layerB), this.mode);
+    this.a.place.style.filter = viewFilter(this.look(this.layerA), this.mode, "magenta");
+    this.b.place.style.filter = viewFilter(this.look(this.layerB), this.mode, "green");
     byId("swipe").hidden = this.mode !== "swipe";
     byId("swipe").style.left = `${this.swipe}%`;
     byId("swipe").setAttribute("aria-valuenow", String(Math.round(this.swipe)));

@@ -28,11 +28,11 @@ export function overlayStyle(mode, fade, swipe) {
   return style;
 }
 
-/** Returns the CSS filter of a view: brightness and contrast in percent, and a tint's greys. */
-export function viewFilter(look, mode) {
+/** Returns the CSS filter of a view: brightness and contrast in percent, and its tint. */
+export function viewFilter(look, mode, tint) {
   const words = [];
   if (look.brightness !== 100) words.push(`brightness(${look.brightness}%)`);
   if (look.contrast !== 100) words.push(`contrast(${look.contrast}%)`);
-  if (mode === "tint") words.push("grayscale(1)", "contrast(120%)");
+  if (mode === "tint") words.push(`url(#${tint})`);
   return words.join(" ") || "none";
 }

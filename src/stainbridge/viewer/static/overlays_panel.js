@@ -110,7 +110,7 @@ export class OverlaysPanel {
       }),
     });
     return [
-      element("h3", {}, "QuPath annotations (GeoJSON)"),
+      element("h2", {}, "QuPath annotations (GeoJSON)"),
       element("label", { class: "field" }, "They are of", side), file,
       ...this.annotations.map((one) => this.buildOne(one, layers)),
     ];

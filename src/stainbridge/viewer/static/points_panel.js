@@ -66,7 +66,7 @@ export class PointsPanel {
       return this.markOn(layer, own);
     });
     for (const input of inputs) input.addEventListener("keydown", (event) => { if (event.key === "Enter") go(); });
-    return element("div", { class: "group" }, element("h3", {}, layer.title),
+    return element("div", { class: "group" }, element("h2", {}, layer.title),
       element("div", { class: "row" },
         ...inputs.map((input, axis) => element("label", { class: "field" }, ["x", "y"][axis], input)),
         element("button", { type: "button", id: `point-${layer.id}-go`, onclick: go }, "Go")));

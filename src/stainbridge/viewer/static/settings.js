@@ -77,7 +77,7 @@ function channelRow(channel, changed) {
 /** Returns the controls of one layer; `changed` is told "filter" or "tiles". */
 export function layerControls(layer, look, changed) {
   const parts = [
-    element("h3", {}, layer.stain ? `${layer.title} · ${layer.stain}` : layer.title),
+    element("h2", {}, layer.stain ? `${layer.title} · ${layer.stain}` : layer.title),
     percentSlider("Brightness", look, "brightness", changed),
     percentSlider("Contrast", look, "contrast", changed),
   ];
