@@ -32,6 +32,7 @@ def test_the_demo_makes_every_output_and_meets_the_truth(
     }
     before, after = (float(number) for number in re.findall(r"median rTRE ([0-9.]+)", said))
     assert after < 0.01 < before
+    assert said.splitlines()[-1].endswith(f"stainbridge view {out}")
     record = json.loads((out / "registration.json").read_text())
     assert record["moving"]["path"] == str(out / "moving-ki67.ome.tiff")
     assert len(json.loads((out / "moving-on-fixed.geojson").read_text())["features"]) >= 3

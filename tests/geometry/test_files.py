@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -334,3 +335,22 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_is_left(tmp_path: Path
         with pytest.raises(InputError, match=message):
             write_transform(tmp_path / name, solution(*CALIBRATED))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_read_and_write_transforms_at_once(tmp_path: Path) -> None:
+    """The HDF5 library of SimpleITK crashes the process when two threads use it."""
+    fixed, moving = CALIBRATED
+    transform = turned(fixed, moving)
+    write_transform(tmp_path / "shared.h5", transform)
+
+    def read_and_write(number: int) -> float:
+        path = tmp_path / "shared.h5"
+        if number % 2:
+            path = tmp_path / f"{number}.h5"
+            write_transform(path, transform)
+        found = read_transform(path, fixed.space, moving.space)
+        points = fixed.corners_um
+        return float(np.abs(found(points) - transform(points)).max())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert max(threads.map(read_and_write, range(24))) < 1e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,6 +63,9 @@ def summary(outcome: DemoOutcome) -> str:
         lines.append(f"  before  {_error_line(outcome.scores.before)}")
         lines.append(f"  after   {_error_line(outcome.scores.after)}")
     lines.append(f"written: {outcome.folder}; look at {outcome.report}")
+    lines.append(
+        f"see both stains in the browser: stainbridge view {shlex.quote(str(outcome.folder))}"
+    )
     return "\n".join(lines)
 
 

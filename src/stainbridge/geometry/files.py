@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError, MissingFileError
@@ -20,6 +21,8 @@ from stainbridge.whole import whole_file
 if TYPE_CHECKING:
     import SimpleITK
 
+#: Held while SimpleITK reads or writes a transform: its HDF5 crashes when two threads use it.
+ITK_FILES = Lock()
 #: Endings of composite transforms in HDF5.
 COMPOSITE_ENDINGS = (".h5", ".hdf5")
 #: Endings of affine transforms as text.
@@ -85,7 +88,8 @@ def write_transform(path: Path | str, transform: Transform, *, dimension: int = 
             else:
                 written = to_itk(transform, dimension)
                 _reserve_space(temporary, written)
-                SimpleITK.WriteTransform(written, str(temporary))
+                with ITK_FILES:
+                    SimpleITK.WriteTransform(written, str(temporary))
                 if ending in COMPOSITE_ENDINGS:
                     erase_times(temporary)
         except RuntimeError as error:
@@ -169,9 +173,11 @@ def _read_itk(path: Path, is_vouched_for: bool) -> SimpleITK.Transform:
     if path.suffix.lower() in COMPOSITE_ENDINGS:
         _check_hdf5(path)
         if not is_vouched_for:
-            probe(SimpleITK.ReadTransform, path)
+            with ITK_FILES:  # a copy of this process made while HDF5 works has it broken
+                probe(SimpleITK.ReadTransform, path)
     try:
-        return SimpleITK.ReadTransform(str(path))
+        with ITK_FILES:
+            return SimpleITK.ReadTransform(str(path))
     except RuntimeError as error:
         raise InputError("not an ITK transform file", got=_last_line(error)) from error
 

@@ -25,7 +25,12 @@ from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import Crop, Interpolation, find_output_frame, warp_array
 from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
 from stainbridge.registration.digest import check_fingerprint
-from stainbridge.registration.notebook import format_picture, format_verdict
+from stainbridge.registration.notebook import (
+    RunningView,
+    find_viewer,
+    format_picture,
+    format_verdict,
+)
 from stainbridge.registration.pieces.record import PieceRecord
 from stainbridge.registration.record import TRANSFORM, describe_source, write_result
 from stainbridge.registration.stages.record import StageRecord
@@ -323,6 +328,30 @@ class Registration:
             first, second = (render_rgb(slide.read(frame)) for slide in (fixed, warped))
             return checkerboard(first, second, across)
 
+    def view(self, *, port: int | None = None, browser: bool = True) -> RunningView:
+        """Look at both slides in a browser, aligned; return at once.
+
+        The moving slide is warped as you look. What is returned has a `link`, and is one in a
+        notebook; `close` ends it.
+
+        Args:
+            port: The port to listen on; None is the usual one, or any that is free.
+            browser: Whether to open a browser.
+
+        Raises:
+            InputError: It is not known where a slide is, its size has changed, or the port is
+                taken.
+            MissingExtraError: The packages of the viewer are not installed.
+
+        Example:
+            >>> viewer = registration.view(browser=False)
+            >>> viewer.link.startswith("http://127.0.0.1:")
+            True
+            >>> viewer.close()
+
+        """
+        return find_viewer()(self, port=port, browser=browser)
+
     def open_slide(self, side: Side) -> Slide:
         """Open the slide that was registered; the caller closes it.
 
@@ -446,9 +475,10 @@ class Registration:
         if self.status == "failed":
             return ""
         try:
-            return format_picture(self.overlay(NOTEBOOK_PX), "both slides, overlaid")
+            picture = format_picture(self.overlay(NOTEBOOK_PX), "both slides, overlaid")
         except InputError as error:
             return f"<p>No picture: {escape(str(error))}</p>"
+        return f"{picture}<p>Look at both in the browser: <code>registration.view()</code></p>"
 
 
 def _check_aspect(height: int, width: int, slide: Frame) -> None:

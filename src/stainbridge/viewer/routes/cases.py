@@ -12,7 +12,7 @@ from stainbridge.viewer.layer import Layer
 from stainbridge.viewer.pyramid import TilePyramid
 from stainbridge.viewer.rendering import choose_channel_views
 from stainbridge.viewer.review import Review, ReviewFile
-from stainbridge.viewer.routes.replies import ERRORS, CaseId
+from stainbridge.viewer.routes.replies import ERRORS, CaseId, TwoNumbers
 from stainbridge.viewer.routes.reviews import ReviewReply, describe_review
 from stainbridge.viewer.session import CaseState, Session
 from stainbridge.viewer.sources import CaseSummary
@@ -52,7 +52,7 @@ class PlaneReply(BaseModel):
 
     width: int
     height: int
-    mpp: tuple[float, float]
+    mpp: TwoNumbers
     tile_px: int
     last_level: int
 
@@ -157,7 +157,7 @@ def _describe_plane(frame: Frame) -> PlaneReply:
     return PlaneReply(
         width=frame.width,
         height=frame.height,
-        mpp=frame.mpp,
+        mpp=list(frame.mpp),
         tile_px=pyramid.tile_px,
         last_level=pyramid.last_level,
     )

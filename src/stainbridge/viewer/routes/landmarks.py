@@ -13,12 +13,10 @@ from starlette.responses import Response
 from stainbridge.viewer.correction import Correction
 from stainbridge.viewer.landmarks import MAX_PAIRS, PairSet, Side, measure_errors, to_geojson
 from stainbridge.viewer.layer import CANDIDATE
-from stainbridge.viewer.routes.points import Coordinate, require_transform
-from stainbridge.viewer.routes.replies import ERRORS, CaseId, LayerId
+from stainbridge.viewer.routes.points import Position, require_transform
+from stainbridge.viewer.routes.replies import BINARY, ERRORS, CaseId, LayerId, TwoNumbers
 from stainbridge.viewer.session import Session
 from stainbridge.viewer.trial import Preset, TrialState
-
-Position = tuple[Coordinate, Coordinate]
 
 
 class Pair(BaseModel):
@@ -37,9 +35,9 @@ class PairsRequest(BaseModel):
 class PairReply(BaseModel):
     """A pair, where its moving point lies on the fixed slide, and how far off that is."""
 
-    fixed: tuple[float, float]
-    moving: tuple[float, float]
-    on_fixed: tuple[float, float] | None
+    fixed: TwoNumbers
+    moving: TwoNumbers
+    on_fixed: TwoNumbers | None
     error_um: float | None
     candidate_um: float | None
 
@@ -89,7 +87,8 @@ def landmarks_router(session: Session, correction: Correction) -> APIRouter:
     def put_landmarks(case_id: CaseId, layer_id: LayerId, asked: PairsRequest) -> PairsReply:
         """Replace the pairs of a layer; nothing is written."""
         pairs = PairSet(
-            tuple(pair.fixed for pair in asked.pairs), tuple(pair.moving for pair in asked.pairs)
+            tuple((pair.fixed[0], pair.fixed[1]) for pair in asked.pairs),
+            tuple((pair.moving[0], pair.moving[1]) for pair in asked.pairs),
         )
         correction.put_pairs(case_id, layer_id, pairs)
         return _describe(session, correction, case_id, layer_id)
@@ -102,7 +101,7 @@ def landmarks_router(session: Session, correction: Correction) -> APIRouter:
     @router.get(
         "/layers/{layer_id}/landmarks/{side}.{kind}",
         response_class=Response,
-        responses={200: {"content": {"text/csv": {}, "application/geo+json": {}}}},
+        responses={200: {"content": {"text/csv": BINARY, "application/geo+json": {"schema": {}}}}},
     )
     def download_landmarks(
         case_id: CaseId, layer_id: LayerId, side: Side, kind: Literal["csv", "geojson"]
@@ -190,9 +189,9 @@ def _describe_pair(
     is_known = bool(np.isfinite([*moved, error_um]).all())
     is_new_known = candidate_um is not None and bool(np.isfinite(candidate_um))
     return PairReply(
-        fixed=fixed,
-        moving=moving,
-        on_fixed=(moved[0], moved[1]) if is_known else None,
+        fixed=list(fixed),
+        moving=list(moving),
+        on_fixed=moved if is_known else None,
         error_um=error_um if is_known else None,
         candidate_um=candidate_um if is_new_known else None,
     )

@@ -19,32 +19,33 @@ from stainbridge.viewer.encoding import encode_picture, media_type
 from stainbridge.viewer.heat_maps import MapKind, draw_agreement, draw_area, trace_grid
 from stainbridge.viewer.layer import Layer
 from stainbridge.viewer.newest_first import NewestFirstPool
-from stainbridge.viewer.routes.replies import ERRORS, CaseId, LayerId
+from stainbridge.viewer.routes.replies import BINARY, ERRORS, CaseId, LayerId, TwoNumbers
 from stainbridge.viewer.session import Session
 
 #: Most points of one request.
 MAX_POINTS = 100_000
 Coordinate = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Position = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
 To = Literal["layer", "fixed"]
 
 
 class PointsRequest(BaseModel):
     """Points in full-resolution pixels, to be brought from one slide to the other."""
 
-    points: Annotated[list[tuple[Coordinate, Coordinate]], Field(max_length=MAX_POINTS)]
+    points: Annotated[list[Position], Field(max_length=MAX_POINTS)]
     to: To
 
 
 class PointsReply(BaseModel):
     """The same points on the other slide; null where they have no place there."""
 
-    points: list[tuple[float, float] | None]
+    points: list[TwoNumbers | None]
 
 
 class GridReply(BaseModel):
     """Lines of the moving slide's grid, in pixels of the fixed slide."""
 
-    lines: list[list[tuple[float, float]]]
+    lines: list[list[TwoNumbers]]
 
 
 def points_router(session: Session, pool: NewestFirstPool) -> APIRouter:
@@ -58,7 +59,7 @@ def points_router(session: Session, pool: NewestFirstPool) -> APIRouter:
             transform = transform_to(layer, asked.to)
             points = np.array(asked.points, float).reshape(-1, 2)
             moved = transform.target.frame.to_px(transform(transform.source.frame.to_um(points)))
-        known = [(x, y) if math.isfinite(x + y) else None for x, y in moved.tolist()]
+        known = [[x, y] if math.isfinite(x + y) else None for x, y in moved.tolist()]
         return PointsReply(points=known)
 
     @router.get("/grid")
@@ -71,7 +72,7 @@ def points_router(session: Session, pool: NewestFirstPool) -> APIRouter:
     @router.get(
         "/maps/{kind}",
         response_class=Response,
-        responses={200: {"content": {media_type("png"): {}}}},
+        responses={200: {"content": {media_type("png"): BINARY}}},
     )
     async def get_map(
         request: Request, case_id: CaseId, layer_id: LayerId, kind: MapKind
@@ -93,7 +94,7 @@ def points_router(session: Session, pool: NewestFirstPool) -> APIRouter:
     @router.post(
         "/annotations",
         response_class=Response,
-        responses={200: {"content": {"application/geo+json": {}}}},
+        responses={200: {"content": {"application/geo+json": {"schema": {}}}}},
     )
     def move_annotations(
         case_id: CaseId, layer_id: LayerId, to: To, data: Annotated[Any, Body()]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -22,12 +22,18 @@ LayerId = Annotated[str, Path(pattern=r"^(fixed|moving(-\d{1,3})?|candidate)$")]
 CLIENT_LEFT = 499
 
 
+#: x and y, or width and height.
+TwoNumbers = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
 class ErrorReply(BaseModel):
     """One line that says what is wrong."""
 
     error: str
 
 
+#: The schema of a body that is no JSON.
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorReply, "description": "What was asked for cannot be shown."},
     401: {"model": ErrorReply, "description": "No token, or a wrong one."},

@@ -13,7 +13,7 @@ from stainbridge.viewer.answers import compute_for
 from stainbridge.viewer.encoding import encode_picture, media_type
 from stainbridge.viewer.newest_first import NewestFirstPool
 from stainbridge.viewer.review import MAX_NOTE, Review, ReviewFile, Verdict
-from stainbridge.viewer.routes.replies import ERRORS, CaseId
+from stainbridge.viewer.routes.replies import BINARY, ERRORS, CaseId
 from stainbridge.viewer.session import Session
 from stainbridge.viewer.thumbnails import draw_thumbnail
 
@@ -50,7 +50,7 @@ def reviews_router(
     @router.get(
         "/thumbnail",
         response_class=Response,
-        responses={200: {"content": {media_type("jpg"): {}}}},
+        responses={200: {"content": {media_type("jpg"): BINARY}}},
     )
     async def get_thumbnail(request: Request, case_id: CaseId) -> Response:
         """Return a small picture of the case."""

@@ -12,7 +12,7 @@ from stainbridge.viewer.answers import compute_for
 from stainbridge.viewer.encoding import PictureFormat, media_type
 from stainbridge.viewer.newest_first import NewestFirstPool
 from stainbridge.viewer.rendering import parse_rendering
-from stainbridge.viewer.routes.replies import ERRORS, CaseId, LayerId
+from stainbridge.viewer.routes.replies import BINARY, ERRORS, CaseId, LayerId
 from stainbridge.viewer.session import Session
 from stainbridge.viewer.tile_reader import TileAddress, TileReader
 
@@ -23,7 +23,7 @@ LARGEST_INDEX = 2**31 - 1
 
 Index = Annotated[int, Path(ge=0, le=LARGEST_INDEX)]
 PICTURES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type(name): {} for name in ("jpg", "webp", "png")}},
+    200: {"content": {media_type(name): BINARY for name in ("jpg", "webp", "png")}},
     304: {"description": "The browser has it."},
     **ERRORS,
 }
