@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from PIL import Image
 from tests.tissue import tissue, workplace
 
 __all__ = ["tissue", "workplace"]  # fixtures for all tests
+
+# A run that was started with `nohup ... &` ignores Ctrl-C; tests of interruptions need it, and so
+# do the commands that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")

@@ -16,6 +16,7 @@ FLOORS = {
         "types",
         "locks",
         "partial",
+        "processes",
         "whole",
         "fingerprint",
         "regular",

@@ -199,17 +199,17 @@ def test_weights_of_another_architecture_and_truncated_files(
 
 
 def test_folders_that_do_not_fit(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no run to resume" in refused(["train", "affine", "--out", "none", "--resume"], capsys)
     assert run(BEGIN) == 0
     assert "the folder is not empty; name another or add --resume" in refused(BEGIN, capsys)
     assert "a run of another command; expected train deformable; got train affine" in refused(
         ["train", "deformable", "--out", "run", "--resume"], capsys
     )
+    (pairs / "other.yaml").write_text("train: {batch: 77}\n")
     for option, value in (
         ("--seed", "3"),
         ("--preset", "paper"),
-        ("--data", "pairs.csv"),
-        ("--config", "affine.yaml"),
+        ("--data", "he.png"),
+        ("--config", "other.yaml"),
     ):
         line = refused(["train", "affine", "--out", "run", "--resume", option, value], capsys)
         assert f"{option} cannot change a resumed run" in line
@@ -230,8 +230,10 @@ def test_ctrl_c_leaves_a_run_that_goes_on(pairs: Path) -> None:
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "interrupted; nothing half-written was left"
     step = read_weights(pairs / "run" / "last.safetensors").header["checkpoint"]["step"]
-    assert step >= 1
-    assert run(["train", "affine", "--out", "run", "--resume", "--steps", f"{step + 1}"]) == 0
+    assert errors.splitlines()[-2] == (
+        f"saved: run, {step} steps; the same command with --resume continues it"
+    )
+    assert run([*BEGIN, "--resume", "--steps", f"{step + 1}"]) == 0
 
 
 @pytest.mark.slow

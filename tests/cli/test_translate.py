@@ -24,7 +24,7 @@ def weights(path: Path, name: str = "cyclegan", mpp: float | None = 4.0) -> Path
     """A file of untrained weights from H&E to Ki67."""
     torch.manual_seed(0)
     config = replace(tiny(name), name=name, source="HE", target="Ki67", mpp=mpp)
-    save_weights(path, make_task(config), Checkpoint())
+    save_weights(path, make_task(config), Checkpoint(step=1000))
     return path
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import say
+from stainbridge.cli.training_progress import training_progress
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.training.train_job import TrainingPresetChoice, TrainJob
 
@@ -24,7 +25,10 @@ StepsOption = Annotated[
     int | None, typer.Option("--steps", help="Steps in all, earlier ones included.", min=1)
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Resume the run in RUN, with its settings.")
+    bool,
+    typer.Option(
+        "--resume", help="Resume the run in RUN, with its settings; begin it where there is none."
+    ),
 ]
 DeviceOption = Annotated[
     DeviceChoice | None, typer.Option("--device", help="Where to compute.  [default: auto]")
@@ -42,10 +46,9 @@ SeedOption = Annotated[
 
 def run_training(job: TrainJob[Any]) -> None:
     """Run a training and print what it left."""
-    with progress_bar() as progress:
+    with training_progress() as progress:
         outcome = job.run(progress, say)
     if outcome.is_first_process:
-        print(
-            f"{outcome.steps} steps, best measure {outcome.best_measure:.5g}\n"
-            f"written: {outcome.folder}"
-        )
+        best = outcome.best_measure
+        measure = "" if best is None else f", best measure {best:.5g}"
+        print(f"{outcome.steps} steps{measure}\nwritten: {outcome.folder}")

@@ -123,7 +123,7 @@ def _launch(run: Run, work: Path, workers: int) -> _Process:
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "stainbridge.evaluate.worker", str(folder)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closed when this process ends, however it does
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -153,6 +153,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _finish(item: _Process, out: Path, timeout_s: float) -> Row:

@@ -34,6 +34,7 @@ from stainbridge.metrics.landmarks import (
     summarise_errors,
     target_registration_errors,
 )
+from stainbridge.processes import end_group_with_input, end_with_parent
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 from stainbridge.whole import whole_file
@@ -200,4 +201,6 @@ def _write_row(folder: Path, row: Row) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent(os.getppid())
+    end_group_with_input()
     main(Path(sys.argv[1]))

@@ -15,6 +15,7 @@ from stainbridge.errors import InputError
 from stainbridge.jobs.benchmark import name_data_sets
 from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
+from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PartialShare, PixelSize, Within, check_ranges
 
@@ -121,6 +122,7 @@ class BenchmarkSynthesisJob:
             runs=tuple(run for run in map(Path, runs) if run.exists()),
         )
         check_output_folder(self.out, inputs, (ROWS, SETUP))
+        note_few_steps((run for run in runs if Path(run).exists()), note)
         data_sets = name_data_sets([read_data_set(path) for path in self.data])
         translations = self._translations(note)
         cases, same_stain = _add_generated_truth(data_sets)

@@ -13,6 +13,7 @@ from stainbridge.errors import InputError
 from stainbridge.jobs.benchmark import name_data_sets
 from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
+from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.slice_methods import find_slice_methods
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Within, check_ranges
@@ -77,6 +78,7 @@ class EvaluateSlicesJob:
         from stainbridge.evaluate.slices.tables import SUMMARY, make_tables, write_summaries
 
         self._check_output()
+        note_few_steps((name for name in self.methods if Path(name).exists()), note)
         methods = find_slice_methods(self.methods, choose_device(self.device))
         plan = SlicePlan(self._read_cases(), methods)
         with nullcontext() if self.out is None else claim_folder(self.out):

@@ -13,6 +13,7 @@ from stainbridge.compute import DeviceChoice
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
+from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.translation_methods import make_methods
 from stainbridge.jobs.translation_outcome import (
     SHOWN_MEASURES,
@@ -76,13 +77,14 @@ class EvaluateTranslationJob:
     def run(
         self,
         progress: Progress = ignore_progress,
-        note: Note = ignore_note,  # noqa: ARG002 - every job takes both callbacks
+        note: Note = ignore_note,
     ) -> EvaluateTranslationOutcome:
         """Translate the tiles and score them.
 
         Raises `InputError` for bad input and an output that must not be written.
         """
         self._check_output()
+        note_few_steps(self.models, note)
         with nullcontext() if self.out is None else claim_folder(self.out):
             return self._evaluate(progress)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
+from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Seed, check_ranges
 
@@ -64,6 +65,7 @@ class ExportOnnxJob:
         began = time.perf_counter()
         inputs = Inputs(files=(self.statistics,), runs=(self.model,))
         check_output_file(self.out, inputs, overwrite=self.overwrite)
+        note_few_steps((self.model,), note)
         model = read_model(find_weights(str(self.model)))
         model = model.reverse() if self.reverse else model
         if self.statistics is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 import traceback
 from multiprocessing import get_context
@@ -12,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stainbridge.errors import StainbridgeError
+from stainbridge.processes import end_with_parent
 from stainbridge.progress import Note, Progress
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Seconds between two progress reports of a process.
 REPORT_S = 0.2
-#: Seconds between two looks at whether the parent is still there.
-WATCH_S = 1.0
 
 
 class Runnable(Protocol):
@@ -50,7 +48,7 @@ def launch_job(job: Runnable, threads: int | None = None) -> tuple[SpawnProcess,
 def _work(job: Runnable, threads: int | None, connection: Connection, parent: int) -> None:
     """Run a job in this process and send what comes of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    end_with_parent(parent)
     if threads is not None:
         _limit_threads(threads)
     last = -REPORT_S
@@ -73,13 +71,6 @@ def _work(job: Runnable, threads: int | None, connection: Connection, parent: in
         answer = ("bug", traceback.format_exc())
     connection.send(answer)
     connection.close()
-
-
-def _watch(parent: int) -> None:
-    """End this process when its parent is gone, so that a killed run leaves nothing running."""
-    while os.getppid() == parent:
-        time.sleep(WATCH_S)
-    os._exit(1)
 
 
 def _limit_threads(threads: int) -> None:

@@ -6,12 +6,14 @@ import json
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from stainbridge.compute import DeviceChoice, choose_device
 from stainbridge.errors import InputError
+from stainbridge.jobs.files.claim import claim_folder
 from stainbridge.jobs.files.input_stamps import stamp_files
 from stainbridge.jobs.files.outputs import (
     RESULT_FILES,
@@ -19,7 +21,8 @@ from stainbridge.jobs.files.outputs import (
     Inputs,
     check_output_folder,
 )
-from stainbridge.jobs.files.result_folder import check_result_folder, result_folder
+from stainbridge.jobs.files.result_folder import check_result_folder, publish_together
+from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.register_options import register_config
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
@@ -100,8 +103,9 @@ class RegisterOutcome:
 class RegisterJob:
     """The registration of two slides as one request.
 
-    Paths are used as they are given. Files appear in `out` together, when all are complete; an
-    interrupted job leaves nothing and is run again.
+    Paths are used as they are given. The record and the transform appear in `out` together, as soon
+    as the slides are registered; report and warped slide follow. A job that is interrupted before
+    leaves nothing. One that is interrupted after writes what is missing when it is run again.
     """
 
     fixed: Path
@@ -175,76 +179,130 @@ class RegisterJob:
 
         A registration that failed is an outcome too: see its `status`. When `out` already holds
         the result of the same inputs and settings, that is returned. Raises `InputError` for bad
-        input, before or after work begins, and leaves nothing then.
+        input and leaves nothing then. What goes wrong after the registration costs the report or
+        the warped slide alone.
         """
+        from stainbridge.registration.store import load
+
         inputs = self._inputs()
         check_output_folder(self.out, inputs, (*RESULT_FILES, RESULT_PIECES))
         config = self.make_config()
         self._check_start()
+        note_few_steps(self._networks(config), note)
         model = self._read_translator()
         request = self._request(model)
         if not self.overwrite and self._is_done(config, request):
             note(f"already done: {self.out}; add --overwrite to register again")
             return replace(RegisterOutcome.read(self.out), is_already_done=True)
-        check_result_folder(
-            self.out, inputs=inputs, overwrite=self.overwrite, folders=(RESULT_PIECES,)
+        is_registered = not self.overwrite and self._is_registered(config, request)
+        check = partial(
+            check_result_folder,
+            self.out,
+            inputs=inputs,
+            overwrite=self.overwrite,
+            folders=(RESULT_PIECES,),
         )
+        if not is_registered:
+            check()
         with ExitStack() as stack:
             fixed, moving = self._open_slides(stack, note)
+            self._check_writable(moving)
             pair = self._translate(model, fixed, moving, config, progress, note)
-            folder = self._register(stack, fixed, moving, pair, config, request, progress)
-        return RegisterOutcome.read(folder)
+            start = self._read_start(fixed, moving)
+            stack.enter_context(claim_folder(self.out))
+            if is_registered:
+                note(f"already registered: {self.out}; writing what is missing")
+                registration = load(self.out)
+            else:
+                check()
+                registration = self._register(fixed, moving, pair, config, start, progress)
+                self._save(registration, fixed, moving, pair, request)
+            try:
+                self._write_pages(registration, fixed, moving, pair, progress)
+            except BaseException:
+                note(
+                    f"saved: the registration itself, in {self.out};"
+                    " the same command writes what is missing"
+                )
+                raise
+        return RegisterOutcome.read(self.out)
+
+    def _check_writable(self, moving: Slide) -> None:
+        """Raise `InputError` for a moving slide that could be warped but not be written."""
+        from stainbridge.slides.writing.write import choose_codec
+
+        if self.write_slide:
+            try:
+                choose_codec(moving.info)
+            except InputError as error:
+                raise error.within(self.moving) from error
+
+    def _read_start(self, fixed: Slide, moving: Slide) -> dict[str, Any]:
+        """Return what is known before the search, as arguments of `register_slides`."""
+        from stainbridge.jobs.files.inputs import read_mask
+
+        return {
+            "initial_transform": self._initial_transform(fixed, moving),
+            "fixed_mask": read_mask(self.fixed_mask, fixed.frame) if self.fixed_mask else None,
+            "moving_mask": read_mask(self.moving_mask, moving.frame) if self.moving_mask else None,
+        }
 
     def _register(
         self,
-        stack: ExitStack,
         fixed: Slide,
         moving: Slide,
         pair: TranslatedPair | None,
         config: RegisterConfig,
-        request: dict[str, Any],
+        start: dict[str, Any],
         progress: Progress,
-    ) -> Path:
-        """Register opened slides and return the folder that will hold the result.
+    ) -> Registration:
+        """Register opened slides.
 
         Where there is a translated pair, it is what the stages see; everything else is of the
         slides themselves.
         """
-        from stainbridge.jobs.files.inputs import read_mask
         from stainbridge.registration.pipeline import register_slides
-        from stainbridge.report.write import write_report
 
-        initial = self._initial_transform(fixed, moving)
-        fixed_mask = read_mask(self.fixed_mask, fixed.frame) if self.fixed_mask else None
-        moving_mask = read_mask(self.moving_mask, moving.frame) if self.moving_mask else None
-        folder = stack.enter_context(
-            result_folder(
-                self.out,
-                inputs=self._inputs(),
-                overwrite=self.overwrite,
-                folders=(RESULT_PIECES,),
-            )
-        )
         registration = register_slides(
             pair.fixed if pair else fixed,
             pair.moving if pair else moving,
             config,
-            initial_transform=initial,
-            fixed_mask=fixed_mask,
-            moving_mask=moving_mask,
             progress=progress,
+            **start,
         )
-        if self.reproducible:
-            registration = _forget_durations(registration)
+        return _forget_durations(registration) if self.reproducible else registration
+
+    def _save(
+        self,
+        registration: Registration,
+        fixed: Slide,
+        moving: Slide,
+        pair: TranslatedPair | None,
+        request: dict[str, Any],
+    ) -> None:
+        """Save the record and the transform; an earlier result goes."""
         translation = {TRANSLATION: pair.describe()} if pair else {}
-        registration.save(folder, fixed, moving, extra={REQUEST: request, **translation})
-        if self.report:
+        with publish_together(self.out, folders=(RESULT_PIECES,)) as folder:
+            registration.save(folder, fixed, moving, extra={REQUEST: request, **translation})
+
+    def _write_pages(
+        self,
+        registration: Registration,
+        fixed: Slide,
+        moving: Slide,
+        pair: TranslatedPair | None,
+        progress: Progress,
+    ) -> None:
+        """Write the report and the warped slide where they are asked for and missing."""
+        from stainbridge.report.write import write_report
+
+        if self.report and not (self.out / REPORT).is_file():
             progress("report", 0.0)
             translated = pair.translated if pair else None
-            write_report(folder / REPORT, registration, fixed, moving, translated)
-        if self.write_slide and registration.status != "failed":
-            self._write_warped(folder / WARPED, registration, moving, progress)
-        return self.out
+            write_report(self.out / REPORT, registration, fixed, moving, translated)
+        is_warpable = self.write_slide and registration.status != "failed"
+        if is_warpable and not (self.out / WARPED).is_file():
+            self._write_warped(self.out / WARPED, registration, moving, progress)
 
     def _open_slides(self, stack: ExitStack, note: Note) -> tuple[Slide, Slide]:
         from stainbridge.slides.open import open_slide
@@ -255,6 +313,11 @@ class RegisterJob:
             for warning in slide.info.warnings:
                 note(f"warning: {path}: {warning}")
         return fixed, moving
+
+    def _networks(self, config: RegisterConfig) -> list[str | None]:
+        """Return all weights that take part, those of a pipeline file included."""
+        stages = [getattr(stage, "weights", None) for stage in config.stages]
+        return [self.translator, *stages]
 
     def _read_translator(self) -> Model | None:
         """Return the translation; raises `InputError` where it cannot be had."""
@@ -381,21 +444,27 @@ class RegisterJob:
 
     def _is_done(self, config: RegisterConfig, request: dict[str, Any]) -> bool:
         """Return whether `out` holds the result of this request, complete."""
+        if not self._is_registered(config, request):
+            return False
+        outcome = RegisterOutcome.read(self.out)
+        names = {path.name for path in outcome.written}
+        return (not self.report or REPORT in names) and (
+            not self.write_slide or outcome.status == "failed" or WARPED in names
+        )
+
+    def _is_registered(self, config: RegisterConfig, request: dict[str, Any]) -> bool:
+        """Return whether `out` holds the registration of this request, whatever else it lacks."""
         from stainbridge.json_values import to_json_values
 
         try:
             outcome = RegisterOutcome.read(self.out)
         except (OSError, ValueError, KeyError, TypeError):
             return False  # no result, or a damaged one
-        names = {path.name for path in outcome.written}
-        is_failed = outcome.status == "failed"
         return (
             outcome.record.get(REQUEST) == request
             and outcome.record.get("config") == to_json_values(config.to_dict())
             and outcome.record.get("version") == version("stainbridge")
-            and (is_failed or TRANSFORM in names)
-            and (not self.report or REPORT in names)
-            and (not self.write_slide or is_failed or WARPED in names)
+            and (outcome.status == "failed" or (self.out / TRANSFORM).is_file())
         )
 
 

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stainbridge.jobs.training.pairs import open_pairs
+from stainbridge.jobs.training.pairs import open_pairs, report_samples
 from stainbridge.jobs.training.train_job import TrainJob
-from stainbridge.progress import Note
+from stainbridge.progress import Note, Progress
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import TrainingData
@@ -37,6 +37,9 @@ class TrainAffineJob(TrainJob["AffineTraining"]):
         self, settings: AffineTraining, data: str, note: Note
     ) -> AbstractContextManager[TrainingData]:
         return nullcontext(open_pairs(data, settings, self.out, note))
+
+    def _report(self, settings: AffineTraining, progress: Progress) -> Progress:
+        return report_samples(settings, self.out, progress)
 
     def _make_task(
         self,

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from stainbridge.jobs.training.pairs import open_pairs
+from stainbridge.jobs.training.pairs import open_pairs, report_samples
 from stainbridge.jobs.training.train_job import TrainJob
 from stainbridge.nn.networks import DEFORMABLE_NETWORKS
-from stainbridge.progress import Note
+from stainbridge.progress import Note, Progress
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import TrainingData
@@ -50,6 +50,9 @@ class TrainDeformableJob(TrainJob["DeformableTraining"]):
     ) -> AbstractContextManager[TrainingData]:
         return nullcontext(open_pairs(data, settings, self.out, note))
 
+    def _report(self, settings: DeformableTraining, progress: Progress) -> Progress:
+        return report_samples(settings, self.out, progress)
+
     def _make_task(
         self,
         settings: DeformableTraining,
@@ -61,3 +64,6 @@ class TrainDeformableJob(TrainJob["DeformableTraining"]):
 
     def _own_options(self) -> Mapping[str, Any]:
         return {"network": self.network}
+
+    def _defaults(self) -> dict[str, Any]:
+        return {**super()._defaults(), "network": "multiscale-fcn"}

@@ -95,6 +95,7 @@ class TrainSbrJob(TrainJob["SbrTraining"]):
             own_samples,
             own_settings,
             data,
+            self._options(),
             lambda text, fraction: progress(f"registration network, {text}", fraction),
         )
 
@@ -126,6 +127,9 @@ class TrainSbrJob(TrainJob["SbrTraining"]):
             "registration": self.registration,
             "split": self.split,
         }
+
+    def _defaults(self) -> dict[str, Any]:
+        return {**super()._defaults(), "variant": "sbr"}
 
 
 def _as_slices(stream: Any) -> SliceStream:

@@ -84,3 +84,6 @@ class TrainSharpenJob(TrainJob["SharpenTraining"]):
 
     def _own_options(self) -> Mapping[str, Any]:
         return {"factor": self.factor, "mpp": self.mpp, "perceptual": self.perceptual}
+
+    def _defaults(self) -> dict[str, Any]:
+        return {**super()._defaults(), "factor": "2"}

@@ -162,6 +162,9 @@ class TrainTranslateJob(TrainJob["TranslationTraining"]):
             "weight_by_residual": self.weight_by_residual or None,
         }
 
+    def _defaults(self) -> dict[str, Any]:
+        return {**super()._defaults(), "objective": "pyramid-pix2pix"}
+
     def _train_fields(self) -> dict[str, Any]:
         return {**super()._train_fields(), "average": self.average}
 

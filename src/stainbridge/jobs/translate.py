@@ -20,6 +20,7 @@ from stainbridge.jobs.files.finished_tiles import (
     tiles_folder,
 )
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
+from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
@@ -106,6 +107,7 @@ class TranslateJob:
         inputs = Inputs(files=(self.slide,), runs=(self.model, self.sharpen))
         check_output_file(self.out, inputs, overwrite=self.overwrite)
         check_tiles_folder(self.out)
+        note_few_steps((self.model, self.sharpen), note)
         model = read_model(find_weights(str(self.model)))
         model = model.reverse() if self.reverse else model
         sharpening = None

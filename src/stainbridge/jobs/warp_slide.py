@@ -19,6 +19,7 @@ from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.jobs.files.stored_slides import load_result, open_moving_slide, warp_inputs
+from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.files.write_sharpened import write_sharpened
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Within, check_ranges
@@ -89,6 +90,7 @@ class WarpSlideJob:
         began = time.perf_counter()
         stored = load_result(self.result, note)
         self._check_output(stored)
+        note_few_steps((self.sharpen,), note)
         origin_px = crop_origin_px(stored, self.crop)
         interpolation = self.interpolation or self._choose_interpolation(stored, note)
         open_warped = partial(self._open_warped, stored, interpolation, note)

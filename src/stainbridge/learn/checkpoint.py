@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,10 @@ class Checkpoint:
     """Samples consumed."""
     best: float | None = None
     """The lowest selection measure of a validation; None before the first."""
+    unlogged_steps: int = 0
+    """Steps since the last row of the log."""
+    unlogged_sums: dict[str, float] = field(default_factory=dict)
+    """Sums of the numbers of these steps, by name, so that a resumed run logs the same means."""
 
 
 def save_checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,15 +46,20 @@ class Checkpointer:
         self._folder = folder
         self._log = log
         self._checkpoint = checkpoint
-        self._clock = StepClock()
+        self._clock = StepClock(checkpoint.unlogged_steps, dict(checkpoint.unlogged_sums))
+        self._saved_s = time.monotonic()
         self._average = WeightAverage(task.networks, config.average)
         if checkpoint.step and config.average:
             self._average.restore(read_weights(folder / LAST_FILE))
 
     def record_start(self) -> None:
-        """Validate and show the untrained networks."""
-        self._log.add_row(self._checkpoint.step, self.validate())
+        """Measure and show the networks as they begin, and save the run at once.
+
+        They are not the best of anything yet.
+        """
+        self._log.add_row(self._checkpoint.step, self._name_measures(self._measure()))
         self.record_picture()
+        self.save()
 
     def after_step(self, numbers: Mapping[str, float]) -> None:
         """Record the numbers of a step that has ended, and do what is due."""
@@ -65,7 +71,7 @@ class Checkpointer:
             self._clock = StepClock()
         if self._is_due(self._config.picture_every):
             self.record_picture()
-        if self._checkpoint.step % self._config.save_every == 0:
+        if self._checkpoint.step % self._config.save_every == 0 or self._is_overdue():
             self.save()
 
     def validate(self) -> dict[str, float]:
@@ -73,16 +79,23 @@ class Checkpointer:
 
         The lowest selection measure so far leaves its weights as `best.safetensors`.
         """
+        means = self._measure()
+        score = means[self._task.selection_measure]
+        if self._checkpoint.best is None or score < self._checkpoint.best:
+            self._checkpoint.best = score
+            with self._evaluation_mode():
+                save_weights(self._folder / BEST_FILE, self._task, self._checkpoint)
+        return self._name_measures(means)
+
+    def _measure(self) -> dict[str, float]:
+        """Return the mean of each measure over the validation batches."""
         with self._evaluation_mode():
             measures = [self._task.measure(batch) for batch in self._validation]
-            means = {
-                name: sum(measure[name] for measure in measures) / len(measures)
-                for name in measures[0]
-            }
-            score = means[self._task.selection_measure]
-            if self._checkpoint.best is None or score < self._checkpoint.best:
-                self._checkpoint.best = score
-                save_weights(self._folder / BEST_FILE, self._task, self._checkpoint)
+        return {
+            name: sum(measure[name] for measure in measures) / len(measures) for name in measures[0]
+        }
+
+    def _name_measures(self, means: Mapping[str, float]) -> dict[str, float]:
         return {f"{VALIDATION_PREFIX}{name}": mean for name, mean in means.items()}
 
     def record_picture(self) -> None:
@@ -94,9 +107,16 @@ class Checkpointer:
 
     def save(self) -> None:
         """Write the whole state."""
+        self._checkpoint.unlogged_steps = self._clock.steps
+        self._checkpoint.unlogged_sums = dict(self._clock.sums)
         save_checkpoint(
             self._folder / LAST_FILE, self._task, self._checkpoint, self._average.tensors
         )
+        self._saved_s = time.monotonic()
+
+    def _is_overdue(self) -> bool:
+        """Return whether the last checkpoint is older than a run may lose."""
+        return time.monotonic() - self._saved_s >= self._config.save_every_s
 
     def _is_due(self, every: int) -> bool:
         """Return whether something is due that happens every so many steps and after the last."""

@@ -49,6 +49,8 @@ class TrainConfig:
     """Steps between two validations."""
     save_every: Annotated[int, Within(1, MAX_STEPS)] = 200
     """Steps between two checkpoints."""
+    save_every_s: Annotated[float, Within(0, 10**9)] = 300.0
+    """Seconds after which a step ends with a checkpoint, however few steps there were."""
     picture_every: Annotated[int, Within(1, MAX_STEPS)] = 200
     """Steps between two pictures."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Stream
+from stainbridge.processes import end_with_parent
 
 #: The least value that a network may see: the black of pictures in −1 … 1.
 LOWEST_VALUE = -1.0
@@ -36,7 +39,7 @@ def iterate_batches(
         batch_sampler=_BatchNumbers(size, position, rank, ranks),
         num_workers=workers,
         collate_fn=_collate,
-        worker_init_fn=_ignore_interrupts,
+        worker_init_fn=partial(_begin_worker, os.getpid()),
         # else every loader draws from the random state that a resumed run depends on
         generator=torch.Generator(),
         multiprocessing_context="spawn" if workers else None,
@@ -144,6 +147,7 @@ def _collate(samples: list[Any]) -> Any:
         )
 
 
-def _ignore_interrupts(worker: int) -> None:  # noqa: ARG001  # torch passes the worker's number
+def _begin_worker(parent: int, worker: int) -> None:  # noqa: ARG001  # torch passes its number
+    end_with_parent(parent)
     # the main process decides when to stop, and still wants the batch
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from stainbridge.learn.data import (
 from stainbridge.learn.devices import any_process, launch_fabric
 from stainbridge.learn.global_state import preserve_global_state
 from stainbridge.learn.interrupt import catch_interrupts
+from stainbridge.learn.pace import Pace, describe_step
 from stainbridge.learn.stepper import Stepper
 from stainbridge.learn.task import Stream, Task
 from stainbridge.learn.training_log import TrainingLog
@@ -30,6 +31,9 @@ from stainbridge.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+#: The last step in the log of a run that begins.
+NOTHING_LOGGED = -1
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,11 @@ def train(
     """Train into `folder`, which exists, and return how far the run has come.
 
     Leaves `last.safetensors` (complete; on the CPU `resume` continues it bit for bit as if it had
-    not stopped), `best.safetensors` (the networks of the best validation), `metrics.csv`,
-    `pictures/` and TensorBoard's log. Interrupted, it finishes the step, saves `last.safetensors`
-    and raises `KeyboardInterrupt`. The process's random states and thread count are as before
-    afterwards. Raises `InputError` for data that cannot be trained on, a checkpoint of something
-    else, and a loss that is not finite.
+    not stopped), `best.safetensors` (the networks of the best validation, from the first one on),
+    `metrics.csv`, `pictures/` and TensorBoard's log. A run is saved before its first step.
+    Interrupted, it finishes the step, saves `last.safetensors` and raises `KeyboardInterrupt`. The
+    process's random states and thread count are as before afterwards. Raises `InputError` for data
+    that cannot be trained on, a checkpoint of something else, and a loss that is not finite.
     """
     with preserve_global_state():
         return _train(make_task, data, config, folder, resume, progress)
@@ -91,8 +95,11 @@ def _train(
     with ExitStack() as stack:
         is_interrupted = stack.enter_context(catch_interrupts())
         checkpointer = stack.enter_context(
-            _open_checkpointer(fabric, task, data, config, folder, checkpoint, resume=resume)
+            _open_checkpointer(
+                fabric, task, data, config, folder, checkpoint, resume=resume, progress=progress
+            )
         )
+        pace = Pace()
         while checkpoint.step < config.steps and not any_process(fabric, is_interrupted()):
             micro_batches = [
                 move_batch(next(batches), fabric.device, layout) for _ in range(config.accumulate)
@@ -102,7 +109,8 @@ def _train(
             checkpoint.position += config.samples_per_step
             if checkpointer is not None:
                 checkpointer.after_step(numbers)
-                text = _describe_step(checkpoint, config, numbers)
+                pace.add_step()
+                text = describe_step(checkpoint, config.steps, numbers, pace)
                 progress(text, checkpoint.step / config.steps)
         if checkpointer is not None:
             checkpointer.save()
@@ -121,26 +129,21 @@ def _open_checkpointer(
     checkpoint: Checkpoint,
     *,
     resume: bool,
+    progress: Progress,
 ) -> Iterator[Checkpointer | None]:
     """Provide the first process's checkpointer, its data checked; None in the others."""
     if not fabric.is_global_zero:
         yield None
         return
+    share = min(1.0, checkpoint.step / max(1, config.steps))
+    progress(f"making {config.validation_samples} samples to validate on", share)
     validation = [
         move_batch(batch, fabric.device)
         for batch in load_validation_batches(data.validation, config)
     ]
     check_inputs(task.inputs(validation[0]))
-    with TrainingLog(folder, checkpoint.step) as log:
+    with TrainingLog(folder, checkpoint.step if resume else NOTHING_LOGGED) as log:
         checkpointer = Checkpointer(task, validation, config, folder, log, checkpoint)
         if not resume:
             checkpointer.record_start()
         yield checkpointer
-
-
-def _describe_step(
-    checkpoint: Checkpoint, config: TrainConfig, numbers: Mapping[str, float]
-) -> str:
-    name, number = next(iter(numbers.items()))
-    best = "" if checkpoint.best is None else f", best {checkpoint.best:.4g}"
-    return f"step {checkpoint.step} of {config.steps}, {name} {number:.4g}{best}"

@@ -33,7 +33,8 @@ FORMER_VALIDATION_PREFIX = "held_"
 class TrainingLog:
     """Writes rows of numbers and pictures of a run into `folder`.
 
-    A run that is resumed at `step` loses the rows after that step. Raises `MissingExtraError`
+    A run that is resumed at `step` loses the rows after that step; one that begins has -1, and
+    keeps none. Raises `MissingExtraError`
     without tensorboard.
     """
 
@@ -44,6 +45,8 @@ class TrainingLog:
         self._columns = list(dict.fromkeys(key for row in self._rows for key in row))
         if self._rows:
             self._rewrite()
+        else:
+            self._path.unlink(missing_ok=True)
         self._board = _open_board(folder / TENSORBOARD_FOLDER, step)
 
     def add_row(self, step: int, numbers: Mapping[str, float]) -> None:
@@ -90,15 +93,17 @@ class TrainingLog:
 def read_rows(path: Path) -> list[dict[str, str]]:
     """Return the rows of a run's metrics.csv; none where there is no such file.
 
-    Columns of version 0.1.0 have today's names.
+    Columns of version 0.1.0 have today's names. A last line that a killed run has not finished is
+    left out.
     """
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {_current_column(name): value for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+        lines = [line for line in file if line.endswith("\n")]
+    return [
+        {_current_column(name): value for name, value in row.items()}
+        for row in csv.DictReader(lines)
+    ]
 
 
 def _current_column(name: str) -> str:

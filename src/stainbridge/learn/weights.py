@@ -65,6 +65,23 @@ def choose_weights_file(path: Path) -> Path:
     return best if best.exists() else path / LAST_FILE
 
 
+def count_steps(path: Path) -> int | None:
+    """Return how many steps the networks in a file, or of a folder, were trained for.
+
+    None where nothing there says it. Tensors are not read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(choose_weights_file(path), framework="pt") as opened:
+            header = json.loads((opened.metadata() or {}).get(HEADER_KEY, "{}"))
+    except (SafetensorError, OSError, ValueError):  # reading the weights says what is wrong
+        return None
+    values = header.get("checkpoint", header) if isinstance(header, dict) else None
+    steps = values.get("step") if isinstance(values, dict) else None
+    return steps if isinstance(steps, int) else None
+
+
 def read_weights(path: Path) -> StoredWeights:
     """Read a file, or `best.safetensors` or else `last.safetensors` of a folder.
 

@@ -39,7 +39,7 @@ def cyclegan(tmp_path: Path) -> Model:
     """An untrained model of both directions, in a file."""
     torch.manual_seed(0)
     config = replace(tiny("cyclegan"), name="cyclegan", source="HE", target="Ki67", mpp=0.5)
-    save_weights(tmp_path / "m.safetensors", make_task(config), Checkpoint())
+    save_weights(tmp_path / "m.safetensors", make_task(config), Checkpoint(step=1000))
     return read_model(tmp_path / "m.safetensors")
 
 
@@ -72,7 +72,7 @@ def test_a_sharpened_translation_too_with_its_tissue_and_finished_tiles(
     cyclegan: Model, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
-    save_weights(tmp_path / "s.safetensors", SharpenTask(TINY), Checkpoint())
+    save_weights(tmp_path / "s.safetensors", SharpenTask(TINY), Checkpoint(step=1000))
     sharpening = read_sharpening(tmp_path / "s.safetensors")
     open_store = partial(TileStore.open, tmp_path / "tiles", {"of": 1})
     config = replace(CONFIG, glass=False)

@@ -86,7 +86,9 @@ class Peer:
         """Run its script in its environment, with a folder or `CHECK`."""
         with as_file(files("stainbridge.evaluate") / "peers") as scripts:
             command = [str(python), str(scripts / self.script), argument]
-            return subprocess.run(command, capture_output=True, text=True, check=False)
+            return subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            )
 
 
 #: The peers by name.

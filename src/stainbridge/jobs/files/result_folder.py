@@ -43,9 +43,21 @@ def result_folder(
         folders=folders,
     )
     check()
-    with ExitStack() as stack:
-        stack.enter_context(claim_folder(out))
+    with claim_folder(out):
         check()  # another run may have ended just now
+        with publish_together(out, outputs, folders) as hidden:
+            yield hidden
+
+
+@contextmanager
+def publish_together(
+    out: Path, outputs: tuple[str, ...] = RESULT_FILES, folders: tuple[str, ...] = ()
+) -> Iterator[Path]:
+    """Hand out a hidden folder in `out`, which is claimed; its files move to `out` on success.
+
+    Earlier `outputs` and `folders` are removed then; see `result_folder`.
+    """
+    with ExitStack() as stack:
         try:
             hidden = stack.enter_context(partial_folder(out))
         except OSError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stainbridge.jobs.training.run_folder import GENERATED
-from stainbridge.progress import Note
+from stainbridge.progress import Note, Progress
 
 if TYPE_CHECKING:
     from stainbridge.learn.loop import TrainingData
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The sub-folder of a run that stores its samples.
 SAMPLES = "samples"
+#: Seconds between two looks at how many stored samples there are.
+LOOK_S = 2.0
 
 
 def open_pairs(
@@ -48,6 +52,27 @@ def open_pairs(
         StoredStream(stream, folder / SAMPLES) if settings.pairs.stored_samples else stream,
         PairStream(validation, unrepeated, 2 * seed + 1),
     )
+
+
+def report_samples(settings: RegistrationTraining, folder: Path, progress: Progress) -> Progress:
+    """Return a progress callback that also says how many stored samples are made.
+
+    They are made as they are first shown, so that steps are slow until all are there.
+    """
+    count = settings.pairs.stored_samples
+    if not count:
+        return progress
+    looked_s = -math.inf
+    made = 0
+
+    def report(text: str, fraction: float) -> None:
+        nonlocal looked_s, made
+        if made < count and time.monotonic() - looked_s > LOOK_S:
+            looked_s = time.monotonic()
+            made = len(list((folder / SAMPLES).glob("*.npz")))
+        progress(text if made >= count else f"{text}, making samples: {made} of {count}", fraction)
+
+    return report
 
 
 def _generate_pairs(settings: RegistrationTraining) -> tuple[Any, Any]:

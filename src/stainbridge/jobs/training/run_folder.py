@@ -6,14 +6,21 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.claim import claim_folder
-from stainbridge.jobs.files.outputs import Inputs, check_output_folder
+from stainbridge.jobs.files.outputs import RUN_FILES, Inputs, check_output_folder
+from stainbridge.jobs.training.same_run import (
+    CONFIG,
+    RESUMABLE,
+    check_same_run,
+    read_options,
+    read_run,
+)
 from stainbridge.partial import holds_files
 from stainbridge.progress import Progress
 
@@ -26,10 +33,7 @@ T = TypeVar("T")
 
 #: Names data that need no files.
 GENERATED = "generated"
-CONFIG = "config.yaml"
 LAST = "last.safetensors"
-#: Options that a resumed run may change; everything else belongs to the run.
-RESUMABLE = ("steps", "device", "devices", "workers")
 
 
 def do_nothing() -> None:
@@ -54,19 +58,35 @@ class RunFolder:
         """Whether this is the process that writes, of several that train together."""
         return os.environ.get("LOCAL_RANK", "0") == "0"
 
-    def check(self, inputs: Inputs, options: Mapping[str, Any]) -> None:
+    @property
+    def is_resumed(self) -> bool:
+        """Whether there is a run to resume, and it is to be resumed."""
+        return self.resume and self._holds_run()
+
+    def count_saved_steps(self) -> int | None:
+        """Return how many steps of the run are saved; None where none of it is."""
+        from stainbridge.learn.weights import count_steps
+
+        phases = [self.path / self.earlier_phase, self.path]
+        saved = [phase / LAST for phase in phases if (phase / LAST).exists()]
+        return count_steps(saved[-1]) if saved else None
+
+    def check(
+        self, inputs: Inputs, options: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> None:
         """Raise `InputError` when a run cannot begin or resume here.
 
-        `options` are all options by name, None where not given: most cannot change a resumed run.
+        `options` are all options by name, None where not given; `defaults` are what some of these
+        stand for. A resumed run may be given the same options again; most others cannot change it.
         """
-        if self.resume:
-            self._check_resumable(options)
-            return
         check_output_folder(self.path, inputs)
-        if self.is_first_process and holds_files(self.path):
-            raise InputError(
-                "the folder is not empty", where=self.path, remedy="name another or add --resume"
-            )
+        # a run may lie within its data
+        check_output_folder(self.path, replace(inputs, data_folders=()), RUN_FILES)
+        if self.is_resumed:
+            check_same_run(self.path, self.command, options, defaults)
+        elif self.is_first_process and holds_files(self.path) and not self._holds_beginning():
+            remedy = "name another or add --resume" if self._holds_run() else "name another"
+            raise InputError("the folder is not empty", where=self.path, remedy=remedy)
 
     def plan(
         self,
@@ -86,11 +106,12 @@ class RunFolder:
         from stainbridge.settings import build, merge, read_yaml, to_dict
 
         given = {name: value for name, value in train_fields.items() if value is not None}
-        if self.resume:
+        if self.is_resumed:
             source = self.path / CONFIG
             values = read_yaml(source)
-            recorded = self._read_data(values.pop("run", {}))
-            return build(kind, merge(values, {"train": given}), source), recorded
+            recorded = str(values.pop("run", {})["data"])
+            changing = {name: value for name, value in given.items() if name in RESUMABLE}
+            return build(kind, merge(values, {"train": changing}), source), recorded
         source = config or Path("preset")
         replacing = {} if config is None else read_yaml(config)
         replacing.pop("run", None)
@@ -103,14 +124,18 @@ class RunFolder:
         data: TrainingData,
         settings: Any,
         source: str,
+        options: Mapping[str, Any],
         progress: Progress,
         prepare: Callable[[], None] = do_nothing,
         finish: Callable[[], None] = do_nothing,
     ) -> Checkpoint:
-        """Train as `settings.train` says, after `prepare`, and `finish` whatever happens."""
+        """Train as `settings.train` says, after `prepare`, and `finish` whatever happens.
+
+        `source` and `options` are recorded: the data, and the options that were given.
+        """
         from stainbridge.learn.loop import train
 
-        with self._open(settings, source) as path:
+        with self._open(settings, source, options) as path:
             try:
                 prepare()
                 resume = self.resume and (path / LAST).exists()
@@ -122,10 +147,11 @@ class RunFolder:
                     finish()
 
     @contextmanager
-    def _open(self, settings: Any, source: str) -> Iterator[Path]:
+    def _open(self, settings: Any, source: str, options: Mapping[str, Any]) -> Iterator[Path]:
         """Make the folder with its config.yaml.
 
-        A new folder is removed when bad input ends the run before anything is saved.
+        What a run left that was killed before it saved anything is removed, and so is a new run
+        that bad input ends before then.
         """
         import yaml
 
@@ -135,12 +161,19 @@ class RunFolder:
         if not self.is_first_process:
             yield self.path
             return
-        is_new = not holds_files(self.path)
+        is_new = not self._holds_run()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write there: {error.strerror}", where=self.path) from error
-        run = {"command": self.command, "data": source, "version": version("stainbridge")}
+        if is_new:
+            self._remove_files()
+        run = {
+            "command": self.command,
+            "data": source,
+            "version": version("stainbridge"),
+            "options": self._merge_options(options),
+        }
         with whole_file(self.path / CONFIG) as temporary:
             temporary.write_text(
                 yaml.safe_dump({"run": run, **to_dict(settings)}, sort_keys=False), encoding="utf-8"
@@ -159,23 +192,23 @@ class RunFolder:
             yield
 
     def _remove_files(self) -> None:
-        """Remove everything but the hidden lock of this run."""
-        for path in self.path.iterdir():
-            if path.is_dir():
+        """Remove what a run leaves before it saves itself for the first time."""
+        for name in (*RUN_FILES, self.earlier_phase):
+            path = self.path / name
+            if name and path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif not path.name.startswith("."):
-                path.unlink()
+            elif name:
+                path.unlink(missing_ok=True)
 
-    def _check_resumable(self, options: Mapping[str, Any]) -> None:
-        if not self._holds_run():
-            raise InputError("no run to resume", where=self.path, expected=f"{CONFIG} and {LAST}")
-        for name, value in options.items():
-            if value is not None and name not in RESUMABLE:
-                raise InputError(
-                    f"--{name} cannot change a resumed run",
-                    where=self.path,
-                    remedy="leave it out",
-                )
+    def _merge_options(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """Return the options that the run was begun with, as they are recorded."""
+        if self.is_resumed:
+            return read_options(self.path) or {}
+        return {
+            name: str(value)
+            for name, value in options.items()
+            if value is not None and name not in RESUMABLE
+        }
 
     def _holds_run(self) -> bool:
         """Return whether anything was trained here."""
@@ -184,12 +217,8 @@ class RunFolder:
             phases.append(self.path / self.earlier_phase)
         return any((phase / LAST).exists() for phase in phases)
 
-    def _read_data(self, run: Mapping[str, Any]) -> str:
-        if run.get("command") != self.command:
-            raise InputError(
-                "a run of another command",
-                where=self.path,
-                expected=self.command,
-                got=run.get("command"),
-            )
-        return str(run["data"])
+    def _holds_beginning(self) -> bool:
+        """Return whether a run was killed here before it saved anything, and nothing else is."""
+        visible = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+        is_ours = (self.path / CONFIG).is_file() and visible <= {*RUN_FILES, self.earlier_phase}
+        return is_ours and not self._holds_run() and read_run(self.path) is not None

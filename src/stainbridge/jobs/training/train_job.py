@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ class TrainJob(ABC, Generic[SettingsT]):
     steps: Annotated[int | None, Within(1, MAX_STEPS)] = None
     """Steps in all, those of an interrupted run included."""
     resume: bool = False
-    """Continue the run in `out`, with its settings."""
+    """Continue the run in `out`, with its settings; begin it where there is none yet."""
     device: DeviceChoice | None = None
     """Where to compute; None is "auto"."""
     devices: Annotated[int | None, Within(1, 4096)] = None
@@ -79,25 +79,30 @@ class TrainJob(ABC, Generic[SettingsT]):
     def run(self, progress: Progress = ignore_progress, note: Note = ignore_note) -> TrainOutcome:
         """Train, and return what was left in `out`.
 
-        Interrupted, it saves the run and raises `KeyboardInterrupt`; the same job with `resume`
-        continues it. Raises `InputError` for a folder that does not fit, and for settings or data
-        that cannot be used.
+        Interrupted, it saves the run, notes how to continue and raises `KeyboardInterrupt`; the
+        same job with `resume` continues it. Raises `InputError` for a folder that
+        does not fit, and for settings or data that cannot be used.
         """
         began = time.perf_counter()
         folder = RunFolder(self.out, self.command, self.resume, self.earlier_phase)
-        folder.check(self._inputs(), self._options())
+        folder.check(self._inputs(), self._options(), self._defaults())
         kind = self._settings_type()
         fields = self._train_fields()
         settings, data = folder.plan(kind, self._make_preset, self.data, self.config, fields)
         settings = self._fit_to_steps(settings)
         told = note if folder.is_first_process else ignore_note
-        with folder.claim(), self._open_data(settings, data, told) as samples:
+        with (
+            folder.claim(),
+            _say_how_to_resume(folder, told),
+            self._open_data(settings, data, told) as samples,
+        ):
             checkpoint = folder.train(
                 partial(self._make_task, settings, samples),
                 samples,
                 settings,
                 data,
-                progress,
+                self._options(),
+                self._report(settings, progress),
                 prepare=partial(self._prepare, settings, samples, data, progress),
                 finish=partial(self._finish, settings, data),
             )
@@ -136,6 +141,14 @@ class TrainJob(ABC, Generic[SettingsT]):
     ) -> None:
         """Do what must be done in the folder of the run before it trains."""
 
+    def _report(
+        self,
+        settings: SettingsT,  # noqa: ARG002  # of kinds that say more
+        progress: Progress,
+    ) -> Progress:
+        """Return the callback that is told of the run's steps."""
+        return progress
+
     def _finish(self, settings: SettingsT, data: str) -> None:
         """Write what a run has beside its weights, also when it was interrupted."""
 
@@ -160,6 +173,10 @@ class TrainJob(ABC, Generic[SettingsT]):
         """Return the options that only this kind of training has."""
         return {}
 
+    def _defaults(self) -> dict[str, Any]:
+        """Return what options stand for that were not given, where that can be said."""
+        return {"preset": "small"}
+
     def _train_fields(self) -> dict[str, Any]:
         """Return fields of the settings' `train`; None is not given."""
         return {
@@ -169,3 +186,19 @@ class TrainJob(ABC, Generic[SettingsT]):
             "workers": self.workers,
             "seed": self.seed,
         }
+
+
+@contextmanager
+def _say_how_to_resume(folder: RunFolder, note: Note) -> Iterator[None]:
+    """Note, when a run is interrupted, what of it was saved and how to continue it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        steps = folder.count_saved_steps()
+        if steps is None:
+            note(f"nothing was saved in {folder.path} yet; the same command begins again")
+        else:
+            note(
+                f"saved: {folder.path}, {steps} steps; the same command with --resume continues it"
+            )
+        raise

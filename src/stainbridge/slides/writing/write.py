@@ -19,7 +19,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.warp import Interleaved
 from stainbridge.partial import remove_abandoned
-from stainbridge.slides.slide import Slide
+from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.slides.writing.container import Directory, Segment, Tag, TiffContainer
 from stainbridge.slides.writing.encode import Codec, Compression
 from stainbridge.slides.writing.ome import make_ome_xml
@@ -83,11 +83,7 @@ def write_slide(
     _check_source(slide, reduction)
     _check(path, file_format, tile, threads, overwrite)
     check_output_size(slide, path)
-    info = slide.info
-    planar = file_format == "ome-tiff" and not info.is_rgb
-    samples = 1 if planar else len(info.channels)
-    compression = compression or ("jpeg" if info.is_rgb else "deflate")
-    codec = Codec(compression, quality, np.dtype(info.dtype), samples, info.is_rgb)
+    codec = choose_codec(slide.info, file_format, compression, quality)
     task = _WriteTask(slide, Pyramid(slide.frame.height, slide.frame.width, tile), codec, reduction)
     remove_abandoned(path.parent)
     with whole_file(path) as temporary, temporary.open("wb", buffering=2**20) as file:
@@ -109,6 +105,22 @@ def check_output_size(slide: Slide, path: Path) -> None:
             got=f"{width} x {height} pixels",
             remedy="choose a coarser pixel size",
         )
+
+
+def choose_codec(
+    info: SlideInfo,
+    file_format: SlideFormat = "ome-tiff",
+    compression: Compression | None = None,
+    quality: int = 85,
+) -> Codec:
+    """Return how a slide's tiles are encoded; see `write_slide`.
+
+    Raises `InputError` for pixels that cannot be written so.
+    """
+    planar = file_format == "ome-tiff" and not info.is_rgb
+    samples = 1 if planar else len(info.channels)
+    compression = compression or ("jpeg" if info.is_rgb else "deflate")
+    return Codec(compression, quality, np.dtype(info.dtype), samples, info.is_rgb)
 
 
 def _check_source(slide: Slide, reduction: str) -> None:

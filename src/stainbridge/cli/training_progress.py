@@ -1,0 +1,54 @@
+"""What a training shows of its steps: a bar on a terminal, a line every half minute elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stainbridge.cli.output import say
+from stainbridge.progress import Progress
+
+#: Seconds between two lines where standard error is no terminal.
+LINE_EVERY_S = 30.0
+
+
+@contextmanager
+def training_progress(every_s: float = LINE_EVERY_S) -> Iterator[Progress]:
+    """Hand out a callback that shows how a training goes on standard error.
+
+    On a terminal it is a progress bar with all numbers. Elsewhere it is a line every 30 seconds,
+    also while nothing new is reported.
+    """
+    if sys.stderr.isatty():
+        with _wrapped_bar() as progress:
+            yield progress
+        return
+    latest = ["preparing"]
+    ended = threading.Event()
+
+    def print_lines() -> None:
+        while not ended.wait(every_s):
+            say(latest[0])
+
+    printer = threading.Thread(target=print_lines, daemon=True)
+    printer.start()
+    try:
+        yield lambda name, fraction: latest.__setitem__(0, f"{fraction:.0%} {name}")
+    finally:
+        ended.set()
+        printer.join()
+
+
+@contextmanager
+def _wrapped_bar() -> Iterator[Progress]:
+    """Hand out a callback that draws a bar whose long text takes as many lines as it needs."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as ProgressBar
+
+    columns = (BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda name, fraction: bar.update(task, description=name, completed=fraction)
