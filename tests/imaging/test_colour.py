@@ -21,7 +21,8 @@ from tests.imaging.pictures import (
 )
 
 from stainbridge.geometry.frame import Space
-from stainbridge.imaging.colour import is_brightfield, optical_density, tissue_density
+from stainbridge.imaging.colour import optical_density, tissue_density
+from stainbridge.imaging.illumination import is_brightfield
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import find_ink, find_pen_colours
 from stainbridge.imaging.light import estimate_remaining_shade

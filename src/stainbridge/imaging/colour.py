@@ -6,6 +6,13 @@ import cv2
 import numpy as np
 
 from stainbridge.imaging.glass import find_canvas, is_blank
+from stainbridge.imaging.illumination import (
+    Illumination,
+    find_glare,
+    find_illumination,
+    find_signal_range,
+    hide_unreadable,
+)
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import BLACK_LEVEL, find_ink
 from stainbridge.imaging.light import estimate_remaining_shade, estimate_uneven_light
@@ -31,8 +38,6 @@ BIN_DENSITY = 1.5 / BINS
 BACKGROUND_SAMPLES = 20_000
 #: Least intensity, of 255; below it cameras are not linear.
 LEAST_INTENSITY = 4
-#: Median grey value, of 255, above which light passes through the slide.
-LEAST_BRIGHTFIELD_MEDIAN = 60
 #: First quartile of the absolute value of standard normal noise.
 NORMAL_QUARTILE = 0.319
 
@@ -49,26 +54,18 @@ def optical_density(rgb: Pixels, white: float = 255.0) -> Pixels:
     )
 
 
-def is_brightfield(image: Image) -> bool:
-    """Whether light passes through the slide: 8-bit RGB whose valid pixels are mostly bright."""
-    if image.pixels.shape[0] != 3 or image.pixels.dtype != np.uint8:
-        return False
-    grey = image.pixels[:, ::2, ::2].mean(0)[image.valid[::2, ::2]]
-    return bool(grey.size == 0 or np.median(grey) > LEAST_BRIGHTFIELD_MEDIAN)
-
-
 def tissue_density(image: Image) -> Plane:
     """Return how much tissue each pixel shows, (H, W): 0 on background, about 1 on dark tissue.
 
     It is at most 1.2, and does not depend on the stain. Bright field: the square root of the
     optical density above the slide's own background, which may be tinted or lit unevenly. The root
     keeps faint counterstain visible beside DAB. Dark field: the brightest channel after hot pixels
-    are removed. Ink, scan borders and pixels that are not valid are background. A slide that shows
-    nothing but noise is 0 everywhere.
+    are removed. Ink, scan borders, saturated corners of a dark field and pixels that are not valid
+    or not finite are background. A slide that shows nothing but noise is 0 everywhere.
     """
-    density, ignore = (
-        _brightfield(image) if is_brightfield(image) else (_fluorescence(image), ~image.valid)
-    )
+    image = hide_unreadable(image)
+    light = find_illumination(image)
+    density, ignore = _brightfield(image, light) if light.is_bright else _fluorescence(image)
     if is_blank(density, ignore):
         return np.zeros(density.shape, np.float32)
     density = np.clip(density - _smear_noise(density[~ignore]), 0, None)
@@ -76,13 +73,14 @@ def tissue_density(image: Image) -> Plane:
     return _normalise(np.sqrt(density))
 
 
-def _brightfield(image: Image) -> tuple[Plane, Mask]:
+def _brightfield(image: Image, illumination: Illumination) -> tuple[Plane, Mask]:
     """Return optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
-    red, green, blue = optical_density(image.pixels)
+    rgb = illumination.to_bytes(image.pixels)
+    red, green, blue = optical_density(rgb)
     density = (red + green + blue) * np.float32(1 / 3)
-    black = ~image.valid | (image.pixels.max(0) < BLACK_LEVEL)
-    outside = ~image.valid | find_canvas(image.pixels, density, black)
-    ignore = outside | find_ink(image.pixels, density - _background(density[~(black | outside)]))
+    black = ~image.valid | (rgb.max(0) < BLACK_LEVEL)
+    outside = ~image.valid | find_canvas(rgb, density, black)
+    ignore = outside | find_ink(rgb, density - _background(density[~(black | outside)]))
     light = estimate_uneven_light(density, ignore)
     if light is not None:
         density -= light
@@ -119,9 +117,14 @@ def _background(density: np.ndarray) -> float:
     return float(near.mean()) if near.size else mode
 
 
-def _fluorescence(image: Image) -> Plane:
-    """Return the brightest channel, (H, W), each scaled to its own signal."""
-    return np.asarray(np.max([_signal(plane, image.valid) for plane in image.pixels], axis=0))
+def _fluorescence(image: Image) -> tuple[Plane, Mask]:
+    """Return the brightest channel, (H, W), each scaled to its own signal, and what is not tissue.
+
+    Saturated light at the border hides the other channels too.
+    """
+    glare = np.any([find_glare(plane, image.valid) for plane in image.pixels], axis=0)
+    signal = np.max([_signal(plane, image.valid & ~glare) for plane in image.pixels], axis=0)
+    return np.asarray(signal), ~image.valid | glare
 
 
 def _signal(plane: np.ndarray, valid: Mask) -> Plane:
@@ -134,7 +137,7 @@ def _signal(plane: np.ndarray, valid: Mask) -> Plane:
     if not valid.any():
         return np.zeros_like(smooth)
     noise = _noise(raw)
-    low, high = np.percentile(_sample_valid(smooth, valid), (5, 99.5))
+    low, high = find_signal_range(_sample_valid(smooth, valid))
     low += BACKGROUND_MARGIN * noise
     signal_range = max(float(high - low), LEAST_SIGNAL_RANGE * noise, 1e-6)
     return np.asarray(np.clip((smooth - low) / signal_range, 0, 1.5))

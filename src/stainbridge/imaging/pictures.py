@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
+from stainbridge.imaging.illumination import find_illumination, hide_unreadable
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.light import estimate_uneven_light
 from stainbridge.types import Mask, Plane
@@ -23,8 +24,6 @@ CHANNEL_COLOURS = (
     (230, 80, 230),
     (60, 220, 220),
 )
-#: Grey value of 255: an 8-bit RGB image with a lower median has a dark background.
-DARK_MEDIAN = 64
 #: Share of the image's grey range: smaller differences from the background are noise.
 NOISE_SHARE = 0.04
 
@@ -47,14 +46,17 @@ def display_density(image: Image) -> Plane:
     """Return how much tissue each pixel shows, (H, W) from 0 (background) to 1, for any stain.
 
     The median of the tissue is 0.5, so that a faint stain is seen as well as a strong one.
-    The background is taken to be bright in RGB images, unless most of the image is dark, and dark
-    in all others. Uneven light on a bright background is evened out. Invalid pixels are 0.
+    The light tells whether the background is bright or dark. Uneven light on a bright background is
+    evened out. Pixels that are not valid or not finite are 0.
     """
+    image = hide_unreadable(image)
     grey = np.asarray(image.pixels, np.float32).mean(axis=0)
     inside = grey[image.valid]
     if not inside.size:
         return np.zeros_like(grey)
-    if _is_rgb(image) and float(np.median(inside)) >= DARK_MEDIAN:
+    light = find_illumination(image)
+    if light.is_bright:
+        grey = light.to_bytes(image.pixels).astype(np.float32).mean(axis=0)
         grey = _even_out_light(255 - grey, ~image.valid)
         inside = grey[image.valid]
     low, high = np.percentile(inside, (0.5, 99.5)).tolist()

@@ -15,6 +15,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import warp_array
+from stainbridge.imaging.illumination import hide_unreadable
 from stainbridge.imaging.image import Image
 from stainbridge.registration.sections.density import OVERVIEW_PX
 from stainbridge.registration.sections.section import Section, make_section
@@ -69,7 +70,7 @@ class SlideGrey:
 
         `transform` takes µm of the frame's space to µm of the slide's.
         """
-        image = WarpedSlide(self.slide, transform, frame).read(frame)
+        image = hide_unreadable(WarpedSlide(self.slide, transform, frame).read(frame))
         allowed, _ = warp_array(self.allowed[None], self.section.frame, transform, frame)
         inside = np.asarray(allowed[0] * image.valid, np.float32)
         grey = (_average_channels(image.pixels) / np.float32(self.full)).clip(0, 1)
@@ -81,7 +82,7 @@ def _read_overview(slide: Slide, longest_px: int, mask: Image | None) -> Overvie
     if mask is None:
         return read_tissue_overview(slide, longest_px)
     frame = frame_mask_box(mask, slide.frame).fit(longest_px)
-    return Overview(slide.read(frame), slide.info.path, mask)
+    return Overview.of(slide.read(frame), slide.info.path, mask)
 
 
 def _average_channels(pixels: Pixels) -> Plane:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.colour import tissue_density
+from stainbridge.imaging.illumination import hide_unreadable, measure_unreadable
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
 from stainbridge.slides.slide import Slide
@@ -47,11 +48,19 @@ class Overview:
     """
 
     image: Image
-    """The picture, (C, H, W)."""
+    """The picture, (C, H, W); pixels that are not finite are not valid."""
     where: str
     """The slide's path or name, for messages."""
     mask: Image | None = None
     """(1, h, w), not 0 where tissue may be used; it lies where its frame says. None: everywhere."""
+
+    unreadable: float = 0.0
+    """Share of the pixels that were not finite."""
+
+    @classmethod
+    def of(cls, image: Image, where: str, mask: Image | None = None) -> Self:
+        """Return the overview of a picture, without what is not finite in it."""
+        return cls(hide_unreadable(image), where, mask, measure_unreadable(image))
 
     @property
     def frame(self) -> Frame:
@@ -109,7 +118,7 @@ def read_overview(slide: Slide, longest_px: int, mask: Image | None = None) -> O
 
     `mask` (1, h, w) is not 0 where tissue may be used. Without tissue the region is empty.
     """
-    return Overview(slide.read(slide.frame.fit(longest_px)), slide.info.path, mask)
+    return Overview.of(slide.read(slide.frame.fit(longest_px)), slide.info.path, mask)
 
 
 def read_tissue_overview(slide: Slide, longest_px: int, mask: Image | None = None) -> Overview:
@@ -123,7 +132,7 @@ def read_tissue_overview(slide: Slide, longest_px: int, mask: Image | None = Non
     if not look.has_tissue:
         return look
     frame = frame_tissue_box(look, slide.frame).fit(longest_px)
-    return look if frame == look.frame else Overview(slide.read(frame), slide.info.path, mask)
+    return look if frame == look.frame else Overview.of(slide.read(frame), slide.info.path, mask)
 
 
 def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_PX) -> Overview:
@@ -141,7 +150,7 @@ def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_
         frame = _crop(slide.frame, low.clip(0, size), high.clip(0, size)).fit(longest_px)
         if frame == look.frame:
             break
-        closer = Overview(slide.read(frame), slide.info.path, mask)
+        closer = Overview.of(slide.read(frame), slide.info.path, mask)
         if not closer.has_tissue:
             break
         look = closer
@@ -193,7 +202,7 @@ def find_cut_sides(overview: Overview, slide: Frame) -> CutSides:
 
 def overview_of(image: Image, mask: Image | None = None) -> Overview:
     """Return the overview of a picture that is already read."""
-    return Overview(image, image.frame.label, mask)
+    return Overview.of(image, image.frame.label, mask)
 
 
 def place_mask(mask: Image | None, frame: Frame) -> Mask:

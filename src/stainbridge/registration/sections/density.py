@@ -11,7 +11,13 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import warp_array
-from stainbridge.imaging.colour import is_brightfield, optical_density
+from stainbridge.imaging.colour import optical_density
+from stainbridge.imaging.illumination import (
+    Illumination,
+    find_illumination,
+    find_signal_range,
+    hide_unreadable,
+)
 from stainbridge.imaging.image import Image
 from stainbridge.registration.sections.section import Section, make_section
 from stainbridge.slides.overview import read_tissue_overview
@@ -28,8 +34,6 @@ OVERVIEW_PX = 512
 MAX_DENSITY = 1.2
 #: Densities between these are neither glass nor clipped: the line is fitted to them.
 LINEAR_RANGE = (0.1, 1.1)
-#: Percentiles of a dark field's channels that count as black and as full.
-DARK_PERCENTILES = (5, 99.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +52,8 @@ class SlideDensity:
     """Of the fitted line."""
     offset: float
     """Of the fitted line."""
-    bright: bool
-    """Whether the slide is bright field."""
+    illumination: Illumination
+    """How the slide is lit."""
     low: Plane
     """Black level of each channel of a dark field, (C,)."""
     high: Plane
@@ -66,11 +70,11 @@ class SlideDensity:
         section = make_section(overview.require_tissue())
         assert section is not None
         image = overview.image
-        flat = image.pixels[:, image.valid].astype(np.float32)
-        low, high = (np.percentile(flat, q, axis=1).astype(np.float32) for q in DARK_PERCENTILES)
+        ranges = [find_signal_range(plane[image.valid]) for plane in image.pixels]
+        low, high = (np.array(ends, np.float32) for ends in zip(*ranges, strict=True))
         allowed = np.asarray(section.outline * overview.allowed, np.float32)
         high = np.maximum(high, low + 1e-6)
-        unfitted = cls(section, allowed, 1.0, 0.0, is_brightfield(image), low, high)
+        unfitted = cls(section, allowed, 1.0, 0.0, find_illumination(image), low, high)
         absorbed = unfitted._absorb(image)
         density = overview.slide_density
         used = (density > LINEAR_RANGE[0]) & (density < LINEAR_RANGE[1])
@@ -79,18 +83,20 @@ class SlideDensity:
                 "the tissue is flat", where=slide.info.path, expected="more than one grey level"
             )
         slope, offset = np.polyfit(absorbed[used], density[used] ** 2, 1)
-        return cls(section, allowed, float(slope), float(offset), unfitted.bright, low, high)
+        return cls(section, allowed, float(slope), float(offset), unfitted.illumination, low, high)
 
     def __call__(self, image: Image) -> Plane:
         """Return densities (H, W) float32, 0 to 1.2, of any part; 0 where it is not valid."""
+        image = hide_unreadable(image)
         squared = self.slope * self._absorb(image) + self.offset
         density = np.clip(np.sqrt(np.clip(squared, 0, None)), 0, MAX_DENSITY)
         return np.asarray(density * image.valid, np.float32)
 
     def _absorb(self, image: Image) -> Plane:
         """Return the mean optical density, or the brightest channel's share of its range."""
-        if self.bright:
-            return np.asarray(optical_density(image.pixels).mean(0), np.float32)
+        if self.illumination.is_bright:
+            rgb = self.illumination.to_bytes(image.pixels)
+            return np.asarray(optical_density(rgb).mean(0), np.float32)
         low = self.low[:, None, None]
         span = (self.high - self.low)[:, None, None]
         return np.asarray(((image.pixels.astype(np.float32) - low) / span).max(0).clip(0, 1.5))

@@ -41,6 +41,8 @@ class Section:
     """Centroid of the region, (x, y)."""
     radius_um: float
     """Radius of the smallest circle about the centroid that holds the region."""
+    unreadable: float = 0.0
+    """Share of the pixels that were NaN or infinite."""
     _levels: dict[int, tuple[Frame, Tensor, Tensor]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -123,4 +125,12 @@ def make_section(overview: Overview) -> Section | None:
     kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
     outline = cv2.dilate(region.astype(np.uint8), kernel).astype(bool)
     centre_um = (float(centre[0]), float(centre[1]))
-    return Section(overview.frame, overview.density, region, outline, centre_um, radius)
+    return Section(
+        overview.frame,
+        overview.density,
+        region,
+        outline,
+        centre_um,
+        radius,
+        overview.unreadable,
+    )
