@@ -51,7 +51,11 @@ class Attempt:
         pixel_um = max(*fixed.frame.space.mpp, moving_pixel_um)
         verdict = limit_to_pixels(judge(self.evidence), pixel_um / fixed.tissue_um)
         doubt = self.state.doubt
-        if not doubt or verdict.status == "failed":
+        if verdict.status == "failed":
+            return verdict
+        if self.state.remark:
+            verdict = replace(verdict, reason=f"{verdict.reason}; {self.state.remark}")
+        if not doubt:
             return verdict
         return replace(verdict, status="fallback", reason=f"{doubt}; {verdict.reason}")
 

@@ -13,8 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from stainbridge.compute import ComputeContext
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform
 from stainbridge.registration.sections.density import Masks
 from stainbridge.registration.sections.section import Section
@@ -24,12 +28,27 @@ from stainbridge.registration.verdict.judge import find_doubt
 from stainbridge.registration.verdict.verification import (
     measure_folded_share,
     measure_score,
+    shrink_region,
     verify,
 )
 from stainbridge.slides.slide import Slide
+from stainbridge.types import Points
 
 #: Longest side in pixels of the frame where folds are looked for.
 FOLDS_PX = 512
+#: Longest side in pixels of the frame that distances over the tissue are measured on.
+DISTANCE_PX = 64
+#: Slides lie on each other as they are where the placement moves the tissue by less than this, in
+#: diagonals of the tissue.
+NEAR_IDENTITY = 0.01
+#: By how much a deformation must raise the score there. One scan's channels gain less by bending to
+#: what they do not share; neighbouring sections that were aligned before gain more.
+NEAR_IDENTITY_MARGIN = 0.05
+#: A rejected deformation that moves the tissue by less than this was not needed, in diagonals of
+#: the tissue.
+NEEDLESS_SHARE = 0.002
+#: What is said of a deformation that was rejected and not needed.
+NO_DEFORMATION = "no deformation needed"
 
 #: Takes the fraction of the stage that is done, 0 to 1.
 StageProgress: TypeAlias = Callable[[float], None]
@@ -91,6 +110,8 @@ class State:
     """Median distance between forward and backward deformation, where both were run."""
     doubt: str = ""
     """Which stage was planned and rejected although its rejection casts doubt on the result."""
+    remark: str = ""
+    """What a stage found that is no doubt, such as that no deformation is needed."""
     overrides: Mapping[str, StageConfig | None] = field(default_factory=dict)
     """Settings that accepted stages ask of later ones, by kind; None leaves that stage out."""
     records: tuple[StageRecord, ...] = ()
@@ -216,7 +237,44 @@ def _find_fault(
         folded = measure_folded_share(solution, _fold_frame(state, proposal.displacement, proposal))
         if folded:
             return f"folds on {folded:.2%} of the slide"
-    return "" if after > before + stage.margin else f"no better than {stage.baseline}"
+    margin = stage.margin
+    if proposal.displacement is not None and proposal.replaces_displacement:
+        if not after > before and _is_needless(state, proposal.displacement):
+            return NO_DEFORMATION
+        if _is_near_identity(state):
+            margin = max(margin, NEAR_IDENTITY_MARGIN)
+            if not after > before + margin:
+                return NO_DEFORMATION
+    return "" if after > before + margin else f"no better than {stage.baseline}"
+
+
+def _is_needless(state: State, displacement: DisplacementField) -> bool:
+    """Return whether a displacement moves the fixed tissue by next to nothing."""
+    points = _spread_points(state)
+    moved_um = np.hypot(*displacement.at(points).T)
+    return _is_below(moved_um, NEEDLESS_SHARE, state)
+
+
+def _is_near_identity(state: State) -> bool:
+    """Return whether the slides lie on each other as their files do."""
+    fixed, moving = state.problem.slides
+    identity = place_unregistered(fixed.frame.space, moving.frame.space)
+    points = _spread_points(state)
+    apart_um = np.hypot(*(identity.inverse()(state.placement(points)) - points).T)
+    return _is_below(apart_um, NEAR_IDENTITY, state)
+
+
+def _spread_points(state: State) -> Points:
+    """Return points (N, 2) in µm all over the fixed tissue."""
+    section = state.problem.sections[0]
+    frame = section.frame.fit(DISTANCE_PX)
+    return frame.centres_um()[shrink_region(section, frame).ravel()]
+
+
+def _is_below(distances_um: npt.NDArray[np.float64], share: float, state: State) -> bool:
+    """Return whether the root mean square of distances is below a share of the tissue."""
+    typical_um = float(np.sqrt(np.square(distances_um).mean())) if distances_um.size else 0.0
+    return typical_um < share * state.problem.sections[0].tissue_um
 
 
 def _fold_frame(state: State, displacement: DisplacementField, proposal: Proposal) -> Frame:
@@ -233,6 +291,8 @@ def _apply_proposal(
     if math.isnan(disagreement_um):  # this stage did not measure it
         disagreement_um = state.disagreement_um
     state = replace(state, records=(*state.records, record), disagreement_um=disagreement_um)
+    if record.note == NO_DEFORMATION:
+        return replace(state, remark=NO_DEFORMATION)
     if not record.accepted:
         doubt = f"{stage.name} stage rejected: {record.note}" if stage.rejection_is_doubt else ""
         return replace(state, doubt=state.doubt or doubt)
