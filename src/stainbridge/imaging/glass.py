@@ -14,6 +14,8 @@ STRONGEST_NOISE = 0.03
 #: The 99th percentile of noise is below this many times its median (normal noise: 3.8); edges of a
 #: section are above.
 NOISE_TAIL_RATIO = 6.0
+#: Detail of 8 to 32 pixels over that of 2 to 8 from which it is a pale stain's: noise falls to .3.
+PALE_STAIN_RATIO = 0.4
 #: Share of a picture that canvas covers at least.
 LEAST_CANVAS_SHARE = 0.01
 #: Share of a picture that one piece of canvas covers at least; smaller ones are specks.
@@ -35,7 +37,8 @@ def is_blank(density: Plane, ignore: Mask) -> bool:
 
     Pixels in `ignore`, (H, W), do not count. The test looks at detail of about 2 to 8 pixels: noise
     is weaker there than pixel by pixel, and gradients of light are not seen. Tissue makes detail
-    uneven: much in some places, little in others.
+    uneven: much in some places, little in others. A field full of pale tissue may be as even as
+    noise, but its detail is coarser.
     """
     if ignore.all():
         return True
@@ -48,7 +51,13 @@ def is_blank(density: Plane, ignore: Mask) -> bool:
     detail = cv2.GaussianBlur(half, (0, 0), 1.0) - cv2.GaussianBlur(half, (0, 0), 4.0)
     median, high = np.percentile(np.abs(detail), (50, 99))
     is_even = high < NOISE_TAIL_RATIO * median
-    return bool(high < WEAKEST_DETAIL or (high < STRONGEST_NOISE and is_even))
+    if high < WEAKEST_DETAIL:
+        return True
+    if high >= STRONGEST_NOISE or not is_even:
+        return False
+    coarse = cv2.GaussianBlur(half, (0, 0), 4.0) - cv2.GaussianBlur(half, (0, 0), 16.0)
+    coarse_high = float(np.percentile(np.abs(coarse), 99))
+    return bool(coarse_high < max(WEAKEST_DETAIL, PALE_STAIN_RATIO * high))
 
 
 def find_canvas(pixels: Pixels, density: Plane, ignore: Mask) -> Mask:

@@ -29,6 +29,8 @@ BRIGHTEST_PERCENTILE = 99.8
 SIGNAL_PERCENTILES = (5, 99.5)
 #: Saturated pixels cover at most this share of a picture where they are an artefact ...
 MOST_GLARE_SHARE = 0.05
+#: ... at least this share of it in one piece, for single pixels are hot ...
+LEAST_GLARE_SHARE = 0.001
 #: ... and are more than this many times as bright as the brightest signal.
 GLARE_RATIO = 2.0
 #: Values this near to the largest are saturated, as a share of it.
@@ -130,9 +132,10 @@ def find_glare(plane: Plane, valid: Mask) -> Mask:
     is_apart = float(values.max()) - low > GLARE_RATIO * (high - low)
     if not is_apart or saturated.mean() > MOST_GLARE_SHARE:
         return nothing
-    _, labels = cv2.connectedComponents(saturated.astype(np.uint8))
-    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    at_border = np.isin(labels, np.unique(edges[edges > 0]))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(saturated.astype(np.uint8))
+    edges = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    large = stats[:, cv2.CC_STAT_AREA] >= LEAST_GLARE_SHARE * plane.size
+    at_border = np.isin(labels, [edge for edge in edges if edge > 0 and large[edge]])
     kernel = np.ones((GLARE_REACH_PX, GLARE_REACH_PX), np.uint8)
     return np.asarray(cv2.dilate(at_border.astype(np.uint8), kernel) > 0)
 
