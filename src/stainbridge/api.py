@@ -26,7 +26,7 @@ from stainbridge.learn.named_weights import find_weights
 from stainbridge.metrics import landmarks as landmark_metrics
 from stainbridge.metrics.landmarks import LandmarkScores
 from stainbridge.progress import Note, Progress, ignore_note
-from stainbridge.registration.config import PresetName, RegisterConfig
+from stainbridge.registration.config import PresetName, RegisterConfig, TransformName
 from stainbridge.registration.pipeline import ImageTranslation, register_slides
 from stainbridge.registration.result import Registration
 from stainbridge.slides.coerce import as_slide
@@ -55,6 +55,7 @@ def register(
     fixed_landmarks: LandmarkSource | None = None,
     moving_landmarks: LandmarkSource | None = None,
     initial_transform: Transform | None = None,
+    transform: TransformName | None = None,
     allow_flip: bool | None = None,
     max_rotation_deg: float | None = None,
     translator: str | PathLike[str] | None = None,
@@ -87,6 +88,8 @@ def register(
         moving_landmarks: The same places on the moving slide, in the same order.
         initial_transform: A transform, moving from fixed, to begin at instead of a search. Its
             affine part is refined.
+        transform: What the transform may do: "rigid" turns, mirrors and shifts, "affine" scales and
+            shears too, and "deformable" deforms.
         allow_flip: Whether one section may be mirrored.
         max_rotation_deg: Largest rotation to search, in degrees, 0 to 180.
         translator: A run folder of `train translate`, a file of weights or the name of weights.
@@ -116,6 +119,8 @@ def register(
 
     """
     config = _choose_config(preset, config)
+    if transform is not None:
+        config = config.with_transform(transform)
     config = config.with_options(
         **_given_options(
             allow_flip=allow_flip,

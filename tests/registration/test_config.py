@@ -244,6 +244,7 @@ PRESETS_OF_0_1: dict[str, dict[str, Any]] = {
                 "variation": 0.08,
                 "radius": 12,
                 "window_step": 4,
+                "model": "affine",
             },
             {
                 "kind": "deformable",
@@ -283,6 +284,7 @@ PRESETS_OF_0_1: dict[str, dict[str, Any]] = {
                 "variation": 0.08,
                 "radius": 12,
                 "window_step": 4,
+                "model": "affine",
             },
             {
                 "kind": "deformable",
@@ -322,6 +324,7 @@ PRESETS_OF_0_1: dict[str, dict[str, Any]] = {
                 "variation": 0.08,
                 "radius": 12,
                 "window_step": 4,
+                "model": "affine",
             },
             {
                 "kind": "deformable",

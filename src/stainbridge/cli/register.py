@@ -11,7 +11,13 @@ import typer
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
-from stainbridge.jobs.register import RegisterJob, RegisterOutcome, RegisterPresetChoice, SideChoice
+from stainbridge.jobs.register import (
+    RegisterJob,
+    RegisterOutcome,
+    RegisterPresetChoice,
+    SideChoice,
+    TransformChoice,
+)
 
 
 def register(
@@ -60,6 +66,10 @@ def register(
     moving_mask: Annotated[
         Path | None,
         typer.Option("--moving-mask", help="Use tissue only where this picture is not 0."),
+    ] = None,
+    transform: Annotated[
+        TransformChoice | None,
+        typer.Option("--transform", help="What the transform may do.  [default: deformable]"),
     ] = None,
     no_flip: Annotated[
         bool, typer.Option("--no-flip", help="Neither section is mirrored.")
@@ -182,6 +192,7 @@ def register(
         moving_landmarks=moving_landmarks,
         fixed_mask=fixed_mask,
         moving_mask=moving_mask,
+        transform=transform,
         allow_flip=not no_flip,
         max_rotation_deg=max_rotation,
         affine_weights=affine_weights,
@@ -214,6 +225,8 @@ def summary(outcome: RegisterOutcome) -> str:
     if outcome.reason:
         line += f": {outcome.reason}"
     lines = [line]
+    prepared = outcome.record.get("stages", [])[:1]
+    lines += [f"note: {stage['note']}" for stage in prepared if stage["note"]]
     if outcome.status != "failed":
         lines.append(_format_error(outcome))
     return "\n".join([*lines, f"written: {outcome.folder}"])

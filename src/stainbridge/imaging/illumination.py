@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -104,7 +105,7 @@ def measure_unreadable(image: Image) -> float:
     return 1.0 - float(np.isfinite(image.pixels).all(axis=0).mean())
 
 
-def find_signal_range(values: npt.NDArray[np.generic]) -> tuple[float, float]:
+def find_signal_range(values: npt.NDArray[Any]) -> tuple[float, float]:
     """Return background and brightest signal of one dark channel's values (N,).
 
     Few saturated values far above all others are an artefact and do not count.
@@ -163,5 +164,5 @@ def _find_white(image: Image, grey: npt.NDArray[np.float64]) -> float:
     return max(brightest, 1e-12)
 
 
-def _find_saturation(values: npt.NDArray[np.generic]) -> float:
+def _find_saturation(values: npt.NDArray[Any]) -> float:
     return float(values.max()) * (1 - SATURATION_TOLERANCE)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 RegisterPresetChoice: TypeAlias = Literal["fast", "default", "accurate"]
 SideChoice: TypeAlias = Literal["fixed", "moving"]
+TransformChoice: TypeAlias = Literal["rigid", "affine", "deformable"]
 RECORD, TRANSFORM, REPORT, WARPED = RESULT_FILES
 #: The entry of the record that says what was asked for.
 REQUEST = "request"
@@ -136,6 +137,8 @@ class RegisterJob:
     """A picture of the moving slide that is not 0 where tissue may be used."""
     allow_flip: bool = True
     """Whether one section may be mirrored; False overrides the configuration."""
+    transform: TransformChoice | None = None
+    """What the transform may do; None leaves it to the configuration."""
     max_rotation_deg: Annotated[float | None, Within(0, 180)] = None
     """Largest rotation to search, in degrees; None leaves it to the configuration."""
     affine_weights: str | None = None
@@ -404,6 +407,7 @@ class RegisterJob:
             sar=self.sar,
             tune=self.tune,
             tiles_px=self.tiles_px,
+            transform=self.transform,
         )
 
     def _files(self) -> dict[str, Path | None]:

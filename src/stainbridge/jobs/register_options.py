@@ -27,6 +27,7 @@ def register_config(
     sar: str | None,
     tune: int | None,
     tiles_px: int | None,
+    transform: str | None = None,
 ) -> RegisterConfig:
     """Return the preset's or the pipeline file's configuration with the given options put in.
 
@@ -49,12 +50,29 @@ def register_config(
         "allow_flip": None if allow_flip else False,
     }
     given = {name: value for name, value in options.items() if value is not None}
+    if transform is not None:
+        _check_stages(transform, affine_weights, (deformable_weights, sbr, sar, tiles_px))
+        config = config.with_transform(transform)
     config = _with_networks(config.with_options(**given), affine_weights, deformable_weights)
     config = _with_joint_methods(config, sbr, sar, tune)
     if tiles_px is None:
         return config
     tiles = config.find_stage(TileRefinementConfig) or TileRefinementConfig()
     return config.with_stage(replace(tiles, longest_px=tiles_px))
+
+
+def _check_stages(
+    transform: str, affine_weights: str | None, deforming: tuple[str | int | None, ...]
+) -> None:
+    """Raise `InputError` for options of stages that a transform rules out."""
+    has_deforming = any(option is not None for option in deforming)
+    is_refused = transform != "deformable" and has_deforming
+    if is_refused or (transform == "rigid" and affine_weights is not None):
+        raise InputError(
+            f"--transform {transform} excludes options of other stages",
+            expected="no weights, runs or tiles of stages that do more",
+            remedy="leave them out, or ask for deformable",
+        )
 
 
 def _with_networks(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
 from stainbridge.errors import InputError
 from stainbridge.ranges import Seed, Within, check_ranges
-from stainbridge.registration.stages.affine import AffineConfig
+from stainbridge.registration.stages.affine import AffineConfig, PlacementModel
 from stainbridge.registration.stages.deformable import DeformableConfig
 from stainbridge.registration.stages.learned_affine import LearnedAffineConfig
 from stainbridge.registration.stages.learned_field import LearnedFieldConfig
@@ -34,6 +34,7 @@ __all__ = [
 
 StageConfig = TypeVar("StageConfig")
 PresetName = Literal["fast", "default", "accurate"]
+TransformName = Literal["rigid", "affine", "deformable"]
 
 #: Least working resolution, in pixels.
 MIN_WORKING_PX = 64
@@ -156,6 +157,38 @@ class RegisterConfig:
         """
         kept = tuple(stage for stage in self.stages if not isinstance(stage, kind))
         return replace(self, stages=kept)
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether the transform may turn, mirror and shift only."""
+        affine = self.find_stage(AffineConfig)
+        return affine is not None and affine.model == "rigid"
+
+    def with_transform(self, name: str) -> RegisterConfig:
+        """Return the configuration that finds a "rigid", "affine" or "deformable" transform.
+
+        A rigid one turns, mirrors and shifts, at the known ratio of the pixel sizes. A rigid or
+        affine one is one map for the whole slide. Raises `InputError` for another name.
+
+        Example:
+            >>> config = stainbridge.RegisterConfig.preset("fast").with_transform("rigid")
+            >>> [stage.kind for stage in config.stages]
+            ['search', 'affine']
+
+        """
+        if name not in get_args(TransformName):
+            expected = ", ".join(get_args(TransformName))
+            raise InputError("no such transform", expected=expected, got=name)
+        affine = self.find_stage(AffineConfig) or AffineConfig()
+        if name == "deformable":
+            config = self.with_stage(replace(affine, model="affine"))
+            has_field = any(_find_entry(stage).phase == "deformation" for stage in self.stages)
+            return config if has_field else config.with_stage(DeformableConfig())
+        config = self.with_stage(replace(affine, model=cast(PlacementModel, name)))
+        kept = [stage for stage in config.stages if _find_entry(stage).phase == "placement"]
+        if name == "rigid":
+            kept = [stage for stage in kept if not isinstance(stage, LearnedAffineConfig)]
+        return replace(config, stages=tuple(kept), pieces=False)
 
     def with_options(self, **options: Any) -> RegisterConfig:
         """Return the configuration with some fields replaced.

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import torch
 
 from stainbridge.compute import ComputeContext, parallel_map, torch_threads
+from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
 from stainbridge.progress import Progress, ignore_progress
@@ -94,9 +95,12 @@ def register_slides(
         stages: Ready-made stages in place of those that `config` lists.
 
     Raises:
-        InputError: A device or weights that are not there, a slide that cannot be read.
+        InputError: A device or weights that are not there, a slide that cannot be read, a rigid
+            transform where the pixel size of one slide alone is known.
 
     """
+    if config.is_rigid:
+        _check_pixel_sizes(fixed, moving)
     began = time.perf_counter()
     context = ComputeContext.choose(config.device, config.threads, config.seed)
     if stages is None:
@@ -117,6 +121,19 @@ def register_slides(
     device = torch.device(context.device) if context.device != "cpu" else nullcontext()
     with torch_threads.one(), device:
         return _register(run, initial_transform, progress or ignore_progress)
+
+
+def _check_pixel_sizes(fixed: Slide, moving: Slide) -> None:
+    """Raise `InputError` where the ratio of the pixel sizes is unknown."""
+    if fixed.frame.calibrated != moving.frame.calibrated:
+        unknown = moving if fixed.frame.calibrated else fixed
+        raise InputError(
+            "a rigid transform needs the pixel size of both slides",
+            where=unknown.info.path,
+            expected="µm per pixel",
+            got="none",
+            remedy="give it, or ask for an affine transform",
+        )
 
 
 def _translate_reads(slide: Slide, translation: ImageTranslation | None) -> Slide:
@@ -231,7 +248,8 @@ def _register(run: _Run, initial_transform: Transform | None, progress: Progress
     if fixed is None or moving is None:
         side = "fixed" if fixed is None else "moving"
         return run.fail(f"no tissue found on the {side} slide", ())
-    prepared = StageRecord("prepare", True, time.perf_counter() - run.began, 0.0, 0.0)
+    seconds = time.perf_counter() - run.began
+    prepared = StageRecord("prepare", True, seconds, 0.0, 0.0, _describe_unreadable(fixed, moving))
     problem = Problem(
         sections=(fixed, moving),
         slides=run.slides,
@@ -240,6 +258,7 @@ def _register(run: _Run, initial_transform: Transform | None, progress: Progress
         allow_flip=run.config.allow_flip,
         max_rotation_deg=run.config.max_rotation_deg,
         initial_transform=initial_transform,
+        is_rigid=run.config.is_rigid,
     )
     end = REFINEMENT_FROM if run.refinements else 1.0
     attempt = run.attempt(problem, span_progress(progress, PREPARED, end))
@@ -279,6 +298,16 @@ def _register_pieces(
     if each.support == 0:
         return whole
     return each if whole is None else choose_result(whole, each)
+
+
+def _describe_unreadable(fixed: Section, moving: Section) -> str:
+    """Say how much of each slide could not be used; empty where all could."""
+    shares = {"fixed": fixed.unreadable, "moving": moving.unreadable}
+    return "; ".join(
+        f"{share:.1g} of the {side} slide is NaN or infinite and left out"
+        for side, share in shares.items()
+        if share
+    )
 
 
 def _prepare(run: _Run) -> list[Section | None]:

@@ -35,6 +35,9 @@ from stainbridge.registration.stages.stage import (
 from stainbridge.similarity.lncc import LocalNCC
 from stainbridge.types import Matrix
 
+#: What a placement may do.
+PlacementModel = Literal["rigid", "affine"]
+
 #: Length of the first step, in pixels.
 RATE_PX = 2.0
 #: Share of that length where a round of the same size went before: what survived it is near its
@@ -88,6 +91,8 @@ class AffineConfig(StageConfig):
     """Radius of the local NCC's windows, in pixels."""
     window_step: Annotated[int, Within(1, 256)] = 4
     """Distance between windows, in pixels."""
+    model: PlacementModel = "affine"
+    """What placements may do: `affine`, or `rigid`, which turns, mirrors and shifts only."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -140,6 +145,8 @@ class _Round:
     """Radius of the windows, in pixels."""
     window_step: int
     """Distance between windows, in pixels."""
+    model: PlacementModel = "affine"
+    """What the steps may do to a candidate."""
 
 
 #: Candidates are ranked as they are: no steps.
@@ -167,10 +174,10 @@ def refine_hypotheses(
             hypotheses += [
                 variation
                 for hypothesis in best
-                for variation in _vary(hypothesis, fixed, config.variation)
+                for variation in _vary(hypothesis, fixed, config.variation, config.model)
             ]
         rate = RATE_PX if size not in config.sizes_px[:index] else RATE_PX * REPEATED_RATE
-        step = _Round(size, steps, rate, config.radius, config.window_step)
+        step = _Round(size, steps, rate, config.radius, config.window_step, config.model)
         optimised = _optimise_all(fixed, moving, hypotheses, step, threads)
         hypotheses = select_distinct(optimised, fixed, count, DISTINCT_RADIUS_SHARE)
     return hypotheses
@@ -205,14 +212,20 @@ def _optimise_all(
     return sort_hypotheses([hypothesis for batch in optimised for hypothesis in batch])
 
 
-def _vary(hypothesis: Hypothesis, fixed: Section, amount: float) -> list[Hypothesis]:
-    """Return a candidate after small stretches, turns and scalings about the fixed centre."""
+def _vary(
+    hypothesis: Hypothesis, fixed: Section, amount: float, model: PlacementModel
+) -> list[Hypothesis]:
+    """Return a candidate after small stretches, turns and scalings about the fixed centre.
+
+    A rigid one is turned only.
+    """
     stretch = np.diag([1 + amount, 1 / (1 + amount)])
     shear = np.array([[1.0, amount], [amount, 1.0]])
     turn = np.array([[np.cos(amount), -np.sin(amount)], [np.sin(amount), np.cos(amount)]])
     centre = np.asarray(fixed.centre_um)
     variations = []
-    for linear in (stretch, shear, turn, np.eye(2) * (1 + amount)):
+    moves = (turn,) if model == "rigid" else (stretch, shear, turn, np.eye(2) * (1 + amount))
+    for linear in moves:
         for move in (linear, np.linalg.inv(linear)):
             about_centre = np.eye(3)
             about_centre[:2, :2] = move
@@ -239,13 +252,14 @@ def _optimise(
     before = torch.tensor(unit @ frame.from_normalised, dtype=torch.float32)
     after = np.linalg.inv(moving.frame.from_normalised) @ np.stack(matrices) @ np.linalg.inv(unit)
     after_change = torch.tensor(after, dtype=torch.float32)
-    change = torch.zeros(len(matrices), 2, 3, requires_grad=True)
+    count = 3 if step.model == "rigid" else 6
+    change = torch.zeros(len(matrices), count, requires_grad=True)
     sources = source.expand(len(matrices), -1, -1, -1)
     linear = torch.tensor(np.stack(matrices)[:, :2, :2], dtype=torch.float32)
     stiffness = STIFFNESS * (STIFFNESS_PX / size) ** 2
 
     def score_all() -> Tensor:
-        moved = torch.eye(3) + F.pad(change, (0, 0, 0, 1))
+        moved = _make_moves(change)
         theta = (after_change @ moved @ before)[:, :2]
         coordinates = affine_grid(theta, frame.height, frame.width)
         inside = (coordinates.detach().abs() <= 1).all(-1)[:, None]
@@ -260,9 +274,21 @@ def _optimise(
     minimise(change, measure_loss, step.steps, rate=rate, last_rate=rate / RATE_DECAY, betas=BETAS)
     with torch.no_grad():
         scores = score_all().tolist()
-    moves = np.eye(3) + np.pad(change.detach().double().cpu().numpy(), ((0, 0), (0, 1), (0, 0)))
+    moves = _make_moves(change.detach().double()).cpu().numpy()
     optimised = np.stack(matrices) @ np.linalg.inv(unit) @ moves @ unit
     return [Hypothesis(matrix, score) for matrix, score in zip(optimised, scores, strict=True)]
+
+
+def _make_moves(change: Tensor) -> Tensor:
+    """Return (B, 3, 3) affine moves by (B, 6), or rigid ones by an angle and a shift, (B, 3)."""
+    if change.shape[1] == 3:
+        angle, x, y = change.unbind(1)
+        cos, sin = angle.cos(), angle.sin()
+        rows = torch.stack([cos, -sin, x, sin, cos, y], 1).view(-1, 2, 3)
+    else:
+        rows = torch.eye(2, 3, dtype=change.dtype) + change.view(-1, 2, 3)
+    last = torch.tensor([0.0, 0.0, 1.0], dtype=change.dtype).expand(len(change), 1, 3)
+    return torch.cat([rows, last], 1)
 
 
 def _measure_stretch(linear: Tensor) -> Tensor:

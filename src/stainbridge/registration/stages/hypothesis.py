@@ -21,6 +21,20 @@ class Hypothesis:
     """Higher is better; comparable within one search only."""
 
 
+def make_rigid(hypothesis: Hypothesis, fixed: Section) -> Hypothesis:
+    """Return the nearest rotation, or mirrored rotation, that takes the fixed centre to one place.
+
+    A µm stays a µm.
+    """
+    left, _, right = np.linalg.svd(hypothesis.matrix[:2, :2])
+    linear = left @ right
+    centre = np.asarray(fixed.centre_um)
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = hypothesis.matrix[:2, :2] @ centre + hypothesis.matrix[:2, 2] - linear @ centre
+    return Hypothesis(matrix, hypothesis.score)
+
+
 def sort_hypotheses(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
     """Return hypotheses by their score, best first."""
     return sorted(hypotheses, key=lambda hypothesis: -hypothesis.score)

@@ -28,11 +28,13 @@ from stainbridge.registration.stages.affine import rank_hypotheses
 from stainbridge.registration.stages.features import match_features
 from stainbridge.registration.stages.hypothesis import (
     Hypothesis,
+    make_rigid,
     select_distinct,
     sort_hypotheses,
 )
 from stainbridge.registration.stages.stage import (
     Phase,
+    Problem,
     Proposal,
     Stage,
     StageConfig,
@@ -113,7 +115,7 @@ class SearchStage(Stage):
         problem = state.problem
         if problem.initial_transform is not None:
             matrix = _fit_affine(problem.initial_transform, problem.sections[0])
-            return Proposal((Hypothesis(matrix, 0.0),))
+            return Proposal((_fit_model(Hypothesis(matrix, 0.0), problem),))
         config = self.config
         threads = problem.context.threads
         limit_deg = problem.max_rotation_deg
@@ -126,6 +128,7 @@ class SearchStage(Stage):
                 flips=flips,
                 max_rotation_deg=limit_deg,
                 threads=threads,
+                scales=(1.0,) if problem.is_rigid else None,
             ),
             partial(
                 match_features,
@@ -136,13 +139,18 @@ class SearchStage(Stage):
         )
         candidates, matched = parallel_map(lambda search: search(), searches, threads)
         candidates += [
-            hypothesis
+            _fit_model(hypothesis, problem)
             for hypothesis in matched
             if abs(problem.make_affine(hypothesis).rotation_deg) <= limit_deg
         ]
         if not candidates:
             return None
         return Proposal(tuple(rank_hypotheses(*problem.sections, candidates, config.hypotheses)))
+
+
+def _fit_model(hypothesis: Hypothesis, problem: Problem) -> Hypothesis:
+    """Return a hypothesis as rigid as the problem asks for."""
+    return make_rigid(hypothesis, problem.sections[0]) if problem.is_rigid else hypothesis
 
 
 def search_placements(

@@ -80,6 +80,8 @@ class Problem:
     """Largest rotation to search, in degrees."""
     initial_transform: Transform | None = None
     """A transform to begin at instead of a search, moving from fixed."""
+    is_rigid: bool = False
+    """Whether placements may turn, mirror and shift only."""
 
     def make_affine(self, hypothesis: Hypothesis) -> Affine:
         """Return a hypothesis as a transform between the slides."""
@@ -238,7 +240,7 @@ def _find_fault(
         if folded:
             return f"folds on {folded:.2%} of the slide"
     margin = stage.margin
-    if proposal.displacement is not None and proposal.replaces_displacement:
+    if proposal.displacement is not None and stage.phase == "deformation":
         if not after > before and _is_needless(state, proposal.displacement):
             return NO_DEFORMATION
         if _is_near_identity(state):

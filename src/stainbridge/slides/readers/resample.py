@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from stainbridge.types import Pixels, Plane
 
+#: Weight of the finite values from which a sample has one.
+LEAST_FINITE_WEIGHT = 0.5
 #: Rows of output that one matrix product makes; 32 was the fastest of 16, 32, 64, 128.
 BLOCK_ROWS = 32
 
@@ -88,7 +90,10 @@ def resample(source: Interleaved, x: Sampling, y: Sampling) -> Pixels:
     Outside, the edge is repeated. The filter is a Catmull-Rom cubic (a = -0.5), widened by the
     step where that is more than a pixel. It reproduces constants and linear ramps. Keys 1981,
     "Cubic convolution interpolation for digital image processing", doi:10.1109/TASSP.1981.1163711.
+    What is not finite counts for nothing; where more than half is not, the sample is NaN.
     """
+    if source.dtype.kind == "f" and not np.isfinite(source).all():
+        return _resample_finite(source, x, y)
     height, width, channels = source.shape
     out = np.empty((channels, y.count, x.count), source.dtype)
     row_blocks = list(_weight_blocks(y, height))
@@ -103,6 +108,16 @@ def resample(source: Interleaved, x: Sampling, y: Sampling) -> Pixels:
             result[:, begin:stop] = tall[:, low:high] @ weight.T
         out[channel] = _as_dtype(result, source.dtype)
     return out
+
+
+def _resample_finite(source: Interleaved, x: Sampling, y: Sampling) -> Pixels:
+    """Sample the finite values of `source` alone, as means over what they weigh."""
+    finite = np.isfinite(source)
+    values = resample(np.where(finite, source, 0).astype(source.dtype), x, y)
+    weight = resample(finite.astype(np.float32), x, y)
+    is_known = weight > LEAST_FINITE_WEIGHT
+    known = np.where(is_known, values / np.where(is_known, weight, 1), np.nan)
+    return np.asarray(known, source.dtype)
 
 
 def _weight_blocks(axis: Sampling, length: int) -> Iterator[tuple[int, int, int, int, Plane]]:
