@@ -34,6 +34,11 @@ def smooth_field(seed: int, count: int, side: int, amount_px: float) -> Tensor:
     return amount_px * torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic")
 
 
+def number(scalar: Tensor) -> float:
+    """The number in a tensor; torch warns of those with a gradient."""
+    return float(scalar.detach())
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: f"{loss.regulariser} {loss.truth}")
 def test_similarity_regulariser_and_truth_are_summed_by_their_weights(loss: LossConfig) -> None:
     sample = batch(PATCHES)
@@ -47,12 +52,14 @@ def test_similarity_regulariser_and_truth_are_summed_by_their_weights(loss: Loss
     for term in terms:
         inside = tasks._inside_mask(term.displacement)
         warped = warp(sample.moving_density, term.displacement)
-        unlike += term.similarity * float(dissimilarity(sample.fixed_density, warped, inside, loss))
-    rough = 0.6 * float(REGULARISERS[loss.regulariser](fields[0]).mean())
-    error = float(error_px(fields[1], sample.truth, sample.tissue).mean())
+        unlike += term.similarity * number(
+            dissimilarity(sample.fixed_density, warped, inside, loss)
+        )
+    rough = 0.6 * number(REGULARISERS[loss.regulariser](fields[0]).mean())
+    error = number(error_px(fields[1], sample.truth, sample.tissue).mean())
     wanted = unlike + 0.7 * rough + loss.truth * 100 * error / 64
     assert rough > 0.005
-    assert float(update.loss.detach()) == pytest.approx(wanted, rel=1e-4)
+    assert number(update.loss) == pytest.approx(wanted, rel=1e-4)
 
 
 def test_what_lies_beyond_the_picture_does_not_count() -> None:
@@ -69,8 +76,8 @@ def test_what_lies_beyond_the_picture_does_not_count() -> None:
     everywhere = dissimilarity(
         sample.fixed_density, warped, torch.ones_like(inside), task.objective
     )
-    assert float(task._dissimilarity(term, sample)) == pytest.approx(float(wanted), rel=1e-5)
-    assert abs(float(wanted) - float(everywhere)) > 0.01
+    assert number(task._dissimilarity(term, sample)) == pytest.approx(number(wanted), rel=1e-5)
+    assert abs(number(wanted) - number(everywhere)) > 0.01
 
 
 def test_pixels_count_by_their_weight() -> None:
@@ -83,7 +90,7 @@ def test_pixels_count_by_their_weight() -> None:
         other = moving.clone()
         other[..., 24:] = 1
         first, second = (
-            float(dissimilarity(fixed, picture, weight, config)) for picture in (moving, other)
+            number(dissimilarity(fixed, picture, weight, config)) for picture in (moving, other)
         )
         assert first == pytest.approx(second, abs=1e-6)
 
@@ -94,15 +101,15 @@ def test_errors_count_over_tissue_alone() -> None:
     field[..., 4:] = 3.0
     tissue = torch.zeros(1, 1, 8, 8)
     tissue[..., :4] = 1
-    assert float(error_px(field, truth, tissue)) == pytest.approx(0, abs=2e-3)
-    assert float(error_px(field, truth, 1 - tissue)) == pytest.approx(18**0.5, rel=1e-3)
+    assert number(error_px(field, truth, tissue)) == pytest.approx(0, abs=2e-3)
+    assert number(error_px(field, truth, 1 - tissue)) == pytest.approx(18**0.5, rel=1e-3)
 
 
 def test_an_affine_map_is_not_regularised() -> None:
     sample = batch(SECTIONS, 1)
     torch.manual_seed(0)
     losses = [
-        float(
+        number(
             next(AffineTask(replace(affine(loss), network=NET)).updates(sample)).metrics[
                 "roughness"
             ]
@@ -116,6 +123,6 @@ def test_a_field_s_own_regular_part_is_regularised_where_it_has_one() -> None:
     task = DeformableTask(deformable("fcn", LossConfig("ncc", smoothness=1.0)))
     final, regular = (smooth_field(seed, 1, 32, 1.0) for seed in (4, 5))
     fields = Fields(final, (Term(final),), regular)
-    assert float(task._roughness(fields)) == pytest.approx(
-        float(roughness(regular, task.objective)), rel=1e-6
+    assert number(task._roughness(fields)) == pytest.approx(
+        number(roughness(regular, task.objective)), rel=1e-6
     )
