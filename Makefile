@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 # Test processes; each computes on one thread.
 JOBS   ?= 2
 
-.PHONY: demo test test-slow lint format types floors docs coverage wheel clean
+.PHONY: demo test test-slow kills lint format types floors docs coverage wheel clean
 
 demo: $(STAMP)
 	$(BIN)/stainbridge demo --out demo-out --overwrite
@@ -16,6 +16,10 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow
+
+# Kill every verb that writes at random moments; the seed is recorded in the table.
+kills: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.kills --kills 100 --seed 0 --work kills-work --out kills.csv
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -46,7 +50,7 @@ wheel: $(STAMP)
 	@ls dist/stainbridge-*.whl
 
 clean:
-	rm -rf $(VENV) build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist demo-out kills-work .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stainbridge needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.11 ...")'

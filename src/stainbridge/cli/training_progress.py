@@ -47,8 +47,10 @@ def _wrapped_bar() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as ProgressBar
+    from rich.table import Column
 
-    columns = (BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
+    text = TextColumn("{task.description}", table_column=Column(ratio=1))
+    columns = (BarColumn(bar_width=16), TimeElapsedColumn(), text)
+    with ProgressBar(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda name, fraction: bar.update(task, description=name, completed=fraction)
