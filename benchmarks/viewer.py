@@ -114,10 +114,14 @@ def measure(out: Path, side_px: int, count: int, memory_tiles: int) -> dict[str,
         first = f"{base}/moving/tiles/{last - 6}/0/0"
         urllib.request.urlopen(urllib.request.Request(first, headers=headers), timeout=60).read()
         figures["first_tile_s"] = round(time.perf_counter() - began, 2)
+        figures["first_tile_cpu_s"] = round(sum(process.cpu_times()[:2]), 2)
         figures["load_average"] = os.getloadavg()[0]
         moving = f"{base}/moving/tiles/"
         ask_all(moving, headers, walk(last, side_px, WARM_TILES, 0), 1)
+        busy = sum(process.cpu_times()[:2])
         alone, _ = ask_all(moving, headers, walk(last, side_px, count, 1), 1)
+        busy = sum(process.cpu_times()[:2]) - busy
+        figures["warped_cpu_ms"] = round(1e3 * busy / count, 1)
         figures["warped_median_ms"] = round(float(np.median(alone)), 1)
         figures["warped_p95_ms"] = round(float(np.percentile(alone, 95)), 1)
         _, rate = ask_all(moving, headers, walk(last, side_px, count, 2), BROWSER_REQUESTS)
