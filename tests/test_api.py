@@ -144,6 +144,10 @@ WRONG_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
         {"initial_transform": np.eye(3)},
         "initial_transform: not a transform; expected a Transform, moving from fixed; got ndarray",
     ),
+    "no such transform": (
+        {"transform": "projective"},
+        "no such transform; expected rigid, affine, deformable; got projective",
+    ),
     "rotation too large": (
         {"max_rotation_deg": 200},
         "max_rotation_deg out of range; expected 0 to 180; got 200",

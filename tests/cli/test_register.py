@@ -17,6 +17,7 @@ import stainbridge
 from stainbridge.cli.main import run
 from stainbridge.cli.register import summary
 from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
+from stainbridge.geometry.transform import Affine, split_chain
 from stainbridge.jobs.register import RegisterOutcome
 
 SUCCESS_RTRE = 0.01
@@ -128,6 +129,18 @@ def test_it_can_start_from_landmarks_and_from_a_transform(
     )
 
 
+def test_the_transform_is_what_was_asked_for(tissue: Tissue, result: Path, tmp_path: Path) -> None:
+    out = tmp_path / "affine"
+    start = ("--init", result / "transform.h5", "--no-report")
+    assert run(register(tissue, out, "--transform", "affine", *start)) == 0
+    registration = RegisterOutcome.read(out).load()
+    assert all(isinstance(part, Affine) for part in split_chain(registration.transform))
+    record = json.loads((out / "registration.json").read_text())
+    assert [stage["name"] for stage in record["stages"]] == ["prepare", "search", "affine"]
+    assert 0 < record["predicted_tissue_rtre"] < record["bound_tissue_rtre"]
+    assert record["tissue_um"] > 0 < record["bound_um"]
+
+
 @dataclass(frozen=True)
 class Bad:
     """A command with something wrong in it, and what the one line must say."""
@@ -154,6 +167,10 @@ def text_file(path: Path, text: str) -> Path:
 
 
 BAD = {
+    "stages that a transform rules out": Bad(
+        lambda t, f: register(t, f / "out", "--transform", "rigid", "--tiles", 4096),
+        "--transform rigid excludes options of other stages",
+    ),
     "missing slide": Bad(
         lambda t, f: [
             "register",
@@ -238,7 +255,7 @@ BAD = {
         "w.safetensors",
     ),
     "pixel size": Bad(
-        lambda t, f: register(t, f / "out", "--fixed-mpp", "-1"), "pixel size must be positive"
+        lambda t, f: register(t, f / "out", "--fixed-mpp", "-1"), "fixed_mpp out of range"
     ),
     "output not empty": Bad(
         lambda t, f: register(t, text_file(f / "thesis.txt", "precious").parent),
