@@ -1,4 +1,4 @@
-"""Draw the picture of docs/verdict.md: ROC curves, and predicted against true errors."""
+"""Draw the picture of docs/results/verdict.md: ROC curves, and predicted against true errors."""
 
 from __future__ import annotations
 

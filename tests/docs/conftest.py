@@ -105,9 +105,9 @@ def _write_tiles(shelf: Path) -> None:
             part = middle[row * TILE_PX :, column * TILE_PX :][:TILE_PX, :TILE_PX]
             name = f"{split}-{number}"
             brown = cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
-            for folder in (f"SET/HE/{split}", f"he-tiles/{split}"):
+            for folder in (f"SET/HE/{split}", "he-tiles"):
                 _save(shelf / folder / f"{name}.png", part)
-            for folder in (f"SET/IHC/{split}", f"ki67-tiles/{split}"):
+            for folder in (f"SET/IHC/{split}", "ki67-tiles"):
                 _save(shelf / folder / f"{name}.png", brown)
             rows.append(f"{name},p,{split},,yes,{1 + number / 4},0.1,{1 + number / 4}")
     (shelf / "SET" / "manifest.csv").write_text("\n".join(rows) + "\n")

@@ -30,9 +30,9 @@ ELSEWHERE = {
 }
 #: Pages that train, translate or compare: their code takes longer than a few seconds.
 SLOW = {
-    "benchmark.md", "benchmark-synthesis.md", "evaluate-slices.md", "getting-started.md",
-    "learned.md", "pairs.md", "register.md", "register-by-synthesis.md", "sar.md", "sbr.md",
-    "training.md", "translate-training.md", "translate.md",
+    "benchmark.md", "benchmark-synthesis.md", "cohort.md", "evaluate-slices.md",
+    "getting-started.md", "learned.md", "pairs.md", "register.md", "register-by-synthesis.md",
+    "sar.md", "sbr.md", "training.md", "translate-training.md", "translate.md",
 }  # fmt: skip
 RUN = [page for page in PAGES if page not in RESULTS and page.name not in ELSEWHERE]
 HAVE_CODE = [page for page in RUN if any(b.language in {"sh", "python"} for b in read_blocks(page))]
@@ -144,4 +144,6 @@ def options(words: list[str]) -> set[str]:
         if word not in getattr(command, "commands", {}):
             break
         command = command.commands[word]
-    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    verbs = [command, *getattr(command, "commands", {}).values()]
+    named = {option for verb in verbs for parameter in verb.params for option in parameter.opts}
+    return named | {"--help"}

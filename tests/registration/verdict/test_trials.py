@@ -1,4 +1,4 @@
-"""The table of docs/verdict.md is what the shipped calibration says of the registrations there."""
+"""The table of docs/results/verdict.md is what the shipped calibration says of the trials."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def test_the_table_says_what_the_trials_say(
         worst = f", {max((trial.rtre for trial in matching), default=0):.4f}".replace(" 0.", " .")
         wrong = sum(trial.bad for trial in matching)
         cells.append(f"{len(matching) - wrong}, {wrong}{worst if status == 'ok' else ''}")
-    assert f"| {' | '.join(cells)} |" in (DOCS / "verdict.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(cells)} |" in (DOCS / "results" / "verdict.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_no_trial_called_ok_is_far_off_or_of_slides_that_do_not_belong_together(
