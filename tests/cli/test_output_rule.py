@@ -70,6 +70,10 @@ FILE_VERBS = (
         ("he.png", "weights.safetensors"),
     ),
     Verb(("export", "onnx", "--model", "run"), ("run/best.safetensors", "run/config.yaml")),
+    Verb(
+        ("cohort", "init", "slides", "--pattern", "{case}-{stain}.png"),
+        ("slides/one-he.png", "slides/one-ki67.png"),
+    ),
 )
 RESULT = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff")
 RUN = ("config.yaml", "metrics.csv", "last.safetensors", "best.safetensors", "pictures")
@@ -81,7 +85,7 @@ FOLDER_VERBS = (
         writes=("manifest.csv", "set.json", "HE", "IHC", "slides", "shards", "md5sums.txt"),
     ),
     Verb(
-        ("cohort", "pairs.csv"),
+        ("cohort", "run", "pairs.csv"),
         overwrites=False,
         writes=("cohort.csv", "cohort.json", "cases", "markers", "times", "status.json"),
     ),
@@ -178,6 +182,9 @@ def scene(known: KnownResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for stain in ("HE", "IHC"):
         (tmp_path / "tiles" / stain / "test").mkdir(parents=True)
         PIL.Image.new("RGB", (32, 32)).save(tmp_path / "tiles" / stain / "test" / "pictures.png")
+    (tmp_path / "slides").mkdir()
+    for name in ("he", "ki67"):
+        shutil.copy(tmp_path / f"{name}.png", tmp_path / "slides" / f"one-{name}.png")
     (tmp_path / "store.zarr" / "0").mkdir(parents=True)
     (tmp_path / "store.zarr" / "zarr.json").write_text("{}")
     monkeypatch.chdir(tmp_path)

@@ -43,10 +43,13 @@ class CohortInitJob:
         Raises `InputError` for a pattern that matches nothing, for a manifest that must not be
         written, and where no case has the fixed stain and another.
         """
+        from stainbridge.jobs.files.claim import claim_file
         from stainbridge.jobs.files.outputs import Inputs, check_output_file
 
-        check_output_file(self.out, Inputs(data_folders=(self.folder,)), overwrite=self.overwrite)
         slides = find_slides(self.folder, self.pattern)
+        files = tuple(path for stains in slides.values() for path in stains.values())
+        inputs = Inputs(files=files, data_folders=(self.folder,))
+        check_output_file(self.out, inputs, overwrite=self.overwrite)
         usable = {
             case: stains
             for case, stains in slides.items()
@@ -62,6 +65,7 @@ class CohortInitJob:
         rows = list(self._list_blocks(usable) if self.blocks else self._list_pairs(usable))
         columns = BLOCK_COLUMNS if self.blocks else PAIR_COLUMNS
         with (
+            claim_file(self.out, inputs, overwrite=self.overwrite),
             whole_file(self.out) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
