@@ -9,6 +9,7 @@ import pytest
 
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import (
+    COMPLETE_OVERLAP,
     MIN_OVERLAP,
     MIN_SHARPNESS,
     TOLERABLE_ERROR,
@@ -74,6 +75,14 @@ def test_errors_are_log_linear_between_knots_and_constant_beyond() -> None:
 
 def test_a_large_deformation_is_no_evidence_against_a_registration() -> None:
     assert load_calibration()(replace(GOOD, area_spread=0.6, bend=0.08)) == load_calibration()(GOOD)
+
+
+def test_tissue_of_both_slides_without_a_counterpart_is_no_ok() -> None:
+    """As where the halves of a slide are swapped: what fits, fits well, and the rest is nowhere."""
+    assert load_calibration()(replace(GOOD, overlap=COMPLETE_OVERLAP)).status == "ok"
+    verdict = load_calibration()(replace(GOOD, overlap=COMPLETE_OVERLAP - 0.01))
+    assert verdict.status == "fallback"
+    assert "26% of the smaller tissue has no counterpart" in verdict.reason
 
 
 def test_sections_that_hardly_overlap_have_failed() -> None:

@@ -29,11 +29,12 @@ from stainbridge.registration.stages.stage import Problem
 from stainbridge.registration.verdict.collect import collect_evidence
 from stainbridge.registration.verdict.judge import load_calibration
 from stainbridge.registration.verdict.verification import verify
+from stainbridge.types import Points
 
 #: Longest side, in pixels, of the pieces that are matched.
 MATCHING_PX = 256
 #: The search of one pair: small charts, one scale.
-SEARCH = SearchConfig(chart_px=32, angles=24, candidates=24, hypotheses=4)
+SEARCH = SearchConfig(chart_px=48, angles=36, candidates=48, hypotheses=6)
 #: The refinement of the few best pairs of each piece.
 REFINEMENT = AffineConfig(sizes_px=(64,), steps=(20,), survivors=(1,), varied=0)
 #: Best pairs of each piece that are refined and measured.
@@ -41,10 +42,17 @@ SHORTLIST = 3
 #: Area ratios of a piece and its partner where both pixel sizes are known, and where not.
 AREA_RATIOS = (0.5, 2.0)
 UNKNOWN_AREA_RATIOS = (0.1, 10.0)
+#: Scales about 1 to try where both pixel sizes are known, at most.
+CALIBRATED_SCALES = (0.85, 1.18)
+#: Scales to try where they are not, about the root of the ratio of areas.
+SCALE_FACTORS = (0.72, 0.85, 1.0, 1.18, 1.39)
 #: Index of the verdict from which on no partner is better: the expected error is of chance.
 NO_PARTNER_INDEX = 1.5
 #: Two pairs whose indices differ by less fit about as well as each other.
 AMBIGUOUS_INDEX = 1.0
+#: Added to the index of a pair whose pieces lie a whole slide's tissue apart, as a share of it. It
+#: tells like pieces apart by their places; unlike ones differ by far more.
+LAYOUT_INDEX = 3.0
 #: What stands for a pair that cannot be.
 IMPOSSIBLE = 1e6
 
@@ -62,7 +70,7 @@ class Match:
     placement: Affine
     """Where the one lies on the other, roughly."""
     index: float
-    """Index of the verdict; lower is better."""
+    """Index of the verdict, more for pieces in unlike places; lower is better."""
     rival_index: float
     """The lowest index of one of the two with another piece; infinite where there is none."""
 
@@ -102,15 +110,30 @@ def match_pieces(
     found = parallel_map(partial(_survey_pair, fixed, moving, problem), pairs, threads)
     shortlist = _shortlist([survey for survey in found if survey is not None])
     measured = parallel_map(partial(_measure_pair, fixed, moving, problem), shortlist, threads)
+    distances = measure_layout(fixed, moving)
     costs = np.full((len(fixed), len(moving)), IMPOSSIBLE)
     placements: dict[tuple[int, int], Affine] = {}
     for survey, (placement, index) in zip(shortlist, measured, strict=True):
-        costs[survey.fixed, survey.moving] = index
-        placements[survey.fixed, survey.moving] = placement
+        place = survey.fixed, survey.moving
+        costs[place] = index + LAYOUT_INDEX * distances[place]
+        placements[place] = placement
     return tuple(
         Match(i, j, placements[i, j], float(costs[i, j]), find_rival(costs, i, j))
         for i, j in assign_partners(costs)
     )
+
+
+def measure_layout(fixed: Sequence[Piece], moving: Sequence[Piece]) -> Costs:
+    """Return how far apart each two pieces lie, in boxes around each slide's tissue."""
+    ours, theirs = (_locate_in_box(pieces) for pieces in (fixed, moving))
+    return np.asarray(np.linalg.norm(ours[:, None] - theirs[None], axis=2))
+
+
+def _locate_in_box(pieces: Sequence[Piece]) -> Points:
+    """Return the middles of pieces in the box around all of them, (N, 2) of 0 to 1."""
+    corners = np.array([np.stack(piece.region.box_um) for piece in pieces])
+    low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
+    return np.asarray((corners.mean(axis=1) - low) / (high - low))
 
 
 def assign_partners(costs: Costs) -> list[tuple[int, int]]:
@@ -146,6 +169,14 @@ def _is_plausible(fixed: Section, moving: Section) -> bool:
     return low < moving.area_um2 / fixed.area_um2 < high
 
 
+def _choose_scales(fixed: Section, moving: Section) -> list[float]:
+    """Return scales to try about what the areas say, which stains that show less mislead."""
+    ratio = float(np.sqrt(moving.area_um2 / fixed.area_um2))
+    if _are_calibrated(fixed, moving):
+        return [1.0, float(np.clip(ratio, *CALIBRATED_SCALES))]
+    return [ratio * factor for factor in SCALE_FACTORS]
+
+
 def _survey_pair(
     fixed: Sequence[Piece], moving: Sequence[Piece], problem: Problem, pair: tuple[int, int]
 ) -> _Survey | None:
@@ -157,7 +188,7 @@ def _survey_pair(
         SEARCH,
         flips=(False, True) if problem.allow_flip else (False,),
         max_rotation_deg=problem.max_rotation_deg,
-        scales=[float(np.sqrt(sections[1].area_um2 / sections[0].area_um2))],
+        scales=_choose_scales(*sections),
     )
     ranked = rank_hypotheses(*sections, hypotheses, SEARCH.hypotheses)
     return _Survey(i, j, ranked) if ranked else None

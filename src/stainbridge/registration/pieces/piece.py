@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.piecewise import PieceRegion, find_inside
 from stainbridge.imaging.image import Image
-from stainbridge.registration.pieces.grouping import group_crumbs
+from stainbridge.registration.pieces.grouping import Labels, group_crumbs
 from stainbridge.registration.sections.section import Section, make_section
 from stainbridge.slides.overview import Overview
 from stainbridge.slides.slide import Slide
 
 #: Free room around a piece in its own frame, as a share of its longer side.
-BOX_MARGIN = 0.08
+BOX_MARGIN = 0.02
+#: How far a piece's region reaches beyond what the overview shows, as a share of the root of its
+#: area.
+GROWTH = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +38,19 @@ class Piece:
 def find_regions(section: Section) -> tuple[PieceRegion, ...]:
     """Return the pieces of a slide's tissue, the largest first; crumbs belong to a neighbour."""
     _, labels = cv2.connectedComponents(section.region.astype(np.uint8))
-    grouped = group_crumbs(labels)
+    grouped = _grow(group_crumbs(labels))
     return tuple(PieceRegion(grouped == n, section.frame) for n in range(1, grouped.max() + 1))
+
+
+def _grow(labels: Labels) -> Labels:
+    """Return the labels grown on glass by a share of each piece's size; pieces stay apart.
+
+    At its own scale a piece may show more tissue at its border than the whole slide's overview.
+    """
+    distance, nearest = distance_transform_edt(labels == 0, return_indices=True)
+    owner = labels[nearest[0], nearest[1]]
+    reach_px = GROWTH * np.sqrt(np.bincount(labels.ravel()))
+    return np.where(distance <= reach_px[owner], owner, 0).astype(np.int32)
 
 
 def read_piece(

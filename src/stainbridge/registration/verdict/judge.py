@@ -32,6 +32,9 @@ LEAST_PREDICTED_PX = 0.25
 LEAST_BOUND_PX = 1.0
 #: Least share of the smaller tissue on the other; less of it proves nothing.
 MIN_OVERLAP = 0.3
+#: Least share of the smaller tissue on the other for `ok`: with less, tissue of both slides has no
+#: counterpart, as where halves of a slide are swapped.
+COMPLETE_OVERLAP = 0.75
 #: Least sharpness, in standard deviations, of a placement that is taken without a search.
 MIN_SHARPNESS = 4.0
 
@@ -107,7 +110,8 @@ class Calibration:
     def __call__(self, evidence: Evidence) -> Verdict:
         """Judge evidence.
 
-        `fallback`: an error beyond `TOLERABLE_ERROR` cannot be ruled out. `failed`: it is likely,
+        `fallback`: an error beyond `TOLERABLE_ERROR` cannot be ruled out, or much tissue of both
+        slides has no counterpart. `failed`: it is likely,
         or the evidence is not a number.
         """
         index = self.compute_index(evidence)
@@ -126,6 +130,9 @@ class Calibration:
         if bound > TOLERABLE_ERROR:
             reason = f"{agreement}: an error of {bound:.1%} of the tissue is possible"
             return Verdict("fallback", reason, expected, bound)
+        if evidence.overlap < COMPLETE_OVERLAP:
+            alone = f"{1 - evidence.overlap:.0%} of the smaller tissue has no counterpart"
+            return Verdict("fallback", f"{alone}; {agreement}", expected, bound)
         return Verdict("ok", agreement, expected, bound)
 
     def compute_index(self, evidence: Evidence) -> float:
