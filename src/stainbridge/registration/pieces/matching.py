@@ -33,10 +33,6 @@ from stainbridge.types import Points
 
 #: Longest side, in pixels, of the pieces that are matched.
 MATCHING_PX = 256
-#: The search of one pair: small charts, one scale.
-SEARCH = SearchConfig(chart_px=48, angles=36, candidates=48, hypotheses=6)
-#: The refinement of the few best pairs of each piece.
-REFINEMENT = AffineConfig(sizes_px=(64,), steps=(20,), survivors=(1,), varied=0)
 #: Best pairs of each piece that are refined and measured.
 SHORTLIST = 3
 #: Area ratios of a piece and its partner where both pixel sizes are known, and where not.
@@ -56,6 +52,27 @@ LAYOUT_INDEX = 3.0
 #: What stands for a pair that cannot be.
 IMPOSSIBLE = 1e6
 
+
+@dataclass(frozen=True)
+class Effort:
+    """How thoroughly pairs are searched."""
+
+    search: SearchConfig
+    """The search of one pair."""
+    refinement: AffineConfig
+    """The refinement of the best pairs of each piece."""
+
+
+#: Every plausible pair: small charts.
+QUICK = Effort(
+    SearchConfig(chart_px=48, angles=36, candidates=48, hypotheses=6),
+    AffineConfig(sizes_px=(64,), steps=(20,), survivors=(1,), varied=0),
+)
+#: Pieces that are left on both slides.
+THOROUGH = Effort(
+    SearchConfig(chart_px=64, angles=72, candidates=250, hypotheses=12),
+    AffineConfig(sizes_px=(64, 128), steps=(30, 20), survivors=(4, 1), varied=2),
+)
 Costs = npt.NDArray[np.float64]  # (pieces of the fixed slide, pieces of the moving one)
 
 
@@ -106,21 +123,64 @@ def match_pieces(
         for j, other in enumerate(moving)
         if _is_plausible(one.section, other.section)
     ]
-    threads = problem.context.threads
-    found = parallel_map(partial(_survey_pair, fixed, moving, problem), pairs, threads)
-    shortlist = _shortlist([survey for survey in found if survey is not None])
-    measured = parallel_map(partial(_measure_pair, fixed, moving, problem), shortlist, threads)
-    distances = measure_layout(fixed, moving)
-    costs = np.full((len(fixed), len(moving)), IMPOSSIBLE)
-    placements: dict[tuple[int, int], Affine] = {}
-    for survey, (placement, index) in zip(shortlist, measured, strict=True):
-        place = survey.fixed, survey.moving
-        costs[place] = index + LAYOUT_INDEX * distances[place]
-        placements[place] = placement
+    table = _Table.measure(fixed, moving, problem, pairs, QUICK)
+    partners = assign_partners(table.costs)
+    left = [
+        (i, j)
+        for i, j in pairs
+        if i not in {one for one, _ in partners} and j not in {other for _, other in partners}
+    ]
+    if left:  # what a quick search left on both slides is few, and worth a thorough one
+        table = table.update(_Table.measure(fixed, moving, problem, left, THOROUGH))
+        partners = assign_partners(table.costs)
     return tuple(
-        Match(i, j, placements[i, j], float(costs[i, j]), find_rival(costs, i, j))
-        for i, j in assign_partners(costs)
+        Match(i, j, table.placements[i, j], float(table.costs[i, j]), find_rival(table.costs, i, j))
+        for i, j in partners
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """What is known of pairs of pieces."""
+
+    costs: Costs
+    """Index of each pair, more for pieces in unlike places."""
+    placements: dict[tuple[int, int], Affine]
+    """Where the one lies on the other, of the pairs that were measured."""
+
+    @classmethod
+    def measure(
+        cls,
+        fixed: Sequence[Piece],
+        moving: Sequence[Piece],
+        problem: Problem,
+        pairs: Sequence[tuple[int, int]],
+        effort: Effort,
+    ) -> _Table:
+        """Search some pairs, and measure the best of each piece."""
+        threads = problem.context.threads
+        survey_pair = partial(_survey_pair, fixed, moving, problem, effort)
+        found = parallel_map(survey_pair, pairs, threads)
+        shortlist = _shortlist([survey for survey in found if survey is not None])
+        measure_pair = partial(_measure_pair, fixed, moving, problem, effort)
+        measured = parallel_map(measure_pair, shortlist, threads)
+        distances = measure_layout(fixed, moving)
+        costs = np.full((len(fixed), len(moving)), IMPOSSIBLE)
+        placements: dict[tuple[int, int], Affine] = {}
+        for survey, (placement, index) in zip(shortlist, measured, strict=True):
+            place = survey.fixed, survey.moving
+            costs[place] = index + LAYOUT_INDEX * distances[place]
+            placements[place] = placement
+        return cls(costs, placements)
+
+    def update(self, other: _Table) -> _Table:
+        """Return the table with the better of two measurements of each pair."""
+        better = {
+            place: placement
+            for place, placement in other.placements.items()
+            if other.costs[place] <= self.costs[place]
+        }
+        return _Table(np.minimum(self.costs, other.costs), {**self.placements, **better})
 
 
 def measure_layout(fixed: Sequence[Piece], moving: Sequence[Piece]) -> Costs:
@@ -178,19 +238,23 @@ def _choose_scales(fixed: Section, moving: Section) -> list[float]:
 
 
 def _survey_pair(
-    fixed: Sequence[Piece], moving: Sequence[Piece], problem: Problem, pair: tuple[int, int]
+    fixed: Sequence[Piece],
+    moving: Sequence[Piece],
+    problem: Problem,
+    effort: Effort,
+    pair: tuple[int, int],
 ) -> _Survey | None:
     """Search one pair; None where nothing overlaps enough."""
     i, j = pair
     sections = fixed[i].section, moving[j].section
     hypotheses = search_placements(
         *sections,
-        SEARCH,
+        effort.search,
         flips=(False, True) if problem.allow_flip else (False,),
         max_rotation_deg=problem.max_rotation_deg,
         scales=_choose_scales(*sections),
     )
-    ranked = rank_hypotheses(*sections, hypotheses, SEARCH.hypotheses)
+    ranked = rank_hypotheses(*sections, hypotheses, effort.search.hypotheses)
     return _Survey(i, j, ranked) if ranked else None
 
 
@@ -206,11 +270,15 @@ def _shortlist(surveys: Sequence[_Survey]) -> list[_Survey]:
 
 
 def _measure_pair(
-    fixed: Sequence[Piece], moving: Sequence[Piece], problem: Problem, survey: _Survey
+    fixed: Sequence[Piece],
+    moving: Sequence[Piece],
+    problem: Problem,
+    effort: Effort,
+    survey: _Survey,
 ) -> tuple[Affine, float]:
     """Refine one pair; return its placement and the verdict's index of it."""
     sections = fixed[survey.fixed].section, moving[survey.moving].section
-    best = refine_hypotheses(*sections, survey.hypotheses, REFINEMENT)[0]
+    best = refine_hypotheses(*sections, survey.hypotheses, effort.refinement)[0]
     placement = problem.make_affine(best)
     verification = verify(*sections, placement)
     evidence = collect_evidence(*sections, placement, verification, placement)
