@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import warp
 from stainbridge.joint.sbr.config import SbrTraining, SlicesConfig
+from stainbridge.joint.sbr.network import translate
 from stainbridge.joint.sbr.sbr import SbrObjective
 from stainbridge.joint.sbr.stream import SlicePair, SliceStream
 from stainbridge.joint.sbr.synthesis import SynthesisTask, masked_l1
@@ -204,3 +205,38 @@ def test_dice_is_one_for_equal_labels_and_falls_with_a_shift() -> None:
     shift[:, 0] = 3
     assert torch.allclose(soft_dice(labels, labels), torch.ones(2))
     assert float(soft_dice(labels, warp(labels, shift)).max()) < 0.97
+
+
+@pytest.mark.parametrize("variant", ["sbr-g", "cgan"])
+def test_no_gradient_of_a_discriminator_s_loss_reaches_a_generator(variant: str) -> None:
+    task = make_task(variant)
+    held = {
+        id(parameter)
+        for group in task.optimisers["discriminator"].param_groups
+        for parameter in group["params"]
+    }
+    others = [
+        parameter
+        for network in task.networks.values()
+        for parameter in network.parameters()
+        if id(parameter) not in held and parameter.requires_grad
+    ]
+    assert others
+    *_, update = task.updates(make_batch(variant))
+    assert update.optimiser == "discriminator"
+    gradients = torch.autograd.grad(update.loss, others, allow_unused=True)
+    assert all(gradient is None for gradient in gradients)
+
+
+def test_the_cycle_of_cgan_compares_each_slice_with_itself() -> None:
+    task: Any = make_task("cgan")
+    batch = make_batch("cgan")
+    with torch.no_grad():
+        synthesis = task.synthesise(batch)
+        fake_moving = translate(task.reverse_generator, batch.fixed)
+        terms = task._generator_terms(batch, synthesis, fake_moving)
+        moving_again = translate(task.reverse_generator, synthesis.synthetic)
+        fixed_again = translate(task.generator, fake_moving)
+    there_and_back = (moving_again - batch.moving).abs().mean()
+    there_and_back = there_and_back + (fixed_again - batch.fixed).abs().mean()
+    assert float(terms["cycle"]) == pytest.approx(10 * float(there_and_back), rel=1e-5)
