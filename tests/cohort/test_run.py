@@ -142,6 +142,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_empty_folders_that_were_made_in_advance_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "markers").mkdir()
+    assert run([PlainTask("a")], tmp_path).succeeded == 1
+
+
 def test_tasks_that_need_others_run_after_them(tmp_path: Path) -> None:
     log = str(tmp_path / "log")
     tasks = [CountedTask("z", needs=("a", "b"), log=log), *counted(tmp_path, "a", "b")]

@@ -11,7 +11,7 @@ from typing import Any
 
 from stainbridge.cohort.task import Finished, Times
 from stainbridge.errors import InputError
-from stainbridge.partial import remove_abandoned
+from stainbridge.partial import holds_files, remove_abandoned
 from stainbridge.whole import whole_file
 
 #: Folders of results, of markers and of durations: in each one entry for every task.
@@ -59,6 +59,15 @@ class CohortFolder:
             return _read_json(self.path / REQUEST)
         except (OSError, ValueError):
             return None
+
+    def holds_other_files(self) -> bool:
+        """Return whether the folder holds files, and is not that of a cohort.
+
+        Empty folders do not count: workflow managers make them in advance.
+        """
+        if "is_finished" in (self.read_request() or {}) or not holds_files(self.path):
+            return False
+        return any(path.is_file() for path in self.path.rglob("*"))
 
     def read_finished(self, task: str) -> Finished | None:
         """Return what became of a task; None where it has not ended, or its marker is damaged."""

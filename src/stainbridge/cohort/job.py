@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from stainbridge.cohort.blocks.task import ComposeTask
 from stainbridge.cohort.folder import CohortFolder
 from stainbridge.cohort.options import CaseOptions, Limits, RunSettings
 from stainbridge.cohort.outcome import OUTPUTS, CohortOutcome
 from stainbridge.cohort.progress import Watch, ignore_progress
 from stainbridge.cohort.register_task import RegisterTask
 from stainbridge.cohort.running.cluster import LOCAL, check_scheduler
-from stainbridge.cohort.task import Finished
+from stainbridge.cohort.task import Finished, Task
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.outputs import Inputs, check_output_folder
 from stainbridge.progress import Note, ignore_note
@@ -109,13 +110,26 @@ class CohortJob:
             overwrite=self.overwrite,
         )
 
-    def list_tasks(self) -> tuple[RegisterTask, ...]:
+    def list_tasks(self) -> tuple[Task, ...]:
         """Return the tasks; raise `InputError` where they cannot be run."""
-        from stainbridge.cohort.manifest import read_manifest
+        from stainbridge.cohort.blocks.manifest import is_block_manifest, read_blocks
+        from stainbridge.cohort.manifest import check_ids, read_manifest
 
-        cases = read_manifest(self.manifest)
-        tasks = tuple(RegisterTask(case, self.options) for case in cases)
-        tasks[0].make_job(self.out).make_config()
+        blocks = read_blocks(self.manifest) if is_block_manifest(self.manifest) else ()
+        cases = (
+            tuple(case for block in blocks for case in block.list_cases())
+            if blocks
+            else read_manifest(self.manifest)
+        )
+        composed = tuple(
+            ComposeTask(block, slide.name, self.options, self.out.absolute())
+            for block in blocks
+            for slide in block.slides[1:]
+        )
+        registered = tuple(RegisterTask(case, self.options) for case in cases)
+        tasks: tuple[Task, ...] = (*registered, *composed)
+        check_ids([task.id for task in tasks], self.manifest)
+        registered[0].make_job(self.out).make_config()
         files = [file for case in cases for file in case.list_files().values()]
         inputs = Inputs(files=(self.manifest, self.options.pipeline, *files))
         check_output_folder(self.out, inputs, OUTPUTS)

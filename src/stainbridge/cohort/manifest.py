@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
@@ -52,18 +52,18 @@ def read_manifest(path: Path) -> tuple[CohortCase, ...]:
         _make_case(row, table, f"{path}, row {number}")
         for number, row in enumerate(read_table(path, REQUIRED), 1)
     )
-    check_cases(cases, path)
+    check_ids([case.id for case in cases], path)
     return cases
 
 
-def check_cases(cases: Sequence[CohortCase], where: object) -> None:
+def check_ids(ids: Iterable[str], where: object) -> None:
     """Raise `InputError` where two cases have one id."""
     seen: set[str] = set()
-    for case in cases:
-        key = case.id.lower()  # some file systems do not tell a from A
+    for name in ids:
+        key = name.lower()  # some file systems do not tell a from A
         if key in seen:
             raise InputError(
-                "two cases have one id", where=where, got=case.id, remedy="give each its own id"
+                "two cases have one id", where=where, got=name, remedy="give each its own id"
             )
         seen.add(key)
 

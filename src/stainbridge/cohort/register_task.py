@@ -102,7 +102,9 @@ class RegisterTask:
             )
             write_picture(registration, folder / PICTURE)
             self._carry_annotations(folder, notes.append)
-            facts |= self._measure(folder)
+            facts |= measure_landmarks(
+                folder, self.case.fixed_landmarks, self.case.moving_landmarks
+            )
         status = outcome.status
         return TaskResult(status, outcome.reason, facts, tuple(notes))  # type: ignore[arg-type]
 
@@ -115,19 +117,16 @@ class RegisterTask:
                 job = WarpGeojsonJob(result=folder, source=source, out=folder / name, to=side)  # type: ignore[arg-type]
                 job.run(note=note)
 
-    def _measure(self, folder: Path) -> dict[str, Any]:
-        """Return the landmarks' errors, where the case has landmarks."""
-        from stainbridge.jobs.evaluate_landmarks import EvaluateLandmarksJob
 
-        if self.case.fixed_landmarks is None or self.case.moving_landmarks is None:
-            return {}
-        job = EvaluateLandmarksJob(
-            fixed_landmarks=self.case.fixed_landmarks,
-            moving_landmarks=self.case.moving_landmarks,
-            result=folder,
-        )
-        after = job.run().scores.after.rtre
-        return {"landmarks_rtre": after.median, "landmarks_max_rtre": after.max}
+def measure_landmarks(result: Path, fixed: Path | None, moving: Path | None) -> dict[str, Any]:
+    """Return the landmarks' errors by their column of the table, where there are landmarks."""
+    from stainbridge.jobs.evaluate_landmarks import EvaluateLandmarksJob
+
+    if fixed is None or moving is None:
+        return {}
+    job = EvaluateLandmarksJob(fixed_landmarks=fixed, moving_landmarks=moving, result=result)
+    after = job.run().scores.after.rtre
+    return {"landmarks_rtre": after.median, "landmarks_max_rtre": after.max}
 
 
 def describe_outcome(outcome: RegisterOutcome) -> dict[str, Any]:

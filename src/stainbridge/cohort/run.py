@@ -20,7 +20,6 @@ from stainbridge.cohort.task import TRANSIENT, Finished, Task
 from stainbridge.compute import available_cores
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.claim import claim_folder
-from stainbridge.partial import holds_files
 from stainbridge.progress import Note
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def plan_run(tasks: Sequence[Task], folder: CohortFolder, settings: RunSettings)
     Raises `InputError` for a folder that holds something else, and for finished tasks of other
     inputs or settings unless they may be replaced.
     """
-    if holds_files(folder.path) and "is_finished" not in (folder.read_request() or {}):
+    if folder.holds_other_files():
         raise InputError(
             "the output folder is not empty",
             where=folder.path,

@@ -25,6 +25,8 @@ FACTS = (
     "rotation_deg",
     "flip",
     "scale",
+    "through",
+    "loop_rtre",
 )
 COLUMNS = ("case", "status", "failure", "reason", *FACTS, "notes", "result")
 TIMING_COLUMNS = ("case", "seconds", "peak_mb", "attempts", "host")
