@@ -65,7 +65,7 @@ def _open_local(workers: int) -> Iterator[Client]:
             n_workers=workers,
             threads_per_worker=1,
             processes=False,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port: another cluster may run here
             memory_limit=0,  # each task's process is watched instead
             silence_logs=logging.CRITICAL,
         ) as cluster,
