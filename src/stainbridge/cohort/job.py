@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from stainbridge.cohort.blocks.block import Block
 from stainbridge.cohort.blocks.task import ComposeTask
 from stainbridge.cohort.folder import CohortFolder
 from stainbridge.cohort.options import CaseOptions, Limits, RunSettings
@@ -100,6 +101,12 @@ class CohortJob:
             )
         return run_row(tasks[number - 1], CohortFolder(self.out), self._settings(), note)
 
+    def list_blocks(self) -> tuple[Block, ...]:
+        """Return the blocks of a manifest of blocks; none of a manifest of pairs."""
+        from stainbridge.cohort.blocks.manifest import is_block_manifest, read_blocks
+
+        return read_blocks(self.manifest) if is_block_manifest(self.manifest) else ()
+
     def _settings(self) -> RunSettings:
         return RunSettings(
             limits=self.limits,
@@ -112,10 +119,9 @@ class CohortJob:
 
     def list_tasks(self) -> tuple[Task, ...]:
         """Return the tasks; raise `InputError` where they cannot be run."""
-        from stainbridge.cohort.blocks.manifest import is_block_manifest, read_blocks
         from stainbridge.cohort.manifest import check_ids, read_manifest
 
-        blocks = read_blocks(self.manifest) if is_block_manifest(self.manifest) else ()
+        blocks = self.list_blocks()
         cases = (
             tuple(case for block in blocks for case in block.list_cases())
             if blocks

@@ -1,0 +1,274 @@
+"""Run cohorts of generated cases, some of them poisoned, and measure what is promised of them.
+
+    python benchmarks/cohort.py cases --out DIR --cases 200     robustness, throughput, kills
+    python benchmarks/cohort.py trivial --out DIR --cases 10000  memory of the machinery
+    python benchmarks/cohort.py blocks --out DIR --data LUNG     chains beside direct registrations
+
+Each prints one line a figure, and `cases` leaves `figures.json` in DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stainbridge.cohort.case import CohortCase
+from stainbridge.cohort.folder import CohortFolder
+from stainbridge.cohort.manifest import read_manifest
+from stainbridge.cohort.options import CaseOptions, Limits, RunSettings
+from stainbridge.cohort.outcome import CohortOutcome
+from stainbridge.cohort.progress import ignore_progress
+from stainbridge.cohort.register_task import RegisterTask
+from stainbridge.cohort.run import run_tasks
+from stainbridge.cohort.task import Task, TaskResult
+from stainbridge.jobs.phantom import PhantomJob
+from stainbridge.progress import ignore_note
+
+#: Side of the generated slides, in pixels.
+SIZE_PX = 512
+#: Share of cases that are poisoned.
+POISONED = 0.05
+#: Ways to poison a case, and the failure that each must be named as.
+POISONS = {
+    "truncated": "input",
+    "blank": "registration",
+    "wrong": "registration",
+    "hanging": "time",
+    "killed": "killed",
+}
+#: Most seconds of a case here: generated ones take a few.
+TIME_LIMIT_S = 120.0
+OPTIONS = CaseOptions(preset="fast", report=False)
+SEED = 7
+
+
+@dataclass(frozen=True)
+class PoisonedTask(RegisterTask):
+    """A case whose process meets what no file can bring about."""
+
+    poison: str
+
+    def run(self, folder: Path) -> TaskResult:
+        if self.poison == "hanging":  # as a reader that waits for a disk that does not answer
+            time.sleep(10 * TIME_LIMIT_S)
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does when memory runs out
+        raise AssertionError("it is killed")
+
+
+@dataclass(frozen=True)
+class TrivialTask:
+    """A case that does nothing."""
+
+    id: str
+    needs: tuple[str, ...] = ()
+
+    def make_key(self) -> str:
+        return hashlib.sha256(self.id.encode()).hexdigest()
+
+    def run(self, folder: Path) -> TaskResult:
+        return TaskResult("ok")
+
+
+def make_tasks(out: Path, cases: int) -> tuple[list[Task], dict[str, str]]:
+    """Return the tasks of generated cases, and the poison of those that have one."""
+    data = out / "data"
+    if not data.is_dir():
+        PhantomJob(out=data, cases=cases, size_px=SIZE_PX, difficulty="easy").run()
+    found = read_manifest(data / "pairs.csv")
+    count = max(len(POISONS), round(POISONED * cases))
+    places = np.random.default_rng(SEED).permutation(cases)[:count]
+    poisons = {found[at].id: list(POISONS)[n % len(POISONS)] for n, at in enumerate(places)}
+    return [_make_task(case, poisons.get(case.id), found, data) for case in found], poisons
+
+
+def _make_task(
+    case: CohortCase, poison: str | None, cases: tuple[CohortCase, ...], data: Path
+) -> Task:
+    moving = data / f"{case.id}-{poison}.png"
+    if poison in ("hanging", "killed"):
+        return PoisonedTask(case, OPTIONS, poison)
+    if poison == "truncated":
+        moving = moving.with_suffix(".ome.tiff")
+        moving.write_bytes(case.moving.read_bytes()[:4000])
+    elif poison == "blank":
+        import PIL.Image
+
+        PIL.Image.new("RGB", (SIZE_PX, SIZE_PX), (244, 243, 245)).save(moving)
+    elif poison == "wrong":
+        at = next(n for n, other in enumerate(cases) if other.id == case.id)
+        moving = cases[(at + 1) % len(cases)].moving
+    else:
+        return RegisterTask(case, OPTIONS)
+    values = {**vars(case), "moving": moving, "fixed_landmarks": None, "moving_landmarks": None}
+    return RegisterTask(CohortCase(**values), OPTIONS)
+
+
+def run(tasks: list[Task], out: Path, workers: int) -> CohortOutcome:
+    settings = RunSettings(
+        limits=Limits(time_s=TIME_LIMIT_S, memory_mb=2000, attempts=1), workers=workers
+    )
+    return run_tasks(tasks, CohortFolder(out), settings, ignore_progress, ignore_note)
+
+
+def measure_cases(out: Path, cases: int, kills: int) -> dict[str, Any]:
+    """Return robustness, throughput on two workers against one, overhead, and kills."""
+    tasks, poisons = make_tasks(out, cases)
+    for name in ("two", "one", "killed"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    two = run(tasks, out / "two", 2)
+    failed = {item.id: item.kind for item in two.list_failed()}
+    good = [task for task in tasks if task.id not in poisons]
+    one = run(good, out / "one", 1)
+    clean = run(good, out / "clean", 2)
+    seconds = _sum_column(out / "one" / "timings.csv", "seconds")
+    return {
+        "cases": cases,
+        "poisoned": len(poisons),
+        "named_rightly": sum(failed.get(name) == POISONS[kind] for name, kind in poisons.items()),
+        "good_without_result": sorted(set(failed) - set(poisons)),
+        "seconds_one_worker": one.progress.seconds,
+        "seconds_two_workers": clean.progress.seconds,
+        "speedup": one.progress.seconds / clean.progress.seconds,
+        "overhead": one.progress.seconds / seconds - 1,
+        "peak_mb": max(_read_column(out / "two" / "timings.csv", "peak_mb")),
+        "kills": kills,
+        "same_bytes_after_kills": kill_and_compare(out, cases, kills, two.progress.seconds),
+    }
+
+
+def kill_and_compare(out: Path, cases: int, kills: int, seconds: float) -> bool:
+    """Return whether a run that is killed again and again ends with the bytes of `two`."""
+    rng = np.random.default_rng(SEED)
+    command = [sys.executable, __file__, "resume", "--out", str(out), "--cases", str(cases)]
+    for _ in range(kills):
+        process = subprocess.Popen(command, start_new_session=True)
+        try:
+            process.wait(float(rng.uniform(0.1, 0.9)) * seconds / max(1, kills) + 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    subprocess.run(command, check=True)
+    return read_bytes(out / "killed") == read_bytes(out / "two")
+
+
+def read_bytes(folder: Path) -> dict[str, str]:
+    """Return a hash of every file of a cohort that holds no duration."""
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not (name := path.relative_to(folder).as_posix()).startswith(
+            ("times/", "timings.csv", "status.json")
+        )
+    }
+
+
+def measure_trivial(out: Path, cases: int) -> dict[str, Any]:
+    """Return what the machinery takes for cases that do nothing, in time and memory."""
+    peaks = {}
+    for count in (cases // 10, cases):
+        shutil.rmtree(out / "trivial", ignore_errors=True)
+        began = time.monotonic()
+        run([TrivialTask(f"t{number}") for number in range(count)], out / "trivial", 2)
+        ms = 1000 * (time.monotonic() - began) / count
+        peaks[count] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{count} trivial cases: {ms:.1f} ms a case, peak {peaks[count]:.0f} MiB")
+    return {"cases": cases, "peak_mib": peaks, "ms_a_case": ms}
+
+
+def measure_blocks(out: Path, data: Path) -> dict[str, Any]:
+    """Return errors of landmarks, directly and through the third slide, of every two stains."""
+    from stainbridge.cohort.blocks.results import read_results
+    from stainbridge.cohort.job import CohortJob
+    from stainbridge.geometry.landmarks import Landmarks
+    from stainbridge.geometry.point_table import read_point_table
+    from stainbridge.metrics.landmarks import score_landmarks
+    from stainbridge.slides.open import open_slide
+
+    with (data / "pairs.csv").open(newline="") as file:
+        slides = {
+            row[side]: row[f"{side}_landmarks"]
+            for row in csv.DictReader(file)
+            for side in ("fixed", "moving")
+        }
+    lines = ["block,slide,stain,landmarks"]
+    lines += [
+        f"block,{data / slide},{Path(slide).stem.split('-')[4]},{data / points}"
+        for slide, points in slides.items()
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "blocks.csv").write_text("\n".join(lines) + "\n")
+    job = CohortJob(
+        manifest=out / "blocks.csv", out=out / "blocks", options=CaseOptions(report=False)
+    )
+    job.run()
+    block = job.list_blocks()[0]
+    opened = {slide.name: open_slide(slide.path) for slide in block.slides}
+    spaces = {name: slide.frame.space for name, slide in opened.items()}
+    results = read_results(block, spaces, CohortFolder(job.out))
+    marks = {}
+    for slide in block.slides:
+        assert slide.landmarks is not None
+        frame = opened[slide.name].frame
+        table = read_point_table(slide.landmarks)
+        marks[slide.name] = Landmarks(table.to_px(frame), table.labels, frame)
+    found: dict[str, Any] = {}
+    for fixed in marks:
+        for moving in marks:
+            (third,) = set(marks) - {fixed, moving} if fixed != moving else ("",)
+            if not third:
+                continue
+            for way in ((fixed, moving), (fixed, third, moving)):
+                scores = score_landmarks(results.compose(way), marks[fixed], marks[moving])
+                found[" > ".join(way)] = scores.after.rtre.median
+    return found
+
+
+def _read_column(path: Path, column: str) -> list[float]:
+    with path.open(newline="") as file:
+        return [float(row[column]) for row in csv.DictReader(file)]
+
+
+def _sum_column(path: Path, column: str) -> float:
+    return sum(_read_column(path, column))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("cases", "resume", "trivial", "blocks"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--data", type=Path)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    if given.what == "resume":
+        run(make_tasks(given.out, given.cases)[0], given.out / "killed", 2)
+        return
+    if given.what == "cases":
+        figures = measure_cases(given.out, given.cases, given.kills)
+        (given.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    elif given.what == "trivial":
+        figures = measure_trivial(given.out, given.cases)
+    else:
+        figures = measure_blocks(given.out, given.data)
+    for name, value in figures.items():
+        print(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main()
