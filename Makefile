@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 # Test processes; each computes on one thread.
 JOBS   ?= 2
 
-.PHONY: demo test test-slow kills lint format types floors docs coverage wheel clean
+.PHONY: demo test test-slow kills fuzz lint format types floors docs coverage wheel clean
 
 demo: $(STAMP)
 	$(BIN)/stainbridge demo --out demo-out --overwrite
@@ -20,6 +20,10 @@ test-slow: $(STAMP)
 # Kill every verb that writes at random moments; the seed is recorded in the table.
 kills: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.kills --kills 100 --seed 0 --work kills-work --out kills.csv
+
+# Try damaged inputs of every kind on the command; docs/results/fuzz.md.
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.fuzz --processes $(JOBS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

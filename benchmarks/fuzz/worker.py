@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stainbridge.cli.main import run
+from stainbridge.cli.streams import silence_libraries
 
 #: Peak memory of a process is kept here, and reset by writing 5.
 CLEAR = Path("/proc/self/clear_refs")
@@ -21,6 +22,7 @@ STATUS = Path("/proc/self/status")
 def main() -> None:
     """Read a command, as a JSON list, from each line of standard input."""
     answers = os.fdopen(os.dup(1), "w")
+    silence_libraries()
     limit = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -48,9 +48,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"cannot be read as YAML: {error}", where=path) from error
     if not isinstance(data, dict):
-        raise InputError(
-            "not a configuration", where=path, expected="keys and values", got=type(data).__name__
-        )
+        got = "nothing" if data is None else repr(data)[:60]
+        raise InputError("not a configuration", where=path, expected="keys and values", got=got)
     return data
 
 

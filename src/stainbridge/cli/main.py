@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from stainbridge.cli.failures import check_names, explain_failure
 from stainbridge.cli.output import say
-from stainbridge.cli.streams import flush_output, prepare_streams
+from stainbridge.cli.streams import flush_output, prepare_streams, silence_libraries
 from stainbridge.errors import StainbridgeError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def main() -> NoReturn:
     # torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     prepare_streams()
+    silence_libraries()
     interruption = Interruption()
     interruption.listen()
     sys.exit(run(sys.argv[1:], interruption))

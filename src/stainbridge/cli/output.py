@@ -6,8 +6,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from stainbridge.cli.failures import format_bytes
 from stainbridge.cli.streams import lead_nowhere
 from stainbridge.progress import Progress, ignore_progress
 
@@ -18,6 +20,11 @@ def say(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
     except OSError:
         lead_nowhere(sys.stderr)
+
+
+def describe_written(path: Path, seconds: float) -> str:
+    """Return what was written in one line: path, size and seconds."""
+    return f"written: {path} ({format_bytes(path.stat().st_size)}, {seconds:.1f} s)"
 
 
 def print_json(result: Mapping[str, Any]) -> None:

@@ -47,6 +47,19 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=PLAIN_WORDS)
 
 
+def silence_libraries() -> None:
+    """Keep other libraries' warnings and log lines off standard error.
+
+    What concerns the user is said in our own lines. `python -W` brings the warnings back.
+    """
+    import logging
+    import warnings
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def flush_output() -> None:
     """Write out what was printed; raises `OSError` where it cannot be written."""
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import describe_written, progress_bar, say
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
 from stainbridge.jobs.translate import PrecisionChoice, TranslateJob
@@ -114,4 +114,5 @@ def translate(
         overwrite=overwrite,
     )
     with progress_bar() as progress:
-        job.run(progress, say)
+        outcome = job.run(progress, say)
+    print(describe_written(outcome.written, outcome.seconds))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import describe_written, progress_bar, say
 from stainbridge.jobs.choices import (
     CompressionChoice,
     CropChoice,
@@ -104,7 +104,8 @@ def slide(
         overwrite=overwrite,
     )
     with progress_bar() as progress:
-        job.run(progress, say)
+        outcome = job.run(progress, say)
+    print(describe_written(outcome.written, outcome.seconds))
 
 
 @app.command("points")
@@ -128,7 +129,8 @@ def points(
     job = WarpPointsJob(
         result=result, source=source, out=out, to=to, crop=crop, overwrite=overwrite
     )
-    job.run(note=say)
+    outcome = job.run(note=say)
+    print(describe_written(outcome.written, outcome.seconds))
 
 
 @app.command("geojson")
@@ -154,4 +156,5 @@ def geojson(
     job = WarpGeojsonJob(
         result=result, source=source, out=out, to=to, crop=crop, overwrite=overwrite
     )
-    job.run(note=say)
+    outcome = job.run(note=say)
+    print(describe_written(outcome.written, outcome.seconds))

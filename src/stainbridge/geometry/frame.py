@@ -184,6 +184,11 @@ class Frame:
         columns = (points[..., axis] * self.mpp[axis] + self.origin_um[axis] for axis in (0, 1))
         return np.stack([*columns], axis=-1)
 
+    def count_outside(self, px: Points) -> int:
+        """Return how many of the points (N, 2), in pixels of the frame, lie off it."""
+        on = ((px >= 0) & (px <= (self.width, self.height))).all(axis=1)
+        return int(len(px) - on.sum())
+
     def to_px(self, points_um: Points) -> Points:
         """Convert µm (..., 2) to pixel coordinates; 0 is the corner of the first pixel.
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.densify import find_insertions
+from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.geojson_document import (
     MAX_COORDINATE_PX,
     Document,
@@ -93,9 +94,30 @@ def read_geojson(path: Path) -> Json:
 
 def write_geojson(path: Path, data: Json) -> None:
     """Write `data`, gzipped when the name ends in `.gz`; the file appears whole or not at all."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    content = format_geojson(data, packed=path.suffix == ".gz")
     with whole_file(path) as temporary:
-        temporary.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+        temporary.write_bytes(content)
+
+
+def format_geojson(data: Json, *, packed: bool) -> bytes:
+    """Return the bytes of a GeoJSON file, gzipped where `packed`; the same for the same data."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8", "backslashreplace")  # half a pair of surrogates
+    return gzip.compress(content, mtime=0) if packed else content
+
+
+def count_outside(data: Json, frame: Frame, offset_px: tuple[float, float]) -> tuple[int, int]:
+    """Return how many lines of positions lie beyond a slide altogether, and how many there are.
+
+    Positions are in full-resolution pixels, counted from `offset_px`.
+    """
+    lines = Document(data).lines
+    outside = 0
+    for line in lines:
+        px = np.array([position[:2] for position in line.positions], float) + offset_px
+        beyond = (px.max(axis=0) < 0) | (px.min(axis=0) > (frame.width, frame.height))
+        outside += bool(beyond.any())
+    return outside, len(lines)
 
 
 @contextmanager

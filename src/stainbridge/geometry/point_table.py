@@ -16,6 +16,7 @@ import numpy as np
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.geojson_document import MAX_COORDINATE_PX
 from stainbridge.types import Points
 from stainbridge.whole import whole_file
 
@@ -180,11 +181,17 @@ def read_point_table(path: Path | str) -> PointTable:
 
 def write_point_table(path: Path | str, table: PointTable) -> None:
     """Write a table as it was read, in UTF-8; the file appears whole or not at all."""
-    path = Path(path)
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter=table.delimiter)
-        writer.writerow(table.header)
-        writer.writerows(table.rows)
+    with whole_file(Path(path)) as temporary:
+        temporary.write_bytes(format_point_table(table))
+
+
+def format_point_table(table: PointTable) -> bytes:
+    """Return the bytes of a table's file."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=table.delimiter)
+    writer.writerow(table.header)
+    writer.writerows(table.rows)
+    return text.getvalue().encode("utf-8")
 
 
 def normalise_name(name: str) -> str:
@@ -270,8 +277,16 @@ def _read_point(
         cells = [row[column] for column in columns]
         if has_decimal_comma:
             cells = [cell.replace(",", ".") for cell in cells]
-        return float(cells[0]), float(cells[1])
+        x, y = float(cells[0]), float(cells[1])
     except (ValueError, IndexError):
         raise InputError(
             "not a number", where=f"{path} line {line}", expected="X,Y", got=row
         ) from None
+    if max(abs(x), abs(y)) >= MAX_COORDINATE_PX:
+        raise InputError(
+            "too far away for a slide",
+            where=f"{path} line {line}",
+            expected=f"less than {MAX_COORDINATE_PX:g}",
+            got=row,
+        )
+    return x, y

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
+from stainbridge.jobs.files.already_done import came_of, digest_job, mark_request
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.finished_tiles import (
     SHARPENED,
@@ -19,7 +20,7 @@ from stainbridge.jobs.files.finished_tiles import (
     keep_finished_tiles,
     tiles_folder,
 )
-from stainbridge.jobs.files.outputs import Inputs, check_output_file
+from stainbridge.jobs.files.outputs import Inputs, check_output_file, check_picture_ending
 from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
@@ -98,6 +99,7 @@ class TranslateJob:
         Raises `InputError` for bad input and an output that must not be written.
         """
         from stainbridge.learn.named_weights import find_weights
+        from stainbridge.learn.weights import choose_weights_file
         from stainbridge.translation.inference.inference import halve_until_it_fits
         from stainbridge.translation.inference.model import read_model
         from stainbridge.translation.inference.tiling import least_tile, usual_tile
@@ -105,14 +107,25 @@ class TranslateJob:
 
         began = time.perf_counter()
         inputs = Inputs(files=(self.slide,), runs=(self.model, self.sharpen))
-        check_output_file(self.out, inputs, overwrite=self.overwrite)
+        weights = find_weights(str(self.model))
+        sharpener = None if self.sharpen is None else find_weights(str(self.sharpen))
+        files = {
+            "slide": self.slide,
+            "model": choose_weights_file(weights),
+            "sharpen": None if sharpener is None else choose_weights_file(sharpener),
+        }
+        digest = digest_job(self, files)
+        is_done = not self.overwrite and came_of(self.out, digest)
+        check_output_file(self.out, inputs, overwrite=self.overwrite or is_done)
+        check_picture_ending(self.out)
         check_tiles_folder(self.out)
         note_few_steps((self.model, self.sharpen), note)
-        model = read_model(find_weights(str(self.model)))
+        model = read_model(weights)
         model = model.reverse() if self.reverse else model
-        sharpening = None
-        if self.sharpen is not None:
-            sharpening = read_sharpening(find_weights(str(self.sharpen)))
+        if is_done:
+            note(f"already done: {self.out}; add --overwrite to translate again")
+            return TranslateOutcome(self.out, model.target, time.perf_counter() - began)
+        sharpening = None if sharpener is None else read_sharpening(sharpener)
         attempt = partial(self._attempt, model, sharpening, progress, note)
         largest_px = self.tile_px or usual_tile(model.generator.reach, model.period)
         with (
@@ -120,6 +133,7 @@ class TranslateJob:
             keep_finished_tiles(self.out, note),
         ):
             halve_until_it_fits(largest_px, least_tile(model.period), attempt, note)
+            mark_request(self.out, digest)
         return TranslateOutcome(self.out, model.target, time.perf_counter() - began)
 
     def _attempt(

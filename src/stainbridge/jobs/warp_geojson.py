@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stainbridge.errors import errors_within
 from stainbridge.jobs.choices import CropChoice, SideChoice
+from stainbridge.jobs.files.already_done import holds
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
@@ -55,13 +56,18 @@ class WarpGeojsonJob:
         Raises `InputError` for bad input and an output that must not be written, and
         `RegistrationError` when the registration failed.
         """
-        from stainbridge.geometry.geojson import read_geojson, write_geojson
+        from stainbridge.geometry.geojson import (
+            count_outside,
+            format_geojson,
+            read_geojson,
+            write_geojson,
+        )
 
         began = time.perf_counter()
         check_crop(self.crop, self.to)
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
-        check_output_file(self.out, inputs, overwrite=self.overwrite)
+        check_output_file(self.out, inputs, overwrite=True)
         origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
         offset_px = target_offset_px(stored, self.to, self.crop)
         with errors_within(self.source):
@@ -71,8 +77,17 @@ class WarpGeojsonJob:
                 from_offset_px=qupath_offset_px(stored, origin),
                 to_offset_px=offset_px,
             )
-        with claim_file(self.out, inputs, overwrite=self.overwrite):
-            write_geojson(self.out, warped)
+        content = format_geojson(warped, packed=self.out.suffix == ".gz")
+        if not self.overwrite and holds(self.out, content):
+            note(f"already done: {self.out}")
+        else:
+            with claim_file(self.out, inputs, overwrite=self.overwrite):
+                write_geojson(self.out, warped)
+        target = getattr(stored.registration, self.to)
+        outside, objects = count_outside(warped, target, offset_px)
+        if outside:
+            share = f"{outside} of {objects} outlines"
+            note(f"warning: {self.source}: {share} lie off the {self.to} slide")
         progress("annotations", 1.0)
         if self.crop not in (None, "fixed"):
             x, y = offset_px

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stainbridge.errors import errors_within
 from stainbridge.jobs.choices import CropChoice, SideChoice
+from stainbridge.jobs.files.already_done import holds
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
 from stainbridge.jobs.files.outputs import check_output_file
@@ -57,13 +58,17 @@ class WarpPointsJob:
         Raises `InputError` for bad input and an output that must not be written, and
         `RegistrationError` when the registration failed.
         """
-        from stainbridge.geometry.point_table import read_point_table, write_point_table
+        from stainbridge.geometry.point_table import (
+            format_point_table,
+            read_point_table,
+            write_point_table,
+        )
 
         began = time.perf_counter()
         check_crop(self.crop, self.to)
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
-        check_output_file(self.out, inputs, overwrite=self.overwrite)
+        check_output_file(self.out, inputs, overwrite=True)
         with errors_within(self.source):
             table = read_point_table(self.source)
         registration = stored.registration
@@ -72,11 +77,21 @@ class WarpPointsJob:
         with errors_within(self.source):
             points_px = table.to_px(frames[origin], qupath_offset_px(stored, origin))
             warped_px = registration.warp_points(points_px, to=self.to)
+        outside = frames[self.to].count_outside(warped_px)
+        if outside:
+            note(
+                f"warning: {self.source}: {outside} of {len(warped_px)} points"
+                f" lie off the {self.to} slide"
+            )
         offset_px = target_offset_px(stored, self.to, self.crop)
         if self.crop is not None and not table.is_from_qupath:
             warped_px = warped_px - offset_px
-        with claim_file(self.out, inputs, overwrite=self.overwrite):
-            write_point_table(self.out, table.with_px(warped_px, frames[self.to], offset_px))
+        warped = table.with_px(warped_px, frames[self.to], offset_px)
+        if not self.overwrite and holds(self.out, format_point_table(warped)):
+            note(f"already done: {self.out}")
+        else:
+            with claim_file(self.out, inputs, overwrite=self.overwrite):
+                write_point_table(self.out, warped)
         progress("points", 1.0)
         if self.crop not in (None, "fixed"):
             x, y = offset_px

@@ -14,10 +14,11 @@ from stainbridge.jobs.choices import (
     InterpolationChoice,
     SlideFormatChoice,
 )
+from stainbridge.jobs.files.already_done import came_of, digest_job, mark_request
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
-from stainbridge.jobs.files.outputs import Inputs, check_output_file
+from stainbridge.jobs.files.outputs import PNG, Inputs, check_output_file, check_picture_ending
 from stainbridge.jobs.files.stored_slides import load_result, open_moving_slide, warp_inputs
 from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.files.write_sharpened import write_sharpened
@@ -89,10 +90,16 @@ class WarpSlideJob:
         """
         began = time.perf_counter()
         stored = load_result(self.result, note)
-        self._check_output(stored)
+        digest = self._digest(stored)
+        is_done = not self.overwrite and came_of(self.out, digest)
+        self._check_output(stored, overwrite=self.overwrite or is_done)
         note_few_steps((self.sharpen,), note)
         origin_px = crop_origin_px(stored, self.crop)
         interpolation = self.interpolation or self._choose_interpolation(stored, note)
+        if is_done:
+            note(f"already done: {self.out}; add --overwrite to write it again")
+            seconds, status = time.perf_counter() - began, stored.registration.status
+            return WarpSlideOutcome(self.out, status, origin_px, interpolation, seconds)
         open_warped = partial(self._open_warped, stored, interpolation, note)
         write = partial(self._write, progress, interpolation)
         with claim_file(self.out, self._inputs(stored), overwrite=self.overwrite):
@@ -104,6 +111,7 @@ class WarpSlideJob:
                 write_sharpened(
                     self.sharpen, open_warped, write, self.out, sources, self.crop, note
                 )
+            mark_request(self.out, digest)
         if self.crop != "fixed":
             x, y = origin_px
             note(f"the output's corner is at {x}, {y} px of the fixed slide")
@@ -115,8 +123,24 @@ class WarpSlideJob:
         inputs = warp_inputs(self.result, stored, self.moving)
         return replace(inputs, runs=(self.sharpen,))
 
-    def _check_output(self, stored: StoredRegistration) -> None:
-        check_output_file(self.out, self._inputs(stored), overwrite=self.overwrite)
+    def _digest(self, stored: StoredRegistration) -> str:
+        """Return what tells this request from others: settings, result and slide."""
+        from stainbridge.registration.digest import digest_record
+
+        files = {"moving": self.moving or stored.moving_path, "sharpen": self._sharpen_file()}
+        return digest_job(self, files, record=digest_record(stored.record))
+
+    def _sharpen_file(self) -> Path | None:
+        from stainbridge.learn.named_weights import find_weights
+        from stainbridge.learn.weights import choose_weights_file
+
+        if self.sharpen is None:
+            return None
+        return choose_weights_file(find_weights(str(self.sharpen)))
+
+    def _check_output(self, stored: StoredRegistration, *, overwrite: bool) -> None:
+        check_output_file(self.out, self._inputs(stored), overwrite=overwrite)
+        check_picture_ending(self.out)
         if self.sharpen is not None:
             check_tiles_folder(self.out)
 
@@ -145,8 +169,12 @@ class WarpSlideJob:
             raise
 
     def _write(self, progress: Progress, interpolation: InterpolationChoice, warped: Slide) -> None:
+        from stainbridge.slides.writing.png import write_png
         from stainbridge.slides.writing.write import write_slide
 
+        if self.out.suffix.lower() == PNG:
+            write_png(warped, self.out)
+            return
         is_label = interpolation == "nearest"
 
         write_slide(

@@ -37,6 +37,23 @@ WITH_SIBLINGS = {
     ".vmu": (".l00", ".l01", ".l02", ".ngr"),
 }
 
+#: The ending of pictures that small slides are written as.
+PNG = ".png"
+#: Endings of formats that are read but not written.
+UNWRITTEN_ENDINGS = (
+    ".zarr",
+    ".zip",
+    ".jpg",
+    ".jpeg",
+    ".jp2",
+    ".bmp",
+    ".webp",
+    ".gif",
+    ".ndpi",
+    ".mrxs",
+    ".dcm",
+)
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -93,6 +110,17 @@ def check_output_file(out: Path, inputs: Inputs, *, overwrite: bool) -> None:
         raise InputError("is a folder", where=out, expected="a file name")
     if not overwrite and (out.exists() or out.is_symlink()):
         raise InputError("exists already", where=out, remedy="name another or add --overwrite")
+
+
+def check_picture_ending(out: Path) -> None:
+    """Raise `InputError` for a name that ends like a format that is not written."""
+    if out.suffix.lower() in UNWRITTEN_ENDINGS:
+        raise InputError(
+            f"{out.suffix} is not written",
+            where=out,
+            expected=".ome.tiff, .tiff, or .png for small slides",
+            remedy="name another output",
+        )
 
 
 def check_output_folder(out: Path, inputs: Inputs, names: Iterable[str] = ()) -> None:
