@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from stainbridge.fingerprint import fingerprint
-from stainbridge.json_values import to_json_values
 
 #: What the last bytes of a written slide begin with; TIFF readers do not look behind its pages.
 MARK = b"\nstainbridge request "
@@ -30,6 +29,8 @@ def holds(path: Path, content: bytes) -> bool:
 
 def digest_request(request: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a request's plain values, whatever their order."""
+    from stainbridge.json_values import to_json_values
+
     text = json.dumps(to_json_values(dict(request)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
