@@ -114,8 +114,8 @@ def test_slide_facts_hide_no_doubt_about_the_pixel_size() -> None:
 
 def test_a_stage_without_a_score_has_a_dash() -> None:
     row = stage_row(StageRecord("affine", False, 0.123, 0.5, math.nan, "diverged"))
-    assert (row.accepted, row.seconds, row.before, row.after, row.note) == (
-        False,
+    assert (row.result, row.seconds, row.before, row.after, row.note) == (
+        "not kept",
         "0.12",
         "0.5000",
         "–",

@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -134,6 +135,8 @@ def test_the_page_shows_every_check(pair: tuple[ArraySlide, ArraySlide]) -> None
     assert "stainbridge warp geojson" in page.text
     assert len(page.all("path")) > 20
     assert {picture.shape for picture in pictures(page)} == {(150, 200, 3)}
+    assert "Misfit" in page.text
+    assert "20 µm" in page.text  # the scale bar
     assert next(i for i in page.all("input") if i["type"] == "range")["aria-label"]
     assert all(image["alt"] for image in page.all("img"))
 
@@ -242,3 +245,39 @@ def measure_colour(picture: np.ndarray) -> float:
     """Tissue that lies on tissue is grey; what stands alone is magenta or green."""
     smooth = gaussian_filter(picture.astype(float), (6, 6, 0))
     return float(np.abs(smooth[..., 0] - smooth[..., 1]).mean())
+
+
+def test_a_failed_registration_keeps_no_stage(pair: tuple[ArraySlide, ArraySlide]) -> None:
+    page = Page(report_html(registration(*pair, "failed", "nothing in common"), *pair))
+    assert page.text.count("discarded") == len(STAGES) + 1
+    assert "kept" not in page.text.replace("A stage is kept only if", "")
+
+
+def test_no_folder_is_named(tmp_path: Path) -> None:
+    """The demo writes its slides into a folder that is gone when the page is read."""
+    paths = tmp_path / "he.png", tmp_path / "ki67.png"
+    for number, path in enumerate(paths):
+        pixels = np.random.default_rng(number).integers(0, 255, (60, 80, 3), np.uint8)
+        PIL.Image.fromarray(pixels).save(path)
+    with open_slide(paths[0]) as fixed, open_slide(paths[1]) as moving:
+        text = report_html(registration(fixed, moving), fixed, moving)
+    assert str(tmp_path) not in text
+    assert "he.png" in text
+
+
+def test_three_places_are_shown_at_full_resolution() -> None:
+    noise = gaussian_filter(np.random.default_rng(5).normal(size=(300, 400)), 3)
+    grey = np.full((300, 400), 240.0)
+    grey[40:260, 60:340] = np.clip(130 + 900 * noise, 40, 200)[40:260, 60:340]
+    picture = np.stack([grey] * 3).astype(np.uint8)
+    both = ArraySlide(picture, mpp=0.5, name="a"), ArraySlide(picture, mpp=0.5, name="b")
+    same = replace(
+        registration(*both),
+        solution=Affine(np.eye(3), both[0].frame.space, both[1].frame.space),
+    )
+    page = Page(report_html(same, *both))
+    assert "At full resolution" in page.text
+    details = [picture for picture in pictures(page) if picture.shape == (208, 208, 3)]
+    assert len(details) == 6
+    for fixed, warped in zip(details[::2], details[1::2], strict=True):
+        np.testing.assert_allclose(fixed, warped, atol=12)

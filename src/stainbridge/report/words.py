@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -91,8 +92,8 @@ class StageRow:
 
     name: str
     """The stage's name."""
-    accepted: bool
-    """Whether its result was kept."""
+    result: str
+    """What became of its result: kept, not kept or discarded."""
     seconds: str
     """Its wall time."""
     before: str
@@ -190,7 +191,7 @@ def slide_facts(slide: Slide) -> list[Fact]:
     info = slide.info
     levels = ", ".join(f"{level.width} × {level.height}" for level in slide.levels[:6])
     facts = [
-        Fact("File", info.path),
+        Fact("File", Path(info.path).name),
         Fact("Size", f"{frame.width} × {frame.height} px", _size_in_mm(frame)),
         Fact("Pixel size", format_pixel_size(frame)),
         Fact("Levels", str(len(slide.levels)), levels),
@@ -210,11 +211,11 @@ def slide_facts(slide: Slide) -> list[Fact]:
     return facts
 
 
-def stage_row(stage: StageRecord) -> StageRow:
-    """Return a stage as a line of the table."""
+def stage_row(stage: StageRecord, *, discarded: bool = False) -> StageRow:
+    """Return a stage as a line of the table; a failed registration discards all of them."""
     return StageRow(
         stage.name,
-        stage.accepted,
+        "discarded" if discarded else "kept" if stage.accepted else "not kept",
         "–" if math.isnan(stage.seconds) else f"{stage.seconds:.2f}",
         format_score(stage.score_before),
         format_score(stage.score_after),

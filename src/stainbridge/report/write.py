@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
+from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
@@ -22,13 +25,38 @@ from stainbridge.imaging.transform_maps import (
 )
 from stainbridge.registration.result import Registration
 from stainbridge.report import words
-from stainbridge.report.figures import figure, svg_path
+from stainbridge.report.agreement import (
+    Cell,
+    choose_examples,
+    draw_agreement,
+    measure_agreement,
+)
+from stainbridge.report.figures import Figure, figure, svg_path
+from stainbridge.report.scale_bar import ScaleBar, make_scale_bar
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.whole import whole_file
 
 #: Pixels along the longer side of the report's pictures: a wide screen, and a file of a few MB.
 LONGEST_PX = 1200
+#: Side of the details at full resolution, in pixels.
+DETAIL_PX = 208
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A place at full resolution."""
+
+    name: str
+    """Which one it is: best, median or worst."""
+    agreement: str
+    """How far both slides agree there."""
+    fixed: Figure
+    """The fixed slide."""
+    warped: Figure
+    """The moving slide, warped."""
+    scale: ScaleBar
+    """Its scale bar."""
 
 
 def write_report(
@@ -76,7 +104,10 @@ def _common_content(registration: Registration, fixed: Slide, moving: Slide) -> 
         "verdict": words.describe_status(registration),
         "fixed_name": _file_name(fixed),
         "moving_name": _file_name(moving),
-        "stages": [words.stage_row(stage) for stage in registration.stages],
+        "stages": [
+            words.stage_row(stage, discarded=registration.status == "failed")
+            for stage in registration.stages
+        ],
         "slides": [
             (title, words.slide_facts(slide), slide.info.warnings) for title, slide in sides
         ],
@@ -109,13 +140,18 @@ def _transform_content(
     unregistered = place_unregistered(fixed.frame.space, moving.frame.space)
     unaligned = WarpedSlide(moving, unregistered).read(view)
     fixed_density = display_density(fixed_image)
+    warped_density = display_density(warped)
     areas = area_map(transform)
+    cells = measure_agreement(fixed_density, warped_density)
     return {
+        "scale": make_scale_bar(view),
+        "agreement": figure(draw_agreement(fixed_density, cells)),
+        "details": _draw_details(choose_examples(cells), view, fixed, moving, transform),
         "headline": words.headline_facts(registration, transform, areas.folded_share),
         "fixed_picture": figure(render_rgb(fixed_image)),
         "warped_picture": figure(render_rgb(warped)),
         "before": figure(overlay(fixed_density, display_density(unaligned))),
-        "after": figure(overlay(fixed_density, display_density(warped))),
+        "after": figure(overlay(fixed_density, warped_density)),
         "checkerboard": figure(checkerboard(render_rgb(fixed_image), render_rgb(warped))),
         "grid": [svg_path(line) for line in moving_grid(transform, view)],
         "areas": figure(draw_area_map(areas, fixed_density)),
@@ -123,6 +159,23 @@ def _transform_content(
         "scale_ticks": _scale_ticks(areas),
         "folds": _fold_sentence(areas),
     }
+
+
+def _draw_details(
+    examples: dict[str, Cell], view: Frame, fixed: Slide, moving: Slide, transform: Transform
+) -> list[Detail]:
+    """Return what both slides show at full resolution about the middle of each example."""
+    warped = WarpedSlide(moving, transform)
+    details = []
+    for name, cell in examples.items():
+        x, y = fixed.frame.to_px(np.array([cell.centre_um(view)]))[0]
+        width, height = (min(DETAIL_PX, side) for side in (fixed.frame.width, fixed.frame.height))
+        left = int(np.clip(x - width / 2, 0, fixed.frame.width - width))
+        top = int(np.clip(y - height / 2, 0, fixed.frame.height - height))
+        frame = fixed.frame.crop(left, top, width, height)
+        pictures = (figure(render_rgb(slide.read(frame))) for slide in (fixed, warped))
+        details.append(Detail(name, f"{cell.agreement:.2f}", *pictures, make_scale_bar(frame)))
+    return details
 
 
 def _read_overview(slide: Slide) -> Image:
