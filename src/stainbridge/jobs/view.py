@@ -5,12 +5,13 @@ from __future__ import annotations
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from stainbridge.errors import InputError, MissingExtraError, MissingFileError
 from stainbridge.jobs.files.outputs import RESULT_FILES
 from stainbridge.jobs.view_trial import run_trial
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
+from stainbridge.ranges import Within, check_ranges
 
 if TYPE_CHECKING:
     import socket
@@ -47,12 +48,15 @@ class ViewJob:
 
     paths: tuple[Path, ...]
     """Folders of registrations with one fixed slide, one folder of such folders, or slides."""
-    port: int | None = None
+    port: Annotated[int | None, Within(0, 65535)] = None
     """The port to listen on; None is the usual one, or any that is free."""
     host: str = "127.0.0.1"
     """The address to listen on; others than this machine's own let other machines in."""
     browser: bool = True
     """Whether to open a browser."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def run(
         self,
