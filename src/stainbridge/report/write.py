@@ -173,8 +173,15 @@ def _draw_details(
         left = int(np.clip(x - width / 2, 0, fixed.frame.width - width))
         top = int(np.clip(y - height / 2, 0, fixed.frame.height - height))
         frame = fixed.frame.crop(left, top, width, height)
-        pictures = (figure(render_rgb(slide.read(frame))) for slide in (fixed, warped))
-        details.append(Detail(name, f"{cell.agreement:.2f}", *pictures, make_scale_bar(frame)))
+        details.append(
+            Detail(
+                name=name,
+                agreement=f"{cell.agreement:.2f}",
+                fixed=figure(render_rgb(fixed.read(frame))),
+                warped=figure(render_rgb(warped.read(frame))),
+                scale=make_scale_bar(frame),
+            )
+        )
     return details
 
 
