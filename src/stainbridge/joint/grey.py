@@ -22,7 +22,7 @@ from stainbridge.registration.sections.section import Section, make_section
 from stainbridge.slides.overview import Overview, frame_mask_box, read_tissue_overview
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
-from stainbridge.types import Pixels, Plane
+from stainbridge.types import Mask, Pixels, Plane
 
 #: Percentile of the tissue's values that becomes 1, where a file has more than eight bits.
 FULL_PERCENTILE = 99.5
@@ -51,16 +51,16 @@ class SlideGrey:
         `mask` (1, h, w), not 0 on tissue, replaces the search.
         Raises `InputError` where there is no tissue or only one grey value.
         """
-        overview = _read_overview(slide, longest_px, mask).require_tissue()
+        overview = _read_overview(slide, longest_px, mask)
+        if mask is not None:
+            _check_values(overview, overview.allowed)
+        overview.require_tissue()
         section = make_section(overview)
         assert section is not None
         allowed = section.outline if mask is None else overview.allowed
         grey = _average_channels(overview.image.pixels)
         values = grey[allowed & overview.image.valid]
-        if np.ptp(values) <= 0:
-            raise InputError(
-                "the tissue is flat", where=slide.info.path, expected="more than one grey level"
-            )
+        _check_values(overview, allowed)
         is_byte = overview.image.pixels.dtype == np.uint8
         full = 255.0 if is_byte else float(np.percentile(values, FULL_PERCENTILE))
         return cls(slide, section, allowed.astype(np.float32), full)
@@ -83,6 +83,15 @@ def _read_overview(slide: Slide, longest_px: int, mask: Image | None) -> Overvie
         return read_tissue_overview(slide, longest_px)
     frame = frame_mask_box(mask, slide.frame).fit(longest_px)
     return Overview.of(slide.read(frame), slide.info.path, mask)
+
+
+def _check_values(overview: Overview, allowed: Mask) -> None:
+    """Raise `InputError` where the tissue has one grey value only."""
+    values = _average_channels(overview.image.pixels)[allowed & overview.image.valid]
+    if np.ptp(values) <= 0:
+        raise InputError(
+            "the tissue is flat", where=overview.where, expected="more than one grey level"
+        )
 
 
 def _average_channels(pixels: Pixels) -> Plane:

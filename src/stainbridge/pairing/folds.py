@@ -14,7 +14,7 @@ from stainbridge.types import Mask, Plane
 
 #: Mean density of a block from which it is folded: single layers of generated tissue, crowded
 #: nuclei too, reach it in one block of 500.
-FOLD_DENSITY = 1.05
+FOLD_DENSITY = 0.97
 #: A fold's density over that of the slide's tissue, at least: densities are roots of absorbed
 #: light, of which a fold absorbs twice as much.
 FOLD_CONTRAST = 1.35

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -66,7 +66,8 @@ class SlideDensity:
         `mask` (1, h, w) is not 0 where tissue may be used. Raises `InputError` when no tissue is
         found.
         """
-        overview = read_tissue_overview(slide, longest_px, mask)
+        # the scale is that of all the tissue and its glass: a mask may leave neither
+        overview = replace(read_tissue_overview(slide, longest_px), mask=mask)
         section = make_section(overview.require_tissue())
         assert section is not None
         image = overview.image
