@@ -240,3 +240,18 @@ def test_the_cycle_of_cgan_compares_each_slice_with_itself() -> None:
     there_and_back = (moving_again - batch.moving).abs().mean()
     there_and_back = there_and_back + (fixed_again - batch.fixed).abs().mean()
     assert float(terms["cycle"]) == pytest.approx(10 * float(there_and_back), rel=1e-5)
+
+
+def test_the_loss_of_r_is_dissimilarity_and_roughness() -> None:
+    task = make_task("registration")
+    (update,) = task.updates(make_batch("registration"))
+    parts = [float(update.metrics[name].detach()) for name in ("dissimilarity", "roughness")]
+    update.metrics["roughness"].backward(retain_graph=True)
+    assert float(update.loss.detach()) == pytest.approx(sum(parts), rel=1e-5)
+    first = next(iter(task.net.registration.parameters()))
+    rough = first.grad
+    (whole,) = torch.autograd.grad(update.loss, first, retain_graph=True)
+    (unlike,) = torch.autograd.grad(update.metrics["dissimilarity"], first)
+    assert rough is not None
+    assert torch.allclose(whole, unlike + rough, atol=1e-7)
+    assert float(rough.abs().max()) > 0
