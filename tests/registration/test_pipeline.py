@@ -123,7 +123,7 @@ BLIND = SearchConfig(angles=1, scales=1, candidates=1, hypotheses=1, features_px
 
 def test_where_a_search_does_not_convince_another_one_may(pair: PhantomPair) -> None:
     reports: list[tuple[str, float]] = []
-    once = replace(FAST.with_stage(BLIND), second_search=None)
+    once = replace(FAST.with_stage(BLIND), second_search=None, pieces=False)
     twice = replace(once, second_search=FAST.find_stage(SearchConfig))
     assert register_slides(pair.fixed, pair.moving, once).status == "failed"
     result = register_slides(
