@@ -121,17 +121,20 @@ def read_overview(slide: Slide, longest_px: int, mask: Image | None = None) -> O
     return Overview.of(slide.read(slide.frame.fit(longest_px)), slide.info.path, mask)
 
 
-def read_tissue_overview(slide: Slide, longest_px: int, mask: Image | None = None) -> Overview:
+def read_tissue_overview(
+    slide: Slide, longest_px: int, mask: Image | None = None, margin: float = BOX_MARGIN
+) -> Overview:
     """Read the frame around a slide's tissue, its longer side at most `longest_px` pixels.
 
-    How much glass lies around the tissue makes no difference. The frame may reach beyond the slide
+    How much glass lies around the tissue makes no difference. `margin` is the free room on each
+    side, as a share of the tissue's longer side. The frame may reach beyond the slide
     on sides that do not cut the tissue; nothing is valid there. `mask` (1, h, w) is not 0 where
     tissue may be used. Without tissue the overview is of the whole slide, and its region empty.
     """
     look = find_tissue(slide, mask, min(longest_px, LOOK_PX))
     if not look.has_tissue:
         return look
-    frame = frame_tissue_box(look, slide.frame).fit(longest_px)
+    frame = frame_tissue_box(look, slide.frame, margin).fit(longest_px)
     return look if frame == look.frame else Overview.of(slide.read(frame), slide.info.path, mask)
 
 

@@ -30,6 +30,9 @@ Masks: TypeAlias = tuple[Image | None, Image | None]
 
 #: Longest side in pixels of the overview that a density is fitted on.
 OVERVIEW_PX = 512
+#: Glass around the tissue in that overview, as a share of its longer side: what is blank there is
+#: the zero of the scale.
+GLASS_MARGIN = 0.1
 #: The largest density.
 MAX_DENSITY = 1.2
 #: Densities between these are neither glass nor clipped: the line is fitted to them.
@@ -67,7 +70,8 @@ class SlideDensity:
         found.
         """
         # the scale is that of all the tissue and its glass: a mask may leave neither
-        overview = replace(read_tissue_overview(slide, longest_px), mask=mask)
+        overview = read_tissue_overview(slide, longest_px, margin=GLASS_MARGIN)
+        overview = replace(overview, mask=mask)
         section = make_section(overview.require_tissue())
         assert section is not None
         image = overview.image
