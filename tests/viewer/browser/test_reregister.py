@@ -41,7 +41,8 @@ def test_a_wrong_result_is_mended_from_landmarks(browser: Browser, own_result: R
         page.locator("#preset").select_option("fast")
         page.locator("#register").click()
         wait_until(page, "stainbridge.correct.trial.state !== 'running'", 240)
-        expect(page.locator("#keep-new")).to_be_visible()
+        assert page.evaluate("stainbridge.correct.trial.reason") == ""
+        expect(page.locator("#keep-new")).to_be_visible(timeout=30_000)
         assert page.evaluate("stainbridge.correct.reply.candidate_median_um") < 40
         page.locator("#show-old").click()
         page.locator("#show-new").click()
