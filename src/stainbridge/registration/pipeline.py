@@ -288,8 +288,7 @@ def _register_pieces(
     pieces = read_pieces(problem, regions, MATCHING_PX)
     whole = None
     if attempt is not None and attempt.judge(run.judge).status != "failed":
-        assert attempt.state.solution is not None
-        whole = assess_whole(pieces, attempt.state.solution, run.judge)
+        whole = assess_whole(pieces, attempt, run.judge)
         if holds_everywhere(whole):
             return whole
     each = register_each(

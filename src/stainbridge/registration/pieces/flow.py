@@ -27,6 +27,8 @@ LEAST_SHARE = 0.03
 #: A piece of the moving slide lies where it should where this share of it is on fixed tissue.
 LEAST_COVER = 0.5
 
+#: A piece is most of its slide's tissue from this share of it.
+DOMINANT_SHARE = 0.8
 #: A piece fits well under the whole slide's transform where this error or less is expected, in
 #: diagonals of the piece; where more, it may do better on its own.
 WELL_PREDICTED = 0.0035
@@ -134,10 +136,16 @@ def read_pieces(
 
 
 def assess_whole(
-    pieces: tuple[Sequence[Piece], Sequence[Piece]], transform: Transform, judge: Judge
+    pieces: tuple[Sequence[Piece], Sequence[Piece]], attempt: Attempt, judge: Judge
 ) -> PiecewiseResult:
-    """Measure one transform of the whole slides on each piece."""
+    """Measure one transform of the whole slides on each piece.
+
+    A piece that is most of its slide's tissue has the evidence of the whole, which saw it closer.
+    """
     fixed, moving = pieces
+    transform = attempt.state.solution
+    assert transform is not None
+    total_um2 = sum(piece.region.area_um2 for piece in fixed)
     placed = []
     partners = set()
     for piece in fixed:
@@ -146,9 +154,11 @@ def assess_whole(
             placed.append(PlacedPiece(piece))
             continue
         partners.add(assessment.partner)
-        verdict = judge(assessment.evidence)
         partner = moving[assessment.partner]
-        placed.append(PlacedPiece(piece, partner, transform, verdict, assessment.evidence))
+        is_most = piece.region.area_um2 >= DOMINANT_SHARE * total_um2
+        evidence = attempt.evidence if is_most else assessment.evidence
+        verdict = attempt.judge(judge) if is_most else judge(evidence)
+        placed.append(PlacedPiece(piece, partner, transform, verdict, evidence))
     regions = [piece.region for piece in fixed]
     back = transform.inverse()
     alone = tuple(
