@@ -155,7 +155,7 @@ WRONG_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "rotation below 0": ({"max_rotation_deg": -1}, "max_rotation_deg out of range"),
     "rotation as text": ({"max_rotation_deg": "9"}, "max_rotation_deg: not a number"),
     "no such device": ({"device": "gpu"}, "no such device; expected auto, cpu or cuda; got gpu"),
-    "no threads": ({"threads": 0}, "threads must be positive; got 0"),
+    "no threads": ({"threads": 0}, "threads out of range; expected 1 to 1024; got 0"),
     "half a thread": ({"threads": 1.5}, "threads: not a whole number"),
     "seed below 0": ({"seed": -1}, "seed out of range; expected 0 to 4294967295; got -1"),
     "seed too large": ({"seed": 2**32}, "seed out of range"),

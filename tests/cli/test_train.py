@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 import yaml
 from tests.registration.training.sections import section
 
 from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import write_points_csv
 from stainbridge.learn.weights import read_weights
+from stainbridge.registration.training.task import RegistrationTask
 
 TINY = {
     "train": {
@@ -139,8 +141,12 @@ def test_a_config_with_an_unknown_key(pairs: Path, capsys: pytest.CaptureFixture
     assert not (pairs / "run").exists()
 
 
-def test_a_loss_that_is_not_finite(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wild = {**AFFINE, "optimiser": {"rate": "1e30"}}
+def test_a_loss_that_is_not_finite(
+    pairs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nan = torch.tensor(float("nan"), requires_grad=True)
+    monkeypatch.setattr(RegistrationTask, "_dissimilarity", lambda *_: nan)
+    wild = {**AFFINE, "optimiser": {"rate": "100"}}
     (pairs / "wild.yaml").write_text(yaml.safe_dump(wild))
     arguments = [
         "train",

@@ -94,7 +94,7 @@ def test_other_commands_are_known_ones() -> None:
     for page in PAGES:
         for block in read_blocks(page):
             for words in block.commands if block.language == "sh" else []:
-                known = {"stainbridge", "cp", "md5sum", *CHECKED}
+                known = {"stainbridge", "cp", "md5sum", "python", "dask", *CHECKED}
                 assert words[0] in known, (page.name, words)
 
 

@@ -60,7 +60,7 @@ def test_columns_are_found_by_name(tmp_path: Path, text: str) -> None:
         ("X,Y\n1,2\n3,four\n", "line 3.*not a number"),
         ("X,Y\n1\n", "line 2.*not a number"),
         ("X,Y\n1,nan\n", "must be finite"),
-        ("X,Y\ninf,1\n", "must be finite"),
+        ("X,Y\ninf,1\n", "too far away for a slide"),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:

@@ -142,7 +142,7 @@ def test_a_second_search_that_finds_nothing_better_changes_nothing(pair: Phantom
     def doubt(evidence: Evidence) -> Verdict:
         return replace(load_calibration()(evidence), status="fallback")
 
-    narrow = replace(FAST.without_stage(DeformableConfig), second_search=BLIND)
+    narrow = replace(FAST.without_stage(DeformableConfig), second_search=BLIND, pieces=False)
     once, twice = (
         register_slides(pair.fixed, pair.moving, config, judge=doubt)
         for config in (replace(narrow, second_search=None), narrow)

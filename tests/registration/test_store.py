@@ -173,7 +173,7 @@ def write_damaged(folder: Path, **changes: Any) -> Path:
     [
         ({"stages": "remove"}, "not complete.*'stages'"),
         ({"status": "splendid"}, "damaged.*splendid"),
-        ({"seconds": None}, "damaged"),
+        ({"seconds": "long"}, "damaged"),
         ({"stages": [3]}, "damaged"),
         (
             {"fixed": {"path": None, "width": 4, "height": 3, "calibrated": True}},

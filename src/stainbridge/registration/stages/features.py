@@ -23,6 +23,8 @@ MAX_RATIO = 0.85
 TOLERANCE_PX = 4.0
 #: Least number of matches, and of inliers among them.
 MIN_INLIERS = 12
+#: Least share of the matches that are inliers: of many matches, a few agree by chance.
+MIN_INLIER_SHARE = 0.04
 #: Most features of a picture.
 MAX_FEATURES = 1500
 #: Least contrast of a feature, on OpenCV's scale.
@@ -37,6 +39,9 @@ DOUBLING_SHIFT_PX = 0.25
 ITERATIONS = 5000
 #: Probability of a sample without outliers at which sampling stops.
 CONFIDENCE = 0.999
+#: A placement that this share of the matches agree on is no chance; below, a mirrored one may be
+#: better.
+CERTAIN_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +59,12 @@ def match_features(
     """Return at most one placement, plain or mirrored; its score is the share of inliers."""
     fixed_features = _detect(*_draw_picture(fixed, size_px))
     moving_features = _detect(*_draw_picture(moving, size_px))
-    hypothesis = _match(fixed_features, moving_features)
-    if hypothesis is None and allow_flip:
-        hypothesis = _match(fixed_features, _mirror(moving_features))
-    return [] if hypothesis is None else [hypothesis]
+    plain = _match(fixed_features, moving_features)
+    found = [] if plain is None else [plain]
+    if allow_flip and (plain is None or plain.score < CERTAIN_SHARE):
+        mirrored = _match(fixed_features, _mirror(moving_features))
+        found += [] if mirrored is None else [mirrored]
+    return sorted(found, key=lambda hypothesis: -hypothesis.score)[:1]
 
 
 def _draw_picture(section: Section, size_px: int) -> tuple[npt.NDArray[np.uint8], Matrix]:
@@ -112,7 +119,8 @@ def _match(fixed: _Features, moving: _Features) -> Hypothesis | None:
         maxIters=ITERATIONS,
         confidence=CONFIDENCE,
     )
-    if rows is None or int(inliers.sum()) < MIN_INLIERS:
+    least = max(MIN_INLIERS, MIN_INLIER_SHARE * len(pairs))
+    if rows is None or int(inliers.sum()) < least:
         return None
     if np.linalg.det(rows[:, :2]) < MIN_SCALE**2:
         return None
