@@ -13,8 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ import numpy as np
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.imaging.image import Image
+from stainbridge.slides.closing import ClosedByWith
 from stainbridge.slides.slide import Channel, SlideInfo
 
 #: Pixel size of the slides in µm.
@@ -33,7 +33,7 @@ TEXTURE_PX = 4096
 
 
 @dataclass(frozen=True)
-class TissueSlide:
+class TissueSlide(ClosedByWith):
     """A slide with the statistics of an H&E section: stroma, nuclei, blobs of tissue on white."""
 
     size: int
@@ -97,17 +97,6 @@ class TissueSlide:
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _blur_periodic(noise: np.ndarray, sigma: float) -> np.ndarray:

@@ -93,8 +93,7 @@ class ResultSource:
                 placed.append((CANDIDATE, load(candidate), candidate))
             for layer_id, registration, folder in placed:
                 _check_same_fixed(registration.fixed, fixed, folder)
-                moving = opened.enter_context(registration.open_slide("moving"))
-                layers.append(make_registered_layer(layer_id, registration, moving, folder))
+                layers.append(_open_moving(opened, layer_id, registration, folder))
             opened.pop_all()
         return Case(tuple(layers))
 
@@ -124,9 +123,7 @@ class SlidesSource:
                 for number, slide in enumerate(slides[1:], 1)
             ]
             if candidate is not None:
-                registration = load(candidate)
-                moving = opened.enter_context(registration.open_slide("moving"))
-                layers.append(make_registered_layer(CANDIDATE, registration, moving, candidate))
+                layers.append(_open_moving(opened, CANDIDATE, load(candidate), candidate))
             opened.pop_all()
         return Case(tuple(layers))
 
@@ -157,17 +154,20 @@ class MemorySource:
         """Open the slides once more; raises `InputError` where it is not known where they are."""
         with ExitStack() as opened:
             fixed = opened.enter_context(self.registration.open_slide("fixed"))
-            layers = [make_fixed_layer(fixed), self._open_moving(opened)]
+            moving = _open_moving(opened, MOVING, self.registration, self.folder)
+            layers = [make_fixed_layer(fixed), moving]
             if candidate is not None:
-                registration = load(candidate)
-                moving = opened.enter_context(registration.open_slide("moving"))
-                layers.append(make_registered_layer(CANDIDATE, registration, moving, candidate))
+                layers.append(_open_moving(opened, CANDIDATE, load(candidate), candidate))
             opened.pop_all()
         return Case(tuple(layers))
 
-    def _open_moving(self, opened: ExitStack) -> Layer:
-        moving: Slide = opened.enter_context(self.registration.open_slide("moving"))
-        return make_registered_layer(MOVING, self.registration, moving, self.folder)
+
+def _open_moving(
+    opened: ExitStack, layer_id: str, registration: Registration, folder: Path | None
+) -> Layer:
+    """Return the layer of a registration's moving slide, which `opened` closes."""
+    moving = opened.enter_context(registration.open_slide("moving"))
+    return make_registered_layer(layer_id, registration, moving, folder)
 
 
 def _check_same_fixed(frame: Frame, fixed: Slide, folder: Path) -> None:

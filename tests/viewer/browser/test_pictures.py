@@ -77,7 +77,7 @@ def test_side_by_side_shows_the_same_place_of_both(
         inner = slice(20, SIDE_PX - 20)
         shown = picture[top : top + SIDE_PX, max(left, 0) : left + SIDE_PX]
         part = slide[:, max(-left, 0) : max(-left, 0) + shown.shape[1]]
-        # The other slide lies between pixels of the screen.
+        # Placements are rounded to whole pixels of the screen here, hence the wider tolerance.
         difference = np.abs(shown[inner, 20:-20] - part[inner, 20:-20])
         assert difference.mean() < 2 * JPEG
 

@@ -129,5 +129,5 @@ def _unregister(client: Client, name: str) -> None:
     """End what workers still run; a scheduler that is gone has none."""
     import contextlib
 
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(OSError, RuntimeError):  # of a closed connection, or a closed loop
         client.unregister_worker_plugin(name)

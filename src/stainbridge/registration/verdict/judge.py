@@ -36,7 +36,7 @@ MIN_OVERLAP = 0.3
 #: counterpart, as where halves of a slide are swapped.
 COMPLETE_OVERLAP = 0.75
 #: Least sharpness, in standard deviations, of a placement that is taken without a search. On frames
-#: of the tissue alone, other tissue of the same outline reaches 4.6, and the same tissue 7.
+#: of the tissue alone, other drawn tissue of the same outline reaches 4.6, and the same tissue 7.
 MIN_SHARPNESS = 5.0
 
 
