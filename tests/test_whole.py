@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.whole import whole_file
+from stainbridge.whole import whole_file, whole_folder
 
 
 def test_the_file_appears_when_it_is_done(tmp_path: Path) -> None:
@@ -89,3 +89,57 @@ def test_a_device_is_never_replaced(tmp_path: Path) -> None:
     for path in (Path("/dev/null"), tmp_path / "link"):
         with pytest.raises(InputError, match="not a regular file"), whole_file(path):
             pytest.fail("the block must not run")
+
+
+def fill_half(path: Path, error: BaseException) -> None:
+    """Fill half of a folder and break off with `error`."""
+    with whole_folder(path) as temporary:
+        (temporary / "half").write_text("")
+        raise error
+
+
+def test_a_folder_replaces_what_was_there_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    for name in ("first", "second"):
+        with whole_folder(path) as temporary:
+            assert list(temporary.iterdir()) == []
+            (temporary / name).write_text("")
+        assert [entry.name for entry in path.iterdir()] == [name]
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with whole_folder(path) as temporary:
+        (temporary / "third").write_text("")
+    assert not path.is_symlink()
+    assert (tmp_path / "elsewhere" / "second").exists()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.zarr", "elsewhere"]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")]
+)
+def test_a_folder_that_breaks_off_leaves_the_old_one(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "a.zarr"
+    path.mkdir()
+    (path / "old").write_text("")
+    with pytest.raises(InputError if isinstance(error, OSError) else type(error)):
+        fill_half(path, error)
+    assert list(tmp_path.rglob("*")) == [path, path / "old"]
+
+
+def test_the_old_folder_comes_back_where_the_new_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.zarr"
+    path.mkdir()
+    (path / "old").write_text("")
+    rename = Path.rename
+
+    def refuse_new(source: Path, target: Path) -> Path:
+        if source.name == "new":
+            raise OSError(errno.EACCES, "Permission denied")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_new)
+    with pytest.raises(InputError, match="could not write"), whole_folder(path):
+        pass
+    assert list(tmp_path.rglob("*")) == [path, path / "old"]

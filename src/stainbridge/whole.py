@@ -51,13 +51,42 @@ def whole_file(path: Path) -> Iterator[Path]:
     when the folder does not exist. Raises `InputError` when `path` is no regular file, when it
     cannot be written, and when the disk is full.
     """
+    with _hidden_folder_beside(path) as folder:
+        yield folder / path.name
+        (folder / path.name).replace(path)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Like `whole_file`, but give an empty folder.
+
+    What stands at `path` is replaced as a whole.
+    """
+    with _hidden_folder_beside(path) as folder:
+        new = folder / "new"
+        new.mkdir()
+        yield new
+        old = folder / "old"
+        is_replaced = path.exists() or path.is_symlink()
+        if is_replaced:
+            path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            if is_replaced:
+                old.rename(path)
+            raise
+
+
+@contextmanager
+def _hidden_folder_beside(path: Path) -> Iterator[Path]:
+    """Give a hidden folder beside `path`, and remove it with all that is in it."""
     check_replaceable(path)
     if not path.parent.is_dir():
         raise MissingFileError("no such folder", where=path.parent, remedy="create it first")
     try:
         with partial_folder(path.parent) as folder:
-            yield folder / path.name
-            (folder / path.name).replace(path)
+            yield folder
     except InputError:  # a `MissingFileError` is an `OSError` too, but not one of writing
         raise
     except OSError as error:

@@ -322,6 +322,13 @@ def test_a_crop_says_where_it_lies(
     unit, scale = ("pixel", 1.0) if mpp is None else ("µm", mpp)
     assert f'PositionX="{30 * scale}" PositionXUnit="{unit}"' in html.unescape(xml)
     assert f'PositionY="{20 * scale}" PositionYUnit="{unit}"' in html.unescape(xml)
+    out = tmp_path / "out.ome.zarr"
+    assert run(["warp", "slide", str(folder), "--out", str(out), "--crop", crop]) == 0
+    node = json.loads((out / "zarr.json").read_text())
+    multiscale = node["attributes"]["ome"]["multiscales"][0]
+    _, place = multiscale["datasets"][0]["coordinateTransformations"]
+    assert place["translation"] == [0, 20 * scale, 30 * scale]
+    assert ("unit" in multiscale["axes"][1]) == (mpp is not None)
 
 
 @pytest.mark.parametrize("crop", ["fixed", "overlap", "moving"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -30,10 +31,17 @@ def commands(known: KnownResult, folder: Path, x: float = 30) -> dict[str, list[
         "packed": ["warp", "geojson", str(known.folder), str(areas), "--out", f"{folder}/o.gz"],
         "slide": ["warp", "slide", str(known.folder), "--out", f"{folder}/o.tiff"],
         "png": ["warp", "slide", str(known.folder), "--out", f"{folder}/o.png"],
+        "zarr": ["warp", "slide", str(known.folder), "--out", f"{folder}/o.ome.zarr"],
     }
 
 
-@pytest.mark.parametrize("verb", ["points", "geojson", "packed", "slide", "png"])
+def read_files(path: Path) -> dict[str, bytes]:
+    """Return the content of a file, or of all files in a folder."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {str(file): file.read_bytes() for file in files if file.is_file()}
+
+
+@pytest.mark.parametrize("verb", ["points", "geojson", "packed", "slide", "png", "zarr"])
 def test_one_line_at_the_end_and_nothing_twice(
     verb: str, known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,14 +53,18 @@ def test_one_line_at_the_end_and_nothing_twice(
     assert said.out.endswith(" s)\n")
     assert said.out.count("\n") == 1
     assert said.err == ""
-    before = out.read_bytes(), out.stat().st_mtime_ns
+    before = read_files(out), out.stat().st_mtime_ns
     assert run(command) == 0
     assert f"already done: {out}" in capsys.readouterr().err
-    assert (out.read_bytes(), out.stat().st_mtime_ns) == before
-    out.write_bytes(b"somebody's")
+    assert (read_files(out), out.stat().st_mtime_ns) == before
+    file = out / "zarr.json" if out.is_dir() else out
+    file.write_bytes(b"somebody's")
     assert run(command) == 2
     assert "exists already" in capsys.readouterr().err
-    assert out.read_bytes() == b"somebody's"
+    assert file.read_bytes() == b"somebody's"
+    assert run([*command, "--overwrite"]) == 0
+    assert read_files(out) == before[0]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_another_setting_is_not_already_done(
@@ -85,10 +97,43 @@ def test_a_png_holds_the_warped_pixels(known: KnownResult, tmp_path: Path) -> No
         assert slide.frame.width == picture.shape[1]
 
 
+@pytest.mark.parametrize("crop", ["fixed", "moving"])
+def test_a_zarr_holds_the_warped_pixels_at_their_place(
+    crop: Any, known: KnownResult, tmp_path: Path
+) -> None:
+    command = [*commands(known, tmp_path)["zarr"], "--crop", crop]
+    assert run(command) == 0
+    with (
+        stainbridge.load(known.folder).warp_slide(crop=crop) as warped,
+        stainbridge.open_slide(tmp_path / "o.ome.zarr") as written,
+    ):
+        np.testing.assert_array_equal(
+            written.read(written.frame).pixels, warped.read(warped.frame).pixels
+        )
+        assert written.frame.mpp == pytest.approx(warped.frame.mpp)
+        assert written.info.is_rgb == warped.info.is_rgb
+        origin = warped.frame.origin_um
+    node = json.loads((tmp_path / "o.ome.zarr" / "zarr.json").read_text())
+    level = node["attributes"]["ome"]["multiscales"][0]["datasets"][0]
+    _, place = level["coordinateTransformations"]
+    assert place["translation"] == pytest.approx([0, origin[1], origin[0]])
+
+
+def test_the_name_of_another_format_is_refused(
+    known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = commands(known, tmp_path)["zarr"]
+    assert run([*command, "--format", "tiff"]) == 2
+    assert "expected .ome.tiff or .tiff; got --format tiff" in capsys.readouterr().err
+    assert run([*command, "--compression", "jpeg"]) == 2
+    assert "use zstd, or write an .ome.tiff" in capsys.readouterr().err
+    assert [path for path in tmp_path.iterdir() if "zarr" in path.name] == []
+
+
 def test_other_formats_are_refused_in_one_line(
     known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for ending in ("jpg", "zarr", "jp2"):
+    for ending in ("jpg", "zip", "jp2"):
         out = tmp_path / f"o.{ending}"
         assert run(["warp", "slide", str(known.folder), "--out", str(out)]) == 2
         said = capsys.readouterr().err

@@ -24,7 +24,9 @@ def say(message: str) -> None:
 
 def describe_written(path: Path, seconds: float) -> str:
     """Return what was written in one line: path, size and seconds."""
-    return f"written: {path} ({format_bytes(path.stat().st_size)}, {seconds:.1f} s)"
+    files = path.rglob("*") if path.is_dir() else (path,)
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    return f"written: {path} ({format_bytes(size)}, {seconds:.1f} s)"
 
 
 def print_json(result: Mapping[str, Any]) -> None:

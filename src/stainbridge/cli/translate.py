@@ -51,7 +51,9 @@ def translate(
     ] = None,
     compression: Annotated[
         CompressionChoice | None,
-        typer.Option("--compression", help="[default: jpeg for RGB, else deflate]"),
+        typer.Option(
+            "--compression", help="[default: jpeg for RGB, else deflate; zstd in OME-Zarr]"
+        ),
     ] = None,
     quality: Annotated[
         int, typer.Option("--quality", help="Quality of JPEG.", min=1, max=100)

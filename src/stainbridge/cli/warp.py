@@ -56,12 +56,18 @@ def slide(
         ),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
-        SlideFormatChoice,
-        typer.Option("--format", help="tiff is for OpenSlide, which sees all its levels."),
-    ] = "ome-tiff",
+        SlideFormatChoice | None,
+        typer.Option(
+            "--format",
+            help="tiff is for OpenSlide, which sees all its levels."
+            "  [default: ome-zarr for X.zarr, else ome-tiff]",
+        ),
+    ] = None,
     compression: Annotated[
         CompressionChoice | None,
-        typer.Option("--compression", help="[default: jpeg for RGB, else deflate]"),
+        typer.Option(
+            "--compression", help="[default: jpeg for RGB, else deflate; zstd in OME-Zarr]"
+        ),
     ] = None,
     quality: Annotated[
         int, typer.Option("--quality", help="Quality of JPEG.", min=1, max=100)
@@ -87,6 +93,7 @@ def slide(
     Example:
         stainbridge warp slide result --out ki67-on-he.ome.tiff
         stainbridge warp slide result --out ki67-on-he.tiff --format tiff --crop overlap
+        stainbridge warp slide result --out ki67-on-he.ome.zarr
         stainbridge warp slide result --moving labels.png --out labels-on-he.ome.tiff
         stainbridge warp slide result --out sharp.ome.tiff --sharpen x2-run
     """

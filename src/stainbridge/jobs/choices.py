@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-#: How a TIFF file stores its levels; "tiff" is for OpenSlide.
-SlideFormatChoice: TypeAlias = Literal["ome-tiff", "tiff"]
-#: How a TIFF file stores its tiles.
+#: The layout of a slide; "tiff" is for OpenSlide.
+SlideFormatChoice: TypeAlias = Literal["ome-tiff", "tiff", "ome-zarr"]
+#: How the tiles of a slide are stored.
 CompressionChoice: TypeAlias = Literal["jpeg", "deflate", "zstd", "none"]
 #: What a warped slide covers.
 CropChoice: TypeAlias = Literal["fixed", "overlap", "moving"]

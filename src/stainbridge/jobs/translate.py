@@ -20,8 +20,14 @@ from stainbridge.jobs.files.finished_tiles import (
     keep_finished_tiles,
     tiles_folder,
 )
-from stainbridge.jobs.files.outputs import Inputs, check_output_file, check_picture_ending
+from stainbridge.jobs.files.outputs import (
+    ZARR,
+    Inputs,
+    check_output_file,
+    check_picture_ending,
+)
 from stainbridge.jobs.files.training_steps import note_few_steps
+from stainbridge.jobs.files.write_picture import write_picture
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
@@ -71,9 +77,9 @@ class TranslateJob:
     glass: bool = False
     """Translate glass too; otherwise it becomes white."""
     format: SlideFormatChoice | None = None
-    """The layout of the file; None goes by the name of `out`."""
+    """The layout; None goes by the name of `out`."""
     compression: CompressionChoice | None = None
-    """How to store tiles; None is JPEG for RGB and lossless otherwise."""
+    """How to store tiles; None is JPEG for RGB in TIFF and lossless otherwise."""
     quality: Annotated[int, Within(1, 100)] = 85
     """Quality of JPEG, 1 to 100."""
     device: DeviceChoice = "auto"
@@ -116,8 +122,8 @@ class TranslateJob:
         }
         digest = digest_job(self, files)
         is_done = not self.overwrite and came_of(self.out, digest)
-        check_output_file(self.out, inputs, overwrite=self.overwrite or is_done)
-        check_picture_ending(self.out)
+        check_output_file(self.out, inputs, overwrite=self.overwrite or is_done, may_be_zarr=True)
+        check_picture_ending(self.out, self.format)
         check_tiles_folder(self.out)
         note_few_steps((self.model, self.sharpen), note)
         model = read_model(weights)
@@ -129,7 +135,7 @@ class TranslateJob:
         attempt = partial(self._attempt, model, sharpening, progress, note)
         largest_px = self.tile_px or usual_tile(model.generator.reach, model.period)
         with (
-            claim_file(self.out, inputs, overwrite=self.overwrite),
+            claim_file(self.out, inputs, overwrite=self.overwrite, may_be_zarr=True),
             keep_finished_tiles(self.out, note),
         ):
             halve_until_it_fits(largest_px, least_tile(model.period), attempt, note)
@@ -145,20 +151,20 @@ class TranslateJob:
         tile_px: int,
     ) -> None:
         """Write the slide with tiles of this size."""
-        from stainbridge.slides.writing.write import write_slide
         from stainbridge.translation.inference.apply import ApplyConfig
 
         progress("looking at the slide", 0.0)
         config = ApplyConfig(tile_px, self.device, self.precision, self.mpp, self.glass, self.seed)
         with self._open_translated(model, sharpening, config, note) as translated:
-            write_slide(
+            write_picture(
                 translated,
                 self.out,
-                file_format=self.format or format_of_name(self.out),
+                self.format or format_of_name(self.out),
                 compression=self.compression,
                 quality=self.quality,
-                progress=lambda done, total: progress("translating", done / total),
-                overwrite=True,
+                stage="translating",
+                progress=progress,
+                note=note,
             )
 
     def _open_translated(
@@ -190,4 +196,6 @@ class TranslateJob:
 
 def format_of_name(out: Path) -> SlideFormatChoice:
     """Return the layout that the name of an output asks for."""
+    if out.suffix.lower() == ZARR:
+        return "ome-zarr"
     return "ome-tiff" if ".ome." in out.name else "tiff"

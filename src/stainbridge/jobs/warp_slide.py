@@ -18,9 +18,10 @@ from stainbridge.jobs.files.already_done import came_of, digest_job, mark_reques
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
-from stainbridge.jobs.files.outputs import PNG, Inputs, check_output_file, check_picture_ending
+from stainbridge.jobs.files.outputs import Inputs, check_output_file, check_picture_ending
 from stainbridge.jobs.files.stored_slides import load_result, open_moving_slide, warp_inputs
 from stainbridge.jobs.files.training_steps import note_few_steps
+from stainbridge.jobs.files.write_picture import write_picture
 from stainbridge.jobs.files.write_sharpened import write_sharpened
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Within, check_ranges
@@ -62,10 +63,10 @@ class WarpSlideJob:
     """What to cover: the fixed slide, the part that both cover, or the moving slide."""
     interpolation: InterpolationChoice | None = None
     """How to make pixels of pixels; None is "nearest" for labels, which stay whole, else linear."""
-    format: SlideFormatChoice = "ome-tiff"
-    """The layout of the file; "tiff" is for OpenSlide."""
+    format: SlideFormatChoice | None = None
+    """The layout; "tiff" is for OpenSlide. None is OME-Zarr for a name in .zarr, else OME-TIFF."""
     compression: CompressionChoice | None = None
-    """How to store tiles; None is JPEG for RGB, and lossless otherwise and for labels."""
+    """How to store tiles; None is JPEG for RGB, and lossless otherwise, for labels and OME-Zarr."""
     quality: Annotated[int, Within(1, 100)] = 85
     """Quality of JPEG, 1 to 100."""
     threads: Annotated[int | None, Within(1, 1024)] = None
@@ -101,8 +102,9 @@ class WarpSlideJob:
             seconds, status = time.perf_counter() - began, stored.registration.status
             return WarpSlideOutcome(self.out, status, origin_px, interpolation, seconds)
         open_warped = partial(self._open_warped, stored, interpolation, note)
-        write = partial(self._write, progress, interpolation)
-        with claim_file(self.out, self._inputs(stored), overwrite=self.overwrite):
+        write = partial(self._write, progress, note, interpolation)
+        inputs = self._inputs(stored)
+        with claim_file(self.out, inputs, overwrite=self.overwrite, may_be_zarr=True):
             if self.sharpen is None:
                 with open_warped() as warped:
                     write(warped)
@@ -139,8 +141,9 @@ class WarpSlideJob:
         return choose_weights_file(find_weights(str(self.sharpen)))
 
     def _check_output(self, stored: StoredRegistration, *, overwrite: bool) -> None:
-        check_output_file(self.out, self._inputs(stored), overwrite=overwrite)
-        check_picture_ending(self.out)
+        inputs = self._inputs(stored)
+        check_output_file(self.out, inputs, overwrite=overwrite, may_be_zarr=True)
+        check_picture_ending(self.out, self.format)
         if self.sharpen is not None:
             check_tiles_folder(self.out)
 
@@ -168,23 +171,18 @@ class WarpSlideJob:
             moving.close()
             raise
 
-    def _write(self, progress: Progress, interpolation: InterpolationChoice, warped: Slide) -> None:
-        from stainbridge.slides.writing.png import write_png
-        from stainbridge.slides.writing.write import write_slide
-
-        if self.out.suffix.lower() == PNG:
-            write_png(warped, self.out)
-            return
-        is_label = interpolation == "nearest"
-
-        write_slide(
+    def _write(
+        self, progress: Progress, note: Note, interpolation: InterpolationChoice, warped: Slide
+    ) -> None:
+        write_picture(
             warped,
             self.out,
-            file_format=self.format,
-            compression=self.compression or ("deflate" if is_label else None),
-            reduction="nearest" if is_label else "mean",
+            self.format,
+            compression=self.compression,
             quality=self.quality,
+            is_label=interpolation == "nearest",
             threads=self.threads,
-            progress=lambda done, total: progress("writing the warped slide", done / total),
-            overwrite=True,
+            stage="writing the warped slide",
+            progress=progress,
+            note=note,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,22 @@ def test_a_marked_file_came_of_its_request_alone(tmp_path: Path) -> None:
     assert not came_of(tmp_path / "missing.tif", digest)
 
 
+def test_a_marked_zarr_came_of_its_request_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    path.mkdir()
+    assert not came_of(path, "one")
+    (path / "zarr.json").write_text('{"node_type": "group", "attributes": {"ome": {"a": 1}}}')
+    assert not came_of(path, "one")
+    mark_request(path, "one")
+    assert came_of(path, "one")
+    assert not came_of(path, "two")
+    node = json.loads((path / "zarr.json").read_text())
+    assert node["attributes"]["ome"] == {"a": 1}
+    for damaged in ("", "[]", '{"attributes": []}', '{"attributes": null}'):
+        (path / "zarr.json").write_text(damaged)
+        assert not came_of(path, "one")
+
+
 def test_settings_and_inputs_count_and_names_of_outputs_do_not(tmp_path: Path) -> None:
     slide = tmp_path / "he.svs"
     slide.write_bytes(b"one")
@@ -70,5 +88,16 @@ def test_endings_of_other_formats_are_refused(ending: str) -> None:
     for name in (f"a{ending}", f"a{ending.upper()}"):
         with pytest.raises(InputError, match=r"is not written; expected \.ome\.tiff"):
             check_picture_ending(Path(name))
-    for name in ("a.ome.tiff", "a.tif", "a.png", "a"):
+    for name in ("a.ome.tiff", "a.tif", "a.png", "a", "a.zarr", "a.ome.ZARR"):
         check_picture_ending(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "file_format"),
+    [("a.zarr", "tiff"), ("a.zarr", "ome-tiff"), ("a.tiff", "ome-zarr"), ("a", "ome-zarr")],
+)
+def test_a_name_of_another_format_than_asked_for_is_refused(name: str, file_format: Any) -> None:
+    with pytest.raises(InputError, match=r"one of another format.*got --format"):
+        check_picture_ending(Path(name), file_format)
+    check_picture_ending(Path("a.zarr"), "ome-zarr")
+    check_picture_ending(Path("a.tiff"), "tiff")

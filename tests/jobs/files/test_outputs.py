@@ -99,3 +99,38 @@ def test_a_loop_of_links_is_no_crash(slide: Path, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(InputError, match="exists already"):
         check_output_file(tmp_path / "loop", Inputs(files=(slide,)), overwrite=False)
+
+
+def test_a_zarr_is_replaced_as_a_file_is_and_other_folders_never(tmp_path: Path) -> None:
+    out = tmp_path / "a.zarr"
+    check_output_file(out, Inputs(), overwrite=False, may_be_zarr=True)
+    out.mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        check_output_file(out, Inputs(), overwrite=True, may_be_zarr=True)
+    (out / "zarr.json").write_text("{}")
+    with pytest.raises(InputError, match="exists already"):
+        check_output_file(out, Inputs(), overwrite=False, may_be_zarr=True)
+    check_output_file(out, Inputs(), overwrite=True, may_be_zarr=True)
+    with pytest.raises(InputError, match="is a folder"):
+        check_output_file(out, Inputs(), overwrite=True)
+
+
+def test_a_zarr_that_is_an_input_or_holds_one_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "a.zarr"
+    (out / "result").mkdir(parents=True)
+    (out / "zarr.json").write_text("{}")
+    (out / "points.csv").write_text("")
+    (tmp_path / "link.zarr").symlink_to(out)
+    for inputs in (
+        Inputs(files=(out,)),
+        Inputs(files=(out / "points.csv",)),
+        Inputs(results=(out / "result",)),
+        Inputs(data_folders=(out,)),
+    ):
+        (out / "result" / "transform.h5").write_text("")
+        with pytest.raises(InputError, match="would replace the input"):
+            check_output_file(out, inputs, overwrite=True, may_be_zarr=True)
+    with pytest.raises(InputError, match="would replace the input"):
+        check_output_file(
+            tmp_path / "link.zarr", Inputs(files=(out,)), overwrite=True, may_be_zarr=True
+        )

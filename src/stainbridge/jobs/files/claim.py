@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from stainbridge.errors import InputError
@@ -19,15 +20,18 @@ FOLDER_LOCK = f"{HIDDEN_PREFIX}run.lock"
 
 
 @contextmanager
-def claim_file(out: Path, inputs: Inputs, *, overwrite: bool) -> Iterator[None]:
+def claim_file(
+    out: Path, inputs: Inputs, *, overwrite: bool, may_be_zarr: bool = False
+) -> Iterator[None]:
     """Keep other runs from writing the file `out` while the context lasts.
 
     Raises `InputError` as `check_output_file` does, and when another run writes it.
     """
-    check_output_file(out, inputs, overwrite=overwrite)
+    check = partial(check_output_file, out, inputs, overwrite=overwrite, may_be_zarr=may_be_zarr)
+    check()
     digest = hashlib.sha256(os.fsencode(out.name)).hexdigest()[:16]
     with _hold(out.parent / f"{HIDDEN_PREFIX}{digest}.lock", out):
-        check_output_file(out, inputs, overwrite=overwrite)  # another run may have ended just now
+        check()  # another run may have ended just now
         remove_abandoned(out.parent)
         yield
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.fingerprint import WITH_DATA_FOLDER
+from stainbridge.jobs.choices import SlideFormatChoice
 from stainbridge.whole import check_replaceable
 
 #: Files of a registration's folder; the first is the record of the others.
@@ -39,9 +40,10 @@ WITH_SIBLINGS = {
 
 #: The ending of pictures that small slides are written as.
 PNG = ".png"
+#: The ending of OME-Zarr folders.
+ZARR = ".zarr"
 #: Endings of formats that are read but not written.
 UNWRITTEN_ENDINGS = (
-    ".zarr",
     ".zip",
     ".jpg",
     ".jpeg",
@@ -95,32 +97,55 @@ def _list_siblings(slide: Path) -> list[Path]:
     return [path for path in slide.parent.iterdir() if path.suffix.lower() in endings]
 
 
-def check_output_file(out: Path, inputs: Inputs, *, overwrite: bool) -> None:
+def check_output_file(
+    out: Path, inputs: Inputs, *, overwrite: bool, may_be_zarr: bool = False
+) -> None:
     """Refuse a file that must not be written, or that cannot be.
+
+    With `may_be_zarr`, `out` is the folder of an OME-Zarr where its name says so, and an earlier
+    Zarr of that name counts as a file.
 
     Raises `InputError` for a folder, for what is no regular file, for anything that `inputs`
     protect, and for an existing file unless `overwrite` is set; `MissingFileError` when the folder
     it belongs into does not exist.
     """
+    is_zarr = may_be_zarr and out.suffix.lower() == ZARR
     if not out.parent.is_dir():
         raise MissingFileError("no such folder", where=out.parent, remedy="create it first")
     check_replaceable(out)
-    _check_replaces_no_input(out, out, inputs)
-    if out.is_dir():
+    _check_replaces_no_input(out, out, inputs, is_whole=is_zarr)
+    if out.is_dir() and not (is_zarr and _is_zarr_folder(out)):
         raise InputError("is a folder", where=out, expected="a file name")
     if not overwrite and (out.exists() or out.is_symlink()):
         raise InputError("exists already", where=out, remedy="name another or add --overwrite")
 
 
-def check_picture_ending(out: Path) -> None:
-    """Raise `InputError` for a name that ends like a format that is not written."""
+def check_picture_ending(out: Path, file_format: SlideFormatChoice | None = None) -> None:
+    """Raise `InputError` for a name that ends like a format that is not written.
+
+    That is also one that ends like another format than `file_format`, where one is asked for.
+    """
+    _check_format(out, file_format)
     if out.suffix.lower() in UNWRITTEN_ENDINGS:
         raise InputError(
             f"{out.suffix} is not written",
             where=out,
-            expected=".ome.tiff, .tiff, or .png for small slides",
+            expected=".ome.tiff, .tiff, .zarr, or .png for small slides",
             remedy="name another output",
         )
+
+
+def _check_format(out: Path, file_format: SlideFormatChoice | None) -> None:
+    ending = out.suffix.lower()
+    if file_format is None or (file_format == "ome-zarr") == (ending == ZARR):
+        return
+    raise InputError(
+        "the output's name is one of another format",
+        where=out,
+        expected="a name that ends in .zarr" if file_format == "ome-zarr" else ".ome.tiff or .tiff",
+        got=f"--format {file_format}",
+        remedy="change the name, or leave --format out",
+    )
 
 
 def check_output_folder(out: Path, inputs: Inputs, names: Iterable[str] = ()) -> None:
@@ -138,12 +163,23 @@ def check_output_folder(out: Path, inputs: Inputs, names: Iterable[str] = ()) ->
         _check_replaces_no_input(out / name, out, inputs)
 
 
-def _check_replaces_no_input(target: Path, out: Path, inputs: Inputs) -> None:
-    """Refuse to replace `target`, which is `out` or a file in it."""
+def _is_zarr_folder(path: Path) -> bool:
+    from stainbridge.slides.readers.magic import is_zarr_folder
+
+    return is_zarr_folder(path)
+
+
+def _check_replaces_no_input(
+    target: Path, out: Path, inputs: Inputs, *, is_whole: bool = False
+) -> None:
+    """Refuse to replace `target`, which is `out` or a file in it.
+
+    With `is_whole`, all that is in the folder `out` goes.
+    """
     for protected in inputs.list_protected():
         if _is_same(target, protected) or _is_within(target, protected):
             raise _replaces(out, protected)
-        if target != out and _is_within(protected, target):
+        if (is_whole or target != out) and _is_within(protected, target):
             raise _replaces(out, protected)
     if target.exists():
         for folder in inputs.data_folders:

@@ -51,10 +51,7 @@ class Codec:
                 expected=" | ".join(get_args(Compression)),
                 got=self.compression,
             )
-        if self.dtype.name not in _NUMBER_TYPES:
-            raise InputError(
-                "pixels of this type cannot be written", expected=_NUMBER_TYPES, got=self.dtype.name
-            )
+        check_number_type(self.dtype)
         if self.compression == "jpeg" and self.dtype != np.uint8:
             raise InputError(
                 "JPEG holds 8-bit pixels only",
@@ -141,4 +138,12 @@ class Codec:
                 outcolorspace="ycbcr",
                 subsampling=self.chroma,
             )
+        )
+
+
+def check_number_type(dtype: np.dtype[np.generic]) -> None:
+    """Raise `InputError` for pixels that no format here holds."""
+    if dtype.name not in _NUMBER_TYPES:
+        raise InputError(
+            "pixels of this type cannot be written", expected=_NUMBER_TYPES, got=dtype.name
         )

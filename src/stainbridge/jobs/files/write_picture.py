@@ -1,0 +1,54 @@
+"""Write a slide as what its name says: OME-TIFF, TIFF, OME-Zarr or PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
+from stainbridge.jobs.files.outputs import PNG, ZARR
+from stainbridge.progress import Note, Progress
+
+if TYPE_CHECKING:
+    from stainbridge.slides.slide import Slide
+
+
+def write_picture(
+    slide: Slide,
+    out: Path,
+    file_format: SlideFormatChoice | None,
+    *,
+    compression: CompressionChoice | None,
+    quality: int,
+    is_label: bool = False,
+    threads: int | None = None,
+    stage: str,
+    progress: Progress,
+    note: Note,
+) -> None:
+    """Write `slide` to `out`, which is claimed; `stage` is what `progress` is told.
+
+    Labels are written without loss, and their levels have no new values. Raises `InputError` for
+    pixels that the format does not hold.
+    """
+    from stainbridge.slides.writing.png import write_png
+    from stainbridge.slides.writing.write import write_slide
+
+    is_zarr = out.suffix.lower() == ZARR
+    if out.suffix.lower() == PNG:
+        write_png(slide, out)
+        return
+    if is_zarr and slide.info.icc_profile is not None:
+        note(f"warning: {out}: an OME-Zarr has no place for the ICC profile, which is left out")
+    lossless: CompressionChoice = "zstd" if is_zarr else "deflate"
+    write_slide(
+        slide,
+        out,
+        file_format=file_format,
+        compression=compression or (lossless if is_label else None),
+        quality=quality,
+        reduction="nearest" if is_label else "mean",
+        threads=threads,
+        progress=lambda done, total: progress(stage, done / total),
+        overwrite=True,
+    )
