@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.filters import threshold_otsu
 from tests.imaging.pictures import (
     HEIGHT,
     SIZE,
@@ -26,7 +27,7 @@ from tests.imaging.pictures import (
 
 from stainbridge.imaging.colour import tissue_density
 from stainbridge.imaging.image import Image
-from stainbridge.imaging.tissue import tissue_region
+from stainbridge.imaging.tissue import find_otsu_threshold, tissue_region
 from stainbridge.phantom.glass.artefacts import (
     Artefact,
     BlackBorder,
@@ -257,3 +258,14 @@ def test_real_sections_are_found_and_their_frames_are_not(real_data: Path) -> No
         region = region_of(image)
         assert region.mean() == pytest.approx(share, abs=0.07)
         assert region[-4:].mean() < 0.5  # the scale bar and the cover slip's edge run all along
+
+
+def test_otsu_divides_two_heaps_as_a_library_does() -> None:
+    random = np.random.default_rng(5)
+    heaps = [random.normal(0.1, 0.03, 3000), random.normal(0.6, 0.1, 2000)]
+    values = np.concatenate(heaps).astype(np.float32)
+    assert find_otsu_threshold(values) == pytest.approx(threshold_otsu(values), abs=1e-3)
+
+
+def test_otsu_of_one_value_is_that_value() -> None:
+    assert find_otsu_threshold(np.full(9, 0.25, np.float32)) == 0.25

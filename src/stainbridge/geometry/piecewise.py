@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.interpolate import interpolate_linear
 from stainbridge.geometry.points import as_points
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Mask, Plane, Points
@@ -89,12 +89,14 @@ class PieceRegion:
     @cached_property
     def _distance_um(self) -> Plane:
         """Distance of each pixel from the region, 0 inside, (H, W)."""
+        from scipy.ndimage import distance_transform_edt  # takes long to import
+
         return np.asarray(distance_transform_edt(~self.mask, self.frame.mpp[::-1]))
 
     def measure_distance_um(self, points_um: Points) -> npt.NDArray[np.float64]:
         """Return how far (N, 2) points are from the region, (N,); 0 inside it."""
-        index = (self.frame.to_px(points_um) - 0.5).T[::-1]
-        distance = map_coordinates(self._distance_um, index, np.float64, order=1, mode="nearest")
+        positions_px = self.frame.to_px(points_um) - 0.5
+        (distance,) = interpolate_linear(self._distance_um[None], positions_px)
         return np.asarray(distance)
 
     def __getstate__(self) -> dict[str, Any]:

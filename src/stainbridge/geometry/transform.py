@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.interpolate import interpolate_linear
 from stainbridge.geometry.points import as_points
 from stainbridge.types import Field, Matrix, Points
 
@@ -234,14 +234,7 @@ class DisplacementField(Transform):
 
     def at(self, points_um: Points) -> Points:
         """Interpolate the displacements, (N, 2) in µm, at (N, 2) points."""
-        index = (self.grid.to_px(points_um) - 0.5).T[::-1]
-        return np.stack(
-            [
-                map_coordinates(u, index, np.float64, order=1, mode="nearest")
-                for u in self.displacement
-            ],
-            axis=1,
-        )
+        return interpolate_linear(self.displacement, self.grid.to_px(points_um) - 0.5).T
 
     def inverse(self) -> InverseField:
         """Return the inverse map, which is solved point by point."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-from skimage.filters import threshold_otsu
 
 from stainbridge.types import Mask, Plane
 
@@ -22,6 +21,8 @@ LEAST_LINE_DENSITY = 0.15
 LEAST_DENSITY = 0.02
 #: Pixels that must show something for there to be tissue.
 LEAST_PIXELS = 16
+#: Bins of the histogram that Otsu's method divides.
+BINS = 256
 #: Length over width from which a piece is a bar.
 BAR_ELONGATION = 12
 #: Share of its box that a bar fills, at least.
@@ -47,11 +48,21 @@ def tissue_region(
     present = blurred[blurred > LEAST_DENSITY]
     if present.size < LEAST_PIXELS:
         return np.zeros(density.shape, bool)
-    mask = blurred > 0.6 * min(float(threshold_otsu(present)), 0.5)
+    mask = blurred > 0.6 * min(find_otsu_threshold(present), 0.5)
     mask = _fill_holes(_close_gaps(mask, longest * close / 2))
     pieces = _select_large_pieces(_remove_bars(mask), keep)
     whole = cv2.resize(pieces.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(whole > 0.5)
+
+
+def find_otsu_threshold(values: npt.NDArray[np.float32]) -> float:
+    """Return the threshold (N,) values fall apart at, by Otsu's method over 256 bins."""
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        return low
+    bins = np.minimum((values - low) * (BINS / (high - low)), BINS - 1).astype(np.uint8)
+    last_low, _ = cv2.threshold(bins, 0, BINS - 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return float(low + (last_low + 0.5) / BINS * (high - low))
 
 
 def _remove_lines(density: Plane) -> Plane:

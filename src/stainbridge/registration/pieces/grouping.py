@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt
 
 Labels = npt.NDArray[np.int32]  # (H, W), 0 on glass
 
@@ -32,7 +32,7 @@ def _find_section(labels: Labels, number: int) -> int:
     """Return the nearest component that another one is a crumb of; 0 where it is a piece."""
     own = labels == number
     areas = np.bincount(labels.ravel())
-    distance = distance_transform_edt(~own)
+    distance = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     best, nearest = 0, np.inf
     for other in np.flatnonzero(areas):
         if other in (0, number) or areas[number] > CRUMB_SHARE * areas[other]:

@@ -12,7 +12,6 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from stainbridge.compute import parallel_map
 from stainbridge.geometry.transform import Affine
@@ -201,6 +200,8 @@ def assign_partners(costs: Costs) -> list[tuple[int, int]]:
 
     A pair that costs more than `NO_PARTNER_INDEX` is no pair.
     """
+    from scipy.optimize import linear_sum_assignment  # takes long to import; one piece needs none
+
     rows, columns = costs.shape
     alone = NO_PARTNER_INDEX / 2
     square = np.full((rows + columns, rows + columns), IMPOSSIBLE)

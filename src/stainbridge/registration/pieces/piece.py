@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.piecewise import PieceRegion, find_inside
@@ -47,8 +46,12 @@ def _grow(labels: Labels) -> Labels:
 
     At its own scale a piece may show more tissue at its border than the whole slide's overview.
     """
-    distance, nearest = distance_transform_edt(labels == 0, return_indices=True)
-    owner = labels[nearest[0], nearest[1]]
+    tissue = labels > 0
+    glass = (~tissue).astype(np.uint8)
+    distance, nearest = cv2.distanceTransformWithLabels(glass, cv2.DIST_L2, cv2.DIST_MASK_5)
+    owners = np.zeros(nearest.max() + 1, labels.dtype)
+    owners[nearest[tissue]] = labels[tissue]
+    owner = owners[nearest]
     reach_px = GROWTH * np.sqrt(np.bincount(labels.ravel()))
     return np.where(distance <= reach_px[owner], owner, 0).astype(np.int32)
 

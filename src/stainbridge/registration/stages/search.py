@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from stainbridge.compute import parallel_map
@@ -259,7 +259,7 @@ def _correlate(
     """
     (a, mask_a), (b, mask_b) = fixed, moving
     size_a, size_b = a.shape[-1], b.shape[-1]
-    size = next_fast_len(round(PERIOD_SHARE * (size_a + size_b)), real=True)
+    size = cv2.getOptimalDFTSize(round(PERIOD_SHARE * (size_a + size_b)))
     spectrum_a = torch.fft.rfft2(_stack_terms(a, mask_a), (size, size))[0]
     scores = []
     shifts = []
