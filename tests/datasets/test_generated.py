@@ -54,6 +54,11 @@ def test_other_numbers_are_other_tissue(pair: TrainingPair) -> None:
     )
 
 
+def test_slides_that_may_be_too_small_are_refused_before_one_is_made() -> None:
+    with pytest.raises(InputError, match=r"size_px x mpp >= 400 µm; got 128 x 1\.5"):
+        GeneratedPairs(GeneratedConfig(128, (1.5, 8.0)), 0)
+
+
 def test_stains_nobody_knows_are_refused() -> None:
     with pytest.raises(InputError):
         GeneratedConfig(mpp=(3.0, 2.0))

@@ -99,6 +99,8 @@ def shorten(words: list[str]) -> list[str]:
             next(rest)
         else:
             short.append("small" if word == "paper" else word)
+    if short[1] == "demo":
+        short += ["--size", "600"]
     if short[1] == "train" and "--resume" not in short:
         short += [] if "--steps" in short else ["--steps", "2"]
         short += [] if "--config" in short else ["--config", f"quick-{short[2]}.yaml"]

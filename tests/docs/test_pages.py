@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.docs.blocks import (
@@ -137,9 +139,14 @@ def split(block: Block) -> list[list[str]]:
     return Block(block.page, block.language, "", joined).commands
 
 
+@cache
+def stainbridge_command() -> Any:
+    return get_command(make_app())
+
+
 def options(words: list[str]) -> set[str]:
     """Return the options of the command that the words name."""
-    command = get_command(make_app())
+    command = stainbridge_command()
     for word in words:
         if word not in getattr(command, "commands", {}):
             break

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tests.learn.toy import ToyTask, run
+from torch import nn
 
 from stainbridge.errors import InputError
 from stainbridge.learn.checkpoint import (
@@ -17,7 +18,7 @@ from stainbridge.learn.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from stainbridge.learn.weights import copy_weights, read_weights, write_weights
+from stainbridge.learn.weights import build_stored, copy_weights, read_weights, write_weights
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,25 @@ def test_half_precision_weights_load_as_single(tmp_path: Path) -> None:
     weights = [t.networks["generator"].state_dict()["0.weight"] for t in (task, other)]
     assert weights[1].dtype == torch.float32
     assert torch.allclose(*weights, atol=1e-3)
+
+
+def test_weights_are_drawn_only_where_there_is_memory_for_them(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[torch.device] = []
+    draw = torch.nn.init._no_grad_normal_
+    monkeypatch.setattr(
+        "torch.nn.init._no_grad_normal_",
+        lambda tensor, *rest: drawn.append(tensor.device) or draw(tensor, *rest),
+    )
+
+    def make() -> nn.Linear:
+        layer = nn.Linear(2, 1)
+        nn.init.normal_(layer.weight)
+        return layer
+
+    build_stored(read_weights(finished / "best.safetensors"), make)
+    assert drawn == [torch.device("cpu")]
 
 
 def test_another_architecture_is_one_line(finished: Path) -> None:

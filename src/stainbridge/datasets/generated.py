@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stainbridge.phantom.pairs.config import check_slide_size
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.contrast import RANDOM_STAIN
 from stainbridge.phantom.staining.library import STAINS, find_stain
@@ -19,8 +20,8 @@ from stainbridge.slides.slide import Slide
 class GeneratedPairs:
     """Generated pairs of slides by number, each with its exact transform.
 
-    A pair is rendered once, at full resolution, into memory. Raises `InputError` for stains that
-    are not known.
+    A pair is rendered once, at full resolution, into memory. Raises `InputError` for slides
+    that are too small for tissue, and for stains that are not known.
     """
 
     config: GeneratedConfig
@@ -29,6 +30,7 @@ class GeneratedPairs:
     """Another seed gives other pairs."""
 
     def __post_init__(self) -> None:
+        check_slide_size(self.config.size_px, min(self.config.mpp))
         for name in self.config.stains:
             if name != RANDOM_STAIN:
                 find_stain(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.whole import whole_file
@@ -144,12 +145,33 @@ def header_errors(stored: StoredWeights) -> Iterator[None]:
         ) from error
 
 
+class SkipInitialisation(TorchFunctionMode):
+    """Leaves the weights of new networks as they are.
+
+    Networks on the meta device have no numbers to draw, yet drawing them imports torch's compiler,
+    which takes seconds.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call the function, unless it initialises a tensor: then return the tensor."""
+        values = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return values["tensor"]
+        return func(*args, **values)
+
+
 def build_stored(stored: StoredWeights, make: Callable[[], NetworkT]) -> NetworkT:
     """Return the network that a header describes, with random weights.
 
     Raises `InputError`, before memory is taken, where the file holds fewer numbers than it has.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), SkipInitialisation():
         needed = sum(parameter.numel() for parameter in make().parameters())
     present = sum(tensor.numel() for tensor in stored.tensors.values())
     if needed > present:

@@ -10,6 +10,7 @@ from stainbridge.learn.config import TrainConfig
 from stainbridge.nn.perceptual import ALL_LAYERS, PerceptualConfig
 from stainbridge.nn.sar_discriminator import SarDiscriminatorConfig
 from stainbridge.nn.sar_generator import SarGeneratorConfig
+from stainbridge.phantom.pairs.config import check_slide_size
 from stainbridge.ranges import (
     MAX_STEPS,
     PartialShare,
@@ -142,12 +143,7 @@ class SarGeneratedConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        if self.mpp * self.slide_px < 400:
-            raise InputError(
-                "generated slides are too small for tissue",
-                expected="slide_px x mpp >= 400 µm",
-                got=self.mpp,
-            )
+        check_slide_size(self.slide_px, self.mpp, "slide_px")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,24 @@ from stainbridge.ranges import PixelSize, Within, check_ranges
 
 #: The organ name that stands for one of all, chosen by the seed.
 ANY_ORGAN = "any"
+#: Least side of a generated slide, in µm; a smaller one holds no glands.
+LEAST_SIDE_UM = 400
+
+
+def check_slide_size(size_px: int, mpp: float, name: str = "size_px") -> None:
+    """Raise `InputError` for a generated slide that is too small for tissue.
+
+    Args:
+        size_px: Side of the slide in pixels.
+        mpp: Pixel size in µm.
+        name: The setting that holds the side.
+    """
+    if size_px * mpp < LEAST_SIDE_UM:
+        raise InputError(
+            "the slide is too small for tissue",
+            expected=f"{name} x mpp >= {LEAST_SIDE_UM} µm",
+            got=f"{size_px} x {mpp:g}",
+        )
 
 
 @dataclass(frozen=True)
@@ -63,12 +81,7 @@ class PairConfig:
         if self.difficulty not in DIFFICULTIES:
             known = ", ".join(DIFFICULTIES)
             raise InputError("unknown difficulty", expected=known, got=self.difficulty)
-        if self.size_px * self.mpp < 400:
-            raise InputError(
-                "the slide is too small for tissue",
-                expected="size_px x mpp >= 400 µm",
-                got=self.mpp,
-            )
+        check_slide_size(self.size_px, self.mpp)
         if self.organ != ANY_ORGAN:
             find_organ(self.organ)
         for name in (self.fixed_stain, self.moving_stain):
