@@ -33,7 +33,7 @@ FLOORS = {
     5: ("joint", "pairing", "stack", "datasets", "evaluate", "report", "viewer"),
     6: ("jobs",),
     7: ("cohort",),
-    8: ("cli",),
+    8: ("cli", "arguments"),
     9: ("api",),
     10: ("__init__", "__main__"),
 }

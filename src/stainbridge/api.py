@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from stainbridge.arguments import (
+    LandmarkSource,
+    SlideSource,
+    as_landmarks,
+    as_mask,
+    check_landmarks,
+    check_mpp,
+    check_number,
+    check_whole,
+    choose_start,
+    name_type,
+)
 from stainbridge.compute import DeviceChoice, Precision, choose_device
 from stainbridge.errors import InputError
-from stainbridge.geometry.fit import fit_landmarks
-from stainbridge.geometry.frame import Frame, Space
-from stainbridge.geometry.landmarks import Landmarks
-from stainbridge.geometry.points import check_points
 from stainbridge.geometry.transform import Transform
-from stainbridge.imaging.image import Image
 from stainbridge.joint.synthesis import Side, choose_apply_config, translate_pair
 from stainbridge.learn.named_weights import find_weights
 from stainbridge.metrics import landmarks as landmark_metrics
@@ -34,12 +39,6 @@ from stainbridge.slides.slide import Slide
 from stainbridge.translation.inference.apply import ApplyConfig, translate_slide
 from stainbridge.translation.inference.model import Model, read_model
 from stainbridge.translation.inference.tiling import usual_tile
-from stainbridge.types import Points
-
-#: A path, an opened slide, or an array: (H, W), (H, W, C) or (C, H, W).
-SlideSource: TypeAlias = str | PathLike[str] | Slide | npt.NDArray[Any]
-#: Landmarks of one slide, or (N, 2) x, y in full-resolution pixels.
-LandmarkSource: TypeAlias = Landmarks | npt.ArrayLike
 
 
 def register(
@@ -124,10 +123,10 @@ def register(
     config = config.with_options(
         **_given_options(
             allow_flip=allow_flip,
-            max_rotation_deg=_check_number(max_rotation_deg, "max_rotation_deg"),
+            max_rotation_deg=check_number(max_rotation_deg, "max_rotation_deg"),
             device=device,
-            threads=_check_whole(threads, "threads"),
-            seed=_check_whole(seed, "seed"),
+            threads=check_whole(threads, "threads"),
+            seed=check_whole(seed, "seed"),
         )
     )
     for name, translation in (
@@ -136,7 +135,7 @@ def register(
     ):
         if translation is not None and not callable(translation):
             raise InputError(
-                "not a function", where=name, expected="Image -> Image", got=_kind(translation)
+                "not a function", where=name, expected="Image -> Image", got=name_type(translation)
             )
     model = _read_translator(translator, translate, fixed_translation or moving_translation)
     with ExitStack() as stack:
@@ -147,7 +146,7 @@ def register(
             apply = choose_apply_config(model, choose_device(config.device), config.seed)
             pair = translate_pair(fixed_slide, moving_slide, model, translate, apply)
             seen = pair.fixed, pair.moving
-        initial_transform = _choose_start(
+        initial_transform = choose_start(
             initial_transform,
             fixed_landmarks,
             moving_landmarks,
@@ -158,8 +157,8 @@ def register(
             *seen,
             config,
             initial_transform=initial_transform,
-            fixed_mask=_as_mask(fixed_mask, fixed_slide.frame, "fixed_mask"),
-            moving_mask=_as_mask(moving_mask, moving_slide.frame, "moving_mask"),
+            fixed_mask=as_mask(fixed_mask, fixed_slide.frame, "fixed_mask"),
+            moving_mask=as_mask(moving_mask, moving_slide.frame, "moving_mask"),
             fixed_translation=fixed_translation,
             moving_translation=moving_translation,
             progress=progress,
@@ -220,10 +219,10 @@ def translate(
         (3, 64, 64)
 
     """
-    _check_mpp(mpp, "mpp")
+    check_mpp(mpp, "mpp")
     loaded = _read_model(model, "model")
     loaded = loaded.reverse() if reverse else loaded
-    tile_px = _check_whole(tile_px, "tile_px")
+    tile_px = check_whole(tile_px, "tile_px")
     if tile_px is None:
         tile_px = usual_tile(loaded.generator.reach, loaded.period)
     config = ApplyConfig(tile_px, device, precision, mpp, glass, seed)
@@ -272,16 +271,16 @@ def score_landmarks(
             "not a registration",
             where="registration",
             expected="a registration or a transform",
-            got=_kind(registration),
+            got=name_type(registration),
         )
     transform = registration.transform if isinstance(registration, Registration) else registration
-    fixed_px, moving_px = _check_landmarks(
+    fixed_px, moving_px = check_landmarks(
         fixed_landmarks, moving_landmarks, transform.source, transform.target
     )
     return landmark_metrics.score_landmarks(
         transform,
-        _as_landmarks(fixed_px, transform.source),
-        _as_landmarks(moving_px, transform.target),
+        as_landmarks(fixed_px, transform.source),
+        as_landmarks(moving_px, transform.target),
     )
 
 
@@ -292,7 +291,7 @@ def _read_model(model: object, name: str) -> Model:
             "not a model",
             where=name,
             expected="a run folder, a file of weights or a name",
-            got=_kind(model),
+            got=name_type(model),
         )
     return read_model(find_weights(fspath(model)))
 
@@ -317,7 +316,7 @@ def _choose_config(preset: PresetName, config: RegisterConfig | None) -> Registe
             "a preset is a name",
             where="preset",
             expected="fast, default or accurate",
-            got=_kind(preset),
+            got=name_type(preset),
             remedy="hand a configuration in as config=",
         )
     named = RegisterConfig.preset(preset)
@@ -325,7 +324,10 @@ def _choose_config(preset: PresetName, config: RegisterConfig | None) -> Registe
         return named
     if not isinstance(config, RegisterConfig):
         raise InputError(
-            "not a configuration", where="config", expected="a RegisterConfig", got=_kind(config)
+            "not a configuration",
+            where="config",
+            expected="a RegisterConfig",
+            got=name_type(config),
         )
     if preset != "default":
         raise InputError("a preset and a config exclude each other", remedy="leave one out")
@@ -338,7 +340,7 @@ def _given_options(**options: object) -> Mapping[str, Any]:
 
 def _open(source: SlideSource, mpp: float | None, name: str, stack: ExitStack) -> Slide:
     """Return a slide; what is opened here is closed with `stack`."""
-    _check_mpp(mpp, "slide_mpp" if name == "slide" else f"{name}_mpp")
+    check_mpp(mpp, "slide_mpp" if name == "slide" else f"{name}_mpp")
     slide = as_slide(source, mpp, name=name)
     if isinstance(source, str | PathLike):
         stack.enter_context(slide)
@@ -348,139 +350,3 @@ def _open(source: SlideSource, mpp: float | None, name: str, stack: ExitStack) -
 def _remember(source: SlideSource, slide: Slide) -> Slide | Path:
     """Return what the slide can be opened from again: its file, or itself."""
     return Path(slide.info.path).absolute() if isinstance(source, str | PathLike) else slide
-
-
-def _as_mask(mask: npt.NDArray[Any] | None, slide: Frame, name: str) -> Image | None:
-    """Return a mask as an image over the whole slide, 1 where tissue may be used."""
-    if mask is None:
-        return None
-    array = np.asarray(mask)
-    if array.ndim != 2 or array.dtype.kind not in "biuf":
-        raise InputError(
-            "not a mask",
-            where=name,
-            expected="(H, W) of numbers, not 0 where tissue may be used",
-            got=f"{array.dtype} of shape {array.shape}",
-        )
-    inside = array != 0
-    if not inside.any():
-        raise InputError("the mask is empty", where=name, expected="values that are not 0")
-    height, width = inside.shape
-    # A side of a mask made at a lower resolution is rounded by up to a pixel.
-    if abs(width * slide.height - height * slide.width) > max(slide.height, slide.width):
-        raise InputError(
-            "the mask does not have the slide's shape",
-            where=name,
-            expected=f"({slide.height}, {slide.width}) or the same at another resolution",
-            got=array.shape,
-        )
-    width_um, height_um = slide.size_um
-    frame = replace(slide, height=height, width=width, mpp=(width_um / width, height_um / height))
-    return Image(inside[None].astype(np.uint8), frame, np.ones((height, width), bool))
-
-
-def _choose_start(
-    initial_transform: Transform | None,
-    fixed_landmarks: LandmarkSource | None,
-    moving_landmarks: LandmarkSource | None,
-    fixed: Space,
-    moving: Space,
-) -> Transform | None:
-    """Return the transform to begin at: the one given, or the map that fits the landmarks."""
-    has_landmarks = fixed_landmarks is not None or moving_landmarks is not None
-    if initial_transform is None and not has_landmarks:
-        return None
-    if initial_transform is not None and has_landmarks:
-        raise InputError(
-            "an initial transform and landmarks exclude each other", remedy="leave one out"
-        )
-    if initial_transform is not None:
-        return _check_start(initial_transform, fixed, moving)
-    if fixed_landmarks is None or moving_landmarks is None:
-        raise InputError(
-            "landmarks are needed on both slides",
-            remedy="give fixed_landmarks and moving_landmarks",
-        )
-    fixed_px, moving_px = _check_landmarks(fixed_landmarks, moving_landmarks, fixed, moving)
-    return fit_landmarks(fixed.frame.to_um(fixed_px), moving.frame.to_um(moving_px), fixed, moving)
-
-
-def _check_start(transform: Transform, fixed: Space, moving: Space) -> Transform:
-    if not isinstance(transform, Transform):
-        raise InputError(
-            "not a transform",
-            where="initial_transform",
-            expected="a Transform, moving from fixed",
-            got=_kind(transform),
-        )
-    if fixed != moving and (transform.source == moving or transform.target == fixed):
-        raise InputError(
-            "the transform leads the wrong way",
-            where="initial_transform",
-            expected="fixed to moving",
-            got="moving to fixed",
-            remedy="use its inverse()",
-        )
-    return transform
-
-
-def _check_landmarks(
-    fixed_landmarks: LandmarkSource, moving_landmarks: LandmarkSource, fixed: Space, moving: Space
-) -> tuple[Points, Points]:
-    """Return as many points of both slides, each (N, 2) in full-resolution pixels."""
-    fixed_px = _read_points(fixed_landmarks, fixed, "fixed_landmarks")
-    moving_px = _read_points(moving_landmarks, moving, "moving_landmarks")
-    if len(fixed_px) != len(moving_px):
-        raise InputError(
-            "landmarks must correspond one to one",
-            where="moving_landmarks",
-            expected=f"{len(fixed_px)}, as in fixed_landmarks",
-            got=len(moving_px),
-        )
-    return fixed_px, moving_px
-
-
-def _read_points(landmarks: LandmarkSource, space: Space, name: str) -> Points:
-    if not isinstance(landmarks, Landmarks):
-        return check_points(landmarks, name)
-    frame = landmarks.frame
-    if (frame.width, frame.height) != (space.width, space.height):
-        raise InputError(
-            "landmarks of another slide",
-            where=name,
-            expected=f"{space.width} x {space.height} px",
-            got=f"{frame.width} x {frame.height} px",
-        )
-    return check_points(landmarks.points_px, name)
-
-
-def _as_landmarks(points_px: Points, space: Space) -> Landmarks:
-    return Landmarks(points_px, tuple(str(row) for row in range(len(points_px))), space.frame)
-
-
-def _check_mpp(mpp: float | None, name: str) -> None:
-    _check_number(mpp, name)
-    if mpp is not None and not 0 < mpp < np.inf:
-        raise InputError("pixel size must be positive", where=name, expected="µm > 0", got=mpp)
-
-
-def _check_number(value: object, name: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InputError("not a number", where=name, expected="a number", got=repr(value))
-    return float(value)
-
-
-def _check_whole(value: object, name: str) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InputError(
-            "not a whole number", where=name, expected="a whole number", got=repr(value)
-        )
-    return int(value)
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__
