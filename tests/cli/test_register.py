@@ -18,7 +18,7 @@ from stainbridge.cli.main import run
 from stainbridge.cli.register import summary
 from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
 from stainbridge.geometry.transform import Affine, split_chain
-from stainbridge.jobs.register import RegisterOutcome
+from stainbridge.jobs.register_outcome import RegisterOutcome
 
 SUCCESS_RTRE = 0.01
 

@@ -17,7 +17,8 @@ from tests.tissue import Tissue
 from stainbridge.cli.main import run
 from stainbridge.errors import InputError
 from stainbridge.geometry.landmarks import write_points_csv
-from stainbridge.jobs.register import RegisterJob, RegisterOutcome
+from stainbridge.jobs.register import RegisterJob
+from stainbridge.jobs.register_outcome import RegisterOutcome
 from stainbridge.jobs.translate import TranslateJob
 from stainbridge.jobs.warp_points import WarpPointsJob, WarpPointsOutcome
 from stainbridge.translation.inference.inference import Inference

@@ -13,11 +13,11 @@ from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.register import (
     RegisterJob,
-    RegisterOutcome,
     RegisterPresetChoice,
     SideChoice,
     TransformChoice,
 )
+from stainbridge.jobs.register_outcome import RegisterOutcome
 
 
 def register(

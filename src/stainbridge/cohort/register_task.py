@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from stainbridge.cohort.case import CohortCase
 from stainbridge.cohort.options import CaseOptions
 from stainbridge.cohort.task import TaskResult
-from stainbridge.jobs.register import RegisterJob, RegisterOutcome
+from stainbridge.jobs.register import RegisterJob
+from stainbridge.jobs.register_outcome import RegisterOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -24,6 +22,13 @@ from stainbridge.jobs.files.outputs import (
 from stainbridge.jobs.files.result_folder import check_result_folder, publish_together
 from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.register_options import register_config
+from stainbridge.jobs.register_outcome import (
+    REPORT,
+    REQUEST,
+    WARPED,
+    RegisterOutcome,
+    find_outcome,
+)
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
@@ -38,66 +43,8 @@ if TYPE_CHECKING:
 RegisterPresetChoice: TypeAlias = Literal["fast", "default", "accurate"]
 SideChoice: TypeAlias = Literal["fixed", "moving"]
 TransformChoice: TypeAlias = Literal["rigid", "affine", "deformable"]
-RECORD, TRANSFORM, REPORT, WARPED = RESULT_FILES
-#: The entry of the record that says what was asked for.
-REQUEST = "request"
 #: The entry of the record that says what translated which slide.
 TRANSLATION = "translation"
-
-
-@dataclass(frozen=True)
-class RegisterOutcome:
-    """What a registration left in its folder."""
-
-    folder: Path
-    """The folder of the result."""
-    written: tuple[Path, ...]
-    """The files of the result."""
-    status: str
-    """"ok", "fallback" or "failed"."""
-    reason: str
-    """Why the status is not "ok"; empty otherwise."""
-    seconds: float
-    """How long the registration itself took; nan where it is not recorded."""
-    predicted_rtre: float
-    """Expected median landmark error over the fixed slide's diagonal; nan when it failed."""
-    bound_rtre: float
-    """What nine of ten registrations like this one stay below; nan when it is not known."""
-    predicted_um: float | None
-    """The expected error in µm; None when the fixed slide has no pixel size."""
-    predicted_tissue_rtre: float
-    """The expected error over the tissue's diagonal; nan when it failed or is not known."""
-    bound_tissue_rtre: float
-    """What nine of ten registrations like this one stay below, over the tissue's diagonal."""
-    record: dict[str, Any]
-    """The whole record, as in registration.json."""
-    is_already_done: bool = False
-    """Whether the result was there already, of the same inputs and settings."""
-
-    @classmethod
-    def read(cls, folder: Path) -> RegisterOutcome:
-        """Return the outcome whose files are in `folder`."""
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        is_calibrated = record["fixed"]["calibrated"]
-        return cls(
-            folder=folder,
-            written=tuple(folder / name for name in RESULT_FILES if (folder / name).is_file()),
-            status=record["status"],
-            reason=record["reason"],
-            seconds=_number(record["seconds"]),
-            predicted_rtre=_number(record["predicted_rtre"]),
-            bound_rtre=_number(record.get("bound_rtre")),
-            predicted_um=_number(record.get("predicted_um")) if is_calibrated else None,
-            predicted_tissue_rtre=_number(record.get("predicted_tissue_rtre")),
-            bound_tissue_rtre=_number(record.get("bound_tissue_rtre")),
-            record=record,
-        )
-
-    def load(self) -> Registration:
-        """Return the registration itself."""
-        from stainbridge.registration.store import load
-
-        return load(self.folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,10 +141,10 @@ class RegisterJob:
         note_few_steps(self._networks(config), note)
         model = self._read_translator()
         request = self._request(model)
-        if not self.overwrite and self._is_done(config, request):
+        earlier = None if self.overwrite else find_outcome(self.out, request, config)
+        if earlier is not None and self._lacks_nothing(earlier):
             note(f"already done: {self.out}; add --overwrite to register again")
-            return replace(RegisterOutcome.read(self.out), is_already_done=True)
-        is_registered = not self.overwrite and self._is_registered(config, request)
+            return replace(earlier, is_already_done=True)
         check = partial(
             check_result_folder,
             self.out,
@@ -205,7 +152,7 @@ class RegisterJob:
             overwrite=self.overwrite,
             folders=(RESULT_PIECES,),
         )
-        if not is_registered:
+        if earlier is None:
             check()
         with ExitStack() as stack:
             fixed, moving = self._open_slides(stack, note)
@@ -213,7 +160,7 @@ class RegisterJob:
             pair = self._translate(model, fixed, moving, config, progress, note)
             start = self._read_start(fixed, moving)
             stack.enter_context(claim_folder(self.out))
-            if is_registered:
+            if earlier is not None:
                 note(f"already registered: {self.out}; writing what is missing")
                 registration = load(self.out)
             else:
@@ -446,29 +393,11 @@ class RegisterJob:
             "write_slide": self.write_slide,
         }
 
-    def _is_done(self, config: RegisterConfig, request: dict[str, Any]) -> bool:
-        """Return whether `out` holds the result of this request, complete."""
-        if not self._is_registered(config, request):
-            return False
-        outcome = RegisterOutcome.read(self.out)
+    def _lacks_nothing(self, outcome: RegisterOutcome) -> bool:
+        """Return whether the report and the warped slide are there where they are asked for."""
         names = {path.name for path in outcome.written}
         return (not self.report or REPORT in names) and (
             not self.write_slide or outcome.status == "failed" or WARPED in names
-        )
-
-    def _is_registered(self, config: RegisterConfig, request: dict[str, Any]) -> bool:
-        """Return whether `out` holds the registration of this request, whatever else it lacks."""
-        from stainbridge.json_values import to_json_values
-
-        try:
-            outcome = RegisterOutcome.read(self.out)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False  # no result, or a damaged one
-        return (
-            outcome.record.get(REQUEST) == request
-            and outcome.record.get("config") == to_json_values(config.to_dict())
-            and outcome.record.get("version") == version("stainbridge")
-            and (outcome.status == "failed" or (self.out / TRANSFORM).is_file())
         )
 
 
@@ -476,8 +405,3 @@ def _forget_durations(registration: Registration) -> Registration:
     """Return the registration without how long it and its stages took."""
     stages = tuple(replace(stage, seconds=math.nan) for stage in registration.stages)
     return replace(registration, seconds=math.nan, stages=stages)
-
-
-def _number(value: float | None) -> float:
-    """Return a number that the record has as null when it is not finite."""
-    return float("nan") if value is None else float(value)
