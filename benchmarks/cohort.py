@@ -1,10 +1,12 @@
 """Run cohorts of generated cases, some of them poisoned, and measure what is promised of them.
 
-    python benchmarks/cohort.py cases --out DIR --cases 200     robustness, throughput, kills
-    python benchmarks/cohort.py trivial --out DIR --cases 10000  memory of the machinery
-    python benchmarks/cohort.py blocks --out DIR --data LUNG     chains beside direct registrations
+    python -m benchmarks.cohort cases --out DIR --cases 200      poisoned inputs, overhead
+    python -m benchmarks.cohort speedup --out DIR --cases 200    two workers against one
+    python -m benchmarks.cohort kills --out DIR --cases 200      killed ten times and resumed
+    python -m benchmarks.cohort trivial --out DIR --cases 10000  memory of the machinery
+    python -m benchmarks.cohort blocks --out DIR --data LUNG     chains beside direct registrations
 
-Each prints one line a figure, and `cases` leaves `figures.json` in DIR.
+Each prints one line a figure, and leaves them as JSON in DIR.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -55,6 +58,8 @@ POISONS = {
 TIME_LIMIT_S = 120.0
 OPTIONS = CaseOptions(preset="fast", report=False)
 SEED = 7
+#: Seconds until a killed run may have begun: it imports and looks at every case first.
+START_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -125,45 +130,111 @@ def run(tasks: list[Task], out: Path, workers: int) -> CohortOutcome:
     return run_tasks(tasks, CohortFolder(out), settings, ignore_progress, ignore_note)
 
 
-def measure_cases(out: Path, cases: int, kills: int) -> dict[str, Any]:
-    """Return robustness, throughput on two workers against one, overhead, and kills."""
+@dataclass(frozen=True)
+class Cost:
+    """What a run took, in wall and processor seconds."""
+
+    seconds: float
+    cpu_s: float
+    case_seconds: float
+    case_cpu_s: float
+    workers: int
+
+    @property
+    def busy(self) -> float:
+        """The share of the time in which a worker had a case."""
+        return self.case_seconds / (self.workers * self.seconds)
+
+    @property
+    def overhead(self) -> float:
+        """Processor time outside of cases, as a share of theirs."""
+        return self.cpu_s / self.case_cpu_s - 1
+
+
+def measure_run(tasks: list[Task], out: Path, workers: int) -> tuple[CohortOutcome, Cost]:
+    """Return what became of tasks, and what they took."""
+    shutil.rmtree(out, ignore_errors=True)
+    before = read_cpu_s()
+    outcome = run(tasks, out, workers)
+    cost = Cost(
+        seconds=outcome.progress.seconds,
+        cpu_s=read_cpu_s() - before,
+        case_seconds=sum(_read_column(out / "timings.csv", "seconds")),
+        case_cpu_s=sum(_read_column(out / "timings.csv", "cpu_s")),
+        workers=workers,
+    )
+    return outcome, cost
+
+
+def read_cpu_s() -> float:
+    """Return the processor seconds of this process and of those that it has ended."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def measure_poisoned(out: Path, cases: int) -> dict[str, Any]:
+    """Return what became of all cases on two workers, and what the machinery took."""
     tasks, poisons = make_tasks(out, cases)
-    for name in ("two", "one", "killed"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    two = run(tasks, out / "two", 2)
-    failed = {item.id: item.kind for item in two.list_failed()}
-    good = [task for task in tasks if task.id not in poisons]
-    one = run(good, out / "one", 1)
-    clean = run(good, out / "clean", 2)
-    seconds = _sum_column(out / "one" / "timings.csv", "seconds")
+    outcome, cost = measure_run(tasks, out / "two", 2)
+    failed = {item.id: item.kind for item in outcome.list_failed()}
     return {
         "cases": cases,
+        "ok": outcome.progress.statuses["ok"],
+        "fallback": outcome.progress.statuses["fallback"],
         "poisoned": len(poisons),
         "named_rightly": sum(failed.get(name) == POISONS[kind] for name, kind in poisons.items()),
         "good_without_result": sorted(set(failed) - set(poisons)),
-        "seconds_one_worker": one.progress.seconds,
-        "seconds_two_workers": clean.progress.seconds,
-        "speedup": one.progress.seconds / clean.progress.seconds,
-        "overhead": one.progress.seconds / seconds - 1,
+        "seconds": cost.seconds,
+        "cpu_s_a_case": cost.case_cpu_s / cases,
+        "overhead_cpu": cost.overhead,
+        "busy": cost.busy,
         "peak_mb": max(_read_column(out / "two" / "timings.csv", "peak_mb")),
-        "kills": kills,
-        "same_bytes_after_kills": kill_and_compare(out, cases, kills, two.progress.seconds),
     }
 
 
-def kill_and_compare(out: Path, cases: int, kills: int, seconds: float) -> bool:
-    """Return whether a run that is killed again and again ends with the bytes of `two`."""
+def measure_speedup(out: Path, cases: int, sample: int) -> dict[str, Any]:
+    """Return the throughput of two workers against one, as the clock says and as it would be.
+
+    The clock is wrong where others use the cores. On free cores the throughput is that of workers
+    that are as busy as here, with cases that take the processor seconds that they took here.
+    """
+    tasks, poisons = make_tasks(out, cases)
+    good = [task for task in tasks if task.id not in poisons][:sample]
+    _, one = measure_run(good, out / "one", 1)
+    _, two = measure_run(good, out / "clean", 2)
+    return {
+        "sample": len(good),
+        "speedup_wall": one.seconds / two.seconds,
+        "speedup_free": 2 * (two.busy / one.busy) * (one.case_cpu_s / two.case_cpu_s),
+        "busy_one": one.busy,
+        "busy_two": two.busy,
+        "cpu_s_a_case_one": one.case_cpu_s / len(good),
+        "cpu_s_a_case_two": two.case_cpu_s / len(good),
+        "overhead_cpu_one": one.overhead,
+        "load": os.getloadavg()[0],
+    }
+
+
+def measure_kills(out: Path, cases: int, kills: int) -> dict[str, Any]:
+    """Return whether a run that is killed again and again ends with the bytes of another."""
+    tasks, _ = make_tasks(out, cases)
+    outcome, _ = measure_run(tasks, out / "whole", 2)
+    shutil.rmtree(out / "killed", ignore_errors=True)
     rng = np.random.default_rng(SEED)
-    command = [sys.executable, __file__, "resume", "--out", str(out), "--cases", str(cases)]
+    command = [sys.executable, "-m", "benchmarks.cohort", "resume"]
+    command += ["--out", str(out), "--cases", str(cases)]
+    met = []
     for _ in range(kills):
         process = subprocess.Popen(command, start_new_session=True)
         try:
-            process.wait(float(rng.uniform(0.1, 0.9)) * seconds / max(1, kills) + 5)
+            process.wait(START_S + float(rng.uniform(0, 2)) * outcome.progress.seconds / kills)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            met.append(len(list((out / "killed" / "markers").glob("*.json"))))
     subprocess.run(command, check=True)
-    return read_bytes(out / "killed") == read_bytes(out / "two")
+    same = read_bytes(out / "killed") == read_bytes(out / "whole")
+    return {"kill_cases": cases, "markers_at_kills": met, "same_bytes_after_kills": same}
 
 
 def read_bytes(folder: Path) -> dict[str, str]:
@@ -244,15 +315,14 @@ def _read_column(path: Path, column: str) -> list[float]:
         return [float(row[column]) for row in csv.DictReader(file)]
 
 
-def _sum_column(path: Path, column: str) -> float:
-    return sum(_read_column(path, column))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("cases", "resume", "trivial", "blocks"))
+    parser.add_argument(
+        "what", choices=("cases", "speedup", "kills", "resume", "trivial", "blocks")
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--sample", type=int, default=200)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--data", type=Path)
     given = parser.parse_args()
@@ -260,17 +330,19 @@ def main() -> None:
     if given.what == "resume":
         run(make_tasks(given.out, given.cases)[0], given.out / "killed", 2)
         return
-    if given.what == "cases":
-        figures = measure_cases(given.out, given.cases, given.kills)
-        (given.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    elif given.what == "trivial":
-        figures = measure_trivial(given.out, given.cases)
-    else:
-        figures = measure_blocks(given.out, given.data)
+    measures: dict[str, Callable[[], dict[str, Any]]] = {
+        "cases": lambda: measure_poisoned(given.out, given.cases),
+        "speedup": lambda: measure_speedup(given.out, given.cases, given.sample),
+        "kills": lambda: measure_kills(given.out, given.cases, given.kills),
+        "trivial": lambda: measure_trivial(given.out, given.cases),
+        "blocks": lambda: measure_blocks(given.out, given.data),
+    }
+    figures = measures[given.what]()
+    (given.out / f"{given.what}.json").write_text(json.dumps(figures, indent=1) + "\n")
     for name, value in figures.items():
         print(f"{name}: {value}")
 
 
 if __name__ == "__main__":
     # Tasks are unpacked in other processes, which know this file as a module and not as a script.
-    import_module("cohort").main()
+    import_module("benchmarks.cohort").main()

@@ -53,6 +53,17 @@ class BadTask(PlainTask):
 
 
 @dataclass(frozen=True)
+class BusyTask(PlainTask):
+    """Uses a third of a second of a processor."""
+
+    def run(self, folder: Path) -> TaskResult:
+        began = time.process_time()
+        while time.process_time() - began < 1 / 3:
+            pass
+        return super().run(folder)
+
+
+@dataclass(frozen=True)
 class OnceKilledTask(PlainTask):
     """Is killed when it first runs."""
 

@@ -12,7 +12,7 @@ from stainbridge.cohort.folder import CohortFolder
 from stainbridge.cohort.task import Finished, Times
 from stainbridge.errors import InputError
 
-TIMES = Times(1.5, 100.0, 1, "node1")
+TIMES = Times(1.5, 1.2, 100.0, 1, "node1")
 DONE = Finished("a", "key", "ok", "", "", {"predicted_rtre": 0.01}, ("a note",))
 
 

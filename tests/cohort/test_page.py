@@ -27,6 +27,10 @@ def bad(name: str, kind: FailureKind, reason: str = "why") -> Finished:
     return Finished(name, "k", "failed", kind, reason, {})
 
 
+def render(folder: CohortFolder, finished: list[Finished]) -> str:
+    return "".join(render_page(folder, finished))
+
+
 FINISHED = [
     good("a", 0.002),
     bad("b", "input"),
@@ -63,17 +67,17 @@ def test_the_page_shows_every_case_and_escapes_reasons(tmp_path: Path) -> None:
     (folder.case("a")).mkdir(parents=True)
     for name in ("report.html", "overlay.jpg"):
         (folder.case("a") / name).touch()
-    page = render_page(folder, [*FINISHED, bad("f", "error", "<script>")])
+    page = render(folder, [*FINISHED, bad("f", "error", "<script>")])
     assert "<script>" not in page
     assert 'href="cases/a/report.html"' in page
     assert "0.20 %" in page
     assert "12.3 µm" in page
     linked = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert sorted(linked) == ["cases/a/overlay.jpg", "cases/a/report.html"]
-    assert page == render_page(folder, [*FINISHED, bad("f", "error", "<script>")])
+    assert page == render(folder, [*FINISHED, bad("f", "error", "<script>")])
 
 
 def test_a_cohort_without_results_has_a_page(tmp_path: Path) -> None:
-    page = render_page(CohortFolder(tmp_path), [bad("b", "input")])
+    page = render(CohortFolder(tmp_path), [bad("b", "input")])
     assert "Predicted errors" not in page
     assert "input: 1" in page

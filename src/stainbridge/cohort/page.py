@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -66,12 +66,15 @@ class Row:
 def write_page(folder: CohortFolder, cases: Iterable[str]) -> None:
     """Write the page of all cases that have ended; the same bytes on every run."""
     finished = [item for case in cases if (item := folder.read_finished(case))]
-    with whole_file(folder.path / PAGE) as temporary:
-        temporary.write_text(render_page(folder, finished), encoding="utf-8")
+    with (
+        whole_file(folder.path / PAGE) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
+        file.writelines(render_page(folder, finished))
 
 
-def render_page(folder: CohortFolder, finished: Sequence[Finished]) -> str:
-    """Return the page as HTML."""
+def render_page(folder: CohortFolder, finished: Sequence[Finished]) -> Iterator[str]:
+    """Yield the page as HTML, piece by piece: that of many cases is long."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -87,10 +90,10 @@ def render_page(folder: CohortFolder, finished: Sequence[Finished]) -> str:
         "bars": draw_histogram(errors),
         "largest": _format_percent(max(errors, default=None)),
         "size": (WIDTH, HEIGHT),
-        "rows": [make_row(folder, item) for item in sort_worst_first(finished)],
+        "rows": (make_row(folder, item) for item in sort_worst_first(finished)),
         "version": version("stainbridge"),
     }
-    return environment.from_string(source).render(content)
+    yield from environment.from_string(source).generate(content)
 
 
 def sort_worst_first(finished: Iterable[Finished]) -> list[Finished]:

@@ -29,7 +29,7 @@ FACTS = (
     "loop_rtre",
 )
 COLUMNS = ("case", "status", "failure", "reason", *FACTS, "notes", "result")
-TIMING_COLUMNS = ("case", "seconds", "peak_mb", "attempts", "host")
+TIMING_COLUMNS = ("case", "seconds", "cpu_s", "peak_mb", "attempts", "host")
 
 
 def write_table(folder: CohortFolder, cases: Iterable[str]) -> None:
@@ -63,6 +63,7 @@ def _list_timings(folder: CohortFolder, cases: Iterable[str]) -> Iterator[Mappin
             yield {
                 "case": case,
                 "seconds": f"{times.seconds:.2f}",
+                "cpu_s": f"{times.cpu_s:.2f}",
                 "peak_mb": f"{times.peak_mb:.0f}",
                 "attempts": times.attempts,
                 "host": times.host,

@@ -95,6 +95,8 @@ class Times:
 
     seconds: float
     """How long the last attempt took."""
+    cpu_s: float
+    """Processor seconds of the last attempt."""
     peak_mb: float
     """The most memory that its process was seen to hold."""
     attempts: int

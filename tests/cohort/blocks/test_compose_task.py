@@ -54,7 +54,7 @@ class Scene:
             ).save(partial, first.path, second.path)
         kind = "registration" if status == "failed" else ""
         finished = Finished(task, "key", status, kind, "", {})  # type: ignore[arg-type]
-        self.folder.publish(finished, Times(1.0, 1.0, 1, ""), TOKEN)
+        self.folder.publish(finished, Times(1.0, 1.0, 1.0, 1, ""), TOKEN)
 
     def align(self, name: str, out: Path) -> tuple[Registration, Mapping[str, object]]:
         out.mkdir()

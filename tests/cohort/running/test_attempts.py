@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.cohort.tasks import BadTask, OnceKilledTask, PlainTask
+from tests.cohort.tasks import BadTask, BusyTask, OnceKilledTask, PlainTask
 
 from stainbridge.cohort.folder import CohortFolder
 from stainbridge.cohort.options import Limits
@@ -54,6 +54,16 @@ def test_a_result_is_published_with_its_marker(folder: CohortFolder, process: Ta
     assert times is not None
     assert times.attempts == 1
     assert 0 < times.peak_mb < LIMITS.memory_mb
+
+
+def test_the_processor_time_is_that_of_the_task_alone(
+    folder: CohortFolder, process: TaskProcess
+) -> None:
+    run(BusyTask("a"), folder, process)
+    run(BusyTask("b"), folder, process)
+    times = folder.read_times("b")
+    assert times is not None
+    assert 0.3 <= times.cpu_s < 0.6
 
 
 @pytest.mark.parametrize(

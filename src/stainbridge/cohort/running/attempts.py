@@ -66,7 +66,13 @@ def run_request(request: TaskRequest, process: TaskProcess) -> TaskOutcome:
         ending = process.run(request.packed, folder.clear(request.id, token), request.limits)
     if ending.kind in ("time", "memory", "killed"):
         folder.clear(request.id, token)  # what a process leaves that is ended is half a result
-    times = Times(round(ending.seconds, 3), round(ending.peak_mb, 1), attempt, platform.node())
+    times = Times(
+        seconds=round(ending.seconds, 3),
+        cpu_s=round(ending.cpu_s, 2),
+        peak_mb=round(ending.peak_mb, 1),
+        attempts=attempt,
+        host=platform.node(),
+    )
     finished = finish(request, ending)
     folder.publish(finished, times, token)
     return TaskOutcome(request.id, finished.status, ending.kind, ending.reason, ending.seconds)
@@ -77,8 +83,8 @@ def publish_lost(request: TaskRequest, reason: str) -> TaskOutcome:
     folder = CohortFolder(request.root)
     token = uuid4().hex[:8]
     folder.begin(request.id, request.key, token)
-    ending = Ending(None, "killed", reason, 0.0, 0.0)
-    folder.publish(finish(request, ending), Times(0.0, 0.0, 1, ""), token)
+    ending = Ending(None, "killed", reason, 0.0, 0.0, 0.0)
+    folder.publish(finish(request, ending), Times(0.0, 0.0, 0.0, 1, ""), token)
     return TaskOutcome(request.id, "failed", "killed", reason, 0.0)
 
 

@@ -19,6 +19,16 @@ LOCAL = "local"
 #: Seconds to wait for a scheduler to answer, and for its first worker.
 CONNECT_S = 20
 WORKERS_S = 300
+#: Settings of Dask for workers on this machine. Its logs of the last events and its profiler are
+#: for those who mend Dask: they take memory and time for every task.
+QUIET = {
+    "distributed.comm.timeouts.connect": f"{CONNECT_S}s",
+    "distributed.admin.log-length": 100,
+    "distributed.admin.low-level-log-length": 20,
+    "distributed.admin.system-monitor.log-length": 20,
+    "distributed.worker.profile.enabled": False,
+    "distributed.diagnostics.computations.max-history": 2,
+}
 
 
 def check_scheduler(address: str) -> None:
@@ -60,7 +70,7 @@ def _open_local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     with (
-        dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_S}s"}),
+        dask.config.set(QUIET),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

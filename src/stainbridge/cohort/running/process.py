@@ -45,6 +45,18 @@ class Ending:
     """How long it took."""
     peak_mb: float
     """The most memory that the process was seen to hold."""
+    cpu_s: float
+    """Processor seconds that the process was seen to use."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process holds and has used."""
+
+    memory_mb: float = 0.0
+    """The memory that it holds now."""
+    cpu_s: float = 0.0
+    """Processor seconds since it began."""
 
 
 class ProcessClosedError(StainbridgeError):
@@ -68,16 +80,19 @@ class TaskProcess:
         """
         connection = self._start()
         began = time.monotonic()
+        first = last = self._measure_usage() or Usage()
         peak_mb = 0.0
 
         def end(kind: FailureKind, reason: str, result: TaskResult | None = None) -> Ending:
-            return Ending(result, kind, reason, time.monotonic() - began, peak_mb)
+            used_s = last.cpu_s - first.cpu_s
+            return Ending(result, kind, reason, time.monotonic() - began, peak_mb, used_s)
 
         try:
             connection.send((packed, folder))
             while True:
                 has_answer = connection.poll(LOOK_S)
-                peak_mb = max(peak_mb, self._measure_mb())
+                last = self._measure_usage() or last
+                peak_mb = max(peak_mb, last.memory_mb)
                 if has_answer:
                     kind, value = connection.recv()
                     if kind == "result":
@@ -134,16 +149,18 @@ class TaskProcess:
         self._connection = ours
         return ours
 
-    def _measure_mb(self) -> float:
-        """Return the memory that the process holds now."""
+    def _measure_usage(self) -> Usage | None:
+        """Return what the process holds and has used; None where it has ended."""
         import psutil
 
         if self._process is None:
-            return 0.0
+            return None
         try:
-            return float(psutil.Process(self._process.pid).memory_info().rss) / MB
+            process = psutil.Process(self._process.pid)
+            times = process.cpu_times()
+            return Usage(float(process.memory_info().rss) / MB, times.user + times.system)
         except psutil.Error:  # it has ended
-            return 0.0
+            return None
 
     def _explain_end(self) -> str:
         """Return why the process is gone, in words, and forget it."""
