@@ -10,6 +10,7 @@ import typer
 
 from stainbridge.cli.benchmark_synthesis import synthesis
 from stainbridge.cli.names import split_names
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.jobs.benchmark import BenchmarkJob, BenchmarkOutcome
 from stainbridge.jobs.join_benchmarks import JoinBenchmarksJob
@@ -68,7 +69,7 @@ def landmarks(
     seed: Annotated[
         int, typer.Option("--seed", help="What hard starts are drawn from.", min=0)
     ] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Register every case with every method from every start, and compare landmark errors.
 
@@ -108,7 +109,7 @@ def join(
         Path,
         typer.Option("--out", help="The folder for all of it; runs in it are kept.", metavar="DIR"),
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Join benchmark folders: runs of several machines or days in one table and on one page.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stainbridge.cli.names import split_names
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.benchmark_synthesis import (
@@ -67,7 +68,7 @@ def synthesis(
     device: Annotated[
         DeviceChoice, typer.Option("--device", help="Where networks compute.")
     ] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare registration of pairs as they are with that of pairs translated first.
 

@@ -11,6 +11,13 @@ import typer
 from typer.core import TyperGroup
 
 from stainbridge.cli.cohort_watch import watch_cohort
+from stainbridge.cli.options import (
+    JsonOption,
+    MaxRotationOption,
+    NoFlipOption,
+    PipelineOption,
+    SeedOption,
+)
 from stainbridge.cli.output import print_json, say
 from stainbridge.cohort.init import CohortInitJob
 from stainbridge.cohort.job import CohortJob, PlannedRow
@@ -79,26 +86,12 @@ def run(
         RegisterPresetChoice | None,
         typer.Option("--preset", help="How much work a case is.  [default: default]"),
     ] = None,
-    pipeline: Annotated[
-        Path | None,
-        typer.Option("--pipeline", help="A configuration instead of a preset.", metavar="FILE"),
-    ] = None,
+    pipeline: PipelineOption = None,
     device: Annotated[DeviceChoice, typer.Option("--device", help="Where to compute.")] = "cpu",
     threads: Annotated[int, typer.Option("--threads", help="CPU threads of a case.", min=1)] = 1,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Seed of every random choice.", min=0)
-    ] = None,
-    no_flip: Annotated[bool, typer.Option("--no-flip", help="No section is mirrored.")] = False,
-    max_rotation: Annotated[
-        float | None,
-        typer.Option(
-            "--max-rotation",
-            help="Largest rotation to search, in degrees.",
-            metavar="DEG",
-            min=0,
-            max=180,
-        ),
-    ] = None,
+    seed: SeedOption = None,
+    no_flip: NoFlipOption = False,
+    max_rotation: MaxRotationOption = None,
     write_slides: Annotated[
         bool, typer.Option("--write-slides", help="Write the warped slide of every case.")
     ] = False,
@@ -136,7 +129,7 @@ def run(
         int | None,
         typer.Option("--row", help="Run this row alone, from 1, without Dask.", metavar="N"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> int:
     """Register every case of a manifest, on all cores or on a cluster.
 
@@ -233,7 +226,7 @@ def init(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing manifest.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Make a manifest from the slides of a folder, by a pattern of their names.
 

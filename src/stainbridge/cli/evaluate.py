@@ -14,6 +14,7 @@ from stainbridge.cli import (
     evaluate_slices,
     evaluate_translation,
 )
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, say
 from stainbridge.jobs.evaluate_landmarks import EvaluateLandmarksJob
 
@@ -42,7 +43,7 @@ def landmarks(
             "--result", help="The folder that `stainbridge register` wrote.", metavar="DIR"
         ),
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare landmarks of the moving slide, warped, with those of the fixed one.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, say
 from stainbridge.jobs.evaluate_images import EvaluateImagesJob
 
@@ -58,7 +59,7 @@ def images(
             "--lpips", help="Folder of LPIPS weights: compare perceptually too.", metavar="DIR"
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare two pictures pixel by pixel: NCC, NMI, SSIM, PSNR, RMSE.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, say
 from stainbridge.jobs.evaluate_masks import EvaluateMasksJob
 
@@ -23,7 +24,7 @@ def masks(
         Path, typer.Argument(help="A mask: 0 is outside, other values are labels.", metavar="A")
     ],
     b: Annotated[Path, typer.Argument(help="Another of the same size.", metavar="B")],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare two masks label by label: Dice, Hausdorff, HD95, mean absolute surface distance.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.names import split_names
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.evaluate_slices import EvaluateSlicesJob
@@ -37,7 +38,7 @@ def slices(
         int, typer.Option("--every", help="Register one slice in this many.", min=1, metavar="N")
     ] = 1,
     device: Annotated[DeviceChoice, typer.Option("--device", help="For networks.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Register paired slices and score Dice, surface distances, landmarks and folds.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.evaluate_translation import EvaluateTranslationJob
@@ -83,7 +84,7 @@ def translation(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace earlier tables in OUT.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare translated tiles with the real ones: PSNR, SSIM, RMSE, DAB area, LPIPS, FID and KID.
 

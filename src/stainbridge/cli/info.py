@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, say
 from stainbridge.jobs.info import InfoJob
 
@@ -15,7 +16,7 @@ def info(
     slide: Annotated[
         Path, typer.Argument(help="A whole-slide image or any picture.", metavar="SLIDE")
     ],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Show a slide's format, size, levels, pixel size, channels and reader.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.pair_set import PairSetJob, PairSetOutcome
@@ -127,7 +128,7 @@ def pairs(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier set in DIR.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> int:
     """Cut aligned patch pairs from slide pairs: a documented data set to train on.
 

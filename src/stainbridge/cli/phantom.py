@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stainbridge.cli.options import JsonOption
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.errors import InputError
 from stainbridge.jobs.phantom import STAINS, PhantomJob
@@ -75,7 +76,7 @@ def phantom(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier data set in DIR.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Generate pairs of stained sections with exact ground truth, as a data set.
 

@@ -8,6 +8,13 @@ from typing import Annotated
 
 import typer
 
+from stainbridge.cli.options import (
+    JsonOption,
+    MaxRotationOption,
+    NoFlipOption,
+    PipelineOption,
+    SeedOption,
+)
 from stainbridge.cli.output import print_json, progress_bar, say
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
@@ -30,21 +37,14 @@ def register(
         RegisterPresetChoice | None,
         typer.Option("--preset", help="How much work to do.  [default: default]"),
     ] = None,
-    pipeline: Annotated[
-        Path | None,
-        typer.Option(
-            "--pipeline", help="A configuration instead of a preset.", metavar="FILE.yaml"
-        ),
-    ] = None,
+    pipeline: PipelineOption = None,
     device: Annotated[
         DeviceChoice | None, typer.Option("--device", help="Where to compute.  [default: auto]")
     ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", help="CPU threads.  [default: all cores]", min=1)
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Seed of every random choice.", min=0)
-    ] = None,
+    seed: SeedOption = None,
     init: Annotated[
         Path | None,
         typer.Option(
@@ -71,19 +71,8 @@ def register(
         TransformChoice | None,
         typer.Option("--transform", help="What the transform may do.  [default: deformable]"),
     ] = None,
-    no_flip: Annotated[
-        bool, typer.Option("--no-flip", help="Neither section is mirrored.")
-    ] = False,
-    max_rotation: Annotated[
-        float | None,
-        typer.Option(
-            "--max-rotation",
-            help="Largest rotation to search, in degrees.",
-            metavar="DEG",
-            min=0,
-            max=180,
-        ),
-    ] = None,
+    no_flip: NoFlipOption = False,
+    max_rotation: MaxRotationOption = None,
     affine_weights: Annotated[
         str | None,
         typer.Option(
@@ -161,7 +150,7 @@ def register(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> int:
     """Align a moving slide to a fixed one, whatever their stains, rotation and flip.
 

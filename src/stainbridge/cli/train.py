@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stainbridge.cli.options import SeedOption
 from stainbridge.cli.train_sar import sar
 from stainbridge.cli.train_sbr import sbr
 from stainbridge.cli.train_sharpen import sharpen
@@ -17,7 +18,6 @@ from stainbridge.cli.training_options import (
     OutOption,
     PresetOption,
     ResumeOption,
-    SeedOption,
     StepsOption,
     WorkersOption,
     run_training,

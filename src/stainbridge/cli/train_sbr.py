@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stainbridge.cli.options import SeedOption
 from stainbridge.cli.training_options import (
     ConfigOption,
     DeviceOption,
@@ -14,7 +15,6 @@ from stainbridge.cli.training_options import (
     OutOption,
     PresetOption,
     ResumeOption,
-    SeedOption,
     StepsOption,
     WorkersOption,
     run_training,

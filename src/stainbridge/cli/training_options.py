@@ -39,9 +39,6 @@ DevicesOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", help="Processes that prepare samples.", min=0)
 ]
-SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Seed of every random choice.", min=0)
-]
 
 
 def run_training(job: TrainJob[Any]) -> None:

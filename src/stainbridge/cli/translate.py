@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from stainbridge.cli.options import CompressionOption, QualityOption, SharpenOption
 from stainbridge.cli.output import describe_written, progress_bar, say
 from stainbridge.compute import DeviceChoice
-from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
+from stainbridge.jobs.choices import SlideFormatChoice
 from stainbridge.jobs.translate import PrecisionChoice, TranslateJob
 
 
@@ -36,12 +37,7 @@ def translate(
             help="µm per full-resolution pixel, where the file is wrong or does not say.",
         ),
     ] = None,
-    sharpen: Annotated[
-        Path | None,
-        typer.Option(
-            "--sharpen", help="Sharpen the result: a run of train sharpen.", metavar="RUN"
-        ),
-    ] = None,
+    sharpen: SharpenOption = None,
     glass: Annotated[
         bool, typer.Option("--glass", help="Translate glass too; otherwise it becomes white.")
     ] = False,
@@ -49,15 +45,8 @@ def translate(
         SlideFormatChoice | None,
         typer.Option("--format", help="[default: by the name of the output]"),
     ] = None,
-    compression: Annotated[
-        CompressionChoice | None,
-        typer.Option(
-            "--compression", help="[default: jpeg for RGB, else deflate; zstd in OME-Zarr]"
-        ),
-    ] = None,
-    quality: Annotated[
-        int, typer.Option("--quality", help="Quality of JPEG.", min=1, max=100)
-    ] = 85,
+    compression: CompressionOption = None,
+    quality: QualityOption = 85,
     device: Annotated[DeviceChoice, typer.Option("--device", help="Where to compute.")] = "auto",
     precision: Annotated[
         PrecisionChoice,

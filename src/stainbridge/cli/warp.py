@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from stainbridge.cli.options import CompressionOption, QualityOption, SharpenOption
 from stainbridge.cli.output import describe_written, progress_bar, say
 from stainbridge.jobs.choices import (
-    CompressionChoice,
     CropChoice,
     InterpolationChoice,
     SideChoice,
@@ -63,24 +63,12 @@ def slide(
             "  [default: ome-zarr for X.zarr, else ome-tiff]",
         ),
     ] = None,
-    compression: Annotated[
-        CompressionChoice | None,
-        typer.Option(
-            "--compression", help="[default: jpeg for RGB, else deflate; zstd in OME-Zarr]"
-        ),
-    ] = None,
-    quality: Annotated[
-        int, typer.Option("--quality", help="Quality of JPEG.", min=1, max=100)
-    ] = 85,
+    compression: CompressionOption = None,
+    quality: QualityOption = 85,
     threads: Annotated[
         int | None, typer.Option("--threads", help="[default: all cores]", min=1)
     ] = None,
-    sharpen: Annotated[
-        Path | None,
-        typer.Option(
-            "--sharpen", help="Sharpen the result: a run of train sharpen.", metavar="RUN"
-        ),
-    ] = None,
+    sharpen: SharpenOption = None,
     moving: Annotated[
         Path | None,
         typer.Option("--moving", help="Where the moving slide is now, if it was moved since."),
