@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "stainbridge"
 FLOORS = {
     0: (
+        "causes",
         "errors",
         "types",
         "locks",

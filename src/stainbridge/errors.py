@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from stainbridge.causes import describe_cause
+
 #: Most letters of a part of a message.
 MOST_LETTERS = 1000
 
@@ -41,7 +43,7 @@ class InputError(StainbridgeError, ValueError):
     """The caller's input cannot be used.
 
     The message is one line: where, what, expected, got and a remedy, as far as they are given.
-    It is a `ValueError` too.
+    What was got may be the error that says it. It is a `ValueError` too.
 
     Example:
         >>> try:
@@ -66,13 +68,13 @@ class InputError(StainbridgeError, ValueError):
         self.what = what
         self.where = where
         self.expected = expected
-        self.got = got
+        self.got = describe_cause(got) if isinstance(got, BaseException) else got
         self.remedy = remedy
         parts = [what if where is None else f"{where}: {what}"]
         if expected is not None:
             parts.append(f"expected {expected}")
         if got is not None:
-            parts.append(f"got {got}")
+            parts.append(f"got {self.got}")
         if remedy:
             parts.append(remedy)
         super().__init__("; ".join(_shorten(str(part)) for part in parts))

@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except InputError:
         raise
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"cannot be read as YAML: {error}", where=path) from error
+        raise InputError("cannot be read as YAML", where=path, got=error) from error
     if not isinstance(data, dict):
         got = "nothing" if data is None else repr(data)[:60]
         raise InputError("not a configuration", where=path, expected="keys and values", got=got)

@@ -84,7 +84,8 @@ def test_every_way_to_write_points_is_read_and_every_other_cell_kept(
     again = read_point_table(path)
     offset = (1, 2) if again.is_from_qupath else (0, 0)
     scale = (2.0, 4.0) if pair[2] == "µm" else (1, 1)
-    expected = (np.array([3.0, 5.0]) - offset) * scale
+    half = 0.5 if pair[0].startswith("axis") else 0
+    expected = (np.array([3.0, 5.0]) - offset) * scale - half
     np.testing.assert_allclose(again.values, np.tile(expected, (len(points), 1)), atol=1e-9)
     assert again.header == table.header
     assert again.delimiter == table.delimiter
@@ -98,8 +99,8 @@ def test_every_way_to_write_points_is_read_and_every_other_cell_kept(
     [
         ("Image,Name,Class,Centroid X µm,Centroid Y µm\na.svs,p,Tumor,5,10\n", [[10, 40]]),
         ("Object ID\tCentroid X px\tCentroid Y px\nabc\t5\t10\n", [[5, 10]]),
-        ("index,axis-0,axis-1\n0.0,10,5\n", [[5, 10]]),
-        ("index,axis-0,axis-1,axis-2\n0.0,99,10,5\n", [[5, 10]]),
+        ("index,axis-0,axis-1\n0.0,10,5\n", [[5.5, 10.5]]),
+        ("index,axis-0,axis-1,axis-2\n0.0,99,10,5\n", [[5.5, 10.5]]),
         ("sep=;\nid;X;Y\na;1,5;2\n", [[1.5, 2]]),
         ("id;x_px;y (px)\na;1.5;2\n", [[1.5, 2]]),
         ("X [µm],Y_um\n5,10\n", [[10, 40]]),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +19,8 @@ from tests.cli.conftest import quarter_turn_registration
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.register import RegisterJob
+from stainbridge.learn.digest import digest_weights
+from stainbridge.learn.named_weights import find_weights
 from stainbridge.registration.store import load
 
 REGISTRATION = {"registration.json", "transform.h5"}
@@ -124,3 +128,23 @@ def test_other_work_is_not_completed(job: RegisterJob, calls: list[int]) -> None
     with pytest.raises(InputError, match="not empty"):
         replace(job, seed=7).run()
     assert len(calls) == 1
+
+
+def test_other_weights_of_the_same_name_make_another_result(
+    job: RegisterJob, calls: list[int], tmp_path: Path
+) -> None:
+    weights = tmp_path / "net.safetensors"
+    shutil.copy(find_weights("affine-net"), weights)
+    job = replace(job, affine_weights=str(weights), write_slide=False, report=False)
+    job.run()
+    recorded = json.loads((job.out / "registration.json").read_text())["request"]["weights"]
+    assert recorded == {str(weights): digest_weights(weights)}
+    weights.touch()
+    assert job.run().is_already_done
+    assert len(calls) == 1
+    with weights.open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(InputError, match="not empty"):
+        job.run()
+    with pytest.raises(InputError, match="would replace the input"):
+        replace(job, affine_weights=str(job.out / "transform.h5"), overwrite=True).run()

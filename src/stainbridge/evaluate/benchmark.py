@@ -113,7 +113,6 @@ def _list_runs(data_sets: dict[str, list[Case]], plan: BenchmarkPlan) -> list[Ru
         for method in plan.methods
     ]
     if not runs:
-        raise InputError(
-            "no case has landmarks", where=", ".join(data_sets), expected="at least one that has"
-        )
+        places = ", ".join(str(plan.roots.get(name, name)) for name in data_sets)
+        raise InputError("no case has landmarks", where=places, expected="at least one that has")
     return runs

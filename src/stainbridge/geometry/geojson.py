@@ -86,10 +86,10 @@ def read_geojson(path: Path) -> Json:
             return json.loads(unpack_json(raw, path))
     except json.JSONDecodeError as error:
         raise InputError(
-            "not JSON", where=f"{path} line {error.lineno}", expected="GeoJSON", got=error.msg
+            "not JSON", where=f"{path} line {error.lineno}", expected="GeoJSON", got=error
         ) from error
     except (UnicodeDecodeError, RecursionError) as error:
-        raise InputError("not a GeoJSON file", where=path, got=str(error)) from error
+        raise InputError("not a GeoJSON file", where=path, got=error) from error
 
 
 def write_geojson(path: Path, data: Json) -> None:

@@ -33,6 +33,8 @@ COORDINATE_COLUMNS: tuple[tuple[str, str, Unit], ...] = (
     ("axis-1", "axis-0", "px"),
     ("centroid x", "centroid y", "px"),
 )
+#: Where napari's coordinates count from, in pixels: the centre of the first pixel, not its corner.
+NAPARI_ORIGIN_PX = 0.5
 #: Columns that name a point, lower case; the first whose values are all different counts.
 LABEL_COLUMNS = (
     "id",
@@ -93,21 +95,24 @@ class PointTable:
         """Whether QuPath wrote it, which counts from the corner of the scanned area."""
         return normalise_name(self.header[self.columns[0]]).startswith("centroid x ")
 
+    @property
+    def is_from_napari(self) -> bool:
+        """Whether napari wrote it, which counts from the centre of the first pixel."""
+        return normalise_name(self.header[self.columns[0]]).startswith("axis-")
+
     def to_px(self, frame: Frame, offset_px: tuple[float, float] = (0, 0)) -> Points:
         """Return (N, 2) in full-resolution pixels of a slide.
 
         `offset_px` is the corner that QuPath counts from. Raises `InputError` for µm on a slide
         without pixel size.
         """
-        values = self.values / self._unit_per_px(frame)
-        return values + np.asarray(offset_px, float) if self.is_from_qupath else values
+        return self.values / self._unit_per_px(frame) + self._origin_px(offset_px)
 
     def with_px(
         self, points_px: Points, frame: Frame, offset_px: tuple[float, float] = (0, 0)
     ) -> PointTable:
         """Return the table with its points at `points_px` (N, 2) of a slide; the rest stays."""
-        moved = points_px - np.asarray(offset_px, float) if self.is_from_qupath else points_px
-        values = moved * self._unit_per_px(frame)
+        values = (points_px - self._origin_px(offset_px)) * self._unit_per_px(frame)
         rows = []
         for row, point in zip(self.rows, values, strict=True):
             cells = list(row)
@@ -115,6 +120,12 @@ class PointTable:
                 cells[column] = self._write_number(float(value))
             rows.append(tuple(cells))
         return replace(self, rows=tuple(rows), values=values)
+
+    def _origin_px(self, offset_px: tuple[float, float]) -> Points:
+        """Return where its coordinates count from, in full-resolution pixels."""
+        if self.is_from_napari:
+            return np.full(2, NAPARI_ORIGIN_PX)
+        return np.asarray(offset_px if self.is_from_qupath else (0, 0), float)
 
     def _unit_per_px(self, frame: Frame) -> Points:
         if self.unit == "px":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -178,11 +177,12 @@ class BenchmarkSynthesisJob:
         from stainbridge.compute import choose_device
         from stainbridge.evaluate.synthesis.methods import network
         from stainbridge.joint.models import load_field
+        from stainbridge.learn.digest import digest_weights
         from stainbridge.learn.named_weights import find_weights
 
         path = find_weights(run)
         loaded = load_field(path, choose_device(self.device))
-        return network(name, _field_finder(loaded), {"weights": _digest(path)})
+        return network(name, _field_finder(loaded), {"weights": digest_weights(path)})
 
     def _translations(self, note: Note) -> tuple[Translation, ...]:
         """Return the translations; raises `InputError` for runs that are not of translations."""
@@ -204,12 +204,13 @@ class BenchmarkSynthesisJob:
 
     def _translation(self, name: str, run: str, note: Note) -> Translation:
         from stainbridge.evaluate.synthesis.scene import Translation
+        from stainbridge.learn.digest import digest_weights
         from stainbridge.learn.named_weights import find_weights
         from stainbridge.translation.inference.model import read_model
 
         model = read_model(find_weights(run))
         settings = {
-            "weights": _digest(model.path),
+            "weights": digest_weights(model.path),
             "objective": model.objective,
             "source": model.source,
             "target": model.target,
@@ -239,13 +240,6 @@ def _check_unique(names: Sequence[str], option: str) -> None:
             raise InputError(
                 "two of the same name", where=option, got=name, remedy="name them by NAME=RUN"
             )
-
-
-def _digest(path: Path) -> str:
-    """Return a short digest of the weights of a run or a file."""
-    from stainbridge.learn.weights import choose_weights_file
-
-    return hashlib.sha256(choose_weights_file(path).read_bytes()).hexdigest()[:16]
 
 
 def _field_finder(network: FieldNetwork) -> FindField:

@@ -28,6 +28,8 @@ STAINS = "HE,Ki67,PHH3,ER,HER2,PanCK,CD31,PAS,Masson"
 EXTENT_UM = 4096.0
 #: Finest pixel size in µm that is chosen: that of a 40x scan.
 FINEST_MPP = 0.25
+#: Bytes of a pixel of a pair: two pictures in colour.
+PAIR_BYTES = 6
 #: Share of pairs whose fixed slide is H&E, when H&E is among the stains.
 ROUTINE_SHARE = 0.5
 
@@ -85,8 +87,15 @@ class PhantomJob:
         Raises `InputError` for settings that make no slide and an output that must not be written.
         """
         from stainbridge.phantom.pairs.case_files import CASE_FOLDERS, write_case
+        from stainbridge.slides.writing.limits import check_pixel_bytes
 
         began = time.perf_counter()
+        check_pixel_bytes(
+            self.cases * PAIR_BYTES * self.size_px**2,
+            self.out,
+            got=f"{self.cases} pairs of {self.size_px} x {self.size_px} pixels",
+            remedy="generate fewer or smaller ones",
+        )
         generators = self._plan_pairs()
         digits = max(3, len(str(self.cases - 1)))
         rows: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.result_folder import result_folder
+from stainbridge.jobs.phantom import PAIR_BYTES
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import PixelSize, Seed, Within, check_ranges
 
@@ -78,9 +79,16 @@ class PhantomSlicesJob:
             write_slice_files,
         )
         from stainbridge.phantom.slices.slice_pair import generate_slice
+        from stainbridge.slides.writing.limits import check_pixel_bytes
 
         began = time.perf_counter()
         config = self.stack_config()
+        check_pixel_bytes(
+            self.slices * PAIR_BYTES * self.size_px**2,
+            self.out,
+            got=f"{self.slices} slices of {self.size_px} x {self.size_px} pixels",
+            remedy="generate fewer or smaller ones",
+        )
         rows: list[dict[str, Any]] = []
         with result_folder(
             self.out, overwrite=self.overwrite, outputs=(STACK,), folders=SLICE_FOLDERS

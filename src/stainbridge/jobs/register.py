@@ -140,7 +140,7 @@ class RegisterJob:
         self._check_start()
         note_few_steps(self._networks(config), note)
         model = self._read_translator()
-        request = self._request(model)
+        request = self._request(config, model)
         earlier = None if self.overwrite else find_outcome(self.out, request, config)
         if earlier is not None and self._lacks_nothing(earlier):
             note(f"already done: {self.out}; add --overwrite to register again")
@@ -308,7 +308,7 @@ class RegisterJob:
             return read_transform(self.init, fixed.frame.space, moving.frame.space)
         if self.fixed_landmarks is not None and self.moving_landmarks is not None:
             return transform_from_landmarks(
-                self.fixed_landmarks, self.moving_landmarks, fixed.frame, moving.frame
+                self.fixed_landmarks, self.moving_landmarks, fixed, moving
             )
         return None
 
@@ -359,12 +359,6 @@ class RegisterJob:
 
     def _files(self) -> dict[str, Path | None]:
         """Return the files that the result depends on, by their role."""
-        weights = {
-            "affine_weights": self.affine_weights,
-            "deformable_weights": self.deformable_weights,
-            "sbr": self.sbr,
-            "sar": self.sar,
-        }
         return {
             "fixed": self.fixed,
             "moving": self.moving,
@@ -373,18 +367,30 @@ class RegisterJob:
             "moving_landmarks": self.moving_landmarks,
             "fixed_mask": self.fixed_mask,
             "moving_mask": self.moving_mask,
-            **{role: None if name is None else Path(name) for role, name in weights.items()},
         }
 
     def _inputs(self) -> Inputs:
-        translator = Path(self.translator) if self.translator else None
-        return Inputs(files=(*self._files().values(), self.pipeline), runs=(translator,))
+        names = (
+            self.affine_weights,
+            self.deformable_weights,
+            self.sbr,
+            self.sar,
+            self.translator,
+        )
+        weights = tuple(Path(name) for name in names if name)
+        return Inputs(files=(*self._files().values(), self.pipeline), runs=weights)
 
-    def _request(self, translator: Model | None) -> dict[str, Any]:
-        """Return what the result depends on beside the configuration, as JSON values."""
-        model = translator.path if translator else None
+    def _request(self, config: RegisterConfig, translator: Model | None) -> dict[str, Any]:
+        """Return what the result depends on beside the configuration, as JSON values.
+
+        Slides are told by their stamps, weights by what is in them, whatever names them.
+        """
+        weights = {name: _digest_weights(name) for name in self._networks(config) if name}
+        if translator is not None and self.translator is not None:
+            weights[self.translator] = _digest_weights(str(translator.path))
         return {
-            "files": stamp_files({**self._files(), "translator": model}),
+            "files": stamp_files(self._files()),
+            "weights": weights,
             "translate": self.translate,
             "reverse_translator": self.reverse_translator,
             "fixed_mpp": self.fixed_mpp,
@@ -405,3 +411,10 @@ def _forget_durations(registration: Registration) -> Registration:
     """Return the registration without how long it and its stages took."""
     stages = tuple(replace(stage, seconds=math.nan) for stage in registration.stages)
     return replace(registration, seconds=math.nan, stages=stages)
+
+
+def _digest_weights(name: str) -> str:
+    from stainbridge.learn.digest import digest_weights
+    from stainbridge.learn.named_weights import find_weights
+
+    return digest_weights(find_weights(name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -64,7 +63,9 @@ def find_run(name: str, device: str) -> SliceMethod:
 
 
 def _digest(weights: Path) -> dict[str, Any]:
-    return {"weights": hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}
+    from stainbridge.learn.digest import digest_weights
+
+    return {"weights": digest_weights(weights)}
 
 
 def load_run(path: Path, device: str) -> LoadedField:

@@ -100,7 +100,7 @@ def read_weights(path: Path) -> StoredWeights:
             "no weights there", where=file, expected="a .safetensors file or a RUN folder"
         ) from None
     except (SafetensorError, OSError) as error:
-        raise InputError(f"no complete safetensors file ({error})", where=file) from error
+        raise InputError("no complete safetensors file", where=file, got=error) from error
     except (RuntimeError, ValueError, TypeError) as error:  # shapes and types that torch lacks
         raise InputError("damaged tensors", where=file, remedy="copy the file again") from error
     if header is None:

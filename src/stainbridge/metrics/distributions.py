@@ -60,9 +60,7 @@ def load_feature_net(path: Path, device: str = "cpu") -> FeatureNet:
         try:
             net = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
-            raise InputError(
-                "not a TorchScript file", where=path, got=str(error).partition("\n")[0]
-            ) from error
+            raise InputError("not a TorchScript file", where=path, got=error) from error
     takes_flag = "return_features" in {argument.name for argument in net.forward.schema.arguments}
     options = {"return_features": True} if takes_flag else {}
     return lambda images: net(images.to(device), **options)

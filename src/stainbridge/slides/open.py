@@ -60,7 +60,7 @@ def read_header(path: Path) -> bytes:
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
     except OSError as error:
-        raise InputError("the file cannot be read", where=path, got=error.strerror) from error
+        raise InputError("the file cannot be read", where=path, got=error) from error
     if not header:
         raise InputError("the file is empty", where=path)
     return header

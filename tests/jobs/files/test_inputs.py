@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.frame import Space
+from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.landmarks import write_points_csv
 from stainbridge.jobs.files.inputs import read_landmark_pair, read_mask, transform_from_landmarks
 
 SLIDE = Space("slide", height=301, width=399, mpp=(0.5, 0.5)).frame
 MOVING = Space("moving", height=200, width=200, mpp=(2.0, 2.0)).frame
+
+
+def open_at(frame: Frame, bounds_px: tuple[int, int] = (0, 0)) -> Any:
+    """A slide as far as landmarks need it."""
+    return SimpleNamespace(frame=frame, info=SimpleNamespace(bounds_px=bounds_px))
 
 
 def write_mask(path: Path, inside: np.ndarray) -> Path:
@@ -62,7 +69,7 @@ def test_landmark_pairs_start_at_the_map_that_fits_them(tmp_path: Path) -> None:
     moving = write_points(
         tmp_path / "m.csv", [(10, 20), (10, 45), (-15, 20)]
     )  # a quarter turn, in other pixels
-    start = transform_from_landmarks(fixed, moving, SLIDE, MOVING)
+    start = transform_from_landmarks(fixed, moving, open_at(SLIDE), open_at(MOVING))
     assert start(np.array([[0.0, 0], [50, 0]])) == pytest.approx(np.array([[20.0, 40], [20, 90]]))
     assert (start.source, start.target) == (SLIDE.space, MOVING.space)
 
@@ -77,7 +84,22 @@ def test_landmark_counts_must_match(tmp_path: Path) -> None:
 def test_one_landmark_is_too_few_to_start_from(tmp_path: Path) -> None:
     one = write_points(tmp_path / "f.csv", [(0, 0)])
     with pytest.raises(InputError, match=r"f\.csv: too few landmarks; expected at least 2; got 1"):
-        transform_from_landmarks(one, one, SLIDE, MOVING)
+        transform_from_landmarks(one, one, open_at(SLIDE), open_at(MOVING))
+
+
+def test_qupath_s_centroids_count_from_its_corner_in_pairs_to_start_from(tmp_path: Path) -> None:
+    points = np.array([[10, 20], [60, 25], [30, 90]], float)
+    corners = {"f.csv": (40, 30), "m.csv": (7, 11)}
+    for name, corner in corners.items():
+        rows = "".join(f"{x},{y}\n" for x, y in points - corner)
+        (tmp_path / name).write_text(f"Centroid X px,Centroid Y px\n{rows}")
+    start = transform_from_landmarks(
+        tmp_path / "f.csv",
+        tmp_path / "m.csv",
+        open_at(SLIDE, corners["f.csv"]),
+        open_at(MOVING, corners["m.csv"]),
+    )
+    np.testing.assert_allclose(start(points * SLIDE.mpp), points * MOVING.mpp, atol=1e-9)
 
 
 def test_transparent_parts_of_a_mask_are_outside(tmp_path: Path) -> None:

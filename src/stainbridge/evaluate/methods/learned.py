@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import Any
 
 from stainbridge.errors import InputError
 from stainbridge.evaluate.methods.alignment import Method
 from stainbridge.evaluate.methods.presets import load_configured
+from stainbridge.learn.digest import digest_weights
 from stainbridge.learn.named_weights import find_weights
-from stainbridge.learn.weights import choose_weights_file
 from stainbridge.registration.config import (
     DeformableConfig,
     LearnedAffineConfig,
@@ -69,10 +68,9 @@ def _list_weights(config: RegisterConfig) -> list[str]:
 
 def _weights_digest(name: str) -> str | None:
     try:
-        content = choose_weights_file(find_weights(name)).read_bytes()
+        return digest_weights(find_weights(name))
     except (InputError, OSError):  # `check_weights` reports missing weights
         return None
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def check_weights(config: RegisterConfig) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stainbridge.geometry.point_table import PointTable
     from stainbridge.geometry.transform import Transform
     from stainbridge.imaging.image import Image
+    from stainbridge.slides.slide import Slide
 
 
 #: Longest side at which masks are read, in pixels: a mask says where to look, not where an edge is.
@@ -109,18 +110,25 @@ def _unlike_ids(
 
 
 def transform_from_landmarks(
-    fixed_csv: Path, moving_csv: Path, fixed: Frame, moving: Frame
+    fixed_csv: Path, moving_csv: Path, fixed: Slide, moving: Slide
 ) -> Transform:
-    """Return the `moving_from_fixed` transform that fits landmark pairs best.
+    """Return the `moving_from_fixed` transform that fits landmark pairs of two slides best.
 
     Two pairs give a similarity, three or more an affine transform. Raises `InputError` for fewer.
     """
     from stainbridge.geometry.fit import fit_landmarks
 
-    fixed_marks, moving_marks = read_landmark_pair(fixed_csv, moving_csv, fixed, moving)
+    fixed_marks, moving_marks = read_landmark_pair(
+        fixed_csv,
+        moving_csv,
+        fixed.frame,
+        moving.frame,
+        fixed_offset_px=fixed.info.bounds_px,
+        moving_offset_px=moving.info.bounds_px,
+    )
     try:
         return fit_landmarks(
-            fixed_marks.points_um, moving_marks.points_um, fixed.space, moving.space
+            fixed_marks.points_um, moving_marks.points_um, fixed.frame.space, moving.frame.space
         )
     except InputError as error:
         raise InputError(

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from stainbridge.causes import describe_cause
 from stainbridge.errors import InputError
 from stainbridge.slides.readers.ome_xml import get_tag, parse_xml
 
@@ -101,7 +102,7 @@ def _open_without_bad_description(
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__} {error}".split())[:120]
+    return describe_cause(error)[:120]
 
 
 def _companion_name(tif: Any) -> str | None:

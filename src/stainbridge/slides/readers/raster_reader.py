@@ -21,6 +21,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from stainbridge.causes import describe_cause
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.slides.readers.alpha import blend_over_white, hide_transparent
@@ -208,7 +209,7 @@ class RasterFile:
         return self._show_alpha(pixels) if pixels.shape[2] in (2, 4) else pixels
 
     def _damage_error(self, error: Exception) -> InputError:
-        got = str(error) or type(error).__name__
+        got = describe_cause(error)
         return InputError(f"the {self.format} is damaged or truncated", where=self.path, got=got)
 
 

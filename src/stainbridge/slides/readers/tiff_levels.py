@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stainbridge.causes import describe_cause
 from stainbridge.errors import InputError
 from stainbridge.slides.readers.blank_segments import BlankSegments
 from stainbridge.slides.readers.file_bytes import FileBytes
@@ -90,7 +91,7 @@ class Segments:
             damage = self._find_damage(data, index, tile)
         # codecs raise errors of some thirty classes of their own
         except Exception as error:
-            raise self._tile_error(row, column, str(error) or type(error).__name__) from error
+            raise self._tile_error(row, column, describe_cause(error)) from error
         if damage is not None:
             raise self._tile_error(row, column, damage)
         return None if tile is None else self.blanks.keep(data, tile)

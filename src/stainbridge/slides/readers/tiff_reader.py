@@ -120,9 +120,7 @@ def open_tiff(
     # damaged files make tifffile raise nearly anything
     except Exception as error:
         files.close()
-        raise InputError(
-            "not a readable TIFF", where=path, got=str(error) or type(error).__name__
-        ) from error
+        raise InputError("not a readable TIFF", where=path, got=error) from error
 
 
 def _make_slide(

@@ -73,9 +73,7 @@ class ZarrLevel:
         # codecs and stores each raise errors of their own
         except Exception as error:
             where = f"{self._where}, tile at column {column}, row {row}"
-            raise InputError(
-                "a tile cannot be decoded", where=where, got=str(error) or type(error).__name__
-            ) from error
+            raise InputError("a tile cannot be decoded", where=where, got=error) from error
         return self._interleave(part)
 
     def _interleave(self, part: Interleaved) -> Interleaved:

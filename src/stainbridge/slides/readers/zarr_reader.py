@@ -73,9 +73,7 @@ def open_zarr(path: Path, *, mpp: float | None = None, stain: str | None = None)
     # damaged metadata makes zarr raise nearly anything
     except Exception as error:
         store.close()
-        raise InputError(
-            "not a readable Zarr", where=path, got=str(error) or type(error).__name__
-        ) from error
+        raise InputError("not a readable Zarr", where=path, got=error) from error
 
 
 def _open_store(path: Path) -> tuple[LocalStore | ZipStore, str]:

@@ -12,6 +12,7 @@ from stainbridge.partial import remove_abandoned
 from stainbridge.slides.readers.magic import is_zarr_folder
 from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.slides.writing.encode import Codec, Compression
+from stainbridge.slides.writing.limits import check_pixel_bytes
 from stainbridge.slides.writing.pyramid import Reduction
 from stainbridge.slides.writing.tiff_file import write_tiff
 from stainbridge.slides.writing.tile_loop import TileProgress
@@ -21,8 +22,6 @@ from stainbridge.whole import whole_file, whole_folder
 SlideFormat = Literal["ome-tiff", "tiff", "ome-zarr"]
 #: The ending of OME-Zarr folders.
 ZARR = ".zarr"
-#: Most bytes of pixels of an output: the largest scans have a tenth of it.
-MOST_BYTES = 2 * 10**12
 
 
 def write_slide(
@@ -113,16 +112,13 @@ def format_of_name(path: Path) -> SlideFormat:
 def check_output_size(slide: Slide, path: Path) -> None:
     """Raise `InputError` for a slide larger than any scanner makes; its pixels are not read."""
     item_bytes = np.dtype(slide.info.dtype).itemsize * len(slide.info.channels)
-    total = slide.frame.height * slide.frame.width * item_bytes
-    if total > MOST_BYTES:
-        width, height = slide.frame.width, slide.frame.height
-        raise InputError(
-            f"the output would be {total / 10**12:.3g} TB of pixels",
-            where=path,
-            expected=f"at most {MOST_BYTES // 10**12} TB",
-            got=f"{width} x {height} pixels",
-            remedy="choose a coarser pixel size",
-        )
+    width, height = slide.frame.width, slide.frame.height
+    check_pixel_bytes(
+        width * height * item_bytes,
+        path,
+        got=f"{width} x {height} pixels",
+        remedy="choose a coarser pixel size",
+    )
 
 
 def choose_codec(
