@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.cli.conftest import KnownResult
 from tests.cli.test_translate import weights
 from tests.cli.test_warp import error_of
 
@@ -58,3 +60,35 @@ def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ["export", "onnx", "--model", tmp_path / "none", "--out", tmp_path / "m.onnx"], capsys
     )
     assert "no weights there" in line
+
+
+def test_an_affine_map_for_explorer(
+    known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "matrix.csv"
+    words = ["export", "affine", str(known.folder), "--out", str(out)]
+    assert run(words) == 0
+    assert "at most 0.0 px" in capsys.readouterr().out
+    matrix = np.loadtxt(out, delimiter=",")
+    points = np.array([[10.0, 20.0], [70.0, 5.0]])
+    moving = known.moving_from_fixed_px(points)
+    assert np.allclose(np.column_stack([moving, np.ones(2)]) @ matrix.T[:, :2], points)
+    assert run(words) == 0
+    assert "already done" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["spatialdata", "ome-ngff"])
+def test_an_affine_map_as_json(known: KnownResult, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "affine.json"
+    assert run(["export", "affine", str(known.folder), "--out", str(out), "--format", name]) == 0
+    assert '"affine"' in out.read_text()
+
+
+def test_an_affine_map_in_a_file_of_another_kind(
+    known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", "affine", known.folder, "--out"]
+    assert "expected .csv or .json" in error_of([*words, tmp_path / "a.txt"], capsys)
+    line = error_of([*words, tmp_path / "a.csv", "--format", "ome-ngff"], capsys)
+    assert "expected .json" in line
+    assert "registration.json" in error_of([*words, known.folder / "registration.json"], capsys)

@@ -170,3 +170,15 @@ def test_what_may_be_read_in_two_ways_is_refused(tmp_path: Path, data: bytes, sa
 def test_whole_numbers_match_however_they_are_written() -> None:
     assert match_labels(("1", "2"), ("2.0", " 1.0")) == ([0, 1], [1, 0])
     assert match_labels(("a", "b"), ("a", "c")) is None
+
+
+def test_explorer_s_key_points_hold_both_slides(tmp_path: Path) -> None:
+    path = tmp_path / "keypoints.csv"
+    path.write_text("fixedX,fixedY,alignmentX,alignmentY\n1.5,2,30,40\n3,4,50,60\n")
+    fixed, labels = read_points_csv(path, side="fixed")
+    moving, moving_labels = read_points_csv(path, side="moving")
+    assert fixed.tolist() == [[1.5, 2], [3, 4]]
+    assert moving.tolist() == [[30, 40], [50, 60]]
+    assert labels == moving_labels == ("0", "1")
+    with pytest.raises(InputError, match="not a landmark CSV"):
+        read_points_csv(path)

@@ -1,4 +1,4 @@
-"""`stainbridge export`: trained networks for other programs."""
+"""`stainbridge export`: affine maps and trained networks for other programs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.output import progress_bar, say
+from stainbridge.jobs.export_affine import AffineFormatChoice, ExportAffineJob
 from stainbridge.jobs.export_onnx import ExportOnnxJob
 
-app = typer.Typer(no_args_is_help=True, help="Write trained networks for other programs.")
+app = typer.Typer(
+    no_args_is_help=True, help="Write affine maps and trained networks for other programs."
+)
 
 
 @app.callback()
 def export() -> None:
-    """Write trained networks for other programs."""
+    """Write affine maps and trained networks for other programs."""
 
 
 @app.command("onnx")
@@ -68,4 +71,38 @@ def onnx(
     difference = f"{outcome.largest_difference:.1g}"
     print(
         f"written: {outcome.written}; differs from the original by at most {difference} in -1 to 1"
+    )
+
+
+@app.command("affine")
+def affine(
+    result: Annotated[
+        Path, typer.Argument(help="The folder that `stainbridge register` wrote.", metavar="DIR")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.", metavar="X.csv|X.json")],
+    format: Annotated[  # noqa: A002 - the option's name
+        AffineFormatChoice | None,
+        typer.Option("--format", help="[default: xenium for .csv, spatialdata for .json]"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing output file.")
+    ] = False,
+) -> None:
+    """Write a registration's nearest affine map, from moving to fixed pixels.
+
+    A .csv is the alignment matrix of Xenium Explorer, a .json the transformation of SpatialData or
+    OME-NGFF. The deformation is left out; the command says how much that is.
+
+    \b
+    Example:
+        stainbridge export affine result --out matrix.csv
+        stainbridge export affine result --out affine.json --format ome-ngff
+    """
+    outcome = ExportAffineJob(result=result, out=out, format=format, overwrite=overwrite).run(
+        note=say
+    )
+    unit = "µm" if outcome.calibrated else "px"
+    print(
+        f"written: {outcome.written}; differs from the registration by {outcome.mean_um:.1f} {unit}"
+        f" on average, at most {outcome.largest_um:.1f} {unit}"
     )

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.geometry.affine_files import read_explorer
 from stainbridge.geometry.frame import Space
 from stainbridge.geometry.hdf5_times import erase_times
 from stainbridge.geometry.itk import field_image, from_field_image, from_itk, to_itk
@@ -31,6 +32,8 @@ TEXT_ENDINGS = (".tfm", ".txt")
 MATRIX_ENDINGS = (".mat", ".xfm")
 #: Endings of displacement images that are written.
 FIELD_ENDINGS = (".mha",)
+#: Endings of alignment matrices of Xenium Explorer, read only.
+EXPLORER_ENDINGS = (".csv",)
 #: Endings of displacement images that are read.
 READABLE_FIELD_ENDINGS = (".mha", ".mhd", ".nrrd", ".nii", ".nii.gz")
 #: Bytes of one parameter in an HDF5 transform file, a float64.
@@ -102,8 +105,9 @@ def read_transform(
     """Read the transform in an ITK file as a map from the space `source` to the space `target`.
 
     Takes what `write_transform` writes and any other ITK transform file with linear and
-    displacement-field members (Euler, similarity, affine, translation, composites; ANTs' .mat), and
-    images of displacements. Outside the grid of a field its border is continued.
+    displacement-field members (Euler, similarity, affine, translation, composites; ANTs' .mat),
+    images of displacements, and the alignment matrix (.csv) of Xenium Explorer. Outside the grid of
+    a field its border is continued.
 
     Args:
         path: The file.
@@ -135,6 +139,8 @@ def read_transform(
     try:
         if name.endswith(READABLE_FIELD_ENDINGS):
             return from_field_image(_read_image(path), source, target)
+        if name.endswith(EXPLORER_ENDINGS):
+            return read_explorer(path, source.frame, target.frame)
         if name.endswith((*COMPOSITE_ENDINGS, *TEXT_ENDINGS, *MATRIX_ENDINGS)):
             return from_itk(_read_itk(path, is_vouched_for), source, target)
     except InputError as error:
@@ -144,7 +150,7 @@ def read_transform(
     raise InputError(
         "unknown kind of transform file",
         where=path,
-        expected=".h5, .tfm, .txt, .mat or a field image",
+        expected=".h5, .tfm, .txt, .mat, .csv of Xenium Explorer or a field image",
     )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.point_table import read_point_table
+from stainbridge.geometry.point_table import TableSide, read_point_table
 from stainbridge.geometry.points import as_points
 from stainbridge.types import Points
 
@@ -57,7 +57,9 @@ class Landmarks:
         return self.frame.to_um(self.points_px)
 
 
-def read_points_csv(path: Path | str, frame: Frame | None = None) -> tuple[Points, tuple[str, ...]]:
+def read_points_csv(
+    path: Path | str, frame: Frame | None = None, side: TableSide = ""
+) -> tuple[Points, tuple[str, ...]]:
     """Read (N, 2) points in full-resolution pixels, and their labels, from a table.
 
     It has columns `X` and `Y`, as ANHIR's, or QuPath's centroids or napari's axes, and may have one
@@ -66,6 +68,7 @@ def read_points_csv(path: Path | str, frame: Frame | None = None) -> tuple[Point
     Args:
         path: The file; cells are apart by comma, semicolon or tab.
         frame: The slide, whose pixel size converts columns in µm.
+        side: "fixed" or "moving": the slide to read of Xenium Explorer's key points.
 
     Returns:
         Points (N, 2), x and y, and one label for each.
@@ -84,7 +87,7 @@ def read_points_csv(path: Path | str, frame: Frame | None = None) -> tuple[Point
         ('gland', 'duct')
 
     """
-    table = read_point_table(path)
+    table = read_point_table(path, side)
     if frame is not None:
         return table.to_px(frame), table.labels
     if table.unit != "px":

@@ -21,9 +21,13 @@ from stainbridge.types import Points
 from stainbridge.whole import whole_file
 
 Unit: TypeAlias = Literal["px", "µm"]
+#: The slide whose points are read from a table of both; empty: a table of one slide.
+TableSide: TypeAlias = Literal["", "fixed", "moving"]
+#: Columns of x and y, lower case, with their unit.
+ColumnChoices: TypeAlias = tuple[tuple[str, str, Unit], ...]
 #: An x column and its y column, lower case, with their unit; a table's first such pair counts.
 #: QuPath exports centroids; napari's axes are in the order of an array, y before x.
-COORDINATE_COLUMNS: tuple[tuple[str, str, Unit], ...] = (
+COORDINATE_COLUMNS: ColumnChoices = (
     ("x", "y", "px"),
     ("x px", "y px", "px"),
     ("centroid x px", "centroid y px", "px"),
@@ -35,6 +39,12 @@ COORDINATE_COLUMNS: tuple[tuple[str, str, Unit], ...] = (
 )
 #: Where napari's coordinates count from, in pixels: the centre of the first pixel, not its corner.
 NAPARI_ORIGIN_PX = 0.5
+#: The columns of either slide in Xenium Explorer's key points, which hold both.
+SIDE_COLUMNS: dict[TableSide, ColumnChoices] = {
+    "": (),
+    "fixed": (("fixedx", "fixedy", "px"),),
+    "moving": (("alignmentx", "alignmenty", "px"),),
+}
 #: Columns that name a point, lower case; the first whose values are all different counts.
 LABEL_COLUMNS = (
     "id",
@@ -144,10 +154,11 @@ class PointTable:
         return text.replace(".", ",") if self.has_decimal_comma else text
 
 
-def read_point_table(path: Path | str) -> PointTable:
+def read_point_table(path: Path | str, side: TableSide = "") -> PointTable:
     """Read a table of points: cells apart by comma, semicolon or tab, in UTF-8, UTF-16 or cp1252.
 
-    Its columns of x and y are those of `COORDINATE_COLUMNS`, upper or lower case.
+    Its columns of x and y are those of `COORDINATE_COLUMNS`, upper or lower case; with a `side`
+    also those of that slide in Xenium Explorer's key points.
 
     Raises:
         InputError: No such columns, or values that are not finite numbers.
@@ -157,9 +168,10 @@ def read_point_table(path: Path | str) -> PointTable:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError("no such landmark file", where=path)
-    header, rows, delimiter, lines = _read_cells(path)
+    choices = (*COORDINATE_COLUMNS, *SIDE_COLUMNS[side])
+    header, rows, delimiter, lines = _read_cells(path, choices)
     names = [normalise_name(name) for name in header]
-    pair = _find_pair(names)
+    pair = _find_pair(names, choices)
     if pair is None:
         raise InputError(
             "not a landmark CSV",
@@ -212,7 +224,9 @@ def normalise_name(name: str) -> str:
     return re.sub(r"\b(um|microns?)$", "µm", text)
 
 
-def _read_cells(path: Path) -> tuple[list[str], list[list[str]], str, list[int]]:
+def _read_cells(
+    path: Path, choices: ColumnChoices
+) -> tuple[list[str], list[list[str]], str, list[int]]:
     """Return header, rows, delimiter, and the line on which each row ends."""
     text = _read_text(path)
     named = re.match(r"sep=(.)\r?\n", text)  # a line that Excel writes and reads
@@ -223,7 +237,7 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]], str, list[int]]
         delimiters = (named.group(1),)
         skipped = 1
     first = text.split("\n", 1)[0].strip("\r")
-    delimiter = _find_delimiter(first, delimiters)
+    delimiter = _find_delimiter(first, delimiters, choices)
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         numbered = [(reader.line_num + skipped, row) for row in reader if row]
@@ -254,17 +268,17 @@ def _read_text(path: Path) -> str:
     ) from reason
 
 
-def _find_delimiter(header: str, delimiters: tuple[str, ...]) -> str:
+def _find_delimiter(header: str, delimiters: tuple[str, ...], choices: ColumnChoices) -> str:
     """Return what separates the columns: what lets x and y be found, else the first."""
     for delimiter in delimiters:
         cells = next(csv.reader([header], delimiter=delimiter), [])
-        if _find_pair([normalise_name(cell) for cell in cells]) is not None:
+        if _find_pair([normalise_name(cell) for cell in cells], choices) is not None:
             return delimiter
     return delimiters[0]
 
 
-def _find_pair(names: list[str]) -> tuple[int, int, Unit] | None:
-    for x_name, y_name, unit in COORDINATE_COLUMNS:
+def _find_pair(names: list[str], choices: ColumnChoices) -> tuple[int, int, Unit] | None:
+    for x_name, y_name, unit in choices:
         if x_name in names and y_name in names:
             return names.index(x_name), names.index(y_name), unit
     return None

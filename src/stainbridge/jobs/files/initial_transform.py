@@ -11,6 +11,7 @@ from stainbridge.progress import Note, ignore_note
 if TYPE_CHECKING:
     from stainbridge.geometry.frame import Frame
     from stainbridge.geometry.homography import HomographyFit
+    from stainbridge.geometry.point_table import TableSide
     from stainbridge.geometry.transform import Projective
     from stainbridge.types import Points
 
@@ -94,13 +95,15 @@ def _read_pairs(
     note: Note,
 ) -> tuple[Points, Points, list[str]]:
     """Return corresponding points (N, 2) in full-resolution pixels, and their names."""
-    fixed_px, fixed_names = _read_points(fixed_points, fixed_offset_px)
-    moving_px, moving_names = _read_points(moving_points, moving_offset_px)
+    fixed_px, fixed_names = _read_points(fixed_points, fixed_offset_px, "fixed")
+    moving_px, moving_names = _read_points(moving_points, moving_offset_px, "moving")
     rows, moving_rows = _match(fixed_names, moving_names, fixed_points, moving_points, note)
     return fixed_px[rows], moving_px[moving_rows], [fixed_names[row] for row in rows]
 
 
-def _read_points(path: Path, offset_px: tuple[float, float]) -> tuple[Points, tuple[str, ...]]:
+def _read_points(
+    path: Path, offset_px: tuple[float, float], side: TableSide
+) -> tuple[Points, tuple[str, ...]]:
     """Return points (N, 2) in full-resolution pixels and their names."""
     import numpy as np
 
@@ -111,7 +114,7 @@ def _read_points(path: Path, offset_px: tuple[float, float]) -> tuple[Points, tu
     if ".geojson" in suffixes[-2:] or ".json" in suffixes[-2:]:
         points, names = read_points_geojson(path)
         return points + np.asarray(offset_px, float), names
-    return read_points_csv(path)
+    return read_points_csv(path, side=side)
 
 
 def _match(

@@ -77,8 +77,8 @@ def read_landmark_pair(
     from stainbridge.geometry.landmarks import Landmarks, match_labels
     from stainbridge.geometry.point_table import read_point_table
 
-    fixed_table = read_point_table(fixed_csv)
-    moving_table = read_point_table(moving_csv)
+    fixed_table = read_point_table(fixed_csv, "fixed")
+    moving_table = read_point_table(moving_csv, "moving")
     fixed_marks = Landmarks(fixed_table.to_px(fixed, fixed_offset_px), fixed_table.labels, fixed)
     moving_px = moving_table.to_px(moving, moving_offset_px)
     if len(fixed_marks.labels) != len(moving_px):
