@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stainbridge.jobs.job_process import launch_job
-from stainbridge.jobs.register import RegisterJob
 from stainbridge.progress import Progress
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ def run_trial(request: TrialRequest, progress: Progress, is_stopped: Callable[[]
     Raises `StoppedError` when stopped, `StainbridgeError` for input that cannot be used, and
     `RuntimeError` when the process ends without an outcome.
     """
+    from stainbridge.jobs.register import RegisterJob  # heavy, and rarely needed
     from stainbridge.viewer.trial import StoppedError
 
     job = RegisterJob(

@@ -74,6 +74,13 @@ def test_landmark_pairs_start_at_the_map_that_fits_them(tmp_path: Path) -> None:
     assert (start.source, start.target) == (SLIDE.space, MOVING.space)
 
 
+def test_key_points_of_xenium_explorer_are_both_files(tmp_path: Path) -> None:
+    table = tmp_path / "keypoints.csv"
+    table.write_text("fixedX,fixedY,alignmentX,alignmentY\n0,0,10,20\n100,0,10,45\n0,100,-15,20\n")
+    start = transform_from_landmarks(table, table, SLIDE, MOVING)
+    assert start(np.array([[0.0, 0], [50, 0]])) == pytest.approx(np.array([[20.0, 40], [20, 90]]))
+
+
 def test_landmark_counts_must_match(tmp_path: Path) -> None:
     fixed = write_points(tmp_path / "f.csv", [(0, 0), (1, 1)])
     moving = write_points(tmp_path / "m.csv", [(0, 0), (1, 1), (2, 0)])
