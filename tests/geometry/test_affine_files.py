@@ -45,7 +45,8 @@ def test_explorer_s_matrix_is_read_back(tmp_path: Path) -> None:
     [
         ("1,0,0\n0,1,0\n", "3 and 3 numbers"),
         ("1,0,0\n0,1,0\n0.1,0,1\n", "last line"),
-        ("fixedX,fixedY\n1,2\n", "could not convert"),
+        ("fixedX,fixedY\n1,2\n", "got 'fixedX'"),
+        ("1,0,nan\n0,1,0\n0,0,1\n", "got 'nan'"),
         ("", "no numbers"),
     ],
 )

@@ -5,8 +5,8 @@ All of them map the moving slide's full-resolution pixels to the fixed slide's.
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,25 @@ def read_explorer(path: Path, source: Frame, target: Frame) -> Affine:
     `InputError` for what is no such matrix.
     """
     expected = "three lines of three numbers, the last 0,0,1"
-    try:
-        text = path.read_bytes()[:MOST_BYTES].decode("utf-8-sig")
-        rows = [[float(cell) for cell in row] for row in csv.reader(text.splitlines()) if row]
-    except (ValueError, csv.Error) as error:
-        raise InputError("not an alignment matrix", expected=expected, got=error) from error
+    text = path.read_bytes()[:MOST_BYTES].decode("utf-8-sig", "replace")
+    cells = [line.split(",") for line in text.splitlines() if line.strip()]
+    words = [cell for row in cells for cell in row if not _is_number(cell)]
+    if words:
+        raise InputError("not an alignment matrix", expected=expected, got=repr(words[0][:40]))
+    rows = [[float(cell) for cell in row] for row in cells]
     if [len(row) for row in rows] != [3, 3, 3]:
         shape = " and ".join(str(len(row)) for row in rows[:4]) or "no"
         raise InputError("not an alignment matrix", expected=expected, got=f"{shape} numbers")
     if rows[2] != [0, 0, 1]:
         raise InputError("not an affine map", expected=expected, got=f"last line {rows[2]}")
     return affine_from_pixels(np.array(rows), source, target)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _describe(matrix: Matrix) -> dict[str, Any]:
