@@ -49,6 +49,9 @@ def leaf_commands(command: Any, name: str = "") -> dict[str, Any]:
     }
 
 
+COMMANDS = leaf_commands(get_command(make_app()))
+
+
 @cache
 def cli_section(name: str) -> str:
     return write_cli_reference().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
@@ -61,16 +64,15 @@ def test_the_menu_names_every_page_once() -> None:
     assert sorted(named) == sorted(written | GENERATED)
 
 
-@pytest.mark.parametrize("name", leaf_commands(get_command(make_app())))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_reference_has_every_command_and_option(name: str) -> None:
-    command = leaf_commands(get_command(make_app()))[name]
     section = cli_section(name)
     assert f"stainbridge {name}" in section
-    for parameter in command.params:
+    for parameter in COMMANDS[name].params:
         assert all(option in section for option in parameter.opts if option.startswith("--"))
 
 
-@pytest.mark.parametrize("name", leaf_commands(get_command(make_app())))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_every_command_has_an_example_to_paste(name: str) -> None:
     assert f"```sh\nstainbridge {name}" in cli_section(name)
 

@@ -15,8 +15,10 @@ def test_the_demo_makes_every_output_and_meets_the_truth(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webbrowser, "open", lambda address: pytest.fail("a browser was opened"))
+    monkeypatch.setattr("stainbridge.jobs.demo_stain.DETAIL_PX", 96)
+    monkeypatch.setattr("stainbridge.jobs.demo_stain.TILE_PX", 160)
     out = tmp_path / "demo"
-    assert run(["demo", "--out", str(out), "--size", "900"]) == 0
+    assert run(["demo", "--out", str(out), "--size", "600"]) == 0
     said = capsys.readouterr().out
     assert {path.name for path in out.iterdir()} == {
         "fixed-he.ome.tiff",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from tests.cli.test_broken_off import LONGEST_WAIT_S, interrupt_when, start
+from tests.registration.quick import QUICK
 from tests.tissue import Tissue
 
 import stainbridge
@@ -19,8 +20,10 @@ from stainbridge.cli.register import summary
 from stainbridge.geometry.landmarks import read_points_csv, write_points_csv
 from stainbridge.geometry.transform import Affine, split_chain
 from stainbridge.jobs.register_outcome import RegisterOutcome
+from stainbridge.registration.config import PRESETS
 
 SUCCESS_RTRE = 0.01
+FAST = PRESETS["fast"]
 
 
 def register(tissue: Tissue, out: Path, *options: object) -> list[str]:
@@ -31,6 +34,14 @@ def register(tissue: Tissue, out: Path, *options: object) -> list[str]:
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_preset() -> Iterator[None]:
+    """Let `fast` take a second in this process: the command is tested, not the method."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "fast", QUICK)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -382,8 +393,9 @@ needs_data = pytest.mark.skipif(
 
 @needs_data
 def test_a_chest_x_ray_and_a_kidney_have_nothing_in_common(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(PRESETS, "fast", FAST)
     data = Path(os.environ["STAINBRIDGE_DATA"])
     kidney = sorted((data / "rat_kidney").rglob("*.jpg")) + sorted(
         (data / "rat_kidney").rglob("*.png")

@@ -64,7 +64,8 @@ def run_page(page: Path) -> int:
         if block.title:
             Path(block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
-            exec(compile(block.text, f"{page.name}, block {ran}", "exec"), names)
+            code = compile(block.text, f"{page.name}, block {ran}", "exec", dont_inherit=True)
+            exec(code, names)
         elif block.language == "sh":
             for words in block.commands:
                 run_command(words)

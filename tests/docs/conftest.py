@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import yaml
 from tests.docs.blocks import TRAIN
 from tests.joint.sar.pictures import write_data
+from tests.registration.quick import QUICK
 from tests.tissue import Tissue
 
 import stainbridge
@@ -49,11 +49,17 @@ MODELS = ("he-to-ki67", "pyramid-run")
 TILE_PX = 96
 
 
+def make_quick(patch: pytest.MonkeyPatch) -> None:
+    """Make every preset and the demo quick: pages are run for their words."""
+    for name in PRESETS:
+        patch.setitem(PRESETS, name, QUICK.with_options(name=name, pieces=True))
+    patch.setattr("stainbridge.jobs.demo_stain.DETAIL_PX", 96)
+    patch.setattr("stainbridge.jobs.demo_stain.TILE_PX", 160)
+
+
 @pytest.fixture(autouse=True)
-def quick_presets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every preset the settings of `fast`: pages are run for their words."""
-    for name in ("default", "accurate"):
-        monkeypatch.setitem(PRESETS, name, replace(PRESETS["fast"], name=name))
+def quick_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_quick(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +76,9 @@ def shelf(tissue: Tissue, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for verb, settings in TINY.items():
         (shelf / f"quick-{verb}.yaml").write_text(yaml.safe_dump(settings))
-    _write_result(shelf)
+    with pytest.MonkeyPatch.context() as patch:
+        make_quick(patch)
+        _write_result(shelf)
     _write_tiles(shelf)
     _write_models(shelf / "weights")
     write_data(shelf / "xrays")

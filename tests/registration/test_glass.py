@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.registration.quick import QUICK, draw_small_pair
 
-from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
-from stainbridge.registration.config import AffineConfig, DeformableConfig, RegisterConfig
+from stainbridge.phantom.pairs.pair import PhantomPair
 from stainbridge.registration.pipeline import register_slides
 from stainbridge.registration.result import Registration
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 
-#: A registration that takes a second.
-QUICK = (
-    RegisterConfig.preset("fast")
-    .with_stage(AffineConfig(sizes_px=(64, 128), steps=(20, 15), survivors=(4, 1), varied=1))
-    .with_stage(DeformableConfig(sizes_px=(128,), steps=(15,), symmetric=False))
-    .with_options(working_px=256)
-)
-
 
 @pytest.fixture(scope="module")
 def pair() -> PhantomPair:
-    return generate_pair(
-        seed=3, size_px=320, mpp=14.0, moving_stain="Ki67", rotation_deg=140.0, flip=True
-    )
+    return draw_small_pair()
 
 
 def put_on_glass(slide: Slide, factor: int, at: tuple[float, float]) -> tuple[ArraySlide, Points]:
@@ -53,7 +43,7 @@ def register_on_glass(pair: PhantomPair, factor: int) -> tuple[Registration, flo
 def test_glass_changes_neither_the_error_nor_the_verdict(pair: PhantomPair) -> None:
     bare, bare_px = register_on_glass(pair, 1)
     assert bare_px < 3
-    for factor in (2, 4, 8):
+    for factor in (2, 8):
         result, error_px = register_on_glass(pair, factor)
         assert result.status == bare.status
         assert error_px < 1.2 * bare_px + 0.5

@@ -20,6 +20,7 @@ from tests.registration.networks import (
     constant_affine,
     start_before,
 )
+from tests.registration.quick import QUICK, draw_small_pair, render_pair
 from tests.registration.states import make_problem, must_read
 from tests.registration.training.sections import section as draw_section
 
@@ -59,9 +60,16 @@ from stainbridge.slides.slide import Slide, SlideInfo
 
 @pytest.fixture(scope="module")
 def pair() -> PhantomPair:
-    return generate_pair(
-        seed=3, size_px=768, mpp=6.0, moving_stain="Ki67", rotation_deg=140.0, flip=True
+    return render_pair(
+        generate_pair(
+            seed=3, size_px=768, mpp=6.0, moving_stain="Ki67", rotation_deg=140.0, flip=True
+        )
     )
+
+
+@pytest.fixture(scope="module")
+def small_pair() -> PhantomPair:
+    return draw_small_pair()
 
 
 def median_rtre(pair: PhantomPair, transform: Transform) -> float:
@@ -89,16 +97,14 @@ def test_turned_mirrored_torn_tissue_in_another_stain_is_registered(pair: Phanto
     assert [stage.name for stage in result.stages] == ["prepare", "search", "affine", "deformable"]
 
 
-def test_the_same_seed_gives_the_same_answer(pair: PhantomPair) -> None:
-    points = pair.fixed_landmarks.points_um
-    first, second = (
-        register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast")) for _ in range(2)
-    )
+def test_the_same_seed_gives_the_same_answer(small_pair: PhantomPair) -> None:
+    points = small_pair.fixed_landmarks.points_um
+    first, second = (register_slides(small_pair.fixed, small_pair.moving, QUICK) for _ in range(2))
     np.testing.assert_allclose(first.transform(points), second.transform(points), atol=1e-3)
 
 
 def test_nothing_of_the_slides_is_kept_afterwards(
-    pair: PhantomPair, monkeypatch: pytest.MonkeyPatch
+    small_pair: PhantomPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sections: list[weakref.ref[Section]] = []
 
@@ -109,7 +115,7 @@ def test_nothing_of_the_slides_is_kept_afterwards(
         return section
 
     monkeypatch.setattr("stainbridge.registration.pipeline.read_section", read_and_watch)
-    result = register_slides(pair.fixed, pair.moving, RegisterConfig.preset("fast"))
+    result = register_slides(small_pair.fixed, small_pair.moving, QUICK)
     gc.collect()
     assert result.transform is not None
     assert len(sections) == 2
@@ -117,20 +123,21 @@ def test_nothing_of_the_slides_is_kept_afterwards(
 
 
 FAST = RegisterConfig.preset("fast")
+PLACEMENT_ONLY = QUICK.without_stage(DeformableConfig)
 #: A search that looks in one direction only.
 BLIND = SearchConfig(angles=1, scales=1, candidates=1, hypotheses=1, features_px=64)
 
 
-def test_where_a_search_does_not_convince_another_one_may(pair: PhantomPair) -> None:
+def test_where_a_search_does_not_convince_another_one_may(small_pair: PhantomPair) -> None:
     reports: list[tuple[str, float]] = []
-    once = replace(FAST.with_stage(BLIND), second_search=None, pieces=False)
-    twice = replace(once, second_search=FAST.find_stage(SearchConfig))
-    assert register_slides(pair.fixed, pair.moving, once).status == "failed"
+    once = replace(QUICK.with_stage(BLIND), second_search=None)
+    twice = replace(once, second_search=QUICK.find_stage(SearchConfig))
+    assert register_slides(small_pair.fixed, small_pair.moving, once).status == "failed"
     result = register_slides(
-        pair.fixed, pair.moving, twice, progress=lambda *report: reports.append(report)
+        small_pair.fixed, small_pair.moving, twice, progress=lambda *report: reports.append(report)
     )
     assert result.status == "ok", result.reason
-    assert median_rtre(pair, result.transform) < 0.01
+    assert median_rtre(small_pair, result.transform) < 0.01
     names = [stage.name for stage in result.stages]
     assert names == ["prepare", "first search", "search", "affine", "deformable"]
     assert not result.stages[1].accepted
@@ -138,36 +145,36 @@ def test_where_a_search_does_not_convince_another_one_may(pair: PhantomPair) -> 
     assert fractions == sorted(fractions)
 
 
-def test_a_second_search_that_finds_nothing_better_changes_nothing(pair: PhantomPair) -> None:
+def test_a_second_search_that_finds_nothing_better_changes_nothing(small_pair: PhantomPair) -> None:
     def doubt(evidence: Evidence) -> Verdict:
         return replace(load_calibration()(evidence), status="fallback")
 
-    narrow = replace(FAST.without_stage(DeformableConfig), second_search=BLIND, pieces=False)
+    narrow = replace(PLACEMENT_ONLY, second_search=BLIND)
     once, twice = (
-        register_slides(pair.fixed, pair.moving, config, judge=doubt)
+        register_slides(small_pair.fixed, small_pair.moving, config, judge=doubt)
         for config in (replace(narrow, second_search=None), narrow)
     )
     names = [stage.name for stage in twice.stages]
     assert names == ["prepare", "search", "affine", "second search"]
     assert not twice.stages[-1].accepted
-    points = pair.fixed_landmarks.points_um
+    points = small_pair.fixed_landmarks.points_um
     np.testing.assert_allclose(once.transform(points), twice.transform(points), atol=1e-3)
 
 
-def test_a_given_transform_replaces_the_search(pair: PhantomPair) -> None:
-    points = pair.fixed_landmarks.points_um
+def test_a_given_transform_replaces_the_search(small_pair: PhantomPair) -> None:
+    points = small_pair.fixed_landmarks.points_um
     homogeneous = np.c_[points, np.ones(len(points))]
-    rows = np.linalg.lstsq(homogeneous, pair.moving_landmarks.points_um, rcond=None)[0].T
+    rows = np.linalg.lstsq(homogeneous, small_pair.moving_landmarks.points_um, rcond=None)[0].T
     matrix = np.vstack([rows, [0, 0, 1]])
-    start = Affine(matrix, pair.fixed.frame.space, pair.moving.frame.space)
-    result = register_slides(pair.fixed, pair.moving, FAST, initial_transform=start)
-    assert median_rtre(pair, result.transform) < 0.01
+    start = Affine(matrix, small_pair.fixed.frame.space, small_pair.moving.frame.space)
+    result = register_slides(small_pair.fixed, small_pair.moving, QUICK, initial_transform=start)
+    assert median_rtre(small_pair, result.transform) < 0.01
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_refused(pair: PhantomPair) -> None:
+def test_a_gpu_that_is_not_there_is_refused(small_pair: PhantomPair) -> None:
     with pytest.raises(InputError, match="no CUDA device"):
-        register_slides(pair.fixed, pair.moving, RegisterConfig(device="cuda"))
+        register_slides(small_pair.fixed, small_pair.moving, RegisterConfig(device="cuda"))
 
 
 def test_a_blank_slide_fails_with_its_name() -> None:
@@ -187,29 +194,12 @@ def test_slides_of_different_tissues_fail() -> None:
     stripes = 120 + 80 * np.sin(25 * x + 9 * np.sin(4 * y)) + rng.normal(0, 10, y.shape)
     other = np.where(np.maximum(abs(x), abs(y)) < 0.45, stripes, 240)
     moving = ArraySlide(np.repeat(other[None].astype(np.uint8), 3, 0))
-    result = register_slides(fixed, moving, FAST.with_stage(TileRefinementConfig()))
+    result = register_slides(fixed, moving, QUICK.with_stage(TileRefinementConfig()))
     assert result.status == "failed"
     assert result.solution is None
     names = {stage.name for stage in result.stages}
     assert {"first search", "second search"} & names  # not given up at once
     assert "tiles" not in names  # there is nothing to refine
-
-
-#: A registration that takes a second.
-QUICK = replace(
-    FAST.with_stage(
-        AffineConfig(sizes_px=(64, 128), steps=(20, 15), survivors=(4, 1), varied=1)
-    ).with_stage(DeformableConfig(sizes_px=(128,), steps=(15,), symmetric=False)),
-    working_px=256,
-)
-PLACEMENT_ONLY = QUICK.without_stage(DeformableConfig)
-
-
-@pytest.fixture(scope="module")
-def small_pair() -> PhantomPair:
-    return generate_pair(
-        seed=3, size_px=320, mpp=14.0, moving_stain="Ki67", rotation_deg=140.0, flip=True
-    )
 
 
 @pytest.fixture(scope="module")
