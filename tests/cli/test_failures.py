@@ -57,6 +57,19 @@ def test_missing_memory_says_how_much_was_short() -> None:
     assert "expected 2.00 GiB more" in str(explain_failure(cuda_error))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "DataLoader worker (pid 32321) is killed by signal: Killed. ",
+        "DataLoader worker (pid(s) 11, 12) exited unexpectedly",
+    ],
+)
+def test_a_lost_process_that_prepares_samples_is_no_bug(said: str) -> None:
+    explained = str(explain_failure(RuntimeError(said)))
+    assert explained.startswith("--workers: a process that prepares samples was ended")
+    assert "--resume" in explained
+
+
 def test_a_bug_is_not_explained_away() -> None:
     bugs = (RuntimeError("bug"), ValueError("bug"), OSError("no number"), UnicodeError("bug"))
     assert [explain_failure(bug) for bug in bugs] == [None] * 4

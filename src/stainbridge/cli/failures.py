@@ -21,6 +21,10 @@ WANTED = (
     re.compile(r"(?:[Uu]nable to allocate|[Tt]ried to allocate) ([\d.]+ [KMGTPEZY]?i?B)"),
     re.compile(r"(?:tried to allocate|[Ff]ailed to allocate) (\d+) bytes"),
 )
+#: What torch says when a process that prepares samples is ended from outside.
+LOST_WORKER = re.compile(
+    r"DataLoader worker \(pid[^)]*\) (?:is killed by signal|exited unexpected)"
+)
 #: What to do about an error of the operating system.
 REMEDIES = {
     errno.ENOSPC: "free some space, or write elsewhere",
@@ -42,6 +46,13 @@ def explain_failure(error: BaseException) -> InputError | None:
         isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error))
     ):
         return _explain_memory(str(error))
+    if isinstance(error, RuntimeError) and LOST_WORKER.search(str(error)):
+        return InputError(
+            "a process that prepares samples was ended from outside",
+            where="--workers",
+            got="most often missing memory",
+            remedy="go on with --resume and fewer workers, such as --workers 0",
+        )
     if isinstance(error, UnicodeError) and _has_undecoded_bytes(error):
         return _refuse_name(getattr(error, "object", ""))
     if isinstance(error, OSError) and error.errno is not None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.jobs.files.outputs import Inputs, check_output_file, check_output_folder
@@ -134,3 +136,48 @@ def test_a_zarr_that_is_an_input_or_holds_one_is_not_replaced(tmp_path: Path) ->
         check_output_file(
             tmp_path / "link.zarr", Inputs(files=(out,)), overwrite=True, may_be_zarr=True
         )
+
+
+SET_XML = (
+    '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" {uuid}>'
+    '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="8" '
+    'SizeY="8" SizeC="2" SizeZ="1" SizeT="1">'
+    '<Channel ID="Channel:0:0" SamplesPerPixel="1"/><Channel ID="Channel:0:1" SamplesPerPixel="1"/>'
+    '<TiffData IFD="0" FirstC="0" PlaneCount="1"><UUID FileName="{0}">urn:uuid:0</UUID></TiffData>'
+    '<TiffData IFD="0" FirstC="1" PlaneCount="1"><UUID FileName="{1}">urn:uuid:1</UUID></TiffData>'
+    "</Pixels></Image></OME>"
+)
+
+
+def write_set(folder: Path, names: tuple[str, str], companion: str | None) -> None:
+    """Write an OME-TIFF of two files, which describe the set or name its companion file."""
+    full = [SET_XML.format(*names, uuid=f'UUID="urn:uuid:{i}"') for i in (0, 1)]
+    for i, name in enumerate(names):
+        xml = full[i]
+        if companion is not None:
+            xml = (
+                '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+                f'UUID="urn:uuid:{i}"><BinaryOnly MetadataFile="{companion}" '
+                'UUID="urn:uuid:9"/></OME>'
+            )
+        tifffile.imwrite(
+            folder / name, np.zeros((8, 8), np.uint8), description=xml.encode(), metadata=None
+        )
+    if companion is not None:
+        (folder / companion).write_text(SET_XML.format(*names, uuid='UUID="urn:uuid:9"'))
+
+
+@pytest.mark.parametrize("companion", [None, "set.companion.ome"])
+@pytest.mark.parametrize("names", [("c0.ome.tif", "c1.ome.tif"), ("a b.tiff", "ü.tiff")])
+def test_no_file_of_an_ome_set_is_replaced(
+    tmp_path: Path, names: tuple[str, str], companion: str | None
+) -> None:
+    write_set(tmp_path, names, companion)
+    (tmp_path / "other.tif").write_bytes(b"")
+    inputs = Inputs(files=(tmp_path / names[0],))
+    for part in (*names, companion):
+        if part is not None:
+            with pytest.raises(InputError, match="would replace the input"):
+                check_output_file(tmp_path / part, inputs, overwrite=True)
+    check_output_file(tmp_path / "other.tif", inputs, overwrite=True)
+    check_output_file(tmp_path / "new.tif", inputs, overwrite=True)

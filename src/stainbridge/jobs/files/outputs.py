@@ -38,6 +38,8 @@ WITH_SIBLINGS = {
     ".vmu": (".l00", ".l01", ".l02", ".ngr"),
 }
 
+#: Endings of slides that may be several files, which their OME-XML names.
+TIFF_ENDINGS = (".tif", ".tiff")
 #: The ending of pictures that small slides are written as.
 PNG = ".png"
 #: The ending of OME-Zarr folders.
@@ -70,14 +72,18 @@ class Inputs:
     runs: tuple[Path | None, ...] = ()
     """Folders of training runs, or files of weights."""
 
-    def list_protected(self) -> Iterator[Path]:
-        """Yield every path that may be neither replaced nor written into."""
+    def list_protected(self, target: Path) -> Iterator[Path]:
+        """Yield every path that may be neither replaced nor written into.
+
+        `target` is what would be written; parts of a slide are looked for where it may be one.
+        """
         for file in self.files:
             if file is not None:
                 yield file
                 if file.suffix.lower() in WITH_DATA_FOLDER:
                     yield file.with_suffix("")
                 yield from _list_siblings(file)
+                yield from _list_ome_parts(file, target)
         yield from (folder for folder in self.data_folders if folder and folder.suffix == ".zarr")
         for folder in self.results:
             yield from (folder / name for name in RESULT_FILES[:3])
@@ -95,6 +101,16 @@ def _list_siblings(slide: Path) -> list[Path]:
     if not endings or not slide.parent.is_dir():
         return []
     return [path for path in slide.parent.iterdir() if path.suffix.lower() in endings]
+
+
+def _list_ome_parts(slide: Path, target: Path) -> tuple[Path, ...]:
+    """Return the other files of an OME-TIFF, where `target` is an existing one beside it."""
+    is_beside = target.exists() and _real(target).parent == _real(slide).parent
+    if not is_beside or slide.suffix.lower() not in TIFF_ENDINGS or not slide.is_file():
+        return ()
+    from stainbridge.slides.readers.ome_parts import list_ome_parts
+
+    return list_ome_parts(_real(slide))
 
 
 def check_output_file(
@@ -176,7 +192,7 @@ def _check_replaces_no_input(
 
     With `is_whole`, all that is in the folder `out` goes.
     """
-    for protected in inputs.list_protected():
+    for protected in inputs.list_protected(target):
         if _is_same(target, protected) or _is_within(target, protected):
             raise _replaces(out, protected)
         if (is_whole or target != out) and _is_within(protected, target):
