@@ -22,9 +22,7 @@ WANTED = (
     re.compile(r"(?:tried to allocate|[Ff]ailed to allocate) (\d+) bytes"),
 )
 #: What torch says when a process that prepares samples is ended from outside.
-LOST_WORKER = re.compile(
-    r"DataLoader worker \(pid[^)]*\) (?:is killed by signal|exited unexpected)"
-)
+LOST_WORKER = re.compile(r"DataLoader worker \(pid.*(is killed by signal|exited unexpectedly)")
 #: What to do about an error of the operating system.
 REMEDIES = {
     errno.ENOSPC: "free some space, or write elsewhere",
