@@ -204,7 +204,7 @@ def read_rows(path: Path) -> list[TrialRow]:
 def _parse_row(entry: dict[str, str]) -> TrialRow:
     evidence = None
     if entry["share"]:
-        evidence = Evidence(**{name: float(entry[name]) for name in EVIDENCE})
+        evidence = Evidence(**{name: float(entry[name]) for name in EVIDENCE if name in entry})
     key, source, kind, preset = (entry[name] for name in COLUMNS[:4])
     rejected = entry["rejected"] == "1"
     return TrialRow(

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from stainbridge.registration.stages.tiles import TileRefinementConfig as TileRefinementConfig
     from stainbridge.registration.store import load as load
     from stainbridge.registration.verdict.evidence import Evidence as Evidence
+    from stainbridge.registration.verdict.misfit import Misfit as Misfit
     from stainbridge.slides.coerce import as_slide as as_slide
     from stainbridge.slides.memory import ArraySlide as ArraySlide
     from stainbridge.slides.open import open_slide as open_slide
@@ -78,6 +79,7 @@ _HOMES = {
     "PieceRecord": "stainbridge.registration.pieces.record",
     "StageRecord": "stainbridge.registration.stages.record",
     "Evidence": "stainbridge.registration.verdict.evidence",
+    "Misfit": "stainbridge.registration.verdict.misfit",
     # Read and write slides.
     "open_slide": "stainbridge.slides.open",
     "write_slide": "stainbridge.slides.writing.write",
@@ -128,6 +130,7 @@ __all__ = [  # noqa: RUF022 - in groups, what users call first
     "PieceRecord",
     "StageRecord",
     "Evidence",
+    "Misfit",
     # Read and write slides.
     "open_slide",
     "write_slide",

@@ -19,3 +19,5 @@ Pixels: TypeAlias = npt.NDArray[Any]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 #: (H, W).
 Plane: TypeAlias = npt.NDArray[np.float32]
+#: A box on a slide in full-resolution pixels: left, top, right, bottom.
+Box: TypeAlias = tuple[float, float, float, float]

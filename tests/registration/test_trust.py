@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
 from stainbridge.registration.config import DeformableConfig, LearnedFieldConfig, RegisterConfig
 from stainbridge.registration.pipeline import register_slides
 from stainbridge.registration.result import Registration
+from stainbridge.registration.store import load
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Pixels
@@ -69,6 +71,23 @@ def test_two_channels_of_one_scan_are_not_bent_to_what_they_do_not_share() -> No
     assert result.status == "ok"
     points = fixed.frame.fit(16).centres_um()
     assert np.abs(result.transform(points) - points).max() < 2
+
+
+def test_a_wrongly_stitched_slide_is_no_ok_and_says_where(
+    pair: PhantomPair, tmp_path: Path
+) -> None:
+    pixels = pair.fixed.read(pair.fixed.frame).pixels
+    stitched = pixels.copy()
+    stitched[:, 120:200] = np.roll(pixels[:, 120:200], 30, axis=2)
+    result = register_slides(pair.fixed, with_pixels(pair.fixed, stitched), QUICK)
+    assert result.status == "fallback"
+    assert "of the tissue would fit better elsewhere" in result.reason
+    assert result.misfit is not None
+    assert result.misfit.share > 0.05
+    assert result.evidence is not None
+    assert result.evidence.misfit == result.misfit.share
+    result.save(tmp_path)
+    assert load(tmp_path).misfit == result.misfit
 
 
 def test_a_deformation_that_is_needed_is_kept(plain: Registration) -> None:

@@ -25,6 +25,8 @@ from stainbridge.registration.verdict.judge import (
     limit_to_pixels,
     rank_verdict,
 )
+from stainbridge.registration.verdict.misfit import Misfit, measure_misfit
+from stainbridge.registration.verdict.rival import measure_rival
 from stainbridge.registration.verdict.verification import verify
 
 #: Fraction of an attempt's progress that is set aside for a second search, which few pairs need.
@@ -37,12 +39,25 @@ class Attempt:
 
     state: State
     evidence: Evidence
+    misfit: Misfit
     records: tuple[StageRecord, ...]
 
     @classmethod
     def of(cls, state: State) -> Attempt:
         """Collect the evidence for a state."""
-        return cls(state, _collect_evidence(state), state.records)
+        assert state.solution is not None
+        sections = state.problem.sections
+        placement = state.placement
+        # Handed over as one object, a bare placement is measured once.
+        solution = placement if isinstance(state.solution, Affine) else state.solution
+        verification = verify(*sections, placement, state.placement_score)
+        evidence = collect_evidence(
+            *sections, placement, verification, solution, state.disagreement_um
+        )
+        misfit = measure_misfit(*sections, placement, solution)
+        rival = measure_rival(*sections, placement)
+        evidence = replace(evidence, misfit=misfit.share, rival=rival)
+        return cls(state, evidence, misfit, state.records)
 
     def judge(self, judge: Judge) -> Verdict:
         """Return what a judge says, as far as pixels show it; a doubt makes it `fallback`."""
@@ -154,15 +169,4 @@ def refine_attempt(attempt: Attempt, stage: Stage, progress: Progress) -> Attemp
     records = (*attempt.records, *after.records[len(before.records) :])
     if after.solution is before.solution:
         return replace(attempt, state=after, records=records)
-    return Attempt(after, _collect_evidence(after), records)
-
-
-def _collect_evidence(state: State) -> Evidence:
-    """Collect the evidence for and against a state's solution."""
-    assert state.solution is not None
-    sections = state.problem.sections
-    placement = state.placement
-    # Handed over as one object, a bare placement is measured once.
-    solution = placement if isinstance(state.solution, Affine) else state.solution
-    verification = verify(*sections, placement, state.placement_score)
-    return collect_evidence(*sections, placement, verification, solution, state.disagreement_um)
+    return replace(Attempt.of(after), records=records)

@@ -26,6 +26,7 @@ from stainbridge.registration.attempt import (
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pieces.combine import (
     doubt_pieces,
+    join_misfits,
     join_transforms,
     judge_pieces,
     record_pieces,
@@ -171,6 +172,7 @@ class _Run:
         solution = None if verdict.status == "failed" else attempt.state.solution
         records = (first, *attempt.records)
         registration = self._make_registration(verdict, records, solution, attempt.evidence, fixed)
+        registration = replace(registration, misfit=attempt.misfit)
         if pieces is None or solution is None:
             return registration
         return replace(registration, pieces=record_pieces(pieces))
@@ -189,7 +191,7 @@ class _Run:
         solution = None if verdict.status == "failed" else join_transforms(result)
         evidence = None if attempt is None else attempt.evidence
         registration = self._make_registration(verdict, records, solution, evidence, fixed)
-        return replace(registration, pieces=record_pieces(result))
+        return replace(registration, pieces=record_pieces(result), misfit=join_misfits(result))
 
     def attempt(self, problem: Problem, progress: Progress) -> Attempt | None:
         """Register one problem, without refinement."""

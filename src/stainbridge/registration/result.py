@@ -36,6 +36,7 @@ from stainbridge.registration.record import TRANSFORM, describe_source, write_re
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import RegistrationStatus
+from stainbridge.registration.verdict.misfit import Misfit
 from stainbridge.slides.coerce import channels_first
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
@@ -103,6 +104,8 @@ class Registration:
     """What it was judged by; None where it did not come to that."""
     pieces: tuple[PieceRecord, ...] = ()
     """One record a piece of tissue, where a slide has several; else empty."""
+    misfit: Misfit | None = None
+    """Where tissue would rather lie elsewhere; None where that was not measured."""
     fixed_source: Slide | Path | None = field(default=None, compare=False)
     """The fixed slide, or where its file is; None where that is not known."""
     moving_source: Slide | Path | None = field(default=None, compare=False)
@@ -416,6 +419,7 @@ class Registration:
             "fixed": describe_source(self.fixed, fixed),
             "moving": describe_source(self.moving, moving),
             "pieces": [asdict(piece) for piece in self.pieces],
+            "misfit": None if self.misfit is None else asdict(self.misfit),
             "stages": [{**asdict(stage), "score": stage.score_after} for stage in self.stages],
             "seed": self.seed,
             "config": self.config,

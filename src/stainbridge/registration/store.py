@@ -19,6 +19,7 @@ from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import RegistrationStatus
+from stainbridge.registration.verdict.misfit import Misfit
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def _parse_record(stored: dict[str, Any]) -> Registration:
         seed=int(stored["seed"]),
         config=dict(stored["config"]),
         pieces=tuple(_parse_piece(piece) for piece in stored.get("pieces", ())),
+        misfit=_parse_misfit(stored.get("misfit")),
         fixed_source=_parse_path(stored["fixed"]),
         moving_source=_parse_path(stored["moving"]),
         fingerprints={
@@ -139,6 +141,14 @@ def _parse_piece(entry: dict[str, Any]) -> PieceRecord:
     for name in ("box_px", "partner_box_px"):
         values[name] = None if values.get(name) is None else tuple(values[name])
     return PieceRecord(**values)
+
+
+def _parse_misfit(entry: dict[str, Any] | None) -> Misfit | None:
+    """Return the misfit of a record; earlier versions wrote none."""
+    if entry is None:
+        return None
+    boxes = ((float(a), float(b), float(c), float(d)) for a, b, c, d in entry["boxes_px"])
+    return Misfit(float(entry["share"]), tuple(boxes))
 
 
 def _parse_path(entry: dict[str, Any]) -> Path | None:

@@ -43,6 +43,17 @@ def _box_sum_cpu(x: Tensor, size: int) -> Tensor:
     return torch.from_numpy(sums).view(x.shape)
 
 
+def normalise_locally(planes: Tensor, radius: int, noise: float = 1e-3) -> Tensor:
+    """Return (B, C, H, W) of zero mean and unit variance in (2·`radius` + 1)² windows.
+
+    `noise` is added to the variances, so that flat places are near 0.
+    """
+    count = box_sum(torch.ones_like(planes[:1, :1]), radius)
+    mean = box_sum(planes.contiguous(), radius) / count
+    square = box_sum(planes.square(), radius) / count
+    return (planes - mean) * torch.rsqrt((square - mean.square()).clamp_min(0) + noise)
+
+
 @dataclass(frozen=True, eq=False)
 class LocalNCC:
     """Local NCC against one fixed image, whose window statistics are computed once.

@@ -102,3 +102,19 @@ def test_placements_that_do_not_stand_out_leave_doubt() -> None:
     assert find_doubt(fine) == ""
     assert "no better than chance" in find_doubt(replace(fine, sharpness=MIN_SHARPNESS - 0.1))
     assert "overlap by 20%" in find_doubt(replace(fine, overlap=0.2))
+
+
+def test_tissue_that_would_fit_better_elsewhere_is_a_doubt() -> None:
+    judge = load_calibration()
+    assert judge(replace(GOOD, misfit=0.0)).status == "ok"
+    verdict = judge(replace(GOOD, misfit=0.12))
+    assert verdict.status == "fallback"
+    assert verdict.reason.startswith("12% of the tissue would fit better elsewhere")
+
+
+def test_a_second_best_as_good_is_a_doubt() -> None:
+    judge = load_calibration()
+    assert judge(replace(GOOD, rival=0.6)).status == "ok"
+    verdict = judge(replace(GOOD, rival=0.95))
+    assert verdict.status == "fallback"
+    assert verdict.reason.startswith("another place fits about as well")

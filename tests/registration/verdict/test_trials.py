@@ -41,7 +41,9 @@ def judge_row(row: dict[str, str]) -> Trial:
     if not row["share"]:  # no placement was found
         return Trial(row["source"], row["kind"], rtre, np.inf, "failed")
     judge = load_calibration()
-    evidence = Evidence(**{field.name: float(row[field.name]) for field in fields(Evidence)})
+    evidence = Evidence(
+        **{field.name: float(row[field.name]) for field in fields(Evidence) if field.name in row}
+    )
     status = judge(evidence).status
     if row["rejected"] == "1" and status == "ok":
         status = "fallback"

@@ -11,9 +11,11 @@ from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPi
 from stainbridge.geometry.transform import Transform
 from stainbridge.registration.pieces.flow import LEAST_SHARE, PiecewiseResult, PlacedPiece
 from stainbridge.registration.pieces.piece import Piece
-from stainbridge.registration.pieces.record import Box, PieceRecord, PieceSide
+from stainbridge.registration.pieces.record import PieceRecord, PieceSide
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.judge import RegistrationStatus, Verdict
+from stainbridge.registration.verdict.misfit import Misfit
+from stainbridge.types import Box
 
 #: Share of a slide's tissue without a partner from which on the slide is not `ok`.
 TOLERABLE_ALONE = 0.05
@@ -33,6 +35,14 @@ def _transform_piece(item: PlacedPiece) -> TransformedPiece:
     assert item.transform is not None
     assert item.partner is not None
     return TransformedPiece(item.transform, item.piece.region, item.partner.region)
+
+
+def join_misfits(result: PiecewiseResult) -> Misfit:
+    """Return where tissue of the pieces would rather lie elsewhere, as a share of all of it."""
+    total_um2 = sum(item.area_um2 for item in result.placed)
+    parts = [(item.misfit, item.area_um2) for item in result.placed if item.misfit is not None]
+    share = sum(part.share * area_um2 for part, area_um2 in parts) / total_um2
+    return Misfit(share, tuple(box for part, _ in parts for box in part.boxes_px))
 
 
 def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:

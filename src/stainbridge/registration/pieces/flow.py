@@ -21,6 +21,7 @@ from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.stages.stage import Problem
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import Judge, Verdict, rank_verdict
+from stainbridge.registration.verdict.misfit import Misfit
 
 #: Pieces below this share of their slide's tissue are not matched: too little to tell apart.
 LEAST_SHARE = 0.03
@@ -59,6 +60,8 @@ class PlacedPiece:
     """What it was judged by."""
     records: tuple[StageRecord, ...] = ()
     """The stages of its own registration; none where the whole slide's holds."""
+    misfit: Misfit | None = None
+    """Where it would rather lie elsewhere; None where that was not measured on its own."""
 
     @property
     def area_um2(self) -> float:
@@ -279,6 +282,7 @@ def _register_pair(
         verdict,
         attempt.evidence,
         attempt.records,
+        attempt.misfit,
     )
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stainbridge.registration.verdict.judge import RegistrationStatus
+from stainbridge.types import Box
 
 PieceSide = Literal["fixed", "moving"]
 PieceStatus = RegistrationStatus | Literal["alone"]
-#: A box on a slide in full-resolution pixels: left, top, right, bottom.
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

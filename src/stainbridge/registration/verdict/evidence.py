@@ -45,3 +45,13 @@ class Evidence:
 
     Not a number where only one direction was run.
     """
+    misfit: float = float("nan")
+    """Share of the fixed tissue that would clearly fit better elsewhere.
+
+    Not a number where it was not measured.
+    """
+    rival: float = float("nan")
+    """Similarity at the best other place ÷ that at the placement's own.
+
+    Not a number where it was not measured.
+    """

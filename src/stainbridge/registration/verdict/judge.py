@@ -35,6 +35,12 @@ MIN_OVERLAP = 0.3
 #: Least share of the smaller tissue on the other for `ok`: with less, tissue of both slides has no
 #: counterpart, as where halves of a slide are swapped.
 COMPLETE_OVERLAP = 0.75
+#: Share of the fixed tissue that would clearly fit better elsewhere, above which it is not `ok`. Of
+#: genuine pairs it is 0, of wrongly stitched ones mostly 0.06 and more.
+TOLERABLE_MISFIT = 0.02
+#: From this similarity of another place on, over that of the placement's own, it is not `ok`. Of
+#: genuine pairs it is at most 0.6, where several places fit 0.9 and more.
+TOLERABLE_RIVAL = 0.8
 #: Least sharpness, in standard deviations, of a placement that is taken without a search. On frames
 #: of the tissue alone, other drawn tissue of the same outline reaches 4.6, and the same tissue 7.
 MIN_SHARPNESS = 5.0
@@ -111,9 +117,9 @@ class Calibration:
     def __call__(self, evidence: Evidence) -> Verdict:
         """Judge evidence.
 
-        `fallback`: an error beyond `TOLERABLE_ERROR` cannot be ruled out, or much tissue of both
-        slides has no counterpart. `failed`: it is likely,
-        or the evidence is not a number.
+        `fallback`: an error beyond `TOLERABLE_ERROR` cannot be ruled out, much tissue of both
+        slides has no counterpart, or some would fit better elsewhere. `failed`: it is likely, or
+        the evidence is not a number.
         """
         index = self.compute_index(evidence)
         if not np.isfinite([index, evidence.overlap]).all():
@@ -131,15 +137,28 @@ class Calibration:
         if bound > TOLERABLE_ERROR:
             reason = f"{agreement}: an error of {bound:.1%} of the tissue is possible"
             return Verdict("fallback", reason, expected, bound)
-        if evidence.overlap < COMPLETE_OVERLAP:
-            alone = f"{1 - evidence.overlap:.0%} of the smaller tissue has no counterpart"
-            return Verdict("fallback", f"{alone}; {agreement}", expected, bound)
+        doubts = _list_doubts(evidence)
+        if doubts:
+            return Verdict("fallback", "; ".join([*doubts, agreement]), expected, bound)
         return Verdict("ok", agreement, expected, bound)
 
     def compute_index(self, evidence: Evidence) -> float:
         """Return the weighted sum of the measures."""
         values = compute_measures(evidence)
         return self.offset + sum(weight * values[name] for name, weight in self.weights.items())
+
+
+def _list_doubts(evidence: Evidence) -> list[str]:
+    """Say what part of the tissue does not fit, though the rest does; measures may be missing."""
+    doubts = []
+    if evidence.rival >= TOLERABLE_RIVAL:
+        doubts.append("another place fits about as well")
+    if evidence.misfit > TOLERABLE_MISFIT:
+        doubts.append(f"{evidence.misfit:.0%} of the tissue would fit better elsewhere")
+    if evidence.overlap < COMPLETE_OVERLAP:
+        alone = f"{1 - evidence.overlap:.0%} of the smaller tissue"
+        doubts.append(f"{alone} has no counterpart")
+    return doubts
 
 
 def compute_measures(evidence: Evidence) -> dict[str, float]:

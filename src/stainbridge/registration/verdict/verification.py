@@ -134,12 +134,20 @@ def warp_density(moving: Section, frame: Frame, coordinates: Tensor) -> Tensor:
 
     It is taken from a copy of about the resolution of `frame`.
     """
+    return warp_planes(moving, frame, coordinates, 1)
+
+
+def warp_planes(moving: Section, frame: Frame, coordinates: Tensor, count: int = 2) -> Tensor:
+    """Sample the first `count` of the moving density and edges, as (B, count, H, W).
+
+    `coordinates` are (B, H, W, 2). The planes are copies of about the resolution of `frame`.
+    """
     deviation = coordinates[0].reshape(-1, 2).std(0)
     spread = deviation * torch.tensor(moving.frame.size_um) / torch.tensor(frame.size_um)
     scale = max(float(spread.mean()) / UNIFORM_SPREAD, 0.05)
     longest_px = round(max(moving.frame.size_um) / (max(frame.mpp) * scale))
-    _, source, _ = moving.density_at(max(8, longest_px))
-    source = source.expand(len(coordinates), -1, -1, -1)
+    _, planes, _ = moving.planes_at(max(8, longest_px))
+    source = planes[:, :count].expand(len(coordinates), -1, -1, -1)
     return F.grid_sample(source, coordinates, padding_mode="border", align_corners=False)
 
 
