@@ -22,7 +22,7 @@ PUBLIC = """
 register load Registration
 RegisterConfig SearchConfig AffineConfig DeformableConfig TileRefinementConfig
 LearnedAffineConfig LearnedFieldConfig
-PieceRecord StageRecord Evidence
+PieceRecord StageRecord Evidence Misfit
 open_slide write_slide as_slide Slide ArraySlide WarpedSlide
 Space Frame Image Transform Affine DisplacementField read_transform write_transform Landmarks
 read_points_csv write_points_csv

@@ -33,6 +33,12 @@ from stainbridge.report.agreement import (
 )
 from stainbridge.report.figures import Figure, figure, svg_path
 from stainbridge.report.scale_bar import ScaleBar, make_scale_bar
+from stainbridge.report.tissue_map import (
+    describe_misfit,
+    list_pieces,
+    outline_misfit,
+    outline_pieces,
+)
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.whole import whole_file
@@ -158,6 +164,22 @@ def _transform_content(
         "scale_colours": [f"rgb{colour}" for colour in DIVERGING],
         "scale_ticks": _scale_ticks(areas),
         "folds": _fold_sentence(areas),
+        **_tissue_content(registration, view, moving),
+    }
+
+
+def _tissue_content(registration: Registration, view: Frame, moving: Slide) -> dict[str, Any]:
+    """Return the pieces of tissue, and the tissue that does not fit, over both slides."""
+    overview = _read_overview(moving) if registration.pieces else None
+    return {
+        "pieces": list_pieces(registration),
+        "moving_picture": None if overview is None else figure(render_rgb(overview)),
+        "fixed_shapes": outline_pieces(registration, "fixed", view),
+        "moving_shapes": (
+            [] if overview is None else outline_pieces(registration, "moving", overview.frame)
+        ),
+        "misfit": outline_misfit(registration, view),
+        "misfit_sentence": describe_misfit(registration),
     }
 
 

@@ -8,12 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK
+from tests.registration.states import make_problem
 
 import stainbridge
 from stainbridge.geometry.piecewise import Piecewise
+from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pairs.fragment_config import FragmentsConfig
 from stainbridge.phantom.pairs.fragment_pair import FragmentPair, generate_fragments
+from stainbridge.registration.pieces.combine import judge_pieces, record_pieces
+from stainbridge.registration.pieces.flow import (
+    PiecewiseResult,
+    PlacedPiece,
+    find_pieces,
+    read_pieces,
+)
 from stainbridge.registration.result import Registration
+from stainbridge.registration.verdict.judge import Verdict
 
 #: Two pieces in each other's places, both turned.
 SWAPPED = FragmentsConfig(
@@ -120,3 +130,30 @@ def test_pieces_can_be_left_to_the_whole_slide(pair: FragmentPair) -> None:
     )
     whole = stainbridge.register(pair.fixed, pair.moving, config=config)
     assert whole.pieces == ()
+
+
+def test_a_piece_that_does_not_fit_its_counterpart_names_it(pair: FragmentPair) -> None:
+    """Where the counterpart is known but nothing fits, it is said which it is."""
+    problem = make_problem(pair.fixed, pair.moving)
+    fixed, moving = read_pieces(problem, find_pieces(problem), 256)
+    verdict = Verdict("failed", "nothing fits", float("nan"), float("nan"))
+    good = Verdict("ok", "it fits", 0.002, 0.01)
+    space = pair.fixed.frame.space
+    transform = Affine(np.eye(3), space, pair.moving.frame.space)
+    result = PiecewiseResult(
+        (
+            PlacedPiece(fixed[0], moving[1], transform, good),
+            PlacedPiece(fixed[1], moving[0], verdict=verdict),
+        ),
+        moving,
+        (0,),
+        is_whole=False,
+    )
+    records = record_pieces(result)
+    assert [(piece.partner, piece.status) for piece in records] == [
+        ("moving 2", "ok"),
+        ("moving 1", "failed"),
+    ]
+    judged = judge_pieces(result, 1000.0)
+    assert judged.status == "fallback"
+    assert "piece 2 nothing fits" in judged.reason

@@ -149,3 +149,43 @@ def test_swapped_halves_are_no_ok(kidney: tuple[Shown, Shown], lung: tuple[Shown
         middle = moving.picture.shape[1] // 2
         swapped = np.hstack([moving.picture[:, middle:], moving.picture[:, :middle]])
         assert register(fixed.picture, swapped).status != "ok"
+
+
+@pytest.mark.parametrize("share", [0.06, 0.15])
+def test_wrongly_stitched_bands_are_no_ok(
+    kidney: tuple[Shown, Shown], lung: tuple[Shown, Shown], share: float
+) -> None:
+    for fixed, moving in (kidney, lung):
+        stitched = stitch(moving.picture, share)
+        registration = register(fixed.picture, stitched)
+        assert registration.status != "ok", registration.reason
+
+
+def stitch(picture: Picture, share: float) -> Picture:
+    """Shift the second and the fourth quarter sideways by a share of the height."""
+    height, width = picture.shape[:2]
+    shift = round(share * height)
+    stitched = np.full((height, width + 2 * shift, 3), GLASS, np.uint8)
+    for row in range(height):
+        left = shift * (1 + (row * 4 // height) % 2)
+        stitched[row, left : left + width] = picture[row]
+    return stitched
+
+
+@pytest.mark.parametrize("side", ["fixed", "moving"])
+def test_a_section_twice_without_a_gap_is_no_ok(
+    kidney: tuple[Shown, Shown], lung: tuple[Shown, Shown], side: str
+) -> None:
+    for fixed, moving in (kidney, lung):
+        twice = np.hstack([moving.picture] * 2), np.hstack([fixed.picture] * 2)
+        pair = (twice[1], moving.picture) if side == "fixed" else (fixed.picture, twice[0])
+        assert register(*pair).status != "ok"
+
+
+def test_genuine_sections_stay_ok(kidney: tuple[Shown, Shown], lung: tuple[Shown, Shown]) -> None:
+    for fixed, moving in (kidney, lung):
+        for pair in ((fixed, moving), (moving, fixed)):
+            registration = register(*(shown.picture for shown in pair))
+            assert registration.status == "ok", registration.reason
+            assert registration.misfit is not None
+            assert registration.misfit.share == 0

@@ -59,7 +59,7 @@ def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:
     doubts = [
         f"piece {number} {_verdict(item).reason}"
         for number, item in enumerate(result.placed, 1)
-        if item.credit > 0 and _verdict(item).status != "ok"
+        if item.verdict is not None and item.verdict.status != "ok"
     ]
     fixed_alone, moving_alone = measure_alone(result)
     alone = _describe_alone(fixed_alone, moving_alone)
@@ -132,12 +132,18 @@ def record_pieces(result: PiecewiseResult) -> tuple[PieceRecord, ...]:
         _record_placed(item, number, fixed_total, numbers)
         for number, item in enumerate(result.placed, 1)
     ]
+    failed = {
+        numbers[id(item.partner)] - 1
+        for item in result.placed
+        if item.partner is not None and item.credit == 0
+    }
     moving_total = sum(piece.region.area_um2 for piece in result.others)
     return (
         *records,
         *(
             _record_alone(result.others[number], number + 1, moving_total)
             for number in result.alone
+            if number not in failed
         ),
     )
 
@@ -147,25 +153,28 @@ def _record_placed(
 ) -> PieceRecord:
     region = item.piece.region
     record = _record_region(region, f"fixed {number}", "fixed", total_um2)
-    if item.credit == 0:
+    if item.verdict is None or item.partner is None:
         return record
-    assert item.partner is not None
-    assert item.transform is not None
-    verdict = _verdict(item)
+    verdict = item.verdict
+    record = replace(
+        record,
+        partner=f"moving {numbers[id(item.partner)]}",
+        status=verdict.status,
+        reason=verdict.reason,
+        partner_box_px=_box_px(item.partner.region),
+    )
+    if item.credit == 0 or item.transform is None:
+        return record
     points = region.points_um
     affine = fit_affine(
         points, item.transform(points), item.transform.source, item.transform.target
     )
     return replace(
         record,
-        partner=f"moving {numbers[id(item.partner)]}",
-        status=verdict.status,
-        reason=verdict.reason,
         predicted_um=item.predicted_um,
         bound_um=item.bound_um,
         rotation_deg=affine.rotation_deg,
         flip=affine.flip,
-        partner_box_px=_box_px(item.partner.region),
     )
 
 

@@ -40,6 +40,9 @@ LEAST_IMPROVEMENT = 0.9
 #: What is said of a piece that could be either of two.
 AMBIGUOUS = "another piece fits about as well"
 
+#: What is said of a pair of pieces that nothing was found for.
+NO_PLACEMENT = "no placement with enough overlap was found"
+
 #: Registers one problem; None where no placement is found.
 Register = Callable[[Problem, Progress], Attempt | None]
 
@@ -212,14 +215,14 @@ def register_each(
         outcome = _register_pair(problem, large, match, working_px, register, judge, part)
         if outcome is not None:
             placed[match.fixed] = outcome
-    taken = {id(outcome.partner) for outcome in placed.values()}
+    taken = {id(outcome.partner) for outcome in placed.values() if outcome.credit > 0}
     everything = tuple(
         _prefer_whole(placed.get(number, PlacedPiece(piece)), whole.placed[number], taken)
         if whole
         else placed.get(number, PlacedPiece(piece))
         for number, piece in enumerate(pieces[0])
     )
-    partners = {id(outcome.partner) for outcome in everything}
+    partners = {id(outcome.partner) for outcome in everything if outcome.credit > 0}
     alone = tuple(n for n, piece in enumerate(pieces[1]) if id(piece) not in partners)
     return PiecewiseResult(everything, tuple(pieces[1]), alone, is_whole=False)
 
@@ -246,9 +249,10 @@ def _register_pair(
     judge: Judge,
     progress: Progress,
 ) -> PlacedPiece | None:
-    """Register a piece and its counterpart at working resolution; None where that fails.
+    """Register a piece and its counterpart at working resolution; None where these show nothing.
 
-    The match is where the stages begin; where that does not convince, all is searched.
+    The match is where the stages begin; where that does not convince, all is searched. Where
+    nothing convinces, the verdict is `failed` and there is no transform.
     """
     small = pieces[0][match.fixed], pieces[1][match.moving]
     closer = [
@@ -269,21 +273,27 @@ def _register_pair(
         attempts.append(register(replace(own, initial_transform=None), progress))
     found = [(attempt.judge(judge), attempt) for attempt in attempts if attempt is not None]
     if not found:
-        return None
+        nothing = Verdict("failed", NO_PLACEMENT, float("nan"), float("nan"))
+        return PlacedPiece(*_name_pair(pieces, match), verdict=nothing)
     verdict, attempt = min(found, key=lambda item: rank_verdict(item[0]))
     if verdict.status == "failed":
-        return None
+        return PlacedPiece(*_name_pair(pieces, match), verdict=verdict, records=attempt.records)
     if match.is_ambiguous:
         verdict = replace(verdict, status="fallback", reason=f"{AMBIGUOUS}; {verdict.reason}")
     return PlacedPiece(
-        pieces[0][match.fixed],
-        pieces[1][match.moving],
+        *_name_pair(pieces, match),
         attempt.state.solution,
         verdict,
         attempt.evidence,
         attempt.records,
         attempt.misfit,
     )
+
+
+def _name_pair(
+    pieces: tuple[Sequence[Piece], Sequence[Piece]], match: Match
+) -> tuple[Piece, Piece]:
+    return pieces[0][match.fixed], pieces[1][match.moving]
 
 
 def _prefer_whole(own: PlacedPiece, whole: PlacedPiece, taken: set[int]) -> PlacedPiece:
@@ -293,7 +303,7 @@ def _prefer_whole(own: PlacedPiece, whole: PlacedPiece, taken: set[int]) -> Plac
     """
     if whole.verdict is None or whole.verdict.status == "failed":
         return own
-    if own.verdict is None:
+    if own.verdict is None or own.credit == 0:
         return own if id(whole.partner) in taken else whole
     if own.partner is not whole.partner:
         return own

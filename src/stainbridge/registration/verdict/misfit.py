@@ -135,16 +135,16 @@ class _Maps:
         """Yield, for each region of a size that stands out elsewhere, its cells that do."""
         rows, columns = self.tissue.shape
         height, width = min(height, rows), min(width, columns)
-        tissue = _sum_regions(self.tissue, height, width)
+        tissue_sums, agreement_sums, moved_sums = self.sums
+        tissue = _sum_regions(tissue_sums, height, width)
         least = max(LEAST_TISSUE * height * width, LEAST_SHARE * float(self.tissue.sum()))
         corners = np.argwhere(tissue >= least)
         if not len(corners):
             return
         row, column = corners.T
         weight = tissue[row, column]
-        agreement = _sum_regions(self.agreement, height, width)[:, row, column] / weight
-        moved_px = _sum_regions(self.moved_px * self.tissue, height, width)
-        own = moved_px[:, row, column] / weight
+        agreement = _sum_regions(agreement_sums, height, width)[:, row, column] / weight
+        own = _sum_regions(moved_sums, height, width)[:, row, column] / weight
         others = self._choose_places(agreement, own)
         for number in np.flatnonzero(others >= 0):
             top, left = corners[number] * REGION_STEP
@@ -184,19 +184,31 @@ class _Maps:
 
     def _find_peaks(self, agreement: npt.NDArray[np.float32]) -> Flags:
         """Return which of (N, M) are no less than at any neighbouring shift, of which all exist."""
+        is_inside = np.asarray((self.neighbours >= 0).all(axis=1))
+        is_peak = np.repeat(is_inside[:, None], agreement.shape[1], axis=1)
+        for near in self.neighbours.T:
+            is_peak &= agreement >= agreement[near]
+        return is_peak
+
+    @cached_property
+    def sums(self) -> list[npt.NDArray[np.float64]]:
+        """Sums of tissue, agreement and deformation, see `_integrate`."""
+        return [
+            _integrate(cells)
+            for cells in (self.tissue, self.agreement, self.moved_px * self.tissue)
+        ]
+
+    @cached_property
+    def neighbours(self) -> npt.NDArray[np.int64]:
+        """Numbers of the shifts about each shift, (N, 9); −1 where there is none."""
         numbers = {shift: number for number, shift in enumerate(map(tuple, self.shifts.tolist()))}
         steps = (-SHIFT_STEP_PX, 0, SHIFT_STEP_PX)
-        neighbours = np.array(
+        return np.array(
             [
                 [numbers.get((x + across, y + down), -1) for across in steps for down in steps]
                 for x, y in self.shifts.tolist()
             ]
         )
-        is_inside = np.asarray((neighbours >= 0).all(axis=1))
-        is_peak = np.repeat(is_inside[:, None], agreement.shape[1], axis=1)
-        for near in neighbours.T:
-            is_peak &= agreement >= agreement[near]
-        return np.asarray(is_peak)
 
 
 def _normalise(planes: Tensor) -> npt.NDArray[np.float32]:
@@ -230,15 +242,20 @@ def _average_cells(picture: npt.NDArray[np.float32]) -> Cells:
     return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
-def _sum_regions(
-    cells: npt.NDArray[np.float32], height: int, width: int
-) -> npt.NDArray[np.float32]:
-    """Sum (..., rows, columns) over regions of a size at every second cell."""
-    margin = [(0, 0)] * (cells.ndim - 2) + [(1, 0), (1, 0)]
-    sums = np.pad(cells, margin).cumsum(-1, dtype=np.float64).cumsum(-2)
-    sums = sums[..., height:, :] - sums[..., :-height, :]
-    sums = sums[..., width:] - sums[..., :-width]
-    return np.asarray(sums[..., ::REGION_STEP, ::REGION_STEP], np.float32)
+def _integrate(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the sums of (..., rows, columns) above and left of each corner of a cell."""
+    sums = np.zeros((*cells.shape[:-2], cells.shape[-2] + 1, cells.shape[-1] + 1))
+    np.cumsum(cells, axis=-1, out=sums[..., 1:, 1:])
+    np.cumsum(sums, axis=-2, out=sums)
+    return sums
+
+
+def _sum_regions(sums: npt.NDArray[np.float64], height: int, width: int) -> npt.NDArray[np.float32]:
+    """Return the sums over regions of a size at every second cell, from those of `_integrate`."""
+    top = sums[..., :-height:REGION_STEP, :]
+    rows = sums[..., height::REGION_STEP, :] - top
+    regions = rows[..., width::REGION_STEP] - rows[..., :-width:REGION_STEP]
+    return np.asarray(regions, np.float32)
 
 
 def _measure_deformation(
