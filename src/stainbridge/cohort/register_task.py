@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stainbridge.cohort.case import CohortCase
 from stainbridge.cohort.options import CaseOptions
 from stainbridge.cohort.task import TaskResult
+from stainbridge.jobs.choices import SideChoice
 from stainbridge.jobs.register import RegisterJob
 from stainbridge.jobs.register_outcome import RegisterOutcome
 
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
 PICTURE = "overlay.jpg"
 PICTURE_PX = 480
 PICTURE_QUALITY = 80
-#: Annotations that were carried over, by the column that names them.
-CARRIED = {
-    "fixed_annotations": ("fixed-on-moving.geojson", "moving"),
-    "moving_annotations": ("moving-on-fixed.geojson", "fixed"),
-}
+#: Files of annotations that were carried over, and the slide that they lie on.
+FIXED_ON_MOVING: tuple[str, SideChoice] = ("fixed-on-moving.geojson", "moving")
+MOVING_ON_FIXED: tuple[str, SideChoice] = ("moving-on-fixed.geojson", "fixed")
 
 
 @dataclass(frozen=True)
@@ -102,21 +101,26 @@ class RegisterTask:
                 outcome.load(), fixed_source=self.case.fixed, moving_source=self.case.moving
             )
             write_picture(registration, folder / PICTURE)
-            self._carry_annotations(folder, notes.append)
+            carry_annotations(
+                folder, self.case.fixed_annotations, self.case.moving_annotations, notes.append
+            )
             facts |= measure_landmarks(
                 folder, self.case.fixed_landmarks, self.case.moving_landmarks
             )
         status = outcome.status
         return TaskResult(status, outcome.reason, facts, tuple(notes))  # type: ignore[arg-type]
 
-    def _carry_annotations(self, folder: Path, note: Callable[[str], None]) -> None:
-        from stainbridge.jobs.warp_geojson import WarpGeojsonJob
 
-        for column, (name, side) in CARRIED.items():
-            source = getattr(self.case, column)
-            if source is not None:
-                job = WarpGeojsonJob(result=folder, source=source, out=folder / name, to=side)  # type: ignore[arg-type]
-                job.run(note=note)
+def carry_annotations(
+    folder: Path, fixed: Path | None, moving: Path | None, note: Callable[[str], None]
+) -> None:
+    """Write the annotations of either slide where they lie on the other one."""
+    from stainbridge.jobs.warp_geojson import WarpGeojsonJob
+
+    for source, (name, side) in ((fixed, FIXED_ON_MOVING), (moving, MOVING_ON_FIXED)):
+        if source is not None:
+            job = WarpGeojsonJob(result=folder, source=source, out=folder / name, to=side)
+            job.run(note=note)
 
 
 def measure_landmarks(result: Path, fixed: Path | None, moving: Path | None) -> dict[str, Any]:

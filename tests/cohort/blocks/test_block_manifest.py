@@ -41,6 +41,20 @@ def test_the_reference_comes_first_and_every_two_slides_are_a_case(slides: Path)
     assert cases[1].moving_mpp == 0.5
 
 
+def test_annotations_and_slides_to_write_are_of_single_slides(slides: Path) -> None:
+    (slides / "er.geojson").touch()
+    path = write(
+        slides,
+        "block,slide,stain,annotations,write_slide",
+        "b1,he.svs,he,,",
+        "b1,er.svs,er,er.geojson,yes",
+    )
+    he, er = read_blocks(path)[0].slides
+    assert (he.annotations, he.write_slide) == (None, False)
+    assert (er.annotations, er.write_slide) == (slides / "er.geojson", True)
+    assert er.list_files()["annotations"] == slides / "er.geojson"
+
+
 def test_without_a_role_the_first_slide_is_the_reference(slides: Path) -> None:
     path = write(slides, "block,slide,stain", "b1,er.svs,er", "b1,he.svs,he")
     assert read_blocks(path)[0].reference.name == "er"

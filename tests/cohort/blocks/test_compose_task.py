@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,23 @@ def test_the_key_follows_the_slides(scene: Scene) -> None:
     with scene.block.find("ki67").path.open("ab") as file:
         file.write(b"more")
     assert task.make_key() != key
+
+
+def test_annotations_are_carried_through_a_chain_and_the_slide_is_written(
+    scene: Scene, tmp_path: Path
+) -> None:
+    place = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [100, 100]}}
+    source = tmp_path / "place.geojson"
+    source.write_text(json.dumps({"type": "FeatureCollection", "features": [place]}))
+    he, er, ki67 = scene.block.slides
+    asked = (replace(he, annotations=source), replace(er, annotations=source, write_slide=True))
+    chained = Scene(Block("b1", (*asked, ki67)), scene.folder)
+    chained.publish("he", "er", "failed", 0.0, 0.0)
+    chained.publish("he", "ki67", "ok", 0.003, 0.0)
+    chained.publish("er", "ki67", "ok", 0.004, 0.0)
+    chained.align("er", tmp_path / "er")
+    for name, x in (("fixed-on-moving", 120), ("moving-on-fixed", 80)):
+        carried = json.loads((tmp_path / "er" / f"{name}.geojson").read_text())
+        geometry = carried["features"][0]["geometry"]
+        assert geometry["coordinates"] == pytest.approx([x, 100])
+    assert (tmp_path / "er" / "warped.ome.tiff").is_file()

@@ -72,14 +72,22 @@ def test_side_by_side_shows_the_same_place_of_both(
     look_at_pixels(page, SIDE_PX // 2, SIDE_PX // 2)
     for view, slide in zip(("a", "b"), slides, strict=True):
         where = page.evaluate(f"stainbridge.{view}.placement()")
-        left, top = round(where["x"]), round(where["y"])
+        border = page.evaluate(f"document.getElementById('view-{view}').clientLeft")
+        left, top = round(where["x"]) + border, round(where["y"])
         picture = screenshot(page, f"#view-{view}")
         inner = slice(20, SIDE_PX - 20)
         shown = picture[top : top + SIDE_PX, max(left, 0) : left + SIDE_PX]
         part = slide[:, max(-left, 0) : max(-left, 0) + shown.shape[1]]
-        # Placements are rounded to whole pixels of the screen here, hence the wider tolerance.
-        difference = np.abs(shown[inner, 20:-20] - part[inner, 20:-20])
-        assert difference.mean() < 2 * JPEG
+        assert_alike(shown[inner, 20:-20], part[inner, 20:-20])
+
+
+def test_slides_lie_on_whole_pixels_of_the_screen(page: Page) -> None:
+    for size in ({"width": 1366, "height": 900}, {"width": 390, "height": 844}):
+        page.set_viewport_size(size)
+        settle(page)
+        box = page.evaluate("document.getElementById('stage').getBoundingClientRect().toJSON()")
+        assert box["top"] == round(box["top"])
+        assert box["height"] == round(box["height"])
 
 
 def test_brightness_is_of_one_slide_alone(

@@ -24,6 +24,10 @@ class BlockSlide:
     """µm per pixel, where the file is wrong or silent."""
     landmarks: Path | None = None
     """Points on it, to measure results by."""
+    annotations: Path | None = None
+    """GeoJSON to carry onto the reference; that of the reference is carried onto all others."""
+    write_slide: bool = False
+    """Whether to write it aligned to the reference."""
 
     def describe(self) -> dict[str, Any]:
         """Return the fields as JSON values; paths with forward slashes."""
@@ -34,7 +38,12 @@ class BlockSlide:
 
     def list_files(self) -> dict[str, Path]:
         """Return the files of the slide by their column."""
-        files = {"slide": self.path, "mask": self.mask, "landmarks": self.landmarks}
+        files = {
+            "slide": self.path,
+            "mask": self.mask,
+            "landmarks": self.landmarks,
+            "annotations": self.annotations,
+        }
         return {name: path for name, path in files.items() if path is not None}
 
 

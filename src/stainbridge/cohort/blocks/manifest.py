@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stainbridge.cohort.blocks.block import Block, BlockSlide
 from stainbridge.cohort.init import BLOCK_COLUMNS, REFERENCE
+from stainbridge.cohort.manifest import parse_flag
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.manifest import (
     TableRow,
@@ -19,7 +20,8 @@ from stainbridge.slides.manifest import (
 
 #: The columns that a manifest must have, and those that it may have.
 REQUIRED = ("block", "slide", "stain")
-COLUMNS = (*BLOCK_COLUMNS, "mask", "mpp", "landmarks")
+FILES = ("mask", "landmarks", "annotations")
+COLUMNS = (*BLOCK_COLUMNS, "mpp", "write_slide", *FILES)
 
 
 def is_block_manifest(path: Path) -> bool:
@@ -65,9 +67,9 @@ def _make_slide(row: TableRow, table: Path, where: str) -> BlockSlide:
     slide = BlockSlide(
         name=row["stain"],
         path=find_row_file(table, row["slide"]),
-        mask=find_row_file(table, row["mask"]) if row.get("mask") else None,
         mpp=parse_mpp(row["mpp"], f"{where}: mpp") if row.get("mpp") else None,
-        landmarks=find_row_file(table, row["landmarks"]) if row.get("landmarks") else None,
+        write_slide=parse_flag(row.get("write_slide", ""), f"{where}: write_slide"),
+        **{name: find_row_file(table, row[name]) for name in FILES if row.get(name)},
     )
     for name, file in slide.list_files().items():
         if not (file.is_file() or file.is_dir()):

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from stainbridge.cohort.blocks.block import Block
 from stainbridge.cohort.folder import CohortFolder
 from stainbridge.cohort.options import CaseOptions
-from stainbridge.cohort.register_task import PICTURE, hash_facts, measure_landmarks, write_picture
+from stainbridge.cohort.register_task import (
+    PICTURE,
+    carry_annotations,
+    hash_facts,
+    measure_landmarks,
+    write_picture,
+)
 from stainbridge.cohort.task import TaskResult
 
 if TYPE_CHECKING:
@@ -88,11 +94,13 @@ class ComposeTask:
             extra = {BLOCK: {"through": list(path.slides[1:-1]), "loops_um": loops}}
             registration.save(folder, slides[reference], slides[self.name], extra=extra)
             self._write_extras(folder, registration, slides[reference], slides[self.name])
+        fixed = self.block.reference
+        moving = self.block.find(self.name)
+        notes: list[str] = []
+        carry_annotations(folder, fixed.annotations, moving.annotations, notes.append)
         facts = describe_path(registration, path, loops)
-        facts |= measure_landmarks(
-            folder, self.block.reference.landmarks, self.block.find(self.name).landmarks
-        )
-        return TaskResult(registration.status, registration.reason, facts)
+        facts |= measure_landmarks(folder, fixed.landmarks, moving.landmarks)
+        return TaskResult(registration.status, registration.reason, facts, tuple(notes))
 
     def _make_registration(
         self, results: PairResults, path: SlidePath, slides: dict[str, Slide]
@@ -147,7 +155,7 @@ class ComposeTask:
         write_picture(registration, folder / PICTURE)
         if self.options.report:
             write_report(folder / "report.html", registration, fixed, moving)
-        if self.options.write_slides:
+        if self.options.write_slides or self.block.find(self.name).write_slide:
             warped = registration.warp_slide(moving)
             write_slide(warped, folder / "warped.ome.tiff", threads=self.options.threads)
 

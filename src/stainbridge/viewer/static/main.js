@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { CaseView } from "./case_view.js";
 import { attempt, byId, say } from "./dom.js";
 import { readHash } from "./state.js";
+import { keepWholePixels } from "./whole_pixels.js";
 
 async function start() {
   const session = await attempt(() => get("/api/session"));
@@ -19,4 +20,5 @@ async function start() {
 
 window.addEventListener("error", (event) => say(event.message, true));
 byId("title").textContent = "stainbridge";
+keepWholePixels([...document.querySelectorAll(".bar")]);
 start();
