@@ -83,12 +83,12 @@ def choose_points(slides: list[PhantomSlide], rng: np.random.Generator) -> list[
     return [slide.frame.to_px(um[chosen]) for slide, um in zip(slides, places, strict=True)]
 
 
-def write_blocks(out: Path, count: int) -> Path:
+def write_blocks(out: Path, count: int, seed: int) -> Path:
     """Write blocks and their manifest, which is returned."""
     rows = []
     for number in range(count):
         step_um = STEPS_UM[number % len(STEPS_UM)]
-        slides = make_slides(100 + number, step_um)
+        slides = make_slides(seed + number, step_um)
         points = choose_points(list(slides.values()), np.random.default_rng(number))
         for (name, slide), px in zip(slides.items(), points, strict=True):
             path = out / f"b{number}-{name}.ome.tiff"
@@ -112,11 +112,11 @@ def find_error(result: Path, fixed: Path | None, moving: Path | None) -> float |
     return job.run().scores.after.rtre.mean
 
 
-def compare(out: Path, count: int, preset: Any) -> list[dict[str, Any]]:
+def compare(out: Path, count: int, seed: int, preset: Any) -> list[dict[str, Any]]:
     """Return for every slide the error of the direct registration, and of the way taken."""
     manifest = out / "blocks.csv"
     if not manifest.is_file():
-        write_blocks(out, count)
+        write_blocks(out, count, seed)
     options = CaseOptions(preset=preset, report=False)
     job = CohortJob(manifest=manifest, out=out / "cohort", options=options, workers=2)
     job.run()
@@ -152,10 +152,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--blocks", type=int, default=len(STEPS_UM))
+    parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--preset", default="fast")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    rows = compare(given.out, given.blocks, given.preset)
+    rows = compare(given.out, given.blocks, given.seed, given.preset)
     (given.out / "blocks.json").write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(" | ".join(map(format_value, row.values())))

@@ -48,8 +48,8 @@ def test_the_order_of_links_does_not_matter() -> None:
     [
         ([DIRECT, FIRST, SECOND], ("he", "er")),  # 5 is half of 10, and not less
         ([Link("he", "er", True, 10.1), FIRST, SECOND], ("he", "ki67", "er")),
-        ([doubtful(DIRECT, 6.0), FIRST, SECOND], ("he", "ki67", "er")),
-        ([doubtful(DIRECT, 4.9), FIRST, SECOND], ("he", "er")),
+        ([doubtful(DIRECT, 6.5), FIRST, SECOND], ("he", "ki67", "er")),
+        ([doubtful(DIRECT, 6.0), FIRST, SECOND], ("he", "er")),
         ([DIRECT, doubtful(FIRST, 0.1), SECOND], ("he", "er")),
         ([doubtful(FIRST, 3.0), SECOND], ("he", "ki67", "er")),
     ],
