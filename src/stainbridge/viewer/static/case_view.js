@@ -348,7 +348,7 @@ export class CaseView {
   async share() {
     this.writeHash();
     await navigator.clipboard.writeText(location.href);
-    say("A link to this view is in the clipboard.");
+    say("A link to this view is in the clipboard. It opens in this browser.");
   }
 
   writeHash() {
