@@ -19,6 +19,8 @@ from stainbridge.learn.named_weights import find_weights
 INPUT = "INPUT"
 OUT = "OUT"
 SIZE_PX = 96
+#: The array of a Zarr that the command reads.
+FULL_RESOLUTION = "0"
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,27 @@ def _slides(root: Path, pixels: np.ndarray, reference: Path) -> list[Sample]:
         root / "slide.zarr" / "0", shape=pixels.shape, chunks=(32, 32, 3), dtype="u1", zarr_format=3
     )
     group[:] = pixels
-    for path in sorted((root / "slide.zarr").rglob("*")):
-        if path.is_file():
-            samples.append(
-                Sample(
-                    f"zarr {'json' if path.suffix else 'chunk'}",
-                    path,
-                    ("info", INPUT) if path.suffix else compare,
-                    folder=root / "slide.zarr",
-                )
-            )
-    return samples
+    slide = stainbridge.ArraySlide(np.moveaxis(pixels, -1, 0).copy(), mpp=0.5)
+    stainbridge.write_slide(slide, root / "pyramid.ome.zarr", tile=32)
+    return [
+        *samples,
+        *_list_zarr_files(root / "slide.zarr", "zarr", compare),
+        *_list_zarr_files(root / "pyramid.ome.zarr", "ome-zarr", compare),
+    ]
+
+
+def _list_zarr_files(folder: Path, kind: str, compare: tuple[str, ...]) -> list[Sample]:
+    """Return a sample for each file of a Zarr: descriptions, and chunks of full resolution."""
+    return [
+        Sample(
+            f"{kind} {'json' if path.suffix else 'chunk'}",
+            path,
+            ("info", INPUT) if path.suffix else compare,
+            folder=folder,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (path.suffix or path.relative_to(folder).parts[0] == FULL_RESOLUTION)
+    ]
 
 
 def _tables(root: Path, result: Path, reference: Path) -> list[Sample]:

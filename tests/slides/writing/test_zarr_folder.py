@@ -237,3 +237,20 @@ def test_impossible_options_are_input_errors(
     with pytest.raises(InputError, match=message):
         write_slide(make_rgb_slide(), tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("compression", ["zstd", "deflate", "none"])
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@ONE_EACH
+def test_a_changed_bit_of_a_shard_is_noticed(
+    tmp_path_factory: pytest.TempPathFactory, compression: Any, place: float, bit: int
+) -> None:
+    folder = tmp_path_factory.mktemp("shard")
+    slide = make_rgb_slide(60, 70)
+    write_slide(slide, folder / "a.zarr", compression=compression, tile=64)
+    shard = folder / "a.zarr" / "0" / "c" / "0" / "0" / "0"
+    data = bytearray(shard.read_bytes())
+    data[int(place * len(data))] ^= 1 << bit
+    shard.write_bytes(data)
+    with open_slide(folder / "a.zarr") as opened, pytest.raises(InputError, match="a tile cannot"):
+        opened.read(opened.frame)

@@ -34,6 +34,8 @@ METADATA = "zarr.json"
 MISSING = (2**64 - 1, 2**64 - 1)
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 6
+#: The codec that tells damage: without it changed pixels look like others.
+CHECKSUM = {"name": "crc32c"}
 #: The codecs of Zarr 3 of each compression.
 COMPRESSORS: dict[Compression, tuple[dict[str, Any], ...]] = {
     "zstd": ({"name": "zstd", "configuration": {"level": ZSTD_LEVEL, "checksum": False}},),
@@ -65,7 +67,11 @@ class ChunkCodec:
             )
 
     def encode(self, chunk: Interleaved) -> bytes:
-        """Return the bytes of (C, H, W)."""
+        """Return the bytes of (C, H, W), and their checksum at the end."""
+        data = self._compress(chunk)
+        return data + _checksum(data)
+
+    def _compress(self, chunk: Interleaved) -> bytes:
         little = chunk.astype(self.dtype.newbyteorder("<"), order="C", copy=False).tobytes()
         if self.compression == "zstd":
             return bytes(imagecodecs.zstd_encode(little, level=ZSTD_LEVEL))
@@ -128,7 +134,7 @@ class _Shard:
     def write_index(self) -> None:
         index = self.places.astype("<u8").tobytes()
         with self.path.open("ab") as file:
-            file.write(index + struct.pack("<I", google_crc32c.value(index)))
+            file.write(index + _checksum(index))
 
 
 @dataclass(eq=False)
@@ -199,7 +205,7 @@ class ZarrSink:
             shard=(self._depth, rows * side, columns * side),
             dtype=self.codec.dtype,
             background=self.background,
-            compressors=COMPRESSORS[self.codec.compression],
+            compressors=(*COMPRESSORS[self.codec.compression], CHECKSUM),
         )
 
     @property
@@ -216,6 +222,11 @@ class ZarrSink:
         if np.all(part[:, 0, 0] == self.background) and has_one_colour(np.moveaxis(part, 0, -1)):
             return None
         return self.codec.encode(part)
+
+
+def _checksum(data: bytes) -> bytes:
+    """Return the CRC-32C of bytes, as Zarr puts it behind them."""
+    return struct.pack("<I", google_crc32c.value(data))
 
 
 def _find_range(channel: Interleaved) -> tuple[float, float]:
