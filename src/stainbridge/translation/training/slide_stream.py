@@ -72,7 +72,10 @@ class TissueSampler:
         Raises `InputError` when it has no pixel size or no tissue is found on it.
         """
         if not slide.frame.calibrated:
-            remedy = "give it in the manifest: fixed_mpp, moving_mpp"
+            remedy = (
+                "give it in the manifest (fixed_mpp, moving_mpp), and to register"
+                " (--fixed-mpp, --moving-mpp)"
+            )
             raise InputError("the slide has no pixel size", where=slide.info.path, remedy=remedy)
         overview = read_overview(slide, OVERVIEW_PX).require_tissue()
         return cls(slide, overview.frame, overview.region)
