@@ -7,8 +7,12 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.imaging.colour import tissue_density
+from stainbridge.imaging.illumination import Illumination
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
+from stainbridge.registration.pieces.piece import find_regions, read_piece
+from stainbridge.registration.sections.density import SlideDensity
+from stainbridge.registration.sections.section import read_section
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.overview import (
     CutSides,
@@ -145,3 +149,41 @@ def test_the_frame_is_that_of_the_tissue_which_a_mask_allows(slide: ArraySlide) 
     low, high = overview.frame.corners_um[[0, 2]] / 0.5
     assert np.abs(low - [550, 200]).max() < 12
     assert np.abs(high - [700, 350]).max() < 12
+
+
+def draw_grey_on_black(dtype: type[np.generic], boxes: list[tuple[int, int]]) -> ArraySlide:
+    """Evenly grey, textured discs on a dark field: each fills most of the box around it."""
+    rng = np.random.default_rng(2)
+    pixels = np.zeros((1, 300, 400), np.float64)
+    y, x = np.mgrid[:150, :150] - 74.5
+    disc = np.hypot(x, y) < 75
+    for row, column in boxes:
+        grey = np.kron(rng.uniform(0.75, 0.95, (15, 15)), np.ones((10, 10))) * disc
+        pixels[0, row : row + 150, column : column + 150] = grey
+    largest = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    return ArraySlide((pixels * largest).astype(dtype), 1.0, name="grey.png")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_bright_grey_tissue_is_still_in_a_dark_field_when_seen_alone(
+    dtype: type[np.generic],
+) -> None:
+    """A brain slice on black: without the black around it, it looks like pale tissue on glass."""
+    slide = draw_grey_on_black(dtype, [(60, 120)])
+    overview = read_tissue_overview(slide, 256)
+    assert overview.frame.size_um[0] < 200
+    assert not overview.illumination.is_bright
+    assert overview.density[overview.region].mean() > 0.5
+    assert not SlideDensity.fit(slide).illumination.is_bright
+    section = read_section(slide, 256)
+    assert section is not None
+    assert not section.illumination.is_bright
+
+
+def test_a_piece_is_lit_as_its_slide() -> None:
+    slide = draw_grey_on_black(np.uint8, [(60, 20), (60, 220)])
+    section = read_section(slide, 256)
+    assert section is not None
+    light = Illumination(is_bright=False, white=1.0)
+    pieces = [read_piece(slide, region, 128, None, light) for region in find_regions(section)]
+    assert [piece and piece.section.illumination for piece in pieces] == [light, light]

@@ -54,7 +54,7 @@ def optical_density(rgb: Pixels, white: float = 255.0) -> Pixels:
     )
 
 
-def tissue_density(image: Image) -> Plane:
+def tissue_density(image: Image, illumination: Illumination | None = None) -> Plane:
     """Return how much tissue each pixel shows, (H, W): 0 on background, about 1 on dark tissue.
 
     It is at most 1.2, and does not depend on the stain. Bright field: the square root of the
@@ -62,10 +62,13 @@ def tissue_density(image: Image) -> Plane:
     keeps faint counterstain visible beside DAB. Dark field: the brightest channel after hot pixels
     are removed. Ink, scan borders, saturated corners of a dark field and pixels that are not valid
     or not finite are background. A slide that shows nothing but noise is 0 everywhere.
+
+    `illumination` is that of the slide; None: as this picture alone shows it. A picture without
+    any background does not show it: grey tissue may be either.
     """
     image = hide_unreadable(image)
-    light = find_illumination(image)
-    density, ignore = _brightfield(image, light) if light.is_bright else _fluorescence(image)
+    lit = illumination or find_illumination(image)
+    density, ignore = _brightfield(image, lit) if lit.is_bright else _fluorescence(image)
     if is_blank(density, ignore):
         return np.zeros(density.shape, np.float32)
     density = np.clip(density - _smear_noise(density[~ignore]), 0, None)

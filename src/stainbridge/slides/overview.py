@@ -12,7 +12,12 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.colour import tissue_density
-from stainbridge.imaging.illumination import hide_unreadable, measure_unreadable
+from stainbridge.imaging.illumination import (
+    Illumination,
+    find_illumination,
+    hide_unreadable,
+    measure_unreadable,
+)
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
 from stainbridge.slides.slide import Slide
@@ -56,11 +61,24 @@ class Overview:
 
     unreadable: float = 0.0
     """Share of the pixels that were not finite."""
+    light: Illumination | None = None
+    """How the slide is lit, where a wider picture told; None: as this one shows it."""
 
     @classmethod
-    def of(cls, image: Image, where: str, mask: Image | None = None) -> Self:
+    def of(
+        cls,
+        image: Image,
+        where: str,
+        mask: Image | None = None,
+        light: Illumination | None = None,
+    ) -> Self:
         """Return the overview of a picture, without what is not finite in it."""
-        return cls(hide_unreadable(image), where, mask, measure_unreadable(image))
+        return cls(hide_unreadable(image), where, mask, measure_unreadable(image), light)
+
+    @cached_property
+    def illumination(self) -> Illumination:
+        """How the slide is lit."""
+        return self.light or find_illumination(self.image)
 
     @property
     def frame(self) -> Frame:
@@ -75,7 +93,7 @@ class Overview:
     @cached_property
     def slide_density(self) -> Plane:
         """Tissue density of the picture, mask or no mask, (H, W); see `tissue_density`."""
-        return tissue_density(self.image)
+        return tissue_density(self.image, self.illumination)
 
     @cached_property
     def density(self) -> Plane:
@@ -135,7 +153,10 @@ def read_tissue_overview(
     if not look.has_tissue:
         return look
     frame = frame_tissue_box(look, slide.frame, margin).fit(longest_px)
-    return look if frame == look.frame else Overview.of(slide.read(frame), slide.info.path, mask)
+    if frame == look.frame:
+        return look
+    # without the background around it, grey tissue tells no light
+    return Overview.of(slide.read(frame), slide.info.path, mask, look.illumination)
 
 
 def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_PX) -> Overview:

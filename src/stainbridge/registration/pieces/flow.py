@@ -134,9 +134,11 @@ def read_pieces(
         tuple(
             piece
             for region in own
-            if (piece := read_piece(slide, region, longest_px, mask)) is not None
+            if (piece := read_piece(slide, region, longest_px, mask, whole.illumination))
         )
-        for slide, mask, own in zip(problem.slides, problem.masks, regions, strict=True)
+        for slide, mask, whole, own in zip(
+            problem.slides, problem.masks, problem.sections, regions, strict=True
+        )
     )
     return fixed, moving
 
@@ -256,7 +258,7 @@ def _register_pair(
     """
     small = pieces[0][match.fixed], pieces[1][match.moving]
     closer = [
-        read_piece(slide, piece.region, working_px, mask)
+        read_piece(slide, piece.region, working_px, mask, piece.section.illumination)
         for slide, piece, mask in zip(problem.slides, small, problem.masks, strict=True)
     ]
     fixed, moving = closer

@@ -9,6 +9,7 @@ import numpy as np
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.piecewise import PieceRegion, find_inside
+from stainbridge.imaging.illumination import Illumination
 from stainbridge.imaging.image import Image
 from stainbridge.registration.pieces.grouping import Labels, group_crumbs
 from stainbridge.registration.sections.section import Section, make_section
@@ -57,16 +58,16 @@ def _grow(labels: Labels) -> Labels:
 
 
 def read_piece(
-    slide: Slide, region: PieceRegion, longest_px: int, mask: Image | None
+    slide: Slide, region: PieceRegion, longest_px: int, mask: Image | None, light: Illumination
 ) -> Piece | None:
     """Read a piece of a slide in a frame around it; None where nothing of it is found there.
 
-    `mask` (1, h, w) is not 0 where tissue may be used.
+    `mask` (1, h, w) is not 0 where tissue may be used, `light` is that of the slide.
     """
     frame = _frame_piece(region, slide.frame).fit(longest_px)
     image = slide.read(frame)
     own = _place_region(region, frame, mask)
-    section = make_section(Overview(image, slide.info.path, own))
+    section = make_section(Overview(image, slide.info.path, own, light=light))
     return None if section is None else Piece(region, section, own)
 
 

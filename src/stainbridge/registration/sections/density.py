@@ -14,7 +14,6 @@ from stainbridge.geometry.warp import warp_array
 from stainbridge.imaging.colour import optical_density
 from stainbridge.imaging.illumination import (
     Illumination,
-    find_illumination,
     find_signal_range,
     hide_unreadable,
 )
@@ -79,7 +78,7 @@ class SlideDensity:
         low, high = (np.array(ends, np.float32) for ends in zip(*ranges, strict=True))
         allowed = np.asarray(section.outline * overview.allowed, np.float32)
         high = np.maximum(high, low + 1e-6)
-        unfitted = cls(section, allowed, 1.0, 0.0, find_illumination(image), low, high)
+        unfitted = cls(section, allowed, 1.0, 0.0, overview.illumination, low, high)
         absorbed = unfitted._absorb(image)
         density = overview.slide_density
         used = (density > LINEAR_RANGE[0]) & (density < LINEAR_RANGE[1])

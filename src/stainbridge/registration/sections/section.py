@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
+from stainbridge.imaging.illumination import Illumination
 from stainbridge.imaging.image import Image
 from stainbridge.slides.overview import Overview, read_tissue_overview
 from stainbridge.slides.slide import Slide
@@ -41,6 +42,8 @@ class Section:
     """Centroid of the region, (x, y)."""
     radius_um: float
     """Radius of the smallest circle about the centroid that holds the region."""
+    illumination: Illumination
+    """How the slide is lit."""
     unreadable: float = 0.0
     """Share of the pixels that were NaN or infinite."""
     _levels: dict[int, tuple[Frame, Tensor, Tensor]] = field(
@@ -132,5 +135,6 @@ def make_section(overview: Overview) -> Section | None:
         outline,
         centre_um,
         radius,
+        overview.illumination,
         overview.unreadable,
     )

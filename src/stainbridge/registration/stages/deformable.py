@@ -215,7 +215,13 @@ def warp_section(moving: Section, moving_from_fixed: Chain, fixed: Section) -> S
     planes = np.stack([moving.density, moving.region, moving.outline]).astype(np.float32)
     (density, region, outline), _ = warp_array(planes, moving.frame, moving_from_fixed, fixed.frame)
     return Section(
-        fixed.frame, density, region > 0.5, outline > 0.5, fixed.centre_um, fixed.radius_um
+        fixed.frame,
+        density,
+        region > 0.5,
+        outline > 0.5,
+        fixed.centre_um,
+        fixed.radius_um,
+        moving.illumination,
     )
 
 
