@@ -9,6 +9,7 @@ import pytest
 
 import stainbridge
 from stainbridge.cli.main import run
+from stainbridge.jobs.view import make_session
 
 
 def test_the_demo_makes_every_output_and_meets_the_truth(
@@ -43,6 +44,12 @@ def test_the_demo_makes_every_output_and_meets_the_truth(
         stainbridge.open_slide(out / "fixed-he.ome.tiff") as fixed,
     ):
         assert warped.frame.size_um == pytest.approx(fixed.frame.size_um, rel=1e-3)
+    # The third command of the README opens what the second one made.
+    with make_session((out,)) as session, session.borrow(session.states[0].id) as case:
+        assert [(layer.id, layer.is_aligned) for layer in case.layers] == [
+            ("fixed", True),
+            ("moving", True),
+        ]
 
 
 def test_the_demo_does_not_replace_a_folder_unasked(
