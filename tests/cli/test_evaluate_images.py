@@ -196,3 +196,13 @@ def test_perceptual_distances_are_of_whole_pictures_and_need_weights(
     write_alexnet(tmp_path)
     arguments = ["evaluate", "images", *pair, "--lpips", str(tmp_path), "--mask", mask]
     assert "LPIPS compares whole pictures" in error_of(arguments, capsys)
+
+
+def test_pictures_of_other_channels_are_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colour, grey = tmp_path / "colour.png", tmp_path / "grey.png"
+    PIL.Image.new("RGB", (40, 30)).save(colour)
+    PIL.Image.new("L", (40, 30)).save(grey)
+    assert run(["evaluate", "images", str(colour), str(grey)]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {grey}: the pictures do not have the same")

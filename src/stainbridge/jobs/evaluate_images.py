@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, errors_within
 from stainbridge.jobs.files.picture_pairs import read_mask_of, read_picture_pair
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
 from stainbridge.ranges import Within, check_ranges
 
 if TYPE_CHECKING:
-    from stainbridge.types import Pixels
+    from stainbridge.types import Mask, Pixels
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,6 @@ class EvaluateImagesJob:
         Raises `InputError` for pictures of different size, or too large ones.
         """
         self._check()
-        from stainbridge.metrics.images import score_images
-        from stainbridge.metrics.stains import score_dab
-
         pixels_a, pixels_b, frame = read_picture_pair(self.a, self.b, self.longest_px, note)
         inside = None if self.mask is None else read_mask_of(self.mask, frame)
         facts: dict[str, Any] = {
@@ -68,18 +65,26 @@ class EvaluateImagesJob:
             "width": frame.width,
             "height": frame.height,
         }
+        with errors_within(self.b):
+            return EvaluateImagesOutcome(facts | self._score(pixels_a, pixels_b, inside))
+
+    def _score(self, pixels_a: Pixels, pixels_b: Pixels, inside: Mask | None) -> dict[str, Any]:
+        """Return all scores of two pictures (C, H, W)."""
+        from stainbridge.metrics.images import score_images
+        from stainbridge.metrics.stains import score_dab
+
         if self.grey:
             scores = score_images(
                 _mean_channel(pixels_a), _mean_channel(pixels_b), inside, self.span
             )
         else:
             scores = score_images(pixels_a, pixels_b, inside, self.span)
-        facts |= asdict(scores)
+        facts = asdict(scores)
         if self.dab:
             facts["dab"] = asdict(score_dab(pixels_a, pixels_b, inside))
         if self.lpips is not None:
             facts["lpips"] = _score_lpips(self.lpips, pixels_a, pixels_b, scores.span)
-        return EvaluateImagesOutcome(facts)
+        return facts
 
     def _check(self) -> None:
         if self.lpips is None:

@@ -228,6 +228,7 @@ def test_a_bad_channel_attribute_of_ome_costs_nothing_else(
         assert [channel.name for channel in slide.info.channels] == ["DAPI", "CD3"]
         assert slide.info.channels[1].colour == (0, 255, 0)
         assert any(name in warning for warning in slide.info.warnings)
+        assert len(set(slide.info.warnings)) == len(slide.info.warnings)
 
 
 @pytest.mark.parametrize("name", ["SizeC", "SizeZ", "SizeT"])

@@ -12,6 +12,10 @@ from stainbridge.slides.readers.resample import Interleaved
 
 #: Bytes put where coded data end: a decoder that has all of the data does not look at them.
 PROBE = bytes(range(1, 200, 3))
+#: Bytes at the end of coded data that always show in the picture, and how many values they have
+#: where they are no padding.
+TAIL_BYTES = 24
+LEAST_VALUES = 5
 #: The value that decoders give to what is missing; colours are off by rounding.
 GREY = 128
 START_OF_IMAGE = 0xD8
@@ -23,6 +27,25 @@ PROGRESSIVE = 0xC2
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 
 Decode = Callable[[bytes], Interleaved]
+
+
+def find_unread_data(data: bytes, picture: Interleaved, decode: Decode) -> str | None:
+    """Return in words that a JPEG has coded data of which `decode` makes nothing; None otherwise.
+
+    Where bytes are lost amid coded data, what follows is read as something else, and often takes
+    fewer bits. The last bytes then change nothing in the picture. Padding, which is all alike, is
+    no damage. It costs one more decoding. Progressive JPEG is left to `find_jpeg_damage`, and one
+    that ends in grey, as missing data do.
+    """
+    header, scans = _split(data)
+    if header & {PROGRESSIVE, RESTART_INTERVAL} or _may_lack_data(picture, has_restarts=False):
+        return None
+    start, end = scans[-1] if scans else (0, 0)
+    tail_start = end - TAIL_BYTES
+    if tail_start < start or len(set(data[tail_start:end])) < LEAST_VALUES:
+        return None
+    kept = data[:tail_start].rstrip(b"\xff")
+    return "data is missing" if np.array_equal(decode(kept + data[end:]), picture) else None
 
 
 def find_jpeg_damage(data: bytes, picture: Interleaved, decode: Decode) -> str | None:

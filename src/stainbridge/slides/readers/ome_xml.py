@@ -74,7 +74,9 @@ def _image(pixels: ElementTree.Element) -> OmeImage:
     elements = [element for element in pixels if get_tag(element) == "Channel"]
     channels = [channel for n, e in enumerate(elements) for channel in _channels(e, n, read)]
     size_px = (read.get(pixels, "SizeX", int, 0), read.get(pixels, "SizeY", int, 0))
-    return OmeImage(size_px, _read_claim(pixels, read), tuple(channels), tuple(read.warnings))
+    return OmeImage(
+        size_px, _read_claim(pixels, read), tuple(channels), tuple(dict.fromkeys(read.warnings))
+    )
 
 
 def _channels(element: ElementTree.Element, index: int, read: _Attributes) -> tuple[Channel, ...]:
