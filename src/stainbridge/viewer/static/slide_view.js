@@ -20,6 +20,9 @@ const OPTIONS = {
   gestureSettingsPen: { clickToZoom: false },
 };
 
+/** What is less off a whole number of pixels is on it. */
+const WHOLE = 1e-3;
+
 /** Returns the words of a URL that show a layer as `look` says. */
 export function renderingQuery(look) {
   const words = new URLSearchParams();
@@ -41,6 +44,9 @@ export class SlideView {
     this.place = place;
     this.plane = null;
     this.viewer = new OpenSeadragon({ ...OPTIONS, element: place });
+    // OpenSeadragon draws tiles a pixel larger, to hide seams: on whole pixels there are none, and
+    // tiles of their own size are sharp.
+    this.viewer.drawer.minimumOverlapRequired = () => !this.liesOnWholePixels();
     this.viewer.addHandler("tile-load-failed", ({ tileRequest }) => {
       const text = tileRequest?.responseText;
       if (tileRequest?.status >= 400) onError(readError(tileRequest, text));
@@ -82,6 +88,15 @@ export class SlideView {
     const origin = viewport.pixelFromPoint(new OpenSeadragon.Point(0, 0), true);
     const end = viewport.pixelFromPoint(new OpenSeadragon.Point(1, 0), true);
     return { x: origin.x, y: origin.y, scale: (end.x - origin.x) / this.plane.width };
+  }
+
+  /** Returns whether pixels of the slide are whole pixels of the screen. */
+  liesOnWholePixels() {
+    const placement = this.placement();
+    const ratio = window.devicePixelRatio;
+    const isWhole = (value) => Math.abs(value - Math.round(value)) < WHOLE;
+    return placement !== null && placement.scale * ratio > 0.5
+      && [placement.x, placement.y, placement.scale].every((value) => isWhole(value * ratio));
   }
 
   toSlide(x, y) {
