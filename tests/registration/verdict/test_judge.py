@@ -118,3 +118,14 @@ def test_a_second_best_as_good_is_a_doubt() -> None:
     verdict = judge(replace(GOOD, rival=0.95))
     assert verdict.status == "fallback"
     assert verdict.reason.startswith("another place fits about as well")
+
+
+def test_agreement_that_the_deformation_has_made_is_a_doubt() -> None:
+    """The index is the same: what is doubted is where the agreement comes from."""
+    judge = Calibration({}, -4.0, (-4.0, 4.0), (0.001, 0.1), (0.004, 0.4))
+    made = replace(GOOD, affine_share=0.33, share=0.8)
+    verdict = judge(made)
+    assert verdict.status == "fallback"
+    assert verdict.reason.startswith("only 33% of the tissue fitted before the deformation")
+    assert judge(replace(made, affine_share=0.43)).status == "ok"
+    assert judge(replace(made, share=0.95)).status == "ok"
