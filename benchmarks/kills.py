@@ -80,6 +80,7 @@ VERBS = (
     Verb("phantom --slices 2 --size 128 --mpp 16", "stack"),
     Verb("register --fixed he.tiff --moving ki67.tiff --preset fast --write-slide", "result"),
     Verb("warp slide result", "warped.ome.tiff"),
+    Verb("warp slide result --compression zstd", "warped.ome.zarr"),
     Verb("warp points result points.csv", "points.csv"),
     Verb("warp geojson result in.geojson", "out.geojson"),
     Verb("translate he.tiff --model he-panck --slide-mpp 1.0 --tile 128", "panck.ome.tiff"),

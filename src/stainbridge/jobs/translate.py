@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
-from stainbridge.jobs.files.already_done import came_of, digest_job, mark_request
+from stainbridge.jobs.files.already_done import came_of, digest_job
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.finished_tiles import (
     SHARPENED,
@@ -132,18 +132,18 @@ class TranslateJob:
             note(f"already done: {self.out}; add --overwrite to translate again")
             return TranslateOutcome(self.out, model.target, time.perf_counter() - began)
         sharpening = None if sharpener is None else read_sharpening(sharpener)
-        attempt = partial(self._attempt, model, sharpening, progress, note)
+        attempt = partial(self._attempt, digest, model, sharpening, progress, note)
         largest_px = self.tile_px or usual_tile(model.generator.reach, model.period)
         with (
             claim_file(self.out, inputs, overwrite=self.overwrite, may_be_zarr=True),
             keep_finished_tiles(self.out, note),
         ):
             halve_until_it_fits(largest_px, least_tile(model.period), attempt, note)
-            mark_request(self.out, digest)
         return TranslateOutcome(self.out, model.target, time.perf_counter() - began)
 
     def _attempt(
         self,
+        digest: str,
         model: Model,
         sharpening: Sharpening | None,
         progress: Progress,
@@ -160,6 +160,7 @@ class TranslateJob:
                 translated,
                 self.out,
                 self.format or format_of_name(self.out),
+                digest,
                 compression=self.compression,
                 quality=self.quality,
                 stage="translating",

@@ -14,7 +14,7 @@ from stainbridge.jobs.choices import (
     InterpolationChoice,
     SlideFormatChoice,
 )
-from stainbridge.jobs.files.already_done import came_of, digest_job, mark_request
+from stainbridge.jobs.files.already_done import came_of, digest_job
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
@@ -102,7 +102,7 @@ class WarpSlideJob:
             seconds, status = time.perf_counter() - began, stored.registration.status
             return WarpSlideOutcome(self.out, status, origin_px, interpolation, seconds)
         open_warped = partial(self._open_warped, stored, interpolation, note)
-        write = partial(self._write, progress, note, interpolation)
+        write = partial(self._write, digest, progress, note, interpolation)
         inputs = self._inputs(stored)
         with claim_file(self.out, inputs, overwrite=self.overwrite, may_be_zarr=True):
             if self.sharpen is None:
@@ -113,7 +113,6 @@ class WarpSlideJob:
                 write_sharpened(
                     self.sharpen, open_warped, write, self.out, sources, self.crop, note
                 )
-            mark_request(self.out, digest)
         if self.crop != "fixed":
             x, y = origin_px
             note(f"the output's corner is at {x}, {y} px of the fixed slide")
@@ -172,12 +171,18 @@ class WarpSlideJob:
             raise
 
     def _write(
-        self, progress: Progress, note: Note, interpolation: InterpolationChoice, warped: Slide
+        self,
+        digest: str,
+        progress: Progress,
+        note: Note,
+        interpolation: InterpolationChoice,
+        warped: Slide,
     ) -> None:
         write_picture(
             warped,
             self.out,
             self.format,
+            digest,
             compression=self.compression,
             quality=self.quality,
             is_label=interpolation == "nearest",

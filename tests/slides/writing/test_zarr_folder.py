@@ -254,3 +254,17 @@ def test_a_changed_bit_of_a_shard_is_noticed(
     shard.write_bytes(data)
     with open_slide(folder / "a.zarr") as opened, pytest.raises(InputError, match="a tile cannot"):
         opened.read(opened.frame)
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.ome.tiff", "a.tiff"])
+def test_what_is_to_be_added_is_there_when_the_slide_appears(tmp_path: Path, name: str) -> None:
+    seen = []
+
+    def finish(path: Path) -> None:
+        seen.append(path)
+        assert not (tmp_path / name).exists()
+        assert (path / "zarr.json").is_file() if path.is_dir() else path.stat().st_size > 1000
+
+    write_slide(make_rgb_slide(), tmp_path / name, tile=64, finish=finish)
+    assert len(seen) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]

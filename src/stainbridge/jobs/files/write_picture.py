@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
+from stainbridge.jobs.files.already_done import mark_request
 from stainbridge.jobs.files.outputs import PNG, ZARR
 from stainbridge.progress import Note, Progress
 
@@ -17,6 +19,7 @@ def write_picture(
     slide: Slide,
     out: Path,
     file_format: SlideFormatChoice | None,
+    digest: str,
     *,
     compression: CompressionChoice | None,
     quality: int,
@@ -26,7 +29,9 @@ def write_picture(
     progress: Progress,
     note: Note,
 ) -> None:
-    """Write `slide` to `out`, which is claimed; `stage` is what `progress` is told.
+    """Write `slide` to `out`, which is claimed, with the request's `digest` in it.
+
+    `stage` is what `progress` is told.
 
     Labels are written without loss, and their levels have no new values. Raises `InputError` for
     pixels that the format does not hold.
@@ -35,8 +40,9 @@ def write_picture(
     from stainbridge.slides.writing.write import write_slide
 
     is_zarr = out.suffix.lower() == ZARR
+    mark = partial(mark_request, digest=digest)
     if out.suffix.lower() == PNG:
-        write_png(slide, out)
+        write_png(slide, out, mark)
         return
     if is_zarr and slide.info.icc_profile is not None:
         note(f"warning: {out}: an OME-Zarr has no place for the ICC profile, which is left out")
@@ -50,5 +56,6 @@ def write_picture(
         reduction="nearest" if is_label else "mean",
         threads=threads,
         progress=lambda done, total: progress(stage, done / total),
+        finish=mark,
         overwrite=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ MOST_PIXELS = 100_000_000
 CHANNELS = (1, 3)
 
 
-def write_png(slide: Slide, path: Path) -> None:
-    """Write the whole slide at full resolution.
+def write_png(slide: Slide, path: Path, finish: Callable[[Path], None] | None = None) -> None:
+    """Write the whole slide at full resolution; `finish` is as in `write_slide`.
 
     Raises `InputError` for a slide that is too large, or whose pixels PNG has no mode for.
     """
@@ -43,3 +44,5 @@ def write_png(slide: Slide, path: Path) -> None:
     picture = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
     with whole_file(path) as temporary:
         PIL.Image.fromarray(np.ascontiguousarray(picture)).save(temporary, format="PNG")
+        if finish is not None:
+            finish(temporary)

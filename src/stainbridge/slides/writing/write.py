@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -35,6 +36,7 @@ def write_slide(
     reduction: Reduction = "mean",
     threads: int | None = None,
     progress: TileProgress | None = None,
+    finish: Callable[[Path], None] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write `slide` as a pyramid whose levels halve to `path`, which appears whole or not at all.
@@ -56,6 +58,7 @@ def write_slide(
         reduction: How levels are made; "nearest" is for labels.
         threads: Default: one a core.
         progress: Called with the tiles done and their number, in the calling thread.
+        finish: Called with what was written before it appears under its name.
         overwrite: Whether an existing file is replaced.
 
     Raises:
@@ -89,6 +92,8 @@ def write_slide(
                 threads=threads,
                 progress=progress,
             )
+            if finish is not None:
+                finish(folder)
         return
     with whole_file(path) as file:
         write_tiff(
@@ -102,6 +107,8 @@ def write_slide(
             threads=threads,
             progress=progress,
         )
+        if finish is not None:
+            finish(file)
 
 
 def format_of_name(path: Path) -> SlideFormat:
