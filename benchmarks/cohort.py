@@ -109,11 +109,13 @@ def _make_task(
         return PoisonedTask(case, OPTIONS, poison)
     if poison == "truncated":
         moving = moving.with_suffix(".ome.tiff")
-        moving.write_bytes(case.moving.read_bytes()[:4000])
+        if not moving.exists():  # records hold when an input was changed
+            moving.write_bytes(case.moving.read_bytes()[:4000])
     elif poison == "blank":
         import PIL.Image
 
-        PIL.Image.new("RGB", (SIZE_PX, SIZE_PX), (244, 243, 245)).save(moving)
+        if not moving.exists():
+            PIL.Image.new("RGB", (SIZE_PX, SIZE_PX), (244, 243, 245)).save(moving)
     elif poison == "wrong":
         at = next(n for n, other in enumerate(cases) if other.id == case.id)
         moving = cases[(at + 1) % len(cases)].moving
