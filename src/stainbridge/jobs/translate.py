@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
 from stainbridge.jobs.files.already_done import came_of, digest_job
-from stainbridge.jobs.files.claim import claim_file
+from stainbridge.jobs.files.claim import claim_file, remove_leftovers
 from stainbridge.jobs.files.finished_tiles import (
     SHARPENED,
     TRANSLATED,
@@ -129,6 +129,7 @@ class TranslateJob:
         model = read_model(weights)
         model = model.reverse() if self.reverse else model
         if is_done:
+            remove_leftovers(self.out)
             note(f"already done: {self.out}; add --overwrite to translate again")
             return TranslateOutcome(self.out, model.target, time.perf_counter() - began)
         sharpening = None if sharpener is None else read_sharpening(sharpener)

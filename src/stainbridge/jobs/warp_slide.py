@@ -15,7 +15,7 @@ from stainbridge.jobs.choices import (
     SlideFormatChoice,
 )
 from stainbridge.jobs.files.already_done import came_of, digest_job
-from stainbridge.jobs.files.claim import claim_file
+from stainbridge.jobs.files.claim import claim_file, remove_leftovers
 from stainbridge.jobs.files.crops import crop_origin_px
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
 from stainbridge.jobs.files.outputs import Inputs, check_output_file, check_picture_ending
@@ -98,6 +98,7 @@ class WarpSlideJob:
         origin_px = crop_origin_px(stored, self.crop)
         interpolation = self.interpolation or self._choose_interpolation(stored, note)
         if is_done:
+            remove_leftovers(self.out)
             note(f"already done: {self.out}; add --overwrite to write it again")
             seconds, status = time.perf_counter() - began, stored.registration.status
             return WarpSlideOutcome(self.out, status, origin_px, interpolation, seconds)

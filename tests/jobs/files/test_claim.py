@@ -9,9 +9,10 @@ from tests.abandoned import leave_partial
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files import claim
-from stainbridge.jobs.files.claim import FOLDER_LOCK, claim_file, claim_folder
+from stainbridge.jobs.files.claim import FOLDER_LOCK, claim_file, claim_folder, remove_leftovers
 from stainbridge.jobs.files.outputs import Inputs
 from stainbridge.locks import LockUnsupportedError
+from stainbridge.partial import name_owner
 
 
 def names(folder: Path) -> set[str]:
@@ -95,3 +96,20 @@ def test_without_locks_work_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with claim_folder(tmp_path / "a"):
         (tmp_path / "a" / "x").write_text("")
     assert names(tmp_path / "a") == {"x"}
+
+
+def test_what_a_run_left_that_was_killed_at_its_very_end_is_removed(tmp_path: Path) -> None:
+    out = tmp_path / "a.csv"
+    with claim_file(out, Inputs(), overwrite=False):
+        lock = next(path for path in tmp_path.iterdir() if path.suffix == ".lock")
+    out.write_text("done")
+    lock.write_text("process 1 on host")
+    abandoned = tmp_path / f".stainbridge-{name_owner()}-0123456789ab.partial"
+    abandoned.mkdir()
+    (abandoned / "owner.lock").write_text("")
+    remove_leftovers(out)
+    assert list(tmp_path.iterdir()) == [out]
+    remove_leftovers(tmp_path / "missing" / "a.csv")
+    with claim_file(out, Inputs(), overwrite=True):
+        remove_leftovers(out)
+        assert lock.exists()

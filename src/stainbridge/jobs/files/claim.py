@@ -36,6 +36,12 @@ def claim_file(
         yield
 
 
+def remove_leftovers(out: Path) -> None:
+    """Remove what killed runs left beside a finished output, where nobody writes and one may."""
+    with suppress(InputError), claim_file(out, Inputs(), overwrite=True, may_be_zarr=True):
+        pass
+
+
 @contextmanager
 def claim_folder(out: Path) -> Iterator[None]:
     """Make the folder `out` and keep other runs from writing into it while the context lasts.
