@@ -44,8 +44,8 @@ TOLERABLE_MISFIT = 0.02
 FEW_WINDOWS = 0.4
 MOST_WINDOWS = 0.88
 #: From this similarity of another place on, over that of the placement's own, it is not `ok`. Of
-#: genuine pairs it is at most 0.6, where several places fit 0.9 and more.
-TOLERABLE_RIVAL = 0.8
+#: genuine pairs it is at most 0.6, of a hard one 0.82; where several places fit 0.91 and more.
+TOLERABLE_RIVAL = 0.88
 #: Least sharpness, in standard deviations, of a placement that is taken without a search. On frames
 #: of the tissue alone, other drawn tissue of the same outline reaches 4.6, and the same tissue 7.
 MIN_SHARPNESS = 5.0
