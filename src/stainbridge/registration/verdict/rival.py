@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
@@ -83,7 +83,7 @@ class _Chart:
         It is over both outlines, and −1 where these overlap too little. Shifts wrap around.
         """
         size = [
-            next_fast_len(own + others, real=True)
+            cv2.getOptimalDFTSize(own + others)
             for own, others in zip(self.mask.shape[-2:], other.mask.shape[-2:], strict=True)
         ]
         ours = torch.fft.rfft2(self._stack_terms(), size).conj()
