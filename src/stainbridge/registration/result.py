@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,9 +21,8 @@ from stainbridge.geometry.geojson_document import Json
 from stainbridge.geometry.points import check_points
 from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Transform
-from stainbridge.geometry.warp import Crop, Interpolation, find_output_frame, warp_array
+from stainbridge.geometry.warp import Crop, Interpolation, find_output_frame
 from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
-from stainbridge.registration.digest import check_fingerprint
 from stainbridge.registration.notebook import (
     RunningView,
     find_viewer,
@@ -33,12 +31,12 @@ from stainbridge.registration.notebook import (
 )
 from stainbridge.registration.pieces.record import PieceRecord
 from stainbridge.registration.record import TRANSFORM, describe_source, write_result
+from stainbridge.registration.source import open_registered
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import RegistrationStatus
 from stainbridge.registration.verdict.misfit import Misfit
-from stainbridge.slides.coerce import channels_first
-from stainbridge.slides.open import open_slide
+from stainbridge.registration.whole_picture import warp_picture
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Points
@@ -255,20 +253,9 @@ class Registration:
             (64, 64)
 
         """
-        array = np.asarray(image)
-        pixels = channels_first(array, "image")
-        height, width = pixels.shape[1:]
-        _check_aspect(height, width, self.moving)
-        width_um, height_um = self.moving.size_um
-        grid = Frame(self.moving.space, height, width, (width_um / width, height_um / height))
-        frame = self.fixed.at_mpp(math.sqrt(grid.mpp[0] * grid.mpp[1]))
-        warped, _ = warp_array(
-            _narrow(pixels), grid, self.transform, frame, interpolation=interpolation
+        return warp_picture(
+            image, self.transform, self.moving, self.fixed, interpolation=interpolation
         )
-        warped = warped.astype(array.dtype, copy=False)
-        if array.ndim == 2:
-            return np.asarray(warped[0])
-        return warped if pixels is array else np.moveaxis(warped, 0, -1)
 
     def to_sitk(self) -> SimpleITK.CompositeTransform:
         """Return the transform for SimpleITK: fixed points to moving points, in physical units.
@@ -364,23 +351,7 @@ class Registration:
         _check_side(side, "side")
         source = self.fixed_source if side == "fixed" else self.moving_source
         frame = self.fixed if side == "fixed" else self.moving
-        if source is None:
-            raise InputError(
-                f"it is not known where the {side} slide is", remedy="hand the slide in"
-            )
-        if isinstance(source, Path):
-            check_fingerprint(source, self.fingerprints.get(side), side)
-        slide = _open_source(source, frame)
-        size = (slide.frame.width, slide.frame.height)
-        if size != (frame.width, frame.height):
-            slide.close()
-            raise InputError(
-                f"the {side} slide is not the one that was registered",
-                where=slide.info.path,
-                expected=f"{frame.width} x {frame.height} px",
-                got=f"{size[0]} x {size[1]} px",
-            )
-        return slide
+        return open_registered(source, frame, side, self.fingerprints.get(side))
 
     @contextmanager
     def _open_both(self) -> Iterator[tuple[Slide, WarpedSlide]]:
@@ -485,40 +456,6 @@ class Registration:
         return f"{picture}<p>Look at both in the browser: <code>registration.view()</code></p>"
 
 
-def _check_aspect(height: int, width: int, slide: Frame) -> None:
-    """Raise `InputError` for a picture that is not of the whole slide."""
-    # A side of a picture at a lower resolution is rounded by up to a pixel.
-    if abs(width * slide.height - height * slide.width) > max(slide.height, slide.width):
-        raise InputError(
-            "the picture does not have the moving slide's shape",
-            where="image",
-            expected=f"({slide.height}, {slide.width}) or the same at another resolution",
-            got=f"({height}, {width})",
-        )
-
-
-def _narrow(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return masks and labels as a type that can be warped, and other pixels as they are."""
-    if pixels.dtype == bool:
-        return pixels.astype(np.uint8)
-    limits = np.iinfo(np.int32)
-    is_wide = pixels.dtype.kind in "iu" and pixels.dtype.itemsize > limits.dtype.itemsize
-    if is_wide and pixels.size and limits.min <= pixels.min() and pixels.max() <= limits.max:
-        return pixels.astype(np.int32)
-    return pixels
-
-
 def _check_side(side: str, name: str) -> None:
     if side not in get_args(Side):
         raise InputError("no such slide", where=name, expected="fixed or moving", got=side)
-
-
-def _open_source(source: Slide | Path, frame: Frame) -> Slide:
-    """Open a slide at the pixel size that it was registered with; a slide is opened once more."""
-    if not isinstance(source, Path):
-        return copy.copy(source)
-    slide = open_slide(source)
-    if not frame.calibrated or slide.frame.mpp == frame.mpp:
-        return slide
-    slide.close()
-    return open_slide(source, mpp=frame.mpp[0])
