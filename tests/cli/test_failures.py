@@ -120,7 +120,8 @@ def test_ctrl_c_at_any_moment_is_one_line(delay_s: float) -> None:
     time.sleep(delay_s)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode in (130, 2)
+    # -SIGINT: it came after the line, while Python was leaving; shells call that 130 too
+    assert process.returncode in (130, 2, -signal.SIGINT)
     assert said.count("\n") == 1
 
 

@@ -66,6 +66,10 @@ FILE_VERBS = (
     ),
     Verb(("translate", "he.png", "--model", "weights.safetensors"), ("weights.safetensors",)),
     Verb(
+        ("export", "affine", "result", "--format", "xenium"),
+        ("he.png", "ki67.png", "result/transform.h5", "result/registration.json"),
+    ),
+    Verb(
         ("export", "onnx", "--model", "weights.safetensors", "--statistics", "he.png"),
         ("he.png", "weights.safetensors"),
     ),

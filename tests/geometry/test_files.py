@@ -311,13 +311,15 @@ def test_missing_damaged_and_foreign_files_are_refused(
     (tmp_path / "text.h5").write_text("not a transform")
     (tmp_path / "text.tfm").write_text("not a transform")
     (tmp_path / "points.csv").write_text("X,Y\n1,2\n")
+    (tmp_path / "points.pkl").write_text("1 2\n")
     SimpleITK.WriteImage(SimpleITK.Image(5, 5, SimpleITK.sitkUInt8), str(tmp_path / "picture.mha"))
     wanted = {
         "none.h5": "no such",
         "cut.h5": "cut short",
         "text.h5": "not an HDF5",
         "text.tfm": "not an ITK transform",
-        "points.csv": "unknown kind",
+        "points.csv": "not an alignment matrix",
+        "points.pkl": "unknown kind",
         "picture.mha": "not a planar displacement field",
     }
     for name, message in wanted.items():

@@ -23,6 +23,7 @@ from stainbridge.jobs.evaluate_landmarks import EvaluateLandmarksJob
 from stainbridge.jobs.evaluate_masks import EvaluateMasksJob
 from stainbridge.jobs.evaluate_slices import EvaluateSlicesJob
 from stainbridge.jobs.evaluate_translation import EvaluateTranslationJob
+from stainbridge.jobs.export_affine import ExportAffineJob
 from stainbridge.jobs.export_onnx import ExportOnnxJob
 from stainbridge.jobs.info import InfoJob
 from stainbridge.jobs.join_benchmarks import JoinBenchmarksJob
@@ -55,6 +56,7 @@ JOBS: tuple[Any, ...] = (
     EvaluateMasksJob(a=A, b=B),
     EvaluateSlicesJob(data=(A,)),
     EvaluateTranslationJob(models=(A,), data=B),
+    ExportAffineJob(result=A, out=OUT),
     ExportOnnxJob(model=A, out=OUT),
     InfoJob(slide=A),
     JoinBenchmarksJob(folders=(A, B), out=OUT),

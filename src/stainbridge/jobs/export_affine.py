@@ -69,10 +69,10 @@ class ExportAffineJob:
         from stainbridge.geometry.pixel_affine import fit_pixel_affine
 
         began = time.perf_counter()
-        chosen = self._choose_format()
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored)
         check_output_file(self.out, inputs, overwrite=True)
+        chosen = self._choose_format()
         affine = fit_pixel_affine(stored.registration.transform)
         formats = {
             "xenium": format_explorer,
@@ -98,20 +98,24 @@ class ExportAffineJob:
         )
 
     def _choose_format(self) -> AffineFormatChoice:
-        """Return the format; raise `InputError` where it is not known or the ending is another."""
+        """Return the format; raise `InputError` where nothing tells it or the ending is another."""
         ending = self.out.suffix.lower()
-        if self.format is None:
-            for name, its_ending in ENDINGS.items():
-                if ending == its_ending:
-                    return name
-            raise InputError(
-                "unknown kind of file", where=self.out, expected=".csv or .json", got=ending
-            )
-        if ending != ENDINGS[self.format]:
-            raise InputError(
-                f"another ending than that of {self.format}",
-                where=self.out,
-                expected=ENDINGS[self.format],
-                got=ending or "none",
-            )
-        return self.format
+        if self.format is not None:
+            if ending in ENDINGS.values() and ending != ENDINGS[self.format]:
+                raise InputError(
+                    f"another ending than that of {self.format}",
+                    where=self.out,
+                    expected=ENDINGS[self.format],
+                    got=ending,
+                )
+            return self.format
+        for name, its_ending in ENDINGS.items():
+            if ending == its_ending:
+                return name
+        raise InputError(
+            "unknown kind of file",
+            where=self.out,
+            expected=".csv or .json",
+            got=ending or "no ending",
+            remedy="add --format",
+        )

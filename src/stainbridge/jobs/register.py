@@ -370,15 +370,11 @@ class RegisterJob:
         }
 
     def _inputs(self) -> Inputs:
-        names = (
-            self.affine_weights,
-            self.deformable_weights,
-            self.sbr,
-            self.sar,
-            self.translator,
-        )
-        weights = tuple(Path(name) for name in names if name)
-        return Inputs(files=(*self._files().values(), self.pipeline), runs=weights)
+        names = (self.affine_weights, self.deformable_weights, self.sbr, self.sar)
+        networks = tuple(Path(name) for name in names if name)
+        translator = (Path(self.translator),) if self.translator else ()
+        files = (*self._files().values(), self.pipeline, *networks)
+        return Inputs(files=files, runs=(*networks, *translator))
 
     def _request(self, config: RegisterConfig, translator: Model | None) -> dict[str, Any]:
         """Return what the result depends on beside the configuration, as JSON values.

@@ -14,7 +14,7 @@ def catch_interrupts() -> Iterator[Callable[[], bool]]:
     """Provide a function that says whether SIGINT or SIGTERM has come.
 
     A second SIGINT interrupts at once. In a thread other than the main one, signals are left as
-    they are.
+    they are; so are signals that the process ignores.
     """
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -26,8 +26,12 @@ def catch_interrupts() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         interrupted.set()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    former_handlers = {number: signal.signal(number, handle) for number in signals}
+    heard = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    former_handlers = {number: signal.signal(number, handle) for number in heard}
     try:
         yield interrupted.is_set
     finally:

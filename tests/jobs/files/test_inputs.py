@@ -77,7 +77,7 @@ def test_landmark_pairs_start_at_the_map_that_fits_them(tmp_path: Path) -> None:
 def test_key_points_of_xenium_explorer_are_both_files(tmp_path: Path) -> None:
     table = tmp_path / "keypoints.csv"
     table.write_text("fixedX,fixedY,alignmentX,alignmentY\n0,0,10,20\n100,0,10,45\n0,100,-15,20\n")
-    start = transform_from_landmarks(table, table, SLIDE, MOVING)
+    start = transform_from_landmarks(table, table, open_at(SLIDE), open_at(MOVING))
     assert start(np.array([[0.0, 0], [50, 0]])) == pytest.approx(np.array([[20.0, 40], [20, 90]]))
 
 

@@ -6,14 +6,19 @@ import hashlib
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
+from stainbridge.learn.interrupt import catch_interrupts
 from stainbridge.locks import LockUnsupportedError, release_lock, take_lock
 from stainbridge.partial import HIDDEN_PREFIX, remove_abandoned
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 #: The lock in an output folder that is being written.
 FOLDER_LOCK = f"{HIDDEN_PREFIX}run.lock"
@@ -66,12 +71,24 @@ def claim_folder(out: Path) -> Iterator[None]:
 
 @contextmanager
 def _hold(path: Path, out: Path) -> Iterator[None]:
+    """Hold the lock `path` of the output `out`; wherever an interruption comes, it is removed."""
+    with ExitStack() as stack:
+        with catch_interrupts() as is_interrupted:
+            is_locked = _lock(path, out, stack)
+        if is_interrupted():
+            raise KeyboardInterrupt
+        if is_locked:
+            path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        yield
+
+
+def _lock(path: Path, out: Path, stack: ExitStack) -> bool:
+    """Take the lock until `stack` closes; return False where the file system has no locks."""
     try:
         lock = take_lock(path)
     except LockUnsupportedError:  # nothing can tell who else is there
         path.unlink(missing_ok=True)
-        yield
-        return
+        return False
     except OSError as error:
         raise InputError(f"cannot write there: {error.strerror}", where=out) from error
     if lock is None:
@@ -81,15 +98,16 @@ def _hold(path: Path, out: Path) -> Iterator[None]:
             got=_read_owner(path),
             remedy="wait for it, or name another output",
         )
-    try:
-        path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-        yield
-    finally:
-        if os.name == "nt":  # an open file cannot be removed there
-            release_lock(lock)
-        with suppress(OSError):
-            path.unlink()
+    stack.callback(_unlock, path, lock)
+    return True
+
+
+def _unlock(path: Path, lock: BaseFileLock) -> None:
+    if os.name == "nt":  # an open file cannot be removed there
         release_lock(lock)
+    with suppress(OSError):
+        path.unlink()
+    release_lock(lock)
 
 
 def _read_owner(path: Path) -> str | None:
