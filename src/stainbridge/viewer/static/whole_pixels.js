@@ -8,7 +8,8 @@ function roundHeight(bar) {
 /** Gives bars a height in whole pixels, now and whenever they or the window change. */
 export function keepWholePixels(bars) {
   const round = () => bars.forEach(roundHeight);
-  const observer = new ResizeObserver(round);
+  // in the next frame: sizes that change while they are observed are an error to browsers
+  const observer = new ResizeObserver(() => requestAnimationFrame(round));
   bars.forEach((bar) => observer.observe(bar));
   window.addEventListener("resize", round);
   round();
