@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from stainbridge.errors import MissingFileError
-from stainbridge.learn.weights import choose_weights_file
+from stainbridge.learn.weights import choose_weights_file, missing_weights
 
 #: Hexadecimal digits of the digest.
 DIGITS = 16
@@ -19,8 +18,6 @@ def digest_weights(path: Path) -> str:
     """
     file = choose_weights_file(path)
     if not file.is_file():
-        raise MissingFileError(
-            "no weights there", where=file, expected="a .safetensors file or a RUN folder"
-        )
+        raise missing_weights(file)
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()[:DIGITS]

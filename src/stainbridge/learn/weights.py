@@ -83,6 +83,13 @@ def count_steps(path: Path) -> int | None:
     return steps if isinstance(steps, int) else None
 
 
+def missing_weights(file: Path) -> MissingFileError:
+    """Return the error of a file of weights that is not there."""
+    return MissingFileError(
+        "no weights there", where=file, expected="a .safetensors file or a RUN folder"
+    )
+
+
 def read_weights(path: Path) -> StoredWeights:
     """Read a file, or `best.safetensors` or else `last.safetensors` of a folder.
 
@@ -96,9 +103,7 @@ def read_weights(path: Path) -> StoredWeights:
             header = (opened.metadata() or {}).get(HEADER_KEY)
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise MissingFileError(
-            "no weights there", where=file, expected="a .safetensors file or a RUN folder"
-        ) from None
+        raise missing_weights(file) from None
     except (SafetensorError, OSError) as error:
         raise InputError("no complete safetensors file", where=file, got=error) from error
     except (RuntimeError, ValueError, TypeError) as error:  # shapes and types that torch lacks

@@ -31,10 +31,8 @@ def write_picture(
 ) -> None:
     """Write `slide` to `out`, which is claimed, with the request's `digest` in it.
 
-    `stage` is what `progress` is told.
-
-    Labels are written without loss, and their levels have no new values. Raises `InputError` for
-    pixels that the format does not hold.
+    `stage` is what `progress` is told. Labels are written without loss, and their levels have no
+    new values. Raises `InputError` for pixels that the format does not hold.
     """
     from stainbridge.slides.writing.png import write_png
     from stainbridge.slides.writing.write import write_slide
