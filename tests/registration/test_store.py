@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,16 @@ def test_the_transform_of_version_0_1_0_is_what_it_was() -> None:
     np.testing.assert_allclose(registration.warp_points(expected), points, atol=1e-3)
     assert (registration.fixed.width, registration.fixed.height) == (400, 300)
     assert registration.fixed.mpp == registration.moving.mpp == (0.5, 0.5)
+
+
+def test_using_a_result_loads_no_torch() -> None:
+    code = (
+        f"import sys, stainbridge; result = stainbridge.load({str(STORED_BY_0_1_0)!r});"
+        "result.warp_points([[20.0, 30.0]]);"
+        "sys.exit(', '.join({'torch', 'scipy', 'skimage'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_result_of_version_0_1_0_can_be_saved_again(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from stainbridge.registration.verdict.judge import (
     limit_to_pixels,
     rank_verdict,
 )
-from stainbridge.registration.verdict.misfit import Misfit, measure_misfit
+from stainbridge.registration.verdict.misfit import Misfit
+from stainbridge.registration.verdict.misfit_regions import measure_misfit
 from stainbridge.registration.verdict.rival import measure_rival
 from stainbridge.registration.verdict.verification import verify
 

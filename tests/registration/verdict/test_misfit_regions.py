@@ -9,7 +9,8 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
 from stainbridge.registration.sections.section import Section, read_section
-from stainbridge.registration.verdict.misfit import Misfit, measure_misfit
+from stainbridge.registration.verdict.misfit import Misfit
+from stainbridge.registration.verdict.misfit_regions import measure_misfit
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.types import Pixels
 
