@@ -18,7 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,13 +109,15 @@ def measure(out: Path, side_px: int, count: int, memory_tiles: int) -> dict[str,
     figures: dict[str, Any] = {"side_px": side_px, "cpus": os.cpu_count()}
     viewer = ("stainbridge", "view", str(out / "result"), "--no-browser")
     peer = ("benchmarks.viewer_peer", str(slide_path))
-    with run_server(*viewer) as (origin, headers, process, began), run_server(*peer) as (other, *_):
+    with ExitStack() as servers:
+        origin, headers, process, began = servers.enter_context(run_server(*viewer))
         base = f"{origin}/api/cases/case-1/layers"
         first = f"{base}/moving/tiles/{last - 6}/0/0"
         urllib.request.urlopen(urllib.request.Request(first, headers=headers), timeout=60).read()
         figures["first_tile_s"] = round(time.perf_counter() - began, 2)
         figures["first_tile_cpu_s"] = round(sum(process.cpu_times()[:2]), 2)
         figures["load_average"] = os.getloadavg()[0]
+        other, *_ = servers.enter_context(run_server(*peer))
         moving = f"{base}/moving/tiles/"
         ask_all(moving, headers, walk(last, side_px, WARM_TILES, 0), 1)
         busy = sum(process.cpu_times()[:2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from io import BytesIO
 
@@ -13,6 +12,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from stainbridge.viewer.serve import listen
 
 #: As the viewer's own tiles are written.
 JPEG_QUALITY = 88
@@ -33,7 +34,7 @@ def make_app(path: str) -> Starlette:
 
 
 def main() -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/?token=none", file=sys.stderr, flush=True)
     config = uvicorn.Config(make_app(sys.argv[1]), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])

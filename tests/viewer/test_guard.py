@@ -45,6 +45,12 @@ def test_the_link_gives_a_cookie_that_scripts_cannot_read(stranger: httpx.Client
     assert stranger.get("/api/session").status_code == 200
 
 
+def test_who_is_in_can_let_another_browser_in(client: httpx.Client, stranger: httpx.Client) -> None:
+    assert stranger.get("/api/link").status_code == 401
+    path = client.get("/api/link").json()["path"]
+    assert stranger.get(path, follow_redirects=True).text.startswith("<!doctype html>")
+
+
 def test_every_answer_has_the_safe_headers(client: httpx.Client, stranger: httpx.Client) -> None:
     for reply in (
         client.get("/"),

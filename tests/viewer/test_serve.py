@@ -28,6 +28,11 @@ def test_without_a_port_a_second_viewer_takes_another() -> None:
         assert first.getsockname()[1] != second.getsockname()[1]
 
 
+def test_small_packets_are_sent_at_once() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio asks for it before TCP_NODELAY
+
+
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(InputError, match="cannot listen there"):
         listen("203.0.113.7", 0)

@@ -59,12 +59,13 @@ def create_app(
 
     app = FastAPI(title="stainbridge view", docs_url=None, redoc_url=None, lifespan=lifespan)
     add_error_replies(app)
+    # Routes are tried in this order, and most requests are for tiles.
+    app.include_router(tiles_router(session, TileReader(), pool, secrets.token_hex(4)))
     app.include_router(page_router(access))
     app.include_router(cases_router(session, reviews))
     app.include_router(points_router(session, pool))
     app.include_router(landmarks_router(session, correction))
     app.include_router(reviews_router(session, reviews, pool))
-    app.include_router(tiles_router(session, TileReader(), pool, secrets.token_hex(4)))
     app.mount("/static", static_files())
     app.add_middleware(Guard, access=access)
     return app

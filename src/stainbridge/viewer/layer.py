@@ -32,6 +32,8 @@ class Layer:
     """The slide as it was scanned."""
     slide: Slide
     """The same slide in the fixed slide's space."""
+    unaligned: Slide
+    """The same slide before alignment: laid corner on corner on the fixed slide."""
     transform: Transform | None = None
     """Moving from fixed; None for the fixed slide itself."""
     registration: Registration | None = None
@@ -80,27 +82,26 @@ OpenCase = Callable[[], Case]
 
 def make_fixed_layer(slide: Slide) -> Layer:
     """Return the layer of the slide that stays in place."""
-    return Layer(FIXED, slide, slide)
+    return Layer(FIXED, slide, slide, slide)
 
 
 def make_registered_layer(
     layer_id: str, registration: Registration, moving: Slide, folder: Path | None
 ) -> Layer:
     """Return the layer of a registered slide; of a failed one, laid corner on corner."""
-    if registration.status == "failed":
-        transform: Transform = lay_corner_on_corner(
-            registration.fixed.space, registration.moving.space
-        )
-    else:
-        transform = registration.transform
+    corners = lay_corner_on_corner(registration.fixed.space, registration.moving.space)
+    failed = registration.status == "failed"
+    transform: Transform = corners if failed else registration.transform
     warped = WarpedSlide(moving, transform, registration.fixed)
-    return Layer(layer_id, moving, warped, transform, registration, folder)
+    unaligned = WarpedSlide(moving, corners, registration.fixed)
+    return Layer(layer_id, moving, warped, unaligned, transform, registration, folder)
 
 
 def make_loose_layer(layer_id: str, slide: Slide, fixed: Slide) -> Layer:
     """Return the layer of a slide that is not registered, laid corner on corner."""
     transform = lay_corner_on_corner(fixed.frame.space, slide.frame.space)
-    return Layer(layer_id, slide, WarpedSlide(slide, transform, fixed.frame), transform)
+    laid = WarpedSlide(slide, transform, fixed.frame)
+    return Layer(layer_id, slide, laid, laid, transform)
 
 
 def lay_corner_on_corner(fixed: Space, moving: Space) -> Affine:

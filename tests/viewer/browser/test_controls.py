@@ -72,23 +72,64 @@ def test_the_swipe_line_is_dragged_and_moved_with_keys(page: Page) -> None:
     assert float(line.get_attribute("aria-valuenow") or "nan") == pytest.approx(moved - 2, abs=1)
 
 
+#: The view is at rest, and the link says where it is.
+IS_AT_REST = (
+    "(() => { const viewport = stainbridge.b.viewer.viewport;"
+    " const zoom = Number(new URLSearchParams(location.hash.slice(1)).get('zoom'));"
+    " return viewport.zoomSpring.isAtTargetValue() && viewport.centerSpringX.isAtTargetValue()"
+    " && Math.abs(zoom / stainbridge.b.placement().scale - 1) < 1e-3; })()"
+)
+
+
 def test_moving_and_zooming_moves_both_and_the_link_keeps_it(page: Page) -> None:
     page.keyboard.press("+")
     page.keyboard.press("ArrowRight")
-    wait_until(page, "location.hash.includes('zoom')")
-    page.wait_for_timeout(700)
+    wait_until(page, IS_AT_REST)
     settle(page)
     placements = page.evaluate("[stainbridge.a.placement(), stainbridge.b.placement()]")
     assert placements[0] == pytest.approx(placements[1])
     link = page.evaluate("location.hash")
     page.keyboard.press("0")
-    page.wait_for_timeout(600)
+    wait_until(page, f"location.hash !== {link!r} && {IS_AT_REST}")
     page.evaluate(f"location.hash = {link!r}")
-    page.wait_for_timeout(300)
-    wait_until(page, IS_READY)
+    scale = placements[1]["scale"]
+    wait_until(page, f"Math.abs(stainbridge.b.placement().scale / {scale} - 1) < 0.01")
     again = page.evaluate("stainbridge.b.placement()")
-    assert again["scale"] == pytest.approx(placements[1]["scale"], rel=0.01)
     assert again["x"] == pytest.approx(placements[1]["x"], abs=2)
+
+
+def test_the_slides_are_shown_before_alignment_and_after(page: Page) -> None:
+    page.keyboard.press("g")
+    page.evaluate("stainbridge.setFade(100)")
+    settle(page)
+    after = screenshot(page)
+    page.get_by_role("button", name="Before").click()
+    expect(page.locator("#caption-b")).to_contain_text("before alignment")
+    expect(page.locator("#marks-b")).to_be_hidden()
+    page.wait_for_timeout(300)
+    settle(page)
+    before = screenshot(page)
+    assert np.abs(before - after).mean() > 5
+    page.keyboard.press("l")
+    expect(page.locator("#before")).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate("stainbridge.correct.active")
+    page.keyboard.press("b")
+    assert not page.evaluate("stainbridge.correct.active")
+
+
+def test_the_link_opens_the_same_view_in_another_browser(browser: Browser, page: Page) -> None:
+    page.keyboard.press("3")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Link").click()
+    expect(page.locator("#message")).to_contain_text("in the clipboard")
+    link = page.evaluate("navigator.clipboard.readText()")
+    other = browser.new_context()
+    visitor = other.new_page()
+    visitor.goto(link)
+    wait_until(visitor, IS_READY)
+    expect(visitor.locator("#mode-side")).to_have_attribute("aria-checked", "true")
+    assert "token" not in visitor.url
+    other.close()
 
 
 def test_a_hundred_random_pans_leave_no_error(page: Page) -> None:

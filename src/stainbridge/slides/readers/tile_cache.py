@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from itertools import islice
 from threading import Lock
 
 from stainbridge.slides.readers.resample import Interleaved
@@ -63,8 +64,13 @@ class TileCache:
                 self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        for key in list(self._tiles):
-            if self._used_bytes <= self._budget_bytes or len(self._tiles) == 1:
-                return
-            if self._tiles[key].done():
-                self._used_bytes -= self._tiles.pop(key).result().nbytes
+        over_bytes = self._used_bytes - self._budget_bytes
+        oldest = []
+        for key, future in islice(self._tiles.items(), len(self._tiles) - 1):
+            if over_bytes <= 0:
+                break
+            if future.done():
+                over_bytes -= future.result().nbytes
+                oldest.append(key)
+        for key in oldest:
+            self._used_bytes -= self._tiles.pop(key).result().nbytes

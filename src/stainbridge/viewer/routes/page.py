@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -15,7 +16,7 @@ STATIC = str(files("stainbridge.viewer") / "static")
 
 
 def page_router(access: Access) -> APIRouter:
-    """Return the route of the page, which turns the token of the link into a cookie."""
+    """Return the routes of the page, which turns the token of a link into a cookie."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -26,6 +27,11 @@ def page_router(access: Access) -> APIRouter:
         # Lax: the link may stand on another page, such as a notebook's.
         reply.set_cookie(access.cookie, access.token, httponly=True, samesite="lax")
         return reply
+
+    @router.get("/api/link")
+    async def get_link() -> dict[str, str]:
+        """Return the path that lets another browser in; only who is in may ask."""
+        return {"path": f"/?{urlencode({'token': access.token})}"}
 
     return router
 

@@ -48,12 +48,12 @@ def tiles_router(
         column: Index,
         row: Index,
         encoding: PictureFormat = "jpg",
-        placed: Literal["aligned", "scanned"] = "aligned",
+        placed: Literal["aligned", "unaligned"] = "aligned",
         stain: Annotated[str | None, Query(max_length=20)] = None,
         colour: Annotated[str | None, Query(max_length=6)] = None,
         channels: Annotated[str | None, Query(max_length=4000)] = None,
     ) -> Response:
-        """Return one tile of a layer, aligned to the fixed slide or as it was scanned."""
+        """Return one tile of a layer, aligned to the fixed slide or as before."""
         rendering = parse_rendering(stain, colour, channels)
         version = str(session.find(case_id).version)
         name = (run_id, version, case_id, layer_id, placed)
@@ -65,7 +65,7 @@ def tiles_router(
 
         def read() -> bytes:
             with session.borrow_layer(case_id, layer_id) as layer:
-                slide = layer.slide if placed == "aligned" else layer.original
+                slide = layer.slide if placed == "aligned" else layer.unaligned
                 return reader.read(slide, address, rendering, encoding)
 
         content = await compute_for(request, pool, read)

@@ -26,6 +26,7 @@ export class CaseView {
     this.mode = "fade";
     this.fade = 50;
     this.swipe = 50;
+    this.isBefore = false;
     const onError = (line) => say(line, true);
     // B is made first: its frame is drawn before A follows, so that both move in one frame.
     this.b = new SlideView(byId("view-b"), onError);
@@ -48,6 +49,8 @@ export class CaseView {
   get layerA() { return this.layer(this.aId); }
   get layerB() { return this.layer(this.bId); }
   get isSide() { return this.mode === "side"; }
+  /** Whether a registration moved one of the two slides that are looked at. */
+  get isMoved() { return [this.layerA, this.layerB].some((layer) => layer.id !== "fixed" && layer.is_aligned); }
   /** The layer whose transform is looked at and corrected. */
   get movingLayer() {
     const chosen = this.layer(this.bId);
@@ -58,7 +61,10 @@ export class CaseView {
   /** Opens a case, at the view that `wanted` names. */
   async open(caseId, wanted = {}) {
     const opened = await get(`/api/cases/${caseId}`);
-    if (this.case?.id !== opened.id) for (const part of [this.overlays, this.points, this.correct]) part.reset();
+    if (this.case?.id !== opened.id) {
+      this.isBefore = false;
+      for (const part of [this.overlays, this.points, this.correct]) part.reset();
+    }
     this.case = opened;
     for (const layer of this.layers) this.looks[`${caseId}/${layer.id}`] ??= firstLook(layer);
     const first = this.layers.at(-1).id;
@@ -133,6 +139,7 @@ export class CaseView {
     }, mode.name)));
     byId("fade").addEventListener("input", () => this.setFade(Number(byId("fade").value)));
     byId("home").addEventListener("click", () => this.b.home());
+    byId("before").addEventListener("click", () => this.setBefore(!this.isBefore));
     byId("share").addEventListener("click", () => attempt(() => this.share()));
     byId("panel-toggle").addEventListener("click", () => this.togglePanel());
     this.listenToSwipe();
@@ -148,6 +155,7 @@ export class CaseView {
     return [
       ...MODES.map((mode) => ({ keys: [mode.key], words: mode.name, run: () => this.setMode(mode.id) })),
       { keys: [" "], words: "Flicker: show the other slide", run: () => this.flicker() },
+      { keys: ["b"], words: "Before alignment, or after", run: () => this.setBefore(!this.isBefore) },
       { keys: ["[", "]"], words: "Fade to the first or the second slide",
         run: (event) => this.setFade(this.fade + (event.key === "[" ? -10 : 10)) },
       { keys: ["ArrowLeft"], words: "Move left", run: pan(-1, 0) },
@@ -199,6 +207,13 @@ export class CaseView {
   flicker() {
     if (this.mode !== "fade") this.mode = "fade";
     this.fade = this.fade > 50 ? 0 : 100;
+    this.refresh();
+  }
+
+  /** Shows the slides as they lay before alignment, or aligned. */
+  setBefore(isBefore) {
+    this.isBefore = isBefore && this.isMoved;
+    if (this.isBefore) this.correct.setActive(false);
     this.refresh();
   }
 
@@ -299,8 +314,10 @@ export class CaseView {
   refreshWords() {
     const [a, b] = [this.layerA, this.layerB];
     byId("title").textContent = this.case.title;
-    byId("caption-a").textContent = name(a);
-    byId("caption-b").textContent = name(b);
+    byId("caption-a").textContent = this.caption(a);
+    byId("caption-b").textContent = this.caption(b);
+    byId("before").hidden = !this.isMoved;
+    byId("before").setAttribute("aria-pressed", String(this.isBefore));
     byId("caption-b").hidden = a === b;
     byId("fade-a").textContent = a.stain ?? a.title;
     byId("fade-b").textContent = b.stain ?? b.title;
@@ -311,9 +328,15 @@ export class CaseView {
     status.title = b.reason || (b.predicted_um ? `expected error ${b.predicted_um.toFixed(1)} µm` : "");
   }
 
+  caption(layer) {
+    const name = layer.stain ? `${layer.title} · ${layer.stain}` : layer.title;
+    return this.isBefore && layer.id !== "fixed" ? `${name} · before alignment` : name;
+  }
+
   refreshTiles() {
-    this.a.show(this.case.id, this.case.version, this.layerA, this.look(this.layerA));
-    this.b.show(this.case.id, this.case.version, this.layerB, this.look(this.layerB));
+    for (const [view, layer] of [[this.a, this.layerA], [this.b, this.layerB]]) {
+      view.show(this.case.id, this.case.version, layer, this.look(layer), !this.isBefore);
+    }
     const isLight = this.layerA.is_rgb;
     byId("stage").classList.toggle("white", isLight);
     byId("stage").classList.toggle("black", !isLight);
@@ -324,8 +347,10 @@ export class CaseView {
     const placement = this.b.placement();
     if (!placement || !this.case) return;
     drawScale(placement.scale, this.layerA.aligned.mpp[0], this.layerA.calibrated);
-    const layers = { map: this.overlays.map, grid: this.overlays.grid, shapes: this.overlays.shapes };
-    const errors = this.correct.errorLines;
+    // What is drawn lies where the slides are aligned.
+    const { map, grid, shapes } = this.isBefore ? { shapes: [] } : this.overlays;
+    const layers = { map, grid, shapes };
+    const errors = this.isBefore ? [] : this.correct.errorLines;
     const cursorOn = (view) => (this.isSide && this.cursor?.view !== view ? this.cursor?.point : null);
     drawOver(byId("draw-a"), this.a, { ...layers, errors, cursor: cursorOn(this.a) });
     if (this.isSide) drawOver(byId("draw-b"), this.b, { ...layers, errors, cursor: cursorOn(this.b) });
@@ -333,7 +358,10 @@ export class CaseView {
   }
 
   placeMarks() {
-    for (const marks of this.marks) marks.place();
+    for (const marks of this.marks) {
+      marks.container.hidden = this.isBefore;
+      marks.place();
+    }
   }
 
   showPosition(view, event) {
@@ -347,8 +375,9 @@ export class CaseView {
 
   async share() {
     this.writeHash();
-    await navigator.clipboard.writeText(location.href);
-    say("A link to this view is in the clipboard. It opens in this browser.");
+    const { path } = await get("/api/link");
+    await navigator.clipboard.writeText(`${location.origin}${path}${location.hash}`);
+    say("The link is in the clipboard. Who has it can look, and correct, while the viewer runs.");
   }
 
   writeHash() {
@@ -359,8 +388,4 @@ export class CaseView {
       a: this.aId, b: this.bId, x: x.toFixed(1), y: y.toFixed(1), zoom: scale.toPrecision(5),
     });
   }
-}
-
-function name(layer) {
-  return layer.stain ? `${layer.title} · ${layer.stain}` : layer.title;
 }

@@ -43,6 +43,7 @@ export class CorrectPanel {
   setActive(active) {
     this.active = active;
     this.pending = null;
+    if (active) this.view.setBefore(false);
     if (active && !this.view.isSide) this.view.setMode("side");
     this.changed();
   }

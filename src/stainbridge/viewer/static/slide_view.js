@@ -53,11 +53,12 @@ export class SlideView {
     });
   }
 
-  /** Shows a layer; the part that is looked at stays. */
-  show(caseId, version, layer, look) {
+  /** Shows a layer, aligned or as it lay before; the part that is looked at stays. */
+  show(caseId, version, layer, look, isAligned = true) {
     const plane = layer.aligned;
     const query = renderingQuery(look);
     query.set("v", version);
+    if (!isAligned) query.set("placed", "unaligned");
     const base = `${layerPath(caseId, layer.id)}/tiles`;
     const source = `${base}?${query}`;
     if (source === this.source) return;
