@@ -56,6 +56,7 @@ def test_train_on_generated_tissue_and_register_with_it(
         assert stage["score_after"] > stage["score_before"]
 
     (workplace / "pipeline.yaml").write_text(
+        "pieces: false\n"
         "stages:\n- {kind: search}\n- {kind: affine}\n- {kind: sar, weights: run, tune: 10}\n"
     )
     pipeline = [part for part in common if part not in ("--preset", "fast")]
@@ -86,6 +87,23 @@ def test_without_segmentation_no_masks_are_needed(
     assert "own_dice" not in (place / "run" / "metrics.csv").read_text()
     capsys.readouterr()
     assert run(["train", "sar", "--out", "run", "--resume", "--no-segmentation"]) == 0
+
+
+def test_another_network_is_trained_on_the_same_pairs_and_resumes(place: Path) -> None:
+    (place / "tiny.yaml").write_text(yaml.safe_dump({**TINY, "loss": {}}))
+    assert run([*BEGIN, "--data", "data", "--network", "dirnet"]) == 0
+    assert run(["train", "sar", "--out", "run", "--resume", "--network", "dirnet"]) == 0
+    stored = read_weights(place / "run" / "last.safetensors")
+    assert (stored.task, stored.settings["network"]["kind"]) == ("sar-comparator", "dirnet")
+    assert stored.settings["size_px"] == 64
+
+
+def test_another_network_has_no_perceptual_distance(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*BEGIN, "--network", "dirnet", "--perceptual-weights", "vgg16.pth"]
+    assert "only SAR's own network is trained with a perceptual" in error_of(arguments, capsys)
+    assert not (place / "run").exists()
 
 
 @pytest.mark.parametrize(

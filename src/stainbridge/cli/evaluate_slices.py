@@ -37,6 +37,14 @@ def slices(
     every: Annotated[
         int, typer.Option("--every", help="Register one slice in this many.", min=1, metavar="N")
     ] = 1,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            "--tune",
+            help="Also tune runs of train sar to each pair, in at most N iterations, 10 to 30.",
+            metavar="N",
+        ),
+    ] = None,
     device: Annotated[DeviceChoice, typer.Option("--device", help="For networks.")] = "auto",
     json: JsonOption = False,
 ) -> None:
@@ -59,6 +67,7 @@ def slices(
         split=split,
         part=part,
         every=every,
+        tune=tune,
         device=device,
     )
     with progress_bar() as progress:

@@ -19,6 +19,7 @@ from stainbridge.cli.training_options import (
     WorkersOption,
     run_training,
 )
+from stainbridge.jobs.train_deformable import DeformableNetwork
 from stainbridge.jobs.train_sar import TrainSarJob
 
 
@@ -32,6 +33,10 @@ def sar(
             "  [default: generated]",
             metavar="DIR",
         ),
+    ] = None,
+    network: Annotated[
+        DeformableNetwork | None,
+        typer.Option("--network", help="Another network on the same pairs.  [default: SAR's]"),
     ] = None,
     no_segmentation: Annotated[
         bool,
@@ -72,11 +77,13 @@ def sar(
     Example:
         stainbridge train sar --data generated --steps 20 --out sar-run
         stainbridge train sar --data xrays --no-segmentation --out sar-plain-run
+        stainbridge train sar --data xrays --network dirnet --out dirnet-run
     """
     run_training(
         TrainSarJob(
             out=out,
             data=data,
+            network=network,
             segmentation=not no_segmentation,
             split=split,
             perceptual_weights=perceptual_weights,

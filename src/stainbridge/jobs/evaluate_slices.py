@@ -58,6 +58,8 @@ class EvaluateSlicesJob:
     """Which part of the split."""
     every: Annotated[int, Within(1, 1_000_000)] = 1
     """Of the slices, one in this many is registered."""
+    tune: Annotated[int | None, Within(10, 30)] = None
+    """Most iterations of tuning runs of train sar to each pair, as further methods; None: none."""
     device: DeviceChoice = "auto"
     """Where trained networks compute."""
 
@@ -79,7 +81,7 @@ class EvaluateSlicesJob:
 
         self._check_output()
         note_few_steps((name for name in self.methods if Path(name).exists()), note)
-        methods = find_slice_methods(self.methods, choose_device(self.device))
+        methods = find_slice_methods(self.methods, choose_device(self.device), self.tune)
         plan = SlicePlan(self._read_cases(), methods)
         with nullcontext() if self.out is None else claim_folder(self.out):
             rows = run_slices(plan, self.out, progress)

@@ -14,16 +14,28 @@ if TYPE_CHECKING:
     from stainbridge.evaluate.slices.method import SliceMethod
 
 
-def find_slice_methods(names: Sequence[str], device: str) -> list[SliceMethod]:
+def find_slice_methods(
+    names: Sequence[str], device: str, tune: int | None = None
+) -> list[SliceMethod]:
     """Return methods by name; a name that is not in the table is a run or a file of weights.
 
-    Raises `InputError` for names that are neither, and for two runs of one name.
+    With `tune` every run of `train sar` is two methods: as trained, and tuned to each pair in at
+    most so many iterations. Raises `InputError` for names that are neither, for two runs of one
+    name, and where there is nothing to tune.
     """
     from stainbridge.evaluate.slices.table import SLICE_METHODS
 
-    methods = [
-        SLICE_METHODS[name] if name in SLICE_METHODS else find_run(name, device) for name in names
-    ]
+    methods: list[SliceMethod] = []
+    tuned: list[SliceMethod] = []
+    for name in names:
+        methods.append(SLICE_METHODS.get(name) or find_run(name, device))
+        if tune is not None and name not in SLICE_METHODS and _is_sar(name):
+            tuned.append(find_tuned_run(name, device, tune))
+            methods.append(tuned[-1])
+    if tune is not None and not tuned:
+        raise InputError(
+            "there is nothing to tune", where="--tune", expected="a run of train sar", got=names
+        )
     own_names = [method.name for method in methods]
     for number, name in enumerate(own_names):
         if name in own_names[:number]:
@@ -34,6 +46,33 @@ def find_slice_methods(names: Sequence[str], device: str) -> list[SliceMethod]:
                 got=name,
             )
     return methods
+
+
+def _is_sar(name: str) -> bool:
+    from stainbridge.joint.sar.task import SarTask
+    from stainbridge.learn.named_weights import find_weights
+    from stainbridge.learn.weights import read_weights
+
+    return read_weights(find_weights(name)).task == SarTask.name
+
+
+def find_tuned_run(name: str, device: str, tune: int) -> SliceMethod:
+    """Return a run of `train sar` as a method that tunes it to each pair."""
+    from stainbridge.evaluate.slices.field import LoadedField, field_method
+    from stainbridge.joint.sar.model import TunedSarField, load_sar
+    from stainbridge.joint.sar.tune import TuneConfig
+    from stainbridge.learn.named_weights import find_weights
+
+    untuned = find_run(name, device)
+    path = find_weights(name)
+
+    def load() -> LoadedField:
+        return LoadedField(TunedSarField(load_sar(path, device), TuneConfig(tune)))
+
+    def read_settings() -> dict[str, Any]:
+        return {**untuned.read_settings(), "tune": tune}
+
+    return field_method(f"{untuned.name}+tune", load, read_settings)
 
 
 def find_run(name: str, device: str) -> SliceMethod:

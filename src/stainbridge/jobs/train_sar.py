@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from stainbridge.errors import InputError
 from stainbridge.jobs.files.outputs import Inputs
+from stainbridge.jobs.train_deformable import DeformableNetwork
 from stainbridge.jobs.training.masked_pictures import open_masked_pictures
 from stainbridge.jobs.training.train_job import TrainJob
 from stainbridge.progress import Note
@@ -28,6 +30,8 @@ class TrainSarJob(TrainJob["SarTraining"]):
 
     command: ClassVar[str] = "train sar"
 
+    network: DeformableNetwork | None = None
+    """Another network to train on the same pairs, without adversary; None: SAR's own."""
     segmentation: bool = True
     """Whether masks are read and take part."""
     split: Path | None = None
@@ -40,8 +44,21 @@ class TrainSarJob(TrainJob["SarTraining"]):
 
         return SarTraining
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.network is not None and self.perceptual_weights is not None:
+            raise InputError(
+                "only SAR's own network is trained with a perceptual distance",
+                where="--perceptual-weights",
+                got=f"--network {self.network}",
+                remedy="leave one of them out",
+            )
+
     def _make_preset(self) -> SarTraining:
-        settings = self._settings_type().preset(self.preset or "small")
+        preset = self.preset or "small"
+        settings = self._settings_type().preset(preset)
+        if self.network is not None:
+            settings = settings.with_comparator(preset, self.network)
         if not self.segmentation:
             settings = settings.without_segmentation()
         if self.split is not None:
@@ -69,6 +86,10 @@ class TrainSarJob(TrainJob["SarTraining"]):
         settings: SarTraining,
         samples: TrainingData,  # noqa: ARG002  # the networks fit any pictures
     ) -> Task[Any]:
+        if settings.comparator is not None:
+            from stainbridge.joint.sar.comparator_task import ComparatorTask
+
+            return ComparatorTask(settings.comparator, settings.pairs.size_px)
         from stainbridge.joint.sar.task import SarTask
 
         return SarTask(settings)
@@ -79,6 +100,7 @@ class TrainSarJob(TrainJob["SarTraining"]):
 
     def _own_options(self) -> Mapping[str, Any]:
         return {
+            "network": self.network,
             "no-segmentation": None if self.segmentation else True,
             "split": self.split,
             "perceptual-weights": self.perceptual_weights,

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, DisplacementField
+from stainbridge.joint.sar.comparator_task import load_comparator
 from stainbridge.joint.sar.model import load_sar
 from stainbridge.joint.sbr.model import load_sbr
 from stainbridge.learn.named_weights import find_weights
@@ -87,5 +88,6 @@ LoadField: TypeAlias = Callable[[Path, str], FieldNetwork]
 LOADERS: dict[str, LoadField] = {
     "deformable": _load_section_field,
     "sar": load_sar,
+    "sar-comparator": load_comparator,
     "sbr": load_sbr,
 }

@@ -22,6 +22,7 @@ def open_masked_pictures(source: str, settings: SarTraining, note: Note) -> Trai
     The folder has `images`, and `masks` or `labels` with the same file names. Raises `InputError`
     for data that cannot be trained on.
     """
+    from stainbridge.joint.sar.comparator_task import ComparatorStream
     from stainbridge.joint.sar.stream import SarStream
     from stainbridge.learn.loop import TrainingData
 
@@ -30,10 +31,11 @@ def open_masked_pictures(source: str, settings: SarTraining, note: Note) -> Trai
     else:
         training, validation = _read_folder(Path(source), settings, note)
     seed = settings.train.seed
-    held = SarStream(validation, settings.pairs, 2 * seed + 1)
-    return TrainingData(
-        SarStream(training, settings.pairs, 2 * seed), held.for_validation(2 * seed + 1)
-    )
+    pairs = SarStream(training, settings.pairs, 2 * seed)
+    held = SarStream(validation, settings.pairs, 2 * seed + 1).for_validation(2 * seed + 1)
+    if settings.comparator is None:
+        return TrainingData(pairs, held)
+    return TrainingData(ComparatorStream(pairs), ComparatorStream(held))
 
 
 def _generate(settings: SarTraining) -> tuple[MaskedPictures, MaskedPictures]:

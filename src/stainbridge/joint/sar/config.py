@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, TypeAlias
 
 from stainbridge.errors import InputError
+from stainbridge.joint.sar.comparator import ComparatorConfig
 from stainbridge.learn.config import TrainConfig
 from stainbridge.nn.perceptual import ALL_LAYERS, PerceptualConfig
 from stainbridge.nn.sar_discriminator import SarDiscriminatorConfig
@@ -166,6 +167,8 @@ class SarTraining:
     """What is generated where no pictures are given."""
     split: str = ""
     """A table of names and parts; empty: every fifth picture is validated on."""
+    comparator: ComparatorConfig | None = None
+    """Another network on the same pairs, in place of the generator and the loss; None: SAR."""
 
     def __post_init__(self) -> None:
         period = self.generator.shrink * 2**self.generator.halvings
@@ -217,3 +220,8 @@ class SarTraining:
     def without_segmentation(self) -> SarTraining:
         """Return the same without masks and without the Dice term."""
         return replace(self, loss=replace(self.loss, dice_weight=0.0))
+
+    def with_comparator(self, preset: SarPreset, network: str) -> SarTraining:
+        """Return the same pairs for another network, which needs no perceptual network."""
+        loss = replace(self.loss, perceptual_weight=0.0)
+        return replace(self, loss=loss, comparator=ComparatorConfig.preset(preset, network))

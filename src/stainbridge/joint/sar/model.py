@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from stainbridge.geometry.transform import Transform
+from stainbridge.geometry.transform import DisplacementField, Transform
 from stainbridge.joint.field import GreyField
 from stainbridge.joint.sar.config import SarLossConfig
 from stainbridge.joint.sar.task import (
@@ -53,6 +53,26 @@ class SarField(GreyField):
         pictures = read_pair(view)
         tuned = tune_generator(self.generator, self.discriminators, self.loss, pictures, config)
         return replace(self, network=tuned.generator, generator=tuned.generator)
+
+
+@dataclass(frozen=True, eq=False)
+class TunedSarField:
+    """A trained generator that is tuned to each pair before it registers it."""
+
+    field: SarField
+    """The generator as it was trained."""
+    config: TuneConfig
+    """How it is tuned."""
+
+    def register_slides(
+        self, fixed: Slide, moving: Slide, placement: Transform, masks: Masks
+    ) -> DisplacementField:
+        """Return the displacement, in the fixed space, to apply before `placement`.
+
+        Raises `InputError` for a slide without tissue.
+        """
+        tuned = self.field.tune(fixed, moving, placement, masks, self.config)
+        return tuned.register_slides(fixed, moving, placement, masks)
 
 
 def load_sar(path: Path, device: str = "cpu") -> SarField:
