@@ -1,7 +1,7 @@
 """Write pairs of a picture and the same picture deformed, for `evaluate slices`.
 
     python benchmarks/deformed_pairs.py DATA/chest_xray deformed \\
-        --split configs/splits/chest_xray.csv --part test --each 3
+        --split configs/splits/chest_xray.csv --part test --each 2
 
 The folder has `images/`, and `masks/` or `labels/` with the same file names. Deformations are those
 that `train sar` draws in the paper: B-splines with a longest displacement of 1 to 20 px in 512. The
