@@ -12,7 +12,7 @@ from collections import defaultdict
 import numpy as np
 
 from stainbridge.imaging.colour import tissue_density
-from stainbridge.imaging.illumination import is_brightfield
+from stainbridge.imaging.illumination.field import is_brightfield
 from stainbridge.imaging.tissue import tissue_region
 from stainbridge.phantom.glass.slide import PhantomSlide
 from stainbridge.phantom.pairs.pair import generate_pair

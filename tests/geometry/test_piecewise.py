@@ -12,7 +12,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPiece
-from stainbridge.geometry.summary import find_affine_part
+from stainbridge.geometry.summary import find_affine_part, measure_largest_bend
 from stainbridge.geometry.transform import Affine
 from stainbridge.geometry.warp import warp_array
 from stainbridge.types import Mask, Points
@@ -125,6 +125,10 @@ def test_itk_reads_it_as_a_field(tmp_path: Path) -> None:
 
 def test_the_affine_part_is_that_of_the_first_piece() -> None:
     assert find_affine_part(swapped()).rotation_deg == pytest.approx(40)
+
+
+def test_the_largest_bend_is_measured_inside_each_piece() -> None:
+    assert measure_largest_bend(swapped()) < 1e-6
 
 
 def test_a_region_knows_its_box_and_area() -> None:

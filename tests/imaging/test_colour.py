@@ -22,10 +22,10 @@ from tests.imaging.pictures import (
 
 from stainbridge.geometry.frame import Space
 from stainbridge.imaging.colour import optical_density, tissue_density
-from stainbridge.imaging.illumination import is_brightfield
+from stainbridge.imaging.illumination.field import is_brightfield
+from stainbridge.imaging.illumination.shade import estimate_remaining_shade
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import find_ink, find_pen_colours
-from stainbridge.imaging.light import estimate_remaining_shade
 from stainbridge.phantom.glass.artefacts import (
     Artefact,
     BlackBorder,

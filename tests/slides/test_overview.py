@@ -7,7 +7,7 @@ import pytest
 
 from stainbridge.errors import InputError
 from stainbridge.imaging.colour import tissue_density
-from stainbridge.imaging.illumination import Illumination
+from stainbridge.imaging.illumination.field import Illumination
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
 from stainbridge.registration.pieces.piece import find_regions, read_piece

@@ -11,6 +11,9 @@ from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.transform import Affine, Transform, split_chain
 from stainbridge.types import Points
 
+#: Longest side in pixels of the grid that the largest bend is looked for on.
+BEND_PX = 128
+
 
 def find_affine_part(transform: Transform) -> Affine:
     """Return the product of the affine members of `transform`.
@@ -38,3 +41,22 @@ def residual_displacement(transform: Transform, points_um: Points) -> Points:
     """
     affine = find_affine_part(transform)
     return np.asarray(affine.inverse()(transform(points_um)) - points_um)
+
+
+def measure_largest_bend(transform: Transform) -> float:
+    """Return the largest displacement beside the affine part, in µm of the source space.
+
+    Of pieces it is measured inside each, beside the piece's own affine part: what lies between them
+    joins maps that have nothing in common.
+    """
+    if isinstance(transform, Piecewise):
+        return max(
+            _find_largest(piece.transform, piece.source_region.points_um)
+            for piece in transform.pieces
+        )
+    return _find_largest(transform, transform.source.frame.fit(BEND_PX).centres_um())
+
+
+def _find_largest(transform: Transform, points_um: Points) -> float:
+    points = points_um[:: max(1, len(points_um) // BEND_PX**2)]
+    return float(np.hypot(*residual_displacement(transform, points).T).max())

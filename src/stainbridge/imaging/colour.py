@@ -6,16 +6,12 @@ import cv2
 import numpy as np
 
 from stainbridge.imaging.glass import find_canvas, is_blank
-from stainbridge.imaging.illumination import (
-    Illumination,
-    find_glare,
-    find_illumination,
-    find_signal_range,
-    hide_unreadable,
-)
+from stainbridge.imaging.illumination.field import Illumination, find_illumination
+from stainbridge.imaging.illumination.shade import estimate_remaining_shade, estimate_uneven_light
+from stainbridge.imaging.illumination.signal import find_glare, find_signal_range
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import BLACK_LEVEL, find_ink
-from stainbridge.imaging.light import estimate_remaining_shade, estimate_uneven_light
+from stainbridge.imaging.unreadable import hide_unreadable
 from stainbridge.types import Mask, Pixels, Plane
 
 #: Noise of bare glass in optical density: a few grey levels. On a smear the square root would turn

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.imaging.illumination import find_illumination, hide_unreadable
+from stainbridge.imaging.illumination.field import find_illumination
+from stainbridge.imaging.illumination.shade import estimate_uneven_light
 from stainbridge.imaging.image import Image
-from stainbridge.imaging.light import estimate_uneven_light
+from stainbridge.imaging.unreadable import hide_unreadable
 from stainbridge.types import Mask, Plane
 
 Picture: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3)

@@ -15,8 +15,8 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import warp_array
-from stainbridge.imaging.illumination import hide_unreadable
 from stainbridge.imaging.image import Image
+from stainbridge.imaging.unreadable import hide_unreadable
 from stainbridge.registration.sections.density import OVERVIEW_PX
 from stainbridge.registration.sections.section import Section, make_section
 from stainbridge.slides.overview import Overview, frame_mask_box, read_tissue_overview

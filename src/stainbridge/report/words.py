@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.summary import find_affine_part, residual_displacement
+from stainbridge.geometry.piecewise import Piecewise
+from stainbridge.geometry.summary import find_affine_part, measure_largest_bend
 from stainbridge.geometry.transform import Transform
 from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
@@ -152,7 +153,8 @@ def headline_facts(
 ) -> list[Fact]:
     """Return the numbers that the report shows first."""
     affine = find_affine_part(transform)
-    shift = residual_displacement(transform, transform.source.frame.fit(128).centres_um())
+    is_piecewise = isinstance(transform, Piecewise)
+    of_largest = "of the largest piece" * is_piecewise
     is_predicted = math.isfinite(registration.predicted_rtre)
     return [
         Fact(
@@ -165,22 +167,30 @@ def headline_facts(
         Fact(
             "Rotation",
             f"{affine.rotation_deg:.1f}°",
-            "fixed to moving" + (", after a mirror image" * affine.flip),
+            _join_notes("fixed to moving", "after a mirror image" * affine.flip, of_largest),
         ),
         Fact(
             "Flipped",
             "yes" if affine.flip else "no",
-            "moving is a mirror image" if affine.flip else "",
+            _join_notes("moving is a mirror image" * affine.flip, of_largest),
         ),
-        Fact("Scale", f"× {affine.scale:.3f}", "fixed to moving" + _unit_note(transform)),
+        Fact(
+            "Scale",
+            f"× {affine.scale:.3f}",
+            _join_notes("fixed to moving", _unit_note(transform), of_largest),
+        ),
         Fact(
             "Largest bend",
-            format_length(float(np.hypot(*shift.T).max()), registration.fixed),
-            "beyond rotation, scale and shear",
+            format_length(measure_largest_bend(transform), registration.fixed),
+            _join_notes("beyond rotation, scale and shear", "inside pieces" * is_piecewise),
         ),
         Fact("Folds", "none")
         if folded_share == 0
-        else Fact("Folds", format_percent(folded_share), "of the area"),
+        else Fact(
+            "Folds",
+            format_percent(folded_share),
+            "of the pieces" if is_piecewise else "of the area",
+        ),
         Fact("Time", format_seconds(registration.seconds), f"{len(registration.stages)} stages"),
     ]
 
@@ -282,5 +292,10 @@ def _unit_note(transform: Transform) -> str:
     fixed_calibrated = transform.source.calibrated
     moving_calibrated = transform.target.calibrated
     if fixed_calibrated == moving_calibrated:
-        return ", in µm" if fixed_calibrated else ", in pixels"
-    return ", pixels per µm" if fixed_calibrated else ", µm per pixel"
+        return "in µm" if fixed_calibrated else "in pixels"
+    return "pixels per µm" if fixed_calibrated else "µm per pixel"
+
+
+def _join_notes(*notes: str) -> str:
+    """Return the notes that are not empty, with commas between them."""
+    return ", ".join(filter(None, notes))

@@ -222,8 +222,8 @@ def _scale_ticks(areas: AreaMap) -> list[tuple[float, str]]:
 
 
 def _fold_sentence(areas: AreaMap) -> str:
-    low = float(areas.factor.min())
-    high = float(areas.factor.max())
+    low = float(np.nanmin(areas.factor))
+    high = float(np.nanmax(areas.factor))
     folded = f"{words.format_percent(areas.folded_share)} of the area folds"
     share = "No fold" if areas.folded_share == 0 else folded
     samples = f"{areas.grid.width} × {areas.grid.height} samples"

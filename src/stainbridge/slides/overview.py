@@ -12,14 +12,10 @@ import numpy.typing as npt
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.colour import tissue_density
-from stainbridge.imaging.illumination import (
-    Illumination,
-    find_illumination,
-    hide_unreadable,
-    measure_unreadable,
-)
+from stainbridge.imaging.illumination.field import Illumination, find_illumination
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
+from stainbridge.imaging.unreadable import hide_unreadable, measure_unreadable
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Mask, Plane
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -39,12 +40,14 @@ GRID_ACROSS = 24
 def draw_area(transform: Transform) -> tuple[SheerPicture, float]:
     """Return the local change of area, and the factor at the end of its colour scale.
 
-    Blue was stretched to fit, red was shrunk, yellow is folded.
+    Blue was stretched to fit, red was shrunk, yellow is folded; what is not measured is clear.
     """
     frame = transform.source.frame.fit(MAP_PX)
     areas = area_map(transform)
     colours = colour_area_map(areas, frame.height, frame.width)
-    opacity = np.full((frame.height, frame.width, 1), OPACITY)
+    size = (frame.width, frame.height)
+    known = cv2.resize(areas.is_known.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    opacity = known[..., None] * OPACITY
     return np.concatenate([np.rint(colours), opacity], axis=-1).astype(np.uint8), areas.limit
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.piecewise import PieceRegion, find_inside
-from stainbridge.imaging.illumination import Illumination
+from stainbridge.imaging.illumination.field import Illumination
 from stainbridge.imaging.image import Image
 from stainbridge.registration.pieces.grouping import Labels, group_crumbs
 from stainbridge.registration.sections.section import Section, make_section

@@ -12,12 +12,10 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import warp_array
 from stainbridge.imaging.colour import optical_density
-from stainbridge.imaging.illumination import (
-    Illumination,
-    find_signal_range,
-    hide_unreadable,
-)
+from stainbridge.imaging.illumination.field import Illumination
+from stainbridge.imaging.illumination.signal import find_signal_range
 from stainbridge.imaging.image import Image
+from stainbridge.imaging.unreadable import hide_unreadable
 from stainbridge.registration.sections.section import Section, make_section
 from stainbridge.slides.overview import read_tissue_overview
 from stainbridge.slides.slide import Slide

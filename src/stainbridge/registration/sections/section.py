@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stainbridge.geometry.frame import Frame
-from stainbridge.imaging.illumination import Illumination
+from stainbridge.imaging.illumination.field import Illumination
 from stainbridge.imaging.image import Image
 from stainbridge.slides.overview import Overview, read_tissue_overview
 from stainbridge.slides.slide import Slide

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from stainbridge.imaging.image import Image
-from stainbridge.types import Mask, Pixels, Plane
+from stainbridge.types import Pixels
 
 #: Median ÷ white from which an 8-bit colour picture is bright field: dense stains are dark.
 LEAST_COLOUR_LEVEL = 60 / 255
@@ -26,18 +24,6 @@ LEAST_GLASS_SHARE = 0.25
 USUAL_WHITES = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 #: Percentile of the values that stands for the brightest: single hot pixels are brighter.
 BRIGHTEST_PERCENTILE = 99.8
-#: Background and brightest signal of a dark channel, as percentiles.
-SIGNAL_PERCENTILES = (5, 99.5)
-#: Saturated pixels cover at most this share of a picture where they are an artefact ...
-MOST_GLARE_SHARE = 0.05
-#: ... at least this share of it in one piece, for single pixels are hot ...
-LEAST_GLARE_SHARE = 0.001
-#: ... and are more than this many times as bright as the brightest signal.
-GLARE_RATIO = 2.0
-#: Values this near to the largest are saturated, as a share of it.
-SATURATION_TOLERANCE = 1e-3
-#: Side in pixels of the square by which glare is grown: light spills over.
-GLARE_REACH_PX = 7
 
 
 @dataclass(frozen=True)
@@ -87,60 +73,6 @@ def is_brightfield(image: Image) -> bool:
     return find_illumination(image).is_bright
 
 
-def hide_unreadable(image: Image) -> Image:
-    """Return the image with pixels that are NaN or infinite set to 0 and not valid."""
-    if image.pixels.dtype.kind != "f":
-        return image
-    finite = np.isfinite(image.pixels)
-    if finite.all():
-        return image
-    pixels = np.where(finite, image.pixels, 0).astype(image.pixels.dtype)
-    return replace(image, pixels=pixels, valid=image.valid & finite.all(axis=0))
-
-
-def measure_unreadable(image: Image) -> float:
-    """Return the share of an image's pixels that are NaN or infinite."""
-    if image.pixels.dtype.kind != "f":
-        return 0.0
-    return 1.0 - float(np.isfinite(image.pixels).all(axis=0).mean())
-
-
-def find_signal_range(values: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return background and brightest signal of one dark channel's values (N,).
-
-    Few saturated values far above all others are an artefact and do not count.
-    """
-    low, high = np.percentile(values, SIGNAL_PERCENTILES)
-    saturated = values >= _find_saturation(values)
-    if 0 < saturated.mean() <= MOST_GLARE_SHARE:
-        rest_high = np.percentile(values[~saturated], SIGNAL_PERCENTILES[1])
-        if float(values.max()) - low > GLARE_RATIO * (rest_high - low):
-            high = rest_high
-    return float(low), float(high)
-
-
-def find_glare(plane: Plane, valid: Mask) -> Mask:
-    """Return where saturated light reaches the border of a dark channel (H, W), with its rim.
-
-    Nothing is glare where the signal is nearly as bright.
-    """
-    nothing = np.zeros(plane.shape, bool)
-    values = plane[valid]
-    if not values.size:
-        return nothing
-    low, high = find_signal_range(values)
-    saturated = valid & (plane >= _find_saturation(values))
-    is_apart = float(values.max()) - low > GLARE_RATIO * (high - low)
-    if not is_apart or saturated.mean() > MOST_GLARE_SHARE:
-        return nothing
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(saturated.astype(np.uint8))
-    edges = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    large = stats[:, cv2.CC_STAT_AREA] >= LEAST_GLARE_SHARE * plane.size
-    at_border = np.isin(labels, [edge for edge in edges if edge > 0 and large[edge]])
-    kernel = np.ones((GLARE_REACH_PX, GLARE_REACH_PX), np.uint8)
-    return np.asarray(cv2.dilate(at_border.astype(np.uint8), kernel) > 0)
-
-
 def _is_colour(image: Image) -> bool:
     """Whether three channels of eight bits are red, green and blue."""
     return len(image.pixels) == 3 and image.pixels.dtype == np.uint8
@@ -162,7 +94,3 @@ def _find_white(image: Image, grey: npt.NDArray[np.float64]) -> float:
         if white / 2 < brightest <= white:
             return white
     return max(brightest, 1e-12)
-
-
-def _find_saturation(values: npt.NDArray[Any]) -> float:
-    return float(values.max()) * (1 - SATURATION_TOLERANCE)

@@ -9,14 +9,7 @@ import pytest
 from tests.imaging.pictures import fluorescence, glass, image_of, overview, truth
 
 from stainbridge.imaging.colour import tissue_density
-from stainbridge.imaging.illumination import (
-    find_glare,
-    find_illumination,
-    find_signal_range,
-    hide_unreadable,
-    is_brightfield,
-    measure_unreadable,
-)
+from stainbridge.imaging.illumination.field import find_illumination, is_brightfield
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
 from stainbridge.phantom.pairs.pair import generate_pair
@@ -85,49 +78,6 @@ def test_bytes_of_bright_field_are_handed_on_as_they_are() -> None:
     np.testing.assert_array_equal(light.to_bytes(image.pixels), image.pixels)
     grey = light.to_bytes(image.pixels[:1])
     np.testing.assert_array_equal(grey, np.repeat(image.pixels[:1], 3, axis=0))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_not_finite_are_hidden_and_counted(value: float) -> None:
-    image = overview("HE")
-    pixels = image.pixels.astype(np.float32) / 255
-    pixels[1, 40:44, 50:55] = value
-    broken = with_pixels(image, pixels)
-    assert measure_unreadable(broken) == pytest.approx(20 / image.valid.size)
-    hidden = hide_unreadable(broken)
-    assert not hidden.valid[40:44, 50:55].any()
-    assert hidden.valid.sum() == image.valid.sum() - 20
-    density = tissue_density(broken)
-    assert (density[40:44, 50:55] == 0).all()
-    away = np.ones(density.shape, bool)
-    away[30:55, 40:65] = False
-    assert np.abs(density - tissue_density(image))[away].max() < 0.06
-    assert hide_unreadable(image) is image
-    assert measure_unreadable(image) == 0
-
-
-def test_a_saturated_corner_of_a_dark_field_is_not_tissue_and_hides_none() -> None:
-    image = fluorescence()
-    pixels = image.pixels.copy()
-    side = round(np.sqrt(0.007 * image.valid.size))
-    pixels[:, :side, :side] = 65535
-    broken = with_pixels(image, pixels)
-    assert not is_brightfield(broken)
-    density = tissue_density(broken)
-    assert (density[:side, :side] == 0).all()
-    away = np.ones(density.shape, bool)
-    away[: side + 6, : side + 6] = False
-    assert np.abs(density - tissue_density(image))[away].mean() < 0.02
-    assert find_glare(pixels[0], image.valid)[:side, :side].all()
-    assert not find_glare(image.pixels[0], image.valid).any()
-
-
-def test_a_signal_that_saturates_keeps_its_range() -> None:
-    rng = np.random.default_rng(0)
-    values = np.r_[rng.integers(5, 10, 900), np.full(100, 255)]
-    assert find_signal_range(values)[1] == 255
-    few = np.r_[rng.integers(5, 10, 990), np.full(10, 255)]
-    assert find_signal_range(few)[1] < 10
 
 
 @pytest.mark.parametrize("stain", ["PanCK", "HE"])
