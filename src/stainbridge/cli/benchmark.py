@@ -11,7 +11,8 @@ import typer
 from stainbridge.cli.benchmark_synthesis import synthesis
 from stainbridge.cli.names import split_names
 from stainbridge.cli.options import JsonOption
-from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.cli.output import print_json, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.jobs.benchmark import BenchmarkJob, BenchmarkOutcome
 from stainbridge.jobs.join_benchmarks import JoinBenchmarksJob
 
@@ -95,7 +96,7 @@ def landmarks(
         workers=workers,
         seed=seed,
     )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     _print_outcome(outcome, json)
 

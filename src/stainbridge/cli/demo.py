@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stainbridge.cli.output import is_attended, progress_bar, say
+from stainbridge.cli.output import is_attended, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.demo import DemoJob, DemoOutcome
 
@@ -44,7 +45,7 @@ def demo(
         stainbridge demo --out demo-out
     """
     job = DemoJob(out=out, size_px=size, seed=seed, overwrite=overwrite)
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     if outcome.status == "failed":
         print(f"failed: {outcome.reason}")

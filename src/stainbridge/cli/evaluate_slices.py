@@ -10,7 +10,8 @@ import typer
 
 from stainbridge.cli.names import split_names
 from stainbridge.cli.options import JsonOption
-from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.cli.output import print_json, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.evaluate_slices import EvaluateSlicesJob
 
@@ -70,7 +71,7 @@ def slices(
         tune=tune,
         device=device,
     )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     if json:
         summaries = [asdict(summary) for summary in outcome.summaries]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stainbridge.cli.options import JsonOption
-from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.cli.output import print_json, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.evaluate_translation import EvaluateTranslationJob
 from stainbridge.jobs.translation_outcome import EvaluateTranslationOutcome
@@ -114,7 +115,7 @@ def translation(
         device=device,
         overwrite=overwrite,
     )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     if json:
         print_json(

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from stainbridge.cli.output import progress_bar, say
+from stainbridge.cli.output import say
+from stainbridge.cli.progress import show_progress
 from stainbridge.jobs.export_affine import AffineFormatChoice, ExportAffineJob
 from stainbridge.jobs.export_onnx import ExportOnnxJob
 
@@ -66,7 +67,7 @@ def onnx(
         seed=seed,
         overwrite=overwrite,
     )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     difference = f"{outcome.largest_difference:.1g}"
     print(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stainbridge.cli.failures import format_bytes
 from stainbridge.cli.streams import lead_nowhere
-from stainbridge.progress import Progress, ignore_progress
 
 
 def say(message: str) -> None:
@@ -34,25 +32,6 @@ def print_json(result: Mapping[str, Any]) -> None:
     from stainbridge.json_values import format_json
 
     print(format_json(dict(result)))
-
-
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """Hand out a callback that draws a progress bar on standard error.
-
-    It draws nothing when standard error is no terminal.
-    """
-    if not sys.stderr.isatty():
-        yield ignore_progress
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as ProgressBar
-
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda name, fraction: bar.update(task, description=name, completed=fraction)
 
 
 def is_attended() -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stainbridge.cli.options import JsonOption
-from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.cli.output import print_json, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.pair_set import PairSetJob, PairSetOutcome
 from stainbridge.pairing.config import (
@@ -178,7 +179,7 @@ def pairs(
         workers=workers,
         overwrite=overwrite,
     )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     if json:
         print_json(describe(outcome))

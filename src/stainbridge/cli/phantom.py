@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.options import JsonOption
-from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.cli.output import print_json, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.errors import InputError
 from stainbridge.jobs.phantom import STAINS, PhantomJob
 from stainbridge.jobs.phantom_slices import STAINS as SLICE_STAINS
@@ -126,7 +127,7 @@ def phantom(
 
 
 def _generate_pairs(job: PhantomJob, json: bool) -> None:
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     if json:
         print_json(
@@ -138,7 +139,7 @@ def _generate_pairs(job: PhantomJob, json: bool) -> None:
 
 
 def _generate_slices(job: PhantomSlicesJob, json: bool) -> None:
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     if json:
         print_json({"out": str(outcome.folder), "slices": list(outcome.slices)})

@@ -15,7 +15,8 @@ from stainbridge.cli.options import (
     PipelineOption,
     SeedOption,
 )
-from stainbridge.cli.output import print_json, progress_bar, say
+from stainbridge.cli.output import print_json, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.register import (
@@ -199,7 +200,7 @@ def register(
         report=not no_report,
         overwrite=overwrite,
     )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     if json:
         print_json(outcome.record)

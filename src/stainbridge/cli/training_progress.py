@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from stainbridge.cli.output import say
+from stainbridge.cli.progress_lines import progress_lines
 from stainbridge.progress import Progress
 
 #: Seconds between two lines where standard error is no terminal.
@@ -25,20 +24,8 @@ def training_progress(every_s: float = LINE_EVERY_S) -> Iterator[Progress]:
         with _wrapped_bar() as progress:
             yield progress
         return
-    latest = ["preparing"]
-    ended = threading.Event()
-
-    def print_lines() -> None:
-        while not ended.wait(every_s):
-            say(latest[0])
-
-    printer = threading.Thread(target=print_lines, daemon=True)
-    printer.start()
-    try:
-        yield lambda name, fraction: latest.__setitem__(0, f"{fraction:.0%} {name}")
-    finally:
-        ended.set()
-        printer.join()
+    with progress_lines(every_s, every_s) as progress:
+        yield progress
 
 
 @contextmanager

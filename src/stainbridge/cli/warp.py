@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.options import CompressionOption, QualityOption, SharpenOption
-from stainbridge.cli.output import describe_written, progress_bar, say
+from stainbridge.cli.output import describe_written, say
+from stainbridge.cli.progress import show_progress
 from stainbridge.jobs.choices import (
     CropChoice,
     InterpolationChoice,
@@ -98,7 +99,7 @@ def slide(
         moving=moving,
         overwrite=overwrite,
     )
-    with progress_bar() as progress:
+    with show_progress() as progress:
         outcome = job.run(progress, say)
     print(describe_written(outcome.written, outcome.seconds))
 
