@@ -166,7 +166,6 @@ class TranslateJob:
                 quality=self.quality,
                 stage="translating",
                 progress=progress,
-                note=note,
             )
 
     def _open_translated(

@@ -103,7 +103,7 @@ class WarpSlideJob:
             seconds, status = time.perf_counter() - began, stored.registration.status
             return WarpSlideOutcome(self.out, status, origin_px, interpolation, seconds)
         open_warped = partial(self._open_warped, stored, interpolation, note)
-        write = partial(self._write, digest, progress, note, interpolation)
+        write = partial(self._write, digest, progress, interpolation)
         inputs = self._inputs(stored)
         with claim_file(self.out, inputs, overwrite=self.overwrite, may_be_zarr=True):
             if self.sharpen is None:
@@ -175,7 +175,6 @@ class WarpSlideJob:
         self,
         digest: str,
         progress: Progress,
-        note: Note,
         interpolation: InterpolationChoice,
         warped: Slide,
     ) -> None:
@@ -190,5 +189,4 @@ class WarpSlideJob:
             threads=self.threads,
             stage="writing the warped slide",
             progress=progress,
-            note=note,
         )

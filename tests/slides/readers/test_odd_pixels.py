@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from stainbridge.slides import open_slide
 from stainbridge.slides.open_mask import open_mask
 from stainbridge.slides.readers.tiff_metadata import UM_PER_RESOLUTION_UNIT
 from stainbridge.slides.slide import Slide
+from stainbridge.slides.writing.png import write_png
 from stainbridge.slides.writing.write import write_slide
 
 RGB = texture(150, 230, 3)
@@ -415,6 +417,33 @@ def test_a_colour_profile_is_written_with_the_pixels(
         assert tif.pages[0].iccprofile == PROFILE
     with open_slide(tmp_path / "out.tif") as slide:
         assert slide.info.icc_profile == PROFILE
+
+
+def test_a_colour_profile_is_an_attribute_of_an_ome_zarr(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.png", icc_profile=PROFILE)
+    with open_slide(tmp_path / "a.png") as slide:
+        write_slide(slide, tmp_path / "out.zarr")
+    attributes = zarr.open_group(tmp_path / "out.zarr", mode="r").attrs
+    assert base64.b64decode(str(attributes["stainbridge-icc-profile"])) == PROFILE
+    with open_slide(tmp_path / "out.zarr") as slide:
+        assert slide.info.icc_profile == PROFILE
+
+
+def test_a_colour_profile_is_written_into_a_png(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.tif", icc_profile=PROFILE)
+    with open_slide(tmp_path / "a.tif") as slide:
+        write_png(slide, tmp_path / "out.png")
+    assert Image.open(tmp_path / "out.png").info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize("damaged", ["", "no base64", "µ", 7, None, ["AAAA"], "AAAA"])
+def test_a_damaged_profile_of_an_ome_zarr_is_left_out(tmp_path: Path, damaged: Any) -> None:
+    Image.fromarray(RGB).save(tmp_path / "a.png", icc_profile=PROFILE)
+    with open_slide(tmp_path / "a.png") as slide:
+        write_slide(slide, tmp_path / "out.zarr")
+    zarr.open_group(tmp_path / "out.zarr", mode="a").attrs["stainbridge-icc-profile"] = damaged
+    with open_slide(tmp_path / "out.zarr") as slide:
+        assert slide.info.icc_profile is None
 
 
 def test_a_profile_of_other_colours_is_not_kept(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
 from stainbridge.jobs.files.already_done import mark_request
 from stainbridge.jobs.files.outputs import PNG, ZARR
-from stainbridge.progress import Note, Progress
+from stainbridge.progress import Progress
 
 if TYPE_CHECKING:
     from stainbridge.slides.slide import Slide
@@ -27,7 +27,6 @@ def write_picture(
     threads: int | None = None,
     stage: str,
     progress: Progress,
-    note: Note,
 ) -> None:
     """Write `slide` to `out`, which is claimed, with the request's `digest` in it.
 
@@ -42,8 +41,6 @@ def write_picture(
     if out.suffix.lower() == PNG:
         write_png(slide, out, mark)
         return
-    if is_zarr and slide.info.icc_profile is not None:
-        note(f"warning: {out}: an OME-Zarr has no place for the ICC profile, which is left out")
     lossless: CompressionChoice = "zstd" if is_zarr else "deflate"
     write_slide(
         slide,

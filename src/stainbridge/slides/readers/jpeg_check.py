@@ -1,4 +1,4 @@
-"""Notice a JPEG that ends too early: its decoder fills the rest with grey and says nothing."""
+"""Notice a JPEG that lacks data: its decoder makes some picture of the rest and says nothing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.slides.readers.jpeg_length import END, has_wrong_length, join_tables, strip_padding
 from stainbridge.slides.readers.resample import Interleaved
 
 #: Bytes put where coded data end: a decoder that has all of the data does not look at them.
 PROBE = bytes(range(1, 200, 3))
-#: Bytes at the end of coded data that always show in the picture, and how many values they have
-#: where they are no padding.
-TAIL_BYTES = 24
-LEAST_VALUES = 5
+#: The byte 255 in coded data, which is no marker.
+STUFFED = b"\xff\x00"
+#: What is said of coded data that do not fit.
+MISSING = "data is missing"
 #: The value that decoders give to what is missing; colours are off by rounding.
 GREY = 128
 START_OF_IMAGE = 0xD8
 END_OF_IMAGE = 0xD9
 START_OF_SCAN = 0xDA
 RESTART_INTERVAL = 0xDD
+#: Kinds of JPEG whose scan is read once, from its beginning to its end.
+SEQUENTIAL = {0xC0, 0xC1}
 PROGRESSIVE = 0xC2
 #: What ends coded data: neither a stuffed zero nor a restart follows the byte 255.
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
@@ -29,41 +32,74 @@ MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 Decode = Callable[[bytes], Interleaved]
 
 
-def find_unread_data(data: bytes, picture: Interleaved, decode: Decode) -> str | None:
-    """Return in words that a JPEG has coded data of which `decode` makes nothing; None otherwise.
+def find_lost_data(data: bytes, picture: Interleaved, decode: Decode) -> str | None:
+    """Return in words that a JPEG's coded data are shorter or longer than `decode` needs, else None.
 
-    Where bytes are lost amid coded data, what follows is read as something else, and often takes
-    fewer bits. The last bytes then change nothing in the picture. Padding, which is all alike, is
-    no damage. It costs one more decoding. Progressive JPEG is left to `find_jpeg_damage`, and one
-    that ends in grey, as missing data do.
+    Bytes added at the end must change nothing, and another last byte must change the picture:
+    where bytes are lost, what follows is read as something else, and takes fewer or more bits.
+    Padding is no damage. To the byte, this is for two more decodings what `find_jpeg_damage` does
+    for half a one. Only JPEG of one scan without restarts is looked at.
     """
     header, scans = _split(data)
-    if header & {PROGRESSIVE, RESTART_INTERVAL} or _may_lack_data(picture, has_restarts=False):
+    if header & {PROGRESSIVE, RESTART_INTERVAL} or len(scans) != 1:
         return None
-    start, end = scans[-1] if scans else (0, 0)
-    tail_start = end - TAIL_BYTES
-    if tail_start < start or len(set(data[tail_start:end])) < LEAST_VALUES:
+    start, whole_end = scans[0]
+    end = strip_padding(data, whole_end)
+    if end <= start:
         return None
-    kept = data[:tail_start].rstrip(b"\xff")
-    return "data is missing" if np.array_equal(decode(kept + data[end:]), picture) else None
+    longer = data[:whole_end] + PROBE + END
+    if _changes(longer, picture, decode):
+        return MISSING
+    first = data[end - 1] >> 4
+    # its first bit is no padding; a faint change cannot be seen, so that others are tried
+    for other in (15 - first, *set(range(16)).difference((first, 15 - first))):
+        last = bytes([other << 4 | 15]).replace(b"\xff", STUFFED)
+        if _changes(data[: end - 1] + last + PROBE + END, picture, decode):
+            return None
+    return MISSING
 
 
-def find_jpeg_damage(data: bytes, picture: Interleaved, decode: Decode) -> str | None:
+def _changes(data: bytes, picture: Interleaved, decode: Decode) -> bool:
+    """Return whether `decode` makes another picture of `data`, or none."""
+    try:
+        return not np.array_equal(decode(data), picture)
+    except OSError:
+        return True
+
+
+def find_jpeg_damage(
+    data: bytes, picture: Interleaved, decode: Decode, tables: bytes | None = None
+) -> str | None:
     """Return in words what is missing from a JPEG that `decode` makes `picture` of.
 
-    A decoder takes zero bits where data is missing. Bytes added where coded data end then change
-    the picture; those after complete data are skipped. This second decoding is done for progressive
-    JPEG, and where a part that must be grey if data is missing is grey. The numbers of restart
-    markers tell of lost ones. A loss of some tens of bytes can stay unnoticed.
+    The coded data of one scan must have the right length, and nothing but the picture's end may
+    come after them. For progressive JPEG, and where a part between restarts that must be grey if
+    data is missing is grey, bytes are added where coded data end: a decoder that lacks data makes
+    another picture of them. The numbers of restart markers tell of lost ones. Damage after which
+    as many blocks are read as before stays unnoticed. `tables` are those that tiles share.
     """
     header, scans = _split(data)
     has_restarts = RESTART_INTERVAL in header
     if has_restarts and not all(_restarts_follow(data[a:b]) for a, b in scans):
         return "restart markers are missing"
+    if header & SEQUENTIAL and len(scans) == 1 and _has_damaged_scan(data, scans[0], tables):
+        return MISSING
     if not (PROGRESSIVE in header or _may_lack_data(picture, has_restarts)):
         return None
     longer = _add_probes(data, scans, has_restarts)
-    return None if np.array_equal(decode(longer), picture) else "data is missing"
+    return None if np.array_equal(decode(longer), picture) else MISSING
+
+
+def _has_damaged_scan(data: bytes, scan: tuple[int, int], tables: bytes | None) -> bool:
+    """Return whether a scan has another length than its picture, or is broken off by a marker."""
+    start, end = scan
+    if data[end:].lstrip(b"\xff")[:1] not in (b"", END[1:]):
+        return True
+    whole = join_tables(tables, data)
+    try:
+        return end > start and has_wrong_length(whole, end + len(whole) - len(data))
+    except (OSError, SyntaxError):  # Pillow does not read its kind
+        return False
 
 
 def _may_lack_data(picture: Interleaved, has_restarts: bool) -> bool:

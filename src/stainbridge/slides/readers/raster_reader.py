@@ -29,7 +29,7 @@ from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.icc import keep_rgb_profile
 from stainbridge.slides.readers.jpeg_2000 import read_depth
-from stainbridge.slides.readers.jpeg_check import find_jpeg_damage, find_unread_data
+from stainbridge.slides.readers.jpeg_check import find_jpeg_damage, find_lost_data
 from stainbridge.slides.readers.levels import list_pyramid_sizes, place_levels
 from stainbridge.slides.readers.magic import detect_raster_format
 from stainbridge.slides.readers.memory_pyramid import MemoryPyramid
@@ -194,7 +194,7 @@ class RasterFile:
 
         pixels = np.atleast_3d(np.asarray(picture))
         data = self.path.read_bytes()
-        damage = find_jpeg_damage(data, pixels, decode) or find_unread_data(data, pixels, decode)
+        damage = find_jpeg_damage(data, pixels, decode) or find_lost_data(data, pixels, decode)
         if damage is not None:
             raise OSError(damage)
 

@@ -113,7 +113,7 @@ class Segments:
         def decode(longer: bytes) -> Interleaved:
             return np.asarray(self._decode_bytes(longer, index))
 
-        return find_jpeg_damage(data, tile, decode)
+        return find_jpeg_damage(data, tile, decode, self.tables.get("jpegtables"))
 
     def _tile_error(self, row: int, column: int, got: str) -> InputError:
         where = f"{self.file.path}, level {self.level}, tile at column {column}, row {row}"

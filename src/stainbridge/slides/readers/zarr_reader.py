@@ -11,8 +11,9 @@ from zarr.storage import LocalStore, ZipStore
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.slides.readers.channels import recognise_rgb
+from stainbridge.slides.readers.channels import RGB, recognise_rgb
 from stainbridge.slides.readers.file_slide import FileSlide
+from stainbridge.slides.readers.icc import from_zarr_attributes
 from stainbridge.slides.readers.levels import place_levels
 from stainbridge.slides.readers.magic import ZARR_NODE_FILES
 from stainbridge.slides.readers.mosaic import Mosaic
@@ -124,6 +125,7 @@ def _make_slide(
         first.dtype,
         channels,
         warnings=(*first.warnings, *guesses, *pixel.warnings),
+        icc_profile=from_zarr_attributes(dict(node.attrs)) if channels == RGB else None,
     )
     frame = Space(
         path.name, first.size[1], first.size[0], pixel.mpp, calibrated=pixel.calibrated

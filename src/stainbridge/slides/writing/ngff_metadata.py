@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stainbridge.geometry.frame import Frame
+from stainbridge.slides.readers.icc import to_zarr_attributes
 from stainbridge.slides.slide import Channel, SlideInfo
 from stainbridge.slides.writing.pyramid import Pyramid, Reduction
 
@@ -85,7 +86,8 @@ def describe_image(
         "type": LEVEL_TYPES[reduction],
     }
     ome = {"version": NGFF_VERSION, "multiscales": [scales], "omero": _describe(info, ranges)}
-    return {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}
+    attributes = {"ome": ome, **to_zarr_attributes(info.icc_profile)}
+    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
 
 
 def _place_level(frame: Frame, pyramid: Pyramid, level: int) -> list[dict[str, Any]]:

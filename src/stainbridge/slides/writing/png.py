@@ -43,6 +43,8 @@ def write_png(slide: Slide, path: Path, finish: Callable[[Path], None] | None = 
     pixels = np.asarray(slide.read(slide.frame).pixels)
     picture = pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)
     with whole_file(path) as temporary:
-        PIL.Image.fromarray(np.ascontiguousarray(picture)).save(temporary, format="PNG")
+        PIL.Image.fromarray(np.ascontiguousarray(picture)).save(
+            temporary, format="PNG", icc_profile=slide.info.icc_profile
+        )
         if finish is not None:
             finish(temporary)
