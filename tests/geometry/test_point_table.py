@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Space
-from stainbridge.geometry.landmarks import match_labels, read_points_csv
+from stainbridge.geometry.landmarks import match_labels, match_tables, read_points_csv
 from stainbridge.geometry.point_table import (
     COORDINATE_COLUMNS,
     DELIMITERS,
@@ -152,12 +152,11 @@ def test_micrometres_need_a_pixel_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b'X,Y\n"1,5",2\n', "line 2: not a number"),
         (b"X;Y\n1.234,5;2\n", "line 2: not a number"),
         (b"sep=;\nX;Y\n1;2\n3;x\n", "line 4: not a number"),
         (b"X,Y,name\n1,2,\xe9\n", "text in UTF-8"),
         (b"\xff\xfeX\x00,\x00Y\x00\n\x00\xd8", "text in UTF-8"),
-        (b"X|Y\n1|2\n", "columns X and Y"),
+        (b"X/Y\n1/2\n", "columns X and Y"),
         (b'X,Y\n1,"2\n', "not a landmark CSV"),
     ],
 )
@@ -182,3 +181,65 @@ def test_explorer_s_key_points_hold_both_slides(tmp_path: Path) -> None:
     assert labels == moving_labels == ("0", "1")
     with pytest.raises(InputError, match="not a landmark CSV"):
         read_points_csv(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X|Y|name\n10,5|20|a\n",
+        "name X Y\na 10.5 20\n",
+        "  name    X      Y\na   10.5    20  \n",
+        'X,Y\n"10,5","20"\n',
+        "X (pixels),Y (pixels)\n10.5,20\n",
+        "X (pixel);Y (pixel)\n10,5;20\n",
+        "# made by hand\n# in 2026\nX,Y\n10.5,20\n",
+        "# X Y\n10.5 20\n",
+        "x-coordinate,y-coordinate\n10.5,20\n",
+        "XCoord\tYCoord\n10.5\t20\n",
+        "Pos X [px],Pos Y [px]\n10.5,20\n",
+        "id,X,Y\ra,10.5,20\r",
+    ],
+)
+def test_other_ways_to_write_a_table_are_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    table = read_point_table(path)
+    np.testing.assert_array_equal(table.values, [[10.5, 20]])
+    write_point_table(path, table.with_px(table.values + 1, FRAME))
+    np.testing.assert_array_equal(read_point_table(path).values, [[11.5, 21]])
+
+
+@pytest.mark.parametrize("cell", ["1,234", "12,345", "1,234,567"])
+def test_a_comma_of_thousands_is_refused(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "a.csv").write_text(f'X,Y\n"{cell}","{cell}"\n')
+    with pytest.raises(InputError, match="not a number"):
+        read_point_table(tmp_path / "a.csv")
+
+
+def test_a_header_too_long_for_a_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x" * 200_000 + "\n1\n")
+    with pytest.raises(InputError, match="not a landmark CSV"):
+        read_point_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["LandmarkID", "PointID", "marker", "key", "Nr.", "uuid", "landmark_name", "pt", "Landmark #"]
+    + ["feature_id", "Unnamed: 0", "whatever it is called"],
+)
+def test_points_of_two_tables_are_matched_by_whatever_names_them(
+    tmp_path: Path, column: str
+) -> None:
+    for name, order in (("a.csv", (3, 5, 9)), ("b.csv", (9, 3, 5))):
+        rows = "".join(f"{row},{row}.0,1\n" for row in order)
+        (tmp_path / name).write_text(f"{column},X,Y\n{rows}")
+    tables = [read_point_table(tmp_path / name) for name in ("a.csv", "b.csv")]
+    assert match_tables(*tables) == ([0, 1, 2], [1, 2, 0])
+
+
+def test_columns_that_repeat_or_differ_do_not_match_points(tmp_path: Path) -> None:
+    for name, extra in (("a.csv", ("cell", "cell", "1")), ("b.csv", ("cell", "cell", "2"))):
+        rows = "".join(f"{value},{row},1\n" for row, value in enumerate(extra))
+        (tmp_path / name).write_text(f"what,X,Y\n{rows}")
+    tables = [read_point_table(tmp_path / name) for name in ("a.csv", "b.csv")]
+    assert match_tables(*tables) == ([0, 1, 2], [0, 1, 2])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stainbridge.datasets.files import list_files
 from stainbridge.errors import InputError
-from stainbridge.geometry.landmarks import match_labels, read_points_csv
+from stainbridge.geometry.landmarks import match_tables, read_px
+from stainbridge.geometry.point_table import read_point_table
 from stainbridge.slides.manifest import read_header
 from stainbridge.types import Points
 
@@ -36,12 +37,14 @@ def find_only_table(path: Path, columns: Iterable[str], layout: str) -> Path | N
 def read_landmark_pair(fixed: Path, moving: Path) -> tuple[Points, Points]:
     """Read corresponding points of two ANHIR CSVs, (N, 2) each.
 
-    They correspond by label, or row by row where labels do not tell (`match_labels`). Rows that
+    They correspond by label, or row by row where labels do not tell (`match_tables`). Rows that
     only one of them has are left out, as in ANHIR.
     """
-    fixed_points, fixed_labels = read_points_csv(fixed)
-    moving_points, moving_labels = read_points_csv(moving)
-    rows = match_labels(fixed_labels, moving_labels)
+    fixed_table = read_point_table(fixed)
+    moving_table = read_point_table(moving)
+    fixed_points = read_px(fixed_table, fixed)
+    moving_points = read_px(moving_table, moving)
+    rows = match_tables(fixed_table, moving_table)
     if rows is not None:
         fixed_points = fixed_points[rows[0]]
         moving_points = moving_points[rows[1]]

@@ -13,7 +13,12 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.geometry.point_table import TableSide, read_point_table
+from stainbridge.geometry.point_table import (
+    PointTable,
+    TableSide,
+    normalise_name,
+    read_point_table,
+)
 from stainbridge.geometry.points import as_points
 from stainbridge.types import Points
 
@@ -88,8 +93,15 @@ def read_points_csv(
 
     """
     table = read_point_table(path, side)
-    if frame is not None:
-        return table.to_px(frame), table.labels
+    points_px = read_px(table, path) if frame is None else table.to_px(frame)
+    return points_px, table.labels
+
+
+def read_px(table: PointTable, path: Path | str) -> Points:
+    """Return a table's points (N, 2) in full-resolution pixels, without its slide.
+
+    Raises `InputError` for columns in µm.
+    """
     if table.unit != "px":
         raise InputError(
             "the points are in µm, and no slide tells how large a pixel is",
@@ -97,7 +109,7 @@ def read_points_csv(
             expected="columns X and Y in pixels",
             got=table.header[table.columns[0]],
         )
-    return table.values, table.labels
+    return table.values
 
 
 def match_labels(
@@ -117,6 +129,30 @@ def match_labels(
         return None
     shared = [key for key in first_rows if key in second_rows]
     return [first_rows[key] for key in shared], [second_rows[key] for key in shared]
+
+
+def match_tables(first: PointTable, second: PointTable) -> tuple[list[int], list[int]] | None:
+    """Return the rows of two tables that are of one point, as `match_labels` does.
+
+    Where not both have ids, a column of any name decides that holds the same values in both, each
+    once.
+    """
+    if not (first.has_ids and second.has_ids):
+        for name in dict.fromkeys(map(normalise_name, first.header)):
+            keys = [_list_keys(table, name) for table in (first, second)]
+            if keys[0] and set(keys[0]) == set(keys[1]):
+                return match_labels(keys[0], keys[1])
+    return match_labels(first.labels, second.labels)
+
+
+def _list_keys(table: PointTable, name: str) -> tuple[str, ...]:
+    """Return the values of a column, empty where it does not tell every row from the others."""
+    names = [normalise_name(column) for column in table.header]
+    if name not in names or names.index(name) in table.columns:
+        return ()
+    values = tuple(row[names.index(name)] for row in table.rows)
+    keys = {_label_key(value) for value in values}
+    return values if len(keys) == len(values) and "" not in keys else ()
 
 
 def _label_key(label: str) -> str:

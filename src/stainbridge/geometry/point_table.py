@@ -45,22 +45,38 @@ SIDE_COLUMNS: dict[TableSide, ColumnChoices] = {
     "fixed": (("fixedx", "fixedy", "px"),),
     "moving": (("alignmentx", "alignmenty", "px"),),
 }
-#: Columns that name a point, lower case; the first whose values are all different counts.
+#: Columns that name a point, in lower case and without gaps; the first whose values are all
+#: different counts.
 LABEL_COLUMNS = (
     "id",
-    "landmark id",
+    "landmarkid",
     "landmark",
-    "point id",
+    "pointid",
     "point",
     "label",
     "name",
-    "object id",
+    *(
+        f"{thing}{what}"
+        for thing in ("landmark", "point", "marker", "object", "feature", "annotation", "pt")
+        for what in ("id", "name", "label", "number", "no", "nr", "index", "key", "")
+    ),
+    "uuid",
+    "uid",
+    "key",
+    "number",
+    "no",
+    "nr",
     "",
     "index",
+    "unnamed:0",
 )
 #: Label columns that may count rows only.
-ROW_COLUMNS = ("", "index")
-DELIMITERS = (",", ";", "\t")
+ROW_COLUMNS = ("", "index", "number", "no", "nr", "unnamed:0")
+DELIMITERS = (",", ";", "\t", "|", " ")
+#: Words that programs add to the names of coordinates.
+COORDINATE_WORDS = re.compile(r"[\s-]*(coordinates?|coords?|positions?|pos|locations?)[\s-]*")
+#: A number with a comma before three digits, which may be one of thousands.
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 #: Decimals of the written coordinates.
 DECIMALS = 4
 
@@ -98,7 +114,7 @@ class PointTable:
         """Whether a column names the points, and does not only count rows."""
         if self.label_column is None:
             return False
-        return normalise_name(self.header[self.label_column]) not in ROW_COLUMNS
+        return _name_label(self.header[self.label_column]) not in ROW_COLUMNS
 
     @property
     def is_from_qupath(self) -> bool:
@@ -155,10 +171,11 @@ class PointTable:
 
 
 def read_point_table(path: Path | str, side: TableSide = "") -> PointTable:
-    """Read a table of points: cells apart by comma, semicolon or tab, in UTF-8, UTF-16 or cp1252.
+    """Read a table of points, in UTF-8, UTF-16 or cp1252.
 
-    Its columns of x and y are those of `COORDINATE_COLUMNS`, upper or lower case; with a `side`
-    also those of that slide in Xenium Explorer's key points.
+    Cells are apart by comma, semicolon, tab, bar or spaces; lines before the header that begin with
+    # are left out. Its columns of x and y are those of `COORDINATE_COLUMNS`, upper or lower case;
+    with a `side` also those of that slide in Xenium Explorer's key points.
 
     Raises:
         InputError: No such columns, or values that are not finite numbers.
@@ -181,7 +198,10 @@ def read_point_table(path: Path | str, side: TableSide = "") -> PointTable:
         )
     x_column, y_column, unit = pair
     cells = [row[i] for row in rows for i in (x_column, y_column) if i < len(row)]
-    has_decimal_comma = delimiter != "," and any("," in cell for cell in cells)
+    with_comma = [cell.strip() for cell in cells if "," in cell]
+    has_decimal_comma = bool(with_comma) and (
+        delimiter != "," or not all(THOUSANDS.fullmatch(cell) for cell in with_comma)
+    )
     values = [
         _read_point(path, line, row, (x_column, y_column), has_decimal_comma)
         for line, row in zip(lines, rows, strict=True)
@@ -221,7 +241,12 @@ def normalise_name(name: str) -> str:
     """Return a column's name in lower case, with one way to write its unit and its gaps."""
     text = name.strip().lower().replace("Â", "").replace("â", "").replace("μ", "µ")
     text = re.sub(r"[\s_()\[\]]+", " ", text).strip()
-    return re.sub(r"\b(um|microns?)$", "µm", text)
+    return re.sub(r"\bpixels?$", "px", re.sub(r"\b(um|microns?)$", "µm", text))
+
+
+def _name_label(name: str) -> str:
+    """Return a column's name as `LABEL_COLUMNS` has it."""
+    return re.sub(r"[\s.#-]", "", normalise_name(name))
 
 
 def _read_cells(
@@ -236,10 +261,17 @@ def _read_cells(
         text = text[named.end() :]
         delimiters = (named.group(1),)
         skipped = 1
+    text, comments = _skip_comments(text, choices)
+    skipped += comments
     first = text.split("\n", 1)[0].strip("\r")
-    delimiter = _find_delimiter(first, delimiters, choices)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        delimiter = _find_delimiter(first, delimiters, choices)
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=delimiter,
+            skipinitialspace=delimiter == " ",
+            strict=True,
+        )
         numbered = [(reader.line_num + skipped, row) for row in reader if row]
     except csv.Error as error:
         raise InputError(
@@ -250,7 +282,28 @@ def _read_cells(
     return numbered[0][1], [row for _, row in numbered[1:]], delimiter, [n for n, _ in numbered[1:]]
 
 
+def _skip_comments(text: str, choices: ColumnChoices) -> tuple[str, int]:
+    """Return the text without lines before the header that begin with #, and their number.
+
+    Such a line that has the columns of x and y is the header itself, as numpy writes it.
+    """
+    skipped = 0
+    while text.startswith("#"):
+        line, _, rest = text.partition("\n")
+        header = line.strip("\r").lstrip("# ")
+        if _separates(header, DELIMITERS, choices) is not None:
+            return text.lstrip("# "), skipped
+        text = rest
+        skipped += 1
+    return text, skipped
+
+
 def _read_text(path: Path) -> str:
+    """Return the text of a file; lines that end as on old Macs end as elsewhere."""
+    return re.sub(r"\r(?!\n)", "\n", _decode(path))
+
+
+def _decode(path: Path) -> str:
     data = path.read_bytes()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encodings = ["utf-16"]
@@ -270,25 +323,33 @@ def _read_text(path: Path) -> str:
 
 def _find_delimiter(header: str, delimiters: tuple[str, ...], choices: ColumnChoices) -> str:
     """Return what separates the columns: what lets x and y be found, else the first."""
+    return _separates(header, delimiters, choices) or delimiters[0]
+
+
+def _separates(header: str, delimiters: tuple[str, ...], choices: ColumnChoices) -> str | None:
+    """Return the delimiter that lets x and y be found; None where none does."""
     for delimiter in delimiters:
-        cells = next(csv.reader([header], delimiter=delimiter), [])
-        if _find_pair([normalise_name(cell) for cell in cells], choices) is not None:
+        cells = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        is_apart = delimiter != " " or not any(other in header for other in DELIMITERS[:-1])
+        if is_apart and _find_pair([normalise_name(cell) for cell in cells], choices) is not None:
             return delimiter
-    return delimiters[0]
+    return None
 
 
 def _find_pair(names: list[str], choices: ColumnChoices) -> tuple[int, int, Unit] | None:
-    for x_name, y_name, unit in choices:
-        if x_name in names and y_name in names:
-            return names.index(x_name), names.index(y_name), unit
+    for candidates in (names, [COORDINATE_WORDS.sub(" ", name).strip() for name in names]):
+        for x_name, y_name, unit in choices:
+            if x_name in candidates and y_name in candidates:
+                return candidates.index(x_name), candidates.index(y_name), unit
     return None
 
 
 def _find_label_column(names: list[str], rows: tuple[tuple[str, ...], ...]) -> int | None:
     """Return the first label column whose values differ, else the unnamed one, as in ANHIR."""
+    labels = [_name_label(name) for name in names]
     for name in LABEL_COLUMNS:
-        if name in names:
-            column = names.index(name)
+        if name in labels:
+            column = labels.index(name)
             values = {row[column].strip() for row in rows}
             if len(values) == len(rows) and "" not in values:
                 return column

@@ -57,6 +57,7 @@ class EvaluateLandmarksJob:
             registration.moving,
             fixed_offset_px=qupath_offset_px(stored, "fixed"),
             moving_offset_px=qupath_offset_px(stored, "moving"),
+            note=note,
         )
         scores = score_landmarks(registration.transform, fixed, moving)
         return EvaluateLandmarksOutcome(scores, registration.fixed.calibrated)

@@ -158,7 +158,7 @@ class RegisterJob:
             fixed, moving = self._open_slides(stack, note)
             self._check_writable(moving)
             pair = self._translate(model, fixed, moving, config, progress, note)
-            start = self._read_start(fixed, moving)
+            start = self._read_start(fixed, moving, note)
             stack.enter_context(claim_folder(self.out))
             if earlier is not None:
                 note(f"already registered: {self.out}; writing what is missing")
@@ -187,12 +187,12 @@ class RegisterJob:
             except InputError as error:
                 raise error.within(self.moving) from error
 
-    def _read_start(self, fixed: Slide, moving: Slide) -> dict[str, Any]:
+    def _read_start(self, fixed: Slide, moving: Slide, note: Note) -> dict[str, Any]:
         """Return what is known before the search, as arguments of `register_slides`."""
         from stainbridge.jobs.files.inputs import read_mask
 
         return {
-            "initial_transform": self._initial_transform(fixed, moving),
+            "initial_transform": self._initial_transform(fixed, moving, note),
             "fixed_mask": read_mask(self.fixed_mask, fixed.frame) if self.fixed_mask else None,
             "moving_mask": read_mask(self.moving_mask, moving.frame) if self.moving_mask else None,
         }
@@ -299,7 +299,7 @@ class RegisterJob:
         note(f"note: the {pair.side} slide is seen as {pair.model.target}")
         return pair
 
-    def _initial_transform(self, fixed: Slide, moving: Slide) -> Transform | None:
+    def _initial_transform(self, fixed: Slide, moving: Slide, note: Note) -> Transform | None:
         """Return the transform to start from, when one is given."""
         from stainbridge.geometry.files import read_transform
         from stainbridge.jobs.files.inputs import transform_from_landmarks
@@ -308,7 +308,7 @@ class RegisterJob:
             return read_transform(self.init, fixed.frame.space, moving.frame.space)
         if self.fixed_landmarks is not None and self.moving_landmarks is not None:
             return transform_from_landmarks(
-                self.fixed_landmarks, self.moving_landmarks, fixed, moving
+                self.fixed_landmarks, self.moving_landmarks, fixed, moving, note
             )
         return None
 

@@ -433,7 +433,8 @@ def test_a_colour_profile_is_written_into_a_png(tmp_path: Path) -> None:
     Image.fromarray(RGB).save(tmp_path / "a.tif", icc_profile=PROFILE)
     with open_slide(tmp_path / "a.tif") as slide:
         write_png(slide, tmp_path / "out.png")
-    assert Image.open(tmp_path / "out.png").info["icc_profile"] == PROFILE
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.info["icc_profile"] == PROFILE
 
 
 @pytest.mark.parametrize("damaged", ["", "no base64", "µ", 7, None, ["AAAA"], "AAAA"])

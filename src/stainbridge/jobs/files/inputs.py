@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.errors import InputError
+from stainbridge.progress import Note, ignore_note
 
 if TYPE_CHECKING:
     from stainbridge.geometry.frame import Frame
@@ -67,14 +68,16 @@ def read_landmark_pair(
     *,
     fixed_offset_px: tuple[float, float] = (0, 0),
     moving_offset_px: tuple[float, float] = (0, 0),
+    note: Note = ignore_note,
 ) -> tuple[Landmarks, Landmarks]:
     """Return corresponding landmarks of two slides.
 
-    Landmarks correspond by label; where labels do not decide, row by row. The offsets are the
+    Landmarks correspond by label; where labels do not decide, row by row, which `note` is told
+    where only one file has ids. The offsets are the
     corners that QuPath counts from. Raises `InputError` when their counts differ, and when both
     files have ids that are not the same.
     """
-    from stainbridge.geometry.landmarks import Landmarks, match_labels
+    from stainbridge.geometry.landmarks import Landmarks, match_tables
     from stainbridge.geometry.point_table import read_point_table
 
     fixed_table = read_point_table(fixed_csv, "fixed")
@@ -88,9 +91,12 @@ def read_landmark_pair(
             expected=f"{len(fixed_marks.labels)} as in {fixed_csv}",
             got=len(moving_px),
         )
-    rows = match_labels(fixed_table.labels, moving_table.labels)
+    rows = match_tables(fixed_table, moving_table)
     if rows is None and fixed_table.has_ids and moving_table.has_ids:
         raise _unlike_ids(fixed_csv, moving_csv, fixed_table, moving_table)
+    if fixed_table.has_ids != moving_table.has_ids:
+        named, unnamed = (fixed_csv, moving_csv) if fixed_table.has_ids else (moving_csv, fixed_csv)
+        note(f"warning: {unnamed}: no ids as in {named}; landmarks are paired row by row")
     order = range(len(moving_px)) if rows is None else rows[1]
     return fixed_marks, Landmarks(moving_px[list(order)], fixed_table.labels, moving)
 
@@ -110,7 +116,7 @@ def _unlike_ids(
 
 
 def transform_from_landmarks(
-    fixed_csv: Path, moving_csv: Path, fixed: Slide, moving: Slide
+    fixed_csv: Path, moving_csv: Path, fixed: Slide, moving: Slide, note: Note = ignore_note
 ) -> Transform:
     """Return the `moving_from_fixed` transform that fits landmark pairs of two slides best.
 
@@ -125,6 +131,7 @@ def transform_from_landmarks(
         moving.frame,
         fixed_offset_px=fixed.info.bounds_px,
         moving_offset_px=moving.info.bounds_px,
+        note=note,
     )
     try:
         return fit_landmarks(

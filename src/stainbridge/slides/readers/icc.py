@@ -25,7 +25,7 @@ def to_zarr_attributes(profile: bytes | None) -> dict[str, Any]:
 
 
 def from_zarr_attributes(attributes: Mapping[str, Any]) -> bytes | None:
-    """Return the profile in the attributes of a group; None where there is none or it is damaged."""
+    """Return the profile in a group's attributes; None where there is none or it is damaged."""
     text = attributes.get(ZARR_PROFILE)
     if not isinstance(text, str):
         return None

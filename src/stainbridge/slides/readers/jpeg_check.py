@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stainbridge.slides.readers.jpeg_length import END, has_wrong_length, join_tables, strip_padding
+from stainbridge.slides.readers.jpeg_length import (
+    AHEAD,
+    END,
+    has_wrong_length,
+    join_tables,
+    strip_padding,
+)
 from stainbridge.slides.readers.resample import Interleaved
 
 #: Bytes put where coded data end: a decoder that has all of the data does not look at them.
@@ -33,7 +39,7 @@ Decode = Callable[[bytes], Interleaved]
 
 
 def find_lost_data(data: bytes, picture: Interleaved, decode: Decode) -> str | None:
-    """Return in words that a JPEG's coded data are shorter or longer than `decode` needs, else None.
+    """Return in words that coded data are shorter or longer than `decode` needs; None otherwise.
 
     Bytes added at the end must change nothing, and another last byte must change the picture:
     where bytes are lost, what follows is read as something else, and takes fewer or more bits.
@@ -47,7 +53,7 @@ def find_lost_data(data: bytes, picture: Interleaved, decode: Decode) -> str | N
     end = strip_padding(data, whole_end)
     if end <= start:
         return None
-    longer = data[:whole_end] + PROBE + END
+    longer = data[:whole_end] + AHEAD + PROBE + END
     if _changes(longer, picture, decode):
         return MISSING
     first = data[end - 1] >> 4

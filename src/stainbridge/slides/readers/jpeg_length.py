@@ -42,8 +42,8 @@ def has_wrong_length(data: bytes, end: int) -> bool:
     """Return whether the coded data of a JPEG of one scan, which end there, do not fit it.
 
     A decoder waits for more where it gets all but the last byte, and not where it gets some more
-    than all. It reads ahead: some eight bytes too many or too few may not be noticed. Padding is no damage, and
-    a picture whose last row is black is not judged. It costs about half a decoding.
+    than all. It reads ahead: some eight bytes too many or too few may not be noticed. Padding is no
+    damage, and a picture whose last row is black is not judged. It costs about half a decoding.
     """
     before, after, complete = _feed(data, end)
     if before:

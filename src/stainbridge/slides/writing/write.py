@@ -49,8 +49,8 @@ def write_slide(
         file_format: "ome-tiff" keeps pixel size, channel names and colours; its levels are SubIFDs,
             one plane a channel. "tiff" has its levels in further directories, which OpenSlide needs
             to see more than the first, and has no channel names. "ome-zarr" is NGFF 0.5 and keeps
-            what OME-TIFF does; an ICC profile is an attribute of its group. Default: "ome-zarr" for a path that ends in
-            .zarr, else "ome-tiff".
+            what OME-TIFF does; an ICC profile is an attribute of its group. Default: "ome-zarr" for
+            a path that ends in .zarr, else "ome-tiff".
         compression: Default: JPEG for RGB, else deflate; zstd for OME-Zarr. zstd is faster; fewer
             readers know it.
         quality: JPEG's, 1 to 100.
