@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +70,22 @@ def test_the_summary_says_how_far_off_it_may_be(result: Path) -> None:
     said = summary(RegisterOutcome.read(result))
     assert "expected error 0." in said
     assert "nine of ten like it below" in said
+
+
+def test_the_summary_leads_to_the_report_where_there_is_a_doubt(result: Path) -> None:
+    outcome = RegisterOutcome.read(result)
+    assert "report.html" in summary(replace(outcome, status="fallback"))
+    assert "report.html" not in summary(replace(outcome, status="ok"))
+
+
+def test_the_summary_says_that_a_network_was_not_used(result: Path) -> None:
+    outcome = RegisterOutcome.read(result)
+    stage = {"name": "learned field", "accepted": False, "note": "no better than the affine"}
+    record = {**outcome.record, "stages": [*outcome.record["stages"], stage]}
+    said = summary(replace(outcome, record=record))
+    assert "note: learned field was not used: no better than the affine" in said
+    used = {**record, "stages": [*outcome.record["stages"], {**stage, "accepted": True}]}
+    assert "was not used" not in summary(replace(outcome, record=used))
 
 
 def test_it_finds_the_truth(

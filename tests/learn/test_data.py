@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -98,3 +101,15 @@ def test_moving_keeps_the_shape_of_a_batch() -> None:
     moved = move_batch(batch, torch.device("meta"))
     assert moved["a"][0].device.type == moved["b"].device.type == "meta"
     assert moved["a"][1] == "name"
+
+
+def test_a_worker_leaves_the_first_end_of_its_group_to_the_main_process() -> None:
+    code = (
+        "import os, signal; from stainbridge.learn.data import _begin_worker;"
+        "_begin_worker(os.getppid(), 0);"
+        "os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM);"
+        "print('works', flush=True);"
+        "os.kill(os.getpid(), signal.SIGTERM); print('still', flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("works\n", -signal.SIGTERM)

@@ -25,7 +25,10 @@ from stainbridge.jobs.register import (
     SideChoice,
     TransformChoice,
 )
-from stainbridge.jobs.register_outcome import RegisterOutcome
+from stainbridge.jobs.register_outcome import REPORT, RegisterOutcome
+
+#: Stages of trained networks, which are asked for by name.
+TRAINED = ("affine-net", "learned field", "segmentation-augmented", "synth-by-reg")
 
 
 def register(
@@ -215,18 +218,28 @@ def summary(outcome: RegisterOutcome) -> str:
     if outcome.reason:
         line += f": {outcome.reason}"
     lines = [line]
-    prepared = outcome.record.get("stages", [])[:1]
-    lines += [f"note: {stage['note']}" for stage in prepared if stage["note"]]
+    stages = outcome.record.get("stages", [])
+    lines += [f"note: {stage['note']}" for stage in stages[:1] if stage["note"]]
+    lines += [
+        f"note: {stage['name']} was not used: {stage['note']}"
+        for stage in stages
+        if stage["name"] in TRAINED and not stage["accepted"]
+    ]
     if outcome.status != "failed":
         lines.append(_format_error(outcome))
+    report = outcome.folder / REPORT
+    if outcome.status != "ok" and report.is_file():
+        lines.append(f"look at {report}: it shows where, and what helps")
     return "\n".join([*lines, f"written: {outcome.folder}"])
 
 
 def _format_error(outcome: RegisterOutcome) -> str:
     if math.isfinite(outcome.predicted_tissue_rtre):
-        share, bound, whole = outcome.predicted_tissue_rtre, outcome.bound_tissue_rtre, "tissue"
+        share, bound = outcome.predicted_tissue_rtre, outcome.bound_tissue_rtre
+        whole = "tissue's diagonal"
     else:
-        share, bound, whole = outcome.predicted_rtre, outcome.bound_rtre, "diagonal"
+        share, bound = outcome.predicted_rtre, outcome.bound_rtre
+        whole = "slide's diagonal"
     line = f"expected error {share:.2%} of the {whole}"
     if outcome.predicted_um is not None:
         line = f"expected error {outcome.predicted_um:.1f} µm, {share:.2%} of the {whole}"

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from types import FrameType
 from typing import Any
 
 import torch
@@ -151,3 +152,9 @@ def _begin_worker(parent: int, worker: int) -> None:  # noqa: ARG001  # torch pa
     end_with_parent(parent)
     # the main process decides when to stop, and still wants the batch
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _survive_once)
+
+
+def _survive_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # as signal wants
+    """Leave the first SIGTERM to the main process: schedulers send it to the whole group."""
+    signal.signal(number, signal.SIG_DFL)

@@ -437,7 +437,7 @@ class Registration:
             return f"failed, {self.reason}"
         error = f"expected error {self.predicted_rtre:.2%} of the diagonal"
         if math.isfinite(self.tissue_um):
-            error = f"expected error {self.predicted_tissue_rtre:.2%} of the tissue"
+            error = f"expected error {self.predicted_tissue_rtre:.2%} of the tissue's diagonal"
         if self.fixed.calibrated:
             error += f" ({self.predicted_um:.1f} µm)"
         return f"{self.status}, {error}"

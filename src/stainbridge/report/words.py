@@ -137,7 +137,7 @@ def _bound_clause(registration: Registration) -> str:
         return ""
     bound = format_length(registration.bound_um, registration.fixed)
     if math.isfinite(registration.tissue_um):
-        bound += f" ({format_percent(registration.bound_tissue_rtre)} of the tissue)"
+        bound += f" ({format_percent(registration.bound_tissue_rtre)} of the tissue's diagonal)"
     return f"; of ten registrations that look like this one, nine stay below {bound}"
 
 

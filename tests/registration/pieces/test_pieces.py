@@ -118,7 +118,7 @@ def test_a_piece_without_a_partner_is_counted() -> None:
     registration = register(pair)
     assert registration.status == "fallback"
     assert "of the" in registration.reason
-    assert "tissue has no partner" in registration.reason
+    assert "tissue has no counterpart" in registration.reason
     alone = [piece for piece in registration.pieces if piece.status == "alone"]
     assert len(alone) == 1
     assert max(measure_errors(pair, registration).values()) < 0.01

@@ -122,7 +122,7 @@ def test_a_missing_section_is_counted(
     moving, moving_points = mount(kidney[1])
     registration = register(fixed, moving)
     assert registration.status == "fallback"
-    assert "of the fixed tissue has no partner" in registration.reason
+    assert "of the fixed tissue has no counterpart" in registration.reason
     assert measure_px(registration, fixed_points[0], moving_points[0]) < 6
 
 

@@ -57,7 +57,7 @@ def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:
     expected = result.expected_um / tissue_um
     bound = max(item.bound_um for item in placed) / tissue_um
     doubts = [
-        f"piece {number} {_verdict(item).reason}"
+        f"piece {number}: {_verdict(item).reason}"
         for number, item in enumerate(result.placed, 1)
         if item.verdict is not None and item.verdict.status != "ok"
     ]
@@ -76,7 +76,7 @@ def doubt_pieces(verdict: Verdict, result: PiecewiseResult) -> Verdict:
     """
     total = sum(item.area_um2 for item in result.placed)
     doubts = [
-        f"piece {number} {item.verdict.reason}"
+        f"piece {number}: {item.verdict.reason}"
         for number, item in enumerate(result.placed, 1)
         if item.verdict is not None
         and item.verdict.status != "ok"
@@ -85,7 +85,9 @@ def doubt_pieces(verdict: Verdict, result: PiecewiseResult) -> Verdict:
     doubts = [*_describe_alone(*measure_alone(result)), *doubts]
     if not doubts:
         return verdict
-    return replace(verdict, status="fallback", reason="; ".join([*doubts, verdict.reason]))
+    return replace(
+        verdict, status="fallback", reason="; ".join([*doubts, f"all together: {verdict.reason}"])
+    )
 
 
 def record_stages(result: PiecewiseResult) -> tuple[StageRecord, ...]:
@@ -113,7 +115,7 @@ def measure_alone(result: PiecewiseResult) -> tuple[float, float]:
 
 def _describe_alone(fixed: float, moving: float) -> list[str]:
     return [
-        f"{share:.0%} of the {side} tissue has no partner"
+        f"{share:.0%} of the {side} tissue has no counterpart"
         for side, share in (("fixed", fixed), ("moving", moving))
         if share > TOLERABLE_ALONE
     ]

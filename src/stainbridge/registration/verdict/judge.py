@@ -140,7 +140,7 @@ class Calibration:
             reason = f"{agreement}: the slides may not belong together"
             return Verdict("failed", reason, expected, bound)
         if bound > TOLERABLE_ERROR:
-            reason = f"{agreement}: an error of {bound:.1%} of the tissue is possible"
+            reason = f"{agreement}: an error of {bound:.1%} of the tissue's diagonal is possible"
             return Verdict("fallback", reason, expected, bound)
         doubts = _list_doubts(evidence)
         if doubts:
