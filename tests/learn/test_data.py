@@ -19,7 +19,7 @@ from stainbridge.errors import InputError
 from stainbridge.learn.data import (
     check_inputs,
     iterate_batches,
-    load_validation_batches,
+    iterate_validation_batches,
     move_batch,
 )
 from stainbridge.learn.loop import TrainingData, train
@@ -50,7 +50,7 @@ def test_several_processes_share_the_stream() -> None:
 
 
 def test_validation_batches_are_rounded_up() -> None:
-    assert [len(batch) for batch in load_validation_batches(ToyStream(1), CONFIG)] == [2, 2]
+    assert [len(batch) for batch in iterate_validation_batches(ToyStream(1), CONFIG)] == [2, 2]
 
 
 @dataclass(frozen=True)

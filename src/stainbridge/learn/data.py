@@ -51,11 +51,11 @@ def iterate_batches(
         yield batch
 
 
-def load_validation_batches(stream: Stream, config: TrainConfig) -> list[Any]:
-    """Return the first `config.validation_samples` samples in batches, rounded up to whole ones."""
+def iterate_validation_batches(stream: Stream, config: TrainConfig) -> Iterator[Any]:
+    """Yield the first `config.validation_samples` samples in batches, rounded up to whole ones."""
     count = -(-config.validation_samples // config.batch)
     with closing(iterate_batches(stream, config.batch, config.workers, 0)) as batches:
-        return list(islice(batches, count))
+        yield from islice(batches, count)
 
 
 def check_inputs(pictures: Mapping[str, Tensor]) -> None:

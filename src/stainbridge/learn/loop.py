@@ -16,7 +16,7 @@ from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.data import (
     check_inputs,
     iterate_batches,
-    load_validation_batches,
+    iterate_validation_batches,
     move_batch,
 )
 from stainbridge.learn.devices import any_process, launch_fabric
@@ -136,11 +136,13 @@ def _open_checkpointer(
         yield None
         return
     share = min(1.0, checkpoint.step / max(1, config.steps))
-    progress(f"making {config.validation_samples} samples to validate on", share)
-    validation = [
-        move_batch(batch, fabric.device)
-        for batch in load_validation_batches(data.validation, config)
-    ]
+    words = f"of {config.validation_samples} samples to validate on"
+    progress(f"made 0 {words}", share)
+    validation = []
+    for batch in iterate_validation_batches(data.validation, config):
+        validation.append(move_batch(batch, fabric.device))
+        made = min(len(validation) * config.batch, config.validation_samples)
+        progress(f"made {made} {words}", share)
     check_inputs(task.inputs(validation[0]))
     with TrainingLog(folder, checkpoint.step if resume else NOTHING_LOGGED) as log:
         checkpointer = Checkpointer(task, validation, config, folder, log, checkpoint)
