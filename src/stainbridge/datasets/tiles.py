@@ -28,7 +28,7 @@ FOLDERS = (
     ("", "A", "B"),
 )
 #: Endings of tiles.
-ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".j2k")
 #: Most pictures without their partners that a message lists.
 _LISTED_PICTURES = 4
 

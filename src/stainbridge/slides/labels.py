@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Pixels, Points
 
+Steps = npt.NDArray[np.float64]
 #: Places that are looked at, along each side.
 PLACES = 5
 #: Side of a place, in full-resolution pixels.
@@ -21,24 +23,34 @@ UNLIKE_PLACES = 8
 MOST_VALUES = 32
 #: Share of neighbours that are equal in a picture of labels; in tissue it is far lower.
 EQUAL_NEIGHBOURS = 0.75
+#: The same share where one value, the ground, is left aside: objects are small and many.
+EQUAL_IN_OBJECTS = 0.5
+#: Steps between unlike neighbours of a smooth picture are mostly no larger than this.
+SMOOTH_STEP = 2
 #: Words in the name of a picture of labels.
 NAMES = re.compile(r"(?<![a-z])(labels?|masks?|seg|segmentations?|segmented|annotations?)(?![a-z])")
 
 
 def is_label_slide(slide: Slide) -> bool:
-    """Return whether a slide holds labels: few whole numbers, or named so, in flat areas.
+    """Return whether a slide holds labels: whole numbers in flat areas.
 
-    Some places are read at full resolution. Raises `InputError` where a tile cannot be read.
+    They are few, or the slide is named so, or many objects differ by leaps. Some places are read at
+    full resolution. Raises `InputError` where a tile cannot be read.
     """
-    dtype = np.dtype(slide.info.dtype)
-    if dtype.kind not in "iu" or not (slide.info.is_rgb or len(slide.info.channels) == 1):
+    if not (slide.info.is_rgb or len(slide.info.channels) == 1):
         return False
-    places = [_to_values(pixels) for pixels in _read_places(slide)]
-    values = np.unique(np.concatenate([place.ravel() for place in places]))
-    if len(values) < 2:
+    pictures = _read_places(slide)
+    places = [_to_values(pixels) for pixels in pictures]
+    values, counts = np.unique(
+        np.concatenate([place.ravel() for place in places]), return_counts=True
+    )
+    if len(values) < 2 or not np.array_equal(values, np.floor(values)):
         return False
     is_named = NAMES.search(Path(slide.info.path).name.lower()) is not None
-    return (is_named or len(values) <= MOST_VALUES) and _are_flat(places)
+    if is_named or len(values) <= MOST_VALUES:
+        return _are_flat(places)
+    ground = values[np.argmax(counts)]
+    return _are_objects([_find_steps(*both, ground) for both in zip(pictures, places, strict=True)])
 
 
 def _read_places(slide: Slide) -> list[Pixels]:
@@ -79,6 +91,24 @@ def _to_values(pixels: Pixels) -> Pixels:
         return np.asarray(pixels[0])
     weights = 256 ** np.arange(len(pixels))[:, None, None]
     return np.asarray((pixels.astype(np.int64) * weights).sum(axis=0))
+
+
+def _are_objects(steps: list[Steps]) -> bool:
+    """Return whether steps are those of flat objects, which differ by leaps."""
+    joined = np.concatenate(steps)
+    leaps = joined[joined > 0]
+    is_flat = len(joined) > 0 and len(leaps) <= (1 - EQUAL_IN_OBJECTS) * len(joined)
+    return is_flat and (not len(leaps) or bool(np.median(leaps) > SMOOTH_STEP))
+
+
+def _find_steps(pixels: Pixels, values: Pixels, ground: float) -> Steps:
+    """Return the steps (N,) between neighbours in a row, of which neither is ground.
+
+    `pixels` is (C, H, W), `values` (H, W); of the channels the largest step counts.
+    """
+    is_object = values != ground
+    steps = np.abs(np.diff(pixels.astype(np.float64), axis=2)).max(axis=0)
+    return np.asarray(steps[is_object[:, :-1] & is_object[:, 1:]])
 
 
 def _are_flat(places: list[Pixels]) -> bool:

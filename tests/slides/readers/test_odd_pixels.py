@@ -463,3 +463,72 @@ def test_every_unit_of_the_resolution_tags_counts(tmp_path: Path, unit: int) -> 
     with open_slide(tmp_path / "a.tif") as slide:
         assert slide.frame.calibrated
         assert slide.frame.mpp == pytest.approx((0.25, 0.25))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int64"])
+def test_inverted_greys_of_every_type_are_turned(tmp_path: Path, dtype: str) -> None:
+    numbers = np.iinfo(dtype)
+    rng = np.random.default_rng(0)
+    values = rng.integers(numbers.min, numbers.max, (24, 32), dtype, endpoint=True)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite")
+    turned = read(tmp_path / "a.tif")[..., 0]
+    low, high = int(numbers.min), int(numbers.max)
+    expected = [low + high - int(value) for value in values.ravel()]
+    assert [int(value) for value in turned.ravel()] == expected
+
+
+@pytest.mark.parametrize("attribute", ["IFD", "FirstC"])
+def test_planes_placed_before_the_first_are_damage(tmp_path: Path, attribute: str) -> None:
+    path = tmp_path / "a.ome.tif"
+    planes = np.stack([GREY, 255 - GREY])
+    tifffile.imwrite(path, planes, metadata={"axes": "CYX"}, photometric="minisblack")
+    with tifffile.TiffFile(path) as tif:
+        xml = str(tif.ome_metadata)
+    start = xml.index("<TiffData")
+    damaged = xml[:start] + f'<TiffData {attribute}="-1"' + xml[xml.index(" Plane", start) :]
+    tifffile.imwrite(
+        path, planes, photometric="minisblack", description=damaged.encode(), metadata=None
+    )
+    with open_slide(path) as slide:
+        np.testing.assert_array_equal(slide.read(slide.frame).pixels, planes)
+        assert any("the OME-XML is damaged" in warning for warning in slide.info.warnings)
+
+
+@pytest.mark.parametrize("names", [["RGB:R", "RGB:G", "RGB:B"], ["BF Red", "BF Green", "BF Blue"]])
+def test_planes_named_after_colours_are_one_picture(tmp_path: Path, names: list[str]) -> None:
+    planes = np.moveaxis(RGB // 8, -1, 0).copy()
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        planes,
+        photometric="minisblack",
+        metadata={"axes": "CYX", "Channel": {"Name": names}},
+    )
+    with open_slide(tmp_path / "a.ome.tif") as slide:
+        assert slide.info.is_rgb
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "is_rgb"), [(60, 200, True), (180, 250, True), (0, 200, False), (0, 60, False)]
+)
+def test_three_planes_without_names_are_told_by_their_ground(
+    tmp_path: Path, low: int, high: int, is_rgb: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    planes = rng.integers(low, high, (3, 12, 12)).repeat(20, 1).repeat(20, 2).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="minisblack")
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert slide.info.is_rgb is is_rgb
+        assert any("three planes without names" in warning for warning in slide.info.warnings)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32"])
+def test_transparent_parts_of_a_deep_mask_are_outside(tmp_path: Path, dtype: str) -> None:
+    mask = np.full((40, 50, 4), np.iinfo(dtype).max, dtype)
+    mask[:20, :, 3] = 0
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, mask, photometric="rgb", extrasamples=["unassalpha"])
+    with open_mask(path) as slide:
+        pixels = slide.read(slide.frame).pixels
+    assert len(pixels) == 3
+    assert not pixels[:, :20].any()
+    assert pixels[:, 20:].all()

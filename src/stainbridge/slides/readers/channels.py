@@ -14,6 +14,8 @@ from stainbridge.slides.slide import Channel
 RGB = (Channel("R"), Channel("G"), Channel("B"))
 #: Names, in lower case, that say nothing: "Channel 1", "ch2", "0:1".
 NUMBERED = re.compile(r"(channel|ch|c)?[\s_:-]*[\d:]*")
+#: What lies between the words of a name.
+NAME_PARTS = re.compile(r"[^a-z]+")
 #: Names, in lower case, that planes of a colour picture have.
 RGB_NAMES = (("r", "g", "b"), ("red", "green", "blue"))
 
@@ -37,11 +39,21 @@ def recognise_rgb(
     """
     if len(channels) != 3 or channels == RGB or dtype != np.uint8:
         return channels, ()
-    if tuple(channel.name.lower() for channel in channels) in RGB_NAMES:
+    if _are_named_rgb(channels):
         return RGB, ()
-    if _are_unnamed(channels) and _holds(is_bright):
+    if not _are_unnamed(channels):
+        return channels, ()
+    if _holds(is_bright):
         return RGB, ("three planes without names are bright: they are read as red, green, blue",)
-    return channels, ()
+    return channels, ("three planes without names are dark: they are read as channels",)
+
+
+def _are_named_rgb(channels: tuple[Channel, ...]) -> bool:
+    """Return whether names are red, green and blue, or end so after the same words."""
+    names = [channel.name.lower() for channel in channels]
+    words = [NAME_PARTS.split(name)[-1] for name in names]
+    before = {name.removesuffix(word) for name, word in zip(names, words, strict=True)}
+    return tuple(words) in RGB_NAMES and len(before) == 1
 
 
 def _are_unnamed(channels: tuple[Channel, ...]) -> bool:

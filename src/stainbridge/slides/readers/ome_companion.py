@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ def _open_with_description(
 ) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
     if tif.is_ome:
         check_plane_counts(tif.ome_metadata or "", path)
+        if _has_negative_places(tif.ome_metadata or ""):
+            return _open_plainly(tif, path, "a negative place of planes")
     name = _companion_name(tif)
     if name is None:
         return _open_without_bad_description(tif, path)
@@ -95,10 +98,30 @@ def _open_without_bad_description(
     ) as error:
         if not tif.is_ome:
             raise
-        tif.close()
-        what = f"the OME-XML is damaged, so that pages count as they are: {_one_line(error)}"
-        return tifffile.TiffFile(path, is_ome=False), (what,)
+        return _open_plainly(tif, path, _one_line(error))
     return tif, ()
+
+
+def _open_plainly(
+    tif: tifffile.TiffFile, path: Path, reason: str
+) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
+    tif.close()
+    what = f"the OME-XML is damaged, so that pages count as they are: {reason}"
+    return tifffile.TiffFile(path, is_ome=False), (what,)
+
+
+def _has_negative_places(xml: str) -> bool:
+    """Return whether planes are placed before the first, which tifffile counts from the last."""
+    try:
+        elements = list(parse_xml(xml).iter())
+    except (ElementTree.ParseError, ValueError):
+        return False
+    placed = [element for element in elements if get_tag(element) == "TiffData"]
+    return any(
+        (element.get(name) or "").strip().startswith("-")
+        for element in placed
+        for name in ("IFD", "FirstC", "FirstZ", "FirstT")
+    )
 
 
 def _one_line(error: Exception) -> str:
@@ -126,4 +149,6 @@ def _read_description(path: Path) -> str:
             return str(first.ome_metadata or "")
     if path.stat().st_size > LARGEST_BYTES:
         raise InputError("the description is too large", where=path, got=path.stat().st_size)
-    return path.read_text(encoding="utf-8-sig")
+    data = path.read_bytes()
+    is_utf_16 = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return data.decode("utf-16" if is_utf_16 else "utf-8-sig")

@@ -22,6 +22,11 @@ MOST_DIFFERENCE = 0.2
 NOISE_SHARE = 0.01
 #: 8-bit value that the ground of a bright-field picture exceeds, and fluorescence does not.
 BRIGHT = 160
+#: 8-bit values that the darkest and the lightest places of dense tissue in bright field exceed, and
+#: how many percent of the places may be darker or lighter.
+DARK = 50
+LIGHT = 150
+DARK_PERCENT = 5
 
 Cells = npt.NDArray[np.float64]
 
@@ -41,9 +46,14 @@ def shows_same_picture(base: StoredLevel, smaller: StoredLevel) -> bool:
 
 
 def is_bright_field(level: StoredLevel) -> bool:
-    """Return whether every channel of an 8-bit level is bright in most places."""
+    """Return whether every channel of an 8-bit level is bright in most places, and black in none.
+
+    Dense tissue darkens most places; even then hardly any is as dark as the ground of fluorescence.
+    """
     values = _read_cells(level, PLACE_PX)
-    return bool((np.median(values, axis=(0, 1, 2)) >= BRIGHT).all())
+    dark, middle, light = np.percentile(values, (DARK_PERCENT, 50, 100 - DARK_PERCENT), (0, 1, 2))
+    is_dense_tissue = (dark >= DARK) & (light >= LIGHT)
+    return bool(((middle >= BRIGHT) | is_dense_tissue).all())
 
 
 def _read_cells(level: StoredLevel, side_px: float) -> Cells:

@@ -84,7 +84,8 @@ class PixelRule:
     def _turn(self, samples: Interleaved) -> Interleaved:
         """Return samples whose largest value is white; alpha stays as it is."""
         colours = samples if self.alpha is None else samples[..., : self.channels]
-        turned = np.subtract(self.white or 0, colours, dtype=np.int64).astype(samples.dtype)
+        # white is all bits of a sample, so that turning a value is turning its bits
+        turned = colours ^ samples.dtype.type(self.white or 0)
         if self.alpha is None:
             return turned
         return np.concatenate([turned, samples[..., self.channels :]], axis=2)
@@ -115,7 +116,8 @@ def choose_pixel_rule(page: Any, path: object, *, mask: bool = False) -> PixelRu
     colours = 3 if photometric in (RGB, YCBCR) and samples >= 3 else 1
     extra = [int(kind) for kind in page.extrasamples]
     # four samples of 16 bits are channels of fluorescence, whatever their writer called them
-    if samples == colours + 1 and extra[:1] in ([1], [2]) and dtype == np.uint8:
+    may_be_alpha = dtype == np.uint8 or (mask and dtype.kind == "u")
+    if samples == colours + 1 and extra[:1] in ([1], [2]) and may_be_alpha:
         kind: Literal["associated", "unassociated"] = (
             "associated" if extra[0] == 1 else "unassociated"
         )
