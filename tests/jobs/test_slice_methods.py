@@ -67,6 +67,23 @@ def test_a_run_of_sar_is_tuned_as_a_method_of_its_own(sar_run: Path) -> None:
     assert float(np.abs(moved[0] - moved[1]).max()) > 0
 
 
+def test_runs_see_the_tissue_at_another_size(sar_run: Path) -> None:
+    names = [str(sar_run), "unet-svf"]
+    trained = find_slice_methods(names, "cpu", tune=12)
+    methods = find_slice_methods(names, "cpu", tune=12, network_px=96)
+    assert [method.name for method in methods] == ["sar@96", "sar@96+tune", "unet-svf@96"]
+    scene = make_scene()
+    points = scene.fixed.frame.fit(16).centres_um()
+    for before, method in zip(trained, methods, strict=True):
+        assert method.read_settings() == {**before.read_settings(), "network_px": 96}
+        moved = []
+        for each in (before, method):
+            transform = each.load().align(scene.fixed, scene.moving, scene.masks).transform
+            assert transform is not None
+            moved.append(transform(points))
+        assert float(np.abs(moved[0] - moved[1]).max()) > 0
+
+
 def test_what_cannot_be_tuned_is_refused() -> None:
     with pytest.raises(InputError, match="there is nothing to tune"):
         find_slice_methods(["identity", "unet-svf"], "cpu", tune=12)

@@ -46,6 +46,14 @@ def slices(
             metavar="N",
         ),
     ] = None,
+    network_px: Annotated[
+        int | None,
+        typer.Option(
+            "--network-px",
+            help="Show runs the tissue's longer side in so many pixels.  [default: as trained]",
+            metavar="PX",
+        ),
+    ] = None,
     device: Annotated[DeviceChoice, typer.Option("--device", help="For networks.")] = "auto",
     json: JsonOption = False,
 ) -> None:
@@ -69,6 +77,7 @@ def slices(
         part=part,
         every=every,
         tune=tune,
+        network_px=network_px,
         device=device,
     )
     with show_progress() as progress:

@@ -60,6 +60,8 @@ class EvaluateSlicesJob:
     """Of the slices, one in this many is registered."""
     tune: Annotated[int | None, Within(10, 30)] = None
     """Most iterations of tuning runs of train sar to each pair, as further methods; None: none."""
+    network_px: Annotated[int | None, Within(32, 8192)] = None
+    """Pixels in which runs see the tissue's longer side; None: as they were trained."""
     device: DeviceChoice = "auto"
     """Where trained networks compute."""
 
@@ -81,7 +83,9 @@ class EvaluateSlicesJob:
 
         self._check_output()
         note_few_steps((name for name in self.methods if Path(name).exists()), note)
-        methods = find_slice_methods(self.methods, choose_device(self.device), self.tune)
+        methods = find_slice_methods(
+            self.methods, choose_device(self.device), self.tune, self.network_px
+        )
         plan = SlicePlan(self._read_cases(), methods)
         with nullcontext() if self.out is None else claim_folder(self.out):
             rows = run_slices(plan, self.out, progress)

@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
 
 def find_slice_methods(
-    names: Sequence[str], device: str, tune: int | None = None
+    names: Sequence[str], device: str, tune: int | None = None, network_px: int | None = None
 ) -> list[SliceMethod]:
     """Return methods by name; a name that is not in the table is a run or a file of weights.
 
     With `tune` every run of `train sar` is two methods: as trained, and tuned to each pair in at
-    most so many iterations. Raises `InputError` for names that are neither, for two runs of one
-    name, and where there is nothing to tune.
+    most so many iterations. With `network_px` runs see the tissue's longer side in so many pixels,
+    not as they were trained, and their names say so. Raises `InputError` for names that are
+    neither, for two runs of one name, and where there is nothing to tune.
     """
     from stainbridge.evaluate.slices.table import SLICE_METHODS
 
     methods: list[SliceMethod] = []
     tuned: list[SliceMethod] = []
     for name in names:
-        methods.append(SLICE_METHODS.get(name) or find_run(name, device))
+        methods.append(SLICE_METHODS.get(name) or find_run(name, device, network_px))
         if tune is not None and name not in SLICE_METHODS and _is_sar(name):
-            tuned.append(find_tuned_run(name, device, tune))
+            tuned.append(find_tuned_run(name, device, tune, network_px))
             methods.append(tuned[-1])
     if tune is not None and not tuned:
         raise InputError(
@@ -56,18 +57,22 @@ def _is_sar(name: str) -> bool:
     return read_weights(find_weights(name)).task == SarTask.name
 
 
-def find_tuned_run(name: str, device: str, tune: int) -> SliceMethod:
+def find_tuned_run(name: str, device: str, tune: int, network_px: int | None = None) -> SliceMethod:
     """Return a run of `train sar` as a method that tunes it to each pair."""
     from stainbridge.evaluate.slices.field import LoadedField, field_method
+    from stainbridge.joint.models import resize_view
     from stainbridge.joint.sar.model import TunedSarField, load_sar
     from stainbridge.joint.sar.tune import TuneConfig
     from stainbridge.learn.named_weights import find_weights
 
-    untuned = find_run(name, device)
+    untuned = find_run(name, device, network_px)
     path = find_weights(name)
 
     def load() -> LoadedField:
-        return LoadedField(TunedSarField(load_sar(path, device), TuneConfig(tune)))
+        field = load_sar(path, device)
+        if network_px is not None:
+            field = resize_view(field, network_px)
+        return LoadedField(TunedSarField(field, TuneConfig(tune)))
 
     def read_settings() -> dict[str, Any]:
         return {**untuned.read_settings(), "tune": tune}
@@ -75,7 +80,7 @@ def find_tuned_run(name: str, device: str, tune: int) -> SliceMethod:
     return field_method(f"{untuned.name}+tune", load, read_settings)
 
 
-def find_run(name: str, device: str) -> SliceMethod:
+def find_run(name: str, device: str, network_px: int | None = None) -> SliceMethod:
     """Return a run as a method; raise `InputError` for one that does not register slides."""
     from stainbridge.evaluate.slices.field import field_method
     from stainbridge.evaluate.slices.table import SLICE_METHODS
@@ -97,24 +102,32 @@ def find_run(name: str, device: str) -> SliceMethod:
             got=stored.task,
         )
     own_name = path.stem if path.is_file() else path.resolve().name
-    weights = choose_weights_file(path)
-    return field_method(own_name, partial(load_run, path, device), partial(_digest, weights))
+    if network_px is not None:
+        own_name = f"{own_name}@{network_px}"
+    return field_method(
+        own_name,
+        partial(load_run, path, device, network_px),
+        partial(_describe_run, choose_weights_file(path), network_px),
+    )
 
 
-def _digest(weights: Path) -> dict[str, Any]:
+def _describe_run(weights: Path, network_px: int | None) -> dict[str, Any]:
     from stainbridge.learn.digest import digest_weights
 
-    return {"weights": digest_weights(weights)}
+    settings: dict[str, Any] = {"weights": digest_weights(weights)}
+    return settings if network_px is None else {**settings, "network_px": network_px}
 
 
-def load_run(path: Path, device: str) -> LoadedField:
+def load_run(path: Path, device: str, network_px: int | None = None) -> LoadedField:
     """Load the networks of a run to register slides with."""
     from stainbridge.evaluate.slices.field import LoadedField
     from stainbridge.joint.field import GreyField
-    from stainbridge.joint.models import load_field
+    from stainbridge.joint.models import load_field, resize_view
     from stainbridge.joint.sbr.slide_translation import make_slide_translation
 
     field = load_field(path, device)
+    if network_px is not None:
+        field = resize_view(field, network_px)
     return LoadedField(
         field, make_slide_translation(field) if isinstance(field, GreyField) else None
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar, overload
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.transform import Affine, DisplacementField
+from stainbridge.joint.field import GreyField
 from stainbridge.joint.sar.comparator_task import load_comparator
 from stainbridge.joint.sar.model import load_sar
 from stainbridge.joint.sbr.model import load_sbr
@@ -18,6 +19,8 @@ from stainbridge.registration.sections.density import Masks
 from stainbridge.registration.sections.section import Section, read_section
 from stainbridge.registration.stages.learned_field import LearnedField
 from stainbridge.slides.slide import Slide
+
+GreyT = TypeVar("GreyT", bound=GreyField)
 
 #: Working resolution of sections that a network of densities is shown, in pixels.
 SECTION_PX = 1024
@@ -72,6 +75,18 @@ def load_field(weights: str | Path, device: str = "cpu") -> FieldNetwork:
             got=stored.task,
         )
     return LOADERS[stored.task](path, device)
+
+
+@overload
+def resize_view(field: GreyT, longest_px: int) -> GreyT: ...
+@overload
+def resize_view(field: FieldNetwork, longest_px: int) -> FieldNetwork: ...
+def resize_view(field: FieldNetwork, longest_px: int) -> FieldNetwork:
+    """Return the same networks that see the tissue's longer side in so many pixels."""
+    if isinstance(field, GreyField):
+        return replace(field, longest_px=longest_px, mpp=None)
+    assert isinstance(field, SectionField)
+    return SectionField(replace(field.network, longest_px=longest_px, mpp=None))
 
 
 def _load_section_field(path: Path, device: str) -> SectionField:
