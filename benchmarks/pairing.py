@@ -1,35 +1,42 @@
 """How well do `stainbridge pairs` align patches, and does its estimate tell?
 
-    python benchmarks/pairing.py --seeds 1 2 3 4          # resumes
-    python benchmarks/pairing.py --engine elastix --seeds 1 2
+    python benchmarks/pairing.py --work FOLDER --seeds 1 2 3 4          # resumes
+    python benchmarks/pairing.py --work FOLDER --engine elastix --seeds 1 2
     python benchmarks/pairing.py --page docs/results/pairing.md
 
-Generated slides of 20,000 px at 0.5 µm, of difficulty `real`, are aligned and cut with the default
-settings. The exact map between them tells the misalignment of every patch. A row of each pair goes
-to docs/results/pairing/.
+Generated slides of 10,000 px at 0.5 µm, of difficulty `real`, are written as files, then aligned
+and cut with the default settings. The exact map between them tells the misalignment of every patch.
+A row of each pair goes to docs/results/pairing/.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import numpy as np
 
 from stainbridge.geometry.transform import Transform
 from stainbridge.pairing.config import PairingConfig
-from stainbridge.pairing.cut import PatchCutter
+from stainbridge.pairing.cut import PatchCutter, cut_patches
 from stainbridge.pairing.engines.table import find_engine
 from stainbridge.pairing.plan import Place, plan_patches
 from stainbridge.pairing.source import SlidePair
 from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
+from stainbridge.slides.open import open_slide
+from stainbridge.slides.writing.write import write_slide
 from stainbridge.whole import whole_file
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 #: Where the rows are kept.
@@ -38,8 +45,10 @@ ROWS = ROOT / "docs" / "results" / "pairing" / "pairs.jsonl"
 BEGIN = "<!-- tables -->"
 END = "<!-- end of tables -->"
 #: The generated slides: side in pixels, µm per pixel.
-SIZE_PX = 20_000
+SIZE_PX = 10_000
 MPP = 0.5
+#: Quality of the slides' JPEG tiles.
+QUALITY = 90
 #: Organ and stain of the moving slide change with the seed.
 ORGANS = ("gland", "any")
 STAINS = ("HER2", "Ki67", "PanCK", "ER")
@@ -51,11 +60,11 @@ LEAST_VALID = 0.3
 BAD_PX = 8.0
 
 
-def make_pair(seed: int) -> PhantomPair:
+def make_pair(seed: int, size_px: int) -> PhantomPair:
     """Return the generated slides of a seed."""
     return generate_pair(
         seed=seed,
-        size_px=SIZE_PX,
+        size_px=size_px,
         mpp=MPP,
         fixed_stain="HE",
         moving_stain=STAINS[seed % len(STAINS)],
@@ -64,57 +73,86 @@ def make_pair(seed: int) -> PhantomPair:
     )
 
 
-def measure_pair(seed: int, engine: str, every: int) -> dict[str, Any]:
+def name_slides(work: Path, seed: int, size_px: int) -> tuple[Path, Path]:
+    """Return the files of the two slides of a seed."""
+    fixed, moving = (work / f"{seed}_{size_px}_{side}.tiff" for side in ("fixed", "moving"))
+    return fixed, moving
+
+
+def draw_slides(work: Path, seed: int, size_px: int) -> None:
+    """Write both slides of a seed as pyramids; what is there stays."""
+    work.mkdir(parents=True, exist_ok=True)
+    pair = make_pair(seed, size_px)
+    slides = (pair.fixed, pair.moving)
+    for path, slide in zip(name_slides(work, seed, size_px), slides, strict=True):
+        if not path.exists():
+            write_slide(slide, path, quality=QUALITY, threads=1)
+
+
+def measure_pair(work: Path, seed: int, size_px: int, engine: str, every: int) -> dict[str, Any]:
     """Align and cut the pair of a seed, and return its row; every n-th patch is measured."""
-    slides = make_pair(seed)
+    truth = make_pair(seed, size_px)
     config = PairingConfig(engine=engine)  # type: ignore[arg-type]
-    started = time.perf_counter()
-    cpu = time.process_time()
-    alignment = find_engine(engine)(slides.fixed, slides.moving, config)
-    row: dict[str, Any] = {
-        "seed": seed,
-        "engine": engine,
-        "organ": slides.fixed.section.tissue.organ,
-        "stain": slides.moving.stain,
-        "status": alignment.status,
-        "every": every,
-        "align_seconds": round(time.perf_counter() - started, 1),
-        "align_cpu_seconds": round(time.process_time() - cpu, 1),
-        "patches": [],
-    }
-    if alignment.transform is not None:
-        source = SlidePair(
-            id=str(seed), patient=str(seed), split="train", fixed=Path("he"), moving=Path("ihc")
-        )
-        cutter = PatchCutter.open(
-            source, slides.fixed, slides.moving, alignment.transform, alignment.status, config
-        )
-        # Every n-th of a row, and one further along in the next row.
-        places = [
-            place
-            for place in plan_patches(slides.fixed, config)
-            if (place.x_px // config.step_px + place.y_px // config.step_px) % every == 0
-        ]
+    files = name_slides(work, seed, size_px)
+    source = SlidePair(
+        id=str(seed), patient=str(seed), split="train", fixed=files[0], moving=files[1]
+    )
+    with open_slide(files[0]) as fixed, open_slide(files[1]) as moving:
         started = time.perf_counter()
-        items = [(cutter(place).patch, place) for place in places]
-        row["cut_seconds"] = round(time.perf_counter() - started, 1)
-        row["patches"] = [
-            {
-                "x": patch.x_px,
-                "y": patch.y_px,
-                **measure_truth(slides, cutter.transform, place),
-                "estimated": round(patch.scores.residual_px, 2),
-                "uncertainty": round(patch.scores.residual_uncertainty_px, 2),
-                "tissue": round(min(patch.scores.tissue_fixed, patch.scores.tissue_moving), 2),
-                "blur": round(max(patch.scores.blur_fixed, patch.scores.blur_moving), 2),
-                "fold": round(patch.scores.fold, 3),
-                "pen": round(patch.scores.pen, 3),
-                "dropped_for": patch.dropped_for,
-            }
-            for patch, place in items
-        ]
+        cpu = time.process_time()
+        alignment = find_engine(engine)(fixed, moving, config)
+        row: dict[str, Any] = {
+            "seed": seed,
+            "size_px": size_px,
+            "engine": engine,
+            "organ": truth.fixed.section.tissue.organ,
+            "stain": truth.moving.stain,
+            "status": alignment.status,
+            "every": every,
+            "align_seconds": round(time.perf_counter() - started, 1),
+            "align_cpu_seconds": round(time.process_time() - cpu, 1),
+            "patches": [],
+        }
+        if alignment.transform is not None:
+            cutter = PatchCutter.open(
+                source, fixed, moving, alignment.transform, alignment.status, config
+            )
+            # Every n-th of a row, and one further along in the next row.
+            places = [
+                place
+                for place in plan_patches(fixed, config)
+                if (place.x_px // config.step_px + place.y_px // config.step_px) % every == 0
+            ]
+            started = time.perf_counter()
+            cpu = time.process_time()
+            with TemporaryDirectory(dir=work) as out:
+                patches = cut_patches(cutter, places, Path(out))
+            row["cut_seconds"] = round(time.perf_counter() - started, 1)
+            row["cut_cpu_seconds"] = round(time.process_time() - cpu, 1)
+            row["patches"] = [
+                {
+                    "x": patch.x_px,
+                    "y": patch.y_px,
+                    **measure_truth(truth, cutter.transform, place),
+                    "estimated": round(patch.scores.residual_px, 2),
+                    "uncertainty": round(patch.scores.residual_uncertainty_px, 2),
+                    "tissue": round(min(patch.scores.tissue_fixed, patch.scores.tissue_moving), 2),
+                    "blur": round(max(patch.scores.blur_fixed, patch.scores.blur_moving), 2),
+                    "fold": round(patch.scores.fold, 3),
+                    "pen": round(patch.scores.pen, 3),
+                    "dropped_for": patch.dropped_for,
+                }
+                for patch, place in zip(patches, places, strict=True)
+            ]
     row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return row
+
+
+def run_alone(function: Callable[..., T], *arguments: object) -> T:
+    """Return what a function gives in a process of its own, whose memory is its own."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def measure_truth(slides: PhantomPair, transform: Transform, place: Place) -> dict[str, Any]:
@@ -138,9 +176,14 @@ def read_rows(path: Path = ROWS) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def name_row(row: Mapping[str, Any]) -> tuple[int, str, int]:
+    """Return what tells a row from others, and their order: size, engine, seed."""
+    return row["size_px"], row["engine"], row["seed"]
+
+
 def keep_row(row: Mapping[str, Any], path: Path = ROWS) -> None:
     """Add a row to a file of JSON lines, which stays whole and in order."""
-    rows = sorted([*read_rows(path), row], key=lambda each: (each["engine"], each["seed"]))
+    rows = sorted([*read_rows(path), row], key=name_row)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         text = "".join(json.dumps(each) + "\n" for each in rows)
@@ -236,18 +279,25 @@ def write_page(page: Path) -> None:
 def main() -> None:
     """Run the benchmark, or write its page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, help="folder of the generated slides")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3, 4])
+    parser.add_argument("--size", type=int, default=SIZE_PX, help="side of the slides in pixels")
     parser.add_argument("--engine", default="stainbridge")
-    parser.add_argument("--every", type=int, default=2, help="measure every n-th patch")
+    parser.add_argument("--every", type=int, default=1, help="measure every n-th patch")
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     if options.page:
         write_page(options.page)
         return
+    if options.work is None:
+        parser.error("--work is needed to measure")
     for seed in options.seeds:
-        if any((row["seed"], row["engine"]) == (seed, options.engine) for row in read_rows()):
+        if any(name_row(row) == (options.size, options.engine, seed) for row in read_rows()):
             continue
-        row = measure_pair(seed, options.engine, options.every)
+        run_alone(draw_slides, options.work, seed, options.size)
+        row = run_alone(
+            measure_pair, options.work, seed, options.size, options.engine, options.every
+        )
         keep_row(row)
         print(render_line(f"{options.engine} {seed}", [row]), file=sys.stderr)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stainbridge.pairing.smooth_field import fit_smooth_field
+from stainbridge.pairing.smooth_field import fit_layered_field, fit_smooth_field
 
 
 def make_ramp(height: int, width: int) -> np.ndarray:
@@ -36,3 +36,30 @@ def test_sure_windows_count_more() -> None:
     deviations = np.array([[0.1, 3.0]])
     fitted = fit_smooth_field(np.repeat(shifts, 3, 1), np.repeat(deviations, 3, 0), 1.0)
     assert np.abs(fitted[0, :, 0]).max() < 0.05
+
+
+def test_a_quadratic_field_is_kept_by_the_third_order() -> None:
+    y, x = np.mgrid[:9, :12].astype(float)
+    shifts = np.stack([0.3 * x * x - y, 0.2 * x * y])
+    deviations = np.ones((9, 12))
+    fitted = fit_smooth_field(shifts, deviations, 1e-3, order=3)
+    np.testing.assert_allclose(fitted, shifts, atol=0.05)
+    assert np.abs(fit_smooth_field(shifts, deviations, 1e-3) - shifts).max() > 1
+
+
+def test_noise_is_left_out_and_a_tear_is_followed() -> None:
+    rng = np.random.default_rng(0)
+    truth = make_ramp(24, 30)
+    truth[1, 12:18, 10:] += 14.0  # half of the tissue gapes
+    noise = rng.normal(size=truth.shape)
+    fitted = fit_layered_field(truth + noise, np.ones((24, 30)), 0.05, 6.0)
+    error = np.hypot(*(fitted - truth))
+    assert np.median(error[:9]) < 0.5
+    assert np.median(error[14:16, 14:]) < 3
+    followed = fit_smooth_field(truth + noise, np.ones((24, 30)), 6.0)
+    assert np.median(np.hypot(*(followed - truth))[:9]) > 0.7
+
+
+def test_a_field_without_windows_is_none() -> None:
+    nothing = np.full((5, 6), np.inf)
+    assert not fit_layered_field(np.ones((2, 5, 6)), nothing, 1.0, 1.0).any()

@@ -1,7 +1,8 @@
 """Local misalignment that an alignment left between two pictures of a patch.
 
 Windows all over the patch look for where they fit best. The mean length of the smoothest field
-through what they find tells the misalignment. The constants are fitted on generated pairs.
+through what they find tells the misalignment, and so does how far they miss it. The constants are
+fitted on 84 patches of two generated pairs, drawn at 1 µm.
 """
 
 from __future__ import annotations
@@ -32,15 +33,12 @@ COARSE_REACH_SHARE = 0.2
 LEAST_WINDOWS = 3
 #: Windows overlap and err alike: as many of them as this count as one.
 ALIKE_WINDOWS = 2.0
-#: Residual of a patch whose field is 1 pixel long and 1 pixel uncertain: what varies within a
-#: window cancels in it.
-SCALE_PX = 1.13
-#: The residual grows by this power of the field's length ...
-LENGTH_POWER = 0.88
-#: ... and by this one of its uncertainty: where windows err, their errors make the field longer.
-UNCERTAINTY_POWER = -0.19
-#: Lengths and uncertainties below this many pixels are alike.
-LEAST_PX = 0.3
+#: What the residual has of the length of the windows' field, which their errors make longer ...
+LENGTH_SHARE = 0.66
+#: ... and of how far windows miss that field: they disagree where the alignment is rough.
+MISFIT_SHARE = 0.89
+#: Residual in pixels where windows find none.
+LEAST_PX = 0.48
 #: Second difference of displacements from window to window, in pixels.
 CURVATURE_PX = 4.0
 
@@ -154,12 +152,10 @@ def _combine(matches: Matches) -> Residual:
     deviations = matches.deviations_px.reshape(square).astype(np.float32)
     shifts = matches.shifts_px.T.reshape(2, *square).astype(np.float32)
     smooth = fit_smooth_field(shifts, deviations, CURVATURE_PX)
+    known = np.isfinite(deviations)
     length = float(np.hypot(*smooth).mean())
-    precision = 1 / deviations[np.isfinite(deviations)] ** 2
+    misfit = float(np.median(np.hypot(*(shifts - smooth))[known]))
+    precision = 1 / deviations[known] ** 2
     error = float(np.sqrt(ALIKE_WINDOWS / precision.sum()))
-    residual = (
-        SCALE_PX
-        * np.hypot(length, LEAST_PX) ** LENGTH_POWER
-        * np.hypot(error, LEAST_PX) ** UNCERTAINTY_POWER
-    )
+    residual = np.sqrt((LENGTH_SHARE * length) ** 2 + (MISFIT_SHARE * misfit) ** 2 + LEAST_PX**2)
     return Residual(float(residual), error)

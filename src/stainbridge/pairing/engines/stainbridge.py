@@ -1,8 +1,8 @@
 """Our own engine: the registration of whole slides, refined by windows at patch resolution.
 
 The deformation that a registration finds is rough at the scale of its own pixels: there it fits
-noise. So it is smoothed first. Then windows are matched, coarse to fine, and the smoothest field
-that agrees with them is added.
+noise. So it is smoothed first. Then windows are matched, coarse to fine. Each round fits the whole
+field anew to where its windows lie: fields that are added up would add up the windows' noise too.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from functools import partial
 
 import cv2
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform
+from stainbridge.geometry.warp import sample_mask
 from stainbridge.pairing.alignment import Alignment
 from stainbridge.pairing.config import PairingConfig
-from stainbridge.pairing.slide_windows import SlidePairDensities, WindowPlan
-from stainbridge.pairing.smooth_field import fit_smooth_field
+from stainbridge.pairing.slide_windows import SlidePairDensities, WindowPlan, WindowShifts
+from stainbridge.pairing.smooth_field import fit_layered_field
 from stainbridge.progress import Progress, ignore_progress
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pipeline import register_slides
@@ -28,17 +31,26 @@ from stainbridge.registration.sections.density import Masks, SlideDensity
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.stages.folds import repair_folds
 from stainbridge.slides.slide import Slide
+from stainbridge.types import Field
 
 #: Standard deviation of the smoothing of the registration's field, in its working pixels.
-SMOOTHING_PX = 20.0
+SMOOTHING_PX = 24.0
 #: Pixel size of the first windows, in working pixels of the registration.
-FIRST_RESOLUTION = 0.4
+FIRST_RESOLUTION = 0.5
 #: The last windows' pixels are at most this many times those of the patches.
 LAST_FACTOR = 4.0
 #: Nodes along the longer side of the field in which everything is collected.
 FIELD_PX = 512
 #: Fraction of the progress after the registration of the whole slides.
 REGISTERED = 0.3
+#: Distance, in working pixels, of the places between which differences of displacements are told.
+DIFFERENCE_PX = 16.0
+#: Third difference of the smooth displacements between such places, in working pixels.
+THIRD_PX = 0.1
+#: Second difference of the local displacements between such places, in working pixels.
+CURVATURE_PX = 0.6
+#: What the structures of neighbouring sections lie apart, in pixels of the windows.
+STRUCTURE_PX = 0.8
 
 
 @dataclass(frozen=True)
@@ -48,15 +60,12 @@ class _Windows:
     window_px: int
     spacing_px: int
     reach_px: int
-    curvature_um: float
-    """Second difference of displacements, from window to window; of 128 µm between windows."""
 
 
-#: The first round looks far, at large windows; the last ones see small differences.
-FIRST = _Windows(128, 48, 16, 10.0)
-SECOND = _Windows(192, 80, 14, 10.0)
-FINE = _Windows(128, 64, 10, 5.0)
-LAST = _Windows(192, 64, 8, 5.0)
+#: The first round looks far; the last ones see small differences.
+FIRST = _Windows(128, 48, 16)
+SECOND = _Windows(192, 80, 14)
+LAST = _Windows(192, 64, 10)
 
 
 def align(
@@ -91,43 +100,37 @@ def align(
     )
     if registration.status == "failed":
         return Alignment(None, "failed", registration.reason, registration)
-    working_um = max(fixed.frame.size_um) / preset.working_px
     pair = SlidePairDensities(
         fixed, moving, SlideDensity.fit(fixed, masks[0]), SlideDensity.fit(moving, masks[1])
     )
+    working_um = _measure_side_um(pair.fixed_density.overview) / preset.working_px
     mpp = float(np.mean(fixed.frame.mpp)) if config.mpp is None else config.mpp
     rounds = plan_rounds(working_um, mpp, float(np.mean(fixed.frame.mpp)))
     transform = refine(
         pair,
         registration.transform,
         rounds,
-        SMOOTHING_PX * working_um,
+        working_um,
         lambda done: progress("windows", REGISTERED + (1 - REGISTERED) * done),
     )
     return Alignment(transform, registration.status, registration.reason, registration)
 
 
-def plan_rounds(
-    working_um: float, patch_mpp: float, slide_mpp: float
-) -> list[tuple[WindowPlan, float]]:
-    """Return the windows of each round, and how curved the field through them may be, in µm.
+def plan_rounds(working_um: float, patch_mpp: float, slide_mpp: float) -> list[WindowPlan]:
+    """Return the windows of each round.
 
     From a resolution near that of the registration's working pixels, halved until it suits the
-    patches, but never finer than the slide. The finest is done twice more.
+    patches, but never finer than the slide. There are three rounds at least.
     """
     finest = max(slide_mpp, min(LAST_FACTOR * patch_mpp, FIRST_RESOLUTION * working_um / 2))
     sizes = [max(finest, FIRST_RESOLUTION * working_um)]
     sizes.append(max(finest, sizes[-1] / 2))
     while sizes[-1] > 1.01 * finest:
         sizes.append(max(finest, sizes[-1] / 2))
-    fine = [FINE] * max(1, len(sizes) - 2)
-    rounds = [FIRST, SECOND, *fine, LAST]
-    sizes = [*sizes, finest, finest][: len(rounds)]
+    rounds = [FIRST, SECOND, *[LAST] * max(1, len(sizes) - 2)]
+    sizes = [*sizes, finest][: len(rounds)]
     return [
-        (
-            WindowPlan(mpp, item.window_px, item.spacing_px, item.reach_px),
-            item.curvature_um * working_um / 10.0,
-        )
+        WindowPlan(mpp, item.window_px, item.spacing_px, item.reach_px)
         for mpp, item in zip(sizes, rounds, strict=True)
     ]
 
@@ -135,24 +138,67 @@ def plan_rounds(
 def refine(
     pair: SlidePairDensities,
     transform: Transform,
-    rounds: list[tuple[WindowPlan, float]],
-    smoothing_um: float,
+    rounds: list[WindowPlan],
+    working_um: float,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Transform:
     """Return `transform` smoothed and refined by rounds of windows, as one field and an affine map.
 
-    Places where windows tell nothing follow their neighbourhood.
+    `working_um` is the pixel size that `transform` was found at. Places where windows tell nothing
+    follow their neighbourhood.
     """
     affine = find_affine_part(transform)
     grid = pair.fixed.frame.fit(FIELD_PX)
-    result = smooth_transform(transform, affine, grid, pair.fixed_density.overview, smoothing_um)
-    for number, (plan, curvature_um) in enumerate(rounds):
+    result = smooth_transform(
+        transform, affine, grid, pair.fixed_density.overview, SMOOTHING_PX * working_um
+    )
+    expected = None
+    if isinstance(transform, Piecewise):  # pieces lie apart: no smooth field joins them
+        space = affine.source
+        expected = DisplacementField(_sample_residual(result, affine, grid), grid, space, space)
+    for number, plan in enumerate(rounds):
         found = pair.match(result, plan, partial(_report_part, progress, number, len(rounds)))
-        displacement = fit_smooth_field(found.shifts_um, found.deviations_um, curvature_um)
-        space = pair.fixed.frame.space
-        correction = DisplacementField(displacement, found.grid, space, space)
-        result = _collect(correction.then(result), affine, grid)
+        field = _fit_field(found, result, affine, expected, plan, working_um)
+        upsampled = _upsample(field, found.grid, grid)
+        if expected is not None:
+            upsampled += expected.displacement
+        result = _make_field(upsampled, affine, grid)
     return result
+
+
+def _fit_field(
+    found: WindowShifts,
+    transform: Transform,
+    affine: Affine,
+    expected: DisplacementField | None,
+    plan: WindowPlan,
+    working_um: float,
+) -> Field:
+    """Return what is to be done before `affine`, beside what is expected, (2, h, w) in µm.
+
+    `found` are shifts on what is seen through `transform`.
+    """
+    centres = found.grid.centres_um()
+    shape = found.shifts_um.shape
+    seen = centres + found.shifts_um.reshape(2, -1).T
+    total = affine.inverse()(transform(seen)) - centres
+    if expected is not None:
+        total -= expected.at(centres)
+    distance = plan.spacing_px * plan.mpp / (DIFFERENCE_PX * working_um)
+    return fit_layered_field(
+        np.asarray(total.T.reshape(shape), np.float32),
+        np.hypot(found.deviations_um, np.float32(STRUCTURE_PX * plan.mpp)),
+        THIRD_PX * working_um * distance**3,
+        CURVATURE_PX * working_um * distance**2,
+    )
+
+
+def _upsample(field: Field, source: Frame, grid: Frame) -> Field:
+    """Return displacements (2, h, w) on `source` at the nodes of `grid`, by cubic splines."""
+    columns, rows = (source.to_px(grid.centres_um()) - 0.5).T
+    places = [rows.clip(0, source.height - 1), columns.clip(0, source.width - 1)]
+    planes = [map_coordinates(u.astype(float), places, order=3, mode="nearest") for u in field]
+    return np.asarray(np.stack(planes).reshape(2, grid.height, grid.width), np.float32)
 
 
 def smooth_transform(
@@ -160,18 +206,13 @@ def smooth_transform(
 ) -> Transform:
     """Return `transform` with what it does beside `affine` smoothed within the tissue."""
     field = _sample_residual(transform, affine, grid)
-    size = (grid.width, grid.height)
-    region = cv2.resize(section.region.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    stay = Affine(np.eye(3), grid.space, grid.space)
+    region = sample_mask(section.region, section.frame, stay, grid)
     weight = region + np.float32(1e-3)
     sigma_px = smoothing_um / grid.mpp[0]
     total = cv2.GaussianBlur(weight, (0, 0), sigma_px)
     smooth = [cv2.GaussianBlur(u * weight, (0, 0), sigma_px) / total for u in field]
     return _make_field(np.stack(smooth), affine, grid)
-
-
-def _collect(transform: Transform, affine: Affine, grid: Frame) -> Transform:
-    """Return a chain of fields as one field and the affine map, without folds where possible."""
-    return _make_field(_sample_residual(transform, affine, grid), affine, grid)
 
 
 def _sample_residual(transform: Transform, affine: Affine, grid: Frame) -> np.ndarray:
@@ -184,6 +225,12 @@ def _sample_residual(transform: Transform, affine: Affine, grid: Frame) -> np.nd
 def _make_field(displacement: np.ndarray, affine: Affine, grid: Frame) -> Transform:
     field = DisplacementField(displacement, grid, affine.source, affine.source)
     return repair_folds(field, grid).then(affine)
+
+
+def _measure_side_um(section: Section) -> float:
+    """Return the longer side of the box around a section's tissue."""
+    rows, columns = np.ptp(np.argwhere(section.region), axis=0) + 1
+    return float(max(rows * section.frame.mpp[1], columns * section.frame.mpp[0]))
 
 
 def _report_part(
