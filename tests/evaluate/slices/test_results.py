@@ -1,4 +1,4 @@
-"""The tables of docs/results/slices.md are made from the rows beside it."""
+"""The tables of docs/results/slices.md and sar.md are made from the rows beside them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,33 @@ from stainbridge.evaluate.slices.ledger import ROWS, SETUP, read_setup
 from stainbridge.evaluate.slices.row import read_rows
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "results" / "slices.md"
-FOLDERS = sorted(path.parent for path in PAGE.with_suffix("").glob(f"*/{ROWS}"))
+PAGES = [ROOT / "docs" / "results" / name for name in ("slices.md", "sar.md")]
 
 
-def test_the_page_is_what_the_rows_make(tmp_path: Path) -> None:
-    (tmp_path / "slices").symlink_to(PAGE.with_suffix(""))
-    page = tmp_path / "slices.md"
-    text = PAGE.read_text(encoding="utf-8")
+def find_folders(page: Path) -> list[Path]:
+    """Return the folders of kept rows beside a page."""
+    return sorted(path.parent for path in page.with_suffix("").glob(f"*/{ROWS}"))
+
+
+FOLDERS = [folder for page in PAGES for folder in find_folders(page)]
+
+
+@pytest.mark.parametrize("kept", PAGES, ids=lambda page: page.name)
+def test_the_page_is_what_the_rows_make(kept: Path, tmp_path: Path) -> None:
+    (tmp_path / kept.stem).symlink_to(kept.with_suffix(""))
+    page = tmp_path / kept.name
+    text = kept.read_text(encoding="utf-8")
     page.write_text(re.sub(r"^\| `.*", "", text, flags=re.MULTILINE), encoding="utf-8")
     script = ROOT / "benchmarks" / "slices_tables.py"
     subprocess.run([sys.executable, str(script), str(page)], check=True, capture_output=True)
     assert page.read_text(encoding="utf-8") == text
 
 
-def test_the_page_shows_every_kept_folder() -> None:
-    shown = re.findall(r"<!-- table: (\S+) -->", PAGE.read_text(encoding="utf-8"))
-    assert sorted(shown) == [folder.name for folder in FOLDERS]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_page_shows_every_kept_folder(page: Path) -> None:
+    shown = re.findall(r"<!-- table: (\S+) -->", page.read_text(encoding="utf-8"))
+    assert shown
+    assert sorted(shown) == [folder.name for folder in find_folders(page)]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
