@@ -32,7 +32,8 @@ def judge(row: dict[str, Any], folder: str, *, must_refuse: bool) -> str:
     Words before it are progress or warnings of ours, each a line.
     """
     said = row["said"]
-    lines = [line for line in said.splitlines() if line.strip()]
+    # on a slow machine the same line of progress comes again
+    lines = list(dict.fromkeys(line for line in said.splitlines() if line.strip()))
     refused = row["code"] in (2, 3)
     last = lines[-1] if lines else ""
     names_place = folder in last or "--" in last or row["code"] == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import shutil
 import struct
 import zlib
@@ -156,3 +158,39 @@ def test_a_chunk_that_becomes_enormous_is_not_decoded(monkeypatch: pytest.Monkey
     monkeypatch.setattr("stainbridge.slides.readers.zarr_guard.HARMLESS_BYTES", 1000)
     with pytest.raises(InputError, match="larger than the array's chunks"):
         check_chunk("zlib", zlib.compress(bytes(10**6)), 1000)
+
+
+def make_zstd_bomb(blocks: int) -> bytes:
+    """Return a Zstandard frame without its size, of blocks of 128 KiB of zeros (RFC 8878)."""
+    repeated = 1 << 1
+    headers = [int(n == blocks - 1) | repeated | 2**17 << 3 for n in range(blocks)]
+    body = b"".join(header.to_bytes(3, "little") + b"\0" for header in headers)
+    return b"\x28\xb5\x2f\xfd\x00\x58" + body
+
+
+BOMBS = {
+    "zstd": make_zstd_bomb(40),
+    "bz2": bz2.compress(bytes(5 * 2**20)),
+    "lzma": lzma.compress(bytes(5 * 2**20)),
+}
+
+
+@pytest.mark.parametrize("codec", [*BOMBS, "bz2 of several"])
+def test_a_chunk_without_its_size_is_decoded_no_further_than_the_array_allows(codec: str) -> None:
+    name = codec.split()[0]
+    bomb = BOMBS[name] if name == codec else bz2.compress(bytes(2**16)) * 30
+    with pytest.raises(InputError, match="larger than the array's chunks"):
+        check_chunk(name, bomb, 4096)
+    check_chunk(name, bomb, 5 * 2**20)
+
+
+@pytest.mark.parametrize("codec", ["bz2", "lzma"])
+def test_a_damaged_stream_is_left_to_its_decoder(codec: str) -> None:
+    whole = {"bz2": bz2, "lzma": lzma}[codec].compress(np.random.default_rng(0).bytes(4000))
+    check_chunk(codec, whole[:900], 4096)
+    check_chunk(codec, b"no such stream", 4096)
+
+
+def test_a_damaged_zstandard_frame_without_its_size_is_refused() -> None:
+    with pytest.raises(InputError, match="a chunk is damaged"):
+        check_chunk("zstd", BOMBS["zstd"][:-1], 5 * 2**20)

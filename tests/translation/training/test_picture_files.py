@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from stainbridge.datasets.tiles import ENDINGS
 from stainbridge.errors import InputError
 from stainbridge.translation.training.picture_files import read_picture, read_size
 
@@ -52,3 +53,23 @@ def test_more_bits_are_refused(tmp_path: Path) -> None:
     PIL.Image.fromarray(PICTURE[..., 0].astype(np.uint16)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="expected 8-bit grey or RGB"):
         read_size(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "jp2", "tif", "bmp"])
+def test_every_ending_of_a_tile_is_read(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    PIL.Image.new("RGB", (40, 30), (200, 100, 150)).save(path)
+    assert path.suffix in ENDINGS
+    assert read_size(path) == (40, 30)
+    np.testing.assert_allclose(read_picture(path)[:, 15, 20], [200, 100, 150], atol=6)
+
+
+@pytest.mark.parametrize("lost", [30, 400, 2000])
+def test_a_jpeg_that_lacks_data_is_refused(tmp_path: Path, lost: int) -> None:
+    path = tmp_path / "a.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    PIL.Image.fromarray(noise).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: -2 - lost] + data[-2:])
+    with pytest.raises(InputError, match="data is missing"):
+        read_picture(path)

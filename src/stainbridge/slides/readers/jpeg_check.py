@@ -96,6 +96,14 @@ def find_jpeg_damage(
     return None if np.array_equal(decode(longer), picture) else MISSING
 
 
+def is_damaged_jpeg(data: bytes) -> bool:
+    """Return whether a JPEG of one scan has coded data of another length than its picture."""
+    header, scans = _split(data)
+    if not header & SEQUENTIAL or len(scans) != 1:
+        return False
+    return _has_damaged_scan(data, scans[0], None)
+
+
 def _has_damaged_scan(data: bytes, scan: tuple[int, int], tables: bytes | None) -> bool:
     """Return whether a scan has another length than its picture, or is broken off by a marker."""
     start, end = scan

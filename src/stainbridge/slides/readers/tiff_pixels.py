@@ -87,7 +87,7 @@ class PixelRule:
         # white is all bits of a sample, so that turning a value is turning its bits
         turned = colours ^ samples.dtype.type(self.white or 0)
         if self.alpha is None:
-            return turned
+            return np.asarray(turned)
         return np.concatenate([turned, samples[..., self.channels :]], axis=2)
 
 

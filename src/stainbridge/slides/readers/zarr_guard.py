@@ -5,6 +5,8 @@ A chunk that was cut makes Blosc read past its end, which crashes or shows the p
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import math
 import struct
 import zlib
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import imagecodecs
 import zarr
 from numcodecs.abc import Codec  # type: ignore[import-untyped]
 from zarr.abc.codec import BytesBytesCodec
@@ -178,8 +181,8 @@ def _read_lz4_size(data: bytes, _limit: int) -> int:
     return int(struct.unpack_from("<I", data)[0])
 
 
-def _read_zstd_size(data: bytes, _limit: int) -> int:
-    """Return the decoded size in a Zstandard frame's header (RFC 8878), 0 where it is not there."""
+def _read_zstd_size(data: bytes, limit: int) -> int:
+    """Return the decoded size in a Zstandard frame's header (RFC 8878), else measure it."""
     _require(data[:4] == ZSTD_MAGIC and len(data) > 5, "a Zstandard frame", f"{data[:4]!r}")
     descriptor = data[4]
     is_single_segment = bool(descriptor & 0x20)
@@ -187,7 +190,19 @@ def _read_zstd_size(data: bytes, _limit: int) -> int:
     at = 5 + (0 if is_single_segment else 1) + (0, 1, 2, 4)[descriptor & 3]
     width = (1 if is_single_segment else 0, 2, 4, 8)[size_flag]
     _require(len(data) >= at + width, "a whole header", f"{len(data)} bytes")
+    if width == 0:
+        return _measure_zstd(data, limit)
     return int.from_bytes(data[at : at + width], "little") + (256 if width == 2 else 0)
+
+
+def _measure_zstd(data: bytes, limit: int) -> int:
+    """Return the decoded size of a Zstandard frame, `limit` + 1 where it is larger than `limit`."""
+    try:
+        return len(imagecodecs.zstd_decode(data, out=limit))
+    except imagecodecs.ZstdError as error:
+        if "too small" in str(error):
+            return limit + 1
+        raise InputError("a chunk is damaged", got=error) from error
 
 
 def _measure_deflate(data: bytes, limit: int) -> int:
@@ -204,6 +219,30 @@ def _measure_deflate(data: bytes, limit: int) -> int:
         raise InputError("a chunk is damaged", got=error) from error
 
 
+def _measure_bz2(data: bytes, limit: int) -> int:
+    return _measure_streams(bz2.BZ2Decompressor, data, limit)
+
+
+def _measure_lzma(data: bytes, limit: int) -> int:
+    return _measure_streams(lzma.LZMADecompressor, data, limit)
+
+
+def _measure_streams(open_stream: Callable[[], Any], data: bytes, limit: int) -> int:
+    """Return the decoded size of streams, one after the other; no more than `limit` is decoded.
+
+    Damage, and what is no such stream, is left to the decoder itself.
+    """
+    size = 0
+    try:
+        while data and size <= limit:
+            stream = open_stream()
+            size += len(stream.decompress(data, limit + 1 - size))
+            data = stream.unused_data
+    except (OSError, EOFError, lzma.LZMAError):
+        return 0
+    return size
+
+
 def _require(holds: bool, expected: str, got: object) -> None:
     if not holds:
         raise InputError("a chunk is damaged", expected=expected, got=got)
@@ -216,4 +255,6 @@ CLAIMS: dict[str, Callable[[bytes, int], int]] = {
     "zstd": _read_zstd_size,
     "zlib": _measure_deflate,
     "gzip": _measure_deflate,
+    "bz2": _measure_bz2,
+    "lzma": _measure_lzma,
 }

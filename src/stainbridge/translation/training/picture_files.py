@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.slides.readers.jpeg_check import is_damaged_jpeg
 from stainbridge.types import Pixels
 
 #: Pillow's modes of 8-bit pictures that become grey.
@@ -17,6 +18,7 @@ GREY_MODES = ("1", "L", "LA")
 COLOUR_MODES = ("RGB", "RGBA", "P", "PA", "CMYK")
 ALPHA_MODES = ("LA", "RGBA", "PA")
 OPAQUE = 255
+JPEG_ENDINGS = (".jpg", ".jpeg")
 
 
 def read_picture(path: Path) -> Pixels:
@@ -28,6 +30,8 @@ def read_picture(path: Path) -> Pixels:
     if stored is None:
         kind = InputError if path.exists() else MissingFileError
         raise kind("cannot be read as a picture", where=path)
+    if path.suffix.lower() in JPEG_ENDINGS and is_damaged_jpeg(path.read_bytes()):
+        raise InputError("the JPEG is damaged or truncated", where=path, got="data is missing")
     if stored.ndim == 2:
         return np.asarray(stored[None])
     if stored.shape[2] == 4 and stored.dtype == np.uint8:
