@@ -244,7 +244,8 @@ def fit(rows: list[TrialRow]) -> Calibration:
             [(rtre, verdict.predicted, verdict.bound) for verdict, rtre in judged]
         ).T
         factor = max(1.0, float(np.median(true / expected)))
-        median = _raise_curve(median, factor, _landmark_error(true, expected, 0.5))
+        raised = _raise_curve(median, factor, _landmark_error(true, expected, 0.5))
+        median = _average_errors(median, raised)
         bound = _raise_curve(bound, factor, _landmark_error(true, bounded, 0.9))
     return replace(exact, median=median, bound=bound)
 
@@ -252,6 +253,18 @@ def fit(rows: list[TrialRow]) -> Calibration:
 def _landmark_error(true: Values, predicted: Values, share: float) -> float:
     """Return the error that lifts predictions over a share of the true ones, added in squares."""
     return float(np.sqrt(max(0.0, np.quantile(true**2 - predicted**2, share))))
+
+
+def _average_errors(generated: tuple[float, ...], real: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the geometric means: as far, as a factor, from exact truth as from landmarks by hand.
+
+    From `BAD_RTRE` on the latter stand.
+    """
+    pairs = zip(generated, real, strict=True)
+    return tuple(
+        hand if hand >= BAD_RTRE else round(float(np.sqrt(exact * hand)), 5)
+        for exact, hand in pairs
+    )
 
 
 def _raise_curve(curve: tuple[float, ...], factor: float, added: float) -> tuple[float, ...]:
@@ -297,7 +310,8 @@ def _fit_ordinal(values: Values, rtre: Values) -> tuple[Values, float]:
 def _fit_curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
     """Return the index, the median and the 90th percentile of the rTRE at `KNOTS` points.
 
-    The curves never fall.
+    The curves never fall. One more point stands for the very best registrations; it has the bound
+    of the next, for they are few.
     """
     order = np.argsort(index)
     index = index[order]
@@ -305,10 +319,12 @@ def _fit_curves(index: Values, rtre: Values) -> tuple[tuple[float, ...], ...]:
     width = max(MIN_WINDOW, len(index) // KNOTS)
     middles = np.linspace(width // 2, len(index) - 1 - width // 2, KNOTS).round().astype(int)
     windows = [slice(middle - width // 2, middle + width // 2 + 1) for middle in middles]
+    windows = [slice(0, MIN_WINDOW // 2), *windows]
     places = [float(np.mean(index[window])) for window in windows]
     median, bound = (
         [float(np.quantile(rtre[window], share)) for window in windows] for share in (0.5, 0.9)
     )
+    bound[0] = bound[1]
     return tuple(
         tuple(np.round(np.maximum.accumulate(curve), 5).tolist())
         for curve in (places, median, bound)

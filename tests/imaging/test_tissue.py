@@ -172,6 +172,32 @@ def test_a_gradient_of_light_is_not_tissue(low: float, high: float, noise: float
     assert not region_of(image_of(ramp(low, high) + glass(noise, 1, 0.0))).any()
 
 
+@pytest.mark.parametrize("columns", [40, 25, 7])
+def test_bars_that_fill_the_picture_are_tissue(columns: int) -> None:
+    bars = (np.arange(WIDTH) // columns % 2).astype(bool)
+    pixels = glass(2, 1)
+    pixels[:, :, bars] -= np.array([60.0, 100.0, 50.0])[:, None, None]
+    region = region_of(image_of(pixels))
+    assert region[HEIGHT // 2][bars].mean() > 0.9
+
+
+def test_a_strip_that_fills_a_wide_picture_is_tissue() -> None:
+    rng = np.random.default_rng(2)
+    strip = cv2.GaussianBlur(rng.normal(size=(100, 2000)).astype(np.float32), (0, 0), 4)
+    density = np.zeros((120, 2000), np.float32)
+    density[10:110, 40:1960] = (0.6 + 0.1 * strip / strip.std())[:, :1920]
+    assert tissue_region(density)[15:105, 60:1940].all()
+
+
+@pytest.mark.parametrize("share", [0.98, 0.7])
+def test_evenly_stained_tissue_that_fills_most_of_the_picture_is_found(share: float) -> None:
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    ellipse = np.hypot(2 * x / WIDTH - 1, 2 * y / HEIGHT - 1) < share
+    pixels = glass(2, 1)
+    pixels[:, ellipse] -= np.array([60.0, 100.0, 50.0])[:, None]
+    assert agreement(region_of(image_of(pixels)), ellipse) > 0.95
+
+
 def test_grain_that_a_codec_smoothed_is_not_tissue() -> None:
     grain = cv2.GaussianBlur(glass(1, 2, 0.0)[0], (0, 0), 3)
     assert not region_of(

@@ -90,6 +90,18 @@ def test_a_wrongly_stitched_slide_is_no_ok_and_says_where(
     assert load(tmp_path).misfit == result.misfit
 
 
+def test_a_slide_cut_and_displaced_by_little_is_no_ok_either_way(pair: PhantomPair) -> None:
+    pixels = pair.fixed.read(pair.fixed.frame).pixels
+    cut = pixels.copy()
+    cut[:, 160:] = np.roll(pixels[:, 160:], 14, axis=2)
+    other = with_pixels(pair.fixed, cut)
+    for sides in ((pair.moving, other), (other, pair.moving)):
+        result = register_slides(*sides, QUICK)
+        assert result.status != "ok"
+        assert result.evidence is not None
+        assert result.evidence.seam > 4
+
+
 def test_a_deformation_that_is_needed_is_kept(plain: Registration) -> None:
     assert plain.stages[-1].accepted
     assert "no deformation" not in plain.reason
@@ -127,6 +139,19 @@ def test_a_picture_of_few_pixels_promises_little(pair: PhantomPair) -> None:
     assert result.status != "ok"
     if result.status == "fallback":
         assert result.bound_um >= tiny.frame.mpp[0]
+
+
+def test_pieces_that_show_nothing_alone_are_no_pieces(pair: PhantomPair) -> None:
+    sizes = (16, 12)
+    fixed, moving = (
+        with_pixels(
+            slide, np.moveaxis(cv2.resize(picture, sizes, None, 0, 0, cv2.INTER_AREA), 2, 0)
+        )
+        for slide in (pair.fixed, pair.moving)
+        for picture in [np.moveaxis(slide.read(slide.frame).pixels, 0, -1)]
+    )
+    result = register_slides(fixed, moving, QUICK.with_options(pieces=True))
+    assert result.status != "ok"
 
 
 @pytest.mark.parametrize("mpp", [14.0, None])

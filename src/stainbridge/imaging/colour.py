@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stainbridge.imaging.glass import find_canvas, is_blank
 from stainbridge.imaging.illumination.field import Illumination, find_illumination
@@ -30,6 +31,14 @@ BACKGROUND_MARGIN = 0.35
 BINS = 256
 #: ... and their width, in optical density.
 BIN_DENSITY = 1.5 / BINS
+#: Glass that is not the fullest bin is brighter than it by at least this optical density, ...
+GLASS_GAP_DENSITY = 0.06
+#: ... lies within this optical density of its own peak, ...
+GLASS_PEAK_DENSITY = 0.03
+#: ... covers at least this share of the picture, ...
+LEAST_GLASS_SHARE = 0.03
+#: ... and between both peaks there are fewer pixels than this share of its own.
+MAX_VALLEY_RATIO = 0.25
 #: Pixels, about, that the level of glass is averaged over.
 BACKGROUND_SAMPLES = 20_000
 #: Least intensity, of 255; below it cameras are not linear.
@@ -101,7 +110,8 @@ def _background(density: np.ndarray) -> float:
     """Return the mode of the lower part of the histogram: bare glass, whatever its tint.
 
     It is the mean of the values about the fullest bin: the root turns a difference of half a bin
-    into a veil over all the glass.
+    into a veil over all the glass. Where evenly stained tissue fills most of the picture, the mode
+    is the tissue's, and glass a smaller peak that is brighter.
     """
     if density.size == 0:
         return 0.0
@@ -110,10 +120,23 @@ def _background(density: np.ndarray) -> float:
     ).ravel()
     smooth = np.convolve(counts, np.ones(5) / 5, "same")
     low = max(2, int(np.searchsorted(np.cumsum(counts), 0.7 * density.size)))
-    mode = (int(np.argmax(smooth[:low])) + 0.5) * BIN_DENSITY
+    mode = (_find_glass_bin(smooth, int(np.argmax(smooth[:low]))) + 0.5) * BIN_DENSITY
     sample = density[:: max(1, density.size // BACKGROUND_SAMPLES)]
     near = sample[np.abs(sample - mode) < 1.5 * BIN_DENSITY]
     return float(near.mean()) if near.size else mode
+
+
+def _find_glass_bin(counts: npt.NDArray[np.floating], mode: int) -> int:
+    """Return the bin of a peak far brighter than `mode` that stands apart; `mode` where is none."""
+    end = mode - round(GLASS_GAP_DENSITY / BIN_DENSITY)
+    if end <= 0:
+        return mode
+    bright = int(np.argmax(counts[:end]))
+    reach = round(GLASS_PEAK_DENSITY / BIN_DENSITY)
+    share = counts[max(0, bright - reach) : bright + reach + 1].sum() / max(1.0, counts.sum())
+    valley = counts[bright : mode + 1].min()
+    is_apart = valley < MAX_VALLEY_RATIO * counts[bright]
+    return bright if share > LEAST_GLASS_SHARE and is_apart else mode
 
 
 def _fluorescence(image: Image) -> tuple[Plane, Mask]:

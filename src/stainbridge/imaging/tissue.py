@@ -17,6 +17,8 @@ LEAST_LINE_LENGTH = 0.2
 MAX_LINE_WIDTH = 0.02
 #: Density of a line's pixels, at least.
 LEAST_LINE_DENSITY = 0.15
+#: Bars and lines that cover this share of the picture together are tissue.
+MOST_DRAWN_SHARE = 0.1
 #: Density above which a pixel shows anything.
 LEAST_DENSITY = 0.02
 #: Pixels that must show something for there to be tissue.
@@ -70,7 +72,8 @@ def _remove_lines(density: Plane) -> Plane:
     present = (density > LEAST_LINE_DENSITY).astype(np.uint8)
     horizontal = _find_horizontal_lines(present)
     lines = horizontal | _find_horizontal_lines(np.ascontiguousarray(present.T)).T
-    return np.where(lines, np.float32(0), density) if lines.any() else density
+    is_drawn = 0 < lines.mean() < MOST_DRAWN_SHARE
+    return np.where(lines, np.float32(0), density) if is_drawn else density
 
 
 def _find_horizontal_lines(present: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -111,6 +114,9 @@ def _remove_bars(mask: Mask) -> Mask:
     area = stats[:, cv2.CC_STAT_AREA]
     is_elongated = np.maximum(width, height) > BAR_ELONGATION * np.minimum(width, height)
     is_bar = is_elongated & (area > BAR_SOLIDITY * width * height)
+    is_bar[0] = False
+    if area[is_bar].sum() >= MOST_DRAWN_SHARE * mask.size:
+        return mask
     return np.asarray(mask & ~is_bar[labels])
 
 

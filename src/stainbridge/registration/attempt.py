@@ -57,7 +57,8 @@ class Attempt:
         )
         misfit = measure_misfit(*sections, placement, solution)
         rival = measure_rival(*sections, placement)
-        evidence = replace(evidence, misfit=misfit.share, rival=rival)
+        seam = max(section.seam for section in sections)
+        evidence = replace(evidence, misfit=misfit.share, rival=rival, seam=seam)
         return cls(state, evidence, misfit, state.records)
 
     def judge(self, judge: Judge) -> Verdict:

@@ -288,6 +288,8 @@ def _register_pieces(
     if max(map(len, regions)) == 1:
         return None
     pieces = read_pieces(problem, regions, MATCHING_PX)
+    if not all(pieces):
+        return None
     whole = None
     if attempt is not None and attempt.judge(run.judge).status != "failed":
         whole = assess_whole(pieces, attempt, run.judge)

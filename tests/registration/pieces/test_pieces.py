@@ -15,7 +15,7 @@ from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pairs.fragment_config import FragmentsConfig
 from stainbridge.phantom.pairs.fragment_pair import FragmentPair, generate_fragments
-from stainbridge.registration.pieces.combine import judge_pieces, record_pieces
+from stainbridge.registration.pieces.combine import judge_pieces, measure_bound_um, record_pieces
 from stainbridge.registration.pieces.flow import (
     PiecewiseResult,
     PlacedPiece,
@@ -157,3 +157,16 @@ def test_a_piece_that_does_not_fit_its_counterpart_names_it(pair: FragmentPair) 
     judged = judge_pieces(result, 1000.0)
     assert judged.status == "fallback"
     assert "piece 2 nothing fits" in judged.reason
+
+
+def test_the_bound_of_many_pieces_is_wider_than_that_of_each() -> None:
+    """The worst of many errs by more, and so by a factor that grows with how far each may err."""
+    problem = make_problem()
+    regions = find_pieces(problem)
+    fixed, _ = read_pieces(problem, regions, 128)
+    item = PlacedPiece(fixed[0], verdict=Verdict("ok", "", 0.002, 0.008))
+    assert measure_bound_um([item]) == pytest.approx(item.bound_um)
+    assert 1.5 * item.bound_um < measure_bound_um([item] * 4) < 4 * item.bound_um
+    assert measure_bound_um([item] * 12) > 1.2 * measure_bound_um([item] * 4)
+    exact = PlacedPiece(fixed[0], verdict=Verdict("ok", "", 0.004, 0.004))
+    assert measure_bound_um([exact] * 12) == pytest.approx(exact.bound_um)

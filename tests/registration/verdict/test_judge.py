@@ -13,6 +13,7 @@ from stainbridge.registration.verdict.judge import (
     MIN_OVERLAP,
     MIN_SHARPNESS,
     TOLERABLE_ERROR,
+    TYPICAL_NCC,
     Calibration,
     compute_measures,
     find_doubt,
@@ -68,9 +69,10 @@ def test_the_status_follows_the_bound_and_the_median(share: float, status: str) 
 
 
 def test_errors_are_log_linear_between_knots_and_constant_beyond() -> None:
-    middle = SIMPLE(replace(GOOD, share=0.7))  # index -2
+    typical = replace(GOOD, local_ncc=TYPICAL_NCC)
+    middle = SIMPLE(replace(typical, share=0.7))  # index -2
     assert middle.predicted == pytest.approx(np.sqrt(0.001 * 0.01))
-    assert SIMPLE(replace(GOOD, share=2.0)).predicted == pytest.approx(0.001)
+    assert SIMPLE(replace(typical, share=2.0)).predicted == pytest.approx(0.001)
 
 
 def test_a_large_deformation_is_no_evidence_against_a_registration() -> None:
@@ -118,6 +120,25 @@ def test_a_second_best_as_good_is_a_doubt() -> None:
     verdict = judge(replace(GOOD, rival=0.95))
     assert verdict.status == "fallback"
     assert verdict.reason.startswith("another place fits about as well")
+
+
+def test_the_better_the_windows_agree_the_less_error_is_expected() -> None:
+    judge = load_calibration()
+    errors = [judge(replace(GOOD, local_ncc=ncc)).predicted for ncc in (0.2, 0.3, 0.5, 0.8, 0.9)]
+    assert errors[0] == errors[1] > errors[2] > errors[3] == errors[4]
+    bounds = {judge(replace(GOOD, local_ncc=ncc)).bound for ncc in (0.3, 0.5, 0.8)}
+    assert len(bounds) == 1
+    assert max(errors) <= max(bounds)
+    unknown = judge(replace(GOOD, local_ncc=float("nan")))
+    assert unknown.predicted == errors[2]
+
+
+def test_a_seam_is_a_doubt() -> None:
+    judge = load_calibration()
+    assert judge(replace(GOOD, seam=2.0)).status == "ok"
+    verdict = judge(replace(GOOD, seam=5.0))
+    assert verdict.status == "fallback"
+    assert "along a straight cut" in verdict.reason
 
 
 def test_agreement_that_the_deformation_has_made_is_a_doubt() -> None:

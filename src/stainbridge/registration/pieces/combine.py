@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from stainbridge.types import Box
 
 #: Share of a slide's tissue without a partner from which on the slide is not `ok`.
 TOLERABLE_ALONE = 0.05
+#: Share of the registrations that stay below a bound.
+BOUND_SHARE = 0.9
 
 
 def join_transforms(result: PiecewiseResult) -> Transform | None:
@@ -55,7 +59,7 @@ def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:
     if not placed:
         return Verdict("failed", "no piece of tissue fits another", float("nan"), float("nan"))
     expected = result.expected_um / tissue_um
-    bound = max(item.bound_um for item in placed) / tissue_um
+    bound = measure_bound_um(placed) / tissue_um
     doubts = [
         f"piece {number}: {_verdict(item).reason}"
         for number, item in enumerate(result.placed, 1)
@@ -67,6 +71,18 @@ def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:
     status: RegistrationStatus = "fallback" if doubts or alone else "ok"
     reason = "; ".join([fits, *alone, *doubts])
     return Verdict(status, reason, expected, bound)
+
+
+def measure_bound_um(placed: Sequence[PlacedPiece]) -> float:
+    """Return what all of the pieces stay below in nine of ten such slides, in µm.
+
+    Of each, nine of ten do: the worst of many errs by more. Errors are taken to be log-normal.
+    """
+    each = BOUND_SHARE ** (1 / len(placed))
+    stretch = NormalDist().inv_cdf(each) / NormalDist().inv_cdf(BOUND_SHARE)
+    return max(
+        item.predicted_um * (item.bound_um / item.predicted_um) ** stretch for item in placed
+    )
 
 
 def doubt_pieces(verdict: Verdict, result: PiecewiseResult) -> Verdict:

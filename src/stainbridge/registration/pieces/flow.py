@@ -32,7 +32,7 @@ LEAST_COVER = 0.5
 DOMINANT_SHARE = 0.8
 #: A piece fits well under the whole slide's transform where this error or less is expected, in
 #: diagonals of the piece; where more, it may do better on its own.
-WELL_PREDICTED = 0.0035
+WELL_PREDICTED = 0.0019
 #: By how much more of the tissue, as a share, must be supported for pieces to replace the whole.
 LEAST_GAIN = 0.02
 #: Share of the whole's expected error below which pieces replace it, where both are supported.

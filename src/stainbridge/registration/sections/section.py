@@ -13,6 +13,7 @@ from torch import Tensor
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.illumination.field import Illumination
 from stainbridge.imaging.image import Image
+from stainbridge.registration.sections.seam import SEAM_PX, measure_seam
 from stainbridge.slides.overview import Overview, read_tissue_overview
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Mask, Plane
@@ -89,6 +90,14 @@ class Section:
             for plane in (self.density, self._edges, self.outline)
         )
         return frame, torch.cat([density, edges], 1), outline
+
+    @cached_property
+    def seam(self) -> float:
+        """By how much tissue rather fits displaced along a straight cut; see `measure_seam`."""
+        frame, planes, _ = self.planes_at(SEAM_PX)
+        size = (frame.width, frame.height)
+        region = cv2.resize(self.region.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        return measure_seam(np.asarray(planes[0, 0].cpu().numpy()), region > 0.5)
 
     @cached_property
     def _edges(self) -> Plane:

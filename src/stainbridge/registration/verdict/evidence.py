@@ -55,3 +55,8 @@ class Evidence:
 
     Not a number where it was not measured.
     """
+    seam: float = float("nan")
+    """Standard deviations by which tissue of either slide rather fits displaced along a cut.
+
+    Not a number where it was not measured.
+    """

@@ -1,0 +1,60 @@
+"""A straight cut along which tissue is displaced is seen on one slide alone; tissue is none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from stainbridge.registration.sections.seam import measure_seam
+from stainbridge.registration.verdict.judge import TOLERABLE_SEAM
+from stainbridge.types import Mask, Plane
+
+SIDE = 320
+
+
+def draw_tissue(seed: int, height: int = SIDE) -> tuple[Plane, Mask]:
+    """A disc with structures of a few pixels, and where it is."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(height, SIDE)).astype(np.float32)
+    fine, coarse = (cv2.GaussianBlur(noise, (0, 0), sigma) for sigma in (2.0, 8.0))
+    y, x = np.mgrid[:height, :SIDE]
+    disc = np.hypot(x / SIDE - 0.5, y / height - 0.5) < 0.45
+    structure = 0.5 + 0.1 * fine / fine.std() + 0.1 * coarse / coarse.std()
+    return np.asarray(structure * disc, np.float32), disc
+
+
+def displace(plane: Plane, rows: slice, shift: int) -> Plane:
+    """Shift rows sideways, as wrong stitching does."""
+    moved = plane.copy()
+    moved[rows] = np.roll(plane[rows], shift, axis=1)
+    return moved
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tissue_has_no_seam(seed: int) -> None:
+    assert measure_seam(*draw_tissue(seed)) < TOLERABLE_SEAM
+
+
+@pytest.mark.parametrize("shift", [13, -20, 40])
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_displaced_band_is_a_seam(shift: int, upright: bool) -> None:
+    density, region = draw_tissue(1)
+    rows = slice(SIDE // 2, None)
+    moved = displace(density, rows, shift)
+    where = displace(region.astype(np.float32), rows, shift) > 0
+    if upright:
+        moved, where = moved.T, where.T
+    assert measure_seam(moved, where) > TOLERABLE_SEAM + 1
+
+
+def test_a_band_that_is_displaced_by_next_to_nothing_is_none() -> None:
+    density, region = draw_tissue(1)
+    assert measure_seam(displace(density, slice(SIDE // 2, None), 2), region) < TOLERABLE_SEAM
+
+
+@pytest.mark.parametrize("height", [1, 2, 3, 12])
+def test_too_little_tissue_shows_none(height: int) -> None:
+    density, region = draw_tissue(1, height)
+    assert measure_seam(density[:, :16], region[:, :16]) == 0
+    assert measure_seam(0 * density, np.zeros_like(region)) == 0
