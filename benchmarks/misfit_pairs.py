@@ -3,10 +3,12 @@
     export STAINBRIDGE_DATA=../shared/data
     python benchmarks/misfit_pairs.py real --preset fast       # or: generated, repeats
     python benchmarks/misfit_pairs.py real --kinds given bands-10
+    python benchmarks/misfit_pairs.py seams --kinds given bands-3 step-6
 
 Tissue is wrongly stitched, doubled, or repeats itself. A line a trial says the status, the share
 that would fit better elsewhere, and the 90th percentile of the landmarks' errors over the tissue's
-diagonal. Nothing is random.
+diagonal. `seams` registers nothing: a line says how clearly a section alone shows that it is cut.
+Nothing is random.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from real_pairs import SECTIONS, LandmarkPair, open_pairs
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pipeline import register_slides
+from stainbridge.registration.sections.seam import SEAM_PX
+from stainbridge.registration.sections.section import read_section
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
@@ -208,11 +212,7 @@ def list_repeats() -> Iterator[tuple[str, Shown, Shown]]:
 
 def run(name: str, fixed: Shown, moving: Shown, config: RegisterConfig) -> None:
     """Register one trial and print its line."""
-    slides = [
-        ArraySlide(np.ascontiguousarray(np.moveaxis(shown.picture, -1, 0)), 5.0)
-        for shown in (fixed, moving)
-    ]
-    result = register_slides(slides[0], slides[1], config)
+    result = register_slides(hold(fixed), hold(moving), config)
     error = float("nan")
     if result.solution is not None:
         apart = result.warp_points(fixed.points, to="moving") - moving.points
@@ -221,10 +221,30 @@ def run(name: str, fixed: Shown, moving: Shown, config: RegisterConfig) -> None:
     print(f"{name:40s} {result.status:8s} misfit {share:.2f} error {error:.4f} {result.reason}")
 
 
+def list_seams(kinds: list[str]) -> None:
+    """Print how clearly each section of all pairs alone shows a seam."""
+    seen = set()
+    for source in ("real", "generated"):
+        for name, *sides in list_pairs(source):
+            for side, shown in zip(("fixed", "moving"), sides, strict=True):
+                if shown.picture.tobytes() in seen:
+                    continue
+                seen.add(shown.picture.tobytes())
+                for kind in kinds:
+                    section = read_section(hold(KINDS[kind](shown)), SEAM_PX)
+                    assert section is not None
+                    print(f"{name:28s} {side:6s} {kind:10s} {section.seam:.2f}", flush=True)
+
+
+def hold(shown: Shown) -> ArraySlide:
+    """Return a section as a slide."""
+    return ArraySlide(np.ascontiguousarray(np.moveaxis(shown.picture, -1, 0)), 5.0)
+
+
 def main() -> None:
     """Run the trials of one source."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", choices=("real", "generated", "repeats"))
+    parser.add_argument("source", choices=("real", "generated", "repeats", "seams"))
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=list(KINDS))
     arguments = parser.parse_args()
@@ -232,6 +252,9 @@ def main() -> None:
     if arguments.source == "repeats":
         for name, fixed, moving in list_repeats():
             run(name, fixed, moving, config)
+        return
+    if arguments.source == "seams":
+        list_seams(arguments.kinds)
         return
     for name, fixed, moving in list_pairs(arguments.source):
         for kind in arguments.kinds:
