@@ -202,7 +202,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     well = judged & (true <= least.max_residual_px)
     told = judged & np.isfinite(estimated)
     ratio = estimated[told] / true[told]
-    seconds = sum(row.get("cut_seconds", 0.0) for row in rows)
+    seconds = sum(row.get("cut_cpu_seconds", 0.0) for row in rows)
     return {
         "patches": len(patches),
         "kept": float(kept.mean()),
@@ -212,7 +212,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         "well_kept": float(kept[well].mean()),
         "factor_2": float(((ratio >= 0.5) & (ratio <= 2)).mean()),
         "patches_per_second": sum(len(row["patches"]) for row in rows) / seconds,
-        "align_seconds": float(np.mean([row["align_seconds"] for row in rows])),
+        "align_seconds": float(np.mean([row["align_cpu_seconds"] for row in rows])),
         "peak_mb": max(row["peak_mb"] for row in rows),
     }
 
@@ -226,8 +226,8 @@ HEADS = (
     "kept > 8 px",
     "well aligned kept",
     "within factor 2",
-    "patches/s",
-    "align s",
+    "patches per CPU s",
+    "aligning, CPU s",
     "peak MB",
 )
 
