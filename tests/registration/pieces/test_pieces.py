@@ -156,14 +156,13 @@ def test_a_piece_that_does_not_fit_its_counterpart_names_it(pair: FragmentPair) 
     ]
     judged = judge_pieces(result, 1000.0)
     assert judged.status == "fallback"
-    assert "piece 2 nothing fits" in judged.reason
+    assert "piece 2: nothing fits" in judged.reason
 
 
-def test_the_bound_of_many_pieces_is_wider_than_that_of_each() -> None:
+def test_the_bound_of_many_pieces_is_wider_than_that_of_each(pair: FragmentPair) -> None:
     """The worst of many errs by more, and so by a factor that grows with how far each may err."""
-    problem = make_problem()
-    regions = find_pieces(problem)
-    fixed, _ = read_pieces(problem, regions, 128)
+    problem = make_problem(pair.fixed, pair.moving)
+    fixed, _ = read_pieces(problem, find_pieces(problem), 128)
     item = PlacedPiece(fixed[0], verdict=Verdict("ok", "", 0.002, 0.008))
     assert measure_bound_um([item]) == pytest.approx(item.bound_um)
     assert 1.5 * item.bound_um < measure_bound_um([item] * 4) < 4 * item.bound_um
