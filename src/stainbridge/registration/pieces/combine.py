@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import NormalDist
@@ -81,7 +82,7 @@ def measure_bound_um(placed: Sequence[PlacedPiece]) -> float:
     each = BOUND_SHARE ** (1 / len(placed))
     stretch = NormalDist().inv_cdf(each) / NormalDist().inv_cdf(BOUND_SHARE)
     return max(
-        item.predicted_um * (item.bound_um / item.predicted_um) ** stretch for item in placed
+        item.predicted_um * math.pow(item.bound_um / item.predicted_um, stretch) for item in placed
     )
 
 

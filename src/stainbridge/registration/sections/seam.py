@@ -92,7 +92,7 @@ def _measure_chance(rows: Tensor, kept: Tensor) -> Tensor:
     power = torch.fft.irfft(torch.fft.rfft(rows, 2 * rows.shape[1]).abs().square())
     alike = power[:, 1 : CORRELATION_PX + 1] / power[:, :1].clamp_min(1e-6)
     both = (alike[kept] * alike[kept + ROW_GAP]).sum(1)
-    return (1 + 2 * both.clamp_min(0)).sqrt()
+    return torch.sqrt(1 + 2 * both.clamp_min(0))
 
 
 def _normalise(density: Plane, inside: Mask) -> Plane:
