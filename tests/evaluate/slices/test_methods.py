@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import pytest
+import SimpleITK
 from tests.evaluate.slices.slices import (
     SHIFT,
     draw_labels,
@@ -65,6 +66,17 @@ def test_mutual_information_finds_a_shift_of_inverted_contrast(settings: Intensi
     alignment = load_from_given(settings).align(scene.fixed, scene.moving, scene.masks)
     assert alignment.transform is not None
     assert median_error_px(scene, alignment.transform) < 1
+
+
+def test_mutual_information_gives_the_same_numbers_each_time() -> None:
+    scene = make_scene()
+    points = np.array([[10.0, 20.0], [100.0, 90.0]])
+    method = load_from_given(AFFINE)
+    threads = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    found = [method.align(scene.fixed, scene.moving, scene.masks).transform for _ in range(4)]
+    moved = [transform(points).tolist() for transform in found if transform is not None]
+    assert moved == 4 * moved[:1]
+    assert SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads() == threads
 
 
 def test_a_method_begins_where_pixel_sizes_lay_the_slices() -> None:

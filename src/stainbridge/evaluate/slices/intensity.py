@@ -8,6 +8,8 @@ follow no affine map of their own: slices come affinely aligned.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,10 @@ def load_from_given(settings: IntensitySettings) -> LoadedMethod:
     import SimpleITK  # noqa: F401 - loading is not timed
 
     def align(fixed: Slide, moving: Slide, masks: Masks) -> Alignment:  # noqa: ARG001
+        with _one_thread():
+            return align_alone(fixed, moving)
+
+    def align_alone(fixed: Slide, moving: Slide) -> Alignment:
         fixed_view = grey_view(fixed, settings.working_px)
         moving_view = grey_view(moving, settings.working_px)
         images = to_itk_image(fixed_view), to_itk_image(moving_view)
@@ -60,6 +66,22 @@ def load_from_given(settings: IntensitySettings) -> LoadedMethod:
         return affine_alignment(given, fixed_view, moving_view)
 
     return LoadedMethod(align)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let SimpleITK compute on one thread: what several add up differs from run to run.
+
+    Its metrics heed the number of the process alone, which is put back.
+    """
+    import SimpleITK
+
+    former = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(former)
 
 
 def _refine_affine(
