@@ -77,7 +77,7 @@ def test_a_registration_comes_back(tmp_path: Path) -> None:
 
 def test_the_evidence_comes_back(tmp_path: Path) -> None:
     evidence = Evidence(
-        0.97, 12.0, 0.33, 0.65, 0.08, 0.39, 0.44, 0.93, 0.21, 0.2, 0.007, 0.001, 0.1, 0.4
+        0.97, 12.0, 0.33, 0.65, 0.08, 0.39, 0.44, 0.93, 0.21, 0.2, 0.007, 0.001, 0.1, 0.4, 2.5
     )
     make_registration(bound_rtre=0.0078, evidence=evidence).save(tmp_path)
     after = load_stored(tmp_path).registration

@@ -23,8 +23,9 @@ UNLIKE_PLACES = 8
 MOST_VALUES = 32
 #: Share of neighbours that are equal in a picture of labels; in tissue it is far lower.
 EQUAL_NEIGHBOURS = 0.75
-#: The same share where one value, the ground, is left aside: objects are small and many.
-EQUAL_IN_OBJECTS = 0.5
+#: The same share where one value, the ground, is left aside: objects are small and many. It is a
+#: half in any picture that was enlarged to twice its size.
+EQUAL_IN_OBJECTS = 0.55
 #: Steps between unlike neighbours of a smooth picture are mostly no larger than this.
 SMOOTH_STEP = 2
 #: Words in the name of a picture of labels.

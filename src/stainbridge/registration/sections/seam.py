@@ -16,6 +16,9 @@ from stainbridge.types import Mask, Plane
 
 #: Longest side in pixels of the density that seams are looked for in.
 SEAM_PX = 512
+#: Pictures with a longer side below this are not looked at. Of 32 uncut sections of 256 px one
+#: reaches 4.2; of 64 of 512 and 768 px none more than 2.9.
+LEAST_SEAM_PX = 400
 #: Standard deviation in pixels of the surroundings that a pixel is compared with.
 SURROUNDINGS_PX = 20.0
 #: Rows apart: a seam may lie inside a row.

@@ -13,7 +13,7 @@ from torch import Tensor
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.illumination.field import Illumination
 from stainbridge.imaging.image import Image
-from stainbridge.registration.sections.seam import SEAM_PX, measure_seam
+from stainbridge.registration.sections.seam import LEAST_SEAM_PX, SEAM_PX, measure_seam
 from stainbridge.slides.overview import Overview, read_tissue_overview
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Mask, Plane
@@ -93,9 +93,14 @@ class Section:
 
     @cached_property
     def seam(self) -> float:
-        """By how much tissue rather fits displaced along a straight cut; see `measure_seam`."""
+        """By how much tissue rather fits displaced along a straight cut; see `measure_seam`.
+
+        It is 0 for small pictures: rows of few pixels resemble each other displaced, too.
+        """
         frame, planes, _ = self.planes_at(SEAM_PX)
         size = (frame.width, frame.height)
+        if max(size) < LEAST_SEAM_PX:
+            return 0.0
         region = cv2.resize(self.region.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         return measure_seam(np.asarray(planes[0, 0].cpu().numpy()), region > 0.5)
 
