@@ -104,7 +104,10 @@ def test_the_slides_are_shown_before_alignment_and_after(page: Page) -> None:
     settle(page)
     after = screenshot(page)
     page.get_by_role("button", name="Before").click()
-    expect(page.locator("#caption-b")).to_contain_text("before alignment")
+    expect(page.locator("#caption-b")).to_contain_text("Before alignment")
+    read_colour = "id => getComputedStyle(document.getElementById(id)).backgroundColor"
+    under_the_mouse = page.evaluate(read_colour, "before")
+    assert under_the_mouse == page.evaluate(read_colour, "mode-fade")
     expect(page.locator("#marks-b")).to_be_hidden()
     page.wait_for_timeout(300)
     settle(page)

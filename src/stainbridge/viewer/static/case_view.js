@@ -330,7 +330,7 @@ export class CaseView {
 
   caption(layer) {
     const name = layer.stain ? `${layer.title} · ${layer.stain}` : layer.title;
-    return this.isBefore && layer.id !== "fixed" ? `${name} · before alignment` : name;
+    return this.isBefore && layer.id !== "fixed" ? `Before alignment · ${name}` : name;
   }
 
   refreshTiles() {
