@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stainbridge.viewer.serve import listen
+from stainbridge.viewer.listen import listen
 
 #: As the viewer's own tiles are written.
 JPEG_QUALITY = 88

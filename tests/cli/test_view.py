@@ -14,10 +14,11 @@ from tests.cli.conftest import KnownResult
 
 from stainbridge.cli.main import run
 from stainbridge.jobs.view import find_results, make_session
-from stainbridge.viewer.serve import listen
+from stainbridge.viewer.listen import listen
 
 
-def test_it_says_where_it_is_and_ends_at_ctrl_c(known: KnownResult) -> None:
+@pytest.mark.parametrize("is_served", [True, False], ids=["served", "before it serves"])
+def test_it_says_where_it_is_and_ends_at_ctrl_c(known: KnownResult, *, is_served: bool) -> None:
     before = sorted(known.folder.rglob("*"))
     code = "import sys; from stainbridge.cli.main import main; main()"
     process = subprocess.Popen(
@@ -30,15 +31,31 @@ def test_it_says_where_it_is_and_ends_at_ctrl_c(known: KnownResult) -> None:
     assert process.stderr is not None
     link = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stderr.readline())
     assert link
-    request = urllib.request.Request(link[0].replace("/?", "/api/session?"))
-    with urllib.request.urlopen(request, timeout=20) as reply:
-        assert reply.status == 200
+    if is_served:
+        request = urllib.request.Request(link[0].replace("/?", "/api/session?"))
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            assert reply.status == 200
     process.send_signal(signal.SIGINT)
     said, errors = process.communicate(timeout=20)
     assert process.returncode == 0, errors
     assert said == ""
     assert errors.splitlines()[-1] == "stopped"
     assert sorted(known.folder.rglob("*")) == before
+
+
+def test_the_browser_is_opened_before_the_servers_libraries_load(known: KnownResult) -> None:
+    code = f"""
+import sys, webbrowser
+from pathlib import Path
+from stainbridge.jobs.view import ViewJob
+
+def look(link):
+    sys.exit("late" if {{"fastapi", "uvicorn", "torch"}} & set(sys.modules) else 0)
+
+webbrowser.open = look
+ViewJob(paths=(Path({str(known.folder)!r}),)).run()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty folder", "no slide", "mixed", "moved slide"])

@@ -22,9 +22,10 @@ from stainbridge.registration.result import Registration
 from stainbridge.registration.store import load
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.writing.write import write_slide
+from stainbridge.viewer.access import Access
 from stainbridge.viewer.app import create_app
-from stainbridge.viewer.guard import Access
-from stainbridge.viewer.serve import BackgroundServer, listen
+from stainbridge.viewer.listen import listen
+from stainbridge.viewer.serve import BackgroundServer
 from stainbridge.viewer.session import Session
 from stainbridge.viewer.sources import ResultSource
 

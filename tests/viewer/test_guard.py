@@ -7,7 +7,8 @@ import httpx
 import pytest
 from tests.viewer.conftest import ACCESS, serve_session
 
-from stainbridge.viewer.guard import MAX_BODY_BYTES, Access
+from stainbridge.viewer.access import Access
+from stainbridge.viewer.guard import MAX_BODY_BYTES
 from stainbridge.viewer.session import Session
 
 

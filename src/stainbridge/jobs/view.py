@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from stainbridge.registration.result import Registration
+    from stainbridge.viewer.access import Access
     from stainbridge.viewer.serve import BackgroundServer
     from stainbridge.viewer.session import Session
     from stainbridge.viewer.sources import CaseSource
@@ -69,18 +71,22 @@ class ViewJob:
         cannot be read and a port that is taken.
         """
         _check_extra()
-        from stainbridge.viewer.serve import listen, serve
+        from stainbridge.viewer.listen import listen
 
         with make_session(self.paths) as session:
             listener = listen(self.host, self.port)
-            app, link = _make_app(session, listener, self.host, _review_folder(self.paths))
+            access, link = _open_access(listener, self.host)
             note(f"look at {link}")
             if self.host not in LOOPBACK:
                 note("warning: other machines can reach this address; the link is the key to it")
             note("Ctrl-C ends it")
             if self.browser:
                 webbrowser.open(link)
-            serve(app, listener)
+            with listener, suppress(KeyboardInterrupt):  # which is how a look ends
+                # The browser starts while these load; it waits at the open port.
+                from stainbridge.viewer.serve import serve
+
+                serve(_make_app(session, access, _review_folder(self.paths)), listener)
             return ViewOutcome(link, len(session.states))
 
 
@@ -115,7 +121,8 @@ def view_registration(
     Raises `InputError` where it is not known where a slide is, and for a port that is taken.
     """
     _check_extra()
-    from stainbridge.viewer.serve import BackgroundServer, listen
+    from stainbridge.viewer.listen import listen
+    from stainbridge.viewer.serve import BackgroundServer
     from stainbridge.viewer.session import Session
     from stainbridge.viewer.sources import MemorySource
 
@@ -123,8 +130,8 @@ def view_registration(
     session = Session(title, (MemorySource(title, registration),))
     with session.borrow(session.states[0].id):
         listener = listen(LOOPBACK[0], port)
-    app, link = _make_app(session, listener, LOOPBACK[0], None)
-    running = RunningViewer(link, BackgroundServer(app, listener))
+    access, link = _open_access(listener, LOOPBACK[0])
+    running = RunningViewer(link, BackgroundServer(_make_app(session, access, None), listener))
     if browser:
         webbrowser.open(link)
     return running
@@ -198,15 +205,11 @@ def _review_folder(paths: tuple[Path, ...]) -> Path | None:
     return first if _is_result(first) or find_results(first) else None
 
 
-def _make_app(
-    session: Session, listener: socket.socket, host: str, review_folder: Path | None
-) -> tuple[FastAPI, str]:
-    """Return the app and the link to it, which holds the key."""
+def _open_access(listener: socket.socket, host: str) -> tuple[Access, str]:
+    """Return what requests must bring, and the link that brings it."""
     import socket
 
-    from stainbridge.viewer.app import create_app
-    from stainbridge.viewer.guard import Access
-    from stainbridge.viewer.review import ReviewFile
+    from stainbridge.viewer.access import Access
 
     port = listener.getsockname()[1]
     is_local = host in LOOPBACK
@@ -216,14 +219,20 @@ def _make_app(
     access = Access(hosts=frozenset(names), any_address=not is_local, cookie=f"stainbridge-{port}")
     shown = LOOPBACK[0] if host in EVERY_ADDRESS else host
     shown = f"[{shown}]" if ":" in shown else shown
-    app = create_app(
+    return access, f"http://{shown}:{port}/?token={access.token}"
+
+
+def _make_app(session: Session, access: Access, review_folder: Path | None) -> FastAPI:
+    from stainbridge.viewer.app import create_app
+    from stainbridge.viewer.review import ReviewFile
+
+    return create_app(
         session,
         access,
         reviews=None if review_folder is None else ReviewFile(review_folder),
         run_trial=run_trial,
         result_files=RESULT_FILES,
     )
-    return app, f"http://{shown}:{port}/?token={access.token}"
 
 
 def _check_extra() -> None:

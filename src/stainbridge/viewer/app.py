@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from stainbridge.viewer.access import Access
 from stainbridge.viewer.correction import Correction
-from stainbridge.viewer.guard import Access, Guard
+from stainbridge.viewer.guard import Guard
 from stainbridge.viewer.newest_first import NewestFirstPool
 from stainbridge.viewer.review import ReviewFile
 from stainbridge.viewer.routes.cases import cases_router

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from stainbridge.viewer.guard import Access
+from stainbridge.viewer.access import Access
 
 #: The folder of the front end.
 STATIC = str(files("stainbridge.viewer") / "static")
