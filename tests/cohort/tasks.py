@@ -64,6 +64,17 @@ class BusyTask(PlainTask):
 
 
 @dataclass(frozen=True)
+class ThreadsTask(PlainTask):
+    """Says how many threads the libraries of its process use."""
+
+    def run(self, folder: Path) -> TaskResult:
+        import cv2
+        import torch
+
+        return TaskResult("ok", "", {"cv2": cv2.getNumThreads(), "torch": torch.get_num_threads()})
+
+
+@dataclass(frozen=True)
 class OnceKilledTask(PlainTask):
     """Is killed when it first runs."""
 

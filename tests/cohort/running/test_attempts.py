@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.cohort.tasks import BadTask, BusyTask, OnceKilledTask, PlainTask
+from tests.cohort.tasks import BadTask, BusyTask, OnceKilledTask, PlainTask, ThreadsTask
 
 from stainbridge.cohort.folder import CohortFolder
 from stainbridge.cohort.options import Limits
@@ -64,6 +64,13 @@ def test_the_processor_time_is_that_of_the_task_alone(
     times = folder.read_times("b")
     assert times is not None
     assert 0.3 <= times.cpu_s < 0.6
+
+
+def test_a_task_has_one_thread(folder: CohortFolder, process: TaskProcess) -> None:
+    run(ThreadsTask("a"), folder, process)
+    finished = folder.read_finished("a")
+    assert finished is not None
+    assert finished.facts == {"cv2": 1, "torch": 1}
 
 
 @pytest.mark.parametrize(

@@ -15,3 +15,5 @@ def test_logs_of_the_scheduler_and_its_workers_are_short() -> None:
         assert worker.state.log.maxlen == longest
         assert worker.state.stimulus_log.maxlen == longest
         assert "profile" not in worker.periodic_callbacks
+        for server in (scheduler, worker):
+            assert server.periodic_callbacks["tick"].callback_time >= 1000  # milliseconds

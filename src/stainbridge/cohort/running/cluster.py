@@ -20,12 +20,15 @@ LOCAL = "local"
 CONNECT_S = 20
 WORKERS_S = 300
 #: Settings of Dask for workers on this machine. Its logs of the last events and its profiler are
-#: for those who mend Dask: they take memory and time for every task.
+#: for those who mend Dask: they take memory and time for every task. So do its ticks, 50 a second
+#: for each worker, and its looks at the whole machine.
 QUIET = {
     "distributed.comm.timeouts.connect": f"{CONNECT_S}s",
     "distributed.admin.log-length": 100,
     "distributed.admin.low-level-log-length": 20,
     "distributed.admin.system-monitor.log-length": 20,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
     "distributed.worker.profile.enabled": False,
     "distributed.diagnostics.computations.max-history": 2,
 }

@@ -26,7 +26,13 @@ LOOK_S = 0.2
 #: Bytes of one megabyte.
 MB = 1e6
 #: What the libraries of a process read for how many threads to start.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+    "VIPS_CONCURRENCY",
+)
 #: The kernel ends a process so when the machine's memory runs out.
 KILLED_BY_KERNEL = signal.SIGKILL
 

@@ -9,6 +9,7 @@ const OPTIONS = {
   animationTime: 0.3,
   springStiffness: 9,
   imageLoaderLimit: 3,
+  maxTilesPerFrame: 8,
   loadTilesWithAjax: true,
   timeout: 60000,
   visibilityRatio: 0.25,
