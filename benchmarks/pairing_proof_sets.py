@@ -104,7 +104,7 @@ def build_set(work: Path, name: str) -> dict[str, Any]:
     """
     manifest = _write_manifest(work, name)
     thresholds = Thresholds(
-        min_tissue=MIN_TISSUE, max_residual_px=1e6, max_blur_px=1e6, max_pen=1.0, max_fold=1.0
+        min_tissue=MIN_TISSUE, max_residual_px=1e4, max_blur_px=1e4, max_pen=1.0, max_fold=1.0
     )
     config = PairingConfig(patch_px=PATCH_PX, stride_px=STRIDE_PX, mpp=MPP, thresholds=thresholds)
     folder = work / "sets" / name
