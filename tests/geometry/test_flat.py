@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stainbridge.geometry.flat import (
+    Canvas,
     copy_flat,
     fill,
     flatten_one_colour,
@@ -45,3 +46,31 @@ def test_a_window_is_filled() -> None:
     fill(pixels[1:3, 2:5], COLOUR)
     assert (pixels[1:3, 2:5] == COLOUR).all()
     assert np.count_nonzero(pixels.any(axis=2)) == 6
+
+
+TOP = (slice(0, 3), slice(0, 8))
+BOTTOM = (slice(3, 6), slice(0, 8))
+
+
+def test_a_canvas_of_one_colour_takes_no_memory() -> None:
+    canvas = Canvas((6, 8, 3), np.uint8)
+    canvas.fill(TOP, COLOUR)
+    canvas.put(BOTTOM, make_flat(COLOUR, 3, 8))
+    assert is_flat(canvas.pixels)
+    np.testing.assert_array_equal(canvas.pixels, np.full((6, 8, 3), COLOUR))
+
+
+@pytest.mark.parametrize("first", [TOP, BOTTOM])
+def test_a_canvas_keeps_each_window_in_any_order(first: tuple[slice, slice]) -> None:
+    other = BOTTOM if first is TOP else TOP
+    pixels = np.arange(72, dtype=np.uint8).reshape(3, 8, 3)
+    two_colours = Canvas((6, 8, 3), np.uint8)
+    mixed = Canvas((6, 8, 3), np.uint8)
+    two_colours.fill(first, COLOUR)
+    mixed.fill(first, COLOUR)
+    two_colours.fill(other, COLOUR - 1)
+    mixed.put(other, pixels)
+    assert (two_colours.pixels[first] == COLOUR).all()
+    assert (two_colours.pixels[other] == COLOUR - 1).all()
+    assert (mixed.pixels[first] == COLOUR).all()
+    np.testing.assert_array_equal(mixed.pixels[other], pixels)

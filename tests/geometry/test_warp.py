@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stainbridge.errors import InputError
 from stainbridge.geometry import warp as warp_module
-from stainbridge.geometry.flat import copy_flat, make_flat
+from stainbridge.geometry.flat import copy_flat, is_flat, make_flat
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.lattice import map_to_source
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Projective, Transform
@@ -350,6 +350,16 @@ def test_a_source_of_one_colour_gives_what_its_pixels_give() -> None:
         np.testing.assert_array_equal(found, want)
         np.testing.assert_array_equal(found_valid, want_valid)
     assert found_valid.all()
+    assert is_flat(found)
+
+
+def test_a_warped_array_can_be_written_into() -> None:
+    frame = Space("f", 60, 50).frame
+    beyond = Affine(np.array([[1.0, 0, 900], [0, 1, 0], [0, 0, 1]]), frame.space, frame.space)
+    pixels, valid = warp_array(np.ones((2, 60, 50), np.uint8), frame, beyond, frame, background=9)
+    pixels[:, 3, 4] = 7
+    assert (pixels[:, 5:] == 9).all()
+    assert not valid.any()
 
 
 @pytest.mark.parametrize("degrees", [0, 17, 90, 200])

@@ -12,11 +12,12 @@ import tifffile
 from tests.slides.memory_slide import MemorySlide, draw_texture
 
 from stainbridge.errors import InputError
+from stainbridge.geometry.flat import is_flat
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.geometry.warp import find_output_frame, warp_array
 from stainbridge.imaging.image import Image
-from stainbridge.slides.slide import Channel, Slide
+from stainbridge.slides.slide import Channel, Slide, read_shared
 from stainbridge.slides.warped import WarpedSlide, estimate_scale
 from stainbridge.slides.writing.write import write_slide
 
@@ -187,6 +188,16 @@ def test_holes_of_the_source_stay_invalid() -> None:
     )
     np.testing.assert_array_equal(image.valid, ~hole)
     assert (image.pixels[:, hole] == 255).all()
+
+
+def test_what_is_read_can_be_written_into_and_glass_takes_no_memory() -> None:
+    slide = MemorySlide(np.full((3, 90, 90), 243, np.uint8))
+    warped = WarpedSlide(slide, Affine(np.eye(3), slide.frame.space, slide.frame.space))
+    pixels = warped.read(slide.frame).pixels
+    pixels[:, 2, 3] = 0
+    shared = read_shared(warped, slide.frame).pixels
+    assert is_flat(np.moveaxis(shared, 0, -1))
+    assert (shared == 243).all()
 
 
 def test_a_failed_read_is_raised_and_tried_again() -> None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.geometry.flat import Window
 from stainbridge.geometry.scratch import Scratch
 
 #: (2, H, W) float32: x and y in pixels of the source grid, 0 = the centre of the pixel at the map's
@@ -17,8 +18,6 @@ from stainbridge.geometry.scratch import Scratch
 Coordinates: TypeAlias = npt.NDArray[np.float32]
 #: (2, rows, columns) float64: x and y of the nodes, in pixels of the source grid.
 Nodes: TypeAlias = npt.NDArray[np.float64]
-#: Rows and columns of an array.
-Window: TypeAlias = tuple[slice, slice]
 
 #: Bounds are widened by this many pixels, since coordinates are drawn in float32.
 DRAWING_ERROR_PX = 1e-2

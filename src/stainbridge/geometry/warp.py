@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.flat import fill, is_flat
+from stainbridge.geometry.flat import Canvas, Window, is_flat, make_writable
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.lattice import map_to_source
 from stainbridge.geometry.scratch import Scratch
-from stainbridge.geometry.source_map import SourceMap, Window
+from stainbridge.geometry.source_map import SourceMap
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Mask, Pixels
 
@@ -83,16 +83,17 @@ def warp(
     Returns (H, W, C) pixels and (H, W) valid. A pixel is valid where its centre falls inside the
     extent of the source and on valid source pixels; elsewhere it is background. Beyond the last
     pixel centre the last pixel is continued. The source is not filtered: choose a grid about as
-    coarse as the output. Raises `InputError` for other pixels than integers and floats; cubic takes
-    8- and 16-bit integers and 32-bit floats only.
+    coarse as the output. Pixels of one colour are as `make_flat` makes them. Raises `InputError`
+    for other pixels than integers and floats; cubic takes 8- and 16-bit integers and 32-bit floats
+    only.
     """
     _check_type(np.dtype(source.dtype), interpolation)
-    out = np.empty((frame.height, frame.width, source.channels), source.dtype)
+    canvas = Canvas((frame.height, frame.width, source.channels), source.dtype)
     valid = np.empty((frame.height, frame.width), bool)
     for patch, part, window in _split_into_patches(frame):
         mapping = map_to_source(transform, patch, source.grid, scratch=source.scratch)
-        _sample_into(source, mapping, part, interpolation, out[window], valid[window])
-    return out, valid
+        _sample_into(source, mapping, part, interpolation, canvas, valid, window)
+    return canvas.pixels, valid
 
 
 def check_interpolation(interpolation: str) -> None:
@@ -139,7 +140,7 @@ def warp_array(
 
     source = Source(grid, region, grid.size_um, len(pixels), background, pixels.dtype)
     out, valid = warp(source, transform, frame, interpolation)
-    return np.moveaxis(out, -1, 0), valid
+    return np.moveaxis(make_writable(out), -1, 0), valid
 
 
 def sample_mask(mask: Mask, grid: Frame, transform: Transform, frame: Frame) -> Mask:
@@ -215,34 +216,36 @@ def _sample_into(
     mapping: SourceMap,
     part: Window,
     interpolation: Interpolation,
-    out: Interleaved,
-    valid: Mask,
+    canvas: Canvas,
+    whole: Mask,
+    window: Window,
 ) -> None:
-    """Sample `source` at a part of a patch into `out` and `valid`.
+    """Sample `source` at a part of a patch into a window of `canvas` and of `whole`, the valid ones.
 
     The output is split where the box that it needs of the source is too large. No map is drawn
     where the source is of one colour.
     """
+    valid = whole[window]
     origin = np.array(mapping.origin)
     low, high = (bound + origin for bound in mapping.bound(part))
     last = np.divide(source.extent_um, source.grid.mpp) - 0.5
     if (high < -0.5).any() or (low > last).any():
-        out[:] = source.background
+        canvas.fill(window, np.full(source.channels, source.background, source.dtype))
         valid[:] = False
         return
     size = np.array([source.grid.width, source.grid.height])
     box = _sampling_box(low, high, size, margin=1 if interpolation == "cubic" else 0)
     if (box.x1 - box.x0) * (box.y1 - box.y0) > MAX_BOX_PX and valid.size > 1:
-        for window in _split_in_four(valid.shape):
-            inner = (_shift(window[0], part[0].start), _shift(window[1], part[1].start))
-            _sample_into(source, mapping, inner, interpolation, out[window], valid[window])
+        for quarter in _split_in_four(valid.shape):
+            inner, place = (_shift_window(quarter, outer) for outer in (part, window))
+            _sample_into(source, mapping, inner, interpolation, canvas, whole, place)
         return
     if 0 <= box.x0 - origin[0] <= MAX_SLACK_PX and 0 <= box.y0 - origin[1] <= MAX_SLACK_PX:
         box = replace(box, x0=mapping.origin[0], y0=mapping.origin[1])
     pixels, mask = source.region(box)
     is_inside = bool((low >= -0.5).all() and (high <= last).all())
     if is_flat(pixels) and is_inside and mask is None:
-        fill(out, pixels[0, 0, : source.channels])
+        canvas.fill(window, pixels[0, 0, : source.channels])
         valid[:] = True
         return
     x, y = mapping.coordinates[:, part[0], part[1]]
@@ -250,6 +253,7 @@ def _sample_into(
         # exact: the difference has no more bits than the coordinate
         x = x - np.float32(box.x0 - origin[0])
         y = y - np.float32(box.y0 - origin[1])
+    out = canvas.open(window)
     _remap(pixels, x, y, interpolation, out, source.scratch)
     valid[:] = True
     if not is_inside:
@@ -263,8 +267,13 @@ def _sample_into(
         out[~valid] = source.background
 
 
-def _shift(part: slice, by: int) -> slice:
-    return slice(part.start + by, part.stop + by)
+def _shift_window(inner: Window, outer: Window) -> Window:
+    """Return a window of a window as one of the whole."""
+    rows, columns = (
+        slice(part.start + whole.start, part.stop + whole.start)
+        for part, whole in zip(inner, outer, strict=True)
+    )
+    return rows, columns
 
 
 def _sampling_box(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -115,3 +116,13 @@ class Slide(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+def read_shared(slide: Slide, frame: Frame) -> Image:
+    """Read like `slide.read`, for who does not write into the pixels.
+
+    Pixels of one colour may take no memory (`geometry.flat.make_flat`), where the slide has a
+    method of this name.
+    """
+    read: Callable[[Frame], Image] = getattr(slide, "read_shared", slide.read)
+    return read(frame)

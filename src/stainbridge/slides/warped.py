@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.flat import flatten_one_colour, is_flat
+from stainbridge.geometry.flat import flatten_one_colour, is_flat, make_writable
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
@@ -26,7 +26,7 @@ from stainbridge.geometry.warp import (
 from stainbridge.imaging.image import Image
 from stainbridge.slides.closing import ClosedByWith
 from stainbridge.slides.describe import Described
-from stainbridge.slides.slide import Slide, SlideInfo
+from stainbridge.slides.slide import Slide, SlideInfo, read_shared
 from stainbridge.types import Mask
 
 #: Labels are sampled at full resolution where output pixels are at most this many times larger.
@@ -111,6 +111,12 @@ class WarpedSlide(ClosedByWith, Described):
 
     def read(self, frame: Frame) -> Image:
         """Return the slide sampled on `frame`, in the fixed slide's space at any pixel size."""
+        image = self.read_shared(frame)
+        pixels = make_writable(np.moveaxis(image.pixels, 0, -1))
+        return replace(image, pixels=np.moveaxis(pixels, -1, 0))
+
+    def read_shared(self, frame: Frame) -> Image:
+        """Read like `read`; pixels of one colour are as `make_flat` makes them."""
         grid = self.choose_source_grid(frame.mpp)
 
         def region(box: Box) -> tuple[Interleaved, Mask | None]:
@@ -131,7 +137,7 @@ class WarpedSlide(ClosedByWith, Described):
         Pixels of one colour are told by their strides. RGB is padded to four channels, which OpenCV
         samples faster.
         """
-        image = self._slide.read(frame)
+        image = read_shared(self._slide, frame)
         pixels = flatten_one_colour(np.moveaxis(image.pixels, 0, -1))
         if self._slide.info.is_rgb and not is_flat(pixels):
             padded = self._scratch.array("source", (frame.height, frame.width, 4), np.uint8)

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -15,7 +16,11 @@ from PIL import Image
 
 from stainbridge.errors import InputError
 from stainbridge.slides import open_slide
-from stainbridge.slides.readers.jpeg_check import find_jpeg_damage, find_lost_data
+from stainbridge.slides.readers.jpeg_check import (
+    decode_undamaged,
+    find_jpeg_damage,
+    find_lost_data,
+)
 from stainbridge.types import Pixels
 
 END = b"\xff\xd9"
@@ -64,6 +69,36 @@ def test_a_whole_picture_is_not_damaged(
     data = encode(draw(kind, height, width, seed), quality, subsampling=subsampling)
     assert find_lost_data(data, decode(data), decode) is None
     assert find_jpeg_damage(data, decode(data), decode) is None
+
+
+@given(
+    kind=st.sampled_from(["noise", "faint", "ramp", "half", "smooth"]),
+    height=st.integers(8, 120),
+    width=st.integers(8, 120),
+    quality=st.sampled_from([10, 50, 75, 90, 95]),
+    subsampling=st.sampled_from([0, 1, 2]),
+    seed=st.integers(0, 999),
+)
+@settings(deadline=None, max_examples=80)
+def test_one_decoding_that_finds_no_damage_gives_the_same_pixels(
+    kind: str, height: int, width: int, quality: int, subsampling: int, seed: int
+) -> None:
+    data = encode(draw(kind, height, width, seed), quality, subsampling=subsampling)
+    pixels = decode_undamaged(data, None)
+    assert pixels is not None or kind == "faint"
+    if pixels is not None:
+        np.testing.assert_array_equal(pixels, imagecodecs.jpeg8_decode(data))
+
+
+def test_one_decoding_leaves_other_kinds_and_damage_to_a_closer_look() -> None:
+    pixels = draw("noise", 90, 100, 3)
+    data = encode(pixels)
+    assert decode_undamaged(data, None) is not None
+    body = data[: -len(END)]
+    grey = encode(pixels[..., 0])
+    rgb = imagecodecs.jpeg8_encode(pixels, level=90, colorspace="rgb", outcolorspace="rgb")
+    for other in (body[:-30] + END, body + bytes(range(1, 80, 2)) + END, grey, rgb):
+        assert decode_undamaged(other, None) is None
 
 
 @pytest.mark.parametrize("kind", ["noise", "faint", "ramp", "half"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -364,13 +365,16 @@ def test_blank_tiles_are_decoded_once_and_what_is_read_can_be_written_into(
     path = tmp_path / "glass.tiff"
     tifffile.imwrite(path, pixels, tile=(256, 256), compression="jpeg", photometric="rgb")
     decoded = []
-    decode = Segments._decode_bytes
 
-    def count(segments: Segments, data: bytes, index: int) -> Any:
-        decoded.append(index)
-        return decode(segments, data, index)
+    def count(decode: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(segments: Segments, data: bytes, *index: int) -> Any:
+            decoded.append(data)
+            return decode(segments, data, *index)
 
-    monkeypatch.setattr(Segments, "_decode_bytes", count)
+        return counted
+
+    for name in ("_decode_bytes", "_decode_undamaged"):
+        monkeypatch.setattr(Segments, name, count(getattr(Segments, name)))
     with open_slide(path) as slide:
         decoded.clear()
         glass = slide.read(slide.frame.crop(0, 0, 512, 512)).pixels

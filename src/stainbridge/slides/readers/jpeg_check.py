@@ -11,6 +11,7 @@ import numpy.typing as npt
 from stainbridge.slides.readers.jpeg_length import (
     AHEAD,
     END,
+    decode_right_length,
     has_wrong_length,
     join_tables,
     strip_padding,
@@ -96,6 +97,26 @@ def find_jpeg_damage(
     return None if np.array_equal(decode(longer), picture) else MISSING
 
 
+def decode_undamaged(data: bytes, tables: bytes | None) -> Interleaved | None:
+    """Return the pixels (H, W, 3) of an ordinary JPEG in which `find_jpeg_damage` finds nothing.
+
+    Ordinary is YCbCr in one scan without restarts. None where it may be damaged, or is of another
+    kind. It costs one decoding, where decoding first and looking for damage then costs more.
+    """
+    header, scans = _split(data)
+    if not header & SEQUENTIAL or RESTART_INTERVAL in header or len(scans) != 1:
+        return None
+    start, end = scans[0]
+    if end <= start or _is_broken_off(data, end):
+        return None
+    whole = join_tables(tables, data)
+    try:
+        pixels = decode_right_length(whole, end + len(whole) - len(data))
+    except (OSError, SyntaxError):  # Pillow does not read its kind
+        return None
+    return None if pixels is None or _may_lack_data(pixels, False) else pixels
+
+
 def is_damaged_jpeg(data: bytes) -> bool:
     """Return whether a JPEG of one scan has coded data of another length than its picture."""
     header, scans = _split(data)
@@ -107,13 +128,18 @@ def is_damaged_jpeg(data: bytes) -> bool:
 def _has_damaged_scan(data: bytes, scan: tuple[int, int], tables: bytes | None) -> bool:
     """Return whether a scan has another length than its picture, or is broken off by a marker."""
     start, end = scan
-    if data[end:].lstrip(b"\xff")[:1] not in (b"", END[1:]):
+    if _is_broken_off(data, end):
         return True
     whole = join_tables(tables, data)
     try:
         return end > start and has_wrong_length(whole, end + len(whole) - len(data))
     except (OSError, SyntaxError):  # Pillow does not read its kind
         return False
+
+
+def _is_broken_off(data: bytes, end: int) -> bool:
+    """Return whether coded data that end there are followed by more than the picture's end."""
+    return data[end:].lstrip(b"\xff")[:1] not in (b"", END[1:])
 
 
 def _may_lack_data(picture: Interleaved, has_restarts: bool) -> bool:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import numpy as np
+import numpy.typing as npt
 from PIL import JpegImagePlugin
 
 START = b"\xff\xd8"
 END = b"\xff\xd9"
 #: A JPEG's decoder reduces by this at most, which leaves little but the reading of coded data.
 REDUCTION = 8
+#: The components' numbers of a JPEG in YCbCr, as its writers give them.
+YCBCR_COMPONENTS = [1, 2, 3]
 #: As many bytes as a decoder reads ahead, of which it makes long codes where data are missing.
 AHEAD = b"\xfe" * 9
 
@@ -52,6 +56,22 @@ def has_wrong_length(data: bytes, end: int) -> bool:
     return complete and not after
 
 
+def decode_right_length(data: bytes, end: int) -> npt.NDArray[np.uint8] | None:
+    """Return the pixels (H, W, 3) of a YCbCr JPEG whose coded data, which end there, fit it.
+
+    None for another kind, and where `has_wrong_length` has to look closer. It costs one decoding.
+    Raises what Pillow raises for a JPEG that it does not read.
+    """
+    picture = _open_fed(data, end)
+    components = [layer[0] for layer in picture.layer]
+    has_other_colours = picture.info.get("adobe_transform", 1) != 1
+    if picture.mode != "RGB" or components != YCBCR_COMPONENTS or has_other_colours:
+        return None
+    if _load(picture) != (False, True, True):
+        return None
+    return np.asarray(picture)
+
+
 def strip_padding(data: bytes, end: int) -> int:
     """Return where bytes that are all alike, or zeros, begin before `end`; `end` without any."""
     last = data[end - 1 : end]
@@ -68,8 +88,18 @@ def join_tables(tables: bytes | None, tile: bytes) -> bytes:
 
 def _feed(data: bytes, end: int) -> tuple[bool, bool, bool]:
     """Return whether the last row is made before the last byte, with more than all, at the end."""
-    picture = _FedJpeg(data, [data[: end - 1], data[end - 1 : end] + AHEAD, END])
+    picture = _open_fed(data, end)
     picture.draft("L", (max(1, picture.width // REDUCTION), max(1, picture.height // REDUCTION)))
+    return _load(picture)
+
+
+def _open_fed(data: bytes, end: int) -> _FedJpeg:
+    """Return a JPEG that is decoded without its last coded byte first, then with more than all."""
+    return _FedJpeg(data, [data[: end - 1], data[end - 1 : end] + AHEAD, END])
+
+
+def _load(picture: _FedJpeg) -> tuple[bool, bool, bool]:
+    """Decode a JPEG; return whether its last row is made, as `_feed` does."""
     picture.load()
     picture.note_row()
     before, after, *_ = [*picture.row_is_made, True]

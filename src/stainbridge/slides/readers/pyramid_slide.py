@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from stainbridge.errors import InputError
-from stainbridge.geometry.flat import copy_flat, is_flat
+from stainbridge.geometry.flat import make_writable
 from stainbridge.geometry.frame import Frame
 from stainbridge.imaging.image import Image
 from stainbridge.slides.closing import ClosedByWith
@@ -94,6 +95,13 @@ class PyramidSlide(ClosedByWith, Described):
 
         Raises `InputError` for an unreadable tile, a closed slide, or a frame too large to hold.
         """
+        image = self.read_shared(frame)
+        pixels = make_writable(np.moveaxis(image.pixels, 0, -1))
+        return replace(image, pixels=np.moveaxis(pixels, -1, 0))
+
+    @final
+    def read_shared(self, frame: Frame) -> Image:
+        """Read like `read`; pixels of one colour are as `make_flat` makes them."""
         self._require_open()
         self._check_size(frame)
         size = (frame.height, frame.width)
@@ -153,9 +161,7 @@ class PyramidSlide(ClosedByWith, Described):
             and x0 + x.count <= level.width
             and y0 + y.count <= level.height
         ):
-            pixels = self._region(index, x0, y0, x.count, y.count)
-            # A caller may write into what it read.
-            return np.moveaxis(copy_flat(pixels) if is_flat(pixels) else pixels, -1, 0)
+            return np.moveaxis(self._region(index, x0, y0, x.count, y.count), -1, 0)
         return self._resample_in_blocks(index, x, y)
 
     def _resample_in_blocks(self, index: int, x: Sampling, y: Sampling) -> Pixels:

@@ -12,11 +12,11 @@ from stainbridge.causes import describe_cause
 from stainbridge.errors import InputError
 from stainbridge.slides.readers.blank_segments import BlankSegments
 from stainbridge.slides.readers.file_bytes import FileBytes
-from stainbridge.slides.readers.jpeg_check import find_jpeg_damage
+from stainbridge.slides.readers.jpeg_check import decode_undamaged, find_jpeg_damage
 from stainbridge.slides.readers.mosaic import Mosaic, StoredLevel
 from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.readers.tiff_layout import PlaneRef
-from stainbridge.slides.readers.tiff_pixels import PixelRule, choose_pixel_rule
+from stainbridge.slides.readers.tiff_pixels import YCBCR, PixelRule, choose_pixel_rule
 from stainbridge.slides.readers.tile_cache import TileCache
 
 #: A compressed segment of more decoded bytes than this is refused: it cannot be read in parts.
@@ -57,6 +57,8 @@ class Segments:
     """The value of a tile that is left out."""
     is_jpeg: bool = False
     """Whether the tiles are baseline JPEG."""
+    is_ycbcr: bool = False
+    """Whether their three samples are YCbCr."""
     blanks: BlankSegments = field(default_factory=BlankSegments)
     """Tiles of one colour, which need not be decoded again."""
 
@@ -86,6 +88,9 @@ class Segments:
         blank = self.blanks.find(data)
         if blank is not None:
             return blank
+        tile = self._decode_undamaged(data)
+        if tile is not None:
+            return self.blanks.keep(data, tile)
         try:
             tile = self._decode_bytes(data, index)
             damage = self._find_damage(data, index, tile)
@@ -95,6 +100,14 @@ class Segments:
         if damage is not None:
             raise self._tile_error(row, column, damage)
         return None if tile is None else self.blanks.keep(data, tile)
+
+    def _decode_undamaged(self, data: bytes) -> Interleaved | None:
+        """Return (H, W, 3) of a whole tile in ordinary JPEG, None of any other."""
+        if not (self.is_jpeg and self.is_ycbcr):
+            return None
+        pixels = decode_undamaged(data, self.tables.get("jpegtables"))
+        is_whole = pixels is not None and pixels.shape[:2] == (self.size[1], self.size[0])
+        return pixels if is_whole else None
 
     def _decode_bytes(self, data: bytes, index: int) -> Interleaved | None:
         tile, _, shape = self.decode(data, index, **self.tables)
@@ -284,7 +297,8 @@ def _make_segments(
     size = (width, height)
     placed = (size, grid, planes, offsets, counts)
     is_jpeg = int(first.compression) in JPEG_COMPRESSIONS
-    return Segments(file, level, *placed, first.decode, tables, rule, white, is_jpeg)
+    is_ycbcr = int(first.photometric) == YCBCR and int(first.samplesperpixel) == 3 and planes == 1
+    return Segments(file, level, *placed, first.decode, tables, rule, white, is_jpeg, is_ycbcr)
 
 
 def _check_segment_size(page: Any, path: object) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
+from stainbridge.geometry.flat import Canvas, is_flat, make_flat
 from stainbridge.geometry.warp import Interleaved
 
 Reduction = Literal["mean", "nearest"]
@@ -89,7 +90,7 @@ class Pyramid:
 
 @dataclass
 class _IncompleteTile:
-    pixels: Interleaved
+    canvas: Canvas
     missing: int
 
 
@@ -111,18 +112,18 @@ class ParentTiles:
         tile = self._incomplete.get(parent)
         if tile is None:
             height, width = self.pyramid.shape(parent)
-            pixels = np.empty((height, width, quarter.shape[2]), quarter.dtype)
+            canvas = Canvas((height, width, quarter.shape[2]), quarter.dtype)
             half = self.pyramid.tile // 2
             tile = self._incomplete[parent] = _IncompleteTile(
-                pixels, -(-height // half) * -(-width // half)
+                canvas, -(-height // half) * -(-width // half)
             )
         y, x = (index % 2 * (self.pyramid.tile // 2) for index in (key.row, key.column))
-        tile.pixels[y : y + quarter.shape[0], x : x + quarter.shape[1]] = quarter
+        tile.canvas.put((slice(y, y + quarter.shape[0]), slice(x, x + quarter.shape[1])), quarter)
         tile.missing -= 1
         if tile.missing:
             return None
         del self._incomplete[parent]
-        return parent, tile.pixels
+        return parent, tile.canvas.pixels
 
 
 _Shape: TypeAlias = tuple[int, int]
@@ -134,6 +135,8 @@ def halve(pixels: Interleaved, shape: _Shape, how: Reduction = "mean") -> Interl
     A last odd row or column is dropped; a side of one pixel stays one.
     """
     height, width = shape
+    if is_flat(pixels):
+        return make_flat(pixels[0, 0], height, width)
     even = pixels[: 2 * height, : 2 * width]
     if how == "nearest" or 0 in shape:
         return even[::2, ::2]

@@ -13,8 +13,9 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from stainbridge.compute import available_cores, opencv_threads
+from stainbridge.geometry.flat import is_flat, make_flat
 from stainbridge.geometry.warp import Interleaved
-from stainbridge.slides.slide import Slide
+from stainbridge.slides.slide import Slide, read_shared
 from stainbridge.slides.writing.pyramid import ParentTiles, Pyramid, Reduction, TileKey, halve
 
 #: Called with the number of full-resolution tiles written, and of all of them.
@@ -94,24 +95,25 @@ class _TileWork(Generic[Encoded]):
         """Read and encode a full-resolution tile."""
         height, width = self.pyramid.shape(key)
         size = self.pyramid.tile
-        image = self.slide.read(
-            self.slide.frame.crop(key.column * size, key.row * size, width, height)
-        )
+        frame = self.slide.frame.crop(key.column * size, key.row * size, width, height)
+        image = read_shared(self.slide, frame)
         return self.encode(key, np.moveaxis(image.pixels, 0, -1))
 
     def encode(self, key: TileKey, pixels: Interleaved) -> _Tile[Encoded]:
         """Encode a tile (H, W, C) of any level and reduce it for its parent."""
-        size = self.pyramid.tile
-        short = [(0, size - have) for have in pixels.shape[:2]]
-        # The edge is repeated: JPEG would ring across a jump to black.
-        full = (
-            pixels if short == [(0, 0), (0, 0)] else np.pad(pixels, [*short, (0, 0)], mode="edge")
-        )
-        encoded = self.sink.encode(key, full)
+        encoded = self.sink.encode(key, _complete(pixels, self.pyramid.tile))
         quarter = None
         if self.pyramid.parent(key) is not None:
             quarter = halve(pixels, self.pyramid.quarter_shape(key), self.reduction)
         return _Tile(key, encoded, quarter)
+
+
+def _complete(pixels: Interleaved, size: int) -> Interleaved:
+    """Return a whole tile (size, size, C); its edge is repeated, for JPEG would ring at a jump."""
+    if is_flat(pixels):
+        return make_flat(pixels[0, 0], size, size)
+    short = [(0, size - have) for have in pixels.shape[:2]]
+    return pixels if short == [(0, 0), (0, 0)] else np.pad(pixels, [*short, (0, 0)], mode="edge")
 
 
 @contextmanager
