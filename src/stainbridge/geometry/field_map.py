@@ -30,11 +30,12 @@ def map_through_field(
         return None
     if min(np.divide(field.grid.mpp, patch.mpp)) < LEAST_NODE_SPACING_PX:
         return None
-    after = np.linalg.inv(_um_from_index(grid)) @ _multiply(rest)
+    after = _index_from_um(grid) @ _multiply(rest)
     affine = (after @ _um_from_index(patch))[:2] - [[0, 0, origin[0]], [0, 0, origin[1]]]
     down, rows = _locate(patch, field.grid, 1)
     across, columns = _locate(patch, field.grid, 0)
-    nodes = np.tensordot(after[:2, :2], field.displacement[:, rows, columns], axes=1)
+    displacement = field.displacement[:, rows, columns]
+    nodes = (after[:2, :2] @ displacement.reshape(2, -1)).reshape(displacement.shape)
     return SourceMap(down, across, nodes, affine, origin, scratch)
 
 
@@ -60,3 +61,10 @@ def _um_from_index(frame: Frame) -> Matrix:
     x, y = frame.origin_um
     mpp_x, mpp_y = frame.mpp
     return np.array([[mpp_x, 0, x + mpp_x / 2], [0, mpp_y, y + mpp_y / 2], [0, 0, 1]])
+
+
+def _index_from_um(frame: Frame) -> Matrix:
+    """Return the (3, 3) inverse of `_um_from_index`."""
+    x, y = frame.origin_um
+    mpp_x, mpp_y = frame.mpp
+    return np.array([[1 / mpp_x, 0, -x / mpp_x - 0.5], [0, 1 / mpp_y, -y / mpp_y - 0.5], [0, 0, 1]])

@@ -89,7 +89,8 @@ class Canvas:
         """Give a window one colour (C,)."""
         if self._pixels is None and self._colour is None:
             self._colour = np.array(colour, self.dtype)
-        elif self._pixels is not None or not np.array_equal(self._colour, colour):
+        is_same = self._colour is not None and np.array_equal(self._colour, colour)
+        if self._pixels is not None or not is_same:
             fill(self.open(window), colour)
 
     def put(self, window: Window, pixels: npt.NDArray[Any]) -> None:

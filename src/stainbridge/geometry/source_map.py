@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -30,40 +30,31 @@ LARGEST_PRODUCT = 2**18
 class Knots:
     """Where the rows or the columns of a patch lie between nodes.
 
-    Beyond the nodes both neighbours are the outermost node.
+    Beyond the outermost nodes their values continue.
     """
 
-    before: npt.NDArray[np.int_]
-    """The node before each pixel, (N,), ascending."""
-    after: npt.NDArray[np.int_]
-    """The node after each pixel, (N,)."""
-    fraction: npt.NDArray[np.float64]
-    """The position between them, (N,), 0 to 1."""
+    positions: npt.NDArray[np.float64]
+    """The position of each pixel, (N,), ascending; nodes lie at 0, 1, ..."""
     count: int
     """How many nodes there are."""
 
     @cached_property
     def breaks(self) -> npt.NDArray[np.int_]:
         """The first pixel behind each node, ascending, with 0 and N around them."""
-        moved = (np.diff(self.before) != 0) | (np.diff(self.after) != 0)
-        inner = np.flatnonzero(moved) + 1
-        return np.concatenate([[0], inner, [len(self.before)]])
+        cells = np.floor(self.positions)
+        inner = np.flatnonzero(cells[1:] != cells[:-1]) + 1
+        return np.concatenate([[0], inner, [len(cells)]])
 
-    def weigh(self, pixels: npt.NDArray[np.int_] | None = None) -> npt.NDArray[np.float64]:
-        """Return the weights (pixels, nodes) of the nodes at some pixels; None: at all."""
-        pixels = np.arange(len(self.before)) if pixels is None else pixels
-        weights = np.zeros((len(pixels), self.count))
-        index = np.arange(len(pixels))
-        fraction = self.fraction[pixels]
-        weights[index, self.before[pixels]] = 1 - fraction
-        weights[index, self.after[pixels]] += fraction
-        return weights
+    def weigh(self) -> npt.NDArray[np.float64]:
+        """Return the weights (N, nodes) of the nodes at each pixel."""
+        inside = self.positions.clip(0, self.count - 1)
+        weights = np.maximum(1 - np.abs(inside[:, None] - np.arange(self.count)), 0)
+        return np.asarray(weights, np.float64)
 
     def find_ends(self, part: slice) -> npt.NDArray[np.int_]:
         """Return the first and the last pixel of `part` between each two nodes."""
         inner = self.breaks[(self.breaks > part.start) & (self.breaks < part.stop)]
-        runs = pairwise([part.start, *inner.tolist(), part.stop])
-        return np.array([end for first, stop in runs for end in (first, stop - 1)])
+        return np.concatenate([[part.start], inner - 1, inner, [part.stop - 1]])
 
 
 def locate_between_nodes(positions: npt.NDArray[np.float64], nodes: int) -> tuple[Knots, slice]:
@@ -71,11 +62,11 @@ def locate_between_nodes(positions: npt.NDArray[np.float64], nodes: int) -> tupl
 
     Also returns which nodes are used; the others are not counted.
     """
-    before = np.floor(positions).astype(int)
-    first, *_, last = np.clip([before[0], before[-1] + 1], 0, nodes - 1).tolist()
-    used = np.clip([before, before + 1], first, last) - first
-    knots = Knots(used[0], used[1], positions - before, last - first + 1)
-    return knots, slice(first, last + 1)
+    first, last = (
+        min(max(end, 0), nodes - 1)
+        for end in (math.floor(positions[0]), math.floor(positions[-1]) + 1)
+    )
+    return Knots(positions - first, last - first + 1), slice(first, last + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,30 +91,17 @@ class SourceMap:
 
         A bilinear map has its extremes at the nodes.
         """
+        left, right = self._factors
         rows = self.down.find_ends(part[0])
         columns = self.across.find_ends(part[1])
-        ends = self.down.weigh(rows) @ self.nodes @ self.across.weigh(columns).T
-        a, b, c = self.affine.T[:, :, None, None]
-        ends += a * columns + b * rows[:, None] + c
-        low = ends.min(axis=(1, 2)) - DRAWING_ERROR_PX
-        high = ends.max(axis=(1, 2)) + DRAWING_ERROR_PX
-        return low, high
+        ends = (left[:, rows] @ right[:, columns]).reshape(2, -1).astype(np.float64)
+        return ends.min(axis=1) - DRAWING_ERROR_PX, ends.max(axis=1) + DRAWING_ERROR_PX
 
     @cached_property
     def coordinates(self) -> Coordinates:
         """The map at every pixel, in `scratch`: valid until the next one is drawn there."""
-        height = len(self.down.before)
-        width = len(self.across.before)
-        # Two nodes more carry the affine map: [1, row] @ [[a, c], [0, b]] @ [column, 1].
-        a, b, c = self.affine.T
-        nodes = np.pad(self.nodes, ((0, 0), (0, 2), (0, 2)))
-        nodes[:, -2, -2] = a
-        nodes[:, -2, -1] = c
-        nodes[:, -1, -1] = b
-        down = np.column_stack([self.down.weigh(), np.ones(height), np.arange(height)])
-        across = np.column_stack([self.across.weigh(), np.arange(width), np.ones(width)])
-        left = (down @ nodes).astype(np.float32)
-        right = np.ascontiguousarray(across.T, np.float32)
+        left, right = self._factors
+        height, width = left.shape[1], right.shape[1]
         out: Coordinates = self.scratch.array("coords", (2, height, width), np.float32)
         rows_at_once = max(1, LARGEST_PRODUCT // right.size)
         for plane, factor in zip(out, left, strict=True):
@@ -131,3 +109,26 @@ class SourceMap:
                 rows = slice(top, top + rows_at_once)
                 np.matmul(factor[rows], right, out=plane[rows])
         return out
+
+    @cached_property
+    def _factors(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Matrices (2, H, nodes) and (nodes, W), whose product is the map.
+
+        Two nodes more carry the affine map: [1, row] @ [[a, c], [0, b]] @ [column, 1].
+        """
+        height, width = len(self.down.positions), len(self.across.positions)
+        rows, columns = self.down.count, self.across.count
+        nodes = np.zeros((2, rows + 2, columns + 2))
+        nodes[:, :rows, :columns] = self.nodes
+        nodes[:, rows, columns] = self.affine[:, 0]
+        nodes[:, rows, columns + 1] = self.affine[:, 2]
+        nodes[:, rows + 1, columns + 1] = self.affine[:, 1]
+        down = np.empty((height, rows + 2))
+        down[:, :rows] = self.down.weigh()
+        down[:, rows] = 1
+        down[:, rows + 1] = np.arange(height)
+        right = np.empty((columns + 2, width), np.float32)
+        right[:columns] = self.across.weigh().T
+        right[columns] = np.arange(width)
+        right[columns + 1] = 1
+        return (down @ nodes).astype(np.float32), right

@@ -220,10 +220,10 @@ def _sample_into(
     whole: Mask,
     window: Window,
 ) -> None:
-    """Sample `source` at a part of a patch into a window of `canvas` and of `whole`, the valid ones.
+    """Sample `source` at a part of a patch into a window of `canvas`.
 
-    The output is split where the box that it needs of the source is too large. No map is drawn
-    where the source is of one colour.
+    Which pixels are valid is written into the same window of `whole`. The output is split where the
+    box that it needs of the source is too large. No map is drawn where the source is of one colour.
     """
     valid = whole[window]
     origin = np.array(mapping.origin)
