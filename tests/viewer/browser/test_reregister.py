@@ -43,6 +43,8 @@ def test_a_wrong_result_is_mended_from_landmarks(browser: Browser, own_result: R
         wait_until(page, "stainbridge.correct.trial.state !== 'running'", 240)
         assert page.evaluate("stainbridge.correct.trial.reason") == ""
         expect(page.locator("#keep-new")).to_be_visible(timeout=30_000)
+        # The errors under the new result come with the reply after the one that ends the trial.
+        wait_until(page, "stainbridge.correct.reply.candidate_median_um != null")
         assert page.evaluate("stainbridge.correct.reply.candidate_median_um") < 40
         page.locator("#show-old").click()
         page.locator("#show-new").click()
