@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 # Test processes; each computes on one thread.
 JOBS   ?= 2
+# What `make test COVERAGE=1` adds.
+MEASURED := --cov=stainbridge --cov-branch --cov-report=term:skip-covered
 
 .PHONY: demo test test-slow kills fuzz lint format types floors docs coverage wheel clean
 
@@ -12,7 +14,7 @@ demo: $(STAMP)
 	$(BIN)/stainbridge demo --out demo-out --overwrite
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"$(if $(COVERAGE), $(MEASURED))
 
 test-slow: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow
@@ -44,9 +46,9 @@ docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open build/site/index.html"
 
-# Lines and branches that the quick tests run; slower than `make test`.
-coverage: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" --cov=stainbridge --cov-branch --cov-report=term:skip-covered
+# The quick tests, and the lines and branches that they run; a quarter slower.
+coverage:
+	$(MAKE) test COVERAGE=1
 
 # A wheel in dist/; a test installs it in an empty environment.
 wheel: $(STAMP)
