@@ -50,6 +50,11 @@ def test_a_number_that_yaml_reads_as_text() -> None:
     [
         ({"colour": 1}, "f: colour: unknown key"),
         ({"top": {"kind": "square", "radius": 1}}, "f: top: radius: unknown key"),
+        ({"folder": True}, r"f: folder: unknown key; expected .*; did you mean folded\?"),
+        ({"top": {"kind": ["round"]}}, r"f: top: unknown kind; expected round, square; got \["),
+        ({"top": 3}, "f: top: wrong type; expected keys and values; got 3"),
+        ({"legs": 3}, "f: legs: wrong type; expected a list; got 3"),
+        ({"price": 10**400}, "f: price: wrong type; expected a number; got 10000"),
         ({"top": {"kind": "oval"}}, "f: top: unknown kind; expected round, square; got oval"),
         ({"name": 3}, "f: name: wrong type"),
         ({"folded": 1}, "f: folded: wrong type"),
@@ -58,7 +63,7 @@ def test_a_number_that_yaml_reads_as_text() -> None:
         ({"legs": ["long"]}, "f: legs: wrong type; expected a number; got long"),
         (
             {"top": {"kind": "square", "side": 1.5}},
-            "f: top: side: wrong type; expected int; got 1.5",
+            "f: top: side: wrong type; expected a whole number; got 1.5",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -14,6 +15,10 @@ from stainbridge.errors import InputError, MissingFileError
 from stainbridge.regular import check_regular
 
 T = TypeVar("T")
+#: What a nested dataclass is in a file.
+KEYS_AND_VALUES = "keys and values"
+#: What types are called in messages.
+WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 #: Most letters of a file of settings.
 MOST_LETTERS = 1_000_000
 
@@ -40,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         _check_text(text, path)
         data = yaml.safe_load(text)
     except RecursionError:
-        raise InputError("nested too deeply", where=path, expected="keys and values") from None
+        raise InputError("nested too deeply", where=path, expected=KEYS_AND_VALUES) from None
     except FileNotFoundError:
         raise MissingFileError("no such file", where=path) from None
     except InputError:
@@ -49,7 +54,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError("cannot be read as YAML", where=path, got=error) from error
     if not isinstance(data, dict):
         got = "nothing" if data is None else repr(data)[:60]
-        raise InputError("not a configuration", where=path, expected="keys and values", got=got)
+        raise InputError("not a configuration", where=path, expected=KEYS_AND_VALUES, got=got)
     return data
 
 
@@ -76,9 +81,7 @@ def build(kind: type[T], values: Mapping[str, Any], where: object) -> T:
     values = _with_current_names(kind, values)
     for key in values:
         if key not in hints:
-            raise InputError(
-                "unknown key", where=f"{where}: {key}", expected=", ".join(sorted(hints))
-            )
+            raise _refuse_key(key, hints, where)
     converted = {
         key: _convert(hints[key], value, f"{where}: {key}") for key, value in values.items()
     }
@@ -106,6 +109,16 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         )
         merged[key] = merge(old, value) if same_kind and isinstance(old, Mapping) else value
     return merged
+
+
+def _refuse_key(key: object, hints: Mapping[str, Any], where: object) -> InputError:
+    close = get_close_matches(str(key), hints, n=1)
+    return InputError(
+        "unknown key",
+        where=f"{where}: {key}",
+        expected=", ".join(sorted(hints)),
+        remedy=f"did you mean {close[0]}?" if close else "",
+    )
 
 
 def _replace_tuples(value: Any) -> Any:
@@ -178,8 +191,10 @@ def _convert_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def _build_kind(kinds: Mapping[Any, Any], value: Any, where: str) -> Any:
-    name = value.get("kind") if isinstance(value, Mapping) else None
-    if name not in kinds:
+    if not isinstance(value, Mapping):
+        raise InputError("wrong type", where=where, expected=KEYS_AND_VALUES, got=value)
+    name = value.get("kind")
+    if not isinstance(name, str) or name not in kinds:
         raise InputError("unknown kind", where=where, expected=", ".join(kinds), got=name)
     return build(kinds[name], value, where)
 
@@ -187,11 +202,15 @@ def _build_kind(kinds: Mapping[Any, Any], value: Any, where: str) -> Any:
 def _to_number(value: Any, where: str) -> float:
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InputError("wrong type", where=where, expected="a number", got=value) from None
 
 
 def _describe_type(hint: Any) -> str:
+    """Return a type in words; there are no unions here."""
+    options = get_args(hint)
     if get_origin(hint) is Literal:
-        return " or ".join(str(option) for option in get_args(hint))
-    return hint.__name__ if isinstance(hint, type) and get_origin(hint) is None else str(hint)
+        return " or ".join(str(option) for option in options)
+    if get_origin(hint) is tuple:
+        return "a list" if options[-1] is Ellipsis else f"a list of {len(options)} values"
+    return WORDS.get(hint, KEYS_AND_VALUES)

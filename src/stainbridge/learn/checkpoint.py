@@ -47,6 +47,8 @@ class Checkpoint:
     """Steps since the last row of the log."""
     unlogged_sums: dict[str, float] = field(default_factory=dict)
     """Sums of the numbers of these steps, by name, so that a resumed run logs the same means."""
+    is_unmeasured: bool = False
+    """Whether an interruption left the validation after the last step to the resumed run."""
 
 
 def save_checkpoint(

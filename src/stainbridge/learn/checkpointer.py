@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from stainbridge.learn.checkpoint import Checkpoint, save_checkpoint, save_weights
 from stainbridge.learn.clock import StepClock
 from stainbridge.learn.config import TrainConfig
+from stainbridge.learn.interrupt import BrokenOffError, Interrupts
 from stainbridge.learn.task import Task
 from stainbridge.learn.training_log import VALIDATION_PREFIX, TrainingLog
 from stainbridge.learn.weight_average import WeightAverage
@@ -28,7 +29,7 @@ class Checkpointer:
     """Validates a task, logs and saves, as often as `config` says.
 
     `validation` are batches on the task's device. A resumed run has its average of weights from the
-    folder's last state.
+    folder's last state. An interruption breaks off a validation, and nothing else.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Checkpointer:
         folder: Path,
         log: TrainingLog,
         checkpoint: Checkpoint,
+        interrupts: Interrupts,
     ) -> None:
         self._task = task
         self._validation = validation
@@ -46,6 +48,7 @@ class Checkpointer:
         self._folder = folder
         self._log = log
         self._checkpoint = checkpoint
+        self._interrupts = interrupts
         self._clock = StepClock(checkpoint.unlogged_steps, dict(checkpoint.unlogged_sums))
         self._saved_s = time.monotonic()
         self._average = WeightAverage(task.networks, config.average)
@@ -55,7 +58,7 @@ class Checkpointer:
     def record_start(self) -> None:
         """Measure and show the networks as they begin, and save the run at once.
 
-        They are not the best of anything yet.
+        They are not the best of anything yet. Raises `BrokenOffError` before anything is saved.
         """
         self._log.add_row(self._checkpoint.step, self._name_measures(self._measure()))
         self.record_picture()
@@ -65,7 +68,23 @@ class Checkpointer:
         """Record the numbers of a step that has ended, and do what is due."""
         self._clock.add(numbers)
         self._average.update(self._checkpoint.step)
-        measures = self.validate() if self._is_due(self._config.validate_every) else {}
+        self._finish_step()
+
+    def finish_interrupted_step(self) -> None:
+        """Do what was due after the last step where an interruption left it to this run."""
+        if self._checkpoint.is_unmeasured:
+            self._finish_step()
+
+    def _finish_step(self) -> None:
+        """Do what is due after a step; an interrupted validation is left to the resumed run."""
+        measures: dict[str, float] = {}
+        if self._is_due(self._config.validate_every):
+            self._checkpoint.is_unmeasured = True
+            with suppress(BrokenOffError):
+                measures = self.validate()
+                self._checkpoint.is_unmeasured = False
+            if self._checkpoint.is_unmeasured:
+                return
         if measures or self._is_due(self._config.log_every):
             self._log.add_row(self._checkpoint.step, {**self._clock.means(), **measures})
             self._clock = StepClock()
@@ -77,7 +96,8 @@ class Checkpointer:
     def validate(self) -> dict[str, float]:
         """Return the means of the measures over the validation batches.
 
-        The lowest selection measure so far leaves its weights as `best.safetensors`.
+        The lowest selection measure so far leaves its weights as `best.safetensors`. Raises
+        `BrokenOffError` before that changes anything.
         """
         means = self._measure()
         score = means[self._task.selection_measure]
@@ -89,8 +109,11 @@ class Checkpointer:
 
     def _measure(self) -> dict[str, float]:
         """Return the mean of each measure over the validation batches."""
+        measures = []
         with self._evaluation_mode():
-            measures = [self._task.measure(batch) for batch in self._validation]
+            for batch in self._validation:
+                with self._interrupts.break_off():
+                    measures.append(self._task.measure(batch))
         return {
             name: sum(measure[name] for measure in measures) / len(measures) for name in measures[0]
         }

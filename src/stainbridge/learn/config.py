@@ -61,3 +61,8 @@ class TrainConfig:
     def samples_per_step(self) -> int:
         """Samples that one step consumes, over all devices."""
         return self.batch * self.accumulate * self.devices
+
+    @property
+    def validation_batches(self) -> int:
+        """Batches of all samples to validate on, rounded up to whole ones."""
+        return -(-self.validation_samples // self.batch)

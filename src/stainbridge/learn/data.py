@@ -51,11 +51,12 @@ def iterate_batches(
         yield batch
 
 
-def iterate_validation_batches(stream: Stream, config: TrainConfig) -> Iterator[Any]:
+def iterate_validation_batches(
+    stream: Stream, config: TrainConfig
+) -> Generator[Any, None, None]:
     """Yield the first `config.validation_samples` samples in batches, rounded up to whole ones."""
-    count = -(-config.validation_samples // config.batch)
     with closing(iterate_batches(stream, config.batch, config.workers, 0)) as batches:
-        yield from islice(batches, count)
+        yield from islice(batches, config.validation_batches)
 
 
 def check_inputs(pictures: Mapping[str, Tensor]) -> None:

@@ -1,39 +1,65 @@
-"""Interruption by Ctrl-C or a scheduler's SIGTERM at the end of a step."""
+"""Interruption by Ctrl-C or a scheduler's SIGTERM: at once, or at the end of a step."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
-@contextmanager
-def catch_interrupts() -> Iterator[Callable[[], bool]]:
-    """Provide a function that says whether SIGINT or SIGTERM has come.
+class BrokenOffError(KeyboardInterrupt):
+    """An interruption of work that may be broken off at any point."""
 
-    A second SIGINT interrupts at once. In a thread other than the main one, signals are left as
-    they are; so are signals that the process ignores.
-    """
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted.is_set
-        return
 
-    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # as signal wants it
-        if interrupted.is_set():
+class Interrupts:
+    """Whether SIGINT or SIGTERM has come, and what it breaks off."""
+
+    def __init__(self) -> None:
+        self.has_come = False
+        self._breaks_off = False
+
+    @contextmanager
+    def break_off(self) -> Iterator[None]:
+        """Raise `BrokenOffError` as soon as an interruption comes, or where one has come."""
+        self._breaks_off = True
+        try:
+            if self.has_come:
+                raise BrokenOffError
+            yield
+        finally:
+            self._breaks_off = False
+
+    def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # as signal wants
+        """Handle a signal; the second one always interrupts."""
+        is_second = self.has_come
+        self.has_come = True
+        if self._breaks_off:
+            raise BrokenOffError
+        if is_second:
             raise KeyboardInterrupt
-        interrupted.set()
 
+
+@contextmanager
+def catch_interrupts() -> Iterator[Interrupts]:
+    """Provide what says whether SIGINT or SIGTERM has come, instead of raising at once.
+
+    In a thread other than the main one, signals are left as they are; so are signals that the
+    process ignores.
+    """
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
     heard = [
         number
         for number in (signal.SIGINT, signal.SIGTERM)
         if signal.getsignal(number) is not signal.SIG_IGN
     ]
-    former_handlers = {number: signal.signal(number, handle) for number in heard}
+    former_handlers = {number: signal.signal(number, interrupts.handle) for number in heard}
     try:
-        yield interrupted.is_set
+        yield interrupts
     finally:
         for number, handler in former_handlers.items():
             signal.signal(number, handler)

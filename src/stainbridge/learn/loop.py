@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from stainbridge.learn.data import (
 )
 from stainbridge.learn.devices import any_process, launch_fabric
 from stainbridge.learn.global_state import preserve_global_state
-from stainbridge.learn.interrupt import catch_interrupts
+from stainbridge.learn.interrupt import BrokenOffError, Interrupts, catch_interrupts
 from stainbridge.learn.pace import Pace, describe_step
 from stainbridge.learn.stepper import Stepper
 from stainbridge.learn.task import Stream, Task
@@ -60,8 +60,9 @@ def train(
     Leaves `last.safetensors` (complete; on the CPU `resume` continues it bit for bit as if it had
     not stopped), `best.safetensors` (the networks of the best validation, from the first one on),
     `metrics.csv`, `pictures/` and TensorBoard's log. A run is saved before its first step.
-    Interrupted, it finishes the step, saves `last.safetensors` and raises `KeyboardInterrupt`. The
-    process's random states and thread count are as before afterwards. Raises `InputError` for data
+    Interrupted, it finishes the step but no validation and no sample, saves `last.safetensors` and
+    raises `KeyboardInterrupt`. The process's random states and thread count are as before
+    afterwards. Raises `InputError` for data
     that cannot be trained on, a checkpoint of something else, and a loss that is not finite.
     """
     with preserve_global_state():
@@ -93,17 +94,28 @@ def _train(
         fabric.world_size,
     )
     with ExitStack() as stack:
-        is_interrupted = stack.enter_context(catch_interrupts())
-        checkpointer = stack.enter_context(
-            _open_checkpointer(
-                fabric, task, data, config, folder, checkpoint, resume=resume, progress=progress
-            )
-        )
+        interrupts = stack.enter_context(catch_interrupts())
+        checkpointer = None
+        if fabric.is_global_zero:
+            with suppress(BrokenOffError):
+                samples = _make_validation(fabric, data, config, checkpoint, interrupts, progress)
+                check_inputs(task.inputs(samples[0]))
+                log = TrainingLog(folder, checkpoint.step if resume else NOTHING_LOGGED)
+                stack.enter_context(log)
+                checkpointer = _begin(
+                    Checkpointer(task, samples, config, folder, log, checkpoint, interrupts),
+                    resume=resume,
+                )
         pace = Pace()
-        while checkpoint.step < config.steps and not any_process(fabric, is_interrupted()):
-            micro_batches = [
-                move_batch(next(batches), fabric.device, layout) for _ in range(config.accumulate)
-            ]
+        while checkpoint.step < config.steps:
+            micro_batches: list[Any] = []
+            with suppress(BrokenOffError), interrupts.break_off():
+                micro_batches = [
+                    move_batch(next(batches), fabric.device, layout)
+                    for _ in range(config.accumulate)
+                ]
+            if any_process(fabric, interrupts.has_come):
+                break
             numbers = stepper.step(micro_batches, checkpoint.step)
             checkpoint.step += 1
             checkpoint.position += config.samples_per_step
@@ -114,38 +126,37 @@ def _train(
                 progress(text, checkpoint.step / config.steps)
         if checkpointer is not None:
             checkpointer.save()
-        if is_interrupted():
+        if interrupts.has_come:
             raise KeyboardInterrupt
     return checkpoint
 
 
-@contextmanager
-def _open_checkpointer(
+def _make_validation(
     fabric: Fabric,
-    task: Task[Any],
     data: TrainingData,
     config: TrainConfig,
-    folder: Path,
     checkpoint: Checkpoint,
-    *,
-    resume: bool,
+    interrupts: Interrupts,
     progress: Progress,
-) -> Iterator[Checkpointer | None]:
-    """Provide the first process's checkpointer, its data checked; None in the others."""
-    if not fabric.is_global_zero:
-        yield None
-        return
+) -> list[Any]:
+    """Return the validation batches on the device; raise `BrokenOffError` when interrupted."""
     share = min(1.0, checkpoint.step / max(1, config.steps))
     words = f"of {config.validation_samples} samples to validate on"
     progress(f"made 0 {words}", share)
-    validation = []
-    for batch in iterate_validation_batches(data.validation, config):
-        validation.append(move_batch(batch, fabric.device))
-        made = min(len(validation) * config.batch, config.validation_samples)
-        progress(f"made {made} {words}", share)
-    check_inputs(task.inputs(validation[0]))
-    with TrainingLog(folder, checkpoint.step if resume else NOTHING_LOGGED) as log:
-        checkpointer = Checkpointer(task, validation, config, folder, log, checkpoint)
-        if not resume:
-            checkpointer.record_start()
-        yield checkpointer
+    validation: list[Any] = []
+    with closing(iterate_validation_batches(data.validation, config)) as batches:
+        for _ in range(config.validation_batches):
+            with interrupts.break_off():
+                validation.append(move_batch(next(batches), fabric.device))
+            made = min(len(validation) * config.batch, config.validation_samples)
+            progress(f"made {made} {words}", share)
+    return validation
+
+
+def _begin(checkpointer: Checkpointer, *, resume: bool) -> Checkpointer:
+    """Measure and save a run that begins, or do what an interruption left to a resumed one."""
+    if resume:
+        checkpointer.finish_interrupted_step()
+    else:
+        checkpointer.record_start()
+    return checkpointer

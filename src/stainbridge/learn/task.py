@@ -60,7 +60,11 @@ class Task(Protocol[Batch]):
         ...
 
     def measure(self, batch: Batch) -> Mapping[str, float]:
-        """Return numbers about a validation batch, `selection_measure` among them."""
+        """Return numbers about a validation batch, `selection_measure` among them.
+
+        An interruption may break it off at any point, so it changes nothing and draws no random
+        numbers.
+        """
         ...
 
     def picture(self, batch: Batch) -> npt.NDArray[np.uint8]:

@@ -73,9 +73,9 @@ def claim_folder(out: Path) -> Iterator[None]:
 def _hold(path: Path, out: Path) -> Iterator[None]:
     """Hold the lock `path` of the output `out`; wherever an interruption comes, it is removed."""
     with ExitStack() as stack:
-        with catch_interrupts() as is_interrupted:
+        with catch_interrupts() as interrupts:
             is_locked = _lock(path, out, stack)
-        if is_interrupted():
+        if interrupts.has_come:
             raise KeyboardInterrupt
         if is_locked:
             path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
