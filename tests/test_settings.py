@@ -79,6 +79,22 @@ def test_merging_keeps_what_is_not_named_and_replaces_another_kind() -> None:
     assert merge(base, {"name": "desk"}) == {**base, "name": "desk"}
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nlegs: [1]\nname: b\n", "bad.yaml: name: a key twice; got again in line 3"),
+        ("top: {kind: round, kind: square}\n", "bad.yaml: kind: a key twice"),
+        ("tops: [{side: 1}, {side: 1, side: 2}]\n", "bad.yaml: side: a key twice"),
+    ],
+)
+def test_a_key_that_is_there_twice(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_yaml(path)
+    assert said in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["- 1\n- 2\n", "a: [1\n", "\x00"])
 def test_what_is_no_configuration(text: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"

@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, however that one ends."""
+"""Processes that end with the one that started them, and the signals that end a run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import sys
 import threading
 import time
 
+#: Signals that end a run in order: Ctrl-C, a scheduler's, and that of a closed terminal.
+ENDING_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 #: Linux's number of the request to be sent a signal when the parent ends.
 PR_SET_PDEATHSIG = 1
 #: Seconds between two looks at whether the parent is still there, where no signal tells.

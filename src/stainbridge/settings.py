@@ -66,6 +66,24 @@ def _check_text(text: str, path: Path) -> None:
         )
     if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
         raise InputError("aliases (*name) are not read", where=path, remedy="write values out")
+    _check_keys(yaml.compose(text, yaml.SafeLoader), path)
+
+
+def _check_keys(node: yaml.Node | None, path: Path) -> None:
+    """Raise `InputError` for a key that is there twice: YAML would take the last silently."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _check_keys(item, path)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen = set()
+    for key, value in node.value:
+        name = str(key.value)
+        if name in seen:
+            line = key.start_mark.line + 1
+            raise InputError("a key twice", where=f"{path}: {name}", got=f"again in line {line}")
+        seen.add(name)
+        _check_keys(value, path)
 
 
 def build(kind: type[T], values: Mapping[str, Any], where: object) -> T:

@@ -108,6 +108,7 @@ def test_a_worker_leaves_the_first_end_of_its_group_to_the_main_process() -> Non
         "import os, signal; from stainbridge.learn.data import _begin_worker;"
         "_begin_worker(os.getppid(), 0);"
         "os.kill(os.getpid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGTERM);"
+        "os.kill(os.getpid(), signal.SIGHUP);"
         "print('works', flush=True);"
         "os.kill(os.getpid(), signal.SIGTERM); print('still', flush=True)"
     )

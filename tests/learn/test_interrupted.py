@@ -17,6 +17,7 @@ from torch import Tensor
 from stainbridge.learn.interrupt import BrokenOffError, catch_interrupts
 from stainbridge.learn.loop import TrainingData, train
 from stainbridge.learn.weights import read_weights
+from stainbridge.processes import ENDING_SIGNALS
 
 VALIDATED = replace(CONFIG, validation_samples=64)
 
@@ -104,6 +105,18 @@ def test_a_run_whose_first_measures_ctrl_c_breaks_off_has_saved_nothing(tmp_path
     with pytest.raises(KeyboardInterrupt):
         train(lambda: InterruptedTask(Interrupted(5)), data, VALIDATED, tmp_path)
     assert not (tmp_path / "last.safetensors").exists()
+
+
+@pytest.mark.parametrize("number", ENDING_SIGNALS)
+def test_every_signal_that_ends_a_run_saves_it(number: signal.Signals, tmp_path: Path) -> None:
+    def end(batches: int) -> float:
+        if batches == 5:  # in the third step
+            os.kill(os.getpid(), number)
+        return 1.0
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, VALIDATED, hook=end)
+    assert read_weights(tmp_path / "last.safetensors").header["checkpoint"]["step"] == 3
 
 
 def interrupt() -> None:

@@ -21,6 +21,8 @@ WANTED = (
     re.compile(r"(?:[Uu]nable to allocate|[Tt]ried to allocate) ([\d.]+ [KMGTPEZY]?i?B)"),
     re.compile(r"(?:tried to allocate|[Ff]ailed to allocate) (\d+) bytes"),
 )
+#: What to do about an empty value.
+UNSET = "give one; is a variable of the script unset?"
 #: What torch says when a process that prepares samples is ended from outside.
 LOST_WORKER = re.compile(r"DataLoader worker \(pid.*(is killed by signal|exited unexpectedly)")
 #: What to do about an error of the operating system.
@@ -65,10 +67,12 @@ def explain_failure(error: BaseException) -> InputError | None:
 def check_names(arguments: list[str]) -> None:
     """Raise `InputError` for arguments that must not be opened.
 
-    These are names with bytes that are no text in this locale, at which some libraries end the
+    These are empty names, as unset variables of a script give; names with bytes that are no text in this locale, at which some libraries end the
     process, and inputs that are pipes or devices, which may never end.
     """
     for before, argument in pairwise(("", *arguments)):
+        if not argument:
+            raise InputError("an empty value", where=before or "stainbridge", remedy=UNSET)
         if before != "--out":  # the rule for outputs is the jobs' own
             for name in argument.split(","):
                 check_regular(Path(name))

@@ -15,6 +15,7 @@ from stainbridge.cli.failures import check_names, explain_failure
 from stainbridge.cli.output import say
 from stainbridge.cli.streams import flush_output, prepare_streams, silence_libraries
 from stainbridge.errors import StainbridgeError
+from stainbridge.processes import ENDING_SIGNALS
 
 if TYPE_CHECKING:
     import typer
@@ -31,13 +32,13 @@ class Interruption:
         self.has_come = False
 
     def listen(self) -> None:
-        """End the run at Ctrl-C, and at the signal that a cluster's scheduler sends first.
+        """End the run at Ctrl-C, a scheduler's signal, and that of a closed terminal.
 
-        Where a shell has the process ignore Ctrl-C, it stays ignored.
+        What a shell has the process ignore stays ignored.
         """
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._raise)
-        signal.signal(signal.SIGTERM, self._raise)
+        for number in ENDING_SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._raise)
 
     def _raise(self, _number: int, _frame: FrameType | None) -> None:
         self.has_come = True

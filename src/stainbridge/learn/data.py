@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from stainbridge.errors import InputError
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Stream
-from stainbridge.processes import end_with_parent
+from stainbridge.processes import ENDING_SIGNALS, end_with_parent
 
 #: The least value that a network may see: the black of pictures in −1 … 1.
 LOWEST_VALUE = -1.0
@@ -152,7 +152,8 @@ def _collate(samples: list[Any]) -> Any:
 def _begin_worker(parent: int, worker: int) -> None:  # noqa: ARG001  # torch passes its number
     end_with_parent(parent)
     # the main process decides when to stop, and still wants the batch
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _survive_once)
 
 

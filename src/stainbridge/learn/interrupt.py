@@ -1,4 +1,4 @@
-"""Interruption by Ctrl-C or a scheduler's SIGTERM: at once, or at the end of a step."""
+"""Interruption by a signal that ends a run: at once, or at the end of a step."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from stainbridge.processes import ENDING_SIGNALS
+
 
 class BrokenOffError(KeyboardInterrupt):
     """An interruption of work that may be broken off at any point."""
 
 
 class Interrupts:
-    """Whether SIGINT or SIGTERM has come, and what it breaks off."""
+    """Whether a signal that ends a run has come, and what it breaks off."""
 
     def __init__(self) -> None:
         self.has_come = False
@@ -43,7 +45,7 @@ class Interrupts:
 
 @contextmanager
 def catch_interrupts() -> Iterator[Interrupts]:
-    """Provide what says whether SIGINT or SIGTERM has come, instead of raising at once.
+    """Provide what says whether a signal that ends a run has come, instead of raising at once.
 
     In a thread other than the main one, signals are left as they are; so are signals that the
     process ignores.
@@ -54,7 +56,7 @@ def catch_interrupts() -> Iterator[Interrupts]:
         return
     heard = [
         number
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in ENDING_SIGNALS
         if signal.getsignal(number) is not signal.SIG_IGN
     ]
     former_handlers = {number: signal.signal(number, interrupts.handle) for number in heard}

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -150,7 +151,8 @@ INSIDE[10:30, 20:50] = True
 @pytest.mark.parametrize("value", [1, 7, 255])
 @pytest.mark.parametrize("under", [0, 255])
 @pytest.mark.parametrize(
-    "kind", ["rgba.png", "la.png", "deep.png", "rgba.tif", "rgba.webp", "zarr"]
+    "kind",
+    ["rgba.png", "la.png", "deep.png", "rgba.tif", "rgba.webp", "zarr", "plain.bmp", "masked.bmp"],
 )
 def test_transparent_parts_of_a_mask_are_outside(
     tmp_path: Path, kind: str, under: int, value: int
@@ -164,6 +166,8 @@ def test_transparent_parts_of_a_mask_are_outside(
         path.write_bytes(_png_16(rgba.astype(np.uint16)))
     elif kind == "rgba.tif":
         tifffile.imwrite(path, rgba, photometric="rgb", extrasamples=["unassalpha"])
+    elif kind == "masked.bmp":  # its header says which bits are alpha
+        cv2.imwrite(str(path), rgba)
     else:
         picture = Image.fromarray(rgba)
         picture = picture.convert("LA") if kind == "la.png" else picture
@@ -171,6 +175,45 @@ def test_transparent_parts_of_a_mask_are_outside(
     with open_mask(path) as slide:
         pixels = read_whole(slide)
     np.testing.assert_array_equal(pixels[..., 0], np.where(INSIDE, value, 0))
+
+
+@pytest.mark.parametrize("fourth", [0, 255])
+@pytest.mark.parametrize("top_down", [False, True])
+def test_a_fourth_byte_of_a_bitmap_that_says_nothing_is_no_alpha(
+    tmp_path: Path, fourth: int, top_down: bool
+) -> None:
+    grey = np.where(INSIDE, 200, 90).astype(np.uint8)
+    Image.fromarray(np.dstack([grey, grey, grey, np.full_like(grey, fourth)])).save(
+        tmp_path / "a.bmp"
+    )
+    if top_down:
+        _turn_bitmap(tmp_path / "a.bmp")
+    np.testing.assert_array_equal(read(tmp_path / "a.bmp")[..., 0], grey)
+    with open_mask(tmp_path / "a.bmp") as slide:
+        np.testing.assert_array_equal(read_whole(slide)[..., 1], grey)
+
+
+@pytest.mark.parametrize("top_down", [False, True])
+def test_alpha_of_a_bitmap_is_shown_over_white(tmp_path: Path, top_down: bool) -> None:
+    rgba = np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)])
+    rgba[:50, :, 3] = 0
+    Image.fromarray(rgba).save(tmp_path / "a.bmp")
+    if top_down:
+        _turn_bitmap(tmp_path / "a.bmp")
+    pixels = read(tmp_path / "a.bmp")
+    assert (pixels[:50] == 255).all()
+    np.testing.assert_array_equal(pixels[50:], RGB[50:])
+
+
+def _turn_bitmap(path: Path) -> None:
+    """Store a bitmap's rows from the top, which a negative height says."""
+    data = bytearray(path.read_bytes())
+    offset = int.from_bytes(data[10:14], "little")
+    width, height = (int.from_bytes(data[at : at + 4], "little") for at in (18, 22))
+    rows = np.frombuffer(data[offset:], np.uint8).reshape(height, width, 4)
+    data[22:26] = (-height).to_bytes(4, "little", signed=True)
+    data[offset:] = rows[::-1].tobytes()
+    path.write_bytes(data)
 
 
 def _png_16(pixels: Array) -> bytes:
@@ -532,3 +575,45 @@ def test_transparent_parts_of_a_deep_mask_are_outside(tmp_path: Path, dtype: str
     assert len(pixels) == 3
     assert not pixels[:, :20].any()
     assert pixels[:, 20:].all()
+
+
+#: Orders of three planes: which of red, green and blue each one is.
+ORDERS = [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 1), (1, 2, 0), (2, 0, 1)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    "names", [("Red", "Green", "Blue"), ("R", "G", "B"), ("TL red", "TL green", "TL blue")]
+)
+@pytest.mark.parametrize("container", ["ome.tif", "ome.zarr", "last.ome.zarr"])
+def test_named_planes_of_a_colour_picture_are_sorted(
+    tmp_path: Path, order: tuple[int, ...], names: tuple[str, ...], container: str
+) -> None:
+    path = tmp_path / f"a.{container}"
+    stored = [names[place] for place in order]
+    planes = np.moveaxis(RGB, -1, 0)[list(order)]
+    if container == "ome.tif":
+        tifffile.imwrite(
+            path, planes, photometric="minisblack", tile=(64, 64),
+            metadata={"axes": "CYX", "Channel": {"Name": stored}},
+        )  # fmt: skip
+    else:
+        _write_labelled_zarr(path, planes, stored, is_last=container.startswith("last"))
+    with open_slide(path) as slide:
+        assert slide.info.is_rgb
+        np.testing.assert_array_equal(read_whole(slide), RGB)
+        part = slide.read(slide.frame.crop(30, 20, 40, 50)).pixels
+    np.testing.assert_array_equal(np.moveaxis(part, 0, -1), RGB[20:70, 30:70])
+
+
+def _write_labelled_zarr(path: Path, planes: Array, names: list[str], is_last: bool) -> None:
+    """Write an OME-Zarr of one level whose channels are named; they may be the last axis."""
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", data=np.moveaxis(planes, 0, -1) if is_last else planes)
+    axes = [{"name": axis, "type": "space"} for axis in "yx"]
+    axes.insert(2 if is_last else 0, {"name": "c", "type": "channel"})
+    scale = {"type": "scale", "scale": [1.0, 1.0, 1.0]}
+    dataset = {"path": "0", "coordinateTransformations": [scale]}
+    channels = [{"label": name, "color": "FFFFFF"} for name in names]
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": [dataset], "version": "0.4"}]
+    group.attrs["omero"] = {"channels": channels}

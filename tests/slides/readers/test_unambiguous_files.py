@@ -111,6 +111,7 @@ def test_a_folder_of_dicom_levels_is_one_slide(tmp_path: Path) -> None:
     for name in ("openslide_boxes_0.dcm", "openslide_boxes_1.dcm"):
         (tmp_path / name).symlink_to(source / name)
     (tmp_path / "notes.txt").write_text("not a level")
+    write_dicom(tmp_path / "DICOMDIR", "1.2.3")
     with open_slide(tmp_path) as slide, open_slide(source / "openslide_boxes_0.dcm") as file:
         assert slide.levels[0].width == file.levels[0].width
         assert len(slide.levels) == len(file.levels)

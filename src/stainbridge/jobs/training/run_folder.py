@@ -20,6 +20,7 @@ from stainbridge.jobs.training.same_run import (
     check_same_run,
     read_options,
     read_run,
+    take_run,
 )
 from stainbridge.partial import holds_files
 from stainbridge.progress import Progress
@@ -109,7 +110,7 @@ class RunFolder:
         if self.is_resumed:
             source = self.path / CONFIG
             values = read_yaml(source)
-            recorded = str(values.pop("run", {})["data"])
+            recorded = str(take_run(values, self.path)["data"])
             changing = {name: value for name, value in given.items() if name in RESUMABLE}
             return build(kind, merge(values, {"train": changing}), source), recorded
         source = config or Path("preset")

@@ -25,10 +25,10 @@ def check_same_run(
     from stainbridge.settings import read_yaml
 
     settings = read_yaml(folder / CONFIG)
-    run = settings.pop("run", None) or {}
-    if run.get("command") != command:
+    run = take_run(settings, folder)
+    if run["command"] != command:
         raise InputError(
-            "a run of another command", where=folder, expected=command, got=run.get("command")
+            "a run of another command", where=folder, expected=command, got=run["command"]
         )
     for name, value in options.items():
         if value is None or name in RESUMABLE:
@@ -45,6 +45,22 @@ def check_same_run(
                 got=value,
                 remedy="leave it out, or begin another run",
             )
+
+
+def take_run(settings: dict[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Take from the values of config.yaml what says how the run was begun.
+
+    Raises `InputError` where they do not say it, as in a file that somebody else wrote.
+    """
+    run = settings.pop("run", None)
+    if not isinstance(run, dict) or not {"command", "data"} <= run.keys():
+        raise InputError(
+            "no settings of a run",
+            where=folder / CONFIG,
+            expected="`run`, with `command` and `data`",
+            got=run,
+        )
+    return run
 
 
 def read_run(folder: Path) -> Mapping[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stainbridge.errors import InputError
+from stainbridge.slides.readers.resample import Interleaved
 from stainbridge.slides.slide import Channel
 
 RGB = (Channel("R"), Channel("G"), Channel("B"))
@@ -16,8 +17,10 @@ RGB = (Channel("R"), Channel("G"), Channel("B"))
 NUMBERED = re.compile(r"(channel|ch|c)?[\s_:-]*[\d:]*")
 #: What lies between the words of a name.
 NAME_PARTS = re.compile(r"[^a-z]+")
-#: Names, in lower case, that planes of a colour picture have.
+#: Names, in lower case, that planes of a colour picture have, in whatever order they are stored.
 RGB_NAMES = (("r", "g", "b"), ("red", "green", "blue"))
+#: Where red, green and blue are, in the usual order.
+RGB_PLACES = (0, 1, 2)
 
 
 def number_channels(count: int) -> tuple[Channel, ...]:
@@ -39,24 +42,38 @@ def recognise_rgb(
     """
     if len(channels) != 3 or channels == RGB or dtype != np.uint8:
         return channels, ()
-    if _are_named_rgb(channels):
+    if find_rgb_places(channels) is not None:
         return RGB, ()
-    if not _are_unnamed(channels):
+    if not are_unnamed(channels):
         return channels, ()
     if _holds(is_bright):
         return RGB, ("three planes without names are bright: they are read as red, green, blue",)
     return channels, ("three planes without names are dark: they are read as channels",)
 
 
-def _are_named_rgb(channels: tuple[Channel, ...]) -> bool:
-    """Return whether names are red, green and blue, or end so after the same words."""
+def find_rgb_places(channels: tuple[Channel, ...]) -> tuple[int, ...] | None:
+    """Return where red, green and blue are among channels; None where names do not say it.
+
+    Names are those colours, or end so after the same words.
+    """
     names = [channel.name.lower() for channel in channels]
     words = [NAME_PARTS.split(name)[-1] for name in names]
     before = {name.removesuffix(word) for name, word in zip(names, words, strict=True)}
-    return tuple(words) in RGB_NAMES and len(before) == 1
+    for colours in RGB_NAMES:
+        if sorted(words) == sorted(colours) and len(before) == 1:
+            return tuple(words.index(colour) for colour in colours)
+    return None
 
 
-def _are_unnamed(channels: tuple[Channel, ...]) -> bool:
+def sort_rgb(pixels: Interleaved, places: tuple[int, ...] | None) -> Interleaved:
+    """Return (H, W, C) whose red, green and blue were at `places`, in that order."""
+    if places is None or places == RGB_PLACES:
+        return pixels
+    return np.ascontiguousarray(pixels[..., list(places)])
+
+
+def are_unnamed(channels: tuple[Channel, ...]) -> bool:
+    """Return whether the names of channels say nothing."""
     return all(NUMBERED.fullmatch(channel.name.lower()) for channel in channels)
 
 

@@ -12,6 +12,8 @@ from stainbridge.slides.slide import Slide
 #: Where a DICOM file says that it is one (PS3.10, 7.1).
 MAGIC_PLACE = 128
 MAGIC = b"DICM"
+#: The file of a medium that lists all others (PS3.10, 8.6).
+INDEX = "DICOMDIR"
 #: Bytes of a file in which its series is named.
 HEADER_BYTES = 2**16
 #: The element SeriesInstanceUID (0020,000E), with its type written out, and its value.
@@ -43,7 +45,8 @@ def open_dicom_folder(path: Path, *, mpp: float | None = None, stain: str | None
 
 
 def _is_dicom(path: Path) -> bool:
-    if not path.is_file():
+    """Return whether a file is DICOM, and not the list of the files beside it."""
+    if not path.is_file() or path.name.upper() == INDEX:
         return False
     with path.open("rb") as file:
         file.seek(MAGIC_PLACE)

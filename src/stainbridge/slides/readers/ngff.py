@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stainbridge.errors import InputError
-from stainbridge.slides.readers.channels import RGB, RGB_NAMES, number_channels
+from stainbridge.slides.readers.channels import RGB, are_unnamed, number_channels
 from stainbridge.slides.readers.pixel_size import Claim, to_um
 from stainbridge.slides.slide import Channel
 
@@ -31,11 +31,10 @@ class Multiscale:
     ) -> tuple[Channel, ...]:
         """Return `count` channels.
 
-        Three of 8 bits that are interleaved, or named so, are the R, G and B of a picture.
+        Three of 8 bits that are interleaved and have no names are the R, G and B of a picture.
         """
-        names = tuple(channel.name.lower() for channel in self.channels)
-        is_rgb = interleaved or names in RGB_NAMES
-        if count == 3 and dtype == np.uint8 and is_rgb:
+        is_named = len(self.channels) == count and not are_unnamed(self.channels)
+        if count == 3 and dtype == np.uint8 and interleaved and not is_named:
             return RGB
         return self.channels if len(self.channels) == count else number_channels(count)
 

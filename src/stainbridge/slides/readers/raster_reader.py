@@ -25,6 +25,7 @@ from stainbridge.causes import describe_cause
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.slides.readers.alpha import blend_over_white, hide_transparent
+from stainbridge.slides.readers.bmp_alpha import read_reserved_alpha
 from stainbridge.slides.readers.channels import RGB, number_channels
 from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.icc import keep_rgb_profile
@@ -182,6 +183,9 @@ class RasterFile:
                 self._check_complete(picture, level)
             except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
                 raise self._damage_error(error) from error
+            alpha = read_reserved_alpha(self.path) if self.format == "BMP" else None
+            if alpha is not None:
+                picture.putalpha(Image.fromarray(alpha))
             return _to_pixels(picture, self._show_alpha)
 
     def _check_complete(self, picture: ImageFile.ImageFile, level: int) -> None:

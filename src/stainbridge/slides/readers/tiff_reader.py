@@ -15,7 +15,7 @@ import tifffile
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.slides.readers.channels import RGB, recognise_rgb
+from stainbridge.slides.readers.channels import RGB, find_rgb_places, recognise_rgb, sort_rgb
 from stainbridge.slides.readers.file_bytes import FileBytes
 from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.icc import keep_rgb_profile
@@ -72,14 +72,16 @@ class TiffSlide(FileSlide):
         stored: tuple[StoredLevel, ...],
         files: _OpenFiles,
         cache: TileCache,
+        rgb_places: tuple[int, ...] | None,
     ) -> None:
         super().__init__(info, frames, stain)
         self._stored = stored
+        self._rgb_places = rgb_places
         self._files = files
         self._cache = cache
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
-        return self._stored[level].region(x, y, width, height)
+        return sort_rgb(self._stored[level].region(x, y, width, height), self._rgb_places)
 
     def _release(self) -> None:
         self._files.close()
@@ -146,8 +148,9 @@ def _make_slide(
     rule = made[0][1]
     page = levels[0][0].page.keyframe
     pixel = choose_pixel_size(find_pixel_size_claim(tif, page), stored[0].size, mpp)
+    named = describe_channels(tif, levels[0], rule.channels * len(levels[0]), rule.is_colour)
     channels, guesses = recognise_rgb(
-        describe_channels(tif, levels[0], rule.channels * len(levels[0]), rule.is_colour),
+        named,
         np.dtype(rule.dtype),
         lambda: is_bright_field(stored[-1]),
     )
@@ -168,9 +171,9 @@ def _make_slide(
     )
     width, height = stored[0].size
     frame = Space(path.name, height, width, pixel.mpp, calibrated=pixel.calibrated).frame
-    return TiffSlide(
-        info, place_levels(frame, [level.size for level in stored]), stain, stored, files, cache
-    )
+    frames = place_levels(frame, [level.size for level in stored])
+    places = find_rgb_places(named) if channels == RGB else None
+    return TiffSlide(info, frames, stain, stored, files, cache, places)
 
 
 def _choose_levels(

@@ -11,7 +11,7 @@ from zarr.storage import LocalStore, ZipStore
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.slides.readers.channels import RGB, recognise_rgb
+from stainbridge.slides.readers.channels import RGB, find_rgb_places, recognise_rgb, sort_rgb
 from stainbridge.slides.readers.file_slide import FileSlide
 from stainbridge.slides.readers.icc import from_zarr_attributes
 from stainbridge.slides.readers.levels import place_levels
@@ -40,13 +40,15 @@ class ZarrSlide(FileSlide):
         stain: str | None,
         stored: tuple[Mosaic, ...],
         store: LocalStore | ZipStore,
+        rgb_places: tuple[int, ...] | None,
     ) -> None:
         super().__init__(info, frames, stain)
         self._stored = stored
+        self._rgb_places = rgb_places
         self._store = store
 
     def _region(self, level: int, x: int, y: int, width: int, height: int) -> Interleaved:
-        return self._stored[level].region(x, y, width, height)
+        return sort_rgb(self._stored[level].region(x, y, width, height), self._rgb_places)
 
     def _release(self) -> None:
         self._store.close()
@@ -112,8 +114,9 @@ def _make_slide(
     )
     first = levels[0]
     pixel = choose_pixel_size(image.claim, first.size, mpp)
+    named = image.channels_for(first.channels, first.dtype, first.interleaved)
     channels, guesses = recognise_rgb(
-        image.channels_for(first.channels, first.dtype, first.interleaved),
+        named,
         first.dtype,
         lambda: is_bright_field(stored[-1]),
     )
@@ -130,9 +133,9 @@ def _make_slide(
     frame = Space(
         path.name, first.size[1], first.size[0], pixel.mpp, calibrated=pixel.calibrated
     ).frame
-    return ZarrSlide(
-        info, place_levels(frame, [level.size for level in levels]), stain, stored, store
-    )
+    frames = place_levels(frame, [level.size for level in levels])
+    places = find_rgb_places(named) if channels == RGB else None
+    return ZarrSlide(info, frames, stain, stored, store, places)
 
 
 def _find_image(node: Any, path: Path) -> tuple[Multiscale, list[Any], str]:
