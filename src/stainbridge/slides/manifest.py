@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from stainbridge.types import Points
 
 #: A row of a CSV by its columns.
 TableRow = dict[str, str]
+#: What cells may be apart by; the first one where a line has none.
+DELIMITERS = (",", ";", "\t")
+#: Name of the cells of a row that no column has a name for.
+SURPLUS = "\0"
 #: What ids may be made of: they are names of folders and part of names of files.
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -23,13 +28,18 @@ def read_header(path: Path) -> tuple[str, ...]:
     """Return the names of a CSV's columns; none where it is empty or not text."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return tuple(name.strip() for name in next(csv.reader(file), ()))
-    except UnicodeDecodeError:
+            cells = next(csv.reader(file, delimiter=_find_delimiter(file)), ())
+            return tuple(name.strip() for name in cells)
+    except (UnicodeDecodeError, csv.Error):
         return ()
 
 
 def read_table(path: Path, columns: Iterable[str]) -> list[TableRow]:
-    """Read the rows of a CSV; raise `InputError` without `columns` or without rows."""
+    """Read the rows of a table, whose cells are apart by comma, semicolon or tab.
+
+    Rows without any value are left out. Raises `InputError` without `columns`, without rows, and
+    for a row with more cells than there are columns.
+    """
     missing = [name for name in columns if name not in read_header(path)]
     if missing:
         raise InputError(
@@ -40,19 +50,34 @@ def read_table(path: Path, columns: Iterable[str]) -> list[TableRow]:
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [
-                {
-                    (name or "").strip(): (value or "").strip()
-                    for name, value in row.items()
-                    if isinstance(value, str)
-                }
-                for row in csv.DictReader(file, restval="")
-            ]
+            cells = csv.DictReader(file, restkey=SURPLUS, restval="", delimiter=_find_delimiter(file))
+            rows = [_strip(row, f"{path}, row {number}") for number, row in enumerate(cells, 1)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError("not a table", where=path, expected="CSV in UTF-8", got=error) from error
+    rows = [row for row in rows if any(row.values())]
     if not rows:
         raise InputError("the table has no rows", where=path)
     return rows
+
+
+def _find_delimiter(file: TextIO) -> str:
+    """Return what the first line has most of; the file is at its beginning again."""
+    first = file.readline()
+    file.seek(0)
+    return max(DELIMITERS, key=first.count)
+
+
+def _strip(row: dict[str, Any], where: str) -> TableRow:
+    """Return the cells of a row without blanks around them."""
+    surplus = [cell for cell in row.pop(SURPLUS, []) if cell.strip()]
+    if surplus:
+        raise InputError(
+            "more cells than columns",
+            where=where,
+            got=", ".join(surplus),
+            remedy="put values that hold a comma in quotes",
+        )
+    return {name.strip(): value.strip() for name, value in row.items()}
 
 
 def check_columns(path: Path, header: Sequence[str], allowed: Sequence[str]) -> None:

@@ -139,6 +139,16 @@ def test_runs_of_earlier_versions_take_what_they_record() -> None:
         check(replace(job, resume=True, preset="small"))
 
 
+@pytest.mark.parametrize("run", [None, 3, "text", [], {}, {"command": "train affine"}])
+def test_a_file_that_does_not_say_how_the_run_was_begun_is_one_line(run: object) -> None:
+    job = TrainAffineJob(out=OUT)
+    begin(job)
+    text = yaml.safe_load((OUT / "config.yaml").read_text())
+    (OUT / "config.yaml").write_text(yaml.safe_dump({**text, "run": run}))
+    with pytest.raises(InputError, match=r"run/config\.yaml: no settings of a run; expected"):
+        check(replace(job, resume=True))
+
+
 def test_resuming_nothing_begins_and_so_does_a_run_killed_before_it_was_saved() -> None:
     job = TrainAffineJob(out=OUT)
     for resume in (False, True):
