@@ -57,6 +57,22 @@ def test_files_beside_a_slide_that_are_parts_of_it_are_not_replaced(tmp_path: Pa
             check_output_file(tmp_path / part, Inputs(files=(tmp_path / slide,)), overwrite=True)
 
 
+def test_dicom_files_beside_a_dicom_slide_are_parts_of_it_whatever_their_names(
+    tmp_path: Path,
+) -> None:
+    for name in ("IM0", "IM1", "sub/IM2"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "other").write_bytes(bytes(200))
+    inputs = Inputs(files=(tmp_path / "IM0",))
+    with pytest.raises(InputError, match="would replace"):
+        check_output_file(tmp_path / "IM1", inputs, overwrite=True)
+    check_output_file(tmp_path / "sub" / "IM2", inputs, overwrite=True)
+    check_output_file(tmp_path / "other", inputs, overwrite=True)
+    check_output_file(tmp_path / "IM3", inputs, overwrite=False)
+
+
 def test_parts_of_a_result_are_never_replaced_even_those_it_lacks(tmp_path: Path) -> None:
     inputs = Inputs(results=(tmp_path,))
     for name in ("registration.json", "transform.h5", "report.html"):

@@ -84,6 +84,7 @@ class Inputs:
                     yield file.with_suffix("")
                 yield from _list_siblings(file)
                 yield from _list_ome_parts(file, target)
+                yield from _list_dicom_parts(file, target)
         yield from (folder for folder in self.data_folders if folder and folder.suffix == ".zarr")
         for folder in self.results:
             yield from (folder / name for name in RESULT_FILES[:3])
@@ -111,6 +112,14 @@ def _list_ome_parts(slide: Path, target: Path) -> tuple[Path, ...]:
     from stainbridge.slides.readers.ome_parts import list_ome_parts
 
     return list_ome_parts(_real(slide))
+
+
+def _list_dicom_parts(slide: Path, target: Path) -> tuple[Path, ...]:
+    """Return `target` where it is a DICOM file beside one, whatever their names."""
+    from stainbridge.slides.readers.magic import is_dicom_file
+
+    is_beside = _real(target).parent == _real(slide).parent
+    return (target,) if is_beside and is_dicom_file(target) and is_dicom_file(slide) else ()
 
 
 def check_output_file(

@@ -6,12 +6,10 @@ import re
 from pathlib import Path
 
 from stainbridge.errors import InputError
+from stainbridge.slides.readers.magic import is_dicom_file
 from stainbridge.slides.readers.openslide_reader import open_vendor
 from stainbridge.slides.slide import Slide
 
-#: Where a DICOM file says that it is one (PS3.10, 7.1).
-MAGIC_PLACE = 128
-MAGIC = b"DICM"
 #: The file of a medium that lists all others (PS3.10, 8.6).
 INDEX = "DICOMDIR"
 #: Bytes of a file in which its series is named.
@@ -46,11 +44,7 @@ def open_dicom_folder(path: Path, *, mpp: float | None = None, stain: str | None
 
 def _is_dicom(path: Path) -> bool:
     """Return whether a file is DICOM, and not the list of the files beside it."""
-    if not path.is_file() or path.name.upper() == INDEX:
-        return False
-    with path.open("rb") as file:
-        file.seek(MAGIC_PLACE)
-        return file.read(len(MAGIC)) == MAGIC
+    return path.name.upper() != INDEX and is_dicom_file(path)
 
 
 def _read_series(path: Path) -> bytes:

@@ -13,6 +13,9 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
 #: A JPEG 2000 file, and its bare codestream.
 JPEG_2000_MAGIC = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+#: Where a DICOM file says that it is one (PS3.10, 7.1), and what it says.
+DICOM_PLACE = 128
+DICOM_MAGIC = b"DICM"
 #: Files of which one lies in the root folder of a Zarr array or group.
 ZARR_NODE_FILES = (".zgroup", ".zarray", "zarr.json")
 
@@ -39,6 +42,15 @@ def detect_raster_format(header: bytes) -> str | None:
         return "WebP"
     # "BM" alone is too common; a bitmap's reserved words are zero
     return "BMP" if header.startswith(b"BM") and header[6:10] == bytes(4) else None
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Return whether `path` is a DICOM file; the sign is not at its beginning."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        file.seek(DICOM_PLACE)
+        return file.read(len(DICOM_MAGIC)) == DICOM_MAGIC
 
 
 def is_zarr(path: Path, header: bytes) -> bool:
