@@ -70,6 +70,38 @@ def test_a_lost_process_that_prepares_samples_is_no_bug(said: str) -> None:
     assert "--resume" in explained
 
 
+def test_a_system_without_threads_is_no_bug() -> None:
+    said = str(explain_failure(RuntimeError("can't start new thread")))
+    assert said.startswith("the system starts no more threads; got ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "before"),
+    [
+        (["register", "--fixed", "", "--moving", "b.svs"], "--fixed"),
+        (["warp", "slide", "result", "--out", ""], "--out"),
+        (["info", ""], "info"),
+        ([""], "stainbridge"),
+    ],
+)
+def test_an_empty_value_is_refused_by_what_stands_before_it(
+    arguments: list[str], before: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `--out "$OUT"` gives where the variable is not set: an empty path is the folder here."""
+    assert main.run(arguments) == 2
+    said = capsys.readouterr().err
+    assert said == f"error: {before}: an empty value; give one; is a variable of the script unset?\n"
+
+
+def test_a_working_folder_that_was_removed_is_said(tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m stainbridge info a.svs"
+    done = subprocess.run(
+        command, shell=True, check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: .: the working folder is no longer")
+
+
 def test_a_bug_is_not_explained_away() -> None:
     bugs = (RuntimeError("bug"), ValueError("bug"), OSError("no number"), UnicodeError("bug"))
     assert [explain_failure(bug) for bug in bugs] == [None] * 4

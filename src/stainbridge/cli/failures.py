@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +22,8 @@ WANTED = (
     re.compile(r"(?:[Uu]nable to allocate|[Tt]ried to allocate) ([\d.]+ [KMGTPEZY]?i?B)"),
     re.compile(r"(?:tried to allocate|[Ff]ailed to allocate) (\d+) bytes"),
 )
+#: What Python says where the system starts no more threads.
+NO_THREAD = re.compile(r"can't start new thread")
 #: What to do about an empty value.
 UNSET = "give one; is a variable of the script unset?"
 #: What torch says when a process that prepares samples is ended from outside.
@@ -53,6 +56,12 @@ def explain_failure(error: BaseException) -> InputError | None:
             got="most often missing memory",
             remedy="go on with --resume and fewer workers, such as --workers 0",
         )
+    if isinstance(error, RuntimeError) and NO_THREAD.search(str(error)):
+        return InputError(
+            "the system starts no more threads",
+            got="its limit, or missing memory",
+            remedy="use fewer with --threads or OMP_NUM_THREADS, or raise ulimit -u",
+        )
     if isinstance(error, UnicodeError) and _has_undecoded_bytes(error):
         return _refuse_name(getattr(error, "object", ""))
     if isinstance(error, OSError) and error.errno is not None:
@@ -62,6 +71,16 @@ def explain_failure(error: BaseException) -> InputError | None:
             remedy=REMEDIES.get(error.errno, ""),
         )
     return None
+
+
+def check_working_folder() -> None:
+    """Raise `InputError` where the working folder was removed: relative names lead nowhere."""
+    try:
+        os.getcwd()  # noqa: PTH109 - a `Path` would do no more
+    except FileNotFoundError:
+        raise InputError(
+            "the working folder is no longer there", where=".", remedy="change to another folder"
+        ) from None
 
 
 def check_names(arguments: list[str]) -> None:
@@ -82,6 +101,14 @@ def check_names(arguments: list[str]) -> None:
 
 def _refuse_name(name: object) -> InputError:
     shown = str(name).encode("utf-8", "backslashreplace").decode()
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower() not in ("utf-8", "utf8"):
+        return InputError(
+            "the locale has no such letters",
+            where=shown,
+            got=encoding,
+            remedy="set LC_ALL=C.UTF-8 or PYTHONUTF8=1",
+        )
     return InputError("the name is not UTF-8", where=shown, remedy="rename the file or folder")
 
 

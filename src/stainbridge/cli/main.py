@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from stainbridge.cli.failures import check_names, explain_failure
+from stainbridge.cli.failures import check_names, check_working_folder, explain_failure
 from stainbridge.cli.output import say
 from stainbridge.cli.streams import flush_output, prepare_streams, silence_libraries
 from stainbridge.errors import StainbridgeError
@@ -60,6 +60,7 @@ def main() -> NoReturn:
 def run(arguments: list[str], interruption: Interruption | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on standard error."""
     try:
+        check_working_folder()
         check_names(arguments)
         # A command returns its exit code or nothing; an interruption returns 130.
         code = load_app(arguments)(arguments, prog_name="stainbridge", standalone_mode=False) or OK
