@@ -23,7 +23,7 @@ from stainbridge.settings import build
 from stainbridge.translation.objectives.config import TranslationConfig
 
 #: What classes of settings are called.
-ENDINGS = ("Config", "Training", "Thresholds", "Job")
+ENDINGS = ("Config", "Training", "Thresholds", "Job", "Objective")
 #: Values that no field may take further than its own check.
 HOSTILE = (math.nan, math.inf, -math.inf, -1, 0, 10**9, 1e9, 1e300, 10**400, "7", True, 1.5, b"1")
 #: Packages of peers, whose own libraries are not installed.

@@ -90,11 +90,15 @@ def test_an_empty_value_is_refused_by_what_stands_before_it(
     """As `--out "$OUT"` gives where the variable is not set: an empty path is the folder here."""
     assert main.run(arguments) == 2
     said = capsys.readouterr().err
-    assert said == f"error: {before}: an empty value; give one; is a variable of the script unset?\n"
+    assert (
+        said == f"error: {before}: an empty value; give one; is a variable of the script unset?\n"
+    )
 
 
 def test_a_working_folder_that_was_removed_is_said(tmp_path: Path) -> None:
-    command = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m stainbridge info a.svs"
+    command = (
+        f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m stainbridge info a.svs"
+    )
     done = subprocess.run(
         command, shell=True, check=False, cwd=tmp_path, capture_output=True, text=True
     )

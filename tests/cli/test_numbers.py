@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import click
 import pytest
 import typer
 
@@ -39,11 +38,11 @@ def list_options(command: Any, path: tuple[str, ...]) -> Iterator[Option]:
 
 
 def is_number(parameter: Any) -> bool:
-    return parameter.type.name.split()[0] in ("integer", "float")
+    return parameter.type_descriptor.annotation in (int, float)
 
 
 def is_whole(parameter: Any) -> bool:
-    return bool(parameter.type.name.startswith("integer"))
+    return bool(parameter.type_descriptor.annotation is int)
 
 
 def list_needed(parameter: Any) -> list[str]:
@@ -51,8 +50,9 @@ def list_needed(parameter: Any) -> list[str]:
     if not parameter.required:
         return []
     value = "1" if is_number(parameter) else "nothing.png"
-    if isinstance(parameter.type, click.Choice):
-        value = parameter.type.choices[0]
+    choices = get_args(parameter.type_descriptor.annotation)
+    if choices and isinstance(choices[0], str):
+        value = choices[0]
     return [parameter.opts[0], value] if parameter.opts[0].startswith("-") else [value]
 
 

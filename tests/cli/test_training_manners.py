@@ -102,9 +102,7 @@ SLOW_TRAININGS = {
     "sbr-n": sbr("sbr-n", SYNTHESIS),
     "sbr-g": sbr("sbr-g", SYNTHESIS),
     "cgan": sbr("cgan", SYNTHESIS),
-    "sar dirnet": Training(
-        "train sar --data masked --network dirnet", {**SAR, "loss": {}}
-    ),
+    "sar dirnet": Training("train sar --data masked --network dirnet", {**SAR, "loss": {}}),
 }
 
 

@@ -14,7 +14,7 @@ from tests.learn.test_loop import rows
 from tests.learn.toy import CONFIG, ToyStream, ToyTask, run
 from torch import Tensor
 
-from stainbridge.learn.interrupt import BrokenOffError, catch_interrupts
+from stainbridge.learn.interrupt import BrokenOffError, Interrupts, catch_interrupts
 from stainbridge.learn.loop import TrainingData, train
 from stainbridge.learn.weights import read_weights
 from stainbridge.processes import ENDING_SIGNALS
@@ -123,13 +123,18 @@ def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def interrupt_within(interrupts: Interrupts) -> None:
+    with interrupts.break_off():
+        interrupt()
+        raise AssertionError("the work went on")
+
+
 @pytest.mark.parametrize("before", [interrupt, lambda: None])
 def test_what_may_be_broken_off_ends_at_once(before: Callable[[], None]) -> None:
     with catch_interrupts() as interrupts:
         before()
-        with pytest.raises(BrokenOffError), interrupts.break_off():
-            interrupt()
-            raise AssertionError("the work went on")
+        with pytest.raises(BrokenOffError):
+            interrupt_within(interrupts)
     assert interrupts.has_come
 
 

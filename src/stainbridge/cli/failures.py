@@ -86,8 +86,9 @@ def check_working_folder() -> None:
 def check_names(arguments: list[str]) -> None:
     """Raise `InputError` for arguments that must not be opened.
 
-    These are empty names, as unset variables of a script give; names with bytes that are no text in this locale, at which some libraries end the
-    process, and inputs that are pipes or devices, which may never end.
+    These are empty names, as unset variables of a script give; names with bytes that are no text in
+    this locale, at which some libraries end the process; and inputs that are pipes or devices,
+    which may never end.
     """
     for before, argument in pairwise(("", *arguments)):
         if not argument:

@@ -51,9 +51,7 @@ def iterate_batches(
         yield batch
 
 
-def iterate_validation_batches(
-    stream: Stream, config: TrainConfig
-) -> Generator[Any, None, None]:
+def iterate_validation_batches(stream: Stream, config: TrainConfig) -> Generator[Any, None, None]:
     """Yield the first `config.validation_samples` samples in batches, rounded up to whole ones."""
     with closing(iterate_batches(stream, config.batch, config.workers, 0)) as batches:
         yield from islice(batches, config.validation_batches)

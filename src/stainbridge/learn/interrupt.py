@@ -54,11 +54,7 @@ def catch_interrupts() -> Iterator[Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    heard = [
-        number
-        for number in ENDING_SIGNALS
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
+    heard = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     former_handlers = {number: signal.signal(number, interrupts.handle) for number in heard}
     try:
         yield interrupts

@@ -50,7 +50,9 @@ def read_table(path: Path, columns: Iterable[str]) -> list[TableRow]:
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            cells = csv.DictReader(file, restkey=SURPLUS, restval="", delimiter=_find_delimiter(file))
+            cells = csv.DictReader(
+                file, restkey=SURPLUS, restval="", delimiter=_find_delimiter(file)
+            )
             rows = [_strip(row, f"{path}, row {number}") for number, row in enumerate(cells, 1)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError("not a table", where=path, expected="CSV in UTF-8", got=error) from error

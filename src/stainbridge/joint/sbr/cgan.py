@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from torch import Tensor
 
 from stainbridge.joint.sbr.network import translate
-from stainbridge.joint.sbr.objective import SbrObjectiveConfig, check_weights
+from stainbridge.joint.sbr.objective import SbrObjectiveConfig
 from stainbridge.joint.sbr.sbr import PAPER, SMALL
 from stainbridge.joint.sbr.stream import SlicePair
 from stainbridge.joint.sbr.synthesis import Synthesis, SynthesisTask, sum_terms
@@ -21,6 +21,7 @@ from stainbridge.joint.sbr.variant import Variant
 from stainbridge.learn.task import Update
 from stainbridge.nn.patchgan import PatchGAN, PatchGANConfig
 from stainbridge.nn.resnet_generator import ResNetGenerator
+from stainbridge.ranges import Weight
 from stainbridge.translation.objectives.adversarial import discriminator_loss, generator_loss
 from stainbridge.translation.objectives.terms import pixelwise
 
@@ -34,24 +35,16 @@ class CycleGANObjective(SbrObjectiveConfig):
 
     kind: Literal["cgan"] = "cgan"
     """The kind of objective, in files."""
-    smoothness: float = 0.1
+    smoothness: Weight = 0.1
     """λ_G: twice it is the weight of the squared gradient of the velocity."""
-    registration: float = 1.0
+    registration: Weight = 1.0
     """Weight of the registration loss; the paper does not say it."""
-    cycle: float = 10.0
+    cycle: Weight = 10.0
     """Weight of the difference of a slice and what returns of it: CycleGAN's."""
-    adversarial: float = 1.0
+    adversarial: Weight = 1.0
     """Weight of the generators' adversarial losses: CycleGAN's."""
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=1))
     """The networks that tell slices from translated ones."""
-
-    def __post_init__(self) -> None:
-        check_weights(
-            smoothness=self.smoothness,
-            registration=self.registration,
-            cycle=self.cycle,
-            adversarial=self.adversarial,
-        )
 
 
 class CycleGANTask(SynthesisTask):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from torch import Tensor
 
 from stainbridge.geometry.flow import warp
-from stainbridge.joint.sbr.objective import SbrObjectiveConfig, check_weights
+from stainbridge.joint.sbr.objective import SbrObjectiveConfig
 from stainbridge.joint.sbr.optimiser import SliceOptimiserConfig
 from stainbridge.joint.sbr.stream import SlicePair
 from stainbridge.joint.sbr.task import SliceTask, StackFacts, measure_roughness
@@ -17,6 +17,7 @@ from stainbridge.joint.sbr.variant import Variant
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Update
 from stainbridge.nn.fields import Fields
+from stainbridge.ranges import Weight, Within
 from stainbridge.similarity.lncc import local_ncc
 
 if TYPE_CHECKING:
@@ -29,13 +30,10 @@ class IntraObjective(SbrObjectiveConfig):
 
     kind: Literal["intra"] = "intra"
     """The kind of objective, in files."""
-    smoothness: float = 1.0
+    smoothness: Weight = 1.0
     """λ_R: twice it is the weight of the squared gradient of the velocity."""
-    radius: int = 4
+    radius: Annotated[int, Within(1, 64)] = 4
     """Radius of the windows of LNCC in pixels: 9 x 9."""
-
-    def __post_init__(self) -> None:
-        check_weights(smoothness=self.smoothness, radius=self.radius)
 
 
 class IntraTask(SliceTask):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from torch import Tensor
 
 from stainbridge.geometry.flow import warp
 from stainbridge.joint.sbr.network import RIM_PX, dilate
-from stainbridge.joint.sbr.objective import SbrObjectiveConfig, check_weights
+from stainbridge.joint.sbr.objective import SbrObjectiveConfig
 from stainbridge.joint.sbr.optimiser import SliceOptimiserConfig
 from stainbridge.joint.sbr.stream import SlicePair
 from stainbridge.joint.sbr.synthesis import sum_terms
@@ -19,6 +19,7 @@ from stainbridge.joint.sbr.variant import Variant
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Update
 from stainbridge.nn.fields import Fields
+from stainbridge.ranges import Weight, Within
 from stainbridge.similarity.nmi import nmi
 
 if TYPE_CHECKING:
@@ -37,13 +38,10 @@ class NmiObjective(SbrObjectiveConfig):
 
     kind: Literal["nmi"] = "nmi"
     """The kind of objective, in files."""
-    smoothness: float = 1.0
+    smoothness: Weight = 1.0
     """λ: twice it is the weight of the squared gradient of the velocity; the paper says none."""
-    bins: int = 20
+    bins: Annotated[int, Within(2, 1024)] = 20
     """Bins of the histogram of either picture."""
-
-    def __post_init__(self) -> None:
-        check_weights(smoothness=self.smoothness)
 
 
 class NmiTask(SliceTask):

@@ -10,11 +10,11 @@ from torch import Tensor
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import warp
 from stainbridge.joint.sbr.nmi import OPTIMISER, PAPER, SMALL, NmiObjective, NmiTask
-from stainbridge.joint.sbr.objective import check_weights
 from stainbridge.joint.sbr.stream import SlicePair
 from stainbridge.joint.sbr.task import StackFacts, soft_dice
 from stainbridge.joint.sbr.variant import Variant
 from stainbridge.nn.fields import Fields
+from stainbridge.ranges import Weight
 
 if TYPE_CHECKING:
     from stainbridge.joint.sbr.config import SbrTraining
@@ -26,12 +26,8 @@ class NmiWeakObjective(NmiObjective):
 
     kind: Literal["nmi-w"] = "nmi-w"  # type: ignore[assignment]  # another kind than the base's
     """The kind of objective, in files."""
-    overlap: float = 1.0
+    overlap: Weight = 1.0
     """Weight of 1 − Dice's overlap, averaged over classes; the paper says none."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_weights(overlap=self.overlap)
 
 
 class NmiWeakTask(NmiTask):

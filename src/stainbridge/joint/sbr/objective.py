@@ -5,26 +5,25 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 
-from stainbridge.errors import InputError
 from stainbridge.joint.sbr.table import objective_kinds
+from stainbridge.ranges import Weight, check_ranges
 
 
 class SbrObjectiveConfig(ABC):
-    """Weights of an objective's terms. Subclasses are frozen dataclasses with a `kind` each."""
+    """Weights of an objective's terms. Subclasses are frozen dataclasses with a `kind` each.
+
+    Raises `InputError` for numbers out of range.
+    """
 
     kind: str
     """The subclass's name in files."""
-    smoothness: float
+    smoothness: Weight
     """λ: twice it is the weight of the squared gradient of the velocity."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     @classmethod
     def kinds(cls) -> Mapping[str, type[SbrObjectiveConfig]]:
         """Return the subclasses of the table of variants by `kind`; files are read by it."""
         return objective_kinds()
-
-
-def check_weights(**weights: float) -> None:
-    """Raise `InputError` for a weight below 0."""
-    for name, weight in weights.items():
-        if weight < 0:
-            raise InputError(f"{name} must not be negative", got=weight)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from torch import Tensor
 
-from stainbridge.joint.sbr.objective import SbrObjectiveConfig, check_weights
+from stainbridge.joint.sbr.objective import SbrObjectiveConfig
 from stainbridge.joint.sbr.stream import SlicePair
 from stainbridge.joint.sbr.synthesis import Synthesis, SynthesisTask, sum_terms
 from stainbridge.joint.sbr.task import StackFacts
@@ -17,6 +17,7 @@ from stainbridge.joint.sbr.variant import Variant
 from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Update
 from stainbridge.nn.patch_projection import PatchProjection
+from stainbridge.ranges import Weight, Within
 from stainbridge.translation.objectives.patch_nce import contrast, draw_locations
 
 if TYPE_CHECKING:
@@ -33,19 +34,16 @@ class SbrObjective(SbrObjectiveConfig):
 
     kind: Literal["sbr"] = "sbr"
     """The kind of objective, in files."""
-    smoothness: float = 0.1
+    smoothness: Weight = 0.1
     """λ_G: twice it is the weight of the squared gradient of the velocity."""
-    contrast: float = 0.1
+    contrast: Weight = 0.1
     """λ_geo: weight of both PatchNCE losses."""
-    temperature: float = 0.05
+    temperature: Annotated[float, Within(1e-6, 1e6)] = 0.05
     """τ: cosine similarities are divided by it."""
-    locations: int = 256
+    locations: Annotated[int, Within(1, 1_000_000)] = 256
     """Locations in the tissue that are drawn in each layer."""
-    projection: int = 256
+    projection: Annotated[int, Within(1, 65536)] = 256
     """Width of the two-layer perceptron of each layer."""
-
-    def __post_init__(self) -> None:
-        check_weights(smoothness=self.smoothness, contrast=self.contrast)
 
 
 class SbrTask(SynthesisTask):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from stainbridge.joint.sbr.objective import check_weights
 from stainbridge.joint.sbr.sbr import PAPER, SMALL, SbrObjective, SbrTask
 from stainbridge.joint.sbr.stream import SlicePair
 from stainbridge.joint.sbr.synthesis import Synthesis, sum_terms
@@ -16,6 +15,7 @@ from stainbridge.joint.sbr.task import StackFacts
 from stainbridge.joint.sbr.variant import Variant
 from stainbridge.learn.task import Update
 from stainbridge.nn.patchgan import PatchGAN, PatchGANConfig
+from stainbridge.ranges import Weight
 from stainbridge.translation.objectives.adversarial import discriminator_loss, generator_loss
 
 if TYPE_CHECKING:
@@ -28,14 +28,10 @@ class SbrGObjective(SbrObjective):
 
     kind: Literal["sbr-g"] = "sbr-g"  # type: ignore[assignment]  # another kind than the base's
     """The kind of objective, in files."""
-    adversarial: float = 1.0
+    adversarial: Weight = 1.0
     """Weight of the generator's adversarial loss; the paper does not say it, 1 is CycleGAN's."""
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=1))
     """The network that tells target slices from translated ones."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_weights(adversarial=self.adversarial)
 
 
 class SbrGTask(SbrTask):
