@@ -160,6 +160,7 @@ BROKEN = {
     "train: {batch: many}": "batch",
     "train: {bacth: 2}": "did you mean batch?",
     "train: 3": "keys and values",
+    "train: [1]": "keys and values",
     "3: 4": "unknown key",
     "[1, 2]": "not a configuration",
     "{": "cannot be read as YAML",

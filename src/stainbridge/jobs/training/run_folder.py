@@ -112,12 +112,12 @@ class RunFolder:
             values = read_yaml(source)
             recorded = str(take_run(values, self.path)["data"])
             changing = {name: value for name, value in given.items() if name in RESUMABLE}
-            return build(kind, merge(values, {"train": changing}), source), recorded
+            return build(kind, _with_train(values, changing, source), source), recorded
         source = config or Path("preset")
         replacing = {} if config is None else read_yaml(config)
         replacing.pop("run", None)
         values = merge(to_dict(make_preset()), replacing)
-        return build(kind, merge(values, {"train": given}), source), data or GENERATED
+        return build(kind, _with_train(values, given, source), source), data or GENERATED
 
     def train(
         self,
@@ -223,3 +223,15 @@ class RunFolder:
         visible = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
         is_ours = (self.path / CONFIG).is_file() and visible <= {*RUN_FILES, self.earlier_phase}
         return is_ours and not self._holds_run() and read_run(self.path) is not None
+
+
+def _with_train(
+    values: Mapping[str, Any], changes: Mapping[str, Any], where: object
+) -> dict[str, Any]:
+    """Return settings with other values of their `train`; raise `InputError` where it holds none."""
+    from stainbridge.settings import KEYS_AND_VALUES, merge
+
+    own = values.get("train", {})
+    if not isinstance(own, Mapping):
+        raise InputError("wrong type", where=f"{where}: train", expected=KEYS_AND_VALUES, got=own)
+    return merge(values, {"train": changes})
