@@ -228,7 +228,7 @@ class RunFolder:
 def _with_train(
     values: Mapping[str, Any], changes: Mapping[str, Any], where: object
 ) -> dict[str, Any]:
-    """Return settings with other values of their `train`; raise `InputError` where it holds none."""
+    """Return settings with other values of `train`; raise `InputError` where it holds no keys."""
     from stainbridge.settings import KEYS_AND_VALUES, merge
 
     own = values.get("train", {})
