@@ -1,156 +1,139 @@
-"""Try what `ok` promises on the kinds of slides that users have, and print a table by kind.
+"""Try what `ok` promises on the kinds of slides that users have, and calibrate the verdict.
 
     export STAINBRIDGE_DATA=../shared/data        # without it real pairs are left out
-    python benchmarks/trust.py collect rows.csv --pairs 0:8 --seeds 2:14
-    python benchmarks/trust.py show docs/verdict/trust.csv
+    python benchmarks/trust.py collect rows.csv --pairs 0:42 --seeds 2:92
+    python benchmarks/trust.py show docs/verdict/trials.csv --picture docs/images/verdict.png
+    python benchmarks/trust.py show docs/verdict/trials.csv --judged held-out
+    python benchmarks/trust.py fit docs/verdict/trials.csv     # writes calibration.json
 
-`collect` adds a row for each trial that the table does not hold yet.
+`collect` adds a row for each trial that the table does not hold yet. The first trials are a fair
+sample of all. Generated pairs are drawn once, into the folder `--cache`.
 
 The error is the largest of the medians over the landmarks of each piece or band, over the diagonal
 of the fixed tissue. It is 1 where nothing corresponds. What failed is run again with a judge that
 lets it pass, so that its error and its evidence are known too.
+
+`show` prints a table by kind: as the registrations were judged when they ran, by the calibration
+that is shipped, or held out, by calibrations that were fitted without the block of tissue.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from calibrate import BAD_ERROR, Values, fit, judge_again, judge_held_out
+from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.registration.pipeline import register_slides
 from stainbridge.registration.result import Registration
 from stainbridge.registration.verdict.evidence import Evidence
-from trust_trials import DOUBTFUL, TrustPlan, TrustTrial, list_plans, make_trust_trial
-from verdict import judge_leniently, roc
+from stainbridge.registration.verdict.judge import (
+    TOLERABLE_ERROR,
+    Verdict,
+    limit_to_pixels,
+    load_calibration,
+)
+from trial_rows import TrialRow, append_row, read_rows
+from trials import Trial, TrialPlan
+from trust_trials import DOUBTFUL, keep_real_pairs, list_trials, make_trust_trial
+from verdict_picture import draw
 from verdict_trials import find_real_pairs
 
-#: Error from which an `ok` is wrong, over the tissue's diagonal.
-WRONG = 0.02
-#: Error below which a registration is right.
-RIGHT = 0.01
 #: Factor within which the predicted error should be.
 FACTOR = 3.0
-EVIDENCE = tuple(field.name for field in fields(Evidence))
 STATUSES = ("ok", "fallback", "failed")
+#: The calibration that stainbridge ships.
+CALIBRATION = (
+    Path(__file__).parents[1]
+    / "src"
+    / "stainbridge"
+    / "registration"
+    / "verdict"
+    / "calibration.json"
+)
 
 
-@dataclass(frozen=True)
-class TrustRow:
-    """One registration: its error, and what it said of itself."""
-
-    key: str
-    """The name of the trial."""
-    kind: str
-    """What was done to the slides."""
-    preset: str
-    """The preset that registered them."""
-    error: float
-    """Largest median error of a piece ÷ the tissue's diagonal."""
-    status: str
-    """`ok`, `fallback` or `failed`."""
-    predicted: float
-    """Expected error in the same unit."""
-    bound: float
-    """Bound in the same unit."""
-    pixel: float
-    """A pixel of the fixed slide in the same unit."""
-    seconds: float
-    """CPU seconds."""
-    reason: str
-    """Why."""
+def judge_leniently(evidence: Evidence) -> Verdict:
+    """Judge as shipped, but keep every transform, so that its error can be measured."""
+    verdict = load_calibration()(evidence)
+    return replace(verdict, status="fallback") if verdict.status == "failed" else verdict
 
 
-def run_trial(plan: TrustPlan, preset: str, trial: TrustTrial) -> tuple[TrustRow, Evidence | None]:
+def run_trial(plan: TrialPlan, trial: Trial) -> TrialRow:
     """Run a trial and compare its result with the truth."""
-    slides = trial.fixed, trial.moving
+    fixed, moving = trial.pair.fixed, trial.pair.moving
+    run = partial(
+        register_slides, fixed, moving, trial.config, initial_transform=trial.initial_transform
+    )
     start = time.process_time()
-    said = register_slides(*slides, trial.config, initial_transform=trial.initial)
+    said = run()
     seconds = time.process_time() - start
-    shown = said
-    if said.status == "failed" and len(trial.fixed_px):
-        shown = register_slides(
-            *slides, trial.config, initial_transform=trial.initial, judge=judge_leniently
-        )
-    row = TrustRow(
-        key=f"{plan.key}/{preset}",
+    is_hidden = said.status == "failed" and len(trial.pair.fixed_px) > 0
+    shown = run(judge=judge_leniently) if is_hidden else said
+    row = TrialRow(
+        key=plan.key,
         kind=plan.kind,
-        preset=preset,
+        preset=plan.preset,
         error=measure_error(trial, shown),
         status=said.status,
         predicted=said.predicted_tissue_rtre,
         bound=said.bound_tissue_rtre,
-        pixel=max(trial.fixed.frame.mpp) / said.tissue_um,
+        pixel=max(fixed.frame.mpp) / said.tissue_um,
+        joined=count_joined(shown),
+        is_doubted=False,
         seconds=seconds,
-        reason=said.reason,
+        evidence=shown.evidence,
     )
-    return row, shown.evidence
+    return replace(row, is_doubted=is_doubted(row))
 
 
-def measure_error(trial: TrustTrial, result: Registration) -> float:
+def is_doubted(row: TrialRow) -> bool:
+    """Whether a row is `fallback` though its evidence alone would be `ok`."""
+    if row.evidence is None or row.status != "fallback":
+        return False
+    return limit_to_pixels(load_calibration()(row.evidence), row.pixel).status == "ok"
+
+
+def count_joined(result: Registration) -> int:
+    """Return how many transforms of pieces a result joins; its evidence is of one transform."""
+    return len(result.solution.pieces) if isinstance(result.solution, Piecewise) else 1
+
+
+def measure_error(trial: Trial, result: Registration) -> float:
     """Return the largest of the medians over each group of landmarks ÷ the tissue's diagonal."""
-    if result.solution is None or not len(trial.fixed_px):
+    pair = trial.pair
+    if result.solution is None or not len(pair.fixed_px):
         return 1.0
-    warped = result.warp_points(trial.moving_px)
-    apart_um = np.hypot(*((warped - trial.fixed_px) * trial.fixed.frame.mpp).T)
-    groups = (apart_um[trial.groups == name] for name in np.unique(trial.groups))
+    warped = result.warp_points(pair.moving_px)
+    apart_um = np.hypot(*((warped - pair.fixed_px) * pair.fixed.frame.mpp).T)
+    names = np.full(len(apart_um), "") if trial.groups is None else trial.groups
+    groups = (apart_um[names == name] for name in np.unique(names))
     return float(max(np.median(group) for group in groups)) / result.tissue_um
 
 
 def collect(path: Path, preset: str, pairs: range, seeds: range, cache: Path) -> None:
     """Run the trials that the table does not hold yet, and add a row for each."""
     root = os.environ.get("STAINBRIDGE_DATA")
-    real = {} if root is None else find_real_pairs(Path(root))
-    names = [name for name in real if "cyto" not in name and "reversed" not in name]
-    done = {row.key for row, _ in read_rows(path)} if path.exists() else set()
-    for plan in list_plans(pairs, seeds, names):
-        if f"{plan.key}/{preset}" in done:
+    real = {} if root is None else keep_real_pairs(find_real_pairs(Path(root)))
+    names = [name for name in real if "cyto" not in name]  # smears are large
+    done = {row.key for row in read_rows(path)} if path.exists() else set()
+    for plan in list_trials(preset, pairs, seeds, names):
+        if plan.key in done:
             continue
-        row, evidence = run_trial(plan, preset, make_trust_trial(plan, preset, real, cache))
-        append_row(path, row, evidence)
+        row = run_trial(plan, make_trust_trial(plan, real, cache))
+        append_row(path, row)
         print(f"{row.key:50s} {row.status:8s} {row.error:.4f} {row.seconds:5.1f} CPU s", flush=True)
 
 
-def append_row(path: Path, row: TrustRow, evidence: Evidence | None) -> None:
-    """Add a row to the table, with the evidence in columns of its own."""
-    plain = asdict(row) | ({} if evidence is None else asdict(evidence))
-    plain = {
-        name: float(f"{value:.6g}") if isinstance(value, float) else value
-        for name, value in plain.items()
-    }
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, (*(field.name for field in fields(TrustRow)), *EVIDENCE))
-        if is_new:
-            writer.writeheader()
-        writer.writerow(plain)
-
-
-def read_rows(path: Path) -> list[tuple[TrustRow, Evidence | None]]:
-    """Read a table."""
-    with path.open(newline="") as file:
-        return [_parse(entry) for entry in csv.DictReader(file)]
-
-
-def _parse(entry: dict[str, str]) -> tuple[TrustRow, Evidence | None]:
-    texts = ("key", "kind", "preset", "status", "reason")
-    row = TrustRow(
-        **{
-            field.name: entry[field.name] if field.name in texts else float(entry[field.name])
-            for field in fields(TrustRow)
-        }
-    )
-    if not entry["share"]:
-        return row, None
-    return row, Evidence(**{name: float(entry[name]) for name in EVIDENCE})
-
-
-def show(rows: Sequence[TrustRow]) -> None:
+def show(rows: Sequence[TrialRow]) -> None:
     """Print a table by kind, and every `ok` that is wrong."""
     print(
         "| kind | trials | ok | fallback | failed | right | of these ok | wrong ok | bound held |"
@@ -159,22 +142,23 @@ def show(rows: Sequence[TrustRow]) -> None:
     print("| --- " * 10 + "|")
     for kind in (*sorted({row.kind for row in rows}), "all"):
         print(describe_kind(kind, [row for row in rows if kind in (row.kind, "all")]))
-    doubtful = [row for row in rows if row.kind in DOUBTFUL]
+    for source in sorted({row.source for row in rows}):
+        print(describe_kind(f"all {source}", [row for row in rows if row.source == source]))
     others = [row for row in rows if row.kind not in DOUBTFUL]
-    bad = np.array([row.error >= RIGHT for row in others])
+    bad = np.array([row.error >= BAD_ERROR for row in others])
     area = roc(np.array([rank_row(row) for row in others]), bad)[2]
     print(f"\narea under the curve {area:.4f} of {len(others)}")
     for row in rows:
-        if row.status == "ok" and (row.error > WRONG or row in doubtful):
+        if row.status == "ok" and (row.error > TOLERABLE_ERROR or row.kind in DOUBTFUL):
             print(f"{row.key:50s} ok, error {row.error:.4f}, predicted {row.predicted:.4f}")
 
 
-def describe_kind(kind: str, rows: Sequence[TrustRow]) -> str:
+def describe_kind(kind: str, rows: Sequence[TrialRow]) -> str:
     """Return one line of the table."""
     counts = [sum(row.status == status for row in rows) for status in STATUSES]
-    right = [row for row in rows if row.error < RIGHT and row.kind not in DOUBTFUL]
+    right = [row for row in rows if row.error < BAD_ERROR and row.kind not in DOUBTFUL]
     right_ok = sum(row.status == "ok" for row in right)
-    wrong_ok = sum(row.status == "ok" and row.error > WRONG for row in rows)
+    wrong_ok = sum(row.status == "ok" and row.error > TOLERABLE_ERROR for row in rows)
     usable = [row for row in rows if row.status != "failed" and row.error < 1]
     held = sum(row.error <= row.bound for row in usable)
     near = sum(1 / FACTOR <= row.predicted / max(row.error, 1e-9) <= FACTOR for row in usable)
@@ -183,28 +167,72 @@ def describe_kind(kind: str, rows: Sequence[TrustRow]) -> str:
     return f"| {' | '.join([kind, str(len(rows)), *map(str, counts), str(len(right)), *shares])} |"
 
 
-def rank_row(row: TrustRow) -> float:
+def rank_row(row: TrialRow) -> float:
     """Return a number that is larger the less the registration is trusted."""
     return STATUSES.index(row.status) + min(0.99, np.nan_to_num(row.predicted, nan=0.99))
 
 
+def roc(score: Values, bad: np.ndarray) -> tuple[Values, Values, float]:
+    """Return false and true alarm rates at every threshold, and the area under that curve.
+
+    Ties count half.
+    """
+    order = np.argsort(-score, kind="stable")
+    true_rates = np.cumsum(bad[order]) / bad.sum()
+    false_rates = np.cumsum(~bad[order]) / (~bad).sum()
+    score = score[order]
+    last = np.r_[score[1:] != score[:-1], True]
+    false_rates = np.r_[0, false_rates[last]]
+    true_rates = np.r_[0, true_rates[last]]
+    return false_rates, true_rates, float(np.trapezoid(true_rates, false_rates))
+
+
+def save_picture(path: Path, rows: Sequence[TrialRow]) -> None:
+    """Draw the curve and the predicted beside the true errors, of generated and real rows."""
+    curves = {}
+    points = {}
+    for name in ("generated", "real"):
+        own = [row for row in rows if row.source == name and row.kind not in DOUBTFUL]
+        errors = np.array([row.error for row in own])
+        false_rates, true_rates, area = roc(
+            np.array([rank_row(row) for row in own]), errors >= BAD_ERROR
+        )
+        curves[f"{name}: AUC {area:.3f}, {len(own)} registrations"] = (false_rates, true_rates)
+        points[name] = (np.array([row.predicted for row in own]), errors)
+    draw(path, curves, points)
+
+
 def main() -> None:
-    """Run or show trials."""
+    """Run trials, show them, or fit the calibration to them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("collect", "show"))
+    parser.add_argument("what", choices=("collect", "show", "fit"))
     parser.add_argument("rows", type=Path)
     parser.add_argument("--preset", default="fast")
-    parser.add_argument("--pairs", default="0:8", help="which generated pairs")
-    parser.add_argument("--seeds", default="2:14", help="which slides of several pieces")
+    parser.add_argument("--pairs", default="0:42", help="which generated pairs")
+    parser.add_argument("--seeds", default="2:92", help="which slides of several pieces")
     parser.add_argument("--cache", type=Path, default=Path("trust-pairs"), help="drawn pairs")
+    parser.add_argument("--judged", choices=("then", "now", "held-out"), default="then")
+    parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    if options.what == "show":
-        show([row for row, _ in read_rows(options.rows)])
+    if options.what == "collect":
+        pairs, seeds = (
+            range(*map(int, text.split(":"))) for text in (options.pairs, options.seeds)
+        )
+        collect(options.rows, options.preset, pairs, seeds, options.cache)
         return
-    pairs, seeds = (range(*map(int, text.split(":"))) for text in (options.pairs, options.seeds))
-    collect(options.rows, options.preset, pairs, seeds, options.cache)
+    rows = read_rows(options.rows)
+    if options.what == "fit":
+        CALIBRATION.write_text(json.dumps(asdict(fit(rows)), indent=1) + "\n")
+        return
+    if options.judged == "held-out":
+        rows = judge_held_out(rows)
+    elif options.judged == "now":
+        rows = [judge_again(row, load_calibration()) for row in rows]
+    show(rows)
+    if options.picture is not None:
+        save_picture(options.picture, rows)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ repeat themselves are drawn. Every trial depends on its name alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from zlib import crc32
 
@@ -19,7 +20,6 @@ import numpy.typing as npt
 from misfit_pairs import KINDS as CHANGES
 from misfit_pairs import Picture, Shown, list_repeats
 from real_pairs import LandmarkPair
-from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pairs.fragment_pair import generate_fragments
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.phantom.staining.library import STAINS
@@ -27,14 +27,17 @@ from stainbridge.registration.config import RegisterConfig
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Pixels, Points
-from verdict_trials import NO_POINTS, TISSUE_LETTERS, TrialPlan, make_trial
+from trial_rows import TISSUE_LETTERS
+from trials import Trial, TrialPlan, list_plans
+from verdict_trials import NO_POINTS, make_trial
 
 #: Side of generated slides in pixels.
-SIDE_PX = 640
+SIDE_PX = 512
 #: Side of generated slides of several pieces, in pixels and in µm.
 PIECES_PX = 768
 PIECES_UM = 4096.0
-#: Longest side in pixels of the real pictures.
+#: Longest side in pixels of the real pictures, and of those of them that are changed.
+KEPT_PX = 1024
 REAL_PX = 900
 #: Difficulties of generated pairs, in turn.
 DIFFICULTIES = ("real", "easy", "real", "hard")
@@ -43,106 +46,94 @@ DOUBTFUL = ("halves", "halves-upper", "twice", "twice-fixed", "repeats")
 #: Kinds that `misfit_pairs` makes of the moving slide, and of the fixed one.
 STITCHED = ("bands-3", "bands-6", "bands-10", "bands-15", "step-6", "step-10", "step-15")
 #: Kinds of `verdict_trials`.
-SABOTAGED = ("hard", "wrong", "wrong-alike", "wrong-near", "half", "early", "misled", "stiff")
-#: Kinds of a generated pair, and of a real one.
-GENERATED = (
-    *("given", "same", "rescan", "glass-2", "glass-4", "wrong-glass-3", "16-bit", "float", "grey"),
-    *SABOTAGED,
-    *STITCHED,
-    *DOUBTFUL[:4],
+SABOTAGED = (
+    *("hard", "half", "early", "misled", "stiff"),
+    *("wrong", "wrong-hard", "wrong-alike", "wrong-near"),
 )
-REAL = (
-    *("given", "rescan", "glass-2", "hard", "wrong", "wrong-glass-3", "float"),
-    *STITCHED,
-    *DOUBTFUL[:3],
+#: Kinds of drawn slides of several pieces.
+PIECES = {"fragments": 1, "cores": 1}
+#: Kinds of every pair, and how many trials there are of each.
+ALWAYS = {"given": 1, "rescan": 1, "half": 1, "early": 3}
+GENERATED = ALWAYS | {"hard": 1, "same": 1, "misled": 4, "stiff": 6}
+REAL = ALWAYS | {"hard": 3, "misled": 2, "stiff": 2}
+#: Groups of kinds that a pair has only some of, in turn, and how many of each group.
+GENERATED_IN_TURN = (
+    (("small-64", "small-96", "small-160"), 2),
+    (("glass-2", "glass-4", "16-bit", "float", "grey"), 2),
+    (("wrong", "wrong-alike", "wrong-hard", "wrong-near", "wrong-glass-3"), 2),
+    (STITCHED, 2),
+    (DOUBTFUL[:4], 1),
 )
-Table = npt.NDArray[np.float64]
+REAL_IN_TURN = (
+    (("glass-2", "float"), 1),
+    (("wrong", "wrong-hard", "wrong-near", "wrong-glass-3"), 2),
+    (STITCHED, 3),
+    (DOUBTFUL[:3], 1),
+)
 
 
-@dataclass(frozen=True, eq=False)
-class TrustTrial:
-    """One registration to run."""
-
-    fixed: Slide
-    """The fixed slide."""
-    moving: Slide
-    """The moving slide."""
-    fixed_px: Points
-    """(N, 2) landmarks in full-resolution pixels; none where nothing corresponds."""
-    moving_px: Points
-    """(N, 2) the same on the moving slide."""
-    groups: npt.NDArray[np.str_]
-    """(N,) the piece or band that each lies in."""
-    config: RegisterConfig
-    """The configuration."""
-    initial: Affine | None = None
-    """The initial transform, where one is forced."""
-
-
-@dataclass(frozen=True)
-class TrustPlan:
-    """A trial whose slides are not made yet."""
-
-    source: str
-    """`generated`, `real` or `drawn`."""
-    pair: str
-    """The name of the pair, or the seed of drawn pieces."""
-    kind: str
-    """What is done to it."""
-
-    @property
-    def key(self) -> str:
-        """The trial's name in the table."""
-        return f"{self.source}/{self.pair}/{self.kind}"
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """A random generator that depends on the trial's name alone."""
-        return np.random.default_rng(crc32(self.key.encode()))
-
-
-def list_plans(pairs: range, seeds: range, real_names: list[str]) -> list[TrustPlan]:
+def list_trials(
+    preset: str, pairs: range, seeds: range, real_names: Sequence[str]
+) -> list[TrialPlan]:
     """Return all trials, sorted by a checksum, so that the first ones are a fair sample."""
-    plans = [TrustPlan("generated", str(n), kind) for n in pairs for kind in GENERATED]
-    plans += [
-        TrustPlan("drawn", str(seed), kind) for seed in seeds for kind in ("fragments", "cores")
+    plans = [
+        *(
+            plan
+            for n in pairs
+            for plan in list_plans(
+                "generated", str(n), preset, GENERATED | choose_in_turn(n, GENERATED_IN_TURN)
+            )
+        ),
+        *(plan for n in seeds for plan in list_plans("drawn", str(n), preset, PIECES)),
+        *(TrialPlan("drawn", name, "repeats", preset) for name, _, _ in list_repeats()),
+        *(
+            plan
+            for n, name in enumerate(real_names)
+            for plan in list_plans("real", name, preset, REAL | choose_in_turn(n, REAL_IN_TURN))
+        ),
     ]
-    plans += [TrustPlan("drawn", name, "repeats") for name, _, _ in list_repeats()]
-    plans += [TrustPlan("real", name, kind) for name in real_names for kind in REAL]
-    return sorted(plans, key=lambda plan: crc32(plan.key.encode()))
+    return sorted(plans, key=lambda plan: plan.checksum)
+
+
+def choose_in_turn(number: int, groups: Sequence[tuple[tuple[str, ...], int]]) -> dict[str, int]:
+    """Return some kinds of each group, other ones for the next number."""
+    return {
+        kinds[(number * count + offset) % len(kinds)]: 1
+        for kinds, count in groups
+        for offset in range(count)
+    }
 
 
 def make_trust_trial(
-    plan: TrustPlan, preset: str, real: dict[str, Callable[[], LandmarkPair]], cache: Path
-) -> TrustTrial:
-    """Make a trial; `real` are readers of the real pairs, `cache` holds the drawn ones."""
-    config = RegisterConfig.preset(preset)
-    if plan.kind in ("fragments", "cores"):
+    plan: TrialPlan, real: dict[str, Callable[[], LandmarkPair]], folder: Path
+) -> Trial:
+    """Make a trial; `real` are readers of the real pairs, `folder` holds the drawn ones."""
+    config = RegisterConfig.preset(plan.preset)
+    if plan.kind in PIECES:
         return _draw_pieces(plan, config)
     if plan.kind == "repeats":
-        shown = next(sides for name, *sides in list_repeats() if name == plan.pair)
-        return _show_trial(*shown, config)
-    pair = real[plan.pair]() if plan.source == "real" else read_drawn_pair(plan.pair, cache)
+        sides = next(sides for name, *sides in list_repeats() if name == plan.pair)
+        return Trial(_hold_pair(plan.pair, *sides), config)
+    pair = real[plan.pair]() if plan.source == "real" else read_drawn_pair(plan.pair, folder)
 
     def other() -> LandmarkPair:
         if plan.kind == "wrong-alike":
-            return read_drawn_pair(plan.pair, cache, twin=True)
-        return choose_other(plan.pair, real, cache)
+            return read_drawn_pair(plan.pair, folder, twin=True)
+        return choose_other(plan.pair, real, folder)
 
     if plan.kind in SABOTAGED:
-        sabotage = TrialPlan(plan.source, plan.pair, plan.kind, preset)
-        trial = make_trial(sabotage, pair, other)
-        return replace(_plain_trial(trial.pair, trial.config), initial=trial.initial_transform)
+        return make_trial(plan, pair, other)
     if plan.kind in CHANGES and plan.kind != "given":
         sides = [_show(pair.fixed, pair.fixed_px), _show(pair.moving, pair.moving_px)]
         changed = 0 if plan.kind == "twice-fixed" else 1
         sides[changed] = CHANGES[plan.kind](sides[changed])
-        return _show_trial(*sides, config, _split_bands(plan.kind, pair.moving_px))
-    return _plain_trial(_change_pair(plan, pair, other), config)
+        groups = _split_bands(plan.kind, pair.moving_px)
+        return Trial(_hold_pair(plan.pair, *sides), config, groups=groups)
+    return Trial(_change_pair(plan, pair, other), config)
 
 
 def _change_pair(
-    plan: TrustPlan, pair: LandmarkPair, other: Callable[[], LandmarkPair]
+    plan: TrialPlan, pair: LandmarkPair, other: Callable[[], LandmarkPair]
 ) -> LandmarkPair:
     """Return a pair of which one transform is right, or nothing corresponds."""
     name, _, number = plan.kind.rpartition("-")
@@ -152,6 +143,8 @@ def _change_pair(
         return _scan_again(pair, plan.rng)
     if name == "glass":
         return _put_on_glass(pair, int(number), plan.rng)
+    if name == "small":
+        return _shrink_pair(pair, int(number))
     if name == "wrong-glass":
         unrelated = replace(pair, moving=other().moving, fixed_px=NO_POINTS, moving_px=NO_POINTS)
         return _put_on_glass(unrelated, int(number), plan.rng)
@@ -167,38 +160,37 @@ def _average_channels(pixels: Pixels) -> Pixels:
     return pixels.mean(axis=0, keepdims=True).round().astype(np.uint8)
 
 
-def _plain_trial(pair: LandmarkPair, config: RegisterConfig) -> TrustTrial:
-    groups = np.full(len(pair.fixed_px), "")
-    return TrustTrial(pair.fixed, pair.moving, pair.fixed_px, pair.moving_px, groups, config)
-
-
-def _show_trial(
-    fixed: Shown, moving: Shown, config: RegisterConfig, groups: Table | None = None
-) -> TrustTrial:
+def _hold_pair(name: str, fixed: Shown, moving: Shown) -> LandmarkPair:
     slides = [_hold(shown.picture) for shown in (fixed, moving)]
-    names = np.zeros(len(fixed.points)) if groups is None else groups
-    return TrustTrial(*slides, fixed.points, moving.points, names.astype(str), config)
+    return LandmarkPair(name, *slides, fixed.points, moving.points)
 
 
-def _split_bands(kind: str, points: Points) -> Table | None:
+def _split_bands(kind: str, points: Points) -> npt.NDArray[np.str_] | None:
     """Return which of the shifted or unshifted bands each landmark of the moving slide is in."""
     name, _, _ = kind.rpartition("-")
     if name not in ("bands", "step") and not kind.startswith("halves"):
         return None
     column = 0 if kind == "halves" else 1
     share = points[:, column] / max(1.0, float(points[:, column].max()))
-    return np.floor(share * (4 if name == "bands" else 2))
+    return np.floor(share * (4 if name == "bands" else 2)).astype(str)
 
 
 def _hold(picture: Picture, mpp: float | None = 5.0) -> ArraySlide:
     return ArraySlide(np.ascontiguousarray(np.moveaxis(picture, -1, 0)), mpp)
 
 
-def _show(slide: Slide, points: Points) -> Shown:
-    """Return a slide at `REAL_PX` at most, with its landmarks."""
-    frame = slide.frame.fit(REAL_PX)
+def _show(slide: Slide, points: Points, longest_px: int = REAL_PX) -> Shown:
+    """Return a slide with its longer side in pixels at most so long, with its landmarks."""
+    frame = slide.frame.fit(longest_px)
     picture = np.moveaxis(slide.read(frame).pixels, 0, -1)
     return Shown(picture, frame.to_px(slide.frame.to_um(points)))
+
+
+def _shrink_pair(pair: LandmarkPair, longest_px: int) -> LandmarkPair:
+    """Return the pair as pictures of few pixels."""
+    fixed = _show(pair.fixed, pair.fixed_px, longest_px)
+    moving = _show(pair.moving, pair.moving_px, longest_px)
+    return _hold_pair(pair.name, fixed, moving)
 
 
 def _scan_again(pair: LandmarkPair, rng: np.random.Generator) -> LandmarkPair:
@@ -250,7 +242,7 @@ def _retype(pair: LandmarkPair, convert: Callable[[Pixels], Pixels]) -> Landmark
     return replace(pair, moving=moving, moving_px=shown.points)
 
 
-def _draw_pieces(plan: TrustPlan, config: RegisterConfig) -> TrustTrial:
+def _draw_pieces(plan: TrialPlan, config: RegisterConfig) -> Trial:
     pair = generate_fragments(
         seed=int(plan.pair),
         arrangement=plan.kind,
@@ -262,15 +254,15 @@ def _draw_pieces(plan: TrustPlan, config: RegisterConfig) -> TrustTrial:
     slides = [ArraySlide(image.pixels, PIECES_UM / PIECES_PX) for image in (fixed, moving)]
     groups = np.array([label.split(":")[0] for label in pair.fixed_landmarks.labels])
     points = pair.fixed_landmarks.points_px, pair.moving_landmarks.points_px
-    return TrustTrial(*slides, *points, groups, config)
+    return Trial(LandmarkPair(plan.pair, *slides, *points), config, groups=groups)
 
 
-def read_drawn_pair(name: str, cache: Path, twin: bool = False) -> LandmarkPair:
-    """Read a generated pair, which is drawn once and kept in the folder `cache`.
+def read_drawn_pair(name: str, folder: Path, twin: bool = False) -> LandmarkPair:
+    """Read a generated pair, which is drawn once and kept in `folder`.
 
     Its `twin` is other tissue of that organ in the same stains.
     """
-    path = cache / f"trust-{name}{'-twin' if twin else ''}.npz"
+    path = folder / f"trust-{name}{'-twin' if twin else ''}.npz"
     number = int(name)
     if not path.exists():
         rng = np.random.default_rng([78, number])
@@ -288,7 +280,7 @@ def read_drawn_pair(name: str, cache: Path, twin: bool = False) -> LandmarkPair:
             organ = pair.fixed.section.tissue.organ
             pair = generate_pair(pair.config, seed=60_000 + number, organ=organ)
         fixed, moving = pair.read()
-        cache.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         np.savez(
             path,
             fixed=fixed.pixels,
@@ -302,11 +294,33 @@ def read_drawn_pair(name: str, cache: Path, twin: bool = False) -> LandmarkPair:
     return LandmarkPair(name, *slides, stored["fixed_px"], stored["moving_px"])
 
 
+def keep_real_pairs(
+    readers: dict[str, Callable[[], LandmarkPair]],
+) -> dict[str, Callable[[], LandmarkPair]]:
+    """Return readers that read each pair once, and keep it at `KEPT_PX`."""
+    return {name: cache(partial(_read_small, read)) for name, read in readers.items()}
+
+
+def _read_small(read: Callable[[], LandmarkPair]) -> LandmarkPair:
+    pair = read()
+    fixed, fixed_px = _shrink(pair.fixed, pair.fixed_px)
+    moving, moving_px = _shrink(pair.moving, pair.moving_px)
+    return replace(pair, fixed=fixed, moving=moving, fixed_px=fixed_px, moving_px=moving_px)
+
+
+def _shrink(slide: Slide, points: Points) -> tuple[ArraySlide, Points]:
+    """Return a slide at `KEPT_PX`, with its pixel size, and its landmarks."""
+    frame = slide.frame.fit(KEPT_PX)
+    mpp = frame.mpp[0] if slide.frame.calibrated else None
+    small = ArraySlide(slide.read(frame).pixels, mpp, stain=slide.stain)
+    return small, frame.to_px(slide.frame.to_um(points))
+
+
 def choose_other(
-    name: str, real: dict[str, Callable[[], LandmarkPair]], cache: Path
+    name: str, real: dict[str, Callable[[], LandmarkPair]], folder: Path
 ) -> LandmarkPair:
     """Read a pair of other tissue than the named one, real for a real one."""
     if name not in real:
-        return read_drawn_pair(str(int(name) + 1), cache)
+        return read_drawn_pair(str(int(name) + 1), folder)
     others = [key for key in real if key[:TISSUE_LETTERS] != name[:TISSUE_LETTERS]]
     return real[others[crc32(name.encode()) % len(others)]]()

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 
@@ -20,8 +19,6 @@ from real_pairs import SECTIONS, LandmarkPair
 from stainbridge.evaluate.starts import Start, draw_hard_start
 from stainbridge.geometry.landmarks import read_points_csv
 from stainbridge.geometry.transform import Affine
-from stainbridge.phantom.pairs.pair import generate_pair
-from stainbridge.phantom.staining.library import STAINS
 from stainbridge.registration.config import (
     AffineConfig,
     DeformableConfig,
@@ -30,74 +27,10 @@ from stainbridge.registration.config import (
 )
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
+from trials import Trial, TrialPlan
 
-#: Difficulties of generated pairs, in turn.
-DIFFICULTIES = ("real", "hard", "real", "easy")
-#: Side of generated slides in pixels.
-SIDE_PX = 1024
-#: The first letters of a real pair's name tell its tissue.
-TISSUE_LETTERS = 7
 #: The landmarks of slides of which nothing corresponds.
 NO_POINTS = np.zeros((0, 2))
-#: Trials of a generated pair by kind.
-GENERATED_KINDS = {
-    "given": 1,
-    "hard": 1,
-    "wrong": 1,
-    "wrong-hard": 1,
-    "wrong-near": 1,
-    "wrong-alike": 2,
-    "half": 1,
-    "early": 2,
-    "misled": 3,
-    "stiff": 4,
-}
-#: Trials of a real pair by kind.
-REAL_KINDS = GENERATED_KINDS | {"hard": 3, "misled": 2, "stiff": 2, "wrong-alike": 0}
-#: Trials of large slides of one section, which hardly deform.
-SCANNER_KINDS = {"given": 1, "wrong": 1, "misled": 1}
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """One registration to run."""
-
-    kind: str
-    """What is done to the pair."""
-    pair: LandmarkPair
-    """The pair after that."""
-    config: RegisterConfig
-    """The configuration, whose stages may be cut short."""
-    initial_transform: Affine | None = None
-    """The initial transform, where one is forced."""
-
-
-@dataclass(frozen=True)
-class TrialPlan:
-    """A trial whose slides are not read yet."""
-
-    source: str
-    """`generated` or `real`."""
-    pair: str
-    """The name of the pair."""
-    kind: str
-    """What is done to it."""
-    preset: str
-    """The preset that registers it."""
-    index: int = 0
-    """The number among trials of this kind."""
-
-    @property
-    def key(self) -> str:
-        """The trial's name in the table."""
-        return f"{self.source}/{self.pair}/{self.kind}-{self.index}/{self.preset}"
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """A random generator that depends on the trial's name, but not on the preset."""
-        return np.random.default_rng(
-            crc32(f"{self.source}/{self.pair}/{self.kind}-{self.index}".encode())
-        )
 
 
 def make_trial(plan: TrialPlan, pair: LandmarkPair, other: Callable[[], LandmarkPair]) -> Trial:
@@ -124,7 +57,7 @@ def make_trial(plan: TrialPlan, pair: LandmarkPair, other: Callable[[], Landmark
     elif plan.kind == "stiff":
         config = _keep_initial(config)
         initial = _misplace(pair, (0.003, 0.08), rng)
-    return Trial(plan.kind, pair, config, initial)
+    return Trial(pair, config, initial)
 
 
 def _exchange_moving(pair: LandmarkPair, other: LandmarkPair) -> LandmarkPair:
@@ -230,51 +163,6 @@ def _misplace(pair: LandmarkPair, span: tuple[float, float], rng: np.random.Gene
     )
 
 
-def read_generated_pair(number: int, cache: Path, twin: int = 0) -> LandmarkPair:
-    """Read generated pair `number`, which is drawn once and kept in the folder `cache`.
-
-    A `twin` above 0 gives other tissue of that organ in the same stains.
-    """
-    path = cache / (f"pair-{number:03d}-{twin}.npz" if twin else f"pair-{number:03d}.npz")
-    if not path.exists():
-        rng = np.random.default_rng([77, number])
-        stains = rng.choice(list(STAINS), 2, replace=False)
-        pair = generate_pair(
-            seed=1000 + number,
-            size_px=SIDE_PX,
-            mpp=float(rng.uniform(2, 8)),
-            fixed_stain=str(stains[0]),
-            moving_stain=str(stains[1]),
-            organ="any",
-            difficulty=DIFFICULTIES[number % len(DIFFICULTIES)],
-        )
-        if twin:
-            pair = generate_pair(
-                pair.config, seed=1000 * (1 + twin) + number, organ=pair.fixed.section.tissue.organ
-            )
-        fixed, moving = pair.read()
-        cache.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            path,
-            fixed=fixed.pixels,
-            moving=moving.pixels,
-            mpp=pair.fixed.frame.mpp[0],
-            stains=stains,
-            fixed_px=pair.fixed_landmarks.points_px,
-            moving_px=pair.moving_landmarks.points_px,
-        )
-    stored = np.load(path)
-    mpp = float(stored["mpp"])
-    fixed_stain, moving_stain = stored["stains"].tolist()
-    return LandmarkPair(
-        f"{number:03d}",
-        ArraySlide(stored["fixed"], mpp, stain=fixed_stain),
-        ArraySlide(stored["moving"], mpp, stain=moving_stain),
-        stored["fixed_px"],
-        stored["moving_px"],
-    )
-
-
 def find_real_pairs(root: Path) -> dict[str, Callable[[], LandmarkPair]]:
     """Return readers of the real pairs with landmarks or a known affine map, by name."""
     readers: dict[str, Callable[[], LandmarkPair]] = {}
@@ -322,38 +210,3 @@ def _read_restained_pair(name: str, files: list[Path], matrix: list[list[float]]
     return LandmarkPair(
         name, fixed, moving, points, (points - 0.5) @ rows[:, :2].T + rows[:, 2] + 0.5
     )
-
-
-def plan_generated_trials(preset: str, numbers: range) -> list[TrialPlan]:
-    """TrialPlan all kinds of trials of generated pairs."""
-    return _shuffle(
-        plan for n in numbers for plan in _plans("generated", f"{n:03d}", preset, GENERATED_KINDS)
-    )
-
-
-def plan_real_trials(preset: str, names: Iterable[str]) -> list[TrialPlan]:
-    """TrialPlan all kinds of trials of real pairs."""
-    kinds = {name: SCANNER_KINDS if name.startswith("cyto") else REAL_KINDS for name in names}
-    return _shuffle(plan for name in names for plan in _plans("real", name, preset, kinds[name]))
-
-
-def _shuffle(plans: Iterable[TrialPlan]) -> list[TrialPlan]:
-    """Sort plans by a checksum, so that the first ones are a fair sample."""
-    return sorted(plans, key=lambda plan: crc32(plan.key.encode()))
-
-
-def _plans(source: str, name: str, preset: str, kinds: dict[str, int]) -> list[TrialPlan]:
-    return [
-        TrialPlan(source, name, kind, preset, index)
-        for kind, count in kinds.items()
-        for index in range(count)
-    ]
-
-
-def choose_unrelated(plan: TrialPlan, names: Sequence[str]) -> str:
-    """Choose a pair of other tissue than the plan's, of moderate size."""
-    tissue = plan.pair[:TISSUE_LETTERS]
-    others = [
-        name for name in names if name[:TISSUE_LETTERS] != tissue and not name.startswith("cyto")
-    ]
-    return others[int(plan.rng.integers(len(others)))]
