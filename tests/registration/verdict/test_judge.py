@@ -13,8 +13,8 @@ from stainbridge.registration.verdict.judge import (
     MIN_OVERLAP,
     MIN_SHARPNESS,
     TOLERABLE_ERROR,
-    TYPICAL_NCC,
     Calibration,
+    Remainder,
     compute_measures,
     find_doubt,
     load_calibration,
@@ -69,10 +69,9 @@ def test_the_status_follows_the_bound_and_the_median(share: float, status: str) 
 
 
 def test_errors_are_log_linear_between_knots_and_constant_beyond() -> None:
-    typical = replace(GOOD, local_ncc=TYPICAL_NCC)
-    middle = SIMPLE(replace(typical, share=0.7))  # index -2
+    middle = SIMPLE(replace(GOOD, share=0.7))  # index -2
     assert middle.predicted == pytest.approx(np.sqrt(0.001 * 0.01))
-    assert SIMPLE(replace(typical, share=2.0)).predicted == pytest.approx(0.001)
+    assert SIMPLE(replace(GOOD, share=2.0)).predicted == pytest.approx(0.001)
 
 
 def test_a_large_deformation_is_no_evidence_against_a_registration() -> None:
@@ -131,6 +130,14 @@ def test_the_better_the_windows_agree_the_less_error_is_expected() -> None:
     assert max(errors) <= max(bounds)
     unknown = judge(replace(GOOD, local_ncc=float("nan")))
     assert unknown.predicted == errors[2]
+
+
+def test_how_much_the_local_ncc_tells_is_the_calibrations() -> None:
+    told = Remainder(typical_ncc=0.4, least_ncc=0.2, most_ncc=0.9, slope=3.0)
+    judge = replace(SIMPLE, remainder=told)
+    close = judge(replace(GOOD, local_ncc=0.6))
+    assert close.predicted == pytest.approx(np.exp(-0.6) * SIMPLE(GOOD).predicted)
+    assert judge(replace(GOOD, local_ncc=0.4)) == SIMPLE(GOOD)
 
 
 def test_a_seam_is_a_doubt() -> None:

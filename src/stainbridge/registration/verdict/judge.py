@@ -2,7 +2,7 @@
 
 The index is a weighted sum of a few measures: the log-odds that the median rTRE is 0.01 or more.
 Two rising curves give the median rTRE at an index, and the rTRE that nine of ten did not exceed.
-The numbers stand in `calibration.json`, which `benchmarks/verdict.py fit` writes. docs/verdict.md
+The numbers stand in `calibration.json`, which `benchmarks/trust.py fit` writes. docs/verdict.md
 says what they were fitted to, and how well they predict.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -50,11 +50,6 @@ TOLERABLE_RIVAL = 0.88
 #: which it is not `ok`. Of 19 genuine sections it is at most 3.2, of 64 more generated ones 2.9, of
 #: wrongly stitched ones mostly 3.5 to 8.
 TOLERABLE_SEAM = 3.8
-#: Local NCC under the final transform at which the curve's error is expected, the range in which it
-#: tells more, and by how much the error's logarithm falls with it.
-TYPICAL_NCC = 0.5
-NCC_RANGE = (0.3, 0.8)
-NCC_SLOPE = 2.0
 #: Least sharpness, in standard deviations, of a placement that is taken without a search. On frames
 #: of the tissue alone, other drawn tissue of the same outline reaches 4.6, and the same tissue 7.
 MIN_SHARPNESS = 5.0
@@ -111,6 +106,30 @@ def find_doubt(verification: Verification) -> str:
 
 
 @dataclass(frozen=True)
+class Remainder:
+    """How much less error is expected where the final map agrees better than is typical.
+
+    The error's logarithm falls in proportion to the local NCC under the final transform.
+    """
+
+    typical_ncc: float = 0.5
+    """Local NCC at which the curve's error is expected."""
+    least_ncc: float = 0.3
+    """Local NCC below which it tells no more."""
+    most_ncc: float = 0.8
+    """Local NCC above which it tells no more."""
+    slope: float = 0.0
+    """By how much the error's logarithm falls for a local NCC that is higher by 1."""
+
+    def measure(self, local_ncc: float) -> float:
+        """Return the expected error ÷ that at the typical local NCC; 1 where it is unknown."""
+        if np.isnan(local_ncc):
+            return 1.0
+        told = np.clip(local_ncc, self.least_ncc, self.most_ncc)
+        return float(np.exp(self.slope * (self.typical_ncc - told)))
+
+
+@dataclass(frozen=True)
 class Calibration:
     """A `Judge` fitted to registrations of known error.
 
@@ -127,6 +146,8 @@ class Calibration:
     """Median rTRE at each of them."""
     bound: tuple[float, ...]
     """90th percentile of the rTRE at each of them."""
+    remainder: Remainder = field(default_factory=Remainder)
+    """How the expected error falls with the local NCC."""
 
     def __call__(self, evidence: Evidence) -> Verdict:
         """Judge evidence.
@@ -143,7 +164,7 @@ class Calibration:
             float(np.exp(np.interp(index, self.index, np.log(curve))))
             for curve in (self.median, self.bound)
         )
-        remainder = _measure_remainder(evidence.local_ncc)
+        remainder = self.remainder.measure(evidence.local_ncc)
         predicted = min(expected * remainder, bound, TOLERABLE_ERROR)
         fits = f"{evidence.share:.0%} of the tissue fits best where it lies"
         agreement = f"{fits}, overlap {evidence.overlap:.0%}"
@@ -162,13 +183,6 @@ class Calibration:
         """Return the weighted sum of the measures."""
         values = compute_measures(evidence)
         return self.offset + sum(weight * values[name] for name, weight in self.weights.items())
-
-
-def _measure_remainder(local_ncc: float) -> float:
-    """Return the error that is left ÷ that at the typical local NCC; 1 where it is unknown."""
-    if np.isnan(local_ncc):
-        return 1.0
-    return float(np.exp(NCC_SLOPE * (TYPICAL_NCC - np.clip(local_ncc, *NCC_RANGE))))
 
 
 def _list_doubts(evidence: Evidence) -> list[str]:
@@ -207,4 +221,5 @@ def load_calibration() -> Calibration:
     path = files("stainbridge.registration.verdict").joinpath("calibration.json")
     stored = json.loads(path.read_text(encoding="utf-8"))
     curves = {name: tuple(stored[name]) for name in ("index", "median", "bound")}
-    return Calibration(stored["weights"], stored["offset"], **curves)
+    remainder = Remainder(**stored["remainder"])
+    return Calibration(stored["weights"], stored["offset"], **curves, remainder=remainder)
