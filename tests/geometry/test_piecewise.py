@@ -11,10 +11,15 @@ import pytest
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.frame import Frame, Space
-from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPiece
+from stainbridge.geometry.piecewise import (
+    PieceRegion,
+    Piecewise,
+    TransformedPiece,
+    find_inside,
+)
 from stainbridge.geometry.summary import find_affine_part, measure_largest_bend
 from stainbridge.geometry.transform import Affine
-from stainbridge.geometry.warp import warp_array
+from stainbridge.geometry.warp import find_output_frame, warp_array
 from stainbridge.types import Mask, Points
 
 FIXED = Space("fixed", 200, 400, (2.0, 2.0)).frame
@@ -23,6 +28,9 @@ MOVING = Space("moving", 200, 400, (2.0, 2.0)).frame
 LEFT = np.array([200.0, 200.0])
 RIGHT = np.array([600.0, 200.0])
 RADIUS = 120.0
+#: Centre and radius of other tissue on the moving slide, in µm.
+CONTROL = np.array([400.0, 350.0])
+CONTROL_RADIUS = 40.0
 
 
 def disc(frame: Frame, centre: Points, radius: float = RADIUS) -> Mask:
@@ -58,6 +66,38 @@ def swapped() -> Piecewise:
     )
 
 
+def add_control(transform: Piecewise) -> Piecewise:
+    """Add tissue to the target slide that belongs to no piece."""
+    control = PieceRegion(disc(MOVING, CONTROL, CONTROL_RADIUS), MOVING)
+    return Piecewise(transform.pieces, target_alone=control)
+
+
+def kept() -> Piecewise:
+    """Two discs that lie about as they did, one turned a little more than the other."""
+    return Piecewise(
+        tuple(
+            TransformedPiece(
+                turn_about(centre, centre + 15.0, degrees),
+                PieceRegion(disc(FIXED, centre), FIXED),
+                PieceRegion(disc(MOVING, centre + 15.0), MOVING),
+            )
+            for centre, degrees in ((LEFT, 3), (RIGHT, -3))
+        )
+    )
+
+
+def around_the_slide() -> Points:
+    """Points on the slide and around it."""
+    x, y = np.meshgrid(np.arange(-300, 1100, 3.0), np.arange(-300, 700, 3.0))
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def is_tissue(pieces: tuple[TransformedPiece, ...], points: Points, grown_um: float = 0) -> Mask:
+    """Whether points lie on a piece of the source slide, or less than so far from it."""
+    distance = [piece.source_region.measure_distance_um(points) for piece in pieces]
+    return np.asarray(np.min(distance, axis=0) <= grown_um)
+
+
 def points_in(centre: Points, count: int = 200) -> Points:
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, count)
@@ -79,25 +119,67 @@ def test_a_point_of_a_piece_comes_back() -> None:
     assert np.allclose(transform.inverse().inverse()(points), transform(points))
 
 
-def test_the_map_is_continuous_on_glass() -> None:
-    """No step between two pieces: a small move on glass is a bounded move on the other slide."""
+def test_pieces_that_lie_as_they_did_are_joined_without_a_step() -> None:
+    """A small move on glass is a bounded move on the other slide."""
     across = np.stack([np.linspace(1, 799, 8001), np.full(8001, 230.0)], axis=1)
-    moved = swapped()(across)
+    moved = kept()(across)
     step = np.hypot(*np.diff(moved, axis=0).T)
     assert step.max() < 0.02 * FIXED.diagonal_um
-    weights = swapped().weigh_pieces(across)
-    assert np.allclose(weights.sum(axis=0), 1)
+    assert np.allclose(kept().weigh_pieces(across).sum(axis=0), 1)
 
 
 def test_blending_is_confined_to_the_middle_of_the_glass() -> None:
-    """The blend crosses whatever lies between the counterparts, so only few points may take it."""
+    """What lies between the counterparts may be anything, so only few points are blended."""
     weights = swapped().weigh_pieces(FIXED.centres_um())
     blended = (weights > 0).all(axis=0).mean()
     assert 0 < blended < 0.05
 
 
+@pytest.mark.parametrize("alone", [None, "target"])
+def test_glass_never_lands_on_tissue(alone: str | None) -> None:
+    """Not on the piece's own counterpart, not on another's, not on tissue without one."""
+    transform = swapped() if alone is None else add_control(swapped())
+    glass_um = around_the_slide()
+    glass_um = glass_um[~is_tissue(transform.pieces, glass_um, grown_um=10)]
+    landed = transform(glass_um)
+    tissue = disc(MOVING, LEFT) | disc(MOVING, RIGHT)
+    if alone is not None:
+        tissue |= disc(MOVING, CONTROL, CONTROL_RADIUS)
+    assert not find_inside(tissue, MOVING, landed).any()
+    back = transform.inverse()(glass_um)
+    assert not is_tissue(transform.pieces, back).any()
+
+
+def test_glass_around_a_piece_keeps_its_order() -> None:
+    """It is drawn together, and nothing folds: farther glass stays farther."""
+    transform = swapped()
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    ray = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    far = np.stack([LEFT + radius * ray for radius in np.linspace(130, 185, 40)])
+    landed = transform(far.reshape(-1, 2)).reshape(far.shape)
+    distance = np.hypot(*np.moveaxis(landed - RIGHT, -1, 0))
+    assert (np.diff(distance, axis=0) > 0).all()
+    assert np.allclose(distance[0], 130, atol=0.5)
+    assert distance.max() < 190
+
+
+def test_one_piece_alone_is_mapped_everywhere_by_its_transform() -> None:
+    piece = swapped().pieces[0]
+    points = FIXED.centres_um()
+    assert np.allclose(Piecewise((piece,))(points), piece.transform(points))
+
+
+def test_two_pieces_may_share_their_counterpart() -> None:
+    stay = turn_about(LEFT, LEFT, 0)
+    whole = PieceRegion(disc(MOVING, LEFT) | disc(MOVING, RIGHT), MOVING)
+    halves = [PieceRegion(disc(FIXED, centre), FIXED) for centre in (LEFT, RIGHT)]
+    transform = Piecewise(tuple(TransformedPiece(stay, half, whole) for half in halves))
+    points = FIXED.centres_um()
+    assert np.allclose(transform(points), points)
+
+
 def test_a_warped_picture_shows_each_piece_once() -> None:
-    """Swapped discs come back to their places, and nearly nothing is drawn on the glass."""
+    """Swapped discs come back to their places, and nothing is drawn on the glass."""
     transform = swapped()
     picture = np.zeros((1, MOVING.height, MOVING.width), np.uint8)
     picture[0][disc(MOVING, RIGHT)] = 100  # the fixed left piece
@@ -106,7 +188,24 @@ def test_a_warped_picture_shows_each_piece_once() -> None:
     assert (warped[0][disc(FIXED, LEFT, RADIUS - 8)] == 100).all()
     assert (warped[0][disc(FIXED, RIGHT, RADIUS - 8)] == 200).all()
     glass = ~(disc(FIXED, LEFT, RADIUS + 8) | disc(FIXED, RIGHT, RADIUS + 8))
-    assert (warped[0][glass] > 0).mean() < 0.03
+    assert not warped[0][glass].any()
+
+
+def test_the_crop_around_the_moving_slide_holds_every_piece() -> None:
+    """Also one that lies amid others on the moving slide, and outermost on the fixed one."""
+    around = np.array([[400.0, 70.0], [400.0, 330.0], [270.0, 200.0], [530.0, 200.0]])
+    moving = [*around, np.array([400.0, 200.0])]
+    fixed = [*(around - [200.0, 0]), np.array([740.0, 340.0])]
+    pieces = tuple(
+        TransformedPiece(
+            turn_about(source, target, 0),
+            PieceRegion(disc(FIXED, source, 45), FIXED),
+            PieceRegion(disc(MOVING, target, 45), MOVING),
+        )
+        for source, target in zip(fixed, moving, strict=True)
+    )
+    whole = find_output_frame(Piecewise(pieces), FIXED, MOVING, "moving")
+    assert all(whole.contains(piece.source_region.points_um).all() for piece in pieces)
 
 
 def test_it_pickles() -> None:

@@ -14,6 +14,7 @@ from tests.slides.memory_slide import MemorySlide, draw_texture
 from stainbridge.errors import InputError
 from stainbridge.geometry.flat import is_flat
 from stainbridge.geometry.frame import Frame, Space
+from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPiece
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.geometry.warp import find_output_frame, warp_array
 from stainbridge.imaging.image import Image
@@ -219,6 +220,24 @@ def test_the_typical_scale_is_that_of_the_map() -> None:
     moving = Space("m", 500, 500).frame
     assert estimate_scale(make_similarity(moving, 33, 1.7), FIXED) == pytest.approx(1.7)
     assert estimate_scale(make_deformation(moving, 33), FIXED) == pytest.approx(1.0, rel=0.1)
+
+
+def test_the_typical_scale_of_pieces_is_that_of_their_tissue() -> None:
+    """Glass between pieces is drawn together: it says nothing of how fine to read."""
+    moving = Space("m", 500, 500).frame
+    transform = make_similarity(moving, 33, 1.7)
+    pieces = [mark_square(FIXED, 20, 20), mark_square(FIXED, 640, 840)]
+    others = [mark_square(moving, 20, 20), mark_square(moving, 440, 440)]
+    joined = Piecewise(
+        tuple(TransformedPiece(transform, *pair) for pair in zip(pieces, others, strict=True))
+    )
+    assert estimate_scale(joined, FIXED) == pytest.approx(1.7)
+
+
+def mark_square(frame: Frame, top: int, left: int) -> PieceRegion:
+    mask = np.zeros((frame.height, frame.width), bool)
+    mask[top : top + 40, left : left + 40] = True
+    return PieceRegion(mask, frame)
 
 
 def test_a_transform_to_a_single_point_is_an_input_error() -> None:

@@ -2,12 +2,13 @@
 
 Pieces lie, turn and flip on their own: a slide of two swapped cores has no single smooth map. Each
 piece has its own transform, which alone holds inside the piece's region. On glass the transform of
-the nearest piece holds. Where two pieces are about as near, theirs are blended smoothly.
+the nearest piece holds, after a `Retraction`: glass must not land on tissue. Where two pieces are
+about as near, theirs are blended smoothly, unless what lies between their counterparts is tissue.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +19,18 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.interpolate import interpolate_linear
 from stainbridge.geometry.points import as_points
+from stainbridge.geometry.retraction import Retraction, make_retraction
 from stainbridge.geometry.transform import Transform
 from stainbridge.types import Mask, Plane, Points
 
 #: Two pieces are blended where their distances differ by less than this share of their sum. The
 #: blend leads across whatever lies between the pieces' counterparts, so it is kept narrow.
 BLEND_SHARE = 0.1
+#: Glass around a piece takes this share of the way from its counterpart to other tissue. The rest
+#: is for transforms that stretch glass more than tissue.
+ROOM_SHARE = 0.7
+#: Tissue may reach this many pixels beyond a region that is drawn in pixels.
+REACH_PX = 2.0
 
 
 def find_inside(mask: Mask, frame: Frame, points_um: Points) -> Mask:
@@ -94,10 +101,15 @@ class PieceRegion:
         return np.asarray(distance_transform_edt(~self.mask, self.frame.mpp[::-1]))
 
     def measure_distance_um(self, points_um: Points) -> npt.NDArray[np.float64]:
-        """Return how far (N, 2) points are from the region, (N,); 0 inside it."""
+        """Return how far (N, 2) points are from the region, (N,); 0 inside it.
+
+        Off the mask's grid it is the way by the grid's border.
+        """
+        low = np.array(self.frame.origin_um)
+        beyond = points_um - np.clip(points_um, low, low + self.frame.size_um)
         positions_px = self.frame.to_px(points_um) - 0.5
         (distance,) = interpolate_linear(self._distance_um[None], positions_px)
-        return np.asarray(distance)
+        return np.asarray(distance + np.hypot(*beyond.T))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields; distances are measured again."""
@@ -136,15 +148,20 @@ class TransformedPiece:
 class Piecewise(Transform):
     """One transform a piece, each exact in its piece's region.
 
-    On glass the nearest piece's transform holds, smoothly blended half-way between two pieces. The
-    inverse is made of the pieces' inverses, with their regions on the target slide. So a point of a
-    piece comes back to where it was; a point of glass need not.
+    On glass the nearest piece's transform holds, smoothly blended half-way between two pieces. All
+    glass lands beside the counterpart of that piece, and never on other tissue. The inverse is made
+    of the pieces' inverses, with their regions on the target slide. So a point of a piece comes
+    back to where it was; a point of glass need not.
 
     Raises `InputError` without pieces, or with pieces between different slides.
     """
 
     pieces: tuple[TransformedPiece, ...]
     """The pieces, the largest first."""
+    source_alone: PieceRegion | None = None
+    """Tissue of the source slide without a counterpart; None where there is none."""
+    target_alone: PieceRegion | None = None
+    """Tissue of the target slide without a counterpart; no glass may land there."""
 
     def __post_init__(self) -> None:
         if not self.pieces:
@@ -166,11 +183,18 @@ class Piecewise(Transform):
     def __call__(self, points_um: Points) -> Points:
         """Map (N, 2) points, µm in, µm out."""
         points = as_points(points_um)
+        weights = self.weigh_pieces(points)
         mapped = np.zeros(points.shape)
-        for piece, weight in zip(self.pieces, self.weigh_pieces(points), strict=True):
+        for number, weight in enumerate(weights):
             used = weight > 0
             if used.any():
-                mapped[used] += weight[used, None] * piece.transform(points[used])
+                mapped[used] += weight[used, None] * self._map_near(number, points[used])
+        blended = np.flatnonzero((weights > 0).sum(axis=0) > 1)
+        astray = blended[self._is_near_tissue(mapped[blended])]
+        nearest = weights[:, astray].argmax(axis=0)
+        for number in np.unique(nearest).tolist():
+            chosen = astray[nearest == number]
+            mapped[chosen] = self._map_near(number, points[chosen])
         return mapped
 
     def weigh_pieces(self, points_um: Points) -> npt.NDArray[np.float64]:
@@ -185,9 +209,64 @@ class Piecewise(Transform):
         weight = share * share * (3 - 2 * share)
         return np.asarray(weight / weight.sum(axis=0))
 
+    def _map_near(self, number: int, points_um: Points) -> Points:
+        """Map (N, 2) points of a piece and of the glass around it."""
+        retraction = self._retractions[number]
+        near = points_um if retraction is None else retraction(points_um)
+        return self.pieces[number].transform(near)
+
+    @cached_property
+    def _retractions(self) -> tuple[Retraction | None, ...]:
+        """What keeps the glass around each piece off other tissue; None without other tissue."""
+        return tuple(map(self._make_retraction, self.pieces))
+
+    def _make_retraction(self, piece: TransformedPiece) -> Retraction | None:
+        others = [region for region in self._target_tissue if region is not piece.target_region]
+        if not others:
+            return None
+
+        def measure_room_um(points_um: Points) -> npt.NDArray[np.float64]:
+            landed = piece.transform(points_um)
+            clearance = np.min([region.measure_distance_um(landed) for region in others], axis=0)
+            stretch = measure_stretch(piece.transform, points_um, region.frame.mpp)
+            return np.asarray(ROOM_SHARE * clearance / stretch)
+
+        region = piece.source_region
+        return make_retraction(region.mask, region.frame, measure_room_um)
+
+    @cached_property
+    def _target_tissue(self) -> tuple[PieceRegion, ...]:
+        """All tissue of the target slide; two pieces may share their counterpart."""
+        regions = {id(piece.target_region): piece.target_region for piece in self.pieces}
+        alone = () if self.target_alone is None else (self.target_alone,)
+        return (*regions.values(), *alone)
+
+    def _is_near_tissue(self, points_um: Points) -> Mask:
+        """Return which of (N, 2) points of the target slide lie on tissue or close to it, (N,)."""
+        near = np.zeros(len(points_um), bool)
+        for region in self._target_tissue:
+            reach_um = REACH_PX * max(region.frame.mpp)
+            near |= region.measure_distance_um(points_um) < reach_um
+        return near
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields; retractions are made again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def _describe(self) -> str:
         return f"{len(self.pieces)} pieces"
 
     def inverse(self) -> Piecewise:
         """Return the pieces' inverses, with their regions on the target slide."""
-        return Piecewise(tuple(piece.inverse() for piece in self.pieces))
+        pieces = tuple(piece.inverse() for piece in self.pieces)
+        return Piecewise(pieces, self.target_alone, self.source_alone)
+
+
+def measure_stretch(transform: Transform, points_um: Points, step_um: tuple[float, float]) -> float:
+    """Return µm out per µm in, the median over (N, 2) points, from steps along x and y."""
+    here = transform(points_um)
+    squares = [
+        np.square(transform(points_um + step) - here).sum(axis=1) / np.square(step).sum()
+        for step in np.diag(step_um)
+    ]
+    return float(np.median(np.sqrt(np.mean(squares, axis=0))))

@@ -14,6 +14,7 @@ from stainbridge.errors import InputError
 from stainbridge.geometry.flat import Canvas, Window, is_flat, make_writable
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.lattice import map_to_source
+from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.source_map import SourceMap
 from stainbridge.geometry.transform import Transform
@@ -170,6 +171,9 @@ def find_output_frame(
     corners = np.vstack([moving.corners_um, moving.corners_um[:1]])
     steps = np.linspace(0, 1, 65)[:, None, None]
     outline = (corners[:-1] * (1 - steps) + corners[1:] * steps).reshape(-1, 2)
+    if isinstance(moving_from_fixed, Piecewise):  # any piece may lie outermost on the fixed slide
+        tissue = [piece.target_region.points_um for piece in moving_from_fixed.pieces]
+        outline = np.concatenate([outline, *tissue])
     placed = fixed.to_px(moving_from_fixed.inverse()(outline))
     if not np.isfinite(placed).all():
         raise InputError(

@@ -13,6 +13,7 @@ import numpy as np
 from stainbridge.errors import InputError
 from stainbridge.geometry.flat import flatten_one_colour, is_flat, make_writable
 from stainbridge.geometry.frame import Frame
+from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.scratch import Scratch
 from stainbridge.geometry.transform import Transform
 from stainbridge.geometry.warp import (
@@ -175,8 +176,11 @@ def estimate_scale(transform: Transform, frame: Frame) -> float:
     """Return µm out per µm in: the median over `frame` of the root of the area factor.
 
     It is one number for the whole frame, so that every read uses the same level, however the frame
-    is tiled. Raises `InputError` when it is not a positive finite number.
+    is tiled. Of pieces of tissue the first, the largest, counts: glass between them is drawn
+    together. Raises `InputError` when it is not a positive finite number.
     """
+    if isinstance(transform, Piecewise):
+        return estimate_scale(transform.pieces[0].transform, frame)
     grid = frame.fit(16)
     centres = grid.centres_um()
     step_um = 0.25 * np.array(grid.mpp)

@@ -65,6 +65,15 @@ def test_missing_pieces_and_control_tissue_have_no_partner() -> None:
     assert len(pair.truth.pieces) == 3
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_truth_shows_no_tissue_on_bare_glass(seed: int) -> None:
+    """Not in either direction, and neither missing pieces nor control tissue."""
+    pair = generate_fragments(SMALL, seed=seed, pieces=5, missing=2, control=True)
+    assert pair.measure_ghosts(pair.truth, margin_um=50) < 0.001
+    plain = pair.truth.pieces[0].transform
+    assert pair.measure_ghosts(plain, margin_um=50) > 0.1
+
+
 def test_cores_lie_in_rows_and_turn_little() -> None:
     pair = generate_fragments(SMALL, arrangement="cores", pieces=6, swapped=None)
     for fixed, moving in zip(pair.fixed.fragments, pair.moving.fragments, strict=True):

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.landmarks import Landmarks
-from stainbridge.geometry.piecewise import Piecewise, TransformedPiece
+from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPiece
 from stainbridge.geometry.transform import Transform
+from stainbridge.geometry.warp import sample_mask
 from stainbridge.phantom.glass.fragment import Fragment
 from stainbridge.phantom.glass.fragment_slide import FragmentSlide
 from stainbridge.phantom.pairs.fragment_config import FragmentsConfig
@@ -72,6 +74,23 @@ class FragmentPair(GeneratedPair):
             inside = np.flatnonzero(fixed.depth_um(fixed_um) > 0)
             valid[inside] = moving.depth_um(_connect(fixed, moving)(fixed_um[inside])) > 0
         return valid
+
+    def measure_ghosts(self, transform: Transform, margin_um: float) -> float:
+        """Return how much tissue a transform shows on bare glass, over all moving tissue.
+
+        `transform` is moving_from_fixed. Glass of the fixed slide is bare farther than `margin_um`
+        from all tissue there: nothing of the moving slide belongs on it.
+        """
+        frame = self.fixed.frame
+        fixed, moving = (
+            slide.mounted.draw_classes(slide.frame) > 0 for slide in (self.fixed, self.moving)
+        )
+        distance_px = cv2.distanceTransform(
+            (~fixed).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )
+        shown = sample_mask(moving, self.moving.frame, transform, frame)
+        ghosts = shown & (distance_px > margin_um / self.config.mpp)
+        return float(ghosts.sum() / moving.sum())
 
 
 def generate_fragments(config: FragmentsConfig | None = None, **changes: Any) -> FragmentPair:
@@ -137,7 +156,23 @@ def _connect_slides(fixed: FragmentSlide, moving: FragmentSlide) -> Piecewise:
             regions = fixed.locate_fragment(fragment), moving.locate_fragment(partner)
             pieces.append(TransformedPiece(_connect(fragment, partner), *regions))
     pieces.sort(key=lambda piece: -piece.source_region.area_um2)
-    return Piecewise(tuple(pieces))
+    return Piecewise(
+        tuple(pieces),
+        source_alone=_locate_alone(fixed, moving),
+        target_alone=_locate_alone(moving, fixed),
+    )
+
+
+def _locate_alone(slide: FragmentSlide, other: FragmentSlide) -> PieceRegion | None:
+    """Return where the pieces lie that the other slide does not have; None without any."""
+    alone = [
+        slide.locate_fragment(fragment)
+        for fragment in slide.fragments
+        if other.find_fragment(fragment.name) is None
+    ]
+    if not alone:
+        return None
+    return PieceRegion(np.any([region.mask for region in alone], axis=0), alone[0].frame)
 
 
 def _choose_landmarks(

@@ -33,7 +33,19 @@ def join_transforms(result: PiecewiseResult) -> Transform | None:
         return None
     if result.is_whole:
         return placed[0].transform
-    return Piecewise(tuple(_transform_piece(item) for item in placed))
+    return Piecewise(
+        tuple(_transform_piece(item) for item in placed),
+        source_alone=_join_regions([item.piece for item in result.placed if item.credit == 0]),
+        target_alone=_join_regions([result.others[number] for number in result.alone]),
+    )
+
+
+def _join_regions(pieces: Sequence[Piece]) -> PieceRegion | None:
+    """Return the region of all of some pieces of one slide; None without any."""
+    if not pieces:
+        return None
+    masks = [piece.region.mask for piece in pieces]
+    return PieceRegion(np.any(masks, axis=0), pieces[0].region.frame)
 
 
 def _transform_piece(item: PlacedPiece) -> TransformedPiece:

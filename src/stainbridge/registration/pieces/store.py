@@ -1,7 +1,8 @@
 """The folder `pieces` of a result: what a map of several pieces is made of.
 
 ITK has no type for such a map, so `transform.h5` holds it sampled. Here each piece's own transform
-is kept, with pictures of where the pieces lie: 0 on glass, else the piece's number.
+is kept, with pictures of where the pieces lie: 0 on glass, else the number of a region. The list
+says which regions the pieces have; any other region is tissue without a counterpart.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.piecewise import PieceRegion, Piecewise, TransformedPiece
 from stainbridge.json_values import format_json
 from stainbridge.registration.digest import hash_file
-from stainbridge.types import Mask
 from stainbridge.whole import whole_file
 
 #: The folder, in that of the result.
@@ -37,13 +37,13 @@ def write_pieces(directory: Path, transform: Piecewise) -> str:
     folder = directory / PIECES
     remove_pieces(directory)
     folder.mkdir()
-    sides = {
-        "fixed": [piece.source_region for piece in transform.pieces],
-        "moving": [piece.target_region for piece in transform.pieces],
+    fixed = [piece.source_region for piece in transform.pieces]
+    moving = [piece.target_region for piece in transform.pieces]
+    index: dict[str, Any] = {
+        "pieces": len(transform.pieces),
+        "fixed": _write_regions(folder / "fixed.png", fixed, transform.source_alone),
+        "moving": _write_regions(folder / "moving.png", moving, transform.target_alone),
     }
-    index: dict[str, Any] = {"pieces": len(transform.pieces)}
-    for side, regions in sides.items():
-        index[side] = _write_regions(folder / f"{side}.png", regions)
     for number, piece in enumerate(transform.pieces, 1):
         write_transform(folder / f"{number}.h5", piece.transform)
     index["digests"] = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
@@ -72,8 +72,8 @@ def read_pieces(directory: Path, fixed: Space, moving: Space, digest: str) -> Pi
         for name, file_digest in index["digests"].items():
             _check_file(folder / Path(name).name, file_digest)
         count = int(index["pieces"])
-        sources = _read_regions(folder / "fixed.png", index["fixed"], fixed, count)
-        targets = _read_regions(folder / "moving.png", index["moving"], moving, count)
+        sources, fixed_alone = _read_regions(folder / "fixed.png", index["fixed"], fixed, count)
+        targets, moving_alone = _read_regions(folder / "moving.png", index["moving"], moving, count)
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
             raise
@@ -84,7 +84,9 @@ def read_pieces(directory: Path, fixed: Space, moving: Space, digest: str) -> Pi
         tuple(
             TransformedPiece(read_transform(folder / f"{number}.h5", fixed, moving), source, target)
             for number, (source, target) in enumerate(zip(sources, targets, strict=True), 1)
-        )
+        ),
+        source_alone=fixed_alone,
+        target_alone=moving_alone,
     )
 
 
@@ -93,27 +95,43 @@ def _check_file(path: Path, digest: str) -> None:
         raise ValueError(f"{path.name} is not the file that was written")
 
 
-def _write_regions(path: Path, regions: list[PieceRegion]) -> dict[str, Any]:
-    """Write where the pieces of one slide lie, and return the grid of the picture.
+def _write_regions(
+    path: Path, regions: list[PieceRegion], alone: PieceRegion | None
+) -> dict[str, Any]:
+    """Write where the tissue of one slide lies; return the grid and the pieces' regions there.
 
-    They share one grid. Where two pieces overlap, the later one is drawn.
+    All regions share one grid. Two pieces may share their region.
     """
+    distinct = list({id(region): region for region in regions}.values())
+    numbers = {id(region): number for number, region in enumerate(distinct, 1)}
     frame = regions[0].frame
-    labels = np.zeros((frame.height, frame.width), np.uint8)
-    for number, region in enumerate(regions, 1):
-        labels[region.mask] = number
+    labels = np.zeros((frame.height, frame.width), np.min_scalar_type(len(distinct) + 1))
+    if alone is not None:
+        labels[alone.mask] = len(distinct) + 1
+    for region in distinct:
+        labels[region.mask] = numbers[id(region)]
     with whole_file(path) as temporary:
         temporary.write_bytes(cv2.imencode(".png", labels)[1].tobytes())
-    return {"mpp": list(frame.mpp), "origin_um": list(frame.origin_um)}
+    return {
+        "mpp": list(frame.mpp),
+        "origin_um": list(frame.origin_um),
+        "regions": [numbers[id(region)] for region in regions],
+    }
 
 
-def _read_regions(path: Path, grid: dict[str, Any], space: Space, count: int) -> list[PieceRegion]:
-    labels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+def _read_regions(
+    path: Path, entry: dict[str, Any], space: Space, count: int
+) -> tuple[list[PieceRegion], PieceRegion | None]:
+    """Return the region of each piece, and that of tissue without a counterpart."""
+    labels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if labels is None:
         raise ValueError(f"{path.name} is no picture")
-    x_mpp, y_mpp = map(float, grid["mpp"])
-    x_um, y_um = map(float, grid["origin_um"])
+    x_mpp, y_mpp = map(float, entry["mpp"])
+    x_um, y_um = map(float, entry["origin_um"])
     height, width = labels.shape[:2]
     frame = Frame(space, height, width, (x_mpp, y_mpp), (x_um, y_um))
-    masks: list[Mask] = [labels == number for number in range(1, count + 1)]
-    return [PieceRegion(mask, frame) for mask in masks]
+    numbers = [int(number) for number in entry.get("regions", range(1, count + 1))]
+    regions = {number: PieceRegion(labels == number, frame) for number in dict.fromkeys(numbers)}
+    is_alone = labels > max(numbers)
+    alone = PieceRegion(is_alone, frame) if is_alone.any() else None
+    return [regions[number] for number in numbers], alone
