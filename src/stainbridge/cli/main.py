@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from stainbridge.cli.failures import check_names, check_working_folder, explain_failure
 from stainbridge.cli.output import say
+from stainbridge.cli.quick_start import settle, start_quickly
 from stainbridge.cli.streams import flush_output, prepare_streams, silence_libraries
 from stainbridge.errors import StainbridgeError
 from stainbridge.processes import ENDING_SIGNALS
@@ -20,6 +21,8 @@ from stainbridge.processes import ENDING_SIGNALS
 if TYPE_CHECKING:
     import typer
 
+#: Verbs that settle by themselves, once they have loaded more.
+SETTLING = (["register"],)
 OK = 0
 OUR_BUG = 1
 INTERRUPTED = 130
@@ -50,6 +53,7 @@ def main() -> NoReturn:
     # Threads that spin while they wait make a busy machine ten times slower. OpenMP reads this when
     # torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    start_quickly()
     prepare_streams()
     silence_libraries()
     interruption = Interruption()
@@ -62,8 +66,11 @@ def run(arguments: list[str], interruption: Interruption | None = None) -> int:
     try:
         check_working_folder()
         check_names(arguments)
+        app = load_app(arguments)
+        if arguments[:1] not in SETTLING:
+            settle()
         # A command returns its exit code or nothing; an interruption returns 130.
-        code = load_app(arguments)(arguments, prog_name="stainbridge", standalone_mode=False) or OK
+        code = app(arguments, prog_name="stainbridge", standalone_mode=False) or OK
         flush_output()
     except KeyboardInterrupt:
         code = INTERRUPTED

@@ -17,6 +17,7 @@ from stainbridge.cli.options import (
 )
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
+from stainbridge.cli.quick_start import settle_at_progress
 from stainbridge.compute import DeviceChoice
 from stainbridge.errors import RegistrationError
 from stainbridge.jobs.register import (
@@ -204,7 +205,7 @@ def register(
         overwrite=overwrite,
     )
     with show_progress() as progress:
-        outcome = job.run(progress, say)
+        outcome = job.run(settle_at_progress(progress), say)
     if json:
         print_json(outcome.record)
     else:

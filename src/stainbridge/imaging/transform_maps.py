@@ -24,6 +24,8 @@ DIVERGING = ((33, 102, 172), (146, 197, 222), (247, 247, 247), (244, 165, 130), 
 FOLD = (255, 214, 0)
 #: Area factors at the end of the colour scale; the first that holds the map is taken.
 LIMITS = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0)
+#: Steps of a scale of colours: neighbours differ by less than half a grey level.
+SCALE_STEPS = 1024
 #: Share by which the densest tissue darkens the map, for orientation.
 TISSUE_SHADE = 0.35
 #: Samples along the longer side of a map, at least and at most.
@@ -103,7 +105,7 @@ def draw_area_map(areas: AreaMap, fixed_density: Plane) -> Picture:
     return np.asarray(np.rint(colours * (1 - TISSUE_SHADE * fixed_density[..., None])), np.uint8)
 
 
-def colour_area_map(areas: AreaMap, height: int, width: int) -> npt.NDArray[np.float64]:
+def colour_area_map(areas: AreaMap, height: int, width: int) -> npt.NDArray[np.float32]:
     """Return the colours of the map, (H, W, 3) from 0 to 255; folds are yellow."""
     shown = np.where(areas.is_known, areas.factor, np.float32(1))
     factor = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -120,12 +122,19 @@ def interpolate_colours(
     values: npt.NDArray[np.floating],
     anchors: npt.NDArray[np.floating],
     colours: Sequence[tuple[int, int, int]],
-) -> npt.NDArray[np.float64]:
-    """Return the colours (H, W, 3), 0 to 255, of values (H, W) on a scale of colours."""
+) -> npt.NDArray[np.float32]:
+    """Return the colours (H, W, 3), 0 to 255, of finite values (H, W) on a scale of colours.
+
+    They are looked up in a table of `SCALE_STEPS`.
+    """
+    low, high = float(anchors[0]), float(anchors[-1])
+    scale = np.linspace(low, high, SCALE_STEPS + 1)
     channels = [
-        np.interp(values, anchors, [colour[channel] for colour in colours]) for channel in range(3)
+        np.interp(scale, anchors, [colour[channel] for colour in colours]) for channel in range(3)
     ]
-    return np.stack(channels, axis=-1)
+    table = np.stack(channels, axis=-1).astype(np.float32)
+    steps = np.rint((values - low) * (SCALE_STEPS / (high - low)))
+    return np.asarray(table[np.clip(steps, 0, SCALE_STEPS).astype(np.intp)])
 
 
 def moving_grid(transform: Transform, view: Frame, across: int = 18) -> list[Points]:

@@ -5,12 +5,12 @@ It is the same for whole slides and for single pieces of tissue.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from stainbridge.compute import ComputeContext
+from stainbridge.compute import ComputeContext, parallel_map
 from stainbridge.geometry.transform import Affine
 from stainbridge.progress import Progress
 from stainbridge.registration.stages.record import StageRecord
@@ -51,13 +51,21 @@ class Attempt:
         placement = state.placement
         # Handed over as one object, a bare placement is measured once.
         solution = placement if isinstance(state.solution, Affine) else state.solution
-        verification = verify(*sections, placement, state.placement_score)
-        evidence = collect_evidence(
-            *sections, placement, verification, solution, state.disagreement_um
+
+        def collect() -> Evidence:
+            verification = verify(*sections, placement, state.placement_score)
+            return collect_evidence(
+                *sections, placement, verification, solution, state.disagreement_um
+            )
+
+        measures: tuple[Callable[[], Any], ...] = (
+            collect,
+            lambda: measure_misfit(*sections, placement, solution),
+            lambda: max(section.seam for section in sections),
+            lambda: measure_rival(*sections, placement),
         )
-        misfit = measure_misfit(*sections, placement, solution)
-        rival = measure_rival(*sections, placement)
-        seam = max(section.seam for section in sections)
+        threads = state.problem.context.threads
+        evidence, misfit, seam, rival = parallel_map(lambda measure: measure(), measures, threads)
         evidence = replace(evidence, misfit=misfit.share, rival=rival, seam=seam)
         return cls(state, evidence, misfit, state.records)
 

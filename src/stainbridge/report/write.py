@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -11,11 +12,18 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from stainbridge.compute import available_cores, parallel_map
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Transform
 from stainbridge.imaging.image import Image
-from stainbridge.imaging.pictures import checkerboard, display_density, overlay, render_rgb
+from stainbridge.imaging.pictures import (
+    Picture,
+    checkerboard,
+    display_density,
+    overlay,
+    render_rgb,
+)
 from stainbridge.imaging.transform_maps import (
     DIVERGING,
     AreaMap,
@@ -41,6 +49,7 @@ from stainbridge.report.tissue_map import (
 )
 from stainbridge.slides.slide import Slide
 from stainbridge.slides.warped import WarpedSlide
+from stainbridge.types import Plane
 from stainbridge.whole import whole_file
 
 #: Pixels along the longer side of the report's pictures: a wide screen, and a file of a few MB.
@@ -141,31 +150,41 @@ def _transform_content(
 ) -> dict[str, Any]:
     """Return the pictures and numbers of a registration that has a transform."""
     view = fixed.frame.fit(LONGEST_PX)
-    fixed_image = fixed.read(view)
-    warped = WarpedSlide(moving, transform).read(view)
     unregistered = place_unregistered(fixed.frame.space, moving.frame.space)
-    unaligned = WarpedSlide(moving, unregistered).read(view)
-    fixed_density = display_density(fixed_image)
-    warped_density = display_density(warped)
+    shown = (fixed, WarpedSlide(moving, transform), WarpedSlide(moving, unregistered))
+    cores = available_cores()
+    (fixed_rgb, fixed_density), (warped_rgb, warped_density), (_, unaligned_density) = parallel_map(
+        lambda slide: _read_picture(slide, view), shown, cores
+    )
     areas = area_map(transform)
     cells = measure_agreement(fixed_density, warped_density)
+    pictures: dict[str, Callable[[], Picture]] = {
+        "agreement": lambda: draw_agreement(fixed_density, cells),
+        "fixed_picture": lambda: fixed_rgb,
+        "warped_picture": lambda: warped_rgb,
+        "before": lambda: overlay(fixed_density, unaligned_density),
+        "after": lambda: overlay(fixed_density, warped_density),
+        "checkerboard": lambda: checkerboard(fixed_rgb, warped_rgb),
+        "areas": lambda: draw_area_map(areas, fixed_density),
+    }
+    figures = parallel_map(lambda draw: figure(draw()), list(pictures.values()), cores)
     return {
+        **dict(zip(pictures, figures, strict=True)),
         "scale": make_scale_bar(view),
-        "agreement": figure(draw_agreement(fixed_density, cells)),
         "details": _draw_details(choose_examples(cells), view, fixed, moving, transform),
         "headline": words.headline_facts(registration, transform, areas.folded_share),
-        "fixed_picture": figure(render_rgb(fixed_image)),
-        "warped_picture": figure(render_rgb(warped)),
-        "before": figure(overlay(fixed_density, display_density(unaligned))),
-        "after": figure(overlay(fixed_density, warped_density)),
-        "checkerboard": figure(checkerboard(render_rgb(fixed_image), render_rgb(warped))),
         "grid": [svg_path(line) for line in moving_grid(transform, view)],
-        "areas": figure(draw_area_map(areas, fixed_density)),
         "scale_colours": [f"rgb{colour}" for colour in DIVERGING],
         "scale_ticks": _scale_ticks(areas),
         "folds": _fold_sentence(areas),
         **_tissue_content(registration, view, moving),
     }
+
+
+def _read_picture(slide: Slide, view: Frame) -> tuple[Picture, Plane]:
+    """Return what a slide shows on `view`: its picture (H, W, 3), and its density (H, W)."""
+    image = slide.read(view)
+    return render_rgb(image), display_density(image)
 
 
 def _tissue_content(registration: Registration, view: Frame, moving: Slide) -> dict[str, Any]:

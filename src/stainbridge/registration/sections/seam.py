@@ -45,22 +45,24 @@ def measure_seam(density: Plane, region: Mask) -> float:
     picture's rows or columns are seen. `density` and `region` are (H, W). It is 0 where there is
     too little tissue, or where its rows hardly resemble each other.
     """
+    inside = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    detail = _normalise(density, inside)
     return max(
-        _measure_rows(plane, np.ascontiguousarray(mask))
-        for plane, mask in ((density, region), (density.T, region.T))
+        _measure_rows(np.ascontiguousarray(plane), np.ascontiguousarray(mask))
+        for plane, mask in ((detail, inside), (detail.T, inside.T))
     )
 
 
-def _measure_rows(density: Plane, region: Mask) -> float:
-    height, width = density.shape
-    inside = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+def _measure_rows(detail: Plane, inside: Mask) -> float:
+    """Return by how much rows rather fit displaced, of normalised density and where it is known."""
+    height, width = detail.shape
     reach = round(MOST_SHIFT * width)
     least = max(3, round(LEAST_SHIFT * float(np.hypot(height, width))))
     count = (inside[:-ROW_GAP] & inside[ROW_GAP:]).sum(axis=1)
     used = count >= max(LEAST_TISSUE_PX, LEAST_EXTENT * count.max(initial=0))
     if reach <= least or not used.any():
         return 0.0
-    rows = torch.from_numpy(_normalise(density, inside))
+    rows = torch.from_numpy(detail)
     mask = torch.from_numpy(inside.astype(np.float32))
     length = cv2.getOptimalDFTSize(width + reach + 1)
     shifts_px = torch.arange(-reach, reach + 1, device="cpu")
