@@ -24,6 +24,8 @@ from pathlib import Path
 TASKS = Path(__file__).with_name("speed_tasks.py")
 #: Sides of slides of 1, 4, 16 and 64 times the pixels.
 GROWING_PX = (2_500, 5_000, 10_000, 20_000)
+#: Side of the slide that is translated; the one that is mostly glass has twice of it.
+TRANSLATED_PX = 4_096
 #: Options of `phantom` for the sections that are registered.
 PAIR = ("--cases", "1", "--size", "900", "--stains", "he,ki67", "--seed", "1")
 
@@ -94,6 +96,10 @@ class Bench:
     work: Path
     repeat: int
     large: bool
+    growing_px: tuple[int, ...] = GROWING_PX
+    """Sides of the slides that cost grows with."""
+    translated_px: int = TRANSLATED_PX
+    """Side of the slide that is translated."""
 
     def slide(self, size: int, glass: float | None = None) -> Path:
         """Return a generated slide of tissue."""
@@ -162,8 +168,8 @@ def show_tiles(bench: Bench) -> None:
 
 def show_translate(bench: Bench) -> None:
     """Compare `translate` with the bare network over the same pixels."""
-    tissue = bench.slide(4_096, 0.0)
-    glass = bench.slide(8_192, 0.95)
+    tissue = bench.slide(bench.translated_px, 0.0)
+    glass = bench.slide(2 * bench.translated_px, 0.95)
     out = bench.work / "translated.tiff"
     costs = run_in_turn(
         {
@@ -173,7 +179,7 @@ def show_translate(bench: Bench) -> None:
         },
         bench.repeat,
     )
-    show_table("translate, 4096 px", costs, "bare network", "of bare")
+    show_table(f"translate, {bench.translated_px} px", costs, "bare network", "of bare")
 
 
 def show_growth(bench: Bench) -> None:
@@ -181,16 +187,18 @@ def show_growth(bench: Bench) -> None:
     for verb, measure in {"warp slide": grow_warp, "register --preset fast": grow_register}.items():
         print(f"\n{verb}\n{'px':>7} {'threads':>8} {'seconds':>8} {'CPU s':>7} {'peak MB':>8}")
         by_threads: dict[int, list[Cost]] = {1: [], 2: []}
-        for size in GROWING_PX:
+        for size in bench.growing_px:
             for threads, costs in by_threads.items():
                 cost = measure(bench, size, threads)
                 costs.append(cost)
                 times = f"{cost.seconds:8.1f} {cost.cpu_s:7.1f}"
                 print(f"{size:7} {threads:8} {times} {cost.peak_mb:8.0f}", flush=True)
         one, two = by_threads.values()
-        print(f"seconds grow as pixels to the power {slope([cost.seconds for cost in two]):.2f}")
-        print(f"memory grows as pixels to the power {slope([cost.peak_mb for cost in two]):.2f}")
-        print(f"two threads at {GROWING_PX[-1]} px: {one[-1].seconds / two[-1].seconds:.2f} times")
+        seconds = slope(bench.growing_px, [cost.seconds for cost in two])
+        memory = slope(bench.growing_px, [cost.peak_mb for cost in two])
+        print(f"seconds grow as pixels to the power {seconds:.2f}, memory {memory:.2f}")
+        gain = one[-1].seconds / two[-1].seconds
+        print(f"two threads at {bench.growing_px[-1]} px: {gain:.2f} times")
 
 
 def grow_warp(bench: Bench, size: int, threads: int) -> Cost:
@@ -205,9 +213,9 @@ def grow_register(bench: Bench, size: int, threads: int) -> Cost:
     return stainbridge("register", *slides, *out, "--threads", str(threads), threads=threads)
 
 
-def slope(values: Sequence[float]) -> float:
+def slope(sizes: Sequence[int], values: Sequence[float]) -> float:
     """Return the exponent of growth with the pixels, by least squares of logarithms."""
-    x = [2 * math.log(size) for size in GROWING_PX[: len(values)]]
+    x = [2 * math.log(size) for size in sizes]
     y = [math.log(value) for value in values]
     mean_x = sum(x) / len(x)
     mean_y = sum(y) / len(y)
@@ -238,11 +246,20 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(TABLES), help="tables, with commas between")
     parser.add_argument("--large", action="store_true", help="warp 40 000 x 40 000 as well")
     parser.add_argument("--repeat", type=int, default=2, help="runs of what is compared")
+    growing = ",".join(map(str, GROWING_PX))
+    parser.add_argument("--growing", default=growing, help="sides of slides that cost grows with")
+    parser.add_argument("--translated", type=int, default=TRANSLATED_PX, help="side in pixels")
     work = Path(tempfile.gettempdir()) / "stainbridge_speed"
     parser.add_argument("--work", type=Path, default=work, help="where slides are kept")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    bench = Bench(arguments.work, arguments.repeat, arguments.large)
+    bench = Bench(
+        arguments.work,
+        arguments.repeat,
+        arguments.large,
+        tuple(int(size) for size in arguments.growing.split(",")),
+        arguments.translated,
+    )
     for name in arguments.only.split(","):
         TABLES[name](bench)
     print(f"\n(load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)")
