@@ -28,6 +28,8 @@ from stainbridge.slides.slide import Channel, SlideInfo
 MPP = 0.25
 #: Rotation of the warp.
 DEGREES = 12.0
+#: Largest displacement, as a share of the slide's width.
+LARGEST_DISPLACEMENT = 0.01
 #: Period of the tissue's texture in pixels.
 TEXTURE_PX = 4096
 
@@ -107,7 +109,7 @@ def _blur_periodic(noise: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def moving_from_fixed(frame: Frame, degrees: float) -> Chain:
-    """Return a smooth displacement of up to 50 µm, then a rotation about the middle."""
+    """Return a smooth displacement of up to 1 % of the width, then a rotation about the middle."""
     grid = frame.fit(64)
     noise = np.stack(
         [
@@ -115,9 +117,9 @@ def moving_from_fixed(frame: Frame, degrees: float) -> Chain:
             for s in (2, 3)
         ]
     )
-    displacement = DisplacementField(
-        (50 * noise / np.abs(noise).max()).astype(np.float32), grid, frame.space, frame.space
-    )
+    largest_um = LARGEST_DISPLACEMENT * frame.size_um[0]
+    field_um = (largest_um * noise / np.abs(noise).max()).astype(np.float32)
+    displacement = DisplacementField(field_um, grid, frame.space, frame.space)
     angle = np.deg2rad(degrees)
     matrix = np.eye(3)
     matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
@@ -241,6 +243,9 @@ def run_network(source: Path, mpp: float) -> float:
 
 def start_registration(fixed: Path, moving: Path, out: Path, began: float) -> float:
     """Return the seconds from `began`, in Unix time, to the first stage of a registration."""
+    from stainbridge.cli.quick_start import settle_at_progress, start_quickly
+
+    start_quickly()  # as the command does
     from stainbridge.jobs.register import RegisterJob
 
     reached: list[float] = []
@@ -254,7 +259,9 @@ def start_registration(fixed: Path, moving: Path, out: Path, began: float) -> fl
             raise FirstStageError
 
     with suppress(FirstStageError):
-        RegisterJob(fixed=fixed, moving=moving, out=out, overwrite=True).run(progress=watch)
+        RegisterJob(fixed=fixed, moving=moving, out=out, overwrite=True).run(
+            settle_at_progress(watch)
+        )
     return reached[0]
 
 
