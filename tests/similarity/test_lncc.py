@@ -18,6 +18,13 @@ def test_box_sums_are_window_sums_with_zeros_outside() -> None:
     np.testing.assert_allclose(box_sum(x, 2)[:, 0].numpy(), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("count", [4, 64, 65, 130])
+def test_many_small_planes_have_the_sums_of_each(count: int) -> None:
+    x = 50 * torch.randn(count, 2, 9, 7, generator=torch.Generator().manual_seed(1))
+    each = torch.stack([box_sum(plane[None], 2)[0] for plane in x.flatten(0, 1)])
+    torch.testing.assert_close(box_sum(x, 2).flatten(0, 1), each, rtol=0, atol=0)
+
+
 def test_the_gradient_is_the_numerical_one() -> None:
     generator = torch.Generator().manual_seed(2)
     fixed, moving, weight = (
