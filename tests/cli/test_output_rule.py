@@ -314,9 +314,10 @@ def test_an_existing_file_is_replaced_only_when_asked(
 
 @pytest.mark.parametrize("verb", FILE_VERBS[:4], ids=lambda verb: " ".join(verb.words))
 def test_an_existing_file_is_replaced_when_asked(verb: Verb, scene: Path) -> None:
-    (scene / "out.tiff").write_text("earlier")
-    assert run([*verb.words, "--out", "out.tiff", "--overwrite"]) == 0
-    assert (scene / "out.tiff").read_bytes() != b"earlier"
+    out = {"warp points": "out.csv", "warp geojson": "out.json"}.get(verb.name, "out.tiff")
+    (scene / out).write_text("earlier")
+    assert run([*verb.words, "--out", out, "--overwrite"]) == 0
+    assert (scene / out).read_bytes() != b"earlier"
 
 
 @pytest.mark.parametrize("verb", FILE_VERBS, ids=lambda verb: " ".join(verb.words))

@@ -133,9 +133,38 @@ def test_the_name_of_another_format_is_refused(
 def test_other_formats_are_refused_in_one_line(
     known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for ending in ("jpg", "zip", "jp2"):
+    for ending in ("jpg", "zip", "jp2", "svs", "txt"):
         out = tmp_path / f"o.{ending}"
         assert run(["warp", "slide", str(known.folder), "--out", str(out)]) == 2
         said = capsys.readouterr().err
         assert said.startswith(f"error: {out}: .{ending} is not written; expected .ome.tiff")
         assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "expected"),
+    [("points", "o.geojson", ".csv"), ("points", "o.tiff", ".csv"), ("geojson", "o.csv", ".geoj")],
+)
+def test_a_name_that_says_another_format_is_refused(
+    verb: str,
+    name: str,
+    expected: str,
+    known: KnownResult,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = [*commands(known, tmp_path)[verb][:-1], str(tmp_path / name)]
+    assert run(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path / name}: {Path(name).suffix} is not written")
+    assert f"expected {expected}" in said
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["he.png", "result/registration.json"])
+def test_a_file_is_no_folder_of_a_registration(
+    name: str, known: KnownResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["warp", "slide", str(known.folder.parent / name), "--out", str(tmp_path / "o.tiff")]
+    assert run(command) == 2
+    assert "not a registration's folder; got a file; " in capsys.readouterr().err

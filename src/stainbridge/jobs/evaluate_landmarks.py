@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stainbridge.errors import errors_within
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.jobs.files.stored_slides import load_result
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -59,5 +60,6 @@ class EvaluateLandmarksJob:
             moving_offset_px=qupath_offset_px(stored, "moving"),
             note=note,
         )
-        scores = score_landmarks(registration.transform, fixed, moving)
+        with errors_within(self.fixed_landmarks):
+            scores = score_landmarks(registration.transform, fixed, moving)
         return EvaluateLandmarksOutcome(scores, registration.fixed.calibrated)

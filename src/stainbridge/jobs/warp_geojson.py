@@ -11,7 +11,7 @@ from stainbridge.jobs.choices import CropChoice, SideChoice
 from stainbridge.jobs.files.already_done import holds
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
-from stainbridge.jobs.files.outputs import check_output_file
+from stainbridge.jobs.files.outputs import GEOJSON_ENDINGS, check_ending, check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.jobs.files.stored_slides import load_result, warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -68,6 +68,7 @@ class WarpGeojsonJob:
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=True)
+        check_ending(self.out, GEOJSON_ENDINGS, ".geojson or .geojson.gz")
         origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
         offset_px = target_offset_px(stored, self.to, self.crop)
         with errors_within(self.source):

@@ -11,7 +11,7 @@ from stainbridge.jobs.choices import CropChoice, SideChoice
 from stainbridge.jobs.files.already_done import holds
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
-from stainbridge.jobs.files.outputs import check_output_file
+from stainbridge.jobs.files.outputs import TABLE_ENDINGS, check_ending, check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.jobs.files.stored_slides import load_result, warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -69,6 +69,7 @@ class WarpPointsJob:
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=True)
+        check_ending(self.out, TABLE_ENDINGS, ".csv")
         with errors_within(self.source):
             table = read_point_table(self.source)
         registration = stored.registration

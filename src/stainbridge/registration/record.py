@@ -63,7 +63,9 @@ def read_record(directory: Path) -> dict[str, Any]:
     """
     path = directory / RECORD
     if not path.is_file():
-        got = "no such folder" if not directory.is_dir() else "no registration.json in it"
+        got = "no registration.json in it" if directory.is_dir() else "no such folder"
+        if directory.is_file():
+            got = "a file"
         raise MissingFileError(
             "not a registration's folder",
             where=directory,

@@ -17,7 +17,7 @@ from stainbridge.jobs.files.already_done import (
     holds,
     mark_request,
 )
-from stainbridge.jobs.files.outputs import UNWRITTEN_ENDINGS, check_picture_ending
+from stainbridge.jobs.files.outputs import check_picture_ending
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def test_a_file_holds_its_bytes(tmp_path: Path) -> None:
     assert not holds(path, b"x,z\n")
 
 
-@pytest.mark.parametrize("ending", UNWRITTEN_ENDINGS)
+@pytest.mark.parametrize(
+    "ending", [".jpg", ".jp2", ".svs", ".ndpi", ".dcm", ".zip", ".txt", ".csv", ".h5", ".v2"]
+)
 def test_endings_of_other_formats_are_refused(ending: str) -> None:
     for name in (f"a{ending}", f"a{ending.upper()}"):
         with pytest.raises(InputError, match=r"is not written; expected \.ome\.tiff"):

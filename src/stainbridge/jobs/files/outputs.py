@@ -7,7 +7,7 @@ replaces what is no regular file or folder. It replaces an existing file only wh
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,19 +44,11 @@ TIFF_ENDINGS = (".tif", ".tiff")
 PNG = ".png"
 #: The ending of OME-Zarr folders.
 ZARR = ".zarr"
-#: Endings of formats that are read but not written.
-UNWRITTEN_ENDINGS = (
-    ".zip",
-    ".jpg",
-    ".jpeg",
-    ".jp2",
-    ".bmp",
-    ".webp",
-    ".gif",
-    ".ndpi",
-    ".mrxs",
-    ".dcm",
-)
+#: Endings of names that slides are written to; another one would say another format.
+PICTURE_ENDINGS = ("", *TIFF_ENDINGS, ".btf", PNG, ZARR)
+#: The same of tables of points and of annotations.
+TABLE_ENDINGS = ("", ".csv", ".tsv", ".txt")
+GEOJSON_ENDINGS = ("", ".geojson", ".json", ".gz")
 
 
 @dataclass(frozen=True)
@@ -151,11 +143,16 @@ def check_picture_ending(out: Path, file_format: SlideFormatChoice | None = None
     That is also one that ends like another format than `file_format`, where one is asked for.
     """
     _check_format(out, file_format)
-    if out.suffix.lower() in UNWRITTEN_ENDINGS:
+    check_ending(out, PICTURE_ENDINGS, ".ome.tiff, .tiff, .zarr, or .png for small slides")
+
+
+def check_ending(out: Path, endings: Collection[str], expected: str) -> None:
+    """Raise `InputError` for a name that ends like another format than is written."""
+    if out.suffix.lower() not in endings:
         raise InputError(
             f"{out.suffix} is not written",
             where=out,
-            expected=".ome.tiff, .tiff, .zarr, or .png for small slides",
+            expected=expected,
             remedy="name another output",
         )
 
