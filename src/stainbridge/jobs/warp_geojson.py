@@ -68,7 +68,6 @@ class WarpGeojsonJob:
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=True)
-        check_ending(self.out, GEOJSON_ENDINGS, ".geojson or .geojson.gz")
         origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
         offset_px = target_offset_px(stored, self.to, self.crop)
         with errors_within(self.source):
@@ -83,6 +82,7 @@ class WarpGeojsonJob:
             note(f"already done: {self.out}")
         else:
             with claim_file(self.out, inputs, overwrite=self.overwrite):
+                check_ending(self.out, GEOJSON_ENDINGS, ".geojson or .geojson.gz")
                 write_geojson(self.out, warped)
         target = getattr(stored.registration, self.to)
         outside, objects = count_outside(warped, target, offset_px)

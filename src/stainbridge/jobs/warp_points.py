@@ -69,7 +69,6 @@ class WarpPointsJob:
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=True)
-        check_ending(self.out, TABLE_ENDINGS, ".csv")
         with errors_within(self.source):
             table = read_point_table(self.source)
         registration = stored.registration
@@ -92,6 +91,7 @@ class WarpPointsJob:
             note(f"already done: {self.out}")
         else:
             with claim_file(self.out, inputs, overwrite=self.overwrite):
+                check_ending(self.out, TABLE_ENDINGS, ".csv")
                 write_point_table(self.out, warped)
         progress("points", 1.0)
         if self.crop not in (None, "fixed"):
