@@ -128,7 +128,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("hard-work"))
     parser.add_argument("--out", type=Path, default=Path("hard.csv"))
-    parser.add_argument("--only", default="", help="Verbs whose commands begin so.")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="Verbs whose commands begin so; what they read is there from an earlier run.",
+    )
     parser.add_argument("--day", default="", help="Days whose names begin so.")
     options = parser.parse_args()
     out = options.out.resolve()
@@ -137,7 +141,8 @@ def main() -> int:
     make_inputs()
     make_mask()
     for verb in VERBS:
-        run_whole(verb)
+        if verb.words.startswith(options.only):
+            run_whole(verb)
     rows = []
     with out.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [item.name for item in fields(Row)])

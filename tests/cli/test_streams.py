@@ -63,7 +63,7 @@ def test_a_full_disk_behind_the_output_is_one_line(arguments: list[str], picture
             check=False,
         )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
+    assert done.stderr.startswith("error: standard output: ")
     assert "No space left on device" in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -100,12 +100,22 @@ def _report(error: Exception) -> int:
         return _report_usage(error)
     if isinstance(error, typer.Abort):
         return INTERRUPTED
-    failure = explain_failure(error)
+    failure = explain_failure(_name_stream(error))
     if failure is not None:
         say(f"error: {failure}")
         return failure.exit_code
     say(f"error: unexpected {type(error).__name__}; please report it with {_keep_traceback(error)}")
     return OUR_BUG
+
+
+def _name_stream(error: Exception) -> Exception:
+    """Return the error of standard output where an error without a file is one of writing to it."""
+    if isinstance(error, OSError) and error.filename is None:
+        try:
+            flush_output()
+        except OSError as broken:
+            return broken
+    return error
 
 
 def _report_usage(error: Any) -> int:
