@@ -63,9 +63,25 @@ def test_a_full_disk_behind_the_output_is_one_line(arguments: list[str], picture
             check=False,
         )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: standard output: ")
+    assert done.stderr.startswith("error: ")
     assert "No space left on device" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["info", "--json"], ["info"]])
+def test_a_reader_that_is_gone_is_one_line(arguments: list[str], picture: Path) -> None:
+    names = [str(picture)] if "info" in arguments else []
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, *arguments, *names],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, "error: standard output: Broken pipe\n")
 
 
 def test_json_stays_json_in_ascii(picture: Path) -> None:

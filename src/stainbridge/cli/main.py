@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from stainbridge.cli.failures import check_names, check_working_folder, explain_failure
 from stainbridge.cli.output import say
 from stainbridge.cli.quick_start import settle, start_quickly
-from stainbridge.cli.streams import flush_output, prepare_streams, silence_libraries
+from stainbridge.cli.streams import flush_output, lead_nowhere, prepare_streams, silence_libraries
 from stainbridge.errors import StainbridgeError
 from stainbridge.processes import ENDING_SIGNALS
 
@@ -77,6 +78,11 @@ def run(arguments: list[str], interruption: Interruption | None = None) -> int:
     except StainbridgeError as error:
         say(f"error: {error}")
         return error.exit_code
+    except SystemExit as leaving:  # typer's answer where nobody reads the output any more
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        lead_nowhere(sys.stdout)
+        code = _report(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE), "standard output"))
     except Exception as error:
         interrupted = interruption is not None and interruption.has_come
         code = INTERRUPTED if interrupted else _report(error)
@@ -100,22 +106,12 @@ def _report(error: Exception) -> int:
         return _report_usage(error)
     if isinstance(error, typer.Abort):
         return INTERRUPTED
-    failure = explain_failure(_name_stream(error))
+    failure = explain_failure(error)
     if failure is not None:
         say(f"error: {failure}")
         return failure.exit_code
     say(f"error: unexpected {type(error).__name__}; please report it with {_keep_traceback(error)}")
     return OUR_BUG
-
-
-def _name_stream(error: Exception) -> Exception:
-    """Return the error of standard output where an error without a file is one of writing to it."""
-    if isinstance(error, OSError) and error.filename is None:
-        try:
-            flush_output()
-        except OSError as broken:
-            return broken
-    return error
 
 
 def _report_usage(error: Any) -> int:
