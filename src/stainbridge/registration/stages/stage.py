@@ -22,6 +22,7 @@ from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField, Transform
 from stainbridge.registration.sections.density import Masks
 from stainbridge.registration.sections.section import Section
+from stainbridge.registration.stages.coherence import measure_coherence
 from stainbridge.registration.stages.hypothesis import Hypothesis
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.judge import find_doubt
@@ -41,11 +42,12 @@ DISTANCE_PX = 64
 #: Slides lie on each other as they are where the placement moves the tissue by less than this, in
 #: diagonals of the tissue.
 NEAR_IDENTITY = 0.01
-#: By how much a deformation must raise the score there. One scan's channels gain less by bending to
-#: what they do not share; neighbouring sections that were aligned before gain more.
-NEAR_IDENTITY_MARGIN = 0.05
-#: A rejected deformation that moves the tissue by less than this was not needed, in diagonals of
-#: the tissue.
+#: How alike windows must be displaced there for a deformation to be kept, in standard deviations of
+#: what independent windows give. Channels of one scan are displaced by chance, to what they do not
+#: share.
+MIN_COHERENCE = 4.0
+#: A deformation that moves the tissue by less than this was not needed where it was rejected or the
+#: slides lie on each other, in diagonals of the tissue.
 NEEDLESS_SHARE = 0.002
 #: What is said of a deformation that was rejected and not needed.
 NO_DEFORMATION = "no deformation needed"
@@ -239,18 +241,26 @@ def _find_fault(
         folded = measure_folded_share(solution, _fold_frame(state, proposal.displacement, proposal))
         if folded:
             return f"folds on {folded:.2%} of the slide"
-    margin = stage.margin
-    if proposal.displacement is not None and stage.phase == "deformation":
-        if not after > before and _is_needless(state, proposal.displacement):
+        if stage.phase == "deformation" and _is_needless(state, proposal.displacement, after > before):
             return NO_DEFORMATION
-        if _is_near_identity(state):
-            margin = max(margin, NEAR_IDENTITY_MARGIN)
-            if not after > before + margin:
-                return NO_DEFORMATION
-    return "" if after > before + margin else f"no better than {stage.baseline}"
+    return "" if after > before + stage.margin else f"no better than {stage.baseline}"
 
 
-def _is_needless(state: State, displacement: DisplacementField) -> bool:
+def _is_needless(state: State, displacement: DisplacementField, is_better: bool) -> bool:
+    """Return whether a deformation is not needed; `is_better` where it raises the score.
+
+    It is not where it moves next to nothing without being better. Where slides lie on each other as
+    they are, it is needed only where it moves tissue, is better, and windows are displaced alike.
+    """
+    is_small = _moves_little(state, displacement)
+    if not _is_near_identity(state):
+        return is_small and not is_better
+    if is_small or not is_better:
+        return True
+    return measure_coherence(*state.problem.sections, state.placement) < MIN_COHERENCE
+
+
+def _moves_little(state: State, displacement: DisplacementField) -> bool:
     """Return whether a displacement moves the fixed tissue by next to nothing."""
     points = _spread_points(state)
     moved_um = np.hypot(*displacement.at(points).T)
