@@ -69,9 +69,7 @@ def render_effect(rows: Sequence[SynthesisRow]) -> str:
     return "\n".join(parts)
 
 
-def keep_shared(
-    rows: Iterable[SynthesisRow], translations: Sequence[str]
-) -> list[SynthesisRow]:
+def keep_shared(rows: Iterable[SynthesisRow], translations: Sequence[str]) -> list[SynthesisRow]:
     """Return the rows of the cases that every translation shows."""
     rows = list(rows)
     shown = {row.key[:3] for row in rows if row.status not in ("skipped", "unreadable")}

@@ -1,11 +1,9 @@
-"""Whether windows that share no pixel are displaced alike: is there a deformation to find?
+"""Whether two halves of each window are displaced alike: is there a deformation to find?
 
 Two pictures that lie on each other do not show the same. So each window fits a little better
-somewhere near, by chance, and a deformation that follows raises the score. Such displacements of
-windows without a common pixel do not agree. A deformation of tissue moves neighbours alike.
-
-The measure is the spatial autocorrelation of displacements (Moran 1950,
-doi:10.1093/biomet/37.1-2.17), here with the spread that independent windows give.
+somewhere near, by chance, and a deformation that follows raises the score. Here the pixels of a
+window are divided like a chessboard, and each half finds its own displacement. What the pictures
+do not share displaces the halves independently. A deformation displaces both alike.
 """
 
 from __future__ import annotations
@@ -13,24 +11,28 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stainbridge.geometry.transform import Transform
-from stainbridge.nn.correlation import window_correlations
 from stainbridge.registration.sections.section import Section
 from stainbridge.registration.verdict.verification import sample_coordinates, warp_planes
 from stainbridge.types import Mask
 
 #: Longest side in pixels of the pictures that windows are cut from.
 SIZE_PX = 256
-#: Radius of a window in pixels. Windows lie side by side.
-RADIUS_PX = 6
+#: Side of a window in pixels. Windows lie side by side.
+SIDE_PX = 12
+#: Side of the squares that go to one half or the other, in pixels.
+SQUARE_PX = 3
 #: Farthest displacement in pixels.
-REACH_PX = 7
+REACH_PX = 5
 #: Share of a window that must be tissue.
 MIN_TISSUE = 0.5
 #: Fewer windows say nothing.
 MIN_WINDOWS = 12
+#: Added to variances, so that flat windows correlate with nothing.
+VARIANCE_FLOOR = 1e-3
 
 #: Displacements (h, w, 2) of windows, as (x, y) in pixels.
 Displacements = npt.NDArray[np.float64]
@@ -38,83 +40,109 @@ Displacements = npt.NDArray[np.float64]
 
 @torch.no_grad()
 def measure_coherence(fixed: Section, moving: Section, transform: Transform) -> float:
-    """Return by how much neighbouring windows are displaced alike, in standard deviations.
+    """Return how surely both halves of windows are displaced alike, in standard deviations.
 
-    What an affine map explains is left out: that is no deformation. Windows that are displaced
-    independently give about 0, with a standard deviation of about 1.
+    What an affine map explains is left out: that is no deformation. Halves that are displaced
+    independently give about 0, and up to 3 where structures reach across squares.
     """
     frame, planes, outline = fixed.planes_at(SIZE_PX)
     coordinates = sample_coordinates(transform, moving, frame)
     warped = warp_planes(moving, frame, coordinates)
-    correlations = window_correlations(
-        planes.transpose(0, 1), warped.transpose(0, 1), REACH_PX, RADIUS_PX
-    ).mean(0)
-    weight = outline * (coordinates.abs() <= 1).all(-1)[:, None]
-    covered = torch.nn.functional.avg_pool2d(weight, 2 * RADIUS_PX + 1)[0, 0]
-    step = 2 * RADIUS_PX + 1
-    height, width = covered.shape
-    windows = correlations[:, RADIUS_PX::step, RADIUS_PX::step][:, :height, :width]
-    displacements, is_inside = find_displacements(windows)
-    usable = is_inside & (covered > MIN_TISSUE).cpu().numpy()
-    return correlate_neighbours(displacements, usable)
+    first = draw_chessboard(frame.height, frame.width).to(planes)
+    inside = (coordinates.abs() <= 1).all(-1)[:, None]
+    usable = (_average(outline * inside)[0, 0] > MIN_TISSUE).cpu().numpy()
+    halves = []
+    for half in (first, 1 - first):
+        displacements, is_peak = find_displacements(correlate_windows(planes, warped, half))
+        usable &= is_peak
+        halves.append(displacements)
+    return compare_halves(*halves, usable)
+
+
+def draw_chessboard(height: int, width: int) -> Tensor:
+    """Return 1 on every other square of `SQUARE_PX`, else 0, (1, 1, H, W)."""
+    rows, columns = torch.arange(height) // SQUARE_PX, torch.arange(width) // SQUARE_PX
+    return ((rows[:, None] + columns) % 2)[None, None].float()
+
+
+def correlate_windows(fixed: Tensor, moving: Tensor, weight: Tensor) -> Tensor:
+    """Return the NCC of windows at all displacements, (K, K, h, w) by y and x; K = 2·reach + 1.
+
+    Pictures are (1, C, H, W); the result is the mean of their planes. Only the pixels of the fixed
+    one with `weight` (1, 1, H, W) count. Pictures are continued beyond their borders.
+    """
+    height, width = fixed.shape[-2:]
+    wide = F.pad(moving, (REACH_PX,) * 4, mode="replicate")
+    share = _average(weight).clamp_min(1e-6)
+
+    def average(picture: Tensor) -> Tensor:
+        return _average(picture * weight) / share
+
+    def measure_variance(picture: Tensor, mean: Tensor) -> Tensor:
+        return (average(picture * picture) - mean * mean).clamp_min(0) + VARIANCE_FLOOR
+
+    fixed_mean = average(fixed)
+    fixed_variance = measure_variance(fixed, fixed_mean)
+    correlations = []
+    for y in range(2 * REACH_PX + 1):
+        for x in range(2 * REACH_PX + 1):
+            shifted = wide[..., y : y + height, x : x + width]
+            mean = average(shifted)
+            covariance = average(fixed * shifted) - fixed_mean * mean
+            variance = measure_variance(shifted, mean)
+            correlations.append((covariance * torch.rsqrt(fixed_variance * variance)).mean(1))
+    stacked = torch.cat(correlations)
+    return stacked.unflatten(0, (2 * REACH_PX + 1, 2 * REACH_PX + 1))
 
 
 def find_displacements(correlations: Tensor) -> tuple[Displacements, Mask]:
     """Return where windows fit best, and whether that is inside the reach, (h, w).
 
-    `correlations` are (K², h, w), as `window_correlations` orders them. A parabola through the
-    neighbours gives fractions of pixels.
+    `correlations` are (K, K, h, w) by y and x. A parabola through the neighbours of the largest
+    gives fractions of pixels.
     """
-    count = round(correlations.shape[0] ** 0.5)
-    grid = correlations.cpu().double().numpy().reshape(count, count, *correlations.shape[1:])
-    best = grid.reshape(count * count, -1).argmax(0)
-    rows, columns = np.divmod(best, count)
-    is_inside = (rows > 0) & (rows < count - 1) & (columns > 0) & (columns < count - 1)
-    flat = grid.reshape(count, count, -1)
-    rows_in = rows.clip(1, count - 2)
-    columns_in = columns.clip(1, count - 2)
-    window = np.arange(flat.shape[2])
-    peak = flat[rows_in, columns_in, window]
-    x = columns_in + _find_vertex(
-        flat[rows_in, columns_in - 1, window], peak, flat[rows_in, columns_in + 1, window]
-    )
-    y = rows_in + _find_vertex(
-        flat[rows_in - 1, columns_in, window], peak, flat[rows_in + 1, columns_in, window]
-    )
-    shape = correlations.shape[1:]
-    return np.stack([x, y], -1).reshape(*shape, 2) - count // 2, is_inside.reshape(shape)
+    count, _, height, width = correlations.shape
+    values = correlations.double().cpu().numpy().reshape(count, count, -1)
+    window = np.arange(values.shape[2])
+    rows, columns = np.divmod(values.reshape(count * count, -1).argmax(0), count)
+    middle_rows, middle_columns = rows.clip(1, count - 2), columns.clip(1, count - 2)
+    is_peak = (rows == middle_rows) & (columns == middle_columns)
+    along_x = [values[middle_rows, middle_columns + step, window] for step in (-1, 0, 1)]
+    along_y = [values[middle_rows + step, middle_columns, window] for step in (-1, 0, 1)]
+    x = middle_columns + _find_vertex(*along_x) - count // 2
+    y = middle_rows + _find_vertex(*along_y) - count // 2
+    return np.stack([x, y], -1).reshape(height, width, 2), is_peak.reshape(height, width)
 
 
-def correlate_neighbours(displacements: Displacements, usable: Mask) -> float:
-    """Return how much neighbours agree beyond an affine map, in standard deviations.
+def compare_halves(first: Displacements, second: Displacements, usable: Mask) -> float:
+    """Return how surely two fields of displacements agree, in standard deviations.
 
-    `displacements` are (h, w, 2), `usable` (h, w). The products of neighbours' displacements have
-    a mean of 0 where windows are independent. 0 where too few windows are usable.
+    Fields are (h, w, 2), `usable` (h, w). What affine maps explain is left out. The mean product
+    of independent displacements is 0. 0 where too few windows are usable.
     """
     if usable.sum() < MIN_WINDOWS:
         return 0.0
-    rest = _remove_affine(displacements, usable)
-    across = (rest[:, 1:] * rest[:, :-1]).sum(-1)[usable[:, 1:] & usable[:, :-1]]
-    down = (rest[1:] * rest[:-1]).sum(-1)[usable[1:] & usable[:-1]]
-    products = np.concatenate([across, down])
+    products = (_remove_affine(first, usable) * _remove_affine(second, usable)).sum(-1)
     spread = float(np.sqrt(np.square(products).sum()))
     return float(products.sum()) / spread if spread else 0.0
 
 
+def _average(picture: Tensor) -> Tensor:
+    """Return means of windows, (..., h, w)."""
+    return F.avg_pool2d(picture, SIDE_PX)
+
+
 def _remove_affine(displacements: Displacements, usable: Mask) -> Displacements:
-    """Return what the affine map that fits the usable displacements best leaves of all."""
-    rows, columns = np.indices(usable.shape)
-    places = np.stack([np.ones(usable.shape), columns, rows], -1)
-    fit, *_ = np.linalg.lstsq(places[usable], displacements[usable], rcond=None)
-    rest: Displacements = displacements - places @ fit
-    return rest
+    """Return what the best affine map leaves of the usable displacements, (N, 2)."""
+    rows, columns = np.nonzero(usable)
+    places = np.stack([np.ones(len(rows)), columns, rows], -1)
+    fit, *_ = np.linalg.lstsq(places, displacements[usable], rcond=None)
+    return np.asarray(displacements[usable] - places @ fit)
 
 
 def _find_vertex(
     before: npt.NDArray[np.float64], peak: npt.NDArray[np.float64], after: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Return where the parabola through three values is largest, −0.5 to 0.5 from the middle."""
-    bend = before - 2 * peak + after
-    slope = (after - before) / 2
-    vertex = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1), 0.0)
-    return np.asarray(vertex.clip(-0.5, 0.5))
+    bend = np.minimum(before - 2 * peak + after, -1e-9)
+    return np.asarray(((before - after) / (2 * bend)).clip(-0.5, 0.5))

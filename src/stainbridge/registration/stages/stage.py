@@ -45,7 +45,7 @@ NEAR_IDENTITY = 0.01
 #: How alike windows must be displaced there for a deformation to be kept, in standard deviations of
 #: what independent windows give. Channels of one scan are displaced by chance, to what they do not
 #: share.
-MIN_COHERENCE = 4.0
+MIN_COHERENCE = 3.0
 #: A deformation that moves the tissue by less than this was not needed where it was rejected or the
 #: slides lie on each other, in diagonals of the tissue.
 NEEDLESS_SHARE = 0.002
@@ -241,7 +241,9 @@ def _find_fault(
         folded = measure_folded_share(solution, _fold_frame(state, proposal.displacement, proposal))
         if folded:
             return f"folds on {folded:.2%} of the slide"
-        if stage.phase == "deformation" and _is_needless(state, proposal.displacement, after > before):
+        if stage.phase == "deformation" and _is_needless(
+            state, proposal.displacement, after > before
+        ):
             return NO_DEFORMATION
     return "" if after > before + stage.margin else f"no better than {stage.baseline}"
 
