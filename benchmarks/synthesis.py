@@ -65,6 +65,8 @@ def render_effect(rows: Sequence[SynthesisRow]) -> str:
             if all(measure in item.means for item in items):
                 values = [f"{item.means[measure]:.{decimals}f}" for item in items]
                 lines.append((f"`{data_set}`", method, str(items[0].cases), *values))
+        if not lines:
+            continue
         parts.append(f"{title}:\n\n" + "\n".join(write_rows((heads, rule, *lines))) + "\n")
     return "\n".join(parts)
 

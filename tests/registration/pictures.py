@@ -31,6 +31,21 @@ def draw_tissue(seed: int = 0) -> Pixels:
     return np.asarray(np.clip(245 * np.exp(-absorb * density), 0, 255), np.uint8)
 
 
+def warp_locally(pixels: Pixels, amplitude_px: float) -> Pixels:
+    """Warp with a displacement that turns within few windows."""
+    rows, columns = np.indices((SIZE, SIZE)).astype(np.float32)
+    x = columns + amplitude_px * np.sin(rows / 9)
+    y = rows + amplitude_px * np.cos(columns / 9)
+    return np.stack([cv2.remap(plane, x, y, cv2.INTER_LINEAR) for plane in pixels])
+
+
+def add_own_structure(pixels: Pixels, seed: int) -> Pixels:
+    """Return the picture with as much structure again that no other shows."""
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(SIZE, SIZE)), 1.5)
+    tissue = (255.0 - pixels) / 255
+    return np.clip(pixels + 30 * noise / noise.std() * tissue, 0, 255).astype(np.uint8)
+
+
 def section_of(pixels: Pixels, name: str, calibrated: bool = False) -> Section:
     """Return the section that a picture (3, H, W) shows."""
     frame = Space(name, pixels.shape[1], pixels.shape[2], calibrated=calibrated).frame

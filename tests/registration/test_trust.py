@@ -73,27 +73,6 @@ def test_two_channels_of_one_scan_are_not_bent_to_what_they_do_not_share() -> No
     assert np.abs(result.transform(points) - points).max() < 2
 
 
-def test_pictures_that_lie_on_each_other_but_differ_locally_are_deformed(pair: PhantomPair) -> None:
-    pixels = pair.fixed.read(pair.fixed.frame).pixels
-    rows, columns = np.indices(pixels.shape[1:]).astype(np.float32)
-    sources = columns + 2.5 * np.sin(rows / 12), rows + 2.5 * np.cos(columns / 12)
-    warped = np.stack([cv2.remap(plane, *sources, cv2.INTER_LINEAR) for plane in pixels])
-    rng = np.random.default_rng(0)
-    fixed, moving = (
-        (picture + rng.normal(0, 45, picture.shape) * (255 - picture) / 255).clip(0, 255)
-        for picture in (pixels, warped)
-    )
-    deformable = DeformableConfig(sizes_px=(128, 256), steps=(25, 25), symmetric=False)
-    result = register_slides(
-        with_pixels(pair.fixed, fixed.astype(np.uint8)),
-        with_pixels(pair.fixed, moving.astype(np.uint8)),
-        QUICK.with_stage(deformable),
-    )
-    record = result.stages[-1]
-    assert record.accepted
-    assert 0 < record.score_after - record.score_before < 0.05
-
-
 def test_a_wrongly_stitched_slide_is_no_ok_and_says_where(
     pair: PhantomPair, tmp_path: Path
 ) -> None:

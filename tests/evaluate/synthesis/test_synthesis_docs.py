@@ -6,12 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.synthesis import render_effect
+
 from stainbridge.evaluate.synthesis.ledger import SETUP, read_rows, read_setup
-from stainbridge.evaluate.synthesis.row import IDENTITY
+from stainbridge.evaluate.synthesis.row import IDENTITY, SynthesisRow
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "results" / "synthesis.md"
 ROWS = ROOT / "docs" / "results" / "synthesis"
+#: The translations of CycGANRegNet's table.
+SYNTHETIC = ("syn-1", "syn-2")
 
 
 def test_the_page_is_what_the_rows_make(tmp_path: Path) -> None:
@@ -30,3 +34,45 @@ def test_kept_rows_are_of_the_setup_and_have_a_row_before() -> None:
     assert {row.translation for row in rows} <= set(setup.translations)
     before = {row.key[:3] for row in rows if row.method == IDENTITY}
     assert {row.key[:3] for row in rows} == before
+
+
+def test_every_kept_case_has_all_methods_with_all_translations() -> None:
+    rows = read_rows(ROWS)
+    methods = {row.method for row in rows}
+    translations = {row.translation for row in rows}
+    assert {"real", "syn-1", "syn-2"} <= translations
+    assert {IDENTITY, "affine", "multiscale-fcn", "unet-svf", "default"} <= methods
+    cases = {(row.data_set, row.case) for row in rows}
+    assert {name for name, _ in cases} == {"rat_kidney", "lung_lesion_3", "generated"}
+    expected = {
+        (*case, translation, method)
+        for case in cases
+        for translation in translations
+        for method in methods
+    }
+    assert {row.key for row in rows} == expected
+    assert len(rows) == len(expected)
+
+
+def test_kept_translations_are_the_published_ones() -> None:
+    translations = read_setup(ROWS / SETUP).translations
+    assert translations["syn-1"]["objective"] == "cyclegan"
+    assert translations["syn-2"]["objective"] == "cyclegan-perceptual"
+    stains = {(translations[name]["source"], translations[name]["target"]) for name in SYNTHETIC}
+    assert stains == {("HE", "PanCK")}
+
+
+def test_the_effect_is_shown_on_pairs_that_every_translation_shows() -> None:
+    def row(case: str, translation: str, status: str, error: float | None) -> SynthesisRow:
+        return SynthesisRow("set", case, translation, IDENTITY, status, rtre_median=error)
+
+    rows = [
+        row("a", "real", "ok", 0.01),
+        row("a", "syn", "ok", 0.02),
+        row("b", "real", "ok", 0.5),
+        row("b", "syn", "skipped", None),
+    ]
+    text = render_effect(rows)
+    assert "| data | method | pairs | `real` | `syn` |" in text
+    assert "| `set` | identity | 1 | 0.0100 | 0.0200 |" in text
+    assert "NCC" not in text

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from tests.registration.pictures import SIZE, between, draw_tissue, section_of
+from tests.registration.pictures import (
+    add_own_structure,
+    between,
+    draw_tissue,
+    section_of,
+    warp_locally,
+)
 
 from stainbridge.registration.stages.coherence import (
     Displacements,
@@ -25,21 +30,6 @@ ALL: Mask = np.ones((18, 20), bool)
 
 def draw_displacements(seed: int) -> Displacements:
     return np.random.default_rng(seed).normal(0, 1.5, (*ALL.shape, 2))
-
-
-def warp_locally(pixels: Pixels, amplitude_px: float) -> Pixels:
-    """Warp with a displacement that turns within few windows."""
-    rows, columns = np.indices((SIZE, SIZE)).astype(np.float32)
-    x = columns + amplitude_px * np.sin(rows / 9)
-    y = rows + amplitude_px * np.cos(columns / 9)
-    return np.stack([cv2.remap(plane, x, y, cv2.INTER_LINEAR) for plane in pixels])
-
-
-def add_own_structure(pixels: Pixels, seed: int) -> Pixels:
-    """Return the picture with as much structure again that no other shows."""
-    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(SIZE, SIZE)), 1.5)
-    tissue = (255.0 - pixels) / 255
-    return np.clip(pixels + 30 * noise / noise.std() * tissue, 0, 255).astype(np.uint8)
 
 
 def measure(fixed: Pixels, moving: Pixels) -> float:

@@ -9,8 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.registration.pictures import between
+from tests.registration.pictures import (
+    add_own_structure,
+    between,
+    draw_tissue,
+    warp_locally,
+)
 from tests.registration.stages.toys import (
+    DeformingStage,
     DoubtfulStage,
     LastResortStage,
     MadeUpVerifier,
@@ -38,6 +44,7 @@ from stainbridge.registration.stages.hypothesis import Hypothesis
 from stainbridge.registration.stages.search import SearchStage
 from stainbridge.registration.stages.stage import Problem, Proposal, Stage, State, run_stage
 from stainbridge.registration.stages.table import STAGES
+from stainbridge.slides.memory import ArraySlide
 
 #: Refinement that takes next to no time.
 SHORT = AffineConfig(sizes_px=(64,), steps=(2,), survivors=(1,), varied=0)
@@ -112,6 +119,33 @@ def test_a_displacement_that_folds_is_rejected_however_good(
     assert record.note.startswith("folds on ")
     assert record.score_after == 0.9
     assert state.solution is at_truth.solution
+
+
+@pytest.mark.parametrize(
+    ("amplitude_px", "moved_um", "gain", "note"),
+    [
+        (2.5, 3.0, 0.02, ""),
+        (0.0, 3.0, 0.02, "no deformation needed"),
+        (0.0, 3.0, 0.06, ""),
+        (2.5, 0.1, 0.02, "no deformation needed"),
+        (2.5, 3.0, 0.0, "no deformation needed"),
+    ],
+)
+def test_slides_on_each_other_are_deformed_for_much_or_where_windows_move_alike(
+    amplitude_px: float, moved_um: float, gain: float, note: str
+) -> None:
+    tissue = draw_tissue()
+    moving = add_own_structure(warp_locally(tissue, amplitude_px), 1)
+    slides = ArraySlide(add_own_structure(tissue, 2), 1.0), ArraySlide(moving, 1.0)
+    problem = make_problem(*slides, 384)
+    displacement = constant_field(problem.sections[0].frame.fit(32), moved_um)
+    proposal = Proposal(displacement=displacement, verifier=MadeUpVerifier(0.5, 0.5 + gain))
+    before = state_at(problem, between(*problem.sections))
+    after = run_stage(DeformingStage(proposal=proposal), before, ignore)
+    (record,) = after.records
+    assert record.note == note
+    assert record.accepted == (not note)
+    assert after.remark == note
 
 
 def test_the_record_has_time_scores_note_and_settings(at_truth: State) -> None:

@@ -71,6 +71,14 @@ class DoubtfulStage(ProposingStage):
 
 
 @dataclass(frozen=True, eq=False)
+class DeformingStage(ProposingStage):
+    """Deforms the placement; any gain is enough."""
+
+    phase: ClassVar[Phase] = "deformation"
+    margin: ClassVar[float] = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class LastResortStage(ToyStage):
     """Its first placement is taken whatever verification says."""
 

@@ -42,9 +42,11 @@ DISTANCE_PX = 64
 #: Slides lie on each other as they are where the placement moves the tissue by less than this, in
 #: diagonals of the tissue.
 NEAR_IDENTITY = 0.01
-#: How alike windows must be displaced there for a deformation to be kept, in standard deviations of
-#: what independent windows give. Channels of one scan are displaced by chance, to what they do not
-#: share.
+#: A deformation that raises the score by more than this is kept there. One scan's channels gain
+#: less by following what they do not share.
+LARGE_GAIN = 0.05
+#: One that gains less is kept where halves of windows are displaced alike by so many standard
+#: deviations. Channels of one scan and stains of one section give up to 2.8.
 MIN_COHERENCE = 3.0
 #: A deformation that moves the tissue by less than this was not needed where it was rejected or the
 #: slides lie on each other, in diagonals of the tissue.
@@ -241,25 +243,26 @@ def _find_fault(
         folded = measure_folded_share(solution, _fold_frame(state, proposal.displacement, proposal))
         if folded:
             return f"folds on {folded:.2%} of the slide"
-        if stage.phase == "deformation" and _is_needless(
-            state, proposal.displacement, after > before
-        ):
+        is_deformation = stage.phase == "deformation"
+        if is_deformation and _is_needless(state, proposal.displacement, after - before):
             return NO_DEFORMATION
     return "" if after > before + stage.margin else f"no better than {stage.baseline}"
 
 
-def _is_needless(state: State, displacement: DisplacementField, is_better: bool) -> bool:
-    """Return whether a deformation is not needed; `is_better` where it raises the score.
+def _is_needless(state: State, displacement: DisplacementField, gain: float) -> bool:
+    """Return whether a deformation that raises the score by `gain` is not needed.
 
-    It is not where it moves next to nothing without being better. Where slides lie on each other as
-    they are, it is needed only where it moves tissue, is better, and windows are displaced alike.
+    It is not where it moves next to nothing and gains nothing. Where slides lie on each other as
+    they are, it must gain much, or move tissue as both halves of windows ask for.
     """
     is_small = _moves_little(state, displacement)
     if not _is_near_identity(state):
-        return is_small and not is_better
-    if is_small or not is_better:
+        return is_small and not gain > 0
+    if not gain > 0:
         return True
-    return measure_coherence(*state.problem.sections, state.placement) < MIN_COHERENCE
+    if gain > LARGE_GAIN:
+        return False
+    return is_small or measure_coherence(*state.problem.sections, state.placement) < MIN_COHERENCE
 
 
 def _moves_little(state: State, displacement: DisplacementField) -> bool:
