@@ -41,7 +41,7 @@ def warp_locally(pixels: Pixels, amplitude_px: float) -> Pixels:
 
 def add_own_structure(pixels: Pixels, seed: int) -> Pixels:
     """Return the picture with as much structure again that no other shows."""
-    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(SIZE, SIZE)), 1.5)
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(SIZE, SIZE)), 0.7)
     tissue = (255.0 - pixels) / 255
     return np.clip(pixels + 30 * noise / noise.std() * tissue, 0, 255).astype(np.uint8)
 
