@@ -51,12 +51,10 @@ def measure_coherence(fixed: Section, moving: Section, transform: Transform) -> 
     first = draw_chessboard(frame.height, frame.width).to(planes)
     inside = (coordinates.abs() <= 1).all(-1)[:, None]
     usable = (_average(outline * inside)[0, 0] > MIN_TISSUE).cpu().numpy()
-    halves = []
-    for half in (first, 1 - first):
-        displacements, is_peak = find_displacements(correlate_windows(planes, warped, half))
-        usable &= is_peak
-        halves.append(displacements)
-    return compare_halves(*halves, usable)
+    (one, is_one_inside), (other, is_other_inside) = (
+        find_displacements(correlate_windows(planes, warped, half)) for half in (first, 1 - first)
+    )
+    return compare_halves(one, other, usable & is_one_inside & is_other_inside)
 
 
 def draw_chessboard(height: int, width: int) -> Tensor:
@@ -92,7 +90,8 @@ def correlate_windows(fixed: Tensor, moving: Tensor, weight: Tensor) -> Tensor:
             variance = measure_variance(shifted, mean)
             correlations.append((covariance * torch.rsqrt(fixed_variance * variance)).mean(1))
     stacked = torch.cat(correlations)
-    return stacked.unflatten(0, (2 * REACH_PX + 1, 2 * REACH_PX + 1))
+    count = 2 * REACH_PX + 1
+    return stacked.reshape(count, count, *stacked.shape[1:])
 
 
 def find_displacements(correlations: Tensor) -> tuple[Displacements, Mask]:
