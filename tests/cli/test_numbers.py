@@ -78,7 +78,9 @@ def test_what_is_no_such_number_is_refused_by_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    field = OTHER_NAMES.get(option.name, option.name).strip("-").replace("-", "_")
+    names = {option.name, OTHER_NAMES.get(option.name, option.name)}
+    fields = {name.strip("-").replace("-", "_") for name in names}
+    parts = {part for field in fields for part in field.split("_")}
     for number in NO_WHOLE_NUMBERS if option.is_whole else NO_NUMBERS:
         assert run([*option.words, f"{option.name}={number}"]) == 2, number
         said = capsys.readouterr().err
@@ -88,5 +90,5 @@ def test_what_is_no_such_number_is_refused_by_name(
             continue
         assert "no such file" not in said, (number, said)
         words = said.replace("-", "_").lower()
-        assert field in words or any(word in words for word in field.split("_")), (number, said)
+        assert any(part in words for part in parts), (number, said)
         assert list(tmp_path.iterdir()) == []
