@@ -29,6 +29,10 @@ from trust_trials import DOUBTFUL, STITCHED
 BAD_ERROR = 0.01
 #: Error at which curves end: beyond half a diagonal all is equally wrong.
 WORST_ERROR = 0.5
+#: Kinds of a real pair whose truth is exact: they do not tell how exact landmarks are.
+EXACT = ("same", "rescan")
+#: Errors are no smaller: a slide on itself has none, and a curve of logarithms ends above 0.
+LEAST_ERROR = 1e-4
 #: Errors that split registrations into ordered classes.
 CUTS = (0.003, 0.006, 0.01, 0.02, 0.1)
 #: Weight of the ridge penalty of the fit.
@@ -46,12 +50,15 @@ def select_rows(rows: Sequence[TrialRow]) -> list[TrialRow]:
     """Return the rows that a calibration can be fitted to.
 
     Their evidence is of the transform whose error is known. Where slides are wrongly stitched or
-    doubled it cannot be: most of the tissue fits well, and the doubts beside the index tell.
+    doubled it cannot be: most of the tissue fits well, and the doubts beside the index tell. A
+    slide on itself is left out too: it would teach that errors are 0.
     """
     return [
         row
         for row in rows
-        if row.evidence is not None and row.joined == 1 and row.kind not in (*STITCHED, *DOUBTFUL)
+        if row.evidence is not None
+        and row.joined == 1
+        and row.kind not in (*STITCHED, *DOUBTFUL, "same")
     ]
 
 
@@ -68,7 +75,7 @@ def fit(rows: Sequence[TrialRow]) -> Calibration:
         if row.source == "generated" and row.evidence
     ]
     values = np.array([list(measured.values()) for measured, _ in generated])
-    errors = np.clip([error for _, error in generated], 0, WORST_ERROR)
+    errors = np.clip([error for _, error in generated], LEAST_ERROR, WORST_ERROR)
     weights, offset = _fit_ordinal(values, errors)
     index, median, bound = _fit_curves(values @ weights + offset, errors)
     named = {
@@ -78,11 +85,18 @@ def fit(rows: Sequence[TrialRow]) -> Calibration:
     }
     remainder = load_calibration().remainder
     exact = Calibration(named, round(offset, 3), index, median, bound, remainder)
-    chosen = [row for row in usable if row.source == "real" and row.error < TOLERABLE_ERROR]
+    chosen = [
+        row
+        for row in usable
+        if row.source == "real" and row.kind not in EXACT and row.error < TOLERABLE_ERROR
+    ]
     judged = [(exact(row.evidence), row.error) for row in chosen if row.evidence]
     if judged:
         true, expected, bounded = np.array(
-            [(error, verdict.predicted, verdict.bound) for verdict, error in judged]
+            [
+                (max(error, LEAST_ERROR), verdict.predicted, verdict.bound)
+                for verdict, error in judged
+            ]
         ).T
         factor = max(1.0, float(np.median(true / expected)))
         raised = _raise_curve(median, factor, _landmark_error(true, expected, 0.5))

@@ -36,6 +36,7 @@ from stainbridge.registration.pipeline import register_slides
 from stainbridge.registration.result import Registration
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import (
+    LEAST_PREDICTED_PX,
     TOLERABLE_ERROR,
     Verdict,
     limit_to_pixels,
@@ -119,14 +120,19 @@ def measure_error(trial: Trial, result: Registration) -> float:
     return float(max(np.median(group) for group in groups)) / result.tissue_um
 
 
-def collect(path: Path, preset: str, pairs: range, seeds: range, cache: Path) -> None:
-    """Run the trials that the table does not hold yet, and add a row for each."""
+def collect(
+    path: Path, preset: str, pairs: range, seeds: range, cache: Path, kinds: Sequence[str]
+) -> None:
+    """Run the trials that the table does not hold yet, and add a row for each.
+
+    `kinds` are those to run; none: all.
+    """
     root = os.environ.get("STAINBRIDGE_DATA")
     real = {} if root is None else keep_real_pairs(find_real_pairs(Path(root)))
     names = [name for name in real if "cyto" not in name]  # smears are large
     done = {row.key for row in read_rows(path)} if path.exists() else set()
     for plan in list_trials(preset, pairs, seeds, names):
-        if plan.key in done:
+        if plan.key in done or (kinds and plan.kind not in kinds):
             continue
         row = run_trial(plan, make_trust_trial(plan, real, cache))
         append_row(path, row)
@@ -161,10 +167,19 @@ def describe_kind(kind: str, rows: Sequence[TrialRow]) -> str:
     wrong_ok = sum(row.status == "ok" and row.error > TOLERABLE_ERROR for row in rows)
     usable = [row for row in rows if row.status != "failed" and row.error < 1]
     held = sum(row.error <= row.bound for row in usable)
-    near = sum(1 / FACTOR <= row.predicted / max(row.error, 1e-9) <= FACTOR for row in usable)
+    near = sum(is_near(row) for row in usable)
     shares = [f"{right_ok} of {len(right)}", str(wrong_ok)]
     shares += [f"{held} of {len(usable)}", f"{near} of {len(usable)}"]
     return f"| {' | '.join([kind, str(len(rows)), *map(str, counts), str(len(right)), *shares])} |"
+
+
+def is_near(row: TrialRow) -> bool:
+    """Whether the expected error is within a factor of the true one.
+
+    An error of less than nothing can tell counts as that.
+    """
+    error = max(row.error, LEAST_PREDICTED_PX * row.pixel)
+    return 1 / FACTOR <= row.predicted / error <= FACTOR
 
 
 def rank_row(row: TrialRow) -> float:
@@ -212,6 +227,7 @@ def main() -> None:
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--pairs", default="0:42", help="which generated pairs")
     parser.add_argument("--seeds", default="2:92", help="which slides of several pieces")
+    parser.add_argument("--kinds", nargs="+", default=[], help="which kinds; default: all")
     parser.add_argument("--cache", type=Path, default=Path("trust-pairs"), help="drawn pairs")
     parser.add_argument("--judged", choices=("then", "now", "held-out"), default="then")
     parser.add_argument("--picture", type=Path)
@@ -220,7 +236,7 @@ def main() -> None:
         pairs, seeds = (
             range(*map(int, text.split(":"))) for text in (options.pairs, options.seeds)
         )
-        collect(options.rows, options.preset, pairs, seeds, options.cache)
+        collect(options.rows, options.preset, pairs, seeds, options.cache, options.kinds)
         return
     rows = read_rows(options.rows)
     if options.what == "fit":

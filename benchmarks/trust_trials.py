@@ -39,6 +39,8 @@ PIECES_UM = 4096.0
 #: Longest side in pixels of the real pictures, and of those of them that are changed.
 KEPT_PX = 1024
 REAL_PX = 900
+#: Grey value of a picture's rim below which it is fluorescence.
+DARK_RIM = 100
 #: Difficulties of generated pairs, in turn.
 DIFFICULTIES = ("real", "easy", "real", "hard")
 #: Kinds in which no placement is right, or several are: no trial of them should read `ok`.
@@ -226,7 +228,9 @@ def _put_on_glass(pair: LandmarkPair, times: int, rng: np.random.Generator) -> L
 
 def _embed(shown: Shown, times: int, rng: np.random.Generator) -> tuple[ArraySlide, Points]:
     height, width = shown.picture.shape[:2]
-    glass = np.percentile(shown.picture, 95, axis=(0, 1))
+    rim = shown.picture[[0, -1]]
+    # the brightest of a bright field, the darkest around fluorescence
+    glass = np.percentile(shown.picture, 95 if rim.mean() > DARK_RIM else 5, axis=(0, 1))
     noise = rng.normal(0, 1.5, (times * height, times * width, 1))
     canvas = (glass + noise).round().clip(0, 255).astype(np.uint8)
     left, top = (int(rng.integers(0, (times - 1) * side + 1)) for side in (width, height))
