@@ -141,6 +141,23 @@ def test_a_terminal_width_does_not_change_the_error(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("verb", "given", "wanted"), [("register", "", "1"), ("warp", "3", "3")])
+def test_blas_has_one_thread_unless_the_user_gives_more(
+    monkeypatch: pytest.MonkeyPatch, verb: str, given: str, wanted: str
+) -> None:
+    for name in ("prepare_streams", "silence_libraries", "start_quickly"):
+        monkeypatch.setattr(main, name, lambda: None)
+    monkeypatch.setattr(main.Interruption, "listen", lambda _: None)
+    monkeypatch.setattr(main, "run", lambda *_: 0)
+    monkeypatch.setattr(sys, "argv", ["stainbridge", verb])
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+    if not given:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    with pytest.raises(SystemExit):
+        main.main()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == wanted
+
+
 def test_a_verb_does_not_import_the_others() -> None:
     code = (
         "import sys; from stainbridge.cli.main import run; run(['register', '--help']);"

@@ -22,6 +22,8 @@ from stainbridge.processes import ENDING_SIGNALS
 if TYPE_CHECKING:
     import typer
 
+#: Verbs whose work is spread over threads as a whole; their products of matrices are small.
+SPREADING = (["register"], ["warp"])
 #: Verbs that settle by themselves, once they have loaded more.
 SETTLING = (["register"],)
 OK = 0
@@ -54,6 +56,8 @@ def main() -> NoReturn:
     # Threads that spin while they wait make a busy machine ten times slower. OpenMP reads this when
     # torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if sys.argv[1:2] in SPREADING:  # the threads of numpy's BLAS spin too
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start_quickly()
     prepare_streams()
     silence_libraries()
