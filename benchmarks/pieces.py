@@ -18,7 +18,14 @@ from stainbridge.registration.result import Registration
 #: Side of the slides in µm.
 SIDE_UM = 4096.0
 #: Colours of pieces with a partner, (r, g, b), in turn; pieces without one are grey.
-COLOURS = ((214, 39, 40), (31, 119, 180), (44, 160, 44), (148, 103, 189), (255, 127, 14))
+COLOURS = (
+    (214, 39, 40),
+    (31, 119, 180),
+    (44, 160, 44),
+    (148, 103, 189),
+    (255, 127, 14),
+    (23, 190, 207),
+)
 ALONE = (120, 120, 120)
 
 
