@@ -260,7 +260,8 @@ def render_tables(rows: Sequence[Mapping[str, Any]]) -> str:
         lines.append(render_line(engine, [row for row in rows if row["engine"] == engine]))
     lines += ["", "Each pair:", "", head, rule]
     for row in rows:
-        name = f"{row['engine']} {row['seed']}: {row['organ']}, {row['stain']}, {row['status']}"
+        what = f"{row['size_px']:,} px, {row['organ']}, {row['stain']}, {row['status']}"
+        name = f"{row['engine']} {row['seed']}: {what}"
         if any(patch["mean"] is not None and not patch["dropped_for"] for patch in row["patches"]):
             lines.append(render_line(name, [row]))
     return "\n".join(lines)
