@@ -46,10 +46,11 @@ def test_tissue_on_itself_fits_everywhere(pair: PhantomPair) -> None:
     assert measure(section, section) == Misfit(0.0, ())
 
 
-def test_a_shifted_band_is_found_where_it_lies(pair: PhantomPair) -> None:
+@pytest.mark.parametrize("shift_px", [40, 56])
+def test_a_shifted_band_is_found_where_it_lies(pair: PhantomPair, shift_px: int) -> None:
     pixels = pair.fixed.read(pair.fixed.frame).pixels
     band = slice(150, 230)
-    misfit = measure(read(pixels), read(stitch(pixels, 40, band)))
+    misfit = measure(read(pixels), read(stitch(pixels, shift_px, band)))
     assert 0.1 < misfit.share < 0.5
     middles = np.array([(top + bottom) / 2 for _, top, _, bottom in misfit.boxes_px])
     assert np.mean((middles > band.start - 10) & (middles < band.stop + 10)) > 0.9
