@@ -90,7 +90,7 @@ def test_the_deformable_stage_can_be_left_out(tmp_path: Path) -> None:
         ("device: tpu", "no such device"),
         ("stages:\n- kind: search\n- kind: magic", "unknown kind.*search.*tiles.*got magic"),
         ("stages:\n- angles: 3", "unknown kind"),
-        ("stages:\n- search", "unknown kind"),
+        ("stages:\n- search", "expected keys and values; got search"),
         (
             "stages:\n- kind: search\n- kind: deformable\n- kind: affine",
             "stages in the wrong order",

@@ -76,13 +76,13 @@ class ViewJob:
         with make_session(self.paths) as session:
             listener = listen(self.host, self.port)
             access, link = _open_access(listener, self.host)
-            note(f"look at {link}")
-            if self.host not in LOOPBACK:
-                note("warning: other machines can reach this address; the link is the key to it")
-            note("Ctrl-C ends it")
-            if self.browser:
-                webbrowser.open(link)
             with listener, suppress(KeyboardInterrupt):  # which is how a look ends
+                note(f"look at {link}")
+                if self.host not in LOOPBACK:
+                    note("warning: other machines can reach this address; the link is the key")
+                note("Ctrl-C ends it")
+                if self.browser:
+                    webbrowser.open(link)
                 # The browser starts while these load; it waits at the open port.
                 from stainbridge.viewer.serve import serve
 
