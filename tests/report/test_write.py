@@ -22,7 +22,7 @@ from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.registration.result import Registration
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.verdict.judge import RegistrationStatus
-from stainbridge.report.write import draw_unregistered, report_html, write_report
+from stainbridge.report.write import report_html, write_report
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.slides.open import open_slide
 from stainbridge.slides.slide import Slide
@@ -139,15 +139,6 @@ def test_the_page_shows_every_check(pair: tuple[ArraySlide, ArraySlide]) -> None
     assert "20 µm" in page.text  # the scale bar
     assert next(i for i in page.all("input") if i["type"] == "range")["aria-label"]
     assert all(image["alt"] for image in page.all("img"))
-
-
-@pytest.mark.parametrize("status", ["ok", "failed"])
-def test_what_was_drawn_before_makes_the_same_page(
-    pair: tuple[ArraySlide, ArraySlide], status: RegistrationStatus
-) -> None:
-    registered = registration(*pair, status)
-    drawn = draw_unregistered(*pair)
-    assert report_html(registered, *pair, None, drawn) == report_html(registered, *pair)
 
 
 @pytest.mark.parametrize("status", ["ok", "failed"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from stainbridge.joint.synthesis import TranslatedPair
     from stainbridge.registration.config import RegisterConfig
     from stainbridge.registration.result import Registration
-    from stainbridge.report.write import Unregistered
     from stainbridge.slides.slide import Slide
     from stainbridge.translation.inference.model import Model
 
@@ -162,7 +160,6 @@ class RegisterJob:
             pair = self._translate(model, fixed, moving, config, progress, note)
             start = self._read_start(fixed, moving, note)
             stack.enter_context(claim_folder(self.out))
-            drawn = self._draw_meanwhile(stack, fixed, moving)
             if earlier is not None:
                 note(f"already registered: {self.out}; writing what is missing")
                 registration = load(self.out)
@@ -171,7 +168,7 @@ class RegisterJob:
                 registration = self._register(fixed, moving, pair, config, start, progress)
                 self._save(registration, fixed, moving, pair, request)
             try:
-                self._write_pages(registration, fixed, moving, pair, drawn, progress)
+                self._write_pages(registration, fixed, moving, pair, progress)
             except BaseException:
                 note(
                     f"saved: the registration itself, in {self.out};"
@@ -244,7 +241,6 @@ class RegisterJob:
         fixed: Slide,
         moving: Slide,
         pair: TranslatedPair | None,
-        drawn: Future[Unregistered] | None,
         progress: Progress,
     ) -> None:
         """Write the report and the warped slide where they are asked for and missing."""
@@ -253,23 +249,10 @@ class RegisterJob:
         if self.report and not (self.out / REPORT).is_file():
             progress("report", 0.0)
             translated = pair.translated if pair else None
-            unregistered = None if drawn is None else drawn.result()
-            write_report(self.out / REPORT, registration, fixed, moving, translated, unregistered)
+            write_report(self.out / REPORT, registration, fixed, moving, translated)
         is_warpable = self.write_slide and registration.status != "failed"
         if is_warpable and not (self.out / WARPED).is_file():
             self._write_warped(self.out / WARPED, registration, moving, progress)
-
-    def _draw_meanwhile(
-        self, stack: ExitStack, fixed: Slide, moving: Slide
-    ) -> Future[Unregistered] | None:
-        """Draw in a thread of its own what the report shows of the slides whatever is found.
-
-        None where there is one thread only, or no report to write.
-        """
-        if not self.report or self.threads == 1:
-            return None
-        pool = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="draw"))
-        return pool.submit(_draw_unregistered, fixed, moving)
 
     def _open_slides(self, stack: ExitStack, note: Note) -> tuple[Slide, Slide]:
         from stainbridge.slides.open import open_slide
@@ -418,12 +401,6 @@ class RegisterJob:
         return (not self.report or REPORT in names) and (
             not self.write_slide or outcome.status == "failed" or WARPED in names
         )
-
-
-def _draw_unregistered(fixed: Slide, moving: Slide) -> Unregistered:
-    from stainbridge.report.write import draw_unregistered
-
-    return draw_unregistered(fixed, moving)
 
 
 def _forget_durations(registration: Registration) -> Registration:

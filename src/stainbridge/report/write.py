@@ -74,46 +74,20 @@ class Detail:
     """Its scale bar."""
 
 
-@dataclass(frozen=True, eq=False)
-class Unregistered:
-    """What the report shows of two slides whatever their registration is."""
-
-    fixed_rgb: Picture
-    """The fixed slide, (H, W, 3)."""
-    fixed_density: Plane
-    """How much tissue it shows, (H, W)."""
-    fixed_picture: Figure
-    """The fixed slide as a figure."""
-    before: Figure
-    """Both slides as they lie, overlaid."""
-
-
-def draw_unregistered(fixed: Slide, moving: Slide) -> Unregistered:
-    """Draw what needs no registration, so that it can be drawn meanwhile."""
-    view = fixed.frame.fit(LONGEST_PX)
-    fixed_rgb, fixed_density = _read_picture(fixed, view)
-    transform = place_unregistered(fixed.frame.space, moving.frame.space)
-    _, moving_density = _read_picture(WarpedSlide(moving, transform), view)
-    before = figure(overlay(fixed_density, moving_density))
-    return Unregistered(fixed_rgb, fixed_density, figure(fixed_rgb), before)
-
-
 def write_report(
     path: Path,
     registration: Registration,
     fixed: Slide,
     moving: Slide,
     translated: Slide | None = None,
-    unregistered: Unregistered | None = None,
 ) -> None:
     """Write the report to `path`, whole or not at all.
 
     Reads the slides at 1200 pixels at most; none is closed. `translated` is one of them as the
-    registration saw it, where that is another stain. `unregistered` is what was drawn of the slides
-    before. The page of a failed registration shows both slides, the reason and what to try. Raises
-    `InputError` when the file cannot be written.
+    registration saw it, where that is another stain. The page of a failed registration shows both
+    slides, the reason and what to try. Raises `InputError` when the file cannot be written.
     """
-    page = report_html(registration, fixed, moving, translated, unregistered)
+    page = report_html(registration, fixed, moving, translated)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
@@ -123,7 +97,6 @@ def report_html(
     fixed: Slide,
     moving: Slide,
     translated: Slide | None = None,
-    unregistered: Unregistered | None = None,
 ) -> str:
     """Return the report as HTML; see `write_report`."""
     environment = jinja2.Environment(
@@ -138,8 +111,7 @@ def report_html(
             "moving_picture": figure(render_rgb(_read_overview(moving))),
         }
     else:
-        drawn = unregistered or draw_unregistered(fixed, moving)
-        content |= _transform_content(registration, registration.transform, fixed, moving, drawn)
+        content |= _transform_content(registration, registration.transform, fixed, moving)
     return environment.from_string(source).render(content)
 
 
@@ -181,15 +153,18 @@ def _transform_content(
     transform: Transform,
     fixed: Slide,
     moving: Slide,
-    drawn: Unregistered,
 ) -> dict[str, Any]:
     """Return the pictures and numbers of a registration that has a transform."""
     view = fixed.frame.fit(LONGEST_PX)
-    fixed_rgb, fixed_density = drawn.fixed_rgb, drawn.fixed_density
+    fixed_rgb, fixed_density = _read_picture(fixed, view)
+    unregistered = place_unregistered(fixed.frame.space, moving.frame.space)
+    _, moving_density = _read_picture(WarpedSlide(moving, unregistered), view)
     warped_rgb, warped_density = _read_picture(WarpedSlide(moving, transform), view)
     areas = area_map(transform)
     cells = measure_agreement(fixed_density, warped_density)
     pictures: dict[str, Callable[[], Picture]] = {
+        "fixed_picture": lambda: fixed_rgb,
+        "before": lambda: overlay(fixed_density, moving_density),
         "agreement": lambda: draw_agreement(fixed_density, cells),
         "warped_picture": lambda: warped_rgb,
         "after": lambda: overlay(fixed_density, warped_density),
@@ -200,8 +175,6 @@ def _transform_content(
     figures = parallel_map(lambda draw: figure(draw()), draws, available_cores())
     return {
         **dict(zip(pictures, figures, strict=True)),
-        "fixed_picture": drawn.fixed_picture,
-        "before": drawn.before,
         "scale": make_scale_bar(view),
         "details": _draw_details(choose_examples(cells), view, fixed, moving, transform),
         "headline": words.headline_facts(registration, transform, areas.folded_share),
