@@ -43,7 +43,7 @@ def measure_coherence(fixed: Section, moving: Section, transform: Transform) -> 
     """Return how surely both halves of windows are displaced alike, in standard deviations.
 
     What an affine map explains is left out: that is no deformation. Halves that are displaced
-    independently give about 0, and up to 3 where structures reach across squares.
+    independently give about 0; structures of one picture that are wider than a square give up to 6.
     """
     frame, planes, outline = fixed.planes_at(SIZE_PX)
     coordinates = sample_coordinates(transform, moving, frame)
