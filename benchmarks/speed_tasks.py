@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stainbridge.cli.quick_start import prepare_environment
 from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.transform import Affine, Chain, DisplacementField
 from stainbridge.imaging.image import Image
@@ -26,6 +28,15 @@ from stainbridge.slides.slide import Channel, SlideInfo
 
 #: Pixel size of the slides in µm.
 MPP = 0.25
+#: Pixel size that `translate` is told, the network's own: it is shown every pixel.
+NETWORK_MPP = 1.0
+#: Side of the tiles that the bare network is shown, in pixels.
+BARE_PX = 512
+#: What is imported before the clock starts, by task; `speed.py` measures imports by themselves.
+IMPORTS = {
+    "translate": ("torch", "stainbridge.translation.inference.apply"),
+    "network": ("torch", "stainbridge.translation.inference.apply"),
+}
 #: Rotation of the warp.
 DEGREES = 12.0
 #: Largest displacement, as a share of the slide's width.
@@ -210,16 +221,21 @@ def read_tiles(source: Path, count: int = 400) -> list[float]:
     return milliseconds[count // 10 :]
 
 
-def translate(source: Path, out: Path, mpp: float) -> None:
+def summarise_times(milliseconds: list[float]) -> tuple[float, float]:
+    """Return the median, and what 95 of 100 stay below."""
+    return float(np.median(milliseconds)), float(np.quantile(milliseconds, 0.95))
+
+
+def translate(source: Path, out: Path) -> None:
     """Translate a slide of H&E to pan-cytokeratin."""
     from stainbridge.jobs.translate import TranslateJob
 
     model = Path("he-panck")
-    TranslateJob(slide=source, model=model, out=out, slide_mpp=mpp, overwrite=True).run()
+    TranslateJob(slide=source, model=model, out=out, slide_mpp=NETWORK_MPP, overwrite=True).run()
 
 
-def run_network(source: Path, mpp: float) -> float:
-    """Run the bare network over the tissue's share of the slide's pixels; return megapixels."""
+def run_network(source: Path) -> None:
+    """Run the bare network over the slide's pixels."""
     import torch
 
     from stainbridge.learn.named_weights import find_weights
@@ -227,25 +243,20 @@ def run_network(source: Path, mpp: float) -> float:
     from stainbridge.translation.inference.model import read_model
 
     model = read_model(find_weights("he-panck"))
-    with open_slide(source) as slide:
-        frame = slide.frame.at_mpp((model.mpp or mpp, model.mpp or mpp))
-        pixels = slide.read(frame).pixels
-    side = min(512, frame.height // model.period * model.period)
-    done = 0
-    with torch.inference_mode():
-        for top in range(0, frame.height - side + 1, side):
-            for left in range(0, frame.width - side + 1, side):
-                tile = pixels[:, top : top + side, left : left + side]
+    with open_slide(source) as slide, torch.inference_mode():
+        frame = slide.frame
+        for top in range(0, frame.height - BARE_PX + 1, BARE_PX):
+            for left in range(0, frame.width - BARE_PX + 1, BARE_PX):
+                tile = slide.read(frame.crop(left, top, BARE_PX, BARE_PX)).pixels
                 model.generator(torch.from_numpy(tile / np.float32(127.5) - 1)[None])
-                done += side * side
-    return done / 1e6
 
 
 def start_registration(fixed: Path, moving: Path, out: Path, began: float) -> float:
     """Return the seconds from `began`, in Unix time, to the first stage of a registration."""
     from stainbridge.cli.quick_start import settle_at_progress, start_quickly
 
-    start_quickly()  # as the command does
+    prepare_environment()  # as the command does
+    start_quickly()
     from stainbridge.jobs.register import RegisterJob
 
     reached: list[float] = []
@@ -279,28 +290,24 @@ def main() -> None:
     if arguments.task == "first-stage":
         print(start_registration(*paths, began=arguments.began))
         return
-    # Imports are not measured here: `speed.py` measures them by themselves.
-    for module in ("stainbridge.slides.writing.write", "stainbridge.slides.open", "pyvips"):
+    if arguments.task == "translate":
+        prepare_environment()  # as the command does
+    usual = ("stainbridge.slides.writing.write", "stainbridge.slides.open", "pyvips")
+    for module in (*usual, *IMPORTS.get(arguments.task, ())):
         __import__(module)
-    began = time.perf_counter()
-    figures: list[float] = []
-    if arguments.task == "generate":
-        generate(paths[0], arguments.size, arguments.glass)
-    elif arguments.task == "tiles":
-        times = read_tiles(paths[0])
-        figures = [float(np.median(times)), float(np.quantile(times, 0.95))]
-    elif arguments.task == "translate":
-        translate(paths[0], paths[1], MPP)
-    elif arguments.task == "network":
-        figures = [run_network(paths[0], MPP)]
-    elif arguments.task == "warp":
-        warp(paths[0], paths[1], arguments.threads)
-    elif arguments.task == "rewrite":
-        rewrite_with_pyvips(paths[0], paths[1])
-    elif arguments.task == "mapim":
-        warp_with_pyvips(paths[0], paths[1])
-    else:
+    tasks: dict[str, Callable[[], Sequence[float] | None]] = {
+        "generate": lambda: generate(paths[0], arguments.size, arguments.glass),
+        "tiles": lambda: summarise_times(read_tiles(paths[0])),
+        "translate": lambda: translate(paths[0], paths[1]),
+        "network": lambda: run_network(paths[0]),
+        "warp": lambda: warp(paths[0], paths[1], arguments.threads),
+        "rewrite": lambda: rewrite_with_pyvips(paths[0], paths[1]),
+        "mapim": lambda: warp_with_pyvips(paths[0], paths[1]),
+    }
+    if arguments.task not in tasks:
         parser.error(f"no such task: {arguments.task}")
+    began = time.perf_counter()
+    figures = tasks[arguments.task]() or ()
     print(time.perf_counter() - began, *figures)
 
 

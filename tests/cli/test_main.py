@@ -156,6 +156,7 @@ def test_blas_has_one_thread_unless_the_user_gives_more(
     with pytest.raises(SystemExit):
         main.main()
     assert os.environ["OPENBLAS_NUM_THREADS"] == wanted
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == "1"
 
 
 def test_a_verb_does_not_import_the_others() -> None:

@@ -142,7 +142,7 @@ def test_an_interrupted_translation_resumes_from_finished_tiles(
     assert "finished tiles are kept in" in said
     assert "interrupted; nothing half-written was left" in said
     parts = tmp_path / "ki67.tiff.parts"
-    kept = len(list(parts.rglob("*.npz")))
+    kept = len(list(parts.rglob("*.npy.zst")))
     assert not out.exists()
     assert kept >= 7
     assert json.loads((parts / "translated" / "plan.json").read_text())["tile_px"] == 128

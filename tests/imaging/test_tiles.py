@@ -92,3 +92,18 @@ def test_a_grid_multiplies_the_weights_of_its_sides() -> None:
     assert sum(grid.weight(row, column, y, x) for row, column in grid) == pytest.approx(1)
     touching = set(grid.tiles_at(0, 40, 0, 1))
     assert touching == {(0, 0)}
+
+
+@pytest.mark.parametrize("axis", BEYOND)
+def test_a_shrunken_window_keeps_margin_and_phase(axis: TileAxis) -> None:
+    for index in range(axis.count):
+        first, last = axis.window(index)
+        start, stop = axis.support(index)
+        assert axis.shrink_window(index, start, stop) == (first, last)
+        for begin, end in ((start + 7, stop), (start, stop - 9), (start + 20, stop - 41)):
+            low, high = axis.shrink_window(index, begin, end)
+            assert begin - low >= start - first
+            assert high - end >= last - stop
+            assert (low - first) % axis.period == (last - high) % axis.period == 0
+            assert begin - low < start - first + axis.period
+            assert high - end < last - stop + axis.period

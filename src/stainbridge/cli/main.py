@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from stainbridge.cli.failures import check_names, check_working_folder, explain_failure
 from stainbridge.cli.output import say
-from stainbridge.cli.quick_start import settle, start_quickly
+from stainbridge.cli.quick_start import prepare_environment, settle, start_quickly
 from stainbridge.cli.streams import flush_output, lead_nowhere, prepare_streams, silence_libraries
 from stainbridge.errors import StainbridgeError
 from stainbridge.processes import ENDING_SIGNALS
@@ -53,9 +53,7 @@ class Interruption:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    # Threads that spin while they wait make a busy machine ten times slower. OpenMP reads this when
-    # torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    prepare_environment()
     if sys.argv[1:2] in SPREADING:  # the threads of numpy's BLAS spin too
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start_quickly()

@@ -75,6 +75,18 @@ class TileAxis:
             self.length if index == self.count - 1 else min(self.length, stop),
         )
 
+    def shrink_window(self, index: int, start: int, stop: int) -> tuple[int, int]:
+        """Return the part of a tile's window that its pixels from `start` to `stop` depend on.
+
+        They lie in its support, and keep its margin on both sides. The part begins at the tile's
+        phase of the period and has whole periods.
+        """
+        first, last = self.window(index)
+        supported_start, supported_stop = self.support(index)
+        periods_before = (start - supported_start) // self.period
+        periods_after = (supported_stop - stop) // self.period
+        return first + periods_before * self.period, last - periods_after * self.period
+
     def border(self, index: int) -> float:
         """Return the position of a tile's border with the tile before, in pixels."""
         return self.origin + index * self.stride + self.margin

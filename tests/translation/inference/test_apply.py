@@ -212,6 +212,27 @@ def test_glass_is_white_and_the_network_is_not_asked_there() -> None:
     assert 0 < len(counted.shapes) < tiles
 
 
+def test_of_a_tile_the_box_around_its_tissue_is_computed() -> None:
+    slide = texture()
+    weight = np.zeros((40, 50), np.float32)
+    weight[13:17, 22:31] = 1
+    with translate_slide(slide, frozen_model(), ApplyConfig(512, glass=True), quiet) as shown:
+        everywhere = shown.read(shown.frame).pixels.astype(int)
+    with translate_slide(texture(), frozen_model(), ApplyConfig(512), quiet) as shown:
+        shown._tissue = TissueMap(weight, slide.frame.at_mpp(5.0))
+        counted = Counted(shown._network)
+        shown._network = counted
+        boxed = shown.read(shown.frame).pixels.astype(int)
+    reach = shown._grid.down.margin
+    assert len(counted.shapes) == 1
+    assert max(counted.shapes[0][1:]) < 90 + 20 + 2 * reach + 2 * 4
+    inside = (slice(None), slice(140, 160), slice(230, 300))
+    assert np.abs(boxed - everywhere)[inside].max() <= 1
+    assert boxed[inside].std() > 5
+    assert (boxed[:, :100] == 255).all()
+    assert (boxed[:, :, 330:] == 255).all()
+
+
 def test_statistics_are_taken_of_tissue() -> None:
     weight = np.zeros((50, 100), np.float32)
     weight[:20, 60:] = 1
@@ -310,8 +331,8 @@ def test_tiles_of_another_key_are_removed(tmp_path: Path) -> None:
 
 def test_a_damaged_tile_is_named(tmp_path: Path) -> None:
     store = TileStore.open(tmp_path / "tiles", {})
-    (tmp_path / "tiles" / "0-0.npz").write_bytes(b"no")
-    with pytest.raises(InputError, match=r"0-0.npz: a damaged tile"):
+    (tmp_path / "tiles" / "0-0.npy.zst").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"0-0.npy.zst: a damaged tile"):
         store.load("0-0")
 
 

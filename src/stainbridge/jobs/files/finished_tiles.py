@@ -44,7 +44,9 @@ def keep_finished_tiles(out: Path, note: Note) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        count = sum(1 for _ in folder.rglob("*.npz"))
+        from stainbridge.translation.inference.tile_store import TILE_SUFFIX
+
+        count = sum(1 for _ in folder.rglob(f"*{TILE_SUFFIX}"))
         if count:
             note(f"{count} finished tiles are kept in {folder}; the same command resumes from them")
         raise

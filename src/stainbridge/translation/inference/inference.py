@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from stainbridge.compute import Precision
 from stainbridge.errors import InputError
+from stainbridge.nn.fusion import fuse_for_inference
 from stainbridge.progress import Note
 from stainbridge.translation.objectives.pixels import (
     match_channels,
@@ -61,8 +63,13 @@ class Inference:
             picture = pixels_to_tensor(matched)[None].to(self.device)
             dtype = DTYPES[self.precision]
             with torch.autocast(self.device.type, dtype, enabled=dtype is not torch.float32):
-                output = self.network(picture)
+                output = self._fused(picture.contiguous(memory_format=torch.channels_last))
             return np.asarray(tensor_to_pixels(output[0]), np.uint8)
+
+    @cached_property
+    def _fused(self) -> nn.Module:
+        """The network as it computes soonest."""
+        return fuse_for_inference(self.network)
 
 
 def translate_picture(run: Inference, period: int, pixels: Pixels) -> npt.NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from stainbridge.slides.readers.tile_cache import TileCache
 from stainbridge.slides.slide import Slide, SlideInfo
 from stainbridge.translation.inference.tile_store import TileStore
 from stainbridge.translation.inference.tissue_map import TissueMap
-from stainbridge.types import Pixels
+from stainbridge.types import Pixels, Plane
 
 #: Bytes of translated tiles in memory: two rows of them across what the writer writes at a time,
 #: and more.
@@ -49,10 +49,10 @@ class NetworkSlide(PyramidSlide):
 
     `frame` covers the slide's whole extent at the network's pixel size. The result begins at (0, 0)
     µm, in the slide's space where the slide does. Beyond the slide the network is shown its mirror.
-    Where `tissue` says glass the result is white, and tiles of glass only are not computed. `store`
-    keeps tiles from one process to the next. Reads of parts equal the parts of a whole read.
-    Closing it closes `slide`. It pickles as `remake`, which makes it again; pickling raises
-    `InputError` without one.
+    Where `tissue` says glass the result is white, and of a tile no more is computed than the box
+    around its tissue. `store` keeps tiles from one process to the next. Reads of parts equal the
+    parts of a whole read. Closing it closes `slide`. It pickles as `remake`, which makes it again;
+    pickling raises `InputError` without one.
     """
 
     def __init__(
@@ -124,37 +124,61 @@ class NetworkSlide(PyramidSlide):
 
     def _load_or_compute(self, row: int, column: int) -> Tile:
         """Return a tile from the store, or compute and store it; white ones are not stored."""
-        top, bottom = self._grid.down.support(row)
-        left, right = self._grid.across.support(column)
-        support = self._frame.crop(left, top, right - left, bottom - top)
-        tissue = None
-        if self._tissue is not None:
-            tissue = self._tissue.sample(_refine(support, self._output.factor))
-            if not tissue.any():
-                return np.full((*tissue.shape, self._output.channels), WHITE, np.uint8)
+        rows = slice(*self._grid.down.support(row))
+        columns = slice(*self._grid.across.support(column))
+        if self._tissue is None:
+            return self._reuse(row, column, lambda: self._compute(row, column, rows, columns))
+        support = self._frame.crop(
+            columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
+        )
+        tissue = self._tissue.sample(_refine(support, self._output.factor))
+        if not tissue.any():
+            return np.full((*tissue.shape, self._output.channels), WHITE, np.uint8)
+        return self._reuse(row, column, lambda: self._compute_tissue(row, column, tissue))
+
+    def _reuse(self, row: int, column: int, compute: Callable[[], Tile]) -> Tile:
+        """Return a tile from the store, or compute and store it."""
+        if self._store is None:
+            return compute()
         name = f"{row}-{column}"
-        tile = None if self._store is None else self._store.load(name)
+        tile = self._store.load(name)
         if tile is None:
-            tile = self._compute(row, column)
-            if tissue is not None:
-                tile = _blend_with_white(tile, tissue)
-            if self._store is not None:
-                self._store.save(name, tile)
+            tile = compute()
+            self._store.save(name, tile)
         return tile
 
-    def _compute(self, row: int, column: int) -> Tile:
-        """Return what the network makes of a tile's window, where the tile has weight."""
-        top, bottom = self._grid.down.window(row)
-        left, right = self._grid.across.window(column)
-        window = self._network(self._read_mirrored(top, bottom, left, right))
-        first_row, last_row = self._grid.down.support(row)
-        first_column, last_column = self._grid.across.support(column)
+    def _compute_tissue(self, row: int, column: int, tissue: Plane) -> Tile:
+        """Return a tile, white but for the box around its tissue.
+
+        `tissue` has the weights (H, W) of the tile's pixels.
+        """
         factor = self._output.factor
-        inner = np.moveaxis(window, 0, -1)[
-            (first_row - top) * factor : (last_row - top) * factor,
-            (first_column - left) * factor : (last_column - left) * factor,
-        ]
-        return np.ascontiguousarray(inner)
+        box_rows, box_columns = (
+            _find_extent(np.asarray(tissue.any(axis=axis)), factor) for axis in (1, 0)
+        )
+        inside = (_scale_slice(box_rows, factor), _scale_slice(box_columns, factor))
+        top = self._grid.down.support(row)[0]
+        left = self._grid.across.support(column)[0]
+        drawn = self._compute(
+            row, column, _shift_slice(box_rows, top), _shift_slice(box_columns, left)
+        )
+        tile = np.full((*tissue.shape, self._output.channels), WHITE, np.uint8)
+        tile[inside] = _blend_with_white(drawn, tissue[inside])
+        return tile
+
+    def _compute(self, row: int, column: int, rows: slice, columns: slice) -> Tile:
+        """Return what the network makes of pixels of a tile, counted on the network's grid.
+
+        It is shown no more around them than the tile's margin and the network's period ask for.
+        """
+        top, bottom = self._grid.down.shrink_window(row, rows.start, rows.stop)
+        left, right = self._grid.across.shrink_window(column, columns.start, columns.stop)
+        window = self._network(self._read_mirrored(top, bottom, left, right))
+        inner = (
+            _scale_slice(_shift_slice(rows, -top), self._output.factor),
+            _scale_slice(_shift_slice(columns, -left), self._output.factor),
+        )
+        return np.ascontiguousarray(np.moveaxis(window, 0, -1)[inner])
 
     def _read_mirrored(self, top: int, bottom: int, left: int, right: int) -> Pixels:
         """Read the slide's pixels (C, H, W) of a box of the grid, mirrored beyond its edges."""
@@ -181,6 +205,23 @@ def _overlap(
     """Return where a tile's weight begins, and its pixels among `length` ones from `start`."""
     first, stop = (edge * factor for edge in axis.support(index))
     return first, np.arange(max(start, first), min(start + length, stop))
+
+
+def _find_extent(is_tissue: npt.NDArray[np.bool_], factor: int) -> slice:
+    """Return the pixels of the network's grid, `factor` to each, from the first True to the last.
+
+    There is one at least.
+    """
+    places = np.flatnonzero(is_tissue)
+    return slice(int(places[0]) // factor, int(places[-1]) // factor + 1)
+
+
+def _shift_slice(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
+
+
+def _scale_slice(part: slice, factor: int) -> slice:
+    return slice(part.start * factor, part.stop * factor)
 
 
 def _slice(pixels: npt.NDArray[np.int64], start: int) -> slice:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,10 @@ from stainbridge.whole import whole_file
 
 #: The file of a store's key.
 KEY_FILE = "plan.json"
+#: Ending of a tile: an .npy file in Zstandard.
+TILE_SUFFIX = ".npy.zst"
+#: Level of compression: a translated tile takes a tenth of the time that its network takes.
+ZSTD_LEVEL = 1
 
 
 class TileStore:
@@ -49,20 +54,22 @@ class TileStore:
 
     def __len__(self) -> int:
         """Return the number of tiles."""
-        return sum(1 for _ in self._folder.glob("*.npz"))
+        return sum(1 for _ in self._folder.glob(f"*{TILE_SUFFIX}"))
 
     def load(self, name: str) -> npt.NDArray[np.uint8] | None:
         """Return a tile, None when it is not there. Raises `InputError` when it is damaged."""
-        path = self._folder / f"{name}.npz"
+        path = self._folder / f"{name}{TILE_SUFFIX}"
         if not path.exists():
             return None
         try:
-            with np.load(path) as stored:
-                return np.asarray(stored["tile"], np.uint8)
-        except (zipfile.BadZipFile, OSError, KeyError, ValueError) as error:
+            content = BytesIO(imagecodecs.zstd_decode(path.read_bytes()))
+            return np.asarray(np.load(content, allow_pickle=False), np.uint8)
+        except (imagecodecs.ZstdError, OSError, EOFError, ValueError) as error:
             raise InputError("a damaged tile", where=path, remedy="remove it") from error
 
     def save(self, name: str, tile: npt.NDArray[np.uint8]) -> None:
         """Store a tile, (H, W, C)."""
-        with whole_file(self._folder / f"{name}.npz") as temporary:
-            np.savez_compressed(temporary, tile=tile)
+        content = BytesIO()
+        np.save(content, tile)
+        with whole_file(self._folder / f"{name}{TILE_SUFFIX}") as temporary:
+            temporary.write_bytes(imagecodecs.zstd_encode(content.getvalue(), level=ZSTD_LEVEL))

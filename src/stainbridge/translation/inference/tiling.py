@@ -9,8 +9,10 @@ from stainbridge.progress import Note
 
 #: Pixels over which a tile gives way to its neighbour where both agree.
 BLEND_PX = 32
-#: Side of tiles, in pixels: the published generators then need about 2 GB.
-USUAL_PX = 1024
+#: Side of tiles, in pixels: the published residual generators then need about 1.3 GB.
+USUAL_PX = 1408
+#: Side of tiles of networks that reach further than that allows, in pixels.
+FAR_REACHING_PX = 2048
 
 
 def plan_tiles(frame: Frame, tile_px: int, reach: int, period: int, note: Note) -> TileGrid:
@@ -56,7 +58,7 @@ def exact_tile(reach: int, period: int) -> int:
 
 def usual_tile(reach: int, period: int) -> int:
     """Return a side of tiles for a network, in pixels; larger where it reaches further."""
-    return USUAL_PX if exact_tile(reach, period) <= USUAL_PX else 2 * USUAL_PX
+    return USUAL_PX if exact_tile(reach, period) <= USUAL_PX else FAR_REACHING_PX
 
 
 def least_tile(period: int) -> int:
