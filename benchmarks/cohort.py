@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from stainbridge.cohort.case import CohortCase
-from stainbridge.cohort.folder import CohortFolder
+from stainbridge.cohort.folder import TIMES, CohortFolder
 from stainbridge.cohort.manifest import read_manifest
 from stainbridge.cohort.options import CaseOptions, Limits, RunSettings
 from stainbridge.cohort.outcome import CohortOutcome
@@ -58,8 +58,10 @@ POISONS = {
 TIME_LIMIT_S = 120.0
 OPTIONS = CaseOptions(preset="fast", report=False)
 SEED = 7
-#: Seconds until a killed run may have begun: it imports and looks at every case first.
-START_S = 5.0
+#: Seconds between two looks at how far a run is that will be killed.
+LOOK_S = 0.05
+#: The file that says that the run without kills has ended, and what it took.
+WHOLE = "whole.json"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def _make_task(
 
 def run(tasks: list[Task], out: Path, workers: int) -> CohortOutcome:
     settings = RunSettings(
-        limits=Limits(time_s=TIME_LIMIT_S, memory_mb=2000, attempts=1), workers=workers
+        limits=Limits(time_s=TIME_LIMIT_S, memory_gb=2, attempts=1), workers=workers
     )
     return run_tasks(tasks, CohortFolder(out), settings, ignore_progress, ignore_note)
 
@@ -218,25 +220,68 @@ def measure_speedup(out: Path, cases: int, sample: int) -> dict[str, Any]:
 
 
 def measure_kills(out: Path, cases: int, kills: int) -> dict[str, Any]:
-    """Return whether a run that is killed again and again ends with the bytes of another."""
+    """Return whether a run that is killed again and again ends with the bytes of another.
+
+    That other one is made once. Kills come at random moments of the whole run: after so many cases
+    as the seed draws, and a part of the next.
+    """
     tasks, _ = make_tasks(out, cases)
-    outcome, _ = measure_run(tasks, out / "whole", 2)
+    case_s = run_whole(tasks, out) / cases
     shutil.rmtree(out / "killed", ignore_errors=True)
-    rng = np.random.default_rng(SEED)
     command = [sys.executable, "-m", "benchmarks.cohort", "resume"]
     command += ["--out", str(out), "--cases", str(cases)]
     met = []
-    for _ in range(kills):
+    for moment in draw_moments(cases, kills):
         process = subprocess.Popen(command, start_new_session=True)
-        try:
-            process.wait(START_S + float(rng.uniform(0, 2)) * outcome.progress.seconds / kills)
-        except subprocess.TimeoutExpired:
+        if wait_for_cases(process, out, int(moment)):
+            time.sleep(moment % 1 * case_s)
             process.kill()
-            process.wait()
-            met.append(len(list((out / "killed" / "markers").glob("*.json"))))
+            met.append(count_finished(out))
+        process.wait()
     subprocess.run(command, check=True)
     same = read_bytes(out / "killed") == read_bytes(out / "whole")
-    return {"kill_cases": cases, "markers_at_kills": met, "same_bytes_after_kills": same}
+    return {"kill_cases": cases, "finished_at_kills": met, "same_bytes_after_kills": same}
+
+
+def run_whole(tasks: list[Task], out: Path) -> float:
+    """Run all tasks without an interruption, where that is not done; return the seconds it took."""
+    record = out / WHOLE
+    if record.exists():
+        values = json.loads(record.read_text())
+        if values["tasks"] == [task.make_key() for task in tasks]:
+            return float(values["seconds"])
+        record.unlink()
+    outcome, _ = measure_run(tasks, out / "whole", 2)
+    seconds = outcome.progress.seconds
+    values = {"seconds": seconds, "tasks": [task.make_key() for task in tasks]}
+    record.write_text(json.dumps(values))
+    return seconds
+
+
+def draw_moments(cases: int, kills: int) -> list[float]:
+    """Return the moments of kills, in cases, from the first to the last, any as likely."""
+    return sorted(np.random.default_rng(SEED).uniform(0, cases - 1, kills).tolist())
+
+
+def wait_for_cases(process: subprocess.Popen[bytes], out: Path, count: int) -> bool:
+    """Wait until a run has begun and so many cases are finished; return whether it still runs."""
+    began = time.time()
+    while read_changed(out) < began or count_finished(out) < count:
+        if process.poll() is not None:
+            return False
+        time.sleep(LOOK_S)
+    return True
+
+
+def read_changed(out: Path) -> float:
+    """Return when the killed cohort last said how far it is; 0 where it never did."""
+    status = out / "killed" / "status.json"
+    return status.stat().st_mtime if status.exists() else 0.0
+
+
+def count_finished(out: Path) -> int:
+    """Return how many cases of the killed cohort have ended."""
+    return len(list((out / "killed" / TIMES).glob("*.json")))
 
 
 def read_bytes(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Run every verb on hard days: full streams, other locales, no temporary folder, early Ctrl-C.
+"""Run every verb on hard days: full streams and disks, other locales, early Ctrl-C, no home.
 
     python -m benchmarks.hard_days --work hard-work --out hard.csv [--only warp] [--day ascii]
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import random
 import shutil
@@ -38,6 +39,13 @@ from benchmarks.kills import (
 MAIN = "from stainbridge.cli.main import main\nmain()"
 #: No folder for temporary files that can be used.
 NO_TEMP = f"import tempfile\ntempfile._candidate_tempdir_list = lambda: ['/nowhere']\n{MAIN}"
+#: A disk that is full when a file has so many bytes.
+FULL_DISK = """import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+"""
+#: How large a file may be then, at least and at most, and how many such days a verb has.
+FILE_BYTES = (4096, 400_000)
+FULL_TIMES = 2
 #: Ctrl-C as soon as so many modules were loaded; none before the command has begun.
 EARLY_CTRL_C = """import os, signal, sys
 from stainbridge.cli import main
@@ -91,6 +99,8 @@ class Day:
     """Right exit codes of a command that prints a result; another one ends with 0."""
     is_written: bool = True
     """Whether the output must be complete."""
+    names_output: bool = False
+    """Whether a refusal must name the output, or what is in it."""
     letters: str = ""
     """Put before the name of the output."""
 
@@ -179,9 +189,22 @@ def list_trials(seed: int, only: str, day: str) -> Iterator[tuple[Verb, Day]]:
             )
             for count in (rng.randint(1, MOST_MODULES) for _ in range(EARLY_TIMES))
         ]
+        limits = [
+            round(math.exp(rng.uniform(*map(math.log, FILE_BYTES)))) for _ in range(FULL_TIMES)
+        ]
+        full = [
+            Day(
+                f"disk full at {limit} bytes",
+                code=FULL_DISK.replace("{limit}", str(limit)) + MAIN,
+                may_be_refused=True,
+                names_output=True,
+            )
+            for limit in limits
+        ]
         if verb.words.startswith(only):
+            days = (*DAYS, *early, *(full if verb.out else ()))
             yield verb, GOOD_DAY
-            yield from ((verb, item) for item in (*DAYS, *early) if item.name.startswith(day))
+            yield from ((verb, item) for item in days if item.name.startswith(day))
 
 
 def try_out(verb: Verb, day: Day) -> Row:
@@ -236,6 +259,8 @@ def find_fault(verb: Verb, day: Day, exit_code: int, said: str, out: Path) -> st
         return "a trace of Python"
     if is_refused and (len(errors) != 1 or said.splitlines()[-1] != errors[0]):
         return "not one line"
+    if is_refused and day.names_output and out.name not in errors[0]:
+        return "a line that does not name the output"
     hidden = [path.name for path in out.parent.rglob(".*")]
     if hidden:
         return f"left: {' '.join(hidden)}"

@@ -5,7 +5,8 @@
 Each verb runs once to its end, on small generated inputs. Then it is killed by SIGKILL, at a
 moment that the seed draws from its duration, and run again. The table says, kill by kill: whether
 it died, whether the next run ended well, whether the files are those of the run that was not
-killed, what hidden files were left, and whether a process outlived it.
+killed, what hidden files were left, and whether a process outlived it. Interrupted,
+the same command resumes.
 
 Verbs run in forks of this process, which has imported what they need: so a kill hits the work and
 not the imports. Durations, and files whose bytes hold them, are left out of the comparison.
@@ -33,7 +34,14 @@ import yaml
 from stainbridge.cli.main import run
 
 #: Files that hold durations or moments in a form that cannot be compared.
-TIMED_FILES = ("report.html", "benchmark.html", "tensorboard", "demo.jpg")
+TIMED_FILES = (
+    "report.html",
+    "benchmark.html",
+    "cohort.html",
+    "status.json",
+    "tensorboard",
+    "demo.jpg",
+)
 #: Names of numbers that are durations or costs of the machine.
 TIMED_KEYS = ("seconds", "step_s", "cpu_s", "wall_s", "peak_mb", "Execution time [minutes]")
 #: What is made of these, and where files are.
@@ -50,6 +58,39 @@ AFFINE = {
     "pairs": {"section_px": [64, 64], "cached_pairs": 1},
     "network": {"patch_px": 32, "widths": [8, 16], "features": 16, "groups": 4, "pool": 2},
 }
+DEFORMABLE = {
+    "train": AFFINE["train"],
+    "pairs": {**AFFINE["pairs"], "patch_px": 64},
+    "network": {"kind": "dirnet", "poolings": 3},
+}
+SAR = {
+    "train": {**TINY_RUN, "batch": 1, "validate_every": 3, "save_every_s": 0.1},
+    "pairs": {"size_px": 64},
+    "generator": {
+        "width": 4, "blocks": 1, "shrink": 1, "halvings": 1, "correlation": 2, "picture": "warped",
+    },
+    "discriminator": {"widths": [4, 8], "features_px": 2, "hidden": 4, "shrink": 2},
+    "loss": {"perceptual": {"width": 2}, "perceptual_px": 32},
+    "generated": {"slides": 2, "slide_px": 128, "mpp": 16.0},
+}  # fmt: skip
+SBR = {
+    "train": {**TINY_RUN, "batch": 1, "validate_every": 3, "save_every_s": 0.1},
+    "network": {"down": [8, 8, 8], "up": [8, 8], "last": [8], "squarings": 4},
+    "slices": {"longest_px": 64},
+    "registration_steps": 4,
+    "generator": {"width": 4, "blocks": 1, "halvings": 2},
+    "objective": {"kind": "sbr", "locations": 16, "projection": 8},
+}
+SHARPEN = {
+    "train": {**TINY_RUN, "batch": 2, "validate_every": 3, "save_every_s": 0.1},
+    "sharpen": {
+        "generator": {"width": 4, "growth": 2, "blocks": 1},
+        "discriminator": {"width": 4, "halvings": 2},
+        "perceptual": {"width": 4, "layers": [1]},
+        "tile_px": 16,
+        "warm_steps": 2,
+    },
+}
 PIX2PIX = {
     "train": {**TINY_RUN, "batch": 1, "validate_every": 3, "save_every_s": 0.1},
     "translation": {
@@ -57,6 +98,14 @@ PIX2PIX = {
         "generator": {"width": 4, "halvings": 3},
         "discriminator": {"patch": {"width": 4, "halvings": 1}},
     },
+}
+CONFIGS = {
+    "affine": AFFINE,
+    "deformable": DEFORMABLE,
+    "pix2pix": PIX2PIX,
+    "sar": SAR,
+    "sbr": SBR,
+    "sharpen": SHARPEN,
 }
 
 
@@ -89,12 +138,18 @@ VERBS = (
         "train translate --objective pix2pix-unet --data tiles --config pix2pix.yaml --steps 8",
         "pix2pix",
     ),
+    Verb("train deformable --data pairs.csv --config deformable.yaml --steps 7", "deformable", 3),
+    Verb("train sar --data generated --config sar.yaml --steps 7", "sar", 3),
+    Verb("train sbr --data stack --config sbr.yaml --steps 7", "sbr", 3),
+    Verb("train sharpen --data tiles --config sharpen.yaml --steps 7", "sharpen", 3),
     Verb("pairs --fixed he.tiff --moving ki67.tiff --patch 64 --max-residual 64", "pairs", 6),
     Verb("benchmark landmarks pairs.csv --methods identity,orb", "bench", 6),
     Verb("benchmark synthesis --data pairs.csv --methods identity --patch 32", "synthesis"),
     Verb("evaluate slices --data stack --methods identity,affine", "slices"),
     Verb("evaluate translation --data tiles --models pix2pix", "scores"),
     Verb("export onnx --model pix2pix", "model.onnx", 6),
+    Verb("export affine result", "matrix.csv", 3),
+    Verb("cohort pairs.csv --preset fast --no-report --workers 1", "cohort", 6),
     Verb("demo --no-browser --size 400", "demo", 6),
 )
 
@@ -132,12 +187,19 @@ def main() -> int:
     verbs = [verb for verb in VERBS if verb.words.startswith(options.only)]
     whole = {verb: run_whole(verb) for verb in VERBS}
     rng = random.Random(options.seed)
-    rows = []
-    with out.open("w", newline="", encoding="utf-8") as file:
+    plan = [
+        (number, verb, rng.uniform(FIRST_S, whole[verb]))
+        for number, verb in enumerate(islice(take_turns(verbs), options.kills))
+    ]
+    rows = read_rows(out)
+    if [row.moment_s for row in rows] != [round(moment_s, 3) for *_, moment_s in plan[: len(rows)]]:
+        rows = []  # of another seed
+    with out.open("a" if rows else "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [item.name for item in fields(Row)])
-        table.writeheader()
-        for number, verb in enumerate(islice(take_turns(verbs), options.kills)):
-            row = kill(number, verb, rng.uniform(FIRST_S, whole[verb]))
+        if not rows:
+            table.writeheader()
+        for number, verb, moment_s in plan[len(rows) :]:
+            row = kill(number, verb, moment_s)
             rows.append(row)
             table.writerow(asdict(row))
             file.flush()
@@ -145,6 +207,26 @@ def main() -> int:
     bad = [row for row in rows if not row.is_good]
     print(f"{len(rows)} kills, {sum(row.died for row in rows)} hit, {len(bad)} bad")
     return 1 if bad else 0
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows that an interrupted run has written."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Row(
+                number=int(row["number"]),
+                verb=row["verb"],
+                moment_s=float(row["moment_s"]),
+                died=row["died"] == "True",
+                next_code=int(row["next_code"]),
+                same=row["same"] == "True",
+                left=row["left"],
+                orphans=int(row["orphans"]),
+            )
+            for row in csv.DictReader(file)
+        ]
 
 
 def take_turns(verbs: list[Verb]) -> Iterator[Verb]:
@@ -178,8 +260,8 @@ def make_inputs() -> None:
         "case,fixed,moving,fixed_landmarks,moving_landmarks\n"
         "one,he.tiff,ki67.tiff,he.csv,ki67.csv\n"
     )
-    Path("affine.yaml").write_text(yaml.safe_dump(AFFINE))
-    Path("pix2pix.yaml").write_text(yaml.safe_dump(PIX2PIX))
+    for name, config in CONFIGS.items():
+        Path(f"{name}.yaml").write_text(yaml.safe_dump(config))
     whole = pair.fixed.read(pair.fixed.frame).pixels
     for number in range(6):
         tile = whole[:, 64 + 32 * number : 96 + 32 * number, 128:160].transpose(1, 2, 0)

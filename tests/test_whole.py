@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.whole import whole_file, whole_folder
+from stainbridge.whole import WRITING, name_output, whole_file, whole_folder
 
 
 def test_the_file_appears_when_it_is_done(tmp_path: Path) -> None:
@@ -48,6 +48,34 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:
         write_half(path, full)
     assert isinstance(caught.value.__cause__, OSError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_input_that_cannot_be_read_meanwhile_is_named_itself(tmp_path: Path) -> None:
+    refused = PermissionError(errno.EACCES, "no", str(tmp_path / "slide.svs"))
+    with pytest.raises(PermissionError) as caught:
+        write_half(tmp_path / "result.h5", refused)
+    assert caught.value is refused
+
+
+@pytest.mark.parametrize("number", WRITING)
+def test_an_error_of_writing_without_a_name_names_the_output(number: int) -> None:
+    with pytest.raises(OSError, match=r"result") as caught, name_output(Path("result")):
+        raise OSError(number, "full")
+    assert (caught.value.errno, caught.value.filename) == (number, "result")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "full", "elsewhere"),
+        OSError(errno.EIO, "of a disk that is read"),
+        OSError("no number"),
+    ],
+)
+def test_other_errors_keep_their_name(error: OSError) -> None:
+    with pytest.raises(OSError, match="") as caught, name_output(Path("result")):
+        raise error
+    assert caught.value is error
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.partial import partial_folder
+from stainbridge.partial import HIDDEN_PREFIX, partial_folder
 
 #: What lies in these folders stands for devices and streams, whatever it links to.
 SPECIAL_FOLDERS = (Path("/dev"), Path("/proc"))
@@ -20,6 +21,8 @@ KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
+#: Errors that only writing has: a full disk, a quota, a limit of the size of files.
+WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def check_replaceable(path: Path) -> None:
@@ -57,6 +60,20 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def name_output(path: Path) -> Iterator[None]:
+    """Name the output `path` in an `OSError` of writing that names no file, as that of a full disk.
+
+    Whatever is written meanwhile is part of it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in WRITING or error.filename is not None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Like `whole_file`, but give an empty folder.
 
@@ -90,6 +107,15 @@ def _hidden_folder_beside(path: Path) -> Iterator[Path]:
     except InputError:  # a `MissingFileError` is an `OSError` too, but not one of writing
         raise
     except OSError as error:
-        if error.errno is None:
+        if error.errno is None or _names_another(error, path):
             raise
         raise InputError(f"could not write: {os.strerror(error.errno)}", where=path) from error
+
+
+def _names_another(error: OSError, path: Path) -> bool:
+    """Return whether an error names a file that is read, and none of those that become `path`."""
+    if error.filename is None:
+        return False
+    named = Path(os.fsdecode(error.filename))
+    is_hidden = any(part.startswith(HIDDEN_PREFIX) for part in named.parts)
+    return not is_hidden and named not in (path, path.parent)

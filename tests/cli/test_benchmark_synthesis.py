@@ -94,7 +94,7 @@ def test_real_and_synthetic_pairs_stand_in_the_same_tables(
             ["--methods", "affine", "--translators", "a=he-panck,a=cycle.safetensors"],
             "two of the same name",
         ),
-        (["--methods", "affine", "--mpp", "-1"], "mpp out of range"),
+        (["--methods", "affine", "--mpp", "-1"], "--mpp out of range"),
         (["--methods", "affine", "--data", "nothing"], "no such data set"),
         (["--methods", "affine", "--data", "set"], "two data sets have the same name"),
     ],

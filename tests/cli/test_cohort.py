@@ -49,7 +49,7 @@ def test_no_result_at_all_is_3(workplace: Path, manifest: str) -> None:
         (["lost.csv", "--out", "out"], "lost.csv: no such file"),
         (["slides.csv", "--out", "he.svs"], "would replace"),
         (["slides.csv", "--out", "out", "--scheduler", "node1"], "such as tcp://"),
-        (["slides.csv", "--out", "out", "--time-limit", "0"], "time_s out of range"),
+        (["slides.csv", "--out", "out", "--time-limit", "0"], "--time-limit out of range"),
         (["slides.csv", "--out", "out", "--preset", "fast", "--pipeline", "a.yaml"], "exclude"),
         (["slides.csv", "--out", "out", "--scheduler", "tcp://127.0.0.1:9"], "does not answer"),
     ],

@@ -42,6 +42,15 @@ def test_every_error_of_the_system_is_one_line(
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("number", "place"),
+    [(errno.ENOSPC, "standard output"), (errno.EPIPE, "standard output"), (errno.EIO, "a file")],
+)
+def test_an_error_without_a_name_says_where_it_comes_from(number: int, place: str) -> None:
+    explained = str(explain_failure(OSError(number, os.strerror(number))))
+    assert explained.startswith(f"{place}: {os.strerror(number)}")
+
+
 def test_missing_memory_says_how_much_was_short() -> None:
     with pytest.raises(MemoryError) as caught:
         np.empty((10**7, 10**6))

@@ -13,8 +13,6 @@ import typer
 from stainbridge.cli.app import make_app
 from stainbridge.cli.main import run
 
-#: Options whose errors name the setting that they stand for.
-OTHER_NAMES = {"--ema": "average", "--shards": "shard_samples"}
 #: Options that only mean something where the table is there.
 LATER = ("--row",)
 #: What no option takes, whatever it means.
@@ -78,9 +76,6 @@ def test_what_is_no_such_number_is_refused_by_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names = {option.name, OTHER_NAMES.get(option.name, option.name)}
-    fields = {name.strip("-").replace("-", "_") for name in names}
-    parts = {part for field in fields for part in field.split("_")}
     for number in NO_WHOLE_NUMBERS if option.is_whole else NO_NUMBERS:
         assert run([*option.words, f"{option.name}={number}"]) == 2, number
         said = capsys.readouterr().err
@@ -89,6 +84,5 @@ def test_what_is_no_such_number_is_refused_by_name(
         if option.name in LATER and "no such file" in said:
             continue
         assert "no such file" not in said, (number, said)
-        words = said.replace("-", "_").lower()
-        assert any(part in words for part in parts), (number, said)
+        assert option.name in said, (number, said)
         assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,12 @@ from stainbridge.cli.app import make_app
 from stainbridge.cli.main import run
 from stainbridge.geometry.landmarks import write_points_csv
 from stainbridge.jobs.files.claim import claim_file, claim_folder
+from stainbridge.jobs.files.endings import (
+    FILE_ENDINGS,
+    GEOJSON_ENDINGS,
+    PICTURE_ENDINGS,
+    POINT_ENDINGS,
+)
 from stainbridge.jobs.files.outputs import Inputs
 
 
@@ -304,9 +310,9 @@ def test_only_regular_files_and_folders_are_written(
 def test_an_existing_file_is_replaced_only_when_asked(
     verb: Verb, scene: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (scene / "thesis.docx").write_text("precious")
-    line = refusal([*verb.words, "--out", "thesis.docx"], scene, capsys)
-    assert "thesis.docx: exists already" in line
+    (scene / "thesis").write_text("precious")
+    line = refusal([*verb.words, "--out", "thesis"], scene, capsys)
+    assert "thesis: exists already" in line
     assert "--overwrite" in line
     (scene / "gone").symlink_to("nowhere")
     assert "exists already" in refusal([*verb.words, "--out", "gone"], scene, capsys)
@@ -318,6 +324,36 @@ def test_an_existing_file_is_replaced_when_asked(verb: Verb, scene: Path) -> Non
     (scene / out).write_text("earlier")
     assert run([*verb.words, "--out", out, "--overwrite"]) == 0
     assert (scene / out).read_bytes() != b"earlier"
+
+
+#: Endings that names of what a verb writes may have.
+OWN_ENDINGS = {
+    "warp slide": PICTURE_ENDINGS,
+    "translate": PICTURE_ENDINGS,
+    "warp points": POINT_ENDINGS,
+    "warp geojson": (*GEOJSON_ENDINGS, ".gz"),
+    "export affine": ("", ".csv"),
+    "export onnx": ("", ".onnx"),
+    "cohort init": ("", ".csv"),
+}
+
+
+@pytest.mark.parametrize("verb", FILE_VERBS, ids=lambda verb: " ".join(verb.words))
+def test_a_name_that_says_another_content_is_refused(
+    verb: Verb, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for ending in {*FILE_ENDINGS, ".docx", ".svs", ".tar.gz"} - {*OWN_ENDINGS[verb.name]}:
+        line = refusal([*verb.words, "--out", f"o{ending}"], scene, capsys)
+        assert f"o{ending}: {Path(ending).suffix or ending} is not written; expected " in line
+
+
+@pytest.mark.parametrize("verb", FOLDER_VERBS, ids=lambda verb: " ".join(verb.words))
+def test_a_folder_is_not_named_like_a_file(
+    verb: Verb, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for ending in (".png", ".ome.tiff", ".csv", ".H5"):
+        line = refusal([*verb.words, "--out", f"o{ending}"], scene, capsys)
+        assert f"o{ending}: a folder is written" in line
 
 
 @pytest.mark.parametrize("verb", FILE_VERBS, ids=lambda verb: " ".join(verb.words))

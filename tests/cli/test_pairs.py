@@ -58,7 +58,7 @@ def test_what_is_dropped_is_counted_and_nothing_left_is_3(
         (["pairs", "--out", "set"], "give MANIFEST.csv, or --fixed and --moving"),
         (["pairs", "slides.csv", "--out", "set", "--label", "2+"], "--label"),
         (["pairs", "slides.csv", "--fixed", "a_fixed.png", "--out", "set"], "exclude"),
-        (["pairs", "slides.csv", "--out", "set", "--patch", "8"], "patch_px out of range"),
+        (["pairs", "slides.csv", "--out", "set", "--patch", "8"], "--patch out of range"),
         (["pairs", "slides.csv", "--out", "set", "--blend", "none"], "engine elastix"),
         (["pairs", "slides.csv", "--out", "set", "--shards", "0"], "shard"),
         (["pairs", "slides.csv", "--out", "set", "--test-share", "0.5"], "splits already"),

@@ -287,7 +287,7 @@ BAD = {
         "w.safetensors",
     ),
     "pixel size": Bad(
-        lambda t, f: register(t, f / "out", "--fixed-mpp", "-1"), "fixed_mpp out of range"
+        lambda t, f: register(t, f / "out", "--fixed-mpp", "-1"), "--fixed-mpp out of range"
     ),
     "output not empty": Bad(
         lambda t, f: register(t, text_file(f / "thesis.txt", "precious").parent),

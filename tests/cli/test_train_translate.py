@@ -311,7 +311,7 @@ def test_scores_of_a_paired_set_choose_and_weigh(
     [
         (["--max-residual", "2"], "data: no scores of pairs there; expected manifest.csv"),
         (["--weight-by-residual", "--data", "generated"], "generated: these data have no scores"),
-        (["--max-residual", "0"], "max_residual out of range"),
+        (["--max-residual", "0"], "--max-residual out of range"),
     ],
 )
 def test_scores_that_the_data_lack(

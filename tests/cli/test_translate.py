@@ -163,7 +163,7 @@ def test_an_interrupted_translation_resumes_from_finished_tiles(
     [
         (["--model", "nowhere"], "no weights of that name"),
         (["--out", "nowhere/x.tiff"], "no such folder"),
-        (["--mpp", "0"], "mpp out of range"),
+        (["--mpp", "0"], "--mpp out of range"),
         (["--tile", "16"], "tiles too small for the network; expected at least 128; got 16"),
         (["--device", "cuda"], "no CUDA device"),
     ],

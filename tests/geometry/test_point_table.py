@@ -209,6 +209,31 @@ def test_other_ways_to_write_a_table_are_read(tmp_path: Path, text: str) -> None
     np.testing.assert_array_equal(read_point_table(path).values, [[11.5, 21]])
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "delimiter"),
+    [
+        ("X\tY\n1\t2\n", "o.csv", ","),
+        ("X|Y\n1|2\n", "o.CSV", ","),
+        ("X Y\n1 2\n", "o.csv", ","),
+        ("X\tY\n1,5\t2,5\n", "o.csv", ";"),
+        ("X;Y\n1;2\n", "o.csv", ";"),
+        ("X,Y\n1,2\n", "o.tsv", "\t"),
+        ("X;Y\n1,5;2,5\n", "o.tsv", "\t"),
+        ("X|Y\n1|2\n", "o.txt", "|"),
+        ("X Y\n1 2\n", "o", " "),
+    ],
+)
+def test_cells_are_apart_as_the_name_says(
+    tmp_path: Path, text: str, name: str, delimiter: str
+) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    table = read_point_table(tmp_path / "a.txt")
+    path = tmp_path / name
+    write_point_table(path, table.in_format_of(path))
+    assert path.read_text().startswith(f"X{delimiter}Y")
+    np.testing.assert_array_equal(read_point_table(path).values, table.values)
+
+
 @pytest.mark.parametrize("cell", ["1,234", "12,345", "1,234,567"])
 def test_a_comma_of_thousands_is_refused(tmp_path: Path, cell: str) -> None:
     (tmp_path / "a.csv").write_text(f'X,Y\n"{cell}","{cell}"\n')

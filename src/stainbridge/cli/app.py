@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from stainbridge.cli.option_names import Verb
+
 #: Where each verb is: its module in `stainbridge.cli` and what it has of it. `app` is a group of
 #: verbs.
 VERBS = {
@@ -48,7 +50,17 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
             app.add_typer(loaded, name=name)
         else:
             app.command(name)(loaded)
+    _name_options(app)
     return app
+
+
+def _name_options(app: typer.Typer) -> None:
+    """Have every command, in groups too, name options in errors about settings."""
+    for command in app.registered_commands:
+        command.cls = Verb
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _name_options(group.typer_instance)
 
 
 def _print_version(wanted: bool) -> None:

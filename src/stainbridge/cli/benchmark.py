@@ -10,7 +10,7 @@ import typer
 
 from stainbridge.cli.benchmark_synthesis import synthesis
 from stainbridge.cli.names import split_names
-from stainbridge.cli.options import JsonOption
+from stainbridge.cli.options import JsonOption, check_folder
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
 from stainbridge.jobs.benchmark import BenchmarkJob, BenchmarkOutcome
@@ -43,7 +43,10 @@ def landmarks(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", help="The folder for everything; runs in it are kept.", metavar="DIR"
+            "--out",
+            help="The folder for everything; runs in it are kept.",
+            metavar="DIR",
+            callback=check_folder,
         ),
     ],
     methods: Annotated[
@@ -55,13 +58,13 @@ def landmarks(
             "--starts", help="given (as they are), hard (disturbed), or both.", metavar="given,hard"
         ),
     ] = "given",
-    n_starts: Annotated[
+    hard_starts: Annotated[
         int, typer.Option("--n-starts", help="Hard starts for each case.", min=1, metavar="N")
     ] = 12,
     both: Annotated[
         bool, typer.Option("--both-directions", help="Exchange fixed and moving too.")
     ] = False,
-    timeout: Annotated[
+    timeout_s: Annotated[
         float, typer.Option("--timeout", help="Seconds for each registration.", min=0.1)
     ] = 600.0,
     workers: Annotated[
@@ -90,9 +93,9 @@ def landmarks(
         out=out,
         methods=split_names(methods),
         starts=split_names(start_kinds),
-        hard_starts=n_starts,
+        hard_starts=hard_starts,
         both_directions=both,
-        timeout_s=timeout,
+        timeout_s=timeout_s,
         workers=workers,
         seed=seed,
     )
@@ -108,7 +111,12 @@ def join(
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", help="The folder for all of it; runs in it are kept.", metavar="DIR"),
+        typer.Option(
+            "--out",
+            help="The folder for all of it; runs in it are kept.",
+            metavar="DIR",
+            callback=check_folder,
+        ),
     ],
     json: JsonOption = False,
 ) -> None:

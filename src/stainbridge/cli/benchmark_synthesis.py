@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stainbridge.cli.names import split_names
-from stainbridge.cli.options import JsonOption
+from stainbridge.cli.options import JsonOption, check_folder
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
 from stainbridge.compute import DeviceChoice
@@ -32,7 +32,10 @@ def synthesis(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", help="The folder for everything; rows in it are kept.", metavar="DIR"
+            "--out",
+            help="The folder for everything; rows in it are kept.",
+            metavar="DIR",
+            callback=check_folder,
         ),
     ],
     methods: Annotated[
@@ -53,7 +56,7 @@ def synthesis(
             "--translate", help="Which slide: the one in the run's source stain, or always one."
         ),
     ] = "auto",
-    patch: Annotated[
+    patch_px: Annotated[
         int, typer.Option("--patch", help="Side of a patch in pixels.", min=16, metavar="PX")
     ] = 256,
     mpp: Annotated[
@@ -90,7 +93,7 @@ def synthesis(
         methods=split_names(methods),
         translators=split_names(translators),
         translate=translate,
-        patch_px=patch,
+        patch_px=patch_px,
         mpp=mpp,
         min_tissue=min_tissue,
         max_patches=max_patches,

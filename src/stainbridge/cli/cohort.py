@@ -17,6 +17,7 @@ from stainbridge.cli.options import (
     NoFlipOption,
     PipelineOption,
     SeedOption,
+    check_folder,
 )
 from stainbridge.cli.output import print_json, say
 from stainbridge.cohort.init import CohortInitJob
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from stainbridge.cohort.outcome import CohortOutcome
 
 LIMITS = Limits()
-#: Bytes of a gigabyte in megabytes.
-MB_PER_GB = 1000.0
 
 
 #: The verb that runs a manifest; it need not be said.
@@ -69,7 +68,12 @@ def run(
     manifest: Annotated[
         Path, typer.Argument(help="A CSV with a row for each case.", metavar="MANIFEST.csv")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder for the cohort.", metavar="DIR")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="The folder for the cohort.", metavar="DIR", callback=check_folder
+        ),
+    ],
     scheduler: Annotated[
         str,
         typer.Option(
@@ -91,21 +95,21 @@ def run(
     threads: Annotated[int, typer.Option("--threads", help="CPU threads of a case.", min=1)] = 1,
     seed: SeedOption = None,
     no_flip: NoFlipOption = False,
-    max_rotation: MaxRotationOption = None,
+    max_rotation_deg: MaxRotationOption = None,
     write_slides: Annotated[
         bool, typer.Option("--write-slides", help="Write the warped slide of every case.")
     ] = False,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Leave out report.html of the cases.")
     ] = False,
-    time_limit: Annotated[
+    time_s: Annotated[
         float,
         typer.Option("--time-limit", help="Most seconds that a case may take.", metavar="S"),
     ] = LIMITS.time_s,
-    memory_limit: Annotated[
+    memory_gb: Annotated[
         float,
         typer.Option("--memory-limit", help="Most memory that a case may take.", metavar="GB"),
-    ] = LIMITS.memory_mb / MB_PER_GB,
+    ] = LIMITS.memory_gb,
     resume: Annotated[  # noqa: ARG001 - scripts may say it; the same command always resumes
         bool, typer.Option("--resume", help="Resume an interrupted run, as always.")
     ] = False,
@@ -154,11 +158,11 @@ def run(
             threads=threads,
             seed=seed,
             allow_flip=not no_flip,
-            max_rotation_deg=max_rotation,
+            max_rotation_deg=max_rotation_deg,
             write_slides=write_slides,
             report=not no_report,
         ),
-        limits=Limits(time_s=time_limit, memory_mb=memory_limit * MB_PER_GB),
+        limits=Limits(time_s=time_s, memory_gb=memory_gb),
         scheduler=scheduler,
         workers=workers,
         retry_failed=retry_failed,

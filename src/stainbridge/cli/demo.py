@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stainbridge.cli.options import check_folder
 from stainbridge.cli.output import is_attended, say
 from stainbridge.cli.progress import show_progress
 from stainbridge.errors import RegistrationError
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", help="The folder for everything.", metavar="DIR")
+        Path,
+        typer.Option(
+            "--out", help="The folder for everything.", metavar="DIR", callback=check_folder
+        ),
     ] = Path("demo-out"),
-    size: Annotated[
+    size_px: Annotated[
         int, typer.Option("--size", help="Side of the slides in pixels.", min=400)
     ] = 2400,
     seed: Annotated[int, typer.Option("--seed", help="Which tissue.", min=0)] = 1,
@@ -44,7 +48,7 @@ def demo(
     Example:
         stainbridge demo --out demo-out
     """
-    job = DemoJob(out=out, size_px=size, seed=seed, overwrite=overwrite)
+    job = DemoJob(out=out, size_px=size_px, seed=seed, overwrite=overwrite)
     with show_progress() as progress:
         outcome = job.run(progress, say)
     if outcome.status == "failed":

@@ -39,7 +39,7 @@ def images(
         Path | None,
         typer.Option("--mask", help="Compare only where this picture is not 0.", metavar="M.png"),
     ] = None,
-    longest: Annotated[
+    longest_px: Annotated[
         int | None,
         typer.Option(
             "--longest", help="Shrink both to this many pixels on the longer side.", min=11
@@ -73,7 +73,7 @@ def images(
         stainbridge evaluate images real.png generated.png --mask tissue.png --dab --json
     """
     job = EvaluateImagesJob(
-        a=a, b=b, mask=mask, longest_px=longest, grey=grey, dab=dab, span=span, lpips=lpips
+        a=a, b=b, mask=mask, longest_px=longest_px, grey=grey, dab=dab, span=span, lpips=lpips
     )
     facts = job.run(note=say).facts
     if json:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stainbridge.cli.names import split_names
-from stainbridge.cli.options import JsonOption
+from stainbridge.cli.options import JsonOption, check_folder
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
 from stainbridge.compute import DeviceChoice
@@ -28,7 +28,12 @@ def slices(
     ] = "identity,affine,nmi-bspline,default",
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for everything; rows in it are kept.", metavar="DIR"),
+        typer.Option(
+            "--out",
+            help="Folder for everything; rows in it are kept.",
+            metavar="DIR",
+            callback=check_folder,
+        ),
     ] = None,
     split: Annotated[
         Path | None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stainbridge.cli.options import JsonOption
+from stainbridge.cli.options import JsonOption, check_folder
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
 from stainbridge.compute import DeviceChoice
@@ -49,7 +49,12 @@ def translation(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for the tables and a grid of pictures.", metavar="OUT"),
+        typer.Option(
+            "--out",
+            help="Folder for the tables and a grid of pictures.",
+            metavar="OUT",
+            callback=check_folder,
+        ),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Which part of the data.")] = "test",
     reverse: Annotated[

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stainbridge.errors import InputError
 from stainbridge.regular import check_regular
+from stainbridge.whole import WRITING
 
 #: What libraries say when memory runs out, and the bytes that they wanted where they say so.
 OUT_OF_MEMORY = re.compile(
@@ -67,10 +68,18 @@ def explain_failure(error: BaseException) -> InputError | None:
     if isinstance(error, OSError) and error.errno is not None:
         return InputError(
             os.strerror(error.errno) if error.errno > 0 else str(error.strerror),
-            where=error.filename or "the output",
+            where=error.filename or _guess_place(error.errno),
             remedy=REMEDIES.get(error.errno, ""),
         )
     return None
+
+
+def _guess_place(number: int) -> str:
+    """Return where an error of the system comes from that names no file.
+
+    What is written elsewhere has a name: see `name_output`.
+    """
+    return "standard output" if number in (*WRITING, errno.EPIPE) else "a file"
 
 
 def check_working_folder() -> None:

@@ -8,6 +8,15 @@ from typing import Annotated
 import typer
 
 from stainbridge.jobs.choices import CompressionChoice
+from stainbridge.jobs.files.endings import check_folder_name
+
+
+def check_folder(out: Path | None) -> Path | None:
+    """Return the name of an output folder; raise `InputError` for a new one that names a file."""
+    if out is not None:
+        check_folder_name(out)
+    return out
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 SeedOption = Annotated[

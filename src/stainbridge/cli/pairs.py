@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stainbridge.cli.options import JsonOption
+from stainbridge.cli.options import JsonOption, check_folder
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
 from stainbridge.errors import RegistrationError
@@ -28,7 +28,10 @@ DEFAULTS = PairingConfig()
 
 
 def pairs(
-    out: Annotated[Path, typer.Option("--out", help="The folder for the set.", metavar="DIR")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="The folder for the set.", metavar="DIR", callback=check_folder),
+    ],
     manifest: Annotated[
         Path | None,
         typer.Argument(help="A CSV with a row for each slide pair.", metavar="[MANIFEST.csv]"),
@@ -63,10 +66,10 @@ def pairs(
     moving_mpp: Annotated[
         float | None, typer.Option("--moving-mpp", help="Single pair: µm per pixel.")
     ] = None,
-    patch: Annotated[
+    patch_px: Annotated[
         int, typer.Option("--patch", help="Side of a patch in pixels.", metavar="PX")
     ] = DEFAULTS.patch_px,
-    stride: Annotated[
+    stride_px: Annotated[
         int | None,
         typer.Option(
             "--stride", help="Pixels from one patch to the next.  [default: a patch]", metavar="PX"
@@ -88,14 +91,14 @@ def pairs(
     blend: Annotated[
         Blend, typer.Option("--blend", help="How blocks of elastix meet; none cuts hard, as BCI.")
     ] = DEFAULTS.blend,
-    max_residual: Annotated[
+    max_residual_px: Annotated[
         float,
         typer.Option("--max-residual", help="Largest estimated misalignment.", metavar="PX"),
     ] = DEFAULTS.thresholds.max_residual_px,
     min_tissue: Annotated[
         float, typer.Option("--min-tissue", help="Least share of tissue in each picture.")
     ] = DEFAULTS.thresholds.min_tissue,
-    max_blur: Annotated[
+    max_blur_px: Annotated[
         float, typer.Option("--max-blur", help="Largest radius of blur.", metavar="PX")
     ] = DEFAULTS.thresholds.max_blur_px,
     max_pen: Annotated[
@@ -112,7 +115,7 @@ def pairs(
         float | None,
         typer.Option("--val-share", help="Share of patients to validate on.  [default: 0]"),
     ] = None,
-    shards: Annotated[
+    shard_samples: Annotated[
         int | None,
         typer.Option("--shards", help="Also write WebDataset shards of N samples.", metavar="N"),
     ] = None,
@@ -157,8 +160,8 @@ def pairs(
             "moving_mpp": moving_mpp,
         },
         config=PairingConfig(
-            patch_px=patch,
-            stride_px=stride,
+            patch_px=patch_px,
+            stride_px=stride_px,
             mpp=mpp,
             engine=engine,
             blend=blend,
@@ -166,8 +169,8 @@ def pairs(
             preset=preset,
             thresholds=Thresholds(
                 min_tissue=min_tissue,
-                max_residual_px=max_residual,
-                max_blur_px=max_blur,
+                max_residual_px=max_residual_px,
+                max_blur_px=max_blur_px,
                 max_pen=max_pen,
                 max_fold=max_fold,
             ),
@@ -175,7 +178,7 @@ def pairs(
         ),
         test_share=test_share,
         val_share=val_share,
-        shard_samples=shards,
+        shard_samples=shard_samples,
         workers=workers,
         overwrite=overwrite,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stainbridge.cli.options import JsonOption
+from stainbridge.cli.options import JsonOption, check_folder
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
 from stainbridge.errors import InputError
@@ -23,7 +23,12 @@ SLICE_PX = 256
 
 
 def phantom(
-    out: Annotated[Path, typer.Option("--out", help="The folder for the data set.", metavar="DIR")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="The folder for the data set.", metavar="DIR", callback=check_folder
+        ),
+    ],
     cases: Annotated[
         int | None, typer.Option("--cases", help=f"How many pairs; default: {CASES}.", min=1)
     ] = None,
@@ -31,7 +36,7 @@ def phantom(
         int | None,
         typer.Option("--slices", help="How many slices of one stack, in place of pairs.", min=1),
     ] = None,
-    size: Annotated[
+    size_px: Annotated[
         int | None,
         typer.Option(
             "--size",
@@ -100,7 +105,7 @@ def phantom(
         job = PhantomJob(
             out=out,
             cases=cases or CASES,
-            size_px=size or SIZE_PX,
+            size_px=size_px or SIZE_PX,
             stains=STAINS if stains is None else stains,
             difficulty=difficulty,
             organ=organ or "any",
@@ -115,7 +120,7 @@ def phantom(
     stack = PhantomSlicesJob(
         out=out,
         slices=slices,
-        size_px=size or SLICE_PX,
+        size_px=size_px or SLICE_PX,
         stains=SLICE_STAINS if stains is None else stains,
         difficulty=difficulty,
         organ=organ or "gland",

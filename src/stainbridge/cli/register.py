@@ -14,6 +14,7 @@ from stainbridge.cli.options import (
     NoFlipOption,
     PipelineOption,
     SeedOption,
+    check_folder,
 )
 from stainbridge.cli.output import print_json, say
 from stainbridge.cli.progress import show_progress
@@ -37,7 +38,12 @@ def register(
     moving: Annotated[
         Path, typer.Option("--moving", help="The slide that is aligned to the fixed one.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder for the result.", metavar="DIR")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="The folder for the result.", metavar="DIR", callback=check_folder
+        ),
+    ],
     preset: Annotated[
         RegisterPresetChoice | None,
         typer.Option("--preset", help="How much work to do.  [default: default]"),
@@ -77,7 +83,7 @@ def register(
         typer.Option("--transform", help="What the transform may do.  [default: deformable]"),
     ] = None,
     no_flip: NoFlipOption = False,
-    max_rotation: MaxRotationOption = None,
+    max_rotation_deg: MaxRotationOption = None,
     affine_weights: Annotated[
         str | None,
         typer.Option(
@@ -134,7 +140,7 @@ def register(
             "--reverse-translator", help="Translate from the model's target stain to its source."
         ),
     ] = False,
-    tiles: Annotated[
+    tiles_px: Annotated[
         int | None,
         typer.Option(
             "--tiles",
@@ -188,7 +194,7 @@ def register(
         moving_mask=moving_mask,
         transform=transform,
         allow_flip=not no_flip,
-        max_rotation_deg=max_rotation,
+        max_rotation_deg=max_rotation_deg,
         affine_weights=affine_weights,
         deformable_weights=deformable_weights,
         sbr=sbr,
@@ -197,7 +203,7 @@ def register(
         translator=translator,
         translate=translate,
         reverse_translator=reverse_translator,
-        tiles_px=tiles,
+        tiles_px=tiles_px,
         fixed_mpp=fixed_mpp,
         moving_mpp=moving_mpp,
         write_slide=write_slide,

@@ -7,12 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from stainbridge.cli.options import check_folder
 from stainbridge.cli.output import say
 from stainbridge.cli.training_progress import training_progress
 from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.training.train_job import TrainingPresetChoice, TrainJob
 
-OutOption = Annotated[Path, typer.Option("--out", help="The folder of the run.", metavar="RUN")]
+OutOption = Annotated[
+    Path,
+    typer.Option("--out", help="The folder of the run.", metavar="RUN", callback=check_folder),
+]
 PresetOption = Annotated[
     TrainingPresetChoice | None,
     typer.Option("--preset", help="For 2 CPU cores, or as published.  [default: small]"),

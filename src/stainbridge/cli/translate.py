@@ -53,7 +53,7 @@ def translate(
         PrecisionChoice,
         typer.Option("--precision", help="bf16 and 16 are faster, to a few grey levels."),
     ] = "32",
-    tile: Annotated[
+    tile_px: Annotated[
         int | None,
         typer.Option(
             "--tile",
@@ -101,7 +101,7 @@ def translate(
         quality=quality,
         device=device,
         precision=precision,
-        tile_px=tile,
+        tile_px=tile_px,
         seed=seed,
         overwrite=overwrite,
     )

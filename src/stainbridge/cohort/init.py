@@ -44,12 +44,14 @@ class CohortInitJob:
         written, and where no case has the fixed stain and another.
         """
         from stainbridge.jobs.files.claim import claim_file
+        from stainbridge.jobs.files.endings import CSV_ENDINGS, check_ending
         from stainbridge.jobs.files.outputs import Inputs, check_output_file
 
         slides = find_slides(self.folder, self.pattern)
         files = tuple(path for stains in slides.values() for path in stains.values())
         inputs = Inputs(files=files, data_folders=(self.folder,))
         check_output_file(self.out, inputs, overwrite=self.overwrite)
+        check_ending(self.out, CSV_ENDINGS, ".csv")
         usable = {
             case: stains
             for case, stains in slides.items()

@@ -50,8 +50,8 @@ class Limits:
 
     time_s: Annotated[float, Within(0, 1e7, above=True)] = 3600.0
     """Most seconds of one attempt."""
-    memory_mb: Annotated[float, Within(0, 1e7, above=True)] = 4096.0
-    """Most megabytes of memory of the process that computes."""
+    memory_gb: Annotated[float, Within(0, 1e4, above=True)] = 4.0
+    """Most gigabytes of memory of the process that computes."""
     attempts: Annotated[int, Within(1, 100)] = 2
     """How often a case is tried that did not end by itself."""
 

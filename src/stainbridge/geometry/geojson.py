@@ -94,7 +94,7 @@ def read_geojson(path: Path) -> Json:
 
 def write_geojson(path: Path, data: Json) -> None:
     """Write `data`, gzipped when the name ends in `.gz`; the file appears whole or not at all."""
-    content = format_geojson(data, packed=path.suffix == ".gz")
+    content = format_geojson(data, packed=path.suffix.lower() == ".gz")
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
 

@@ -73,6 +73,8 @@ LABEL_COLUMNS = (
 #: Label columns that may count rows only.
 ROW_COLUMNS = ("", "index", "number", "no", "nr", "unnamed:0")
 DELIMITERS = (",", ";", "\t", "|", " ")
+#: What may separate the cells of a file by its ending; other endings say nothing.
+ENDINGS = {".csv": (",", ";"), ".tsv": ("\t",)}
 #: Words that programs add to the names of coordinates.
 COORDINATE_WORDS = re.compile(r"[\s-]*(coordinates?|coords?|positions?|pos|locations?)[\s-]*")
 #: A number with a comma before three digits, which may be one of thousands.
@@ -146,6 +148,13 @@ class PointTable:
                 cells[column] = self._write_number(float(value))
             rows.append(tuple(cells))
         return replace(self, rows=tuple(rows), values=values)
+
+    def in_format_of(self, path: Path) -> PointTable:
+        """Return the table with its cells apart as the ending of a name says."""
+        delimiters = ENDINGS.get(path.suffix.lower(), (self.delimiter,))
+        if self.delimiter in delimiters:
+            return self
+        return replace(self, delimiter=delimiters[-1 if self.has_decimal_comma else 0])
 
     def _origin_px(self, offset_px: tuple[float, float]) -> Points:
         """Return where its coordinates count from, in full-resolution pixels."""

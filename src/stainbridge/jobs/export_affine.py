@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from stainbridge.errors import InputError
 from stainbridge.jobs.files.already_done import holds
 from stainbridge.jobs.files.claim import claim_file
+from stainbridge.jobs.files.endings import check_ending
 from stainbridge.jobs.files.outputs import check_output_file
 from stainbridge.jobs.files.stored_slides import load_result, warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -101,13 +102,7 @@ class ExportAffineJob:
         """Return the format; raise `InputError` where nothing tells it or the ending is another."""
         ending = self.out.suffix.lower()
         if self.format is not None:
-            if ending in ENDINGS.values() and ending != ENDINGS[self.format]:
-                raise InputError(
-                    f"another ending than that of {self.format}",
-                    where=self.out,
-                    expected=ENDINGS[self.format],
-                    got=ending,
-                )
+            check_ending(self.out, ("", ENDINGS[self.format]), ENDINGS[self.format])
             return self.format
         for name, its_ending in ENDINGS.items():
             if ending == its_ending:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stainbridge.jobs.files.claim import claim_file
+from stainbridge.jobs.files.endings import ONNX_ENDINGS, check_ending
 from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -65,6 +66,7 @@ class ExportOnnxJob:
         began = time.perf_counter()
         inputs = Inputs(files=(self.statistics,), runs=(self.model,))
         check_output_file(self.out, inputs, overwrite=self.overwrite)
+        check_ending(self.out, ONNX_ENDINGS, ".onnx")
         note_few_steps((self.model,), note)
         model = read_model(find_weights(str(self.model)))
         model = model.reverse() if self.reverse else model

@@ -18,7 +18,7 @@ from stainbridge.jobs.pairs import PairsJob, PairsOutcome, describe_pair, list_f
 from stainbridge.pairing.config import PairingConfig
 from stainbridge.partial import remove_abandoned
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
-from stainbridge.ranges import Share, Within, check_ranges
+from stainbridge.ranges import PartialShare, Within, check_ranges
 
 if TYPE_CHECKING:
     from stainbridge.pairing.patch import Patch
@@ -79,9 +79,9 @@ class PairSetJob:
     """Further fields of `SlidePair` for a single pair; None where not given."""
     config: PairingConfig = field(default_factory=PairingConfig)
     """Resolution, engine and thresholds."""
-    test_share: Share | None = None
+    test_share: PartialShare | None = None
     """Share of patients to test on, where the manifest has no splits; None: a fifth."""
-    val_share: Share | None = None
+    val_share: PartialShare | None = None
     """Share of patients to validate on, where the manifest has no splits; None: none."""
     shard_samples: Annotated[int | None, Within(1, 1_000_000_000)] = None
     """Samples of a WebDataset shard; None: no shards."""

@@ -13,6 +13,7 @@ from stainbridge.compute import DeviceChoice
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
 from stainbridge.jobs.files.already_done import came_of, digest_job
 from stainbridge.jobs.files.claim import claim_file, remove_leftovers
+from stainbridge.jobs.files.endings import ZARR, check_picture_ending
 from stainbridge.jobs.files.finished_tiles import (
     SHARPENED,
     TRANSLATED,
@@ -20,12 +21,7 @@ from stainbridge.jobs.files.finished_tiles import (
     keep_finished_tiles,
     tiles_folder,
 )
-from stainbridge.jobs.files.outputs import (
-    ZARR,
-    Inputs,
-    check_output_file,
-    check_picture_ending,
-)
+from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.files.write_picture import write_picture
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress

@@ -11,7 +11,8 @@ from stainbridge.jobs.choices import CropChoice, SideChoice
 from stainbridge.jobs.files.already_done import holds
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
-from stainbridge.jobs.files.outputs import GEOJSON_ENDINGS, check_ending, check_output_file
+from stainbridge.jobs.files.endings import check_geojson_ending, is_packed
+from stainbridge.jobs.files.outputs import check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.jobs.files.stored_slides import load_result, warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -68,6 +69,7 @@ class WarpGeojsonJob:
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=True)
+        check_geojson_ending(self.out)
         origin: SideChoice = "moving" if self.to == "fixed" else "fixed"
         offset_px = target_offset_px(stored, self.to, self.crop)
         with errors_within(self.source):
@@ -77,12 +79,11 @@ class WarpGeojsonJob:
                 from_offset_px=qupath_offset_px(stored, origin),
                 to_offset_px=offset_px,
             )
-        content = format_geojson(warped, packed=self.out.suffix == ".gz")
+        content = format_geojson(warped, packed=is_packed(self.out))
         if not self.overwrite and holds(self.out, content):
             note(f"already done: {self.out}")
         else:
             with claim_file(self.out, inputs, overwrite=self.overwrite):
-                check_ending(self.out, GEOJSON_ENDINGS, ".geojson or .geojson.gz")
                 write_geojson(self.out, warped)
         target = getattr(stored.registration, self.to)
         outside, objects = count_outside(warped, target, offset_px)

@@ -11,7 +11,8 @@ from stainbridge.jobs.choices import CropChoice, SideChoice
 from stainbridge.jobs.files.already_done import holds
 from stainbridge.jobs.files.claim import claim_file
 from stainbridge.jobs.files.crops import check_crop, target_offset_px
-from stainbridge.jobs.files.outputs import TABLE_ENDINGS, check_ending, check_output_file
+from stainbridge.jobs.files.endings import POINT_ENDINGS, check_ending
+from stainbridge.jobs.files.outputs import check_output_file
 from stainbridge.jobs.files.qupath_offsets import qupath_offset_px
 from stainbridge.jobs.files.stored_slides import load_result, warp_inputs
 from stainbridge.progress import Note, Progress, ignore_note, ignore_progress
@@ -69,6 +70,7 @@ class WarpPointsJob:
         stored = load_result(self.result, note)
         inputs = warp_inputs(self.result, stored, self.source)
         check_output_file(self.out, inputs, overwrite=True)
+        check_ending(self.out, POINT_ENDINGS, ".csv, .tsv or .txt")
         with errors_within(self.source):
             table = read_point_table(self.source)
         registration = stored.registration
@@ -86,12 +88,11 @@ class WarpPointsJob:
         offset_px = target_offset_px(stored, self.to, self.crop)
         if self.crop is not None and not table.is_from_qupath:
             warped_px = warped_px - offset_px
-        warped = table.with_px(warped_px, frames[self.to], offset_px)
+        warped = table.with_px(warped_px, frames[self.to], offset_px).in_format_of(self.out)
         if not self.overwrite and holds(self.out, format_point_table(warped)):
             note(f"already done: {self.out}")
         else:
             with claim_file(self.out, inputs, overwrite=self.overwrite):
-                check_ending(self.out, TABLE_ENDINGS, ".csv")
                 write_point_table(self.out, warped)
         progress("points", 1.0)
         if self.crop not in (None, "fixed"):

@@ -17,8 +17,9 @@ from stainbridge.jobs.choices import (
 from stainbridge.jobs.files.already_done import came_of, digest_job
 from stainbridge.jobs.files.claim import claim_file, remove_leftovers
 from stainbridge.jobs.files.crops import crop_origin_px
+from stainbridge.jobs.files.endings import check_picture_ending
 from stainbridge.jobs.files.finished_tiles import check_tiles_folder
-from stainbridge.jobs.files.outputs import Inputs, check_output_file, check_picture_ending
+from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.jobs.files.stored_slides import load_result, open_moving_slide, warp_inputs
 from stainbridge.jobs.files.training_steps import note_few_steps
 from stainbridge.jobs.files.write_picture import write_picture

@@ -19,7 +19,7 @@ from stainbridge.cohort.options import Limits
 from stainbridge.cohort.running.attempts import TaskOutcome, TaskRequest, publish_lost, run_request
 from stainbridge.cohort.running.process import ProcessClosedError, TaskProcess
 
-LIMITS = Limits(time_s=30, memory_mb=1000, attempts=1)
+LIMITS = Limits(time_s=30, memory_gb=1, attempts=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_a_result_is_published_with_its_marker(folder: CohortFolder, process: Ta
     times = folder.read_times("a")
     assert times is not None
     assert times.attempts == 1
-    assert 0 < times.peak_mb < LIMITS.memory_mb
+    assert 0 < times.peak_mb < 1000 * LIMITS.memory_gb
 
 
 def test_the_processor_time_is_that_of_the_task_alone(
@@ -110,10 +110,10 @@ def test_a_task_that_hangs_is_ended(words: str, folder: CohortFolder, process: T
 def test_a_task_that_takes_too_much_memory_is_ended(
     folder: CohortFolder, process: TaskProcess
 ) -> None:
-    limits = Limits(time_s=60, memory_mb=300, attempts=1)
+    limits = Limits(time_s=60, memory_gb=0.3, attempts=1)
     outcome = run(BadTask("bad", "memory"), folder, process, limits)
     assert outcome.kind == "memory"
-    assert outcome.reason == "used more than its limit of 300 MB"
+    assert outcome.reason == "used more than its limit of 0.3 GB"
 
 
 def test_a_killed_task_is_tried_again_in_an_empty_folder(

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from stainbridge.errors import InputError
 from stainbridge.jobs.files.already_done import (
     came_of,
     digest_job,
@@ -17,7 +13,6 @@ from stainbridge.jobs.files.already_done import (
     holds,
     mark_request,
 )
-from stainbridge.jobs.files.outputs import check_picture_ending
 
 
 @dataclass(frozen=True)
@@ -81,25 +76,3 @@ def test_a_file_holds_its_bytes(tmp_path: Path) -> None:
     path.write_bytes(b"x,y\n")
     assert holds(path, b"x,y\n")
     assert not holds(path, b"x,z\n")
-
-
-@pytest.mark.parametrize(
-    "ending", [".jpg", ".jp2", ".svs", ".ndpi", ".dcm", ".zip", ".txt", ".csv", ".h5", ".v2"]
-)
-def test_endings_of_other_formats_are_refused(ending: str) -> None:
-    for name in (f"a{ending}", f"a{ending.upper()}"):
-        with pytest.raises(InputError, match=r"is not written; expected \.ome\.tiff"):
-            check_picture_ending(Path(name))
-    for name in ("a.ome.tiff", "a.tif", "a.png", "a", "a.zarr", "a.ome.ZARR"):
-        check_picture_ending(Path(name))
-
-
-@pytest.mark.parametrize(
-    ("name", "file_format"),
-    [("a.zarr", "tiff"), ("a.zarr", "ome-tiff"), ("a.tiff", "ome-zarr"), ("a", "ome-zarr")],
-)
-def test_a_name_of_another_format_than_asked_for_is_refused(name: str, file_format: Any) -> None:
-    with pytest.raises(InputError, match=r"one of another format.*got --format"):
-        check_picture_ending(Path(name), file_format)
-    check_picture_ending(Path("a.zarr"), "ome-zarr")
-    check_picture_ending(Path("a.tiff"), "tiff")

@@ -416,6 +416,13 @@ def test_jpeg_of_interleaved_channels_is_an_input_error(tmp_path: Path) -> None:
     assert np.abs(read_levels(tmp_path / "a.ome.tiff")[0].astype(int) - slide.pixels).mean() < 2
 
 
+def test_a_name_of_another_kind_of_picture_is_an_input_error(tmp_path: Path) -> None:
+    for name in ("a.png", "a.JPG"):
+        with pytest.raises(InputError, match=r"is not written; expected \.ome\.tiff"):
+            write_slide(make_rgb_slide(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         write_slide(make_rgb_slide(), tmp_path / "none" / "a.tiff")

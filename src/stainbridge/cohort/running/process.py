@@ -25,6 +25,8 @@ from stainbridge.errors import StainbridgeError
 LOOK_S = 0.2
 #: Bytes of one megabyte.
 MB = 1e6
+#: Megabytes of one gigabyte.
+MB_PER_GB = 1000
 #: What the libraries of a process read for how many threads to start.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -107,9 +109,9 @@ class TaskProcess:
                 if time.monotonic() - began > limits.time_s:
                     self.end()
                     return end("time", f"ran longer than its limit of {limits.time_s:g} s")
-                if peak_mb > limits.memory_mb:
+                if peak_mb > MB_PER_GB * limits.memory_gb:
                     self.end()
-                    return end("memory", f"used more than its limit of {limits.memory_mb:g} MB")
+                    return end("memory", f"used more than its limit of {limits.memory_gb:g} GB")
         except (EOFError, OSError):  # the process has ended, or was killed amid a message
             if self._is_closed:
                 raise ProcessClosedError from None

@@ -16,6 +16,7 @@ from stainbridge.jobs.files.outputs import Inputs, check_output_file
 from stainbridge.learn.interrupt import catch_interrupts
 from stainbridge.locks import LockUnsupportedError, release_lock, take_lock
 from stainbridge.partial import HIDDEN_PREFIX, remove_abandoned
+from stainbridge.whole import name_output
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -77,9 +78,10 @@ def _hold(path: Path, out: Path) -> Iterator[None]:
             is_locked = _lock(path, out, stack)
         if interrupts.has_come:
             raise KeyboardInterrupt
-        if is_locked:
-            path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-        yield
+        with name_output(out):
+            if is_locked:
+                path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            yield
 
 
 def _lock(path: Path, out: Path, stack: ExitStack) -> bool:

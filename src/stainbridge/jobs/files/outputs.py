@@ -7,18 +7,18 @@ replaces what is no regular file or folder. It replaces an existing file only wh
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.fingerprint import WITH_DATA_FOLDER
-from stainbridge.jobs.choices import SlideFormatChoice
+from stainbridge.jobs.files.endings import TIFF_ENDINGS, ZARR
 from stainbridge.whole import check_replaceable
 
-#: Files of a registration's folder; the first is the record of the others.
 #: The folder of a result that holds its pieces, where there are several.
 RESULT_PIECES = "pieces"
+#: Files of a registration's folder; the first is the record of the others.
 RESULT_FILES = ("registration.json", "transform.h5", "report.html", "warped.ome.tiff")
 #: Files and folders of a training run.
 RUN_FILES = (
@@ -37,18 +37,6 @@ WITH_SIBLINGS = {
     ".vms": (".jpg", ".jpeg", ".opt"),
     ".vmu": (".l00", ".l01", ".l02", ".ngr"),
 }
-
-#: Endings of slides that may be several files, which their OME-XML names.
-TIFF_ENDINGS = (".tif", ".tiff")
-#: The ending of pictures that small slides are written as.
-PNG = ".png"
-#: The ending of OME-Zarr folders.
-ZARR = ".zarr"
-#: Endings of names that slides are written to; another one would say another format.
-PICTURE_ENDINGS = ("", *TIFF_ENDINGS, ".btf", PNG, ZARR)
-#: The same of tables of points and of annotations.
-TABLE_ENDINGS = ("", ".csv", ".tsv", ".txt")
-GEOJSON_ENDINGS = ("", ".geojson", ".json", ".gz")
 
 
 @dataclass(frozen=True)
@@ -135,39 +123,6 @@ def check_output_file(
         raise InputError("is a folder", where=out, expected="a file name")
     if not overwrite and (out.exists() or out.is_symlink()):
         raise InputError("exists already", where=out, remedy="name another or add --overwrite")
-
-
-def check_picture_ending(out: Path, file_format: SlideFormatChoice | None = None) -> None:
-    """Raise `InputError` for a name that ends like a format that is not written.
-
-    That is also one that ends like another format than `file_format`, where one is asked for.
-    """
-    _check_format(out, file_format)
-    check_ending(out, PICTURE_ENDINGS, ".ome.tiff, .tiff, .zarr, or .png for small slides")
-
-
-def check_ending(out: Path, endings: Collection[str], expected: str) -> None:
-    """Raise `InputError` for a name that ends like another format than is written."""
-    if out.suffix.lower() not in endings:
-        raise InputError(
-            f"{out.suffix} is not written",
-            where=out,
-            expected=expected,
-            remedy="name another output",
-        )
-
-
-def _check_format(out: Path, file_format: SlideFormatChoice | None) -> None:
-    ending = out.suffix.lower()
-    if file_format is None or (file_format == "ome-zarr") == (ending == ZARR):
-        return
-    raise InputError(
-        "the output's name is one of another format",
-        where=out,
-        expected="a name that ends in .zarr" if file_format == "ome-zarr" else ".ome.tiff or .tiff",
-        got=f"--format {file_format}",
-        remedy="change the name, or leave --format out",
-    )
 
 
 def check_output_folder(out: Path, inputs: Inputs, names: Iterable[str] = ()) -> None:

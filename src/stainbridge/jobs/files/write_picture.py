@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stainbridge.jobs.choices import CompressionChoice, SlideFormatChoice
 from stainbridge.jobs.files.already_done import mark_request
-from stainbridge.jobs.files.outputs import PNG, ZARR
+from stainbridge.jobs.files.endings import PNG, ZARR
 from stainbridge.progress import Progress
 
 if TYPE_CHECKING:

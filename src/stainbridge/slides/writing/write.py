@@ -23,6 +23,8 @@ from stainbridge.whole import whole_file, whole_folder
 SlideFormat = Literal["ome-tiff", "tiff", "ome-zarr"]
 #: The ending of OME-Zarr folders.
 ZARR = ".zarr"
+#: Endings of pictures that are not written.
+OTHER_PICTURES = (".png", ".jpg", ".jpeg", ".jp2", ".bmp", ".gif", ".webp")
 
 
 def write_slide(
@@ -172,6 +174,10 @@ def _check(path: Path, file_format: str, tile: int, threads: int | None, overwri
     if (file_format == "ome-zarr") != (path.suffix.lower() == ZARR):
         raise InputError(
             "an OME-Zarr, and nothing else, ends in .zarr", where=path, got=f"format {file_format}"
+        )
+    if path.suffix.lower() in OTHER_PICTURES:
+        raise InputError(
+            f"{path.suffix} is not written", where=path, expected=".ome.tiff, .tiff or .zarr"
         )
     if path.is_dir() and not (file_format == "ome-zarr" and is_zarr_folder(path)):
         raise InputError("is a folder", where=path, expected="the name of a new slide")
