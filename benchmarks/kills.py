@@ -85,10 +85,9 @@ SHARPEN = {
     "train": {**TINY_RUN, "batch": 2, "validate_every": 3, "save_every_s": 0.1},
     "sharpen": {
         "generator": {"width": 4, "growth": 2, "blocks": 1},
-        "discriminator": {"width": 4, "halvings": 2},
+        "discriminator": {"width": 4, "halvings": 2, "side_px": 32},
         "perceptual": {"width": 4, "layers": [1]},
-        "tile_px": 16,
-        "warm_steps": 2,
+        "warm_up_steps": 2,
     },
 }
 PIX2PIX = {

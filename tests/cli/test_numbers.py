@@ -51,7 +51,7 @@ def list_needed(parameter: Any) -> list[str]:
     """Return an option or argument that must be there; what it names is not."""
     if not parameter.required:
         return []
-    value = "1" if is_number(parameter) else "nothing.png"
+    value = "1" if is_number(parameter) else "nothing"
     choices = get_args(parameter.type_descriptor.annotation)
     if choices and isinstance(choices[0], str):
         value = choices[0]
