@@ -85,7 +85,7 @@ SHARPEN = {
     "train": {**TINY_RUN, "batch": 2, "validate_every": 3, "save_every_s": 0.1},
     "sharpen": {
         "generator": {"width": 4, "growth": 2, "blocks": 1},
-        "discriminator": {"width": 4, "halvings": 2, "side_px": 32},
+        "discriminator": {"width": 4, "halvings": 2},
         "perceptual": {"width": 4, "layers": [1]},
         "warm_up_steps": 2,
     },
