@@ -60,7 +60,8 @@ Weight: TypeAlias = Annotated[float, Within(0, 1e6)]
 #: Learning rate of an optimiser.
 Rate: TypeAlias = Annotated[float, Within(0, 100, above=True)]
 #: Pixel size in µm.
-PixelSize: TypeAlias = Annotated[float, Within(0.001, 1000)]
+MPP_RANGE = Within(0.001, 1000)
+PixelSize: TypeAlias = Annotated[float, MPP_RANGE]
 
 
 def check_ranges(settings: Any) -> None:

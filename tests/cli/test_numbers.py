@@ -15,6 +15,8 @@ from stainbridge.cli.main import run
 
 #: Options that only mean something where the table is there.
 LATER = ("--row",)
+#: What commands have besides what they need.
+MORE = {("pairs",): ("--fixed", "he.png", "--moving", "ki67.png")}
 #: What no option takes, whatever it means.
 NO_NUMBERS = ("nan", "inf", "-inf", "1e400", "-1e30", "many", "0,5", "1e300")
 NO_WHOLE_NUMBERS = ("nan", "inf", "1.5", "many", "-9999999999", "99999999999999999999999")
@@ -34,6 +36,7 @@ def list_options(command: Any, path: tuple[str, ...]) -> Iterator[Option]:
     for name, inner in getattr(command, "commands", {}).items():
         yield from list_options(inner, (*path, name))
     needed = [word for parameter in command.params for word in list_needed(parameter)]
+    needed += MORE.get(path, ())
     for parameter in command.params:
         if is_number(parameter):
             yield Option((*path, *needed), parameter.opts[0], is_whole(parameter))

@@ -55,6 +55,7 @@ def test_without_an_id_the_fixed_slide_names_the_pair(folder: Path) -> None:
         (["patient,fixed,moving", "p,a_he.png,a_he.png"], "one file"),
         (["patient,fixed,moving,split", "p,a_he.png,a_ihc.png,held-out"], "no such split"),
         (["patient,fixed,moving,fixed_mpp", "p,a_he.png,a_ihc.png,-1"], "no pixel size"),
+        (["patient,fixed,moving,fixed_mpp", "p,a_he.png,a_ihc.png,1e-9"], "no pixel size"),
         (["patient,fixed,moving,label", "p,a_he.png,a_ihc.png,2/3"], "label"),
         (["patient,fixed,moving,id", "p,a_he.png,a_ihc.png,../x"], "id that cannot"),
         (["patient,fixed,moving,fixed_landmarks", "p,a_he.png,a_ihc.png,b_he.png"], "landmarks"),

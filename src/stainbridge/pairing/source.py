@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from stainbridge.ranges import PixelSize, check_ranges
+
 Split: TypeAlias = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlidePair:
-    """Two slides of one piece of tissue, and what is known of them."""
+    """Two slides of one piece of tissue, and what is known of them.
+
+    Raises `InputError` for a pixel size that is out of range.
+    """
 
     id: str
     """What tells the pair from others; part of every patch's file name."""
@@ -25,9 +30,9 @@ class SlidePair:
     """The slide that is aligned to it, usually IHC."""
     label: str = ""
     """A class of the whole pair, such as the HER2 level `2+`; part of the file names."""
-    fixed_mpp: float | None = None
+    fixed_mpp: PixelSize | None = None
     """µm per pixel of the fixed slide, where its file is wrong or silent."""
-    moving_mpp: float | None = None
+    moving_mpp: PixelSize | None = None
     """µm per pixel of the moving slide, where its file is wrong or silent."""
     fixed_landmarks: Path | None = None
     """Points on the fixed slide to pre-align by: CSV, or GeoJSON of QuPath."""
@@ -39,3 +44,6 @@ class SlidePair:
     """A picture of the moving slide that is not 0 where tissue may be used."""
     transform: Path | None = None
     """A folder of `register`, or its transform.h5, to use instead of aligning; None: align."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from stainbridge.errors import InputError, MissingFileError
+from stainbridge.ranges import MPP_RANGE
 from stainbridge.types import Points
 
 #: A row of a CSV by its columns.
@@ -118,13 +119,13 @@ def find_row_file(table: Path, text: str) -> Path:
 
 
 def parse_mpp(text: str, where: str) -> float:
-    """Return a pixel size in µm; raise `InputError` for what is no positive number."""
+    """Return a pixel size in µm; raise `InputError` for what is none."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise InputError("no pixel size", where=where, expected="µm, more than 0", got=text)
+    if not MPP_RANGE.holds(value):
+        raise InputError("no pixel size", where=where, expected=f"µm, {MPP_RANGE}", got=text)
     return value
 
 

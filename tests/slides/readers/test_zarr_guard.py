@@ -42,6 +42,16 @@ CODECS: dict[str, dict[str, Any]] = {
         "filters": [numcodecs.Shuffle(1)],
         "compressors": numcodecs.Blosc("lz4"),
     },
+    "2 blosc as a filter": {
+        "zarr_format": 2,
+        "filters": [numcodecs.Blosc("lz4")],
+        "compressors": None,
+    },
+    "2 gzip as a filter, lz4": {
+        "zarr_format": 2,
+        "filters": [numcodecs.GZip()],
+        "compressors": numcodecs.LZ4(),
+    },
     "3 blosc": {"compressors": BloscCodec(cname="lz4")},
     "3 zstd": {"compressors": ZstdCodec()},
     "3 gzip": {"compressors": GzipCodec()},
@@ -152,6 +162,18 @@ def test_a_damaged_header_neither_crashes_nor_changes_the_size(
 def test_a_chunk_that_claims_to_be_enormous_is_refused(codec: str, data: bytes) -> None:
     with pytest.raises(InputError, match="larger than the array's chunks"):
         check_chunk(codec, data, 1000)
+
+
+@pytest.mark.parametrize("place", ["filters", "compressors"])
+def test_a_claim_is_checked_wherever_the_codec_stands(tmp_path: Path, place: str) -> None:
+    codecs: dict[str, Any] = {"filters": None, "compressors": None}
+    codecs[place] = [numcodecs.LZ4()] if place == "filters" else numcodecs.LZ4()
+    folder = tmp_path / "a.zarr"
+    zarr.create_array(folder, data=PICTURE, chunks=PICTURE.shape, zarr_format=2, **codecs)
+    chunk = folder / "0.0.0"
+    chunk.write_bytes(struct.pack("<I", 2**31 - 1) + chunk.read_bytes()[4:])
+    with pytest.raises(InputError, match="a chunk claims to be larger than the array's chunks"):
+        read(folder)
 
 
 def test_a_chunk_that_becomes_enormous_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,11 +59,12 @@ def guard_array(array: zarr.Array[Any]) -> zarr.Array[Any]:
     metadata = array.metadata
     guarded: ArrayV2Metadata | ArrayV3Metadata
     if isinstance(metadata, ArrayV2Metadata):
-        if metadata.compressor is None:
-            return array
         chunk_bytes = math.prod(metadata.chunks) * metadata.dtype.to_native_dtype().itemsize
-        compressor = GuardedCompressor(metadata.compressor, chunk_bytes)
-        guarded = replace(metadata, compressor=compressor)
+        compressor, *filters = (
+            None if codec is None else GuardedCompressor(codec, chunk_bytes)
+            for codec in (metadata.compressor, *(metadata.filters or ()))
+        )
+        guarded = replace(metadata, compressor=compressor, filters=filters or None)
     else:
         guarded = _replace_codecs(metadata)
     return zarr.Array(zarr.AsyncArray(guarded, array.store_path, array.config))
@@ -88,7 +89,7 @@ def _guard_codec(codec: Any) -> Any:
 
 
 class GuardedCompressor(Codec):  # type: ignore[misc]
-    """A compressor of Zarr 2 that decodes only what `check_chunk` lets through."""
+    """A compressor or filter of Zarr 2 that decodes only what `check_chunk` lets through."""
 
     codec_id = "guarded"
 
