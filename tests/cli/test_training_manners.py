@@ -64,20 +64,20 @@ def translate(objective: str, settings: dict[str, Any]) -> Training:
     return Training(f"train translate --data tiles --objective {objective}", settings)
 
 
-def synthesise(**generator: Any) -> dict[str, Any]:
+def synthesise(tile_px: int = 32, **generator: Any) -> dict[str, Any]:
     """Return settings of a translation whose objective is the published one."""
     return {
         **TRANSLATE,
         "translation": {
-            "tile_px": 32,
+            "tile_px": tile_px,
             "generator": generator,
             "discriminator": DISCRIMINATOR,
         },
     }
 
 
-def sbr(variant: str, settings: dict[str, Any]) -> Training:
-    return Training(f"train sbr --data slices --variant {variant}", settings)
+def sbr(variant: str, settings: dict[str, Any], data: str = "slices") -> Training:
+    return Training(f"train sbr --data {data} --variant {variant}", settings)
 
 
 SYNTHESIS = {name: value for name, value in SBR.items() if name != "objective"}
@@ -96,9 +96,9 @@ SLOW_TRAININGS = {
     "pix2pix": translate("pix2pix", synthesise(**GENERATOR)),
     "pyramid-pix2pix": translate("pyramid-pix2pix", synthesise(**GENERATOR)),
     "reg-gan": translate("reg-gan", synthesise(**GENERATOR)),
-    "supervised-patchnce": translate("supervised-patchnce", synthesise(**GENERATOR)),
+    "supervised-patchnce": translate("supervised-patchnce", synthesise(64, **GENERATOR)),
     "registration": sbr("registration", SLICES),
-    "nmi-w": sbr("nmi-w", SLICES),
+    "nmi-w": sbr("nmi-w", SLICES, "labelled"),
     "sbr-n": sbr("sbr-n", SYNTHESIS),
     "sbr-g": sbr("sbr-g", SYNTHESIS),
     "cgan": sbr("cgan", SYNTHESIS),
@@ -117,16 +117,18 @@ def write_tiles(folder: Path) -> None:
                 Image.fromarray(pixels).save(path)
 
 
-def write_slices(folder: Path) -> None:
+def write_slices(folder: Path, *, labels: bool = False) -> None:
     """Write four pairs of slices: a disc that drifts, and its negative."""
     y, x = np.mgrid[:96, :96]
     for number in range(4):
         for side, sign in (("fixed", 1), ("moving", -1)):
             disc = (x - 46 - 2 * number) ** 2 + (y - 50) ** 2 < 36**2
             grey = np.where(disc, 140 + sign * (40 + 20 * np.sin(x / 3)), 0).astype(np.uint8)
-            path = folder / side / f"slice_{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(grey).save(path)
+            pictures = {side: grey} | ({f"{side}_labels": disc.astype(np.uint8)} if labels else {})
+            for name, picture in pictures.items():
+                path = folder / name / f"slice_{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture).save(path)
 
 
 def write_pairs(folder: Path) -> None:
@@ -146,6 +148,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trainings")
     write_tiles(folder / "tiles")
     write_slices(folder / "slices")
+    write_slices(folder / "labelled", labels=True)
     write_pairs(folder)
     write_data(folder / "masked")
     return folder
