@@ -2,11 +2,13 @@
 
     python benchmarks/pairing.py --work FOLDER --seeds 1 2 3 4          # resumes
     python benchmarks/pairing.py --work FOLDER --engine elastix --seeds 1 2
+    python benchmarks/pairing.py --work FOLDER --again                  # scores aligned pairs anew
     python benchmarks/pairing.py --page docs/results/pairing.md
 
 Generated slides of 10,000 px at 0.5 µm, of difficulty `real`, are written as files, then aligned
 and cut with the default settings. The exact map between them tells the misalignment of every patch.
-A row of each pair goes to docs/results/pairing/.
+A row of each pair goes to docs/results/pairing/. Alignments stay in the folder: where only the
+scores of patches changed, `--again` measures them without aligning again.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import pickle
 import resource
 import sys
 import time
@@ -26,6 +29,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from stainbridge.geometry.transform import Transform
+from stainbridge.pairing.alignment import Alignment
 from stainbridge.pairing.config import PairingConfig
 from stainbridge.pairing.cut import PatchCutter, cut_patches
 from stainbridge.pairing.engines.table import find_engine
@@ -33,6 +37,7 @@ from stainbridge.pairing.plan import Place, plan_patches
 from stainbridge.pairing.source import SlidePair
 from stainbridge.phantom.pairs.pair import PhantomPair, generate_pair
 from stainbridge.slides.open import open_slide
+from stainbridge.slides.slide import Slide
 from stainbridge.slides.writing.write import write_slide
 from stainbridge.whole import whole_file
 
@@ -89,8 +94,13 @@ def draw_slides(work: Path, seed: int, size_px: int) -> None:
             write_slide(slide, path, quality=QUALITY, threads=1)
 
 
-def measure_pair(work: Path, seed: int, size_px: int, engine: str, every: int) -> dict[str, Any]:
-    """Align and cut the pair of a seed, and return its row; every n-th patch is measured."""
+def measure_pair(
+    work: Path, seed: int, size_px: int, engine: str, every: int, again: bool
+) -> dict[str, Any]:
+    """Align and cut the pair of a seed, and return its row; every n-th patch is measured.
+
+    `again` takes the alignment of the last time, where there is one.
+    """
     truth = make_pair(seed, size_px)
     config = PairingConfig(engine=engine)  # type: ignore[arg-type]
     files = name_slides(work, seed, size_px)
@@ -98,9 +108,13 @@ def measure_pair(work: Path, seed: int, size_px: int, engine: str, every: int) -
         id=str(seed), patient=str(seed), split="train", fixed=files[0], moving=files[1]
     )
     with open_slide(files[0]) as fixed, open_slide(files[1]) as moving:
-        started = time.perf_counter()
-        cpu = time.process_time()
-        alignment = find_engine(engine)(fixed, moving, config)
+        kept = work / f"{seed}_{size_px}_{engine}.alignment"
+        if again and kept.exists():
+            alignment, seconds = pickle.loads(kept.read_bytes())
+        else:
+            alignment, seconds = align_timed(fixed, moving, config)
+            with whole_file(kept) as temporary:
+                temporary.write_bytes(pickle.dumps((alignment, seconds)))
         row: dict[str, Any] = {
             "seed": seed,
             "size_px": size_px,
@@ -109,13 +123,18 @@ def measure_pair(work: Path, seed: int, size_px: int, engine: str, every: int) -
             "stain": truth.moving.stain,
             "status": alignment.status,
             "every": every,
-            "align_seconds": round(time.perf_counter() - started, 1),
-            "align_cpu_seconds": round(time.process_time() - cpu, 1),
+            **seconds,
             "patches": [],
         }
         if alignment.transform is not None:
             cutter = PatchCutter.open(
-                source, fixed, moving, alignment.transform, alignment.status, config
+                source,
+                fixed,
+                moving,
+                alignment.transform,
+                alignment.status,
+                config,
+                error=alignment.error,
             )
             # Every n-th of a row, and one further along in the next row.
             places = [
@@ -135,6 +154,7 @@ def measure_pair(work: Path, seed: int, size_px: int, engine: str, every: int) -
                     "y": patch.y_px,
                     **measure_truth(truth, cutter.transform, place),
                     "estimated": round(patch.scores.residual_px, 2),
+                    "alignment_error": measure_error(cutter, place),
                     "uncertainty": round(patch.scores.residual_uncertainty_px, 2),
                     "tissue": round(min(patch.scores.tissue_fixed, patch.scores.tissue_moving), 2),
                     "blur": round(max(patch.scores.blur_fixed, patch.scores.blur_moving), 2),
@@ -144,8 +164,34 @@ def measure_pair(work: Path, seed: int, size_px: int, engine: str, every: int) -
                 }
                 for patch, place in zip(patches, places, strict=True)
             ]
-    row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    row["peak_mb"] = max(row.pop("align_peak_mb"), measure_peak_mb())
     return row
+
+
+def measure_error(cutter: PatchCutter, place: Place) -> float | None:
+    """Return the alignment's error over a patch in its pixels; None where none is told."""
+    if cutter.error is None:
+        return None
+    return round(cutter.error.measure(place.frame) / place.frame.mpp[0], 3)
+
+
+def align_timed(
+    fixed: Slide, moving: Slide, config: PairingConfig
+) -> tuple[Alignment, dict[str, float]]:
+    """Return the alignment of two slides, and what it took: seconds, and memory in MB."""
+    started = time.perf_counter()
+    cpu = time.process_time()
+    alignment = find_engine(config.engine)(fixed, moving, config)
+    return alignment, {
+        "align_seconds": round(time.perf_counter() - started, 1),
+        "align_cpu_seconds": round(time.process_time() - cpu, 1),
+        "align_peak_mb": measure_peak_mb(),
+    }
+
+
+def measure_peak_mb() -> int:
+    """Return the most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def run_alone(function: Callable[..., T], *arguments: object) -> T:
@@ -182,8 +228,12 @@ def name_row(row: Mapping[str, Any]) -> tuple[int, str, int]:
 
 
 def keep_row(row: Mapping[str, Any], path: Path = ROWS) -> None:
-    """Add a row to a file of JSON lines, which stays whole and in order."""
-    rows = sorted([*read_rows(path), row], key=name_row)
+    """Add a row to a file of JSON lines, which stays whole and in order.
+
+    It replaces an earlier one of the same pair and engine.
+    """
+    others = [each for each in read_rows(path) if name_row(each) != name_row(row)]
+    rows = sorted([*others, row], key=name_row)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
         text = "".join(json.dumps(each) + "\n" for each in rows)
@@ -217,6 +267,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
+#: The columns of the tables.
 HEADS = (
     "pairs",
     "patches",
@@ -251,17 +302,23 @@ def render_line(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
+def name_method(row: Mapping[str, Any]) -> str:
+    """Return the engine, and whether its row was measured before alignments told their error."""
+    is_current = all("alignment_error" in patch for patch in row["patches"])
+    return row["engine"] if is_current else f"{row['engine']}, earlier estimate"
+
+
 def render_tables(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the table of the engines and that of the pairs."""
     head = f"| | {' | '.join(HEADS)} |"
     rule = "| --- " + "| ---: " * len(HEADS) + "|"
     lines = [head, rule]
-    for engine in dict.fromkeys(row["engine"] for row in rows):
-        lines.append(render_line(engine, [row for row in rows if row["engine"] == engine]))
+    for name in dict.fromkeys(name_method(row) for row in rows):
+        lines.append(render_line(name, [row for row in rows if name_method(row) == name]))
     lines += ["", "Each pair:", "", head, rule]
     for row in rows:
         what = f"{row['size_px']:,} px, {row['organ']}, {row['stain']}, {row['status']}"
-        name = f"{row['engine']} {row['seed']}: {what}"
+        name = f"{name_method(row)}, seed {row['seed']}: {what}"
         if any(patch["mean"] is not None and not patch["dropped_for"] for patch in row["patches"]):
             lines.append(render_line(name, [row]))
     return "\n".join(lines)
@@ -285,6 +342,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=SIZE_PX, help="side of the slides in pixels")
     parser.add_argument("--engine", default="stainbridge")
     parser.add_argument("--every", type=int, default=1, help="measure every n-th patch")
+    parser.add_argument("--again", action="store_true", help="measure pairs with a row again")
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     if options.page:
@@ -293,11 +351,19 @@ def main() -> None:
     if options.work is None:
         parser.error("--work is needed to measure")
     for seed in options.seeds:
-        if any(name_row(row) == (options.size, options.engine, seed) for row in read_rows()):
+        if not options.again and any(
+            name_row(row) == (options.size, options.engine, seed) for row in read_rows()
+        ):
             continue
         run_alone(draw_slides, options.work, seed, options.size)
         row = run_alone(
-            measure_pair, options.work, seed, options.size, options.engine, options.every
+            measure_pair,
+            options.work,
+            seed,
+            options.size,
+            options.engine,
+            options.every,
+            options.again,
         )
         keep_row(row)
         print(render_line(f"{options.engine} {seed}", [row]), file=sys.stderr)

@@ -15,15 +15,18 @@ from tests.abandoned import leave_partial
 from stainbridge.errors import InputError
 from stainbridge.geometry.files import read_transform, write_transform
 from stainbridge.geometry.transform import Affine
+from stainbridge.jobs import pairs
 from stainbridge.jobs.pair_set import PairSetJob
 from stainbridge.jobs.pairs import PairsJob
 from stainbridge.pairing import cut
+from stainbridge.pairing.alignment import Alignment, ErrorMap
 from stainbridge.pairing.config import PairingConfig, Thresholds
 from stainbridge.pairing.cut import CutPatch, write_pictures
 from stainbridge.pairing.write.manifest import read_patches
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.registration.result import Registration
 from stainbridge.slides.open import open_slide
+from stainbridge.slides.slide import Slide
 
 #: How far the moving slides' tissue lies to the right and down, in pixels.
 SHIFT_PX = (12, 7)
@@ -89,6 +92,23 @@ def test_pictures_of_one_name_show_one_place(job: PairSetJob, slides: Path) -> N
         np.testing.assert_allclose(moving, crop // 8 * 8, atol=1)
         assert patch.moving_x_px == pytest.approx(patch.x_px + 32 + SHIFT_PX[0])
         assert patch.moving_y_px == pytest.approx(patch.y_px + 32 + SHIFT_PX[1])
+
+
+def test_what_an_alignment_does_not_know_reaches_every_patch(
+    job: PairSetJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = pairs._read_alignment
+
+    def read_unsure(path: Path, fixed: Slide, moving: Slide) -> Alignment:
+        grid = fixed.frame.fit(4)
+        error = ErrorMap(np.full((grid.height, grid.width), 20.0, np.float32), grid)
+        return replace(read(path, fixed, moving), error=error)
+
+    monkeypatch.setattr(pairs, "_read_alignment", read_unsure)
+    unsure = replace(job, out=tmp_path / "set")
+    unsure.run()
+    residuals = [patch.scores.residual_px for patch in read_patches(unsure.out / "manifest.csv")]
+    assert np.nanmin(residuals) > 20
 
 
 def test_the_same_work_is_not_done_again(own: PairSetJob) -> None:

@@ -100,6 +100,19 @@ def test_unlike_neighbours_blend_without_a_jump() -> None:
     assert 0 < np.abs(np.diff(across)).max() < 40 / 4
 
 
+def test_blocks_err_by_what_they_disagree_by_near_where_they_overlap() -> None:
+    blocks = plan(blocks=3)
+    rng = np.random.default_rng(0)
+    fields = constant_fields(blocks, [(0, 0), (0, 0), (30, 40)])
+    error = blocks.measure_error(fields)
+    across = error.error_um[error.grid.height // 2]
+    third = len(across) // 3
+    assert across[: third // 2].max() < 8
+    assert across[-1] == pytest.approx(50 / np.sqrt(2), rel=0.02)
+    rough = [rng.normal(0, 3, field.shape).astype(np.float32) for field in fields]
+    assert blocks.measure_error(rough).measure(SLIDE) == pytest.approx(3 * np.sqrt(2), rel=0.2)
+
+
 def test_hard_blocks_keep_their_own_fields_up_to_the_seam() -> None:
     blocks = plan(blocks=2, overlap=False)
     transform = blocks.cut(constant_fields(blocks, [(0, 0), (5, 3)]), shows_gaps=True)

@@ -45,3 +45,13 @@ def test_a_blank_patch_tells_nothing() -> None:
     residual = estimate_residual(fixed, np.zeros_like(fixed))
     assert np.isnan(residual.px)
     assert np.isnan(residual.uncertainty_px)
+
+
+def test_what_an_alignment_does_not_know_is_added_to_what_is_seen() -> None:
+    fixed = draw_texture(512)
+    moving = shift_texture(fixed, 6.0, 0.0)
+    sure = estimate_residual(fixed, moving, 0.0)
+    unsure = estimate_residual(fixed, moving, 10.0)
+    assert unsure.px == pytest.approx(np.hypot(sure.px, estimate_residual(fixed, fixed, 10.0).px))
+    assert unsure.px > 10
+    assert unsure.uncertainty_px > sure.uncertainty_px + 2

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from stainbridge.pairing.smooth_field import fit_layered_field, fit_smooth_field
+from stainbridge.pairing.smooth_field import (
+    Roughness,
+    fit_field_and_error,
+    fit_layered_field,
+    fit_smooth_field,
+)
 
 
 def make_ramp(height: int, width: int) -> np.ndarray:
@@ -52,7 +57,7 @@ def test_noise_is_left_out_and_a_tear_is_followed() -> None:
     truth = make_ramp(24, 30)
     truth[1, 12:18, 10:] += 14.0  # half of the tissue gapes
     noise = rng.normal(size=truth.shape)
-    fitted = fit_layered_field(truth + noise, np.ones((24, 30)), 0.05, 6.0)
+    fitted = fit_layered_field(truth + noise, np.ones((24, 30)), Roughness(0.05, 6.0))
     error = np.hypot(*(fitted - truth))
     assert np.median(error[:9]) < 0.5
     assert np.median(error[14:16, 14:]) < 3
@@ -62,4 +67,29 @@ def test_noise_is_left_out_and_a_tear_is_followed() -> None:
 
 def test_a_field_without_windows_is_none() -> None:
     nothing = np.full((5, 6), np.inf)
-    assert not fit_layered_field(np.ones((2, 5, 6)), nothing, 1.0, 1.0).any()
+    assert not fit_layered_field(np.ones((2, 5, 6)), nothing, Roughness(1.0, 1.0)).any()
+
+
+def test_the_error_of_a_field_is_about_as_long_as_it_errs() -> None:
+    rng = np.random.default_rng(1)
+    truth = make_ramp(36, 40)
+    spread = np.ones((36, 40))
+    spread[:, 20:] = 4.0  # what windows do not know of themselves
+    given = truth + spread * rng.normal(size=truth.shape)
+    field, error = fit_field_and_error(given, np.ones((36, 40)), Roughness(0.05, 6.0))
+    np.testing.assert_array_equal(
+        field, fit_layered_field(given, np.ones((36, 40)), Roughness(0.05, 6.0))
+    )
+    missed = np.hypot(*(field - truth))
+    for part in (np.s_[:, :16], np.s_[:, 24:]):
+        assert 0.5 < error[part].mean() / missed[part].mean() < 2
+    assert error[:, 24:].mean() > 2 * error[:, :16].mean()
+
+
+def test_a_field_is_less_sure_where_there_are_no_windows() -> None:
+    rng = np.random.default_rng(2)
+    deviations = np.ones((20, 30))
+    deviations[:, 20:] = np.inf
+    given = make_ramp(20, 30) + rng.normal(size=(2, 20, 30))
+    _, error = fit_field_and_error(given, deviations, Roughness(0.05, 6.0))
+    assert error[:, 28:].mean() > 3 * error[:, 5:15].mean()

@@ -157,6 +157,7 @@ class PairsJob:
                     alignment.status,
                     self.config,
                     masks,
+                    alignment.error,
                 )
             except MissingExtraError:
                 raise

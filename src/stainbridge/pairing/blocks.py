@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from stainbridge.errors import StainbridgeError
@@ -13,10 +14,15 @@ from stainbridge.geometry.frame import Frame, Space
 from stainbridge.geometry.points import as_points
 from stainbridge.geometry.transform import Chain, DisplacementField, Transform, split_chain
 from stainbridge.imaging.tiles import TileAxis, TileGrid
-from stainbridge.types import Field, Points
+from stainbridge.pairing.alignment import ErrorMap
+from stainbridge.types import Field, Plane, Points
 
 #: How far a block reaches over its neighbours, as a share of its side, where fields are blended.
 OVERLAP = 0.125
+#: Standard deviation, as a share of a block's side, of how near overlaps are that tell of a place.
+NEAR = 0.25
+#: Overlap that counts as none.
+LEAST_OVERLAP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -84,28 +90,56 @@ class BlockPlan:
 
         `fields` are (2, h, w) in µm on the blocks' `nodes`, in reading order.
         """
+        grid = self._all_nodes()
+        total = np.zeros((2, grid.height, grid.width), np.float32)
+        for rows, columns, weight, part in self._lay_out(fields):
+            total[:, rows, columns] += weight * part
+        return DisplacementField(total, grid, grid.space, grid.space)
+
+    def measure_error(self, fields: Sequence[Field]) -> ErrorMap:
+        """Return how far blocks disagree where they overlap, and the same of the nearest overlaps.
+
+        `fields` are those of `blend`. Each block is aligned on its own, so what they disagree by is
+        what they err by. Blocks that do not overlap disagree nowhere.
+        """
+        blended = self.blend(fields)
+        grid = blended.grid
+        spread = np.zeros((grid.height, grid.width), np.float32)
+        overlap = np.full((grid.height, grid.width), 1 + LEAST_OVERLAP, np.float32)
+        for rows, columns, weight, part in self._lay_out(fields):
+            apart = ((part - blended.displacement[:, rows, columns]) ** 2).sum(0)
+            spread[rows, columns] += weight * apart
+            overlap[rows, columns] -= weight**2
+        sigma = NEAR * max(self.grid.down.stride, self.grid.across.stride) / self.spacing_px
+        near = [cv2.GaussianBlur(plane, (0, 0), sigma) for plane in (spread, overlap)]
+        return ErrorMap(np.asarray(np.sqrt(near[0] / near[1]), np.float32), grid)
+
+    def _all_nodes(self) -> Frame:
+        """Return the nodes of the whole slide."""
+        spacing = self.spacing_px
+        rows = -(-self.grid.down.length // spacing)
+        columns = -(-self.grid.across.length // spacing)
+        mpp = (self.view.mpp[0] * spacing, self.view.mpp[1] * spacing)
+        return Frame(self.view.space, rows, columns, mpp, self.view.origin_um)
+
+    def _lay_out(self, fields: Sequence[Field]) -> Iterator[tuple[slice, slice, Plane, Field]]:
+        """Iterate over the blocks: rows and columns of nodes, their weights, displacements."""
         down = self.grid.down
         across = self.grid.across
         spacing = self.spacing_px
-        rows = -(-down.length // spacing)
-        columns = -(-across.length // spacing)
-        total = np.zeros((2, rows, columns), np.float32)
-        y = (np.arange(rows, dtype=np.float64) + 0.5) * spacing
-        x = (np.arange(columns, dtype=np.float64) + 0.5) * spacing
+        nodes = self._all_nodes()
+        y = (np.arange(nodes.height, dtype=np.float64) + 0.5) * spacing
+        x = (np.arange(nodes.width, dtype=np.float64) + 0.5) * spacing
         for (row, column), field in zip(self, fields, strict=True):
-            top, bottom = _clip_nodes(down, row, spacing, rows)
-            left, right = _clip_nodes(across, column, spacing, columns)
+            top, bottom = _clip_nodes(down, row, spacing, nodes.height)
+            left, right = _clip_nodes(across, column, spacing, nodes.width)
             first_row = down.window(row)[0] // spacing
             first_column = across.window(column)[0] // spacing
             part = field[
                 :, top - first_row : bottom - first_row, left - first_column : right - first_column
             ]
             weight = self.grid.weight(row, column, y[top:bottom], x[left:right])
-            total[:, top:bottom, left:right] += weight * part
-        space = self.view.space
-        mpp = (self.view.mpp[0] * spacing, self.view.mpp[1] * spacing)
-        grid = Frame(space, rows, columns, mpp, self.view.origin_um)
-        return DisplacementField(total, grid, space, space)
+            yield slice(top, bottom), slice(left, right), weight, part
 
     def cut(self, fields: Sequence[Field], *, shows_gaps: bool) -> BlockTransform:
         """Return the fields side by side, without any transition."""

@@ -16,6 +16,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.geometry.warp import sample_mask
 from stainbridge.imaging.image import Image
+from stainbridge.pairing.alignment import ErrorMap
 from stainbridge.pairing.blocks import close_gaps
 from stainbridge.pairing.config import PairingConfig, Thresholds
 from stainbridge.pairing.gaps import warp_moving
@@ -72,6 +73,8 @@ class PatchCutter:
     """What patches must meet."""
     masks: Masks = (None, None)
     """Where tissue may be used on the fixed and the moving slide."""
+    error: ErrorMap | None = None
+    """How sure the alignment is, where it tells."""
 
     @classmethod
     def open(
@@ -83,6 +86,7 @@ class PatchCutter:
         status: str,
         config: PairingConfig,
         masks: Masks = (None, None),
+        error: ErrorMap | None = None,
     ) -> PatchCutter:
         """Return what cuts patches of two opened slides that `transform` aligns.
 
@@ -99,7 +103,7 @@ class PatchCutter:
         scorer = PatchScorer.fit(fixed, moving, masks)
         warped = warp_moving(moving, transform)
         whole = close_gaps(transform)
-        return cls(pair, fixed, warped, whole, status, scorer, config.thresholds, masks)
+        return cls(pair, fixed, warped, whole, status, scorer, config.thresholds, masks, error)
 
     def __call__(self, place: Place) -> CutPatch:
         """Read and measure one patch."""
@@ -109,7 +113,8 @@ class PatchCutter:
         if allowed is not None:
             fixed = replace(fixed, valid=fixed.valid & allowed[0])
             moving = replace(moving, valid=moving.valid & allowed[1])
-        scores = self.scorer.score(fixed, moving)
+        error_um = None if self.error is None else self.error.measure(place.frame)
+        scores = self.scorer.score(fixed, moving, error_um)
         centre_um = np.array([place.frame.centre_um])
         moving_px = self.transform.target.frame.to_px(self.transform(centre_um))[0]
         patch = Patch(

@@ -1,8 +1,9 @@
 """Local misalignment that an alignment left between two pictures of a patch.
 
-Windows all over the patch look for where they fit best. The mean length of the smoothest field
-through what they find tells the misalignment, and so does how far they miss it. The constants are
-fitted on 84 patches of two generated pairs, drawn at 1 µm.
+It has two parts. Windows all over the patch look for where they fit best: the mean length of the
+smoothest field through what they find is what the pictures show, above the windows' own noise.
+An alignment follows the noise of the same tissue, though, and then the pictures show nothing. What
+they cannot show is told by the alignment's own error: how far halves of its windows disagree.
 """
 
 from __future__ import annotations
@@ -33,12 +34,19 @@ COARSE_REACH_SHARE = 0.2
 LEAST_WINDOWS = 3
 #: Windows overlap and err alike: as many of them as this count as one.
 ALIKE_WINDOWS = 2.0
-#: What the residual has of the length of the windows' field, which their errors make longer ...
-LENGTH_SHARE = 0.66
-#: ... and of how far windows miss that field: they disagree where the alignment is rough.
-MISFIT_SHARE = 0.89
-#: Residual in pixels where windows find none.
-LEAST_PX = 0.48
+#: The windows' errors make their field this many times its standard error long ...
+LENGTH_NOISE = 4.5
+#: ... and they miss it by this many. More of either is misalignment.
+MISFIT_NOISE = 3.0
+#: The share of that which is taken for misalignment.
+SHOWN_SHARE = 0.9
+#: Residual that the pictures do not show, as a multiple of the alignment's error: that leaves out
+#: what all windows see wrong.
+ERROR_SHARE = 2.7
+#: Error, in pixels, of an alignment that does not tell its own.
+USUAL_ERROR_PX = 0.3
+#: Standard deviation of what the pictures do not show, as a share of it.
+HIDDEN_SPREAD = 0.4
 #: Second difference of displacements from window to window, in pixels.
 CURVATURE_PX = 4.0
 
@@ -57,10 +65,14 @@ class Residual:
 NOTHING_TELLS = Residual(float("nan"), float("nan"))
 
 
-def estimate_residual(fixed: Plane, moving: Plane) -> Residual:
+def estimate_residual(
+    fixed: Plane, moving: Plane, alignment_error_px: float | None = None
+) -> Residual:
     """Estimate the misalignment of two densities (H, W) of one patch.
 
     The density is 0 where a picture holds no data. Shifts up to a quarter of the patch are found.
+    `alignment_error_px` is the error of the alignment that the moving picture is seen
+    through; None where it is not known.
     """
     factor = max(1.0, max(fixed.shape) / WORKING_PX)
     pair = (_reduce(fixed, factor), _reduce(moving, factor))
@@ -74,8 +86,9 @@ def estimate_residual(fixed: Plane, moving: Plane) -> Residual:
             best = far
     if _count(best) < LEAST_WINDOWS:
         return NOTHING_TELLS
-    residual = _combine(best)
-    return Residual(residual.px * factor, residual.uncertainty_px * factor)
+    if alignment_error_px is None:
+        alignment_error_px = USUAL_ERROR_PX * factor
+    return _combine(best, factor, ERROR_SHARE * alignment_error_px)
 
 
 def _reduce(plane: Plane, factor: float) -> Plane:
@@ -146,16 +159,29 @@ def _shift(plane: Plane, offset: tuple[int, int]) -> Plane:
     return np.roll(plane, (-offset[1], -offset[0]), axis=(0, 1))
 
 
-def _combine(matches: Matches) -> Residual:
-    """Return the mean length of the smoothest displacements through a grid of windows."""
+def _combine(matches: Matches, factor: float, hidden_px: float) -> Residual:
+    """Return what the windows show, with what they cannot show, `hidden_px`.
+
+    Windows are matched on pixels that are `factor` times those of the patch.
+    """
     square = (WINDOWS, WINDOWS)
     deviations = matches.deviations_px.reshape(square).astype(np.float32)
     shifts = matches.shifts_px.T.reshape(2, *square).astype(np.float32)
     smooth = fit_smooth_field(shifts, deviations, CURVATURE_PX)
-    known = np.isfinite(deviations)
     length = float(np.hypot(*smooth).mean())
+    known = np.isfinite(deviations)
     misfit = float(np.median(np.hypot(*(shifts - smooth))[known]))
-    precision = 1 / deviations[known] ** 2
-    error = float(np.sqrt(ALIKE_WINDOWS / precision.sum()))
-    residual = np.sqrt((LENGTH_SHARE * length) ** 2 + (MISFIT_SHARE * misfit) ** 2 + LEAST_PX**2)
-    return Residual(float(residual), error)
+    error = float(np.sqrt(ALIKE_WINDOWS / (1 / deviations[known] ** 2).sum()))
+    shown = np.hypot(
+        _exceed_noise(length, LENGTH_NOISE * error), _exceed_noise(misfit, MISFIT_NOISE * error)
+    )
+    shown_px = SHOWN_SHARE * float(shown) * factor
+    return Residual(
+        float(np.hypot(shown_px, hidden_px)),
+        float(np.hypot(error * factor, HIDDEN_SPREAD * hidden_px)),
+    )
+
+
+def _exceed_noise(length: float, noise: float) -> float:
+    """Return what is left of a length without its noise, which is independent of it."""
+    return float(np.sqrt(max(0.0, length**2 - noise**2)))

@@ -44,15 +44,19 @@ class PatchScorer:
         """Fit on overviews of both slides; raises `InputError` when one shows no tissue."""
         return cls(SlideDensity.fit(fixed, masks[0]), SlideDensity.fit(moving, masks[1]))
 
-    def score(self, fixed: Image, moving: Image) -> PatchScores:
+    def score(
+        self, fixed: Image, moving: Image, alignment_error_um: float | None = None
+    ) -> PatchScores:
         """Measure a patch.
 
         `fixed` and `moving` are (C, H, W) pictures on the same frame of the fixed slide: the
-        fixed slide's own, and the moving slide seen through the alignment.
+        fixed slide's own, and the moving slide seen through the alignment. The error of
+        that alignment is None where its engine does not tell.
         """
         densities = self.fixed(fixed), self.moving(moving)
         tissue = [find_patch_tissue(density) for density in densities]
-        residual = estimate_residual(*densities)
+        error_px = None if alignment_error_um is None else alignment_error_um / fixed.frame.mpp[0]
+        residual = estimate_residual(*densities, error_px)
         return PatchScores(
             tissue_fixed=_share(tissue[0]),
             tissue_moving=_share(tissue[1]),

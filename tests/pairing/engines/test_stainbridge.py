@@ -40,7 +40,7 @@ def test_a_wave_of_displacement_is_found() -> None:
     wrong = DisplacementField(wave.astype(np.float32), grid, space, space)
     start = wrong.then(Affine(np.eye(3), space, moving.frame.space))
     rounds = plan_rounds(working_um=2.5, patch_mpp=0.5, slide_mpp=1.0)
-    result = refine(pair, start, rounds, working_um=2.5)
+    result, error = refine(pair, start, rounds, working_um=2.5)
     points = grid.centres_um()
     points = points[((points > 80) & (points < SIDE - 80)).all(1)]
     before = np.hypot(*(start(points) - points).T)
@@ -48,6 +48,7 @@ def test_a_wave_of_displacement_is_found() -> None:
     assert np.median(before) > 4
     assert np.median(after) < 0.5
     assert np.quantile(after, 0.95) < 1.0
+    assert error.measure(fixed.frame.crop(128, 128, 256, 256)) < 1.0
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_pieces_that_lie_apart_keep_their_own_shifts() -> None:
     )
     pair = SlidePairDensities(fixed, moving, SlideDensity.fit(fixed), SlideDensity.fit(moving))
     rounds = plan_rounds(working_um=2.0, patch_mpp=0.5, slide_mpp=1.0)
-    result = refine(pair, Piecewise(pieces), rounds, working_um=2.0)
+    result, _ = refine(pair, Piecewise(pieces), rounds, working_um=2.0)
     points = np.array([[100.0, 200.0], [100.0, 300.0], [420.0, 200.0], [420.0, 300.0]])
     moves = np.array([[0, 90], [0, 90], [0, -90], [0, -90]])
     np.testing.assert_allclose(result(points), points + moves, atol=2.0)

@@ -17,7 +17,7 @@ from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.geometry.warp import sample_mask
 from stainbridge.imaging.image import Image
-from stainbridge.pairing.alignment import Alignment
+from stainbridge.pairing.alignment import Alignment, ErrorMap
 from stainbridge.pairing.blocks import BlockPlan
 from stainbridge.pairing.config import PairingConfig
 from stainbridge.pairing.engines.elastix_block import check_elastix, register_block
@@ -92,7 +92,8 @@ def align(
         status, reason = _judge(pair, initial, result)
     if status == "failed":
         return Alignment(None, status, reason, registration)
-    return Alignment(result.solution.then(initial), status, reason, registration)
+    transform = result.solution.then(initial)
+    return Alignment(transform, status, reason, registration, result.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,8 @@ class _Result:
     """Blocks with tissue."""
     failed: int
     """Blocks with tissue that stay as they are pre-aligned."""
+    error: ErrorMap | None = None
+    """How far blocks disagree; None where they do not overlap."""
 
 
 def _prealign(
@@ -165,7 +168,7 @@ def _register_blocks(
     progress("elastix", 1.0)
     if config.blend == "linear":
         blended = plan.blend(fields)
-        return _Result(blended, blended, tried, failed)
+        return _Result(blended, blended, tried, failed, plan.measure_error(fields))
     judged = plan.cut(fields, shows_gaps=False)
     return _Result(plan.cut(fields, shows_gaps=True), judged, tried, failed)
 

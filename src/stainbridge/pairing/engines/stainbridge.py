@@ -20,10 +20,10 @@ from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.summary import find_affine_part
 from stainbridge.geometry.transform import Affine, DisplacementField, Transform
 from stainbridge.geometry.warp import sample_mask
-from stainbridge.pairing.alignment import Alignment
+from stainbridge.pairing.alignment import Alignment, ErrorMap
 from stainbridge.pairing.config import PairingConfig
 from stainbridge.pairing.slide_windows import SlidePairDensities, WindowPlan, WindowShifts
-from stainbridge.pairing.smooth_field import fit_layered_field
+from stainbridge.pairing.smooth_field import Roughness, fit_field_and_error, fit_layered_field
 from stainbridge.progress import Progress, ignore_progress
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pipeline import register_slides
@@ -106,14 +106,14 @@ def align(
     working_um = _measure_side_um(pair.fixed_density.overview) / preset.working_px
     mpp = float(np.mean(fixed.frame.mpp)) if config.mpp is None else config.mpp
     rounds = plan_rounds(working_um, mpp, float(np.mean(fixed.frame.mpp)))
-    transform = refine(
+    transform, error = refine(
         pair,
         registration.transform,
         rounds,
         working_um,
         lambda done: progress("windows", REGISTERED + (1 - REGISTERED) * done),
     )
-    return Alignment(transform, registration.status, registration.reason, registration)
+    return Alignment(transform, registration.status, registration.reason, registration, error)
 
 
 def plan_rounds(working_um: float, patch_mpp: float, slide_mpp: float) -> list[WindowPlan]:
@@ -141,11 +141,11 @@ def refine(
     rounds: list[WindowPlan],
     working_um: float,
     progress: Callable[[float], None] = lambda _: None,
-) -> Transform:
-    """Return `transform` smoothed and refined by rounds of windows, as one field and an affine map.
+) -> tuple[Transform, ErrorMap]:
+    """Return `transform` smoothed and refined by rounds of windows, and its error.
 
-    `working_um` is the pixel size that `transform` was found at. Places where windows tell nothing
-    follow their neighbourhood.
+    It is one field and an affine map. `working_um` is the pixel size that `transform` was found at.
+    Places where windows tell nothing follow their neighbourhood.
     """
     affine = find_affine_part(transform)
     grid = pair.fixed.frame.fit(FIELD_PX)
@@ -158,39 +158,40 @@ def refine(
         expected = DisplacementField(_sample_residual(result, affine, grid), grid, space, space)
     for number, plan in enumerate(rounds):
         found = pair.match(result, plan, partial(_report_part, progress, number, len(rounds)))
-        field = _fit_field(found, result, affine, expected, plan, working_um)
+        total = _add_shifts(found, result, affine, expected)
+        deviations = np.hypot(found.deviations_um, np.float32(STRUCTURE_PX * plan.mpp))
+        roughness = _choose_roughness(plan, working_um)
+        if number < len(rounds) - 1:
+            field = fit_layered_field(total, deviations, roughness)
+        else:
+            field, error_um = fit_field_and_error(total, deviations, roughness)
+            error = ErrorMap(error_um, found.grid)
         upsampled = _upsample(field, found.grid, grid)
         if expected is not None:
             upsampled += expected.displacement
         result = _make_field(upsampled, affine, grid)
-    return result
+    return result, error
 
 
-def _fit_field(
-    found: WindowShifts,
-    transform: Transform,
-    affine: Affine,
-    expected: DisplacementField | None,
-    plan: WindowPlan,
-    working_um: float,
+def _add_shifts(
+    found: WindowShifts, transform: Transform, affine: Affine, expected: DisplacementField | None
 ) -> Field:
     """Return what is to be done before `affine`, beside what is expected, (2, h, w) in µm.
 
     `found` are shifts on what is seen through `transform`.
     """
     centres = found.grid.centres_um()
-    shape = found.shifts_um.shape
     seen = centres + found.shifts_um.reshape(2, -1).T
     total = affine.inverse()(transform(seen)) - centres
     if expected is not None:
         total -= expected.at(centres)
+    return np.asarray(total.T.reshape(found.shifts_um.shape), np.float32)
+
+
+def _choose_roughness(plan: WindowPlan, working_um: float) -> Roughness:
+    """Return how rough displacements may be from window to window."""
     distance = plan.spacing_px * plan.mpp / (DIFFERENCE_PX * working_um)
-    return fit_layered_field(
-        np.asarray(total.T.reshape(shape), np.float32),
-        np.hypot(found.deviations_um, np.float32(STRUCTURE_PX * plan.mpp)),
-        THIRD_PX * working_um * distance**3,
-        CURVATURE_PX * working_um * distance**2,
-    )
+    return Roughness(THIRD_PX * working_um * distance**3, CURVATURE_PX * working_um * distance**2)
 
 
 def _upsample(field: Field, source: Frame, grid: Frame) -> Field:

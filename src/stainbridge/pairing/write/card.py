@@ -153,7 +153,10 @@ def _describe_residuals(summary: SetSummary) -> str:
         for quantile in summary.residuals
     )
     table = _table(("of the patches", "at most (px)", "at most (µm)"), rows)
-    return f"The residual is estimated from the pictures themselves.\n\n{table}"
+    return (
+        "The residual is estimated from the pictures, and from how sure the alignment is there.\n\n"
+        f"{table}"
+    )
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
