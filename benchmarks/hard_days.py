@@ -261,7 +261,7 @@ def find_fault(verb: Verb, day: Day, exit_code: int, said: str, out: Path) -> st
         return "not one line"
     if is_refused and day.names_output and out.name not in errors[0]:
         return "a line that does not name the output"
-    hidden = [path.name for path in out.parent.rglob(".*")]
+    hidden = [path.name for path in (out.parent if verb.out else out).rglob(".*")]
     if hidden:
         return f"left: {' '.join(hidden)}"
     is_whole = not verb.out or read_content(out) == read_content(place(verb))

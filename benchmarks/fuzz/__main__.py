@@ -12,6 +12,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -33,7 +34,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--kind", default="", help="only kinds that begin so")
-    parser.add_argument("--out", type=Path, help="keep one JSON line an input in this file")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="keep one JSON line an input in this file; an interrupted run resumes",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         samples = [
@@ -41,18 +46,36 @@ def main() -> int:
             for sample in make_samples(Path(folder) / "samples")
             if sample.kind.startswith(options.kind)
         ]
-        rows = run_all(samples, options.inputs, options.seed, options.processes, Path(folder))
-    if options.out:
-        options.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        rows = read_rows(options.out, options.seed)[: options.inputs]
+        for row in run_all(
+            samples,
+            range(len(rows), options.inputs),
+            options.seed,
+            options.processes,
+            Path(folder),
+        ):
+            rows.append(row)
+            if options.out:
+                with options.out.open("a" if len(rows) > 1 else "w", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
     print_table(rows)
     print_faults(rows)
     return int(any(row["fault"] for row in rows))
 
 
+def read_rows(path: Path | None, seed: int) -> list[dict[str, Any]]:
+    """Return the rows that an interrupted run of the same seed has written."""
+    if path is None or not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    is_same = all(row["seed"] == f"{seed}:{number}" for number, row in enumerate(rows))
+    return rows if is_same else []
+
+
 def run_all(
-    samples: list[Sample], inputs: int, seed: int, processes: int, folder: Path
-) -> list[dict[str, Any]]:
-    """Try damaged copies of the samples, each kind as often, and return a row for each."""
+    samples: list[Sample], numbers: range, seed: int, processes: int, folder: Path
+) -> Iterator[dict[str, Any]]:
+    """Try damaged copies of the samples, each kind as often, and yield a row for each."""
     kinds = defaultdict(list)
     for sample in samples:
         kinds[sample.kind].append(sample)
@@ -71,10 +94,9 @@ def run_all(
             workers.put(worker)
 
     with ThreadPoolExecutor(processes) as pool:
-        rows = list(pool.map(try_one, range(inputs)))
+        yield from pool.map(try_one, numbers)
     while not workers.empty():
         workers.get().end()
-    return rows
 
 
 def try_input(sample: Sample, seed: str, worker: Worker, folder: Path) -> dict[str, Any]:

@@ -234,6 +234,13 @@ def test_cells_are_apart_as_the_name_says(
     np.testing.assert_array_equal(read_point_table(path).values, table.values)
 
 
+@pytest.mark.parametrize("header", ["X,Y,X,Y", "x,X,y,z", "id,X,Y,y"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n1,2,3,4\n")
+    with pytest.raises(InputError, match=r"a\.csv: which column counts is not clear; expected one"):
+        read_point_table(tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize("cell", ["1,234", "12,345", "1,234,567"])
 def test_a_comma_of_thousands_is_refused(tmp_path: Path, cell: str) -> None:
     (tmp_path / "a.csv").write_text(f'X,Y\n"{cell}","{cell}"\n')

@@ -206,6 +206,14 @@ def read_point_table(path: Path | str, side: TableSide = "") -> PointTable:
             got=list(header) or "nothing",
         )
     x_column, y_column, unit = pair
+    for column in (x_column, y_column):
+        if names.count(names[column]) > 1:
+            raise InputError(
+                "which column counts is not clear",
+                where=path,
+                expected=f"one column {header[column]}",
+                got=list(header),
+            )
     cells = [row[i] for row in rows for i in (x_column, y_column) if i < len(row)]
     with_comma = [cell.strip() for cell in cells if "," in cell]
     has_decimal_comma = bool(with_comma) and (

@@ -617,3 +617,16 @@ def _write_labelled_zarr(path: Path, planes: Array, names: list[str], is_last: b
     channels = [{"label": name, "color": "FFFFFF"} for name in names]
     group.attrs["multiscales"] = [{"axes": axes, "datasets": [dataset], "version": "0.4"}]
     group.attrs["omero"] = {"channels": channels}
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_an_orientation_is_not_applied_and_said_so(tmp_path: Path, orientation: int) -> None:
+    path = tmp_path / "a.tif"
+    pixels = texture(40, 60, 3)
+    tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
+    with open_slide(path) as slide:
+        np.testing.assert_array_equal(np.moveaxis(slide.read(slide.frame).pixels, 0, -1), pixels)
+        assert any("orientation is not applied" in warning for warning in slide.info.warnings)
+    tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, 1, True)])
+    with open_slide(path) as slide:
+        assert not any("orientation" in warning for warning in slide.info.warnings)

@@ -402,6 +402,13 @@ def test_impossible_options_are_input_errors(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["a.tiff", "a.zarr"])
+def test_pixels_of_64_bits_are_refused_under_the_output_s_name(tmp_path: Path, name: str) -> None:
+    slide = MemorySlide(draw_texture(1, 90, 90, np.uint16).astype(np.int64))
+    with pytest.raises(InputError, match=rf"{name}: pixels of this type.*got int64; convert"):
+        write_slide(slide, tmp_path / name)
+
+
 def test_jpeg_of_16_bit_is_an_input_error(tmp_path: Path) -> None:
     slide = MemorySlide(draw_texture(1, 90, 90, np.uint16), channels=(Channel("DAPI"),))
     with pytest.raises(InputError, match="8-bit"):

@@ -39,6 +39,8 @@ from stainbridge.slides.slide import SlideInfo
 
 #: The tag of the ICC profile.
 ICC_PROFILE = 34675
+#: The tag of how viewers turn and mirror a picture.
+ORIENTATION = 274
 #: Decoded tiles that are kept of one slide, in bytes.
 CACHE_BYTES = 64 * 2**20
 
@@ -156,7 +158,14 @@ def _make_slide(
     )
     ome = find_ome_image(tif, page)
     name, vendor = name_format_and_vendor(tif)
-    doubts = (*layout.warnings, *others, *rule.warnings, *guesses, *(ome.warnings if ome else ()))
+    doubts = (
+        *layout.warnings,
+        *others,
+        *_doubt_orientation(page),
+        *rule.warnings,
+        *guesses,
+        *(ome.warnings if ome else ()),
+    )
     warnings = (*doubts, *pixel.warnings, *_fold_complaints(complaints))
     profile = keep_rgb_profile(page.tags.valueof(ICC_PROFILE)) if channels == RGB else None
     info = SlideInfo(
@@ -174,6 +183,13 @@ def _make_slide(
     frames = place_levels(frame, [level.size for level in stored])
     places = find_rgb_places(named) if channels == RGB else None
     return TiffSlide(info, frames, stain, stored, files, cache, places)
+
+
+def _doubt_orientation(page: tifffile.TiffPage) -> tuple[str, ...]:
+    """Return a warning for a page that viewers turn or mirror before they show it."""
+    if page.tags.valueof(ORIENTATION, default=1) in (0, 1):
+        return ()
+    return ("an orientation is not applied: coordinates are those of the stored pixels",)
 
 
 def _choose_levels(

@@ -145,5 +145,8 @@ def check_number_type(dtype: np.dtype[np.generic]) -> None:
     """Raise `InputError` for pixels that no format here holds."""
     if dtype.name not in _NUMBER_TYPES:
         raise InputError(
-            "pixels of this type cannot be written", expected=_NUMBER_TYPES, got=dtype.name
+            "pixels of this type cannot be written",
+            expected="whole numbers of 8 to 32 bits, or floats of 32 or 64",
+            got=dtype.name,
+            remedy="convert them first",
         )

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from stainbridge.errors import InputError
+from stainbridge.errors import InputError, errors_within
 from stainbridge.partial import remove_abandoned
 from stainbridge.slides.readers.magic import is_zarr_folder
 from stainbridge.slides.slide import Slide, SlideInfo
@@ -80,7 +80,8 @@ def write_slide(
     _check_source(slide, reduction)
     _check(path, file_format, tile, threads, overwrite)
     check_output_size(slide, path)
-    codec = choose_codec(slide.info, file_format, compression, quality)
+    with errors_within(path):
+        codec = choose_codec(slide.info, file_format, compression, quality)
     remove_abandoned(path.parent)
     if isinstance(codec, ChunkCodec):
         with whole_folder(path) as folder:
