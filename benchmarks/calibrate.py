@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import fields, replace
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
+from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import (
     TOLERABLE_ERROR,
+    WORST_ERROR,
     Calibration,
+    GrossError,
     compute_measures,
     limit_to_pixels,
     load_calibration,
@@ -27,18 +30,20 @@ from trust_trials import DOUBTFUL, STITCHED
 
 #: A registration with this median error or more is bad.
 BAD_ERROR = 0.01
-#: Error at which curves end: beyond half a diagonal all is equally wrong.
-WORST_ERROR = 0.5
+#: A registration with this median error or more is grossly wrong.
+GROSS_ERROR = 0.03
 #: Kinds of a real pair whose truth is exact: they do not tell how exact landmarks are.
 EXACT = ("same", "rescan")
 #: Errors are no smaller: a slide on itself has none, and a curve of logarithms ends above 0.
 LEAST_ERROR = 1e-4
 #: Errors that split registrations into ordered classes.
-CUTS = (0.003, 0.006, 0.01, 0.02, 0.1)
+CUTS = (0.002, 0.004, 0.007, 0.012, 0.02)
+#: The cut whose log-odds the index is.
+MIDDLE_CUT = 2
 #: Weight of the ridge penalty of the fit.
 RIDGE = 0.3
 #: Points of the curves.
-KNOTS = 16
+KNOTS = 6
 #: Parts of the blocks of tissue that are held out in turn.
 FOLDS = 5
 #: Registrations that a point of a curve is computed from, at least.
@@ -63,28 +68,25 @@ def select_rows(rows: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 def fit(rows: Sequence[TrialRow]) -> Calibration:
-    """Fit an index that sorts generated registrations by error, and the error at each index.
+    """Fit the odds of a gross error, and of all others the index and the error at each index.
 
-    Landmarks set by hand, on sections that differ, have larger errors than generated truth; the
-    real rows tell how much larger.
+    The odds are fitted to all rows. The index sorts generated ones by error. Landmarks set by hand,
+    on sections that differ, have larger errors than generated truth; the real rows tell how much
+    larger.
     """
     usable = select_rows(rows)
-    generated = [
-        (compute_measures(row.evidence), row.error)
-        for row in usable
-        if row.source == "generated" and row.evidence
-    ]
-    values = np.array([list(measured.values()) for measured, _ in generated])
-    errors = np.clip([error for _, error in generated], LEAST_ERROR, WORST_ERROR)
-    weights, offset = _fit_ordinal(values, errors)
+    values, errors = _list_measures(usable)
+    weights, (offset,) = _fit_ordinal(values, errors, (GROSS_ERROR,))
+    gross = GrossError(_name_weights(weights), round(offset, 3))
+    near = [row for row in usable if row.source == "generated" and row.error < GROSS_ERROR]
+    values, errors = _list_measures(near)
+    weights, offsets = _fit_ordinal(values, errors, CUTS)
+    offset = offsets[MIDDLE_CUT]
     index, median, bound = _fit_curves(values @ weights + offset, errors)
-    named = {
-        name: round(float(w), 3)
-        for name, w in zip(generated[0][0], weights, strict=True)
-        if abs(w) > 0.01
-    }
     remainder = load_calibration().remainder
-    exact = Calibration(named, round(offset, 3), index, median, bound, remainder)
+    exact = Calibration(
+        gross, _name_weights(weights), round(offset, 3), index, median, bound, remainder
+    )
     chosen = [
         row
         for row in usable
@@ -103,6 +105,23 @@ def fit(rows: Sequence[TrialRow]) -> Calibration:
         median = _average_errors(median, raised)
         bound = _raise_curve(bound, factor, _landmark_error(true, bounded, 0.9))
     return replace(exact, median=median, bound=bound)
+
+
+def _list_measures(rows: Sequence[TrialRow]) -> tuple[Values, Values]:
+    """Return the measures (N, F) of rows, and their errors (N,)."""
+    measures = [list(compute_measures(row.evidence).values()) for row in rows if row.evidence]
+    errors = np.clip([row.error for row in rows if row.evidence], LEAST_ERROR, WORST_ERROR)
+    return np.array(measures), errors
+
+
+def _name_weights(weights: Values) -> dict[str, float]:
+    """Return the weights that count, by the names of their measures."""
+    names = compute_measures(Evidence(*[0.0] * len(fields(Evidence))))
+    return {
+        name: round(float(weight), 3)
+        for name, weight in zip(names, weights, strict=True)
+        if abs(weight) > 0.01
+    }
 
 
 def _landmark_error(true: Values, predicted: Values, share: float) -> float:
@@ -132,8 +151,10 @@ def _raise_curve(curve: tuple[float, ...], factor: float, added: float) -> tuple
     return tuple(np.round(raised, 5).tolist())
 
 
-def _fit_ordinal(values: Values, errors: Values) -> tuple[Values, float]:
-    """Fit weights (F,) shared by all `CUTS`, and the offset of the middle one: proportional odds.
+def _fit_ordinal(
+    values: Values, errors: Values, cuts: tuple[float, ...]
+) -> tuple[Values, list[float]]:
+    """Fit weights (F,) shared by all `cuts`, and the offset of each: proportional odds.
 
     More of a measure may only count for a registration, never against it.
 
@@ -142,31 +163,27 @@ def _fit_ordinal(values: Values, errors: Values) -> tuple[Values, float]:
     deviations.
     """
     scale = values.std(0)
-    beyond = errors[None] >= np.array(CUTS)[:, None]
+    count = len(scale)
+    beyond = errors[None] >= np.array(cuts)[:, None]
     sign = np.where(beyond, 1, -1)
     share = beyond.mean(axis=1, keepdims=True)
-    count = np.where(beyond, 1 - share, share)
+    weight = np.where(beyond, 1 - share, share)
 
     def cost(x: Values) -> float:
-        odds = values / scale @ x[: -len(CUTS)] + x[-len(CUTS) :, None]
-        return float(
-            (count * np.logaddexp(0, -sign * odds)).sum()
-            + 0.5 * RIDGE * np.square(x[: -len(CUTS)]).sum()
-        )
+        odds = values / scale @ x[:count] + x[count:, None]
+        penalty = 0.5 * RIDGE * np.square(x[:count]).sum()
+        return float((weight * np.logaddexp(0, -sign * odds)).sum() + penalty)
 
-    limits = [(None, 0.0)] * len(scale)
-    initial = np.zeros(len(scale) + len(CUTS))
-    solution = minimize(
-        cost, initial, bounds=[*limits, *[(None, None)] * len(CUTS)], method="L-BFGS-B"
-    ).x
-    return solution[: -len(CUTS)] / scale, float(solution[-len(CUTS) + CUTS.index(BAD_ERROR)])
+    limits = [*[(None, 0.0)] * count, *[(None, None)] * len(cuts)]
+    initial = np.zeros(count + len(cuts))
+    solution = minimize(cost, initial, bounds=limits, method="L-BFGS-B").x
+    return solution[:count] / scale, solution[count:].tolist()
 
 
 def _fit_curves(index: Values, errors: Values) -> tuple[tuple[float, ...], ...]:
     """Return the index, the median and the 90th percentile of the error at `KNOTS` points.
 
-    The curves never fall. One more point stands for the very best registrations; it has the bound
-    of the next, for they are few.
+    The curves never fall.
     """
     order = np.argsort(index)
     index = index[order]
@@ -174,12 +191,10 @@ def _fit_curves(index: Values, errors: Values) -> tuple[tuple[float, ...], ...]:
     width = max(MIN_WINDOW, len(index) // KNOTS)
     middles = np.linspace(width // 2, len(index) - 1 - width // 2, KNOTS).round().astype(int)
     windows = [slice(middle - width // 2, middle + width // 2 + 1) for middle in middles]
-    windows = [slice(0, MIN_WINDOW // 2), *windows]
     places = [float(np.mean(index[window])) for window in windows]
     median, bound = (
         [float(np.quantile(errors[window], share)) for window in windows] for share in (0.5, 0.9)
     )
-    bound[0] = bound[1]
     return tuple(
         tuple(np.round(np.maximum.accumulate(curve), 5).tolist())
         for curve in (places, median, bound)

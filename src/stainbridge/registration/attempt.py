@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from stainbridge.compute import ComputeContext, parallel_map
-from stainbridge.geometry.transform import Affine
+from stainbridge.geometry.fit import fit_affine
+from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.progress import Progress
+from stainbridge.registration.sections.section import Section
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.stages.search import SearchConfig, SearchStage
 from stainbridge.registration.stages.stage import Problem, Stage, State, run_stage
@@ -28,10 +32,15 @@ from stainbridge.registration.verdict.judge import (
 from stainbridge.registration.verdict.misfit import Misfit
 from stainbridge.registration.verdict.misfit_regions import measure_misfit
 from stainbridge.registration.verdict.rival import measure_rival
-from stainbridge.registration.verdict.verification import verify
+from stainbridge.registration.verdict.verification import shrink_region, verify
 
 #: Fraction of an attempt's progress that is set aside for a second search, which few pairs need.
 SECOND_SEARCH_SHARE = 0.15
+#: A deformation corrects its placement where the affine map that fits it best moves the tissue by
+#: more than this, in diagonals of the tissue.
+CORRECTION_SHARE = 0.01
+#: Longest side in pixels of the frame whose points over the tissue that map is fitted to.
+FIT_PX = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +57,14 @@ class Attempt:
         """Collect the evidence for a state."""
         assert state.solution is not None
         sections = state.problem.sections
-        placement = state.placement
         # Handed over as one object, a bare placement is measured once.
-        solution = placement if isinstance(state.solution, Affine) else state.solution
+        is_deformed = not isinstance(state.solution, Affine)
+        solution = state.solution if is_deformed else state.placement
+        placement = find_placement(sections[0], state.placement, solution)
+        score = state.placement_score if placement is state.placement else None
 
         def collect() -> Evidence:
-            verification = verify(*sections, placement, state.placement_score)
+            verification = verify(*sections, placement, score)
             return collect_evidence(
                 *sections, placement, verification, solution, state.disagreement_um
             )
@@ -83,6 +94,26 @@ class Attempt:
         if not doubt:
             return verdict
         return replace(verdict, status="fallback", reason=f"{doubt}; {verdict.reason}")
+
+
+def find_placement(fixed: Section, placement: Affine, solution: Transform) -> Affine:
+    """Return the affine map that the evidence before the deformation is of.
+
+    It is the placement. Where a deformation has moved all of the tissue from there, it is the map
+    that fits the solution best: a poor placement says nothing of what became of it.
+    """
+    if solution is placement:
+        return placement
+    frame = fixed.frame.fit(FIT_PX)
+    points = frame.centres_um()[shrink_region(fixed, frame).ravel()]
+    if (
+        len(points) == 0 or np.linalg.matrix_rank(points - points[0]) < 2
+    ):  # too thin to fit a map to
+        return placement
+    fitted = fit_affine(points, solution(points), placement.source, placement.target)
+    moved_um = np.hypot(*(placement.inverse()(fitted(points)) - points).T)
+    is_corrected = np.sqrt(np.square(moved_um).mean()) > CORRECTION_SHARE * fixed.tissue_um
+    return fitted if is_corrected else placement
 
 
 def make_stage(config: Any, context: ComputeContext) -> Stage:

@@ -13,7 +13,11 @@ from stainbridge.registration.verdict.judge import (
     MIN_OVERLAP,
     MIN_SHARPNESS,
     TOLERABLE_ERROR,
+    TOLERABLE_GROSS,
+    TYPICAL_RIVAL,
+    WORST_ERROR,
     Calibration,
+    GrossError,
     Remainder,
     compute_measures,
     find_doubt,
@@ -24,9 +28,9 @@ from stainbridge.registration.verdict.verification import Verification
 #: As on a right and on a wrong registration of real sections.
 GOOD = Evidence(0.97, 12.0, 0.33, 0.65, 0.08, 0.39, 0.44, 0.93, 0.21, 0.2, 0.007)
 WRONG = Evidence(0.95, 2.5, 0.15, 0.12, -0.12, 0.25, 0.18, 0.45, -0.03, 0.25, 0.009)
-SIMPLE = Calibration(
-    {"share": -10.0}, 5.0, (-4.0, 0.0, 4.0), (0.001, 0.01, 0.1), (0.004, 0.04, 0.4)
-)
+NEVER = GrossError({}, -50.0)
+CURVES = ((-4.0, 0.0, 4.0), (0.001, 0.01, 0.1), (0.004, 0.04, 0.4))
+SIMPLE = Calibration(NEVER, {"share": -10.0}, 5.0, *CURVES)
 
 
 def test_a_right_registration_is_ok_and_a_wrong_one_failed() -> None:
@@ -41,20 +45,68 @@ def test_the_shipped_curves_rise_and_the_bound_is_above_the_median() -> None:
     for curve in (shipped.index, shipped.median, shipped.bound):
         assert list(curve) == sorted(curve)
     assert all(median <= bound for median, bound in zip(shipped.median, shipped.bound, strict=True))
-    assert set(shipped.weights) <= set(compute_measures(GOOD))
+    assert set(shipped.weights) | set(shipped.gross.weights) <= set(compute_measures(GOOD))
+    assert max(*shipped.weights.values(), *shipped.gross.weights.values()) < 0
 
 
-@pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share"])
-def test_better_evidence_improves_the_verdict(name: str) -> None:
-    """The index, the log-odds of a bad one, falls with the measures of the shipped calibration."""
+@pytest.mark.parametrize("name", ["share", "lead", "edges", "sharpness", "affine_share", "rival"])
+def test_better_evidence_makes_a_gross_error_less_likely(name: str) -> None:
+    good = replace(GOOD, rival=0.3)
+    wrong = replace(WRONG, rival=1.1)
+    improving = [
+        replace(wrong, **{name: value})
+        for value in np.linspace(getattr(wrong, name), getattr(good, name), 9)
+    ]
+    gross = load_calibration().gross
+    odds = [gross.measure(compute_measures(evidence)) for evidence in improving]
+    assert odds == sorted(odds, reverse=True)
+    assert odds[0] > odds[-1]
+
+
+@pytest.mark.parametrize("name", ["share", "lead", "edges"])
+def test_better_evidence_makes_a_smaller_error_likely(name: str) -> None:
     improving = [
         replace(WRONG, **{name: value})
         for value in np.linspace(getattr(WRONG, name), getattr(GOOD, name), 9)
     ]
     indices = [load_calibration().compute_index(evidence) for evidence in improving]
-    falling = indices if getattr(GOOD, name) > getattr(WRONG, name) else indices[::-1]
-    assert falling == sorted(falling, reverse=True)
-    assert falling[0] - falling[-1] > 0.05
+    assert indices == sorted(indices, reverse=True)
+    assert indices[0] - indices[-1] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("gross", "status"), [(0.01, "ok"), (0.11, "fallback"), (0.25, "fallback"), (0.35, "failed")]
+)
+def test_the_likelier_a_gross_error_the_less_it_is_trusted(gross: float, status: str) -> None:
+    odds = GrossError({}, float(np.log(gross / (1 - gross))))
+    sure = replace(SIMPLE, gross=NEVER)(GOOD)
+    verdict = replace(SIMPLE, gross=odds)(GOOD)
+    assert verdict.status == status
+    assert verdict.bound > sure.bound
+    assert verdict.predicted > sure.predicted
+
+
+def test_errors_are_a_share_of_gross_ones_and_log_normal_others() -> None:
+    share = 0.05
+    odds = GrossError({}, float(np.log(share / (1 - share))))
+    verdict = replace(SIMPLE, gross=odds)(replace(GOOD, share=0.9))  # index -4
+    rng = np.random.default_rng(0)
+    errors = 0.001 * np.exp(np.log(4) / 1.2816 * rng.normal(size=400_000))
+    errors[: int(share * len(errors))] = WORST_ERROR
+    assert verdict.predicted == pytest.approx(np.quantile(errors, 0.5), rel=0.02)
+    assert verdict.bound == pytest.approx(np.quantile(errors, 0.9), rel=0.02)
+
+
+def test_a_tenth_of_gross_errors_leaves_no_bound() -> None:
+    odds = GrossError({}, float(np.log(0.11 / 0.89)))
+    verdict = replace(SIMPLE, gross=odds)(GOOD)
+    assert (verdict.status, verdict.bound) == ("fallback", WORST_ERROR)
+    assert TOLERABLE_GROSS > 0.11
+
+
+def test_a_rival_that_was_not_measured_counts_as_a_typical_one() -> None:
+    judge = load_calibration()
+    assert judge(replace(GOOD, rival=float("nan"))) == judge(replace(GOOD, rival=TYPICAL_RIVAL))
 
 
 @pytest.mark.parametrize(
@@ -90,12 +142,12 @@ def test_sections_that_hardly_overlap_have_failed() -> None:
     assert load_calibration()(replace(GOOD, overlap=MIN_OVERLAP - 0.01)).status == "failed"
 
 
-@pytest.mark.parametrize("name", ["lead", "edges", "sharpness", "affine_share", "overlap"])
+@pytest.mark.parametrize("name", ["share", "lead", "edges", "sharpness", "affine_share", "overlap"])
 @pytest.mark.parametrize("evidence", [GOOD, WRONG])
 def test_evidence_that_cannot_be_measured_is_a_failure(name: str, evidence: Evidence) -> None:
     verdict = load_calibration()(replace(evidence, **{name: float("nan")}))
-    assert (verdict.status, verdict.predicted) == ("failed", load_calibration().median[-1])
-    assert verdict.bound == load_calibration().bound[-1]
+    assert (verdict.status, verdict.predicted) == ("failed", WORST_ERROR)
+    assert verdict.bound == WORST_ERROR
 
 
 def test_placements_that_do_not_stand_out_leave_doubt() -> None:
@@ -150,8 +202,8 @@ def test_a_seam_is_a_doubt() -> None:
 
 def test_agreement_that_the_deformation_has_made_is_a_doubt() -> None:
     """The index is the same: what is doubted is where the agreement comes from."""
-    judge = Calibration({}, -4.0, (-4.0, 4.0), (0.001, 0.1), (0.004, 0.4))
-    made = replace(GOOD, affine_share=0.33, share=0.8)
+    judge = Calibration(NEVER, {}, -4.0, *CURVES)
+    made = replace(GOOD, affine_share=0.33, share=0.7)
     verdict = judge(made)
     assert verdict.status == "fallback"
     assert verdict.reason.startswith("only 33% of the tissue fitted before the deformation")

@@ -7,7 +7,7 @@ from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.registration.sections.section import Section, read_section
 from stainbridge.registration.verdict.judge import TOLERABLE_RIVAL
-from stainbridge.registration.verdict.rival import measure_rival
+from stainbridge.registration.verdict.rival import MOST_RIVAL, measure_rival
 from stainbridge.slides.memory import ArraySlide
 from stainbridge.types import Pixels
 
@@ -73,5 +73,12 @@ def test_a_wrong_placement_is_beaten(tissue: Pixels) -> None:
     sections = read(tissue), read(tissue)
     shift = np.array([[1, 0, 20 * MPP], [0, 1, 0], [0, 0, 1.0]])
     wrong = Affine(shift, sections[0].frame.space, sections[1].frame.space)
-    rival = measure_rival(*sections, wrong)
-    assert rival == 0 or rival > 1.5
+    assert measure_rival(*sections, wrong) > 1.5
+
+
+def test_where_nothing_supports_the_placement_any_other_place_is_better(tissue: Pixels) -> None:
+    """As where a placement that was forced puts the tissue beside the other's."""
+    sections = read(tissue), read(tissue)
+    shift = np.array([[1, 0, 150 * MPP], [0, 1, 0], [0, 0, 1.0]])
+    beside = Affine(shift, sections[0].frame.space, sections[1].frame.space)
+    assert measure_rival(*sections, beside) == MOST_RIVAL

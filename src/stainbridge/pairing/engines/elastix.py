@@ -6,7 +6,7 @@ doi:10.1109/CVPRW56347.2022.00198, sec. 3.2: 16 blocks, each registered non-rigi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from stainbridge.registration.sections.section import Section, read_section
 from stainbridge.registration.stages.table import STAGES
 from stainbridge.registration.verdict.collect import collect_evidence
 from stainbridge.registration.verdict.judge import RegistrationStatus, load_calibration
+from stainbridge.registration.verdict.rival import measure_rival
 from stainbridge.registration.verdict.verification import measure_score, verify
 from stainbridge.slides.overview import place_mask
 from stainbridge.slides.slide import Slide
@@ -194,7 +195,8 @@ def _judge(
     final = result.judged.then(initial)
     placement = find_affine_part(initial)
     evidence = collect_evidence(*sections, placement, verify(*sections, placement), final)
-    verdict = load_calibration()(evidence)
+    rival = measure_rival(*sections, placement)
+    verdict = load_calibration()(replace(evidence, rival=rival))
     doubts = []
     before = measure_score(*sections, initial)
     after = measure_score(*sections, final)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,13 +33,18 @@ class Assessment:
 
 
 def assess_piece(piece: Piece, others: Sequence[Piece], transform: Transform) -> Assessment:
-    """Measure a transform on one piece of the fixed slide against the piece that it falls on."""
+    """Measure a transform on one piece of the fixed slide against the piece that it falls on.
+
+    Where it falls on several, because the slide is torn there, none of them leaves it without a
+    counterpart.
+    """
     shares = [measure_overlap(piece.region, other.region, transform) for other in others]
     best = int(np.argmax(shares))
     if shares[best] < LEAST_OVERLAP:
         return Assessment(None, None)
     evidence = measure_piece(piece, others[best], transform)
-    return Assessment(best, evidence)
+    cover = measure_cover(piece.region, [other.region for other in others], transform)
+    return Assessment(best, replace(evidence, overlap=max(evidence.overlap, cover)))
 
 
 def measure_piece(piece: Piece, partner: Piece, transform: Transform) -> Evidence:
@@ -57,12 +62,10 @@ def measure_overlap(fixed: PieceRegion, moving: PieceRegion, transform: Transfor
     return float(min(1.0, covered * fixed.area_um2 / smaller_um2))
 
 
-def measure_cover(
-    moving: PieceRegion, fixed: Sequence[PieceRegion], fixed_from_moving: Transform
-) -> float:
-    """Return the share of a piece of the moving slide that lies on tissue of the fixed one."""
-    points = fixed_from_moving(_spread(moving.points_um))
-    return float(np.any([region.contains(points) for region in fixed], axis=0).mean())
+def measure_cover(piece: PieceRegion, others: Sequence[PieceRegion], transform: Transform) -> float:
+    """Return the share of a piece of one slide that a transform takes to tissue of the other."""
+    points = transform(_spread(piece.points_um))
+    return float(np.any([region.contains(points) for region in others], axis=0).mean())
 
 
 def _fit_piece(region: PieceRegion, transform: Transform) -> Affine:

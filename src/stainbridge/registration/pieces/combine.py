@@ -16,14 +16,12 @@ from stainbridge.registration.pieces.flow import LEAST_SHARE, PiecewiseResult, P
 from stainbridge.registration.pieces.piece import Piece
 from stainbridge.registration.pieces.record import PieceRecord, PieceSide
 from stainbridge.registration.stages.record import StageRecord
-from stainbridge.registration.verdict.judge import RegistrationStatus, Verdict
+from stainbridge.registration.verdict.judge import BOUND_SHARE, RegistrationStatus, Verdict
 from stainbridge.registration.verdict.misfit import Misfit
 from stainbridge.types import Box
 
 #: Share of a slide's tissue without a partner from which on the slide is not `ok`.
 TOLERABLE_ALONE = 0.05
-#: Share of the registrations that stay below a bound.
-BOUND_SHARE = 0.9
 
 
 def join_transforms(result: PiecewiseResult) -> Transform | None:

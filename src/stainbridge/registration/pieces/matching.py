@@ -26,7 +26,7 @@ from stainbridge.registration.stages.hypothesis import Hypothesis
 from stainbridge.registration.stages.search import SearchConfig, search_placements
 from stainbridge.registration.stages.stage import Problem
 from stainbridge.registration.verdict.collect import collect_evidence
-from stainbridge.registration.verdict.judge import load_calibration
+from stainbridge.registration.verdict.judge import compute_measures
 from stainbridge.registration.verdict.verification import verify
 from stainbridge.types import Points
 
@@ -41,7 +41,12 @@ UNKNOWN_AREA_RATIOS = (0.1, 10.0)
 CALIBRATED_SCALES = (0.85, 1.18)
 #: Scales to try where they are not, about the root of the ratio of areas.
 SCALE_FACTORS = (0.72, 0.85, 1.0, 1.18, 1.39)
-#: Index of the verdict from which on no partner is better: the expected error is of chance.
+#: Weights of the measures in a pair's index: the log-odds that it is no pair. They were fitted to
+#: registrations of whole slides.
+INDEX_WEIGHTS = {"lead": -1.788, "edges": -2.712, "sharpness": -0.402, "affine_share": -2.036}
+#: Constant term of that index.
+INDEX_OFFSET = -3.627
+#: Index from which on no partner is better: the expected error is of chance.
 NO_PARTNER_INDEX = 1.5
 #: Two pairs whose indices differ by less fit about as well as each other.
 AMBIGUOUS_INDEX = 1.0
@@ -277,11 +282,12 @@ def _measure_pair(
     effort: Effort,
     survey: _Survey,
 ) -> tuple[Affine, float]:
-    """Refine one pair; return its placement and the verdict's index of it."""
+    """Refine one pair; return its placement and its index."""
     sections = fixed[survey.fixed].section, moving[survey.moving].section
     best = refine_hypotheses(*sections, survey.hypotheses, effort.refinement)[0]
     placement = problem.make_affine(best)
     verification = verify(*sections, placement)
     evidence = collect_evidence(*sections, placement, verification, placement)
-    index = load_calibration().compute_index(evidence)
+    measures = compute_measures(evidence)
+    index = INDEX_OFFSET + sum(weight * measures[name] for name, weight in INDEX_WEIGHTS.items())
     return placement, index if np.isfinite(index) else IMPOSSIBLE

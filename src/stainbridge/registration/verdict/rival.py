@@ -36,13 +36,15 @@ RADIUS_PX = 5
 OWN_PLACE_PX = 2.5
 #: Least share of the smaller section on the other, to be compared.
 MIN_OVERLAP = 0.6
+#: What is measured at most: nothing supports the placement.
+MOST_RIVAL = 10.0
 
 
 def measure_rival(fixed: Section, moving: Section, affine: Affine) -> float:
     """Return the similarity at the best other place ÷ that at the placement's own.
 
-    It is about 1 where another place fits as well, and 0 where the placement's own similarity is
-    not positive. Of right registrations it is below 0.6.
+    It is about 1 where another place fits as well, and `MOST_RIVAL` where the placement's own
+    similarity is not positive. Of right registrations it is mostly below 0.6.
     """
     frame, planes, outline = fixed.planes_at(SIZE_PX)
     target = _Chart(normalise_locally(planes, RADIUS_PX), (outline > 0.5).float())
@@ -51,11 +53,12 @@ def measure_rival(fixed: Section, moving: Section, affine: Affine) -> float:
     distance = _measure_shifts(scores, wide, offset)
     own = float(scores[0][distance <= OWN_PLACE_PX].max())
     if own <= 0:
-        return 0.0
+        return MOST_RIVAL
     is_peak = scores[0] >= F.max_pool2d(scores, 3, 1, 1)[0]
     shifted = scores[0][is_peak & (distance > OWN_PLACE_PX)]
     turned = target.compare(_Chart.draw(moving, affine, frame, _list_symmetries(fixed)))
-    return max(0.0, float(shifted.max()), float(turned.max())) / own
+    other = max(0.0, float(shifted.max()), float(turned.max()))
+    return min(MOST_RIVAL, other / own)
 
 
 @dataclass(frozen=True, eq=False)
