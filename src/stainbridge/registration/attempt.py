@@ -106,9 +106,8 @@ def find_placement(fixed: Section, placement: Affine, solution: Transform) -> Af
         return placement
     frame = fixed.frame.fit(FIT_PX)
     points = frame.centres_um()[shrink_region(fixed, frame).ravel()]
-    if (
-        len(points) == 0 or np.linalg.matrix_rank(points - points[0]) < 2
-    ):  # too thin to fit a map to
+    is_thin = len(points) == 0 or np.linalg.matrix_rank(points - points[0]) < 2
+    if is_thin:  # no map can be fitted to it
         return placement
     fitted = fit_affine(points, solution(points), placement.source, placement.target)
     moved_um = np.hypot(*(placement.inverse()(fitted(points)) - points).T)
