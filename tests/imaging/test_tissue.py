@@ -295,3 +295,19 @@ def test_otsu_divides_two_heaps_as_a_library_does() -> None:
 
 def test_otsu_of_one_value_is_that_value() -> None:
     assert find_otsu_threshold(np.full(9, 0.25, np.float32)) == 0.25
+
+
+@pytest.mark.parametrize("level", [246.0, 244.6])
+@pytest.mark.parametrize("shown", [0.08, 0.2])
+def test_pale_tissue_that_is_small_on_noisy_glass_is_not_all_of_it(
+    shown: float, level: float
+) -> None:
+    """Where glass fills nearly all of the picture, its noise must not set the scale."""
+    rng = np.random.default_rng(2)
+    side = 512
+    truly = disc(side, side, (120, 160), 50) > 0
+    texture = cv2.GaussianBlur(rng.normal(0, 1, (side, side)), (0, 0), 1.5)
+    depth = truly * shown * (0.5 + 0.15 * texture / texture.std()).clip(0.2, 1)
+    pixels = level * np.exp(-depth)[None] + rng.normal(0, 0.75, (1, side, side))
+    region = region_of(image_of(pixels.repeat(3, axis=0)))
+    assert agreement(region, truly) > 0.85

@@ -22,6 +22,10 @@ GLASS_NOISE_DENSITY = 0.02
 SMEAR_SHARE = 0.08
 #: ... and there by more than this many times the noise of glass.
 SMEAR_CONTRAST = 10.0
+#: Root of the density of pixels that set the scale, at least.
+LEAST_SHOWN = 0.02
+#: Pixels that show more than noise and can set the scale, at least.
+LEAST_CLEAR_PIXELS = 64
 #: Range that a fluorescence channel's signal is stretched over, at least, in units of its noise.
 LEAST_SIGNAL_RANGE = 12.0
 #: The background of a channel ends this many times its noise above the fifth percentile of a 3 x 3
@@ -76,9 +80,10 @@ def tissue_density(image: Image, illumination: Illumination | None = None) -> Pl
     density, ignore = _brightfield(image, lit) if lit.is_bright else _fluorescence(image)
     if is_blank(density, ignore):
         return np.zeros(density.shape, np.float32)
-    density = np.clip(density - _smear_noise(density[~ignore]), 0, None)
+    noise = _smear_noise(density[~ignore])
+    density = np.clip(density - noise, 0, None)
     density[ignore] = 0
-    return _normalise(np.sqrt(density))
+    return _normalise(np.sqrt(density), may_be_veiled=lit.is_bright and noise == 0)
 
 
 def _brightfield(image: Image, illumination: Illumination) -> tuple[Plane, Mask]:
@@ -182,8 +187,16 @@ def _sample_valid(plane: Plane, valid: Mask) -> np.ndarray:
     return np.asarray(plane[::step, ::step][valid[::step, ::step]])
 
 
-def _normalise(density: Plane) -> Plane:
-    tissue = density[density > 0.02]
+def _normalise(density: Plane, *, may_be_veiled: bool) -> Plane:
+    """Return the density over that of dark tissue, at most 1.2.
+
+    Where nearly all of a picture is glass, its noise is a veil that would set the scale. There only
+    pixels count that show more than noise.
+    """
+    tissue = density[density > LEAST_SHOWN]
+    clear = density[density > np.sqrt(GLASS_NOISE_DENSITY)]
+    if may_be_veiled and LEAST_CLEAR_PIXELS <= clear.size < SMEAR_SHARE * density.size:
+        tissue = clear
     if tissue.size == 0:
         return density.astype(np.float32)
     high = np.percentile(tissue[tissue >= np.median(tissue)], 90)
