@@ -280,7 +280,7 @@ def load_calibration() -> Calibration:
     """Load the calibration that comes with the package."""
     path = files("stainbridge.registration.verdict").joinpath("calibration.json")
     stored = json.loads(path.read_text(encoding="utf-8"))
-    curves = {name: tuple(stored.pop(name)) for name in ("index", "median", "bound")}
-    gross = GrossError(**stored.pop("gross"))
-    remainder = Remainder(**stored.pop("remainder"))
-    return Calibration(gross, **stored, **curves, remainder=remainder)
+    gross = GrossError(**stored["gross"])
+    curves = {name: tuple(stored[name]) for name in ("index", "median", "bound")}
+    remainder = Remainder(**stored["remainder"])
+    return Calibration(gross, stored["weights"], stored["offset"], **curves, remainder=remainder)
