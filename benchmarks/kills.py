@@ -49,6 +49,8 @@ DERIVED_KEYS = ("digest", "path")
 LEFT_OUT = (*TIMED_KEYS, *DERIVED_KEYS)
 #: Seconds in which all processes of a killed command must have ended.
 ORPHAN_S = 10.0
+#: Seconds between two looks at whether a command has ended before its kill.
+LOOK_S = 0.002
 #: Earliest moment of a kill, in seconds.
 FIRST_S = 0.005
 
@@ -303,7 +305,7 @@ def kill(number: int, verb: Verb, moment_s: float) -> Row:
     folder.mkdir()
     out = folder / verb.out
     child = start(verb.list_words(out, again=False))
-    time.sleep(moment_s)
+    wait_for_end(child, moment_s)
     os.kill(child, signal.SIGKILL)
     died = wait(child) < 0
     orphans = count_orphans(child)
@@ -334,6 +336,14 @@ def start(words: list[str]) -> int:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def wait_for_end(child: int, limit_s: float) -> None:
+    """Wait until a process has ended, or so many seconds; it can still be waited for."""
+    end = time.monotonic() + limit_s
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while time.monotonic() < end and os.waitid(os.P_PID, child, options) is None:
+        time.sleep(LOOK_S)
 
 
 def wait(child: int) -> int:
