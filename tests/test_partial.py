@@ -16,7 +16,14 @@ from tests.abandoned import leave_partial
 
 from stainbridge import partial
 from stainbridge.locks import LockUnsupportedError, release_lock, take_lock
-from stainbridge.partial import LOCK, OLD_S, name_owner, partial_folder, remove_abandoned
+from stainbridge.partial import (
+    LOCK,
+    OLD_S,
+    find_final_path,
+    name_owner,
+    partial_folder,
+    remove_abandoned,
+)
 from stainbridge.whole import whole_file
 
 HOST, BOOT = name_owner().split("-")
@@ -152,3 +159,10 @@ def test_folders_are_empty_and_their_own(tmp_path: Path) -> None:
         assert first != second
         assert names(first) == names(second) == set()
     assert names(tmp_path) == set()
+
+
+def test_the_final_path_of_what_is_half_written_has_no_hidden_folder(tmp_path: Path) -> None:
+    with partial_folder(tmp_path) as outer, partial_folder(outer) as inner:
+        assert find_final_path(inner / "truth" / "a.h5") == str(tmp_path / "truth" / "a.h5")
+    for path in ("a/.hidden/b.csv", "tcp://node", str(tmp_path / "files" / "a.partial" / "b")):
+        assert find_final_path(path) == path

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stainbridge.errors import InputError
+from stainbridge.partial import partial_folder
 from stainbridge.whole import WRITING, name_output, whole_file, whole_folder
 
 
@@ -55,6 +56,12 @@ def test_an_input_that_cannot_be_read_meanwhile_is_named_itself(tmp_path: Path) 
     with pytest.raises(PermissionError) as caught:
         write_half(tmp_path / "result.h5", refused)
     assert caught.value is refused
+
+
+def test_what_is_written_in_a_hidden_folder_is_named_as_it_will_be(tmp_path: Path) -> None:
+    with partial_folder(tmp_path) as hidden, pytest.raises(InputError) as caught:
+        write_half(hidden / "result.h5", OSError(errno.ENOSPC, "full"))
+    assert caught.value.where == str(tmp_path / "result.h5")
 
 
 @pytest.mark.parametrize("number", WRITING)

@@ -30,6 +30,10 @@ PARTIAL_SUFFIX = ".partial"
 #: Names in such a folder: the owner's lock, and what is half-written.
 LOCK = "owner.lock"
 FILES = "files"
+#: The hidden folder in a path of what is half-written in it.
+HIDDEN_FOLDER = re.compile(
+    rf"{re.escape(HIDDEN_PREFIX)}[^/\\]*{re.escape(PARTIAL_SUFFIX)}[/\\]({FILES}[/\\])?"
+)
 #: Seconds after which what another host has left is old: longer than any run.
 OLD_S = 14 * 24 * 3600.0
 #: Where Linux keeps a random number that changes with every boot.
@@ -68,6 +72,11 @@ def remove_abandoned(folder: Path, *, deep: bool = False) -> None:
     for partial in sorted(folder.rglob(pattern) if deep else folder.glob(pattern)):
         if partial.is_dir() and not partial.is_symlink():
             _remove_if_abandoned(partial)
+
+
+def find_final_path(path: Path | str) -> str:
+    """Return where a half-written file will lie: its path without the hidden folder."""
+    return HIDDEN_FOLDER.sub("", str(path))
 
 
 def holds_files(folder: Path) -> bool:

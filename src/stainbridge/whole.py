@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stainbridge.errors import InputError, MissingFileError
-from stainbridge.partial import HIDDEN_PREFIX, partial_folder
+from stainbridge.partial import HIDDEN_PREFIX, find_final_path, partial_folder
 
 #: What lies in these folders stands for devices and streams, whatever it links to.
 SPECIAL_FOLDERS = (Path("/dev"), Path("/proc"))
@@ -109,7 +109,9 @@ def _hidden_folder_beside(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None or _names_another(error, path):
             raise
-        raise InputError(f"could not write: {os.strerror(error.errno)}", where=path) from error
+        raise InputError(
+            f"could not write: {os.strerror(error.errno)}", where=find_final_path(path)
+        ) from error
 
 
 def _names_another(error: OSError, path: Path) -> bool:

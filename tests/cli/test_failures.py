@@ -49,6 +49,8 @@ def test_every_error_of_the_system_is_one_line(
 def test_an_error_without_a_name_says_where_it_comes_from(number: int, place: str) -> None:
     explained = str(explain_failure(OSError(number, os.strerror(number))))
     assert explained.startswith(f"{place}: {os.strerror(number)}")
+    hidden = OSError(number, os.strerror(number), "out/.stainbridge-a-b-c.partial/files/a.csv")
+    assert str(explain_failure(hidden)).startswith("out/a.csv: ")
 
 
 def test_missing_memory_says_how_much_was_short() -> None:

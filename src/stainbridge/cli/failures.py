@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from stainbridge.errors import InputError
+from stainbridge.partial import find_final_path
 from stainbridge.regular import check_regular
 from stainbridge.whole import WRITING
 
@@ -68,18 +69,20 @@ def explain_failure(error: BaseException) -> InputError | None:
     if isinstance(error, OSError) and error.errno is not None:
         return InputError(
             os.strerror(error.errno) if error.errno > 0 else str(error.strerror),
-            where=error.filename or _guess_place(error.errno),
+            where=_find_place(error),
             remedy=REMEDIES.get(error.errno, ""),
         )
     return None
 
 
-def _guess_place(number: int) -> str:
-    """Return where an error of the system comes from that names no file.
+def _find_place(error: OSError) -> str:
+    """Return the file that an error of the system names, else where it comes from.
 
-    What is written elsewhere has a name: see `name_output`.
+    What is written has a name, but on standard output: see `name_output`.
     """
-    return "standard output" if number in (*WRITING, errno.EPIPE) else "a file"
+    if error.filename:
+        return find_final_path(error.filename)
+    return "standard output" if error.errno in (*WRITING, errno.EPIPE) else "a file"
 
 
 def check_working_folder() -> None:
