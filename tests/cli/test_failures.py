@@ -117,6 +117,13 @@ def test_a_working_folder_that_was_removed_is_said(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("error: .: the working folder is no longer")
 
 
+def test_a_name_that_is_not_utf_8_is_found_in_a_table() -> None:
+    table = os.fsdecode(b"case,fixed\na,he.svs\nb,slides/b\xff.svs\n")
+    with pytest.raises(UnicodeEncodeError) as caught:
+        table.encode("utf-8")
+    assert str(explain_failure(caught.value)).startswith("slides/b\\udcff.svs: the name is not UTF")
+
+
 def test_a_bug_is_not_explained_away() -> None:
     bugs = (RuntimeError("bug"), ValueError("bug"), OSError("no number"), UnicodeError("bug"))
     assert [explain_failure(bug) for bug in bugs] == [None] * 4

@@ -26,6 +26,8 @@ WANTED = (
 )
 #: What Python says where the system starts no more threads.
 NO_THREAD = re.compile(r"can't start new thread")
+#: A name in a text, such as a table, that has bytes which are no text.
+UNDECODED = re.compile("[^\\s,;\"']*[\udc80-\udcff][^\\s,;\"']*")
 #: What to do about an empty value.
 UNSET = "give one; is a variable of the script unset?"
 #: What torch says when a process that prepares samples is ended from outside.
@@ -64,8 +66,10 @@ def explain_failure(error: BaseException) -> InputError | None:
             got="its limit, or missing memory",
             remedy="use fewer with --threads or OMP_NUM_THREADS, or raise ulimit -u",
         )
-    if isinstance(error, UnicodeError) and _has_undecoded_bytes(error):
-        return _refuse_name(getattr(error, "object", ""))
+    if isinstance(error, UnicodeError):
+        name = UNDECODED.search(str(getattr(error, "object", "")))
+        if name is not None:
+            return _refuse_name(name.group())
     if isinstance(error, OSError) and error.errno is not None:
         return InputError(
             os.strerror(error.errno) if error.errno > 0 else str(error.strerror),
@@ -108,7 +112,7 @@ def check_names(arguments: list[str]) -> None:
         if before != "--out":  # the rule for outputs is the jobs' own
             for name in argument.split(","):
                 check_regular(Path(name))
-        if any("\udc80" <= letter <= "\udcff" for letter in argument):
+        if UNDECODED.search(argument):
             raise _refuse_name(argument)
 
 
@@ -123,11 +127,6 @@ def _refuse_name(name: object) -> InputError:
             remedy="set LC_ALL=C.UTF-8 or PYTHONUTF8=1",
         )
     return InputError("the name is not UTF-8", where=shown, remedy="rename the file or folder")
-
-
-def _has_undecoded_bytes(error: UnicodeError) -> bool:
-    text = getattr(error, "object", "")
-    return isinstance(text, str) and any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
 def _explain_memory(message: str) -> InputError:
