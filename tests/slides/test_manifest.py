@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from stainbridge.errors import InputError
-from stainbridge.slides.manifest import read_header, read_table
+from stainbridge.slides.manifest import find_row_file, read_header, read_table
 
 COLUMNS = ("case", "fixed", "moving")
 ROWS = [
@@ -59,3 +60,9 @@ def test_what_is_no_table_is_one_line(content: bytes, said: str, tmp_path: Path)
     path.write_bytes(content)
     with pytest.raises(InputError, match=said):
         read_table(path, COLUMNS)
+
+
+def test_a_row_names_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "he.svs")
+    with pytest.raises(InputError, match=r"he\.svs: not a regular file; .*got a pipe"):
+        find_row_file(tmp_path / "slides.csv", "he.svs")

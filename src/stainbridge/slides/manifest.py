@@ -13,6 +13,7 @@ import numpy as np
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.ranges import MPP_RANGE
+from stainbridge.regular import check_regular
 from stainbridge.types import Points
 
 #: A row of a CSV by its columns.
@@ -110,9 +111,10 @@ def check_id(text: str, where: object) -> None:
 def find_row_file(table: Path, text: str) -> Path:
     """Return the file or folder that a row names, relative to the table's folder.
 
-    Raises `MissingFileError` where there is none.
+    Raises `MissingFileError` where there is none, and `InputError` for a pipe or a device.
     """
     file = table.parent / text
+    check_regular(file)
     if not file.exists():
         raise MissingFileError("no such file", where=file, remedy=f"it is named in {table}")
     return file

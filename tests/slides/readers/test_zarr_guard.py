@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import os
 import shutil
 import struct
 import zlib
@@ -162,6 +163,22 @@ def test_a_damaged_header_neither_crashes_nor_changes_the_size(
 def test_a_chunk_that_claims_to_be_enormous_is_refused(codec: str, data: bytes) -> None:
     with pytest.raises(InputError, match="larger than the array's chunks"):
         check_chunk(codec, data, 1000)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("is_metadata", [True, False])
+def test_a_pipe_in_a_zarr_is_refused_and_not_waited_for(
+    tmp_path: Path, version: Any, is_metadata: bool
+) -> None:
+    folder = tmp_path / "a.zarr"
+    zarr.create_array(folder, data=PICTURE, chunks=PICTURE.shape, zarr_format=version)
+    metadata = folder / ("zarr.json" if version == 3 else ".zarray")
+    (chunk,) = (path for path in folder.rglob("*") if "0" in path.name and path.is_file())
+    replaced = metadata if is_metadata else chunk
+    replaced.unlink()
+    os.mkfifo(replaced)
+    with pytest.raises(InputError, match=r"a\.zarr"):
+        read(folder)
 
 
 @pytest.mark.parametrize("place", ["filters", "compressors"])

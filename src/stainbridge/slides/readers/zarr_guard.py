@@ -22,9 +22,10 @@ from zarr.abc.store import ByteRequest
 from zarr.codecs import ShardingCodec
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.metadata import ArrayV2Metadata, ArrayV3Metadata
-from zarr.storage import WrapperStore
+from zarr.storage import LocalStore, WrapperStore
 
 from stainbridge.errors import InputError
+from stainbridge.regular import check_regular
 
 #: Filters make a chunk at most this many times larger, and add less than `MOST_EXTRA_BYTES`.
 MOST_GROWTH = 8
@@ -42,12 +43,17 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 class CheckedStore(WrapperStore[Any]):  # type: ignore[misc, unused-ignore]
-    """A store whose empty files are damage; zarr takes an empty shard for a missing one."""
+    """A store of regular files, whose empty ones are damage.
+
+    Zarr takes an empty shard for a missing one, and waits for ever at a pipe.
+    """
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Return what is stored; raise `InputError` for an empty file."""
+        """Return what is stored; raise `InputError` for an empty file, a pipe and a device."""
+        if isinstance(self._store, LocalStore):
+            check_regular(self._store.root / key)
         value = await super().get(key, prototype, byte_range)
         if value is not None and len(value) == 0:
             raise InputError("a chunk is empty", where=key)
