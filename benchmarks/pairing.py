@@ -2,6 +2,7 @@
 
     python benchmarks/pairing.py --work FOLDER --seeds 1 2 3 4          # resumes
     python benchmarks/pairing.py --work FOLDER --engine elastix --seeds 1 2
+    python benchmarks/pairing.py --work FOLDER --seeds 31 --mpp 1       # tissue of 20,000 px
     python benchmarks/pairing.py --work FOLDER --again                  # scores aligned pairs anew
     python benchmarks/pairing.py --page docs/results/pairing.md
 
@@ -52,6 +53,8 @@ END = "<!-- end of tables -->"
 #: The generated slides: side in pixels, µm per pixel.
 SIZE_PX = 10_000
 MPP = 0.5
+#: Side of a patch in µm.
+PATCH_UM = 512.0
 #: Quality of the slides' JPEG tiles.
 QUALITY = 90
 #: Organ and stain of the moving slide change with the seed.
@@ -65,12 +68,12 @@ LEAST_VALID = 0.3
 BAD_PX = 8.0
 
 
-def make_pair(seed: int, size_px: int) -> PhantomPair:
+def make_pair(seed: int, size_px: int, mpp: float = MPP) -> PhantomPair:
     """Return the generated slides of a seed."""
     return generate_pair(
         seed=seed,
         size_px=size_px,
-        mpp=MPP,
+        mpp=mpp,
         fixed_stain="HE",
         moving_stain=STAINS[seed % len(STAINS)],
         organ=ORGANS[seed % len(ORGANS)],
@@ -78,37 +81,38 @@ def make_pair(seed: int, size_px: int) -> PhantomPair:
     )
 
 
-def name_slides(work: Path, seed: int, size_px: int) -> tuple[Path, Path]:
+def name_slides(work: Path, seed: int, size_px: int, mpp: float = MPP) -> tuple[Path, Path]:
     """Return the files of the two slides of a seed."""
-    fixed, moving = (work / f"{seed}_{size_px}_{side}.tiff" for side in ("fixed", "moving"))
+    name = f"{seed}_{size_px}" if mpp == MPP else f"{seed}_{size_px}_{mpp:g}um"
+    fixed, moving = (work / f"{name}_{side}.tiff" for side in ("fixed", "moving"))
     return fixed, moving
 
 
-def draw_slides(work: Path, seed: int, size_px: int) -> None:
+def draw_slides(work: Path, seed: int, size_px: int, mpp: float = MPP) -> None:
     """Write both slides of a seed as pyramids; what is there stays."""
     work.mkdir(parents=True, exist_ok=True)
-    pair = make_pair(seed, size_px)
+    pair = make_pair(seed, size_px, mpp)
     slides = (pair.fixed, pair.moving)
-    for path, slide in zip(name_slides(work, seed, size_px), slides, strict=True):
+    for path, slide in zip(name_slides(work, seed, size_px, mpp), slides, strict=True):
         if not path.exists():
             write_slide(slide, path, quality=QUALITY, threads=1)
 
 
 def measure_pair(
-    work: Path, seed: int, size_px: int, engine: str, every: int, again: bool
+    work: Path, seed: int, size_px: int, mpp: float, engine: str, every: int, again: bool
 ) -> dict[str, Any]:
     """Align and cut the pair of a seed, and return its row; every n-th patch is measured.
 
     `again` takes the alignment of the last time, where there is one.
     """
-    truth = make_pair(seed, size_px)
-    config = PairingConfig(engine=engine)  # type: ignore[arg-type]
-    files = name_slides(work, seed, size_px)
+    truth = make_pair(seed, size_px, mpp)
+    config = PairingConfig(engine=engine, patch_px=round(PATCH_UM / mpp))  # type: ignore[arg-type]
+    files = name_slides(work, seed, size_px, mpp)
     source = SlidePair(
         id=str(seed), patient=str(seed), split="train", fixed=files[0], moving=files[1]
     )
     with open_slide(files[0]) as fixed, open_slide(files[1]) as moving:
-        kept = work / f"{seed}_{size_px}_{engine}.alignment"
+        kept = files[0].with_name(files[0].name.replace("fixed.tiff", f"{engine}.alignment"))
         if again and kept.exists():
             alignment, seconds = pickle.loads(kept.read_bytes())
         else:
@@ -118,6 +122,7 @@ def measure_pair(
         row: dict[str, Any] = {
             "seed": seed,
             "size_px": size_px,
+            "mpp": mpp,
             "engine": engine,
             "organ": truth.fixed.section.tissue.organ,
             "stain": truth.moving.stain,
@@ -222,9 +227,9 @@ def read_rows(path: Path = ROWS) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def name_row(row: Mapping[str, Any]) -> tuple[int, str, int]:
-    """Return what tells a row from others, and their order: size, engine, seed."""
-    return row["size_px"], row["engine"], row["seed"]
+def name_row(row: Mapping[str, Any]) -> tuple[float, int, str, int]:
+    """Return what tells a row from others, and their order: pixel and slide size, engine, seed."""
+    return row.get("mpp", MPP), row["size_px"], row["engine"], row["seed"]
 
 
 def keep_row(row: Mapping[str, Any], path: Path = ROWS) -> None:
@@ -317,7 +322,9 @@ def render_tables(rows: Sequence[Mapping[str, Any]]) -> str:
         lines.append(render_line(name, [row for row in rows if name_method(row) == name]))
     lines += ["", "Each pair:", "", head, rule]
     for row in rows:
-        what = f"{row['size_px']:,} px, {row['organ']}, {row['stain']}, {row['status']}"
+        mpp = row.get("mpp", MPP)
+        size = f"{row['size_px']:,} px" + ("" if mpp == MPP else f" of {mpp:g} µm")
+        what = f"{size}, {row['organ']}, {row['stain']}, {row['status']}"
         name = f"{name_method(row)}, seed {row['seed']}: {what}"
         if any(patch["mean"] is not None and not patch["dropped_for"] for patch in row["patches"]):
             lines.append(render_line(name, [row]))
@@ -340,6 +347,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder of the generated slides")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3, 4])
     parser.add_argument("--size", type=int, default=SIZE_PX, help="side of the slides in pixels")
+    parser.add_argument("--mpp", type=float, default=MPP, help="µm per pixel of the slides")
     parser.add_argument("--engine", default="stainbridge")
     parser.add_argument("--every", type=int, default=1, help="measure every n-th patch")
     parser.add_argument("--again", action="store_true", help="measure pairs with a row again")
@@ -351,16 +359,16 @@ def main() -> None:
     if options.work is None:
         parser.error("--work is needed to measure")
     for seed in options.seeds:
-        if not options.again and any(
-            name_row(row) == (options.size, options.engine, seed) for row in read_rows()
-        ):
+        name = (options.mpp, options.size, options.engine, seed)
+        if not options.again and any(name_row(row) == name for row in read_rows()):
             continue
-        run_alone(draw_slides, options.work, seed, options.size)
+        run_alone(draw_slides, options.work, seed, options.size, options.mpp)
         row = run_alone(
             measure_pair,
             options.work,
             seed,
             options.size,
+            options.mpp,
             options.engine,
             options.every,
             options.again,

@@ -24,6 +24,6 @@ def test_the_page_is_what_the_rows_make(tmp_path: Path) -> None:
 def test_every_row_is_of_slides_and_an_engine_of_its_own() -> None:
     text = (ROWS / "pairs.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
-    keys = [(row["size_px"], row["engine"], row["seed"]) for row in rows]
+    keys = [(row.get("mpp"), row["size_px"], row["engine"], row["seed"]) for row in rows]
     assert len(set(keys)) == len(keys)
     assert {row["engine"] for row in rows} <= {"stainbridge", "elastix"}
