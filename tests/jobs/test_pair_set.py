@@ -108,7 +108,7 @@ def test_what_an_alignment_does_not_know_reaches_every_patch(
     unsure = replace(job, out=tmp_path / "set")
     unsure.run()
     residuals = [patch.scores.residual_px for patch in read_patches(unsure.out / "manifest.csv")]
-    assert np.nanmin(residuals) > 20
+    assert np.nanmin(residuals) >= 20
 
 
 def test_the_same_work_is_not_done_again(own: PairSetJob) -> None:

@@ -40,11 +40,8 @@ LENGTH_NOISE = 4.5
 MISFIT_NOISE = 3.0
 #: The share of that which is taken for misalignment.
 SHOWN_SHARE = 0.9
-#: Residual that the pictures do not show, as a multiple of the alignment's error: that leaves out
-#: what all windows see wrong.
-ERROR_SHARE = 2.7
 #: Error, in pixels, of an alignment that does not tell its own.
-USUAL_ERROR_PX = 0.3
+USUAL_ERROR_PX = 0.8
 #: Standard deviation of what the pictures do not show, as a share of it.
 HIDDEN_SPREAD = 0.4
 #: Second difference of displacements from window to window, in pixels.
@@ -88,7 +85,7 @@ def estimate_residual(
         return NOTHING_TELLS
     if alignment_error_px is None:
         alignment_error_px = USUAL_ERROR_PX * factor
-    return _combine(best, factor, ERROR_SHARE * alignment_error_px)
+    return _combine(best, factor, alignment_error_px)
 
 
 def _reduce(plane: Plane, factor: float) -> Plane:

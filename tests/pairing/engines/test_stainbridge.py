@@ -11,6 +11,7 @@ from stainbridge.geometry.transform import Affine, DisplacementField
 from stainbridge.pairing.config import PairingConfig
 from stainbridge.pairing.engines.stainbridge import (
     align,
+    measure_likeness,
     plan_rounds,
     refine,
     smooth_transform,
@@ -61,6 +62,11 @@ def test_rounds_lead_from_coarse_to_fine(
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] <= max(slide_mpp, 0.5 * working_um)
     assert slide_mpp <= sizes[-1] <= max(slide_mpp, 4 * patch_mpp)
+
+
+def test_halves_of_near_windows_disagree_by_less_than_they_err() -> None:
+    assert measure_likeness(66.0) == pytest.approx(2.5)
+    assert measure_likeness(200.0) == 1
 
 
 def test_only_the_deformation_of_the_tissue_is_smoothed() -> None:

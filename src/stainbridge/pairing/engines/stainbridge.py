@@ -23,7 +23,12 @@ from stainbridge.geometry.warp import sample_mask
 from stainbridge.pairing.alignment import Alignment, ErrorMap
 from stainbridge.pairing.config import PairingConfig
 from stainbridge.pairing.slide_windows import SlidePairDensities, WindowPlan, WindowShifts
-from stainbridge.pairing.smooth_field import Roughness, fit_field_and_error, fit_layered_field
+from stainbridge.pairing.smooth_field import (
+    BLOCK,
+    Roughness,
+    fit_field_and_error,
+    fit_layered_field,
+)
 from stainbridge.progress import Progress, ignore_progress
 from stainbridge.registration.config import RegisterConfig
 from stainbridge.registration.pipeline import register_slides
@@ -49,6 +54,9 @@ DIFFERENCE_PX = 16.0
 THIRD_PX = 0.1
 #: Second difference of the local displacements between such places, in working pixels.
 CURVATURE_PX = 0.6
+#: Windows nearer to each other than this show the same structures and err alike. Halves of nearer
+#: windows disagree by less than they err.
+ALIKE_UM = 330.0
 #: What the structures of neighbouring sections lie apart, in pixels of the windows.
 STRUCTURE_PX = 0.8
 
@@ -165,12 +173,17 @@ def refine(
             field = fit_layered_field(total, deviations, roughness)
         else:
             field, error_um = fit_field_and_error(total, deviations, roughness)
-            error = ErrorMap(error_um, found.grid)
+            error = ErrorMap(error_um * measure_likeness(found.grid.mpp[0]), found.grid)
         upsampled = _upsample(field, found.grid, grid)
         if expected is not None:
             upsampled += expected.displacement
         result = _make_field(upsampled, affine, grid)
     return result, error
+
+
+def measure_likeness(spacing_um: float) -> np.float32:
+    """Return how many times more windows `spacing_um` apart err than halves of them disagree."""
+    return np.float32(max(1.0, ALIKE_UM / (BLOCK * spacing_um)))
 
 
 def _add_shifts(
