@@ -102,7 +102,7 @@ class Day:
     names_output: bool = False
     """Whether a refusal must name the output, or what is in it."""
     letters: str = ""
-    """Put before the name of the output."""
+    """Put before the name of the output's folder."""
 
 
 STRICT_ASCII = (("LC_ALL", "C"), ("PYTHONUTF8", "0"), ("PYTHONCOERCECLOCALE", "0"))
@@ -211,8 +211,9 @@ def try_out(verb: Verb, day: Day) -> Row:
     """Run a verb on a hard day and look at what it says and leaves."""
     folder = Path("hard day")
     remove(folder)
-    folder.mkdir()
-    out = folder / f"{day.letters}{verb.out}"
+    place_of_out = folder / f"{day.letters}folder"  # slides say their own name, not the folder's
+    place_of_out.mkdir(parents=True)
+    out = place_of_out / verb.out
     words = verb.list_words(out, again=False) if verb.out else verb.words.split()
     exit_code, said = run_on(day, words)
     fault = find_fault(verb, day, exit_code, said, out)
