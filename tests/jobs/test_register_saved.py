@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -148,3 +149,13 @@ def test_other_weights_of_the_same_name_make_another_result(
         job.run()
     with pytest.raises(InputError, match="would replace the input"):
         replace(job, affine_weights=str(job.out / "transform.h5"), overwrite=True).run()
+
+
+@pytest.mark.usefixtures("calls")
+def test_what_is_not_asked_for_is_not_imported(
+    job: RegisterJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("joint.synthesis", "translation.inference.model", "slides.writing.write"):
+        monkeypatch.setitem(sys.modules, f"stainbridge.{module}", None)
+    replace(job, write_slide=False, report=False).run()
+    assert names(job.out) == REGISTRATION

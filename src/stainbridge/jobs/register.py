@@ -179,13 +179,14 @@ class RegisterJob:
 
     def _check_writable(self, moving: Slide) -> None:
         """Raise `InputError` for a moving slide that could be warped but not be written."""
+        if not self.write_slide:
+            return
         from stainbridge.slides.writing.write import choose_codec
 
-        if self.write_slide:
-            try:
-                choose_codec(moving.info)
-            except InputError as error:
-                raise error.within(self.moving) from error
+        try:
+            choose_codec(moving.info)
+        except InputError as error:
+            raise error.within(self.moving) from error
 
     def _read_start(self, fixed: Slide, moving: Slide, note: Note) -> dict[str, Any]:
         """Return what is known before the search, as arguments of `register_slides`."""
@@ -271,11 +272,11 @@ class RegisterJob:
 
     def _read_translator(self) -> Model | None:
         """Return the translation; raises `InputError` where it cannot be had."""
+        if self.translator is None:
+            return None
         from stainbridge.learn.named_weights import find_weights
         from stainbridge.translation.inference.model import read_model
 
-        if self.translator is None:
-            return None
         model = read_model(find_weights(self.translator))
         return model.reverse() if self.reverse_translator else model
 
@@ -289,10 +290,10 @@ class RegisterJob:
         note: Note,
     ) -> TranslatedPair | None:
         """Return the slides with one translated; raises `InputError` where it cannot be."""
-        from stainbridge.joint.synthesis import choose_apply_config, translate_pair
-
         if model is None:
             return None
+        from stainbridge.joint.synthesis import choose_apply_config, translate_pair
+
         progress("looking at the slide to translate", 0.0)
         applied = choose_apply_config(model, choose_device(config.device), config.seed)
         pair = translate_pair(fixed, moving, model, self.translate, applied, note)
