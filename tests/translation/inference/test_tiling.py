@@ -66,7 +66,7 @@ def test_tiles_that_are_too_small() -> None:
 
 @pytest.mark.parametrize(
     ("reach", "period", "side"),
-    [(90, 4, 1408), (206, 16, 1408), (702, 32, 2048), (1024, 256, 2048)],
+    [(90, 4, 1280), (206, 16, 1280), (702, 32, 2048), (1024, 256, 2048)],
 )
 def test_networks_that_reach_far_are_shown_more(reach: int, period: int, side: int) -> None:
     assert usual_tile(reach, period) == side

@@ -9,8 +9,8 @@ from stainbridge.progress import Note
 
 #: Pixels over which a tile gives way to its neighbour where both agree.
 BLEND_PX = 32
-#: Side of tiles, in pixels: the published residual generators then need about 1.3 GB.
-USUAL_PX = 1408
+#: Side of tiles, in pixels: the published residual generators then need about 1.1 GB.
+USUAL_PX = 1280
 #: Side of tiles of networks that reach further than that allows, in pixels.
 FAR_REACHING_PX = 2048
 
