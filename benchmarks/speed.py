@@ -189,7 +189,12 @@ def show_translate(bench: Bench) -> None:
 
 def show_growth(bench: Bench) -> None:
     """Print how cost grows with the slide, and what a second thread brings."""
-    for verb, measure in {"warp slide": grow_warp, "register --preset fast": grow_register}.items():
+    verbs = {
+        "warp slide": grow_warp,
+        "register --preset fast": grow_register,
+        "translate": grow_translate,
+    }
+    for verb, measure in verbs.items():
         print(f"\n{verb}\n{'px':>7} {'threads':>8} {'seconds':>8} {'CPU s':>7} {'peak MB':>8}")
         by_threads: dict[int, list[Cost]] = {1: [], 2: []}
         for size in bench.growing_px:
@@ -217,6 +222,12 @@ def grow_register(bench: Bench, size: int, threads: int) -> Cost:
     out = ("--out", bench.work / "out", "--overwrite", "--preset", "fast")
     threaded = ("--threads", str(threads))
     return stainbridge("register", *slides, *out, *threaded, threads=threads, ends=(0, 3))
+
+
+def grow_translate(bench: Bench, size: int, threads: int) -> Cost:
+    """Translate a slide of this size at the network's pixel size, which is four times its own."""
+    out = bench.work / "translated.tiff"
+    return run_task("translate", bench.slide(size), out, "--mpp", "0.25", threads=threads)
 
 
 def slope(sizes: Sequence[int], values: Sequence[float]) -> float:

@@ -28,7 +28,7 @@ from stainbridge.slides.slide import Channel, SlideInfo
 
 #: Pixel size of the slides in µm.
 MPP = 0.25
-#: Pixel size that `translate` is told, the network's own: it is shown every pixel.
+#: Pixel size that the network of `translate` was trained at: it is shown every pixel of such slides.
 NETWORK_MPP = 1.0
 #: Side of the tiles that the bare network is shown, in pixels.
 BARE_PX = 512
@@ -226,12 +226,12 @@ def summarise_times(milliseconds: list[float]) -> tuple[float, float]:
     return float(np.median(milliseconds)), float(np.quantile(milliseconds, 0.95))
 
 
-def translate(source: Path, out: Path) -> None:
-    """Translate a slide of H&E to pan-cytokeratin."""
+def translate(source: Path, out: Path, mpp: float) -> None:
+    """Translate a slide of H&E of this pixel size, in µm, to pan-cytokeratin."""
     from stainbridge.jobs.translate import TranslateJob
 
     model = Path("he-panck")
-    TranslateJob(slide=source, model=model, out=out, slide_mpp=NETWORK_MPP, overwrite=True).run()
+    TranslateJob(slide=source, model=model, out=out, slide_mpp=mpp, overwrite=True).run()
 
 
 def run_network(source: Path) -> None:
@@ -284,6 +284,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=20_000)
     parser.add_argument("--glass", type=float)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--mpp", type=float, default=NETWORK_MPP, help="of what is translated")
     parser.add_argument("--began", type=float, help="when the process was started, in Unix time")
     arguments = parser.parse_args()
     paths = arguments.paths
@@ -298,7 +299,7 @@ def main() -> None:
     tasks: dict[str, Callable[[], Sequence[float] | None]] = {
         "generate": lambda: generate(paths[0], arguments.size, arguments.glass),
         "tiles": lambda: summarise_times(read_tiles(paths[0])),
-        "translate": lambda: translate(paths[0], paths[1]),
+        "translate": lambda: translate(paths[0], paths[1], arguments.mpp),
         "network": lambda: run_network(paths[0]),
         "warp": lambda: warp(paths[0], paths[1], arguments.threads),
         "rewrite": lambda: rewrite_with_pyvips(paths[0], paths[1]),
