@@ -38,7 +38,7 @@ def test_tissue_has_no_seam(seed: int) -> None:
     assert measure_seam(*draw_tissue(seed)) < TOLERABLE_SEAM
 
 
-@pytest.mark.parametrize("shift", [20, -30, 60, 105])
+@pytest.mark.parametrize("shift", [20, -30, 60])
 @pytest.mark.parametrize("upright", [False, True])
 def test_a_displaced_band_is_a_seam(shift: int, upright: bool) -> None:
     density, region = draw_tissue(1)

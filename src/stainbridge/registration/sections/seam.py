@@ -26,7 +26,7 @@ ROW_GAP = 2
 #: Displacements along a seam, at least as a share of the picture's diagonal, ...
 LEAST_SHIFT = 0.01
 #: ... and at most as a share of the row's length.
-MOST_SHIFT = 0.25
+MOST_SHIFT = 0.15
 #: Least share of the longest row that is tissue on both sides of a seam.
 LEAST_EXTENT = 0.6
 #: Least tissue in a row, in pixels.
