@@ -28,7 +28,7 @@ from stainbridge.slides.slide import Channel, SlideInfo
 
 #: Pixel size of the slides in µm.
 MPP = 0.25
-#: Pixel size that the network of `translate` was trained at: it is shown every pixel of such slides.
+#: Pixel size that the network of `translate` was trained at: it is shown all pixels of such slides.
 NETWORK_MPP = 1.0
 #: Side of the tiles that the bare network is shown, in pixels.
 BARE_PX = 512
