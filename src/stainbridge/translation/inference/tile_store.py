@@ -21,7 +21,7 @@ from stainbridge.whole import whole_file
 KEY_FILE = "plan.json"
 #: Ending of a tile: an .npy file in Zstandard.
 TILE_SUFFIX = ".npy.zst"
-#: Level of compression: a translated tile takes a tenth of the time that its network takes.
+#: Level of compression, the quickest: tiles are kept until the slide is written only.
 ZSTD_LEVEL = 1
 
 
