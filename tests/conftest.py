@@ -28,7 +28,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
 
+#: Seconds of a test that is marked as slow; of any other: see pyproject.toml.
+SLOW_TEST_LIMIT_S = 3600
+
 Array = npt.NDArray[Any]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_TEST_LIMIT_S))
+
 
 WIDTH, HEIGHT = 803, 601  # odd, so that halving has to round
 MPP = 0.25

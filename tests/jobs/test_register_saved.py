@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import PIL.Image
 import pytest
 import tifffile
 from tests.cli.conftest import quarter_turn_registration
+from tests.killed import die, run_killed
 
 from stainbridge.errors import InputError
 from stainbridge.jobs.register import RegisterJob
@@ -32,9 +30,8 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How often slides were registered; what comes of it is known at once."""
+def imitate_registration(patch: pytest.MonkeyPatch) -> list[int]:
+    """Register slides at once, with a known result; return what grows with each."""
     made: list[int] = []
 
     def register(fixed: Any, moving: Any, config: Any, **_start: Any) -> Any:
@@ -42,8 +39,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         registration = quarter_turn_registration(fixed.frame, moving.frame, np.eye(3))
         return replace(registration, config=config.to_dict())
 
-    monkeypatch.setattr("stainbridge.registration.pipeline.register_slides", register)
+    patch.setattr("stainbridge.registration.pipeline.register_slides", register)
     return made
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often slides were registered."""
+    return imitate_registration(monkeypatch)
 
 
 @pytest.fixture
@@ -95,19 +98,19 @@ def test_whatever_fails_after_it_the_registration_is_there_and_the_rest_follows(
     assert job.run().is_already_done
 
 
-def test_a_kill_after_it_costs_the_rest_alone(
-    job: RegisterJob, calls: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child = os.fork()
-    if child == 0:
-        kill: Callable[..., None] = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
-        monkeypatch.setattr(WRITERS["slide"], kill)
-        job.run()
-        os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+def register_until_killed(job: RegisterJob) -> None:
+    """Die where the warped slide would be written."""
+    patch = pytest.MonkeyPatch()
+    imitate_registration(patch)
+    patch.setattr(WRITERS["slide"], die)
+    job.run()
+
+
+def test_a_kill_after_it_costs_the_rest_alone(job: RegisterJob, calls: list[int]) -> None:
+    assert run_killed(register_until_killed, job)
     assert names(job.out) >= REGISTRATION | {"report.html"}
     job.run()
-    assert not calls  # the child registered
+    assert not calls  # the process that was killed registered
     assert names(job.out) == {*REGISTRATION, "report.html", "warped.ome.tiff"}
 
 

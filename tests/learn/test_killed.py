@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from tests.killed import die, run_killed
 from tests.learn.test_loop import rows
 from tests.learn.toy import CONFIG, run
 
+from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.weights import count_steps, read_weights
 from stainbridge.partial import remove_abandoned
 
@@ -21,27 +21,14 @@ MOMENTS = tuple(range(12))
 SAVING = replace(CONFIG, save_every_s=0.0)
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def run_killed(work: Callable[[], object]) -> bool:
-    """Work in a process of its own, which is killed or ends; return whether it was killed."""
-    child = os.fork()
-    if child == 0:
-        work()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
-def run_to_batch(folder: Path, moment: int) -> None:
+def run_to_batch(folder: Path, moment: int, config: TrainConfig = SAVING) -> None:
     def hook(batches: int) -> float:
         if batches == moment:
             die()
         return 1.0
 
-    run(folder, SAVING, hook=hook)
+    folder.mkdir(exist_ok=True)
+    run(folder, config, hook=hook)
 
 
 def run_to_file(folder: Path, moment: int) -> None:
@@ -54,6 +41,7 @@ def run_to_file(folder: Path, moment: int) -> None:
         moved.append(path)
         return replace_file(path, target)
 
+    folder.mkdir(exist_ok=True)
     Path.replace = replace_or_die  # type: ignore[method-assign,assignment]  # in the child alone
     run(folder, SAVING)
 
@@ -71,8 +59,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_the_same_table(
     run_to: Callable[[Path, int], None], moment: int, whole: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    folder.mkdir()
-    assert run_killed(lambda: run_to(folder, moment))
+    assert run_killed(run_to, folder, moment)
     is_saved = (folder / "last.safetensors").exists()
     assert (folder / "best.safetensors").exists() <= is_saved
     remove_abandoned(folder, deep=True)
@@ -89,34 +76,23 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_the_same_table(
 
 
 def test_a_run_is_saved_before_its_first_step(tmp_path: Path) -> None:
-    assert run_killed(lambda: run_to_batch(tmp_path, 0))
+    assert run_killed(run_to_batch, tmp_path, 0)
     assert count_steps(tmp_path / "last.safetensors") == 0
     assert not (tmp_path / "best.safetensors").exists()
 
 
 @pytest.mark.parametrize("stop", [1, 2])
 def test_nothing_is_best_before_a_validation(tmp_path: Path, stop: int) -> None:
-    config = replace(CONFIG, steps=stop, validate_every=3)
-    assert run_killed(lambda: run(tmp_path, replace(config, steps=6), hook=stop_after(stop)))
+    config = replace(CONFIG, steps=6, validate_every=3)
+    assert run_killed(run_to_batch, tmp_path, 2 * stop, config)
     assert not (tmp_path / "best.safetensors").exists()
 
 
-def stop_after(steps: int) -> Callable[[int], float]:
-    def hook(batches: int) -> float:
-        if batches == 2 * steps:
-            die()
-        return 1.0
-
-    return hook
-
-
 def test_checkpoints_come_by_time_where_steps_are_slow(tmp_path: Path) -> None:
-    assert run_killed(
-        lambda: run_to_batch(tmp_path / "run", 6) if (tmp_path / "run").mkdir() is None else None
-    )
+    assert run_killed(run_to_batch, tmp_path / "run", 6)
     assert count_steps(tmp_path / "run" / "last.safetensors") == 3
     config = replace(CONFIG, save_every_s=3600.0)
-    assert run_killed(lambda: run(tmp_path / "slow", config, hook=stop_after(3)))
+    assert run_killed(run_to_batch, tmp_path / "slow", 6, config)
     assert count_steps(tmp_path / "slow" / "last.safetensors") == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from pathlib import Path
 
 from stainbridge.errors import InputError
 
+#: Seconds that reading may take; HDF5 goes round for ever in some damaged files.
+LONGEST_READ_S = 120
+
 
 def probe(read: Callable[[str], object], path: Path) -> None:
-    """Raise `InputError` where reading a file ends a child process or fails in it.
+    """Raise `InputError` where reading a file ends a child process, fails in it or has no end.
 
     HDF5 crashes at some damaged files, and writes pages about others. The child is a copy of this
     process and reads nothing else; where there are no such copies, nothing is tried.
@@ -41,6 +45,8 @@ def _read_and_leave(read: Callable[[str], object], path: Path) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(LONGEST_READ_S)
         read(str(path))
         code = 0
     finally:
