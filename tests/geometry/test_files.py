@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -356,3 +357,19 @@ def test_threads_read_and_write_transforms_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert max(threads.map(read_and_write, range(24))) < 1e-6
+
+
+@pytest.mark.parametrize("ending", [".h5", ".mha"])
+def test_a_full_disk_is_one_line_that_names_the_file(
+    ending: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"truth{ending}"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # refuses more, as a full disk
+    try:
+        with pytest.raises(InputError, match=rf"truth{ending}: could not write"):
+            write_transform(path, bent(CALIBRATED[0], longest_px=100))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")

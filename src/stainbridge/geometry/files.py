@@ -83,14 +83,16 @@ def write_transform(path: Path | str, transform: Transform, *, dimension: int = 
     with whole_file(path) as temporary:
         try:
             if ending in FIELD_ENDINGS:
-                SimpleITK.WriteImage(
-                    SimpleITK.Cast(field_image(transform), SimpleITK.sitkVectorFloat32),
-                    str(temporary),
-                    True,
-                )
+                image = SimpleITK.Cast(field_image(transform), SimpleITK.sitkVectorFloat32)
+                _reserve_space(temporary, image.GetNumberOfPixels())  # two of half the size each
+                SimpleITK.WriteImage(image, str(temporary), True)
             else:
                 written = to_itk(transform, dimension)
-                _reserve_space(temporary, written)
+                members = (
+                    written.GetNthTransform(n) for n in range(written.GetNumberOfTransforms())
+                )
+                numbers = sum(member.GetNumberOfParameters() for member in members)
+                _reserve_space(temporary, numbers)
                 with ITK_FILES:
                     SimpleITK.WriteTransform(written, str(temporary))
                 if ending in COMPOSITE_ENDINGS:
@@ -154,13 +156,11 @@ def read_transform(
     )
 
 
-def _reserve_space(path: Path, transform: SimpleITK.CompositeTransform) -> None:
-    """Write as many bytes to `path` as the transform will take.
+def _reserve_space(path: Path, numbers: int) -> None:
+    """Write as many bytes to `path` as a transform of so many numbers takes at most.
 
-    On a full disk Python fails cleanly, and HDF5 would crash.
+    On a full disk Python fails cleanly; HDF5 would crash, and ITK print a line of its own.
     """
-    members = (transform.GetNthTransform(n) for n in range(transform.GetNumberOfTransforms()))
-    numbers = sum(member.GetNumberOfParameters() for member in members)
     path.write_bytes(bytes(BYTES_PER_NUMBER * numbers + HEADER_BYTES))
 
 
