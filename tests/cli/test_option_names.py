@@ -19,6 +19,8 @@ def run(error: InputError, *words: str) -> InputError:
     def train(
         average: Annotated[float | None, typer.Option("--ema")] = None,
         steps: Annotated[int | None, typer.Option("--steps")] = None,
+        stains: Annotated[str | None, typer.Option("--stains")] = None,
+        organ: Annotated[str | None, typer.Option("--organ")] = None,
     ) -> None:
         raise error
 
@@ -35,6 +37,12 @@ def test_the_option_stands_for_the_setting(words: tuple[str, ...]) -> None:
     assert str(run(InputError("too large", where="average"), *words)) == "--ema: too large"
 
 
+@pytest.mark.parametrize("text", ["he", "ki67,he", "he,panck"])
+def test_a_text_is_placed_at_its_option(text: str) -> None:
+    error = InputError("unknown stain", got="he")
+    assert str(run(error, "--stains", text, "--organ", "lung")) == "--stains: unknown stain; got he"
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -42,6 +50,10 @@ def test_the_option_stands_for_the_setting(words: tuple[str, ...]) -> None:
         (InputError("average out of range"), ("--steps", "3")),
         (InputError("average out of range", where="train.yaml"), ("--ema", "2")),
         (InputError("nothing is average"), ("--ema", "2")),
+        (InputError("unknown stain", got="he"), ("--stains", "he", "--organ", "he")),
+        (InputError("unknown stain", got="he"), ("--stains", "hero")),
+        (InputError("unknown stain", got="he", where="a.csv"), ("--stains", "he")),
+        (InputError("unknown stain"), ("--steps", "3")),
         (MissingFileError(where="average.csv"), ("--ema", "2")),
     ],
 )

@@ -121,7 +121,7 @@ def _report_usage(error: Any) -> int:
 
     The help is the message of the error then.
     """
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")
     if message.startswith("Usage:"):
         say(message)
     else:

@@ -29,22 +29,31 @@ class Verb(TyperCommand):
 def name_option(error: InputError, ctx: Any) -> InputError:
     """Return the error with an option's name in place of that of the setting that it is about.
 
-    The setting is the first word of an error without a place, or its place. An option that was not
+    The setting is the first word of an error without a place, or its place. An error that is about
+    no setting but was got from one option's text alone is placed there. An option that was not
     typed is not named.
     """
-    if error.where is None:
-        setting, _, rest = error.what.partition(" ")
-        option = _find_typed(ctx, setting)
-        what = f"{option} {rest}"
+    what, where = error.what, error.where
+    if where is None:
+        setting, _, rest = what.partition(" ")
+        if option := _find_typed(ctx, setting):
+            what = f"{option} {rest}"
+        else:
+            where = option = _find_source(ctx, error.got)
     else:
-        option = _find_typed(ctx, str(error.where))
-        what = error.what
+        where = option = _find_typed(ctx, str(where))
     if option is None:
         return error
-    where = None if error.where is None else option
     return InputError(
         what, where=where, expected=error.expected, got=error.got, remedy=error.remedy
     )
+
+
+def _find_source(ctx: Any, got: object) -> str | None:
+    """Return the only typed option whose text is, or lists, what was got."""
+    texts = {name: text for name, text in ctx.params.items() if isinstance(text, str)}
+    names = [name for name, text in texts.items() if got in (text, *text.split(","))]
+    return _find_typed(ctx, names[0]) if len(names) == 1 else None
 
 
 def _find_typed(ctx: Any, setting: str) -> str | None:
