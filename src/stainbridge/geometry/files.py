@@ -179,8 +179,7 @@ def _read_itk(path: Path, is_vouched_for: bool) -> SimpleITK.Transform:
     if path.suffix.lower() in COMPOSITE_ENDINGS:
         _check_hdf5(path)
         if not is_vouched_for:
-            with ITK_FILES:  # a copy of this process made while HDF5 works has it broken
-                probe(SimpleITK.ReadTransform, path)
+            probe(path)
     try:
         with ITK_FILES:
             return SimpleITK.ReadTransform(str(path))
