@@ -56,7 +56,8 @@ def phantom(
         str,
         typer.Option(
             "--difficulty",
-            help="easy, real or hard; or slides of several pieces: fragments, or cores.",
+            help="easy, real or hard; faint: a marker on next to no counterstain; dense: nearly "
+            "black; or slides of several pieces: fragments, or cores. Of slices the first three.",
         ),
     ] = "real",
     organ: Annotated[

@@ -64,7 +64,8 @@ class PhantomJob:
     stains: str = STAINS
     """Stains to draw two different ones from, with commas between."""
     difficulty: str = "real"
-    """How unlike the sections are: "easy", "real", "hard"; or pieces: "fragments", "cores"."""
+    """How unlike the sections are: "easy", "real", "hard", "faint", "dense"; or several pieces:
+    "fragments", "cores"."""
     organ: str = "any"
     """The kind of tissue; "any" draws one for each pair."""
     mpp: PixelSize | None = None

@@ -253,6 +253,51 @@ def test_reading_a_pair_reads_both_slides_whole(pair: PhantomPair) -> None:
     np.testing.assert_array_equal(moving.pixels, read_pixels(pair.moving))
 
 
+def generate_plain(difficulty: str, seed: int = 5, **changes: object) -> PhantomPair:
+    return generate_pair(
+        seed=seed,
+        size_px=256,
+        mpp=8.0,
+        difficulty=difficulty,
+        damage=False,
+        artefacts=False,
+        tear=False,
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stains", "side"), [(("HE", "PanCK"), "moving"), (("Ki67", "PAS"), "fixed")]
+)
+def test_of_a_faint_slide_the_marker_is_seen_alone(stains: tuple[str, str], side: str) -> None:
+    names = {"fixed_stain": stains[0], "moving_stain": stains[1]}
+    real, faint = (generate_plain(name, **names) for name in ("real", "faint"))
+    other = "fixed" if side == "moving" else "moving"
+    first, marker = (
+        getattr(faint, side).laboratory.strength[dye] / getattr(real, side).laboratory.strength[dye]
+        for dye in (0, 2)
+    )
+    assert 0.02 <= first <= 0.10
+    assert marker == pytest.approx(1)
+    assert getattr(faint, other).laboratory == getattr(real, other).laboratory
+    assert np.median(compute_density(read_pixels(getattr(faint, side)))) < 0.1
+
+
+def test_a_dense_slide_is_nearly_black() -> None:
+    usual, dense = (
+        compute_density(read_pixels(generate_plain(name, organ="kidney").moving))
+        for name in ("real", "dense")
+    )
+    assert np.quantile(usual, 0.9) < 2
+    assert np.mean(dense > 3) > 0.6 * np.mean(usual > 0.3)
+
+
+@pytest.mark.parametrize("difficulty", ["faint", "dense"])
+def test_tissue_runs_over_the_edges_of_half_of_the_slides(difficulty: str) -> None:
+    sides = [generate_plain(difficulty, seed).fixed.section.tissue.width_um for seed in range(12)]
+    assert set(sides) == {256 * 8.0, 1.5 * 256 * 8.0}
+
+
 @pytest.mark.parametrize("difficulty", ["easy", "real", "hard"])
 def test_every_difficulty_makes_a_pair_whose_tissue_stays_on_the_slide(difficulty: str) -> None:
     pair = generate_pair(PairConfig(seed=11, size_px=256, mpp=8.0, difficulty=difficulty))  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ class PairConfig:
     moving_stain: str = "PanCK"
     """Stain of the moving slide, likewise."""
     difficulty: Difficulty = "real"
-    """How much the slides differ: "easy", "real" or "hard"."""
+    """How the slides differ: "easy", "real", "hard", "faint" or "dense"."""
     organ: str = "gland"
     """One of `organs.ORGANS`, or "any" for one chosen by the seed."""
     rotation_deg: Annotated[float | None, Within(-360, 360)] = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Difficulty = Literal["easy", "real", "hard"]
+Difficulty = Literal["easy", "real", "hard", "faint", "dense"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,31 @@ class DifficultyRanges:
     """Standard deviation in µm of the blur of parts out of focus."""
     jpeg_quality: tuple[int, int]
     """Range of the JPEG quality; the upper end is excluded."""
+    counterstain: tuple[float, float] = (1.0, 1.0)
+    """Range of an immunostain's counterstain, as a share of what is usual; on one slide alone."""
+    density: tuple[float, float] = (1.0, 1.0)
+    """Range of the moving slide's density, as a multiple of what is usual."""
+    overrun_probability: float = 0.0
+    """Probability that tissue runs over the edges of both slides."""
 
+
+_REAL = DifficultyRanges(
+    rotation_deg=180,
+    flip_probability=0.3,
+    scale=0.05,
+    shift=0.03,
+    shear=0.02,
+    elastic=0.024,
+    laboratory_variation=0.8,
+    faint_probability=0.15,
+    distance_um=8.0,
+    tear_probability=0.6,
+    damage_probability=0.4,
+    piece_probability=0.25,
+    artefact_probability=0.3,
+    blur_um=2.5,
+    jpeg_quality=(70, 93),
+)
 
 DIFFICULTIES: dict[str, DifficultyRanges] = {
     "easy": DifficultyRanges(
@@ -66,23 +90,7 @@ DIFFICULTIES: dict[str, DifficultyRanges] = {
         blur_um=0.0,
         jpeg_quality=(93, 97),
     ),
-    "real": DifficultyRanges(
-        rotation_deg=180,
-        flip_probability=0.3,
-        scale=0.05,
-        shift=0.03,
-        shear=0.02,
-        elastic=0.024,
-        laboratory_variation=0.8,
-        faint_probability=0.15,
-        distance_um=8.0,
-        tear_probability=0.6,
-        damage_probability=0.4,
-        piece_probability=0.25,
-        artefact_probability=0.3,
-        blur_um=2.5,
-        jpeg_quality=(70, 93),
-    ),
+    "real": _REAL,
     "hard": DifficultyRanges(
         rotation_deg=180,
         flip_probability=0.5,
@@ -100,4 +108,10 @@ DIFFICULTIES: dict[str, DifficultyRanges] = {
         blur_um=6.0,
         jpeg_quality=(35, 60),
     ),
+    # the marker is seen, and next to nothing of the tissue around it
+    "faint": replace(
+        _REAL, counterstain=(0.02, 0.10), faint_probability=0.0, overrun_probability=0.5
+    ),
+    # optical densities above 2 nearly everywhere
+    "dense": replace(_REAL, density=(25.0, 50.0), faint_probability=0.0, overrun_probability=0.5),
 }

@@ -35,6 +35,8 @@ from stainbridge.phantom.tissue.config import TissueConfig
 from stainbridge.phantom.tissue.organs import ORGANS
 from stainbridge.types import Mask, Points
 
+#: Side of the block of tissue that runs over the edges of its slides, in sides of the slide.
+_OVERRUN = 1.5
 #: The fixed slide is handled with more care: its probabilities of damage are this share.
 _FIXED_SHARE = 1 / 3
 
@@ -77,8 +79,9 @@ def generate_pair(config: PairConfig | None = None, **changes: object) -> Phanto
     Args:
         config: A configuration; None: the default one.
         **changes: Fields of `PairConfig`: `seed`, `size_px` (side of both slides), `mpp` (µm per
-            pixel), `fixed_stain`, `moving_stain`, `difficulty` ("easy", "real" or "hard"),
-            `organ`, `rotation_deg`, `flip` and more. docs/phantom.md lists them.
+            pixel), `fixed_stain`, `moving_stain`, `difficulty` ("easy",
+            "real", "hard", "faint" or "dense"), `organ`, `rotation_deg`, `flip` and more.
+            docs/phantom.md lists them.
 
     Returns:
         The pair: `fixed` and `moving` slides, `truth` (moving from fixed), `fixed_landmarks` and
@@ -164,7 +167,7 @@ def _generate_slide(
     stain = _choose_stain(config, side, stain_name)
     distance_um = ranges.distance_um if config.distance_um is None else config.distance_um
     section = StainedSection(
-        _choose_tissue(config), stain, distance_um if side == "moving" else 0.0
+        _choose_tissue(config, ranges), stain, distance_um if side == "moving" else 0.0
     )
     mpp = (config.mpp, config.mpp)
     space = Space(f"phantom {config.seed} {side}", config.size_px, config.size_px, mpp)
@@ -174,7 +177,9 @@ def _generate_slide(
         section,
         space.frame,
         deformation,
-        Laboratory.sample(rng, ranges.laboratory_variation, faint),
+        _dye_unusually(
+            Laboratory.sample(rng, ranges.laboratory_variation, faint), config, ranges, side
+        ),
         jpeg_quality=int(rng.integers(*ranges.jpeg_quality)),
         seed=derive_key(config.seed, side),
     )
@@ -203,9 +208,30 @@ def _damage_slide(
     return replace(slide, artefacts=artefacts)
 
 
-def _choose_tissue(config: PairConfig) -> TissueConfig:
+def _dye_unusually(
+    laboratory: Laboratory, config: PairConfig, ranges: DifficultyRanges, side: str
+) -> Laboratory:
+    """Return the laboratory with the counterstain and the density of the difficulty.
+
+    The counterstain is that of the moving slide, of the fixed one where that alone has a marker.
+    """
+    rng = _create_generator(config, "dyes")
+    counterstain, density = (
+        float(np.exp(rng.uniform(*np.log(limits))))
+        for limits in (ranges.counterstain, ranges.density)
+    )
+    sides = {"fixed": config.fixed_stain, "moving": config.moving_stain}
+    marked = [name for name in sides if _choose_stain(config, name, sides[name]).is_immunostain]
+    first = counterstain if marked and side == marked[-1] else 1.0
+    every = density if side == "moving" else 1.0
+    amounts = np.array(laboratory.strength) * every * (first, 1, 1)
+    return replace(laboratory, strength=tuple(amounts.tolist()))
+
+
+def _choose_tissue(config: PairConfig, ranges: DifficultyRanges) -> TissueConfig:
     """Return the block of tissue that both sections are cut from."""
-    size_um = config.size_px * config.mpp
+    overruns = _create_generator(config, "overrun").uniform() < ranges.overrun_probability
+    size_um = config.size_px * config.mpp * (_OVERRUN if overruns else 1)
     if config.organ != ANY_ORGAN:
         return TissueConfig(config.seed, size_um, size_um, organ=config.organ)
     number = int(_create_generator(config, "organ").integers(len(ORGANS)))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from stainbridge.errors import InputError
 from stainbridge.phantom.pairs.config import PairConfig
 from stainbridge.phantom.pairs.difficulty import DIFFICULTIES, Difficulty, DifficultyRanges
 from stainbridge.ranges import PixelSize, Within, check_ranges
 
+#: Difficulties of pairs that slices may have.
+SLICE_DIFFICULTIES = ("easy", "real", "hard")
 #: Side of the default slices in µm: a section 1.6 mm across, whose glands span several pixels.
 EXTENT_UM = 2048.0
 #: Slices are aligned affinely already; this share of a pair's elastic displacement remains.
@@ -54,6 +57,12 @@ class SliceStackConfig:
             organ=self.organ,
             landmarks=self.landmarks,
         )
+        if self.difficulty not in SLICE_DIFFICULTIES:
+            raise InputError(
+                "no such difficulty of slices",
+                expected=", ".join(SLICE_DIFFICULTIES),
+                got=self.difficulty,
+            )
 
     @property
     def side_um(self) -> float:
