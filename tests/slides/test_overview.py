@@ -187,3 +187,22 @@ def test_a_piece_is_lit_as_its_slide() -> None:
     light = Illumination(is_bright=False, white=1.0)
     pieces = [read_piece(slide, region, 128, None, light) for region in find_regions(section)]
     assert [piece and piece.section.illumination for piece in pieces] == [light, light]
+
+
+def test_tissue_whose_faint_parts_reach_the_glass_is_as_dense_seen_alone() -> None:
+    """A close-up shows more tissue than glass, and no gap between them."""
+    rng = np.random.default_rng(4)
+    side = 640
+    y, x = np.mgrid[:side, :side]
+    disc = np.hypot(x - side / 2, y - side / 2) < 0.3 * side
+    density = np.where(disc, rng.normal(0.18, 0.06, disc.shape), rng.normal(0.05, 0.02, disc.shape))
+    density[disc & (x < 0.4 * side)] += 0.8
+    pixels = (255 * np.exp(-density.clip(0.01))).round().astype(np.uint8)[None].repeat(3, 0)
+    slide = ArraySlide(pixels, 0.5)
+    alone = read_tissue_overview(slide, side)
+    assert alone.frame.width < 0.75 * side
+    around = read_overview(slide, side)
+    low = int(around.frame.width / 2 - alone.frame.width / 2)
+    same = np.s_[low : low + alone.frame.height, low : low + alone.frame.width]
+    assert alone.region.mean() == pytest.approx(around.region[same].mean(), abs=0.02)
+    assert np.median(alone.density) == pytest.approx(np.median(around.density[same]), rel=0.1)

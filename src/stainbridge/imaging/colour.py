@@ -86,18 +86,35 @@ def tissue_density(image: Image, illumination: Illumination | None = None) -> Pl
     return _normalise(np.sqrt(density), may_be_veiled=lit.is_bright and noise == 0)
 
 
-def _brightfield(image: Image, illumination: Illumination) -> tuple[Plane, Mask]:
-    """Return optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
+def measure_glass(image: Image, illumination: Illumination) -> float | None:
+    """Return the optical density of bare glass in a bright-field picture; None in a dark field."""
+    if not illumination.is_bright:
+        return None
+    _, density, black, outside = _measure_absorption(image, illumination)
+    return _background(density[~(black | outside)])
+
+
+def _measure_absorption(
+    image: Image, illumination: Illumination
+) -> tuple[npt.NDArray[np.uint8], Plane, Mask, Mask]:
+    """Return 8-bit RGB (3, H, W), its mean optical density, and where it is black or no glass."""
     rgb = illumination.to_bytes(image.pixels)
     red, green, blue = optical_density(rgb)
     density = (red + green + blue) * np.float32(1 / 3)
     black = ~image.valid | (rgb.max(0) < BLACK_LEVEL)
-    outside = ~image.valid | find_canvas(rgb, density, black)
-    ignore = outside | find_ink(rgb, density - _background(density[~(black | outside)]))
+    return rgb, density, black, ~image.valid | find_canvas(rgb, density, black)
+
+
+def _brightfield(image: Image, illumination: Illumination) -> tuple[Plane, Mask]:
+    """Return optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
+    rgb, density, black, outside = _measure_absorption(image, illumination)
+    glass = illumination.glass
+    ignore = outside | find_ink(rgb, density - _background(density[~(black | outside)], glass))
     light = estimate_uneven_light(density, ignore)
     if light is not None:
         density -= light
-    above = density - _background(density[~ignore])
+        glass = None  # it is known with the light on it
+    above = density - _background(density[~ignore], glass)
     shade = estimate_remaining_shade(above, ignore)
     return np.clip(above if shade is None else above - shade, 0, None), ignore
 
@@ -111,8 +128,10 @@ def _smear_noise(above: np.ndarray) -> float:
     return GLASS_NOISE_DENSITY if is_smear else 0.0
 
 
-def _background(density: np.ndarray) -> float:
+def _background(density: np.ndarray, glass: float | None = None) -> float:
     """Return the mode of the lower part of the histogram: bare glass, whatever its tint.
+
+    `glass` is where a wider picture has it.
 
     It is the mean of the values about the fullest bin: the root turns a difference of half a bin
     into a veil over all the glass. Where evenly stained tissue fills most of the picture, the mode
@@ -125,14 +144,17 @@ def _background(density: np.ndarray) -> float:
     ).ravel()
     smooth = np.convolve(counts, np.ones(5) / 5, "same")
     low = max(2, int(np.searchsorted(np.cumsum(counts), 0.7 * density.size)))
-    mode = (_find_glass_bin(smooth, int(np.argmax(smooth[:low]))) + 0.5) * BIN_DENSITY
+    mode = (_find_glass_bin(smooth, int(np.argmax(smooth[:low])), glass) + 0.5) * BIN_DENSITY
     sample = density[:: max(1, density.size // BACKGROUND_SAMPLES)]
     near = sample[np.abs(sample - mode) < 1.5 * BIN_DENSITY]
     return float(near.mean()) if near.size else mode
 
 
-def _find_glass_bin(counts: npt.NDArray[np.floating], mode: int) -> int:
-    """Return the bin of a peak far brighter than `mode` that stands apart; `mode` where is none."""
+def _find_glass_bin(counts: npt.NDArray[np.floating], mode: int, glass: float | None = None) -> int:
+    """Return the bin of a peak far brighter than `mode` that is glass; `mode` where is none.
+
+    It stands apart, or lies where `glass` is known to.
+    """
     end = mode - round(GLASS_GAP_DENSITY / BIN_DENSITY)
     if end <= 0:
         return mode
@@ -141,7 +163,8 @@ def _find_glass_bin(counts: npt.NDArray[np.floating], mode: int) -> int:
     share = counts[max(0, bright - reach) : bright + reach + 1].sum() / max(1.0, counts.sum())
     valley = counts[bright : mode + 1].min()
     is_apart = valley < MAX_VALLEY_RATIO * counts[bright]
-    return bright if share > LEAST_GLASS_SHARE and is_apart else mode
+    is_known = glass is not None and abs(bright - glass / BIN_DENSITY) <= reach
+    return bright if share > LEAST_GLASS_SHARE and (is_apart or is_known) else mode
 
 
 def _fluorescence(image: Image) -> tuple[Plane, Mask]:

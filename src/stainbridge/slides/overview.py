@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self, TypeAlias
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.frame import Frame
-from stainbridge.imaging.colour import tissue_density
+from stainbridge.imaging.colour import measure_glass, tissue_density
 from stainbridge.imaging.illumination.field import Illumination, find_illumination
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.tissue import tissue_region
@@ -75,6 +75,12 @@ class Overview:
     def illumination(self) -> Illumination:
         """How the slide is lit."""
         return self.light or find_illumination(self.image)
+
+    @cached_property
+    def light_around(self) -> Illumination:
+        """How the slide is lit, and its glass, for pictures of parts of this one."""
+        light = self.illumination
+        return light if self.light else replace(light, glass=measure_glass(self.image, light))
 
     @property
     def frame(self) -> Frame:
@@ -152,7 +158,7 @@ def read_tissue_overview(
     if frame == look.frame:
         return look
     # without the background around it, grey tissue tells no light
-    return Overview.of(slide.read(frame), slide.info.path, mask, look.illumination)
+    return Overview.of(slide.read(frame), slide.info.path, mask, look.light_around)
 
 
 def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_PX) -> Overview:
@@ -162,6 +168,7 @@ def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_
     slide. Its region is empty where the whole slide's is.
     """
     look = read_overview(slide, longest_px, mask)
+    light = look.light_around
     for _ in range(MAX_LOOKS - 1):
         if not look.has_tissue or _measure_cover(look.region) >= LEAST_COVER:
             break
@@ -170,7 +177,7 @@ def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_
         frame = _crop(slide.frame, low.clip(0, size), high.clip(0, size)).fit(longest_px)
         if frame == look.frame:
             break
-        closer = Overview.of(slide.read(frame), slide.info.path, mask)
+        closer = Overview.of(slide.read(frame), slide.info.path, mask, light)
         if not closer.has_tissue:
             break
         look = closer

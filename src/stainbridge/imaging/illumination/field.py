@@ -34,6 +34,8 @@ class Illumination:
     """Whether light passes through the slide."""
     white: float
     """The value of light that nothing absorbs; 255 for 8 bits. Of no use in dark field."""
+    glass: float | None = None
+    """Optical density of bare glass, where a wider picture told."""
 
     def to_bytes(self, pixels: Pixels) -> npt.NDArray[np.uint8]:
         """Return bright-field values (C, H, W), C of 1 or 3, as 8-bit RGB (3, H, W)."""
