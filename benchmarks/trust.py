@@ -164,12 +164,25 @@ def show(rows: Sequence[TrialRow]) -> None:
     whole = [row for row in rows if row.kind not in REASONS]
     print(describe_kind("all without a reason to doubt", whole))
     others = [row for row in rows if row.kind not in DOUBTFUL]
-    bad = np.array([row.error >= BAD_ERROR for row in others])
-    area = roc(np.array([rank_row(row) for row in others]), bad)[2]
-    print(f"\narea under the curve {area:.4f} of {len(others)}")
+    print(f"\nareas under the curve: {describe_areas(others)}")
+    print(f"without a reason to doubt: {describe_areas(whole)}")
     for row in rows:
         if row.status == "ok" and (row.error > TOLERABLE_ERROR or row.kind in DOUBTFUL):
             print(f"{row.key:50s} ok, error {row.error:.4f}, predicted {row.predicted:.4f}")
+
+
+def describe_areas(rows: Sequence[TrialRow]) -> str:
+    """Return the areas of right from other, and of right from wrong registrations.
+
+    Errors between `BAD_ERROR` and `TOLERABLE_ERROR` are neither right nor wrong.
+    """
+    clear = [row for row in rows if not BAD_ERROR <= row.error <= TOLERABLE_ERROR]
+    areas = [
+        (kind, len(chosen), roc(np.array([rank_row(row) for row in chosen]), bad)[2])
+        for kind, chosen in (("other", rows), ("wrong", clear))
+        for bad in [np.array([row.error >= BAD_ERROR for row in chosen])]
+    ]
+    return "; ".join(f"right from {kind} {area:.4f} of {count}" for kind, count, area in areas)
 
 
 def describe_kind(kind: str, rows: Sequence[TrialRow]) -> str:

@@ -126,7 +126,7 @@ def make_trust_trial(
     if plan.kind in SABOTAGED:
         return make_trial(plan, pair, other)
     if plan.kind in CHANGES and plan.kind != "given":
-        sides = [_show(pair.fixed, pair.fixed_px), _show(pair.moving, pair.moving_px)]
+        sides = [show_slide(pair.fixed, pair.fixed_px), show_slide(pair.moving, pair.moving_px)]
         changed = 0 if plan.kind == "twice-fixed" else 1
         sides[changed] = CHANGES[plan.kind](sides[changed])
         groups = _split_bands(plan.kind, pair.moving_px)
@@ -163,7 +163,7 @@ def _average_channels(pixels: Pixels) -> Pixels:
 
 
 def _hold_pair(name: str, fixed: Shown, moving: Shown) -> LandmarkPair:
-    slides = [_hold(shown.picture) for shown in (fixed, moving)]
+    slides = [hold_picture(shown.picture) for shown in (fixed, moving)]
     return LandmarkPair(name, *slides, fixed.points, moving.points)
 
 
@@ -177,11 +177,11 @@ def _split_bands(kind: str, points: Points) -> npt.NDArray[np.str_] | None:
     return np.floor(share * (4 if name == "bands" else 2)).astype(str)
 
 
-def _hold(picture: Picture, mpp: float | None = 5.0) -> ArraySlide:
+def hold_picture(picture: Picture, mpp: float | None = 5.0) -> ArraySlide:
     return ArraySlide(np.ascontiguousarray(np.moveaxis(picture, -1, 0)), mpp)
 
 
-def _show(slide: Slide, points: Points, longest_px: int = REAL_PX) -> Shown:
+def show_slide(slide: Slide, points: Points, longest_px: int = REAL_PX) -> Shown:
     """Return a slide with its longer side in pixels at most so long, with its landmarks."""
     frame = slide.frame.fit(longest_px)
     picture = np.moveaxis(slide.read(frame).pixels, 0, -1)
@@ -190,15 +190,15 @@ def _show(slide: Slide, points: Points, longest_px: int = REAL_PX) -> Shown:
 
 def _shrink_pair(pair: LandmarkPair, longest_px: int) -> LandmarkPair:
     """Return the pair as pictures of few pixels."""
-    fixed = _show(pair.fixed, pair.fixed_px, longest_px)
-    moving = _show(pair.moving, pair.moving_px, longest_px)
+    fixed = show_slide(pair.fixed, pair.fixed_px, longest_px)
+    moving = show_slide(pair.moving, pair.moving_px, longest_px)
     return _hold_pair(pair.name, fixed, moving)
 
 
 def _scan_again(pair: LandmarkPair, rng: np.random.Generator) -> LandmarkPair:
     """Return the fixed slide and the same as another scanner shows it: turned, scaled, duller."""
-    shown = _show(pair.fixed, pair.fixed_px)
-    fixed = _hold(shown.picture)
+    shown = show_slide(pair.fixed, pair.fixed_px)
+    fixed = hold_picture(shown.picture)
     height, width = shown.picture.shape[:2]
     matrix = cv2.getRotationMatrix2D(
         (width / 2, height / 2), float(rng.uniform(-20, 20)), float(rng.uniform(0.8, 1.2))
@@ -212,7 +212,7 @@ def _scan_again(pair: LandmarkPair, rng: np.random.Generator) -> LandmarkPair:
         shown.picture, centred, (width, height), flags=cv2.INTER_AREA, borderValue=glass.tolist()
     )
     dull = 255 * (turned / 255.0) ** float(rng.uniform(0.8, 1.3)) + rng.normal(0, 2, turned.shape)
-    moving = _hold(dull.round().clip(0, 255).astype(np.uint8))
+    moving = hold_picture(dull.round().clip(0, 255).astype(np.uint8))
     points = shown.points @ matrix[:, :2].T + matrix[:, 2]
     return replace(pair, fixed=fixed, moving=moving, fixed_px=shown.points, moving_px=points)
 
@@ -220,7 +220,7 @@ def _scan_again(pair: LandmarkPair, rng: np.random.Generator) -> LandmarkPair:
 def _put_on_glass(pair: LandmarkPair, times: int, rng: np.random.Generator) -> LandmarkPair:
     """Put both pictures somewhere on glass that is so many times as long and wide."""
     (fixed, fixed_px), (moving, moving_px) = (
-        _embed(_show(slide, points), times, rng)
+        _embed(show_slide(slide, points), times, rng)
         for slide, points in ((pair.fixed, pair.fixed_px), (pair.moving, pair.moving_px))
     )
     return replace(pair, fixed=fixed, moving=moving, fixed_px=fixed_px, moving_px=moving_px)
@@ -235,12 +235,12 @@ def _embed(shown: Shown, times: int, rng: np.random.Generator) -> tuple[ArraySli
     canvas = (glass + noise).round().clip(0, 255).astype(np.uint8)
     left, top = (int(rng.integers(0, (times - 1) * side + 1)) for side in (width, height))
     canvas[top : top + height, left : left + width] = shown.picture
-    return _hold(canvas), shown.points + (left, top)
+    return hold_picture(canvas), shown.points + (left, top)
 
 
 def _retype(pair: LandmarkPair, convert: Callable[[Pixels], Pixels]) -> LandmarkPair:
     """Return the pair with the moving slide's values in another type."""
-    shown = _show(pair.moving, pair.moving_px)
+    shown = show_slide(pair.moving, pair.moving_px)
     pixels = convert(np.moveaxis(shown.picture, -1, 0))
     moving = ArraySlide(np.ascontiguousarray(pixels), 5.0)
     return replace(pair, moving=moving, moving_px=shown.points)

@@ -208,4 +208,13 @@ def test_agreement_that_the_deformation_has_made_is_a_doubt() -> None:
     assert verdict.status == "fallback"
     assert verdict.reason.startswith("only 33% of the tissue fitted before the deformation")
     assert judge(replace(made, affine_share=0.43)).status == "ok"
+
+
+def test_few_windows_are_a_doubt_longer_where_another_place_is_similar() -> None:
+    judge = load_calibration()
+    made = replace(GOOD, affine_share=0.35, share=0.82, rival=0.45)
+    assert judge(made).status == "ok"
+    similar = replace(made, rival=0.55)
+    assert judge(similar).status == "fallback"
+    assert judge(replace(similar, share=0.9)).status == "ok"
     assert judge(replace(made, share=0.95)).status == "ok"
