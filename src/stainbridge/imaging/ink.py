@@ -17,6 +17,11 @@ MAX_STROKE_WIDTH = 0.05
 LEAST_STROKE_SOLIDITY = 0.35
 #: Black specks up to this share of the longer side may be nuclei.
 SPECK_SIZE = 0.03
+#: Share of the picture that a black piece of tissue covers, at least; smaller ones are specks.
+LEAST_BLACK_SHARE = 0.005
+#: Standard deviation of the levels inside black tissue, at least, of 255; scan borders and scale
+#: bars have next to none.
+LEAST_BLACK_DETAIL = 2.0
 #: Mean optical density above glass around a black speck from which it lies in tissue.
 TISSUE_DENSITY = 0.12
 
@@ -25,12 +30,13 @@ def find_ink(rgb: Pixels, density: Plane) -> Mask:
     """Find the pixels of ink, (H, W), in 8-bit `rgb` (3, H, W).
 
     `density` is its optical density above glass, (H, W). Black is ink, except for specks in stained
-    tissue: nuclei dark with chromogen. Colours of felt pens, which no common stain has so pure, are
+    tissue: nuclei dark with chromogen; and for large pieces that show detail and are no strokes:
+    tissue that is stained too densely. Colours of felt pens, which no common stain has so pure, are
     ink where they form strokes: long, narrow and solid.
     """
     black = np.asarray(rgb.max(axis=0) < BLACK_LEVEL)
     if black.any():
-        black = _remove_nuclei(black, density)
+        black = _remove_nuclei(black & ~_find_black_tissue(black, rgb), density)
     coloured = find_pen_colours(rgb)
     if coloured.any():
         coloured = _select_strokes(coloured)
@@ -68,6 +74,23 @@ def _select_strokes(mask: Mask) -> Mask:
         # width.
         is_narrow = 2 * inside.max() < MAX_STROKE_WIDTH * longest
         selected[index] = is_narrow and inside.mean() > LEAST_STROKE_SOLIDITY * inside.max()
+    return np.asarray(selected[labels])
+
+
+def _find_black_tissue(black: Mask, rgb: Pixels) -> Mask:
+    """Select the large pieces of `black` that show detail and are no strokes."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(black.astype(np.uint8))
+    selected = np.zeros(len(stats), bool)
+    level = rgb.max(axis=0)
+    strokes = _select_strokes(black)
+    for index in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= LEAST_BLACK_SHARE * black.size):
+        left, top, width, height, _ = stats[index]
+        box = slice(top, top + height), slice(left, left + width)
+        piece = labels[box] == index
+        inside = cv2.erode(np.pad(piece, 1).astype(np.uint8), np.ones((5, 5), np.uint8))[1:-1, 1:-1]
+        levels = level[box][inside > 0]
+        has_detail = levels.size > 0 and levels.std() >= LEAST_BLACK_DETAIL
+        selected[index] = index > 0 and has_detail and not strokes[box][piece].any()
     return np.asarray(selected[labels])
 
 

@@ -88,3 +88,12 @@ def test_a_pale_field_without_glass_is_tissue(stain: str) -> None:
     strong = slide.read(slide.frame.crop(200, 200, 200, 200))
     pale = (255 - (255 - strong.pixels.astype(float)) * 0.12).round().astype(np.uint8)
     assert tissue_region(tissue_density(with_pixels(strong, pale))).mean() > 0.2
+
+
+@pytest.mark.parametrize("glass", [0.08, 0.3])
+def test_tissue_that_is_nearly_black_lies_in_a_bright_field(glass: float) -> None:
+    pixels = np.random.default_rng(0).uniform(0, 30, (3, 200, 200))
+    pixels[:, : round(200 * glass)] = 240
+    assert is_brightfield(image_of(pixels))
+    pixels[:, 4:] = pixels[:, 100:101]
+    assert not is_brightfield(image_of(pixels))

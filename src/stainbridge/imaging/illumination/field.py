@@ -20,6 +20,8 @@ LEAST_GREY_LEVEL = 0.7
 GLASS_LEVEL = 0.85
 #: Share of the pixels that are glass, from which light passes through a slide however dark.
 LEAST_GLASS_SHARE = 0.25
+#: The same of an 8-bit colour picture: fluorescence shows white in hardly any place.
+LEAST_COLOUR_GLASS_SHARE = 0.05
 #: White of usual scales; a picture that reaches half of one has that scale.
 USUAL_WHITES = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 #: Percentile of the values that stands for the brightest: single hot pixels are brighter.
@@ -64,10 +66,12 @@ def find_illumination(image: Image) -> Illumination:
         return Illumination(False, white)
     level = float(np.median(grey)) / brightest
     if _is_colour(image):
-        return Illumination(level > LEAST_COLOUR_LEVEL, white)
-    least = LEAST_CHANNELS_LEVEL if len(image.pixels) == 3 else LEAST_GREY_LEVEL
+        least, least_glass = LEAST_COLOUR_LEVEL, LEAST_COLOUR_GLASS_SHARE
+    else:
+        least = LEAST_CHANNELS_LEVEL if len(image.pixels) == 3 else LEAST_GREY_LEVEL
+        least_glass = LEAST_GLASS_SHARE
     glass_share = float((grey > GLASS_LEVEL * brightest).mean())
-    return Illumination(level > least or glass_share > LEAST_GLASS_SHARE, white)
+    return Illumination(level > least or glass_share > least_glass, white)
 
 
 def is_brightfield(image: Image) -> bool:

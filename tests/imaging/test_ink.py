@@ -1,0 +1,52 @@
+"""Black tissue is told from ink, borders and bars by its detail and its shape."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from stainbridge.imaging.ink import find_ink
+
+SIDE = 400
+Picture = npt.NDArray[np.uint8]
+
+
+def draw_glass() -> Picture:
+    return np.full((SIDE, SIDE), 240, np.uint8)
+
+
+def shade(seed: int, spread: float) -> Picture:
+    """Dark levels of pieces of a few pixels, (SIDE, SIDE)."""
+    noise = np.random.default_rng(seed).normal(size=(SIDE, SIDE))
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    return (12 + spread * smooth / smooth.std()).clip(0, 39).astype(np.uint8)
+
+
+def find(level: Picture) -> npt.NDArray[np.bool_]:
+    rgb = level[None].repeat(3, 0)
+    return find_ink(rgb, -np.log(np.maximum(level, 4) / 240).astype(np.float32))
+
+
+@pytest.mark.parametrize("at", [(200, 200), (80, 330)])
+@pytest.mark.parametrize("radius", [40, 120])
+def test_black_with_detail_is_tissue(at: tuple[int, int], radius: int) -> None:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    disc = np.hypot(x - at[0], y - at[1]) < radius
+    level = np.where(disc, shade(1, 5.0), draw_glass())
+    assert not find(level).any()
+    assert find(np.where(disc, np.uint8(12), draw_glass()))[disc].all()
+
+
+def test_a_border_is_none() -> None:
+    level = draw_glass()
+    level[:30], level[:, -20:] = 2, 2
+    assert find(level)[level == 2].all()
+
+
+@pytest.mark.parametrize("spread", [0.0, 5.0])
+def test_a_stroke_is_ink_whatever_its_shade(spread: float) -> None:
+    drawn = cv2.line(np.zeros((SIDE, SIDE), np.uint8), (60, 40), (330, 350), 1, 13) > 0
+    level = np.where(drawn, shade(2, spread), draw_glass())
+    assert find(level)[drawn].mean() > 0.95
