@@ -22,6 +22,7 @@ from stainbridge.registration.verdict.judge import (
     compute_measures,
     find_doubt,
     load_calibration,
+    rank_verdict,
 )
 from stainbridge.registration.verdict.verification import Verification
 
@@ -218,3 +219,12 @@ def test_few_windows_are_a_doubt_longer_where_another_place_is_similar() -> None
     assert judge(similar).status == "fallback"
     assert judge(replace(similar, share=0.9)).status == "ok"
     assert judge(replace(made, share=0.95)).status == "ok"
+
+
+def test_an_ok_is_trusted_more_than_a_doubted_result_with_a_lower_bound() -> None:
+    judge = load_calibration()
+    right, better = judge(GOOD), judge(replace(GOOD, share=0.99, seam=9.0))
+    wrong = judge(WRONG)
+    assert (right.status, better.status, wrong.status) == ("ok", "fallback", "failed")
+    assert better.bound < right.bound
+    assert sorted((wrong, better, right), key=rank_verdict) == [right, better, wrong]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stainbridge.registration.verdict.verification import Verification
 
 RegistrationStatus = Literal["ok", "fallback", "failed"]
+#: The statuses, the most trusted first.
+STATUSES: tuple[RegistrationStatus, ...] = get_args(RegistrationStatus)
 
 #: The status is `ok` where nine of ten have less than this error, `failed` where half have more. In
 #: diagonals of the box around the fixed tissue.
@@ -88,9 +90,9 @@ class Verdict:
 Judge: TypeAlias = Callable[[Evidence], Verdict]
 
 
-def rank_verdict(verdict: Verdict) -> tuple[bool, float, float]:
+def rank_verdict(verdict: Verdict) -> tuple[int, float, float]:
     """Return a sort key: the most trusted verdict first."""
-    return verdict.status == "failed", verdict.bound, verdict.predicted
+    return STATUSES.index(verdict.status), verdict.bound, verdict.predicted
 
 
 def limit_to_pixels(verdict: Verdict, pixel: float) -> Verdict:
