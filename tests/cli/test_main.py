@@ -146,7 +146,7 @@ def test_blas_has_one_thread_unless_the_user_gives_more(
     monkeypatch: pytest.MonkeyPatch, verb: str, given: str, wanted: str
 ) -> None:
     for name in ("prepare_streams", "silence_libraries", "start_quickly"):
-        monkeypatch.setattr(main, name, lambda: None)
+        monkeypatch.setattr(main, name, lambda **_: None)
     monkeypatch.setattr(main.Interruption, "listen", lambda _: None)
     monkeypatch.setattr(main, "run", lambda *_: 0)
     monkeypatch.setattr(sys, "argv", ["stainbridge", verb])

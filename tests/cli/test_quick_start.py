@@ -88,3 +88,18 @@ def test_nothing_is_frozen_where_collection_never_stopped() -> None:
 
 def test_torch_works_without_what_its_compiler_needs() -> None:
     subprocess.run([sys.executable, "-c", REGISTER_WITH_TORCH], check=True)
+
+
+@pytest.mark.parametrize("verb", ["train", "export", "evaluate", "benchmark", "view"])
+def test_verbs_that_may_draw_random_tensors_have_all_of_torch(verb: str) -> None:
+    """Networks that start at random need a generator of their own."""
+    lines = [
+        "import sys",
+        "from stainbridge.cli import main",
+        f"sys.argv = ['stainbridge', {verb!r}]",
+        "main.run = lambda *_: __import__('torch').Generator().manual_seed(0).initial_seed()",
+        "main.main()",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    ended = subprocess.run(command, check=False, capture_output=True)
+    assert (ended.returncode, ended.stderr.decode()) == (0, "")

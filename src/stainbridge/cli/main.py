@@ -22,6 +22,8 @@ from stainbridge.processes import ENDING_SIGNALS
 if TYPE_CHECKING:
     import typer
 
+#: Verbs that draw no random tensors; the others need all of torch.
+DRAWING_NOTHING = (["register"], ["warp"], ["translate"], ["demo"], ["cohort"], ["pairs"])
 #: Verbs whose work is spread over threads as a whole; their products of matrices are small.
 SPREADING = (["register"], ["warp"])
 #: Verbs that settle by themselves, once they have loaded more.
@@ -56,7 +58,7 @@ def main() -> NoReturn:
     prepare_environment()
     if sys.argv[1:2] in SPREADING:  # the threads of numpy's BLAS spin too
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    start_quickly()
+    start_quickly(defer=sys.argv[1:2] in DRAWING_NOTHING)
     prepare_streams()
     silence_libraries()
     interruption = Interruption()

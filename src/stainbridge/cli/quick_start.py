@@ -86,10 +86,14 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def start_quickly() -> None:
-    """Collect no garbage until `settle`, and defer what torch need not import."""
+def start_quickly(*, defer: bool = True) -> None:
+    """Collect no garbage until `settle`, and `defer` what torch need not import.
+
+    Without what is deferred torch makes no `Generator`.
+    """
     gc.disable()
-    sys.meta_path.insert(0, DeferringFinder())
+    if defer:
+        sys.meta_path.insert(0, DeferringFinder())
 
 
 def settle() -> None:
