@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from misfit_pairs import Picture, Shown
+from stainbridge.registration.sections.seam import LEAST_DISPLACED_PX
 from stainbridge.registration.sections.section import read_section
 from stainbridge.registration.verdict.judge import TOLERABLE_SEAM
 from trust_trials import (
@@ -34,7 +35,6 @@ from trust_trials import (
 from verdict_trials import find_real_pairs
 
 ANGLES_DEG = (10, 30, 50, 70)
-LARGE_PX = 400
 
 
 def turn(picture: Picture, degrees: float) -> Picture:
@@ -82,7 +82,7 @@ def main() -> None:
                 section = read_section(hold_picture(picture), KEPT_PX)
                 if section is not None:
                     side = max(section.frame.width, section.frame.height)
-                    found[kind, side >= LARGE_PX].append(section.seam)
+                    found[kind, side >= LEAST_DISPLACED_PX].append(section.seam)
         print(pair.name, end=" ", flush=True)
     print("\n| kind | 400 px and more | largest | below 400 px | largest |\n" + "| --- " * 5 + "|")
     for kind in dict.fromkeys(kind for kind, _ in found):

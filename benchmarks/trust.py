@@ -38,6 +38,7 @@ from stainbridge.registration.result import Registration
 from stainbridge.registration.verdict.evidence import Evidence
 from stainbridge.registration.verdict.judge import (
     LEAST_PREDICTED_PX,
+    STATUSES,
     TOLERABLE_ERROR,
     Verdict,
     limit_to_pixels,
@@ -58,7 +59,6 @@ from verdict_trials import find_real_pairs
 
 #: Factor within which the predicted error should be.
 FACTOR = 3.0
-STATUSES = ("ok", "fallback", "failed")
 #: Kinds whose truth holds a reason to doubt even a right registration: tissue that is cut, taken
 #: away or doubled; pieces that are missing, or control tissue.
 REASONS = (*STITCHED, *DOUBTFUL, *PIECES, "half")

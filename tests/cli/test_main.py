@@ -173,3 +173,10 @@ def test_a_verb_is_found_alone_and_among_all(verb: str) -> None:
     assert list(get_command(make_app([verb, "--help"])).commands) == [verb]
     assert verb in get_command(make_app()).commands
     assert verb in get_command(make_app(["--help", verb])).commands
+
+
+def test_a_choice_that_is_none_is_said_in_our_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["register", "a", "b", "--preset", "quick"]) == 2
+    said = capsys.readouterr().err
+    assert "'quick' is not one of 'fast', 'default', 'accurate'; see: stainbridge register" in said
+    assert "Value error" not in said

@@ -83,14 +83,16 @@ def _find_black_tissue(black: Mask, rgb: Pixels) -> Mask:
     selected = np.zeros(len(stats), bool)
     level = rgb.max(axis=0)
     strokes = _select_strokes(black)
-    for index in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= LEAST_BLACK_SHARE * black.size):
+    is_large = stats[:, cv2.CC_STAT_AREA] >= LEAST_BLACK_SHARE * black.size
+    is_large[0] = False
+    for index in np.flatnonzero(is_large):
         left, top, width, height, _ = stats[index]
         box = slice(top, top + height), slice(left, left + width)
         piece = labels[box] == index
         inside = cv2.erode(np.pad(piece, 1).astype(np.uint8), np.ones((5, 5), np.uint8))[1:-1, 1:-1]
         levels = level[box][inside > 0]
         has_detail = levels.size > 0 and levels.std() >= LEAST_BLACK_DETAIL
-        selected[index] = index > 0 and has_detail and not strokes[box][piece].any()
+        selected[index] = has_detail and not strokes[box][piece].any()
     return np.asarray(selected[labels])
 
 

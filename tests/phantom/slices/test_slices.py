@@ -138,7 +138,8 @@ def test_fluorescence_is_dark_outside_the_tissue() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"spacing_um": 0.0}, {"drift": -0.1}, {"fixed_stain": "ink"}, {"size_px": 8}, {"mpp": 0.0}],
+    [{"spacing_um": 0.0}, {"drift": -0.1}, {"fixed_stain": "ink"}, {"size_px": 8}, {"mpp": 0.0}]
+    + [{"difficulty": name} for name in ("faint", "dense", "absurd")],
 )
 def test_settings_that_make_no_stack_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(InputError):

@@ -112,6 +112,6 @@ DIFFICULTIES: dict[str, DifficultyRanges] = {
     "faint": replace(
         _REAL, counterstain=(0.02, 0.10), faint_probability=0.0, overrun_probability=0.5
     ),
-    # optical densities above 2 nearly everywhere
+    # nearly black but for fat and the palest stroma
     "dense": replace(_REAL, density=(25.0, 50.0), faint_probability=0.0, overrun_probability=0.5),
 }
