@@ -37,8 +37,10 @@ from benchmarks.kills import (
 )
 
 MAIN = "from stainbridge.cli.main import main\nmain()"
+#: A folder that is not there and cannot be made.
+NOWHERE = "/dev/null/nowhere"
 #: No folder for temporary files that can be used.
-NO_TEMP = f"import tempfile\ntempfile._candidate_tempdir_list = lambda: ['/nowhere']\n{MAIN}"
+NO_TEMP = f"import tempfile\ntempfile._candidate_tempdir_list = lambda: [{NOWHERE!r}]\n{MAIN}"
 #: A disk that is full when a file has so many bytes.
 FULL_DISK = """import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
@@ -79,6 +81,8 @@ READING = (
 TIMEOUT_S = 600.0
 OK = 0
 REFUSED = 2
+#: A cohort names the cases that failed and goes on with the others.
+CASES_FAILED = 3
 CLOSED_PIPE = "closed pipe"
 
 
@@ -117,7 +121,7 @@ DAYS = (
     Day("no temporary folder", code=NO_TEMP, may_be_refused=True),
     Day(
         "no home",
-        environment=(("HOME", "/nowhere"), ("TMPDIR", "/nowhere"), ("XDG_CACHE_HOME", "/nowhere")),
+        environment=(("HOME", NOWHERE), ("TMPDIR", NOWHERE), ("XDG_CACHE_HOME", NOWHERE)),
     ),
 )
 
@@ -254,7 +258,8 @@ def find_fault(verb: Verb, day: Day, exit_code: int, said: str, out: Path) -> st
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     prints = Path(GOOD_DAY.stdout).stat().st_size > 0
     codes = day.codes if prints or OK in day.codes else (OK,)
-    if exit_code not in (*codes, *((REFUSED,) if day.may_be_refused else ())):
+    refusals = (REFUSED, CASES_FAILED) if verb.words.startswith("cohort") else (REFUSED,)
+    if exit_code not in (*codes, *(refusals if day.may_be_refused else ())):
         return f"exit code {exit_code}"
     if "Traceback" in said or "report it" in said or "Exception ignored" in said:
         return "a trace of Python"

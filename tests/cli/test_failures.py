@@ -124,6 +124,18 @@ def test_a_name_that_is_not_utf_8_is_found_in_a_table() -> None:
     assert str(explain_failure(caught.value)).startswith("slides/b\\udcff.svs: the name is not UTF")
 
 
+def test_an_error_that_a_library_wraps_is_explained_by_its_cause() -> None:
+    """As torch's exporter does where no folder takes temporary files."""
+    missing = FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+    wrapped = ValueError("step 1 failed")
+    wrapped.__cause__ = missing
+    said = str(explain_failure(wrapped))
+    assert said == str(explain_failure(missing))
+    assert "TMPDIR" in said
+    wrapped.__cause__ = KeyError("a bug")
+    assert explain_failure(wrapped) is None
+
+
 def test_a_bug_is_not_explained_away() -> None:
     bugs = (RuntimeError("bug"), ValueError("bug"), OSError("no number"), UnicodeError("bug"))
     assert [explain_failure(bug) for bug in bugs] == [None] * 4

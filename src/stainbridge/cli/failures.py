@@ -30,6 +30,8 @@ NO_THREAD = re.compile(r"can't start new thread")
 UNDECODED = re.compile("[^\\s,;\"']*[\udc80-\udcff][^\\s,;\"']*")
 #: What to do about an empty value.
 UNSET = "give one; is a variable of the script unset?"
+#: What Python says where no folder takes temporary files.
+NO_TEMPORARY_FOLDER = "No usable temporary directory"
 #: What torch says when a process that prepares samples is ended from outside.
 LOST_WORKER = re.compile(r"DataLoader worker \(pid.*(is killed by signal|exited unexpectedly)")
 #: What to do about an error of the operating system.
@@ -48,7 +50,17 @@ REMEDIES = {
 
 
 def explain_failure(error: BaseException) -> InputError | None:
-    """Return an error that is no bug as a line for the user, None for what may be a bug."""
+    """Return an error that is no bug as a line for the user, None for what may be a bug.
+
+    Libraries wrap such errors in their own: what caused those counts.
+    """
+    failure = _explain_one(error)
+    if failure is None and error.__cause__ is not None:
+        return explain_failure(error.__cause__)
+    return failure
+
+
+def _explain_one(error: BaseException) -> InputError | None:
     if isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error))
     ):
@@ -70,6 +82,12 @@ def explain_failure(error: BaseException) -> InputError | None:
         name = UNDECODED.search(str(getattr(error, "object", "")))
         if name is not None:
             return _refuse_name(name.group())
+    if isinstance(error, OSError) and NO_TEMPORARY_FOLDER in str(error):
+        return InputError(
+            "no folder takes temporary files",
+            where="/tmp",
+            remedy="set TMPDIR to a folder that can be written",
+        )
     if isinstance(error, OSError) and error.errno is not None:
         return InputError(
             os.strerror(error.errno) if error.errno > 0 else str(error.strerror),

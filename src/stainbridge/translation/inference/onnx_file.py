@@ -41,8 +41,7 @@ def write_onnx(model: Model, path: Path) -> float:
     """
     network = model.generator.cpu()
     with whole_file(path) as temporary:
-        _export(network, model.source_channels, temporary)
-        _describe(temporary, describe_model(model))
+        _export(network, model.source_channels, describe_model(model), temporary)
         difference = _difference(network, model.source_channels, temporary)
         if not difference < TOLERANCE:
             raise InputError(
@@ -67,8 +66,11 @@ def describe_model(model: Model) -> dict[str, Any]:
     }
 
 
-def _export(network: Generator, channels: int, path: Path) -> None:
+def _export(network: Generator, channels: int, facts: Mapping[str, Any], path: Path) -> None:
+    """Write the network with `facts`; the same network gives the same bytes on every machine."""
     _check_packages()
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
     period = network.period
     example = torch.zeros(1, channels, 3 * period, 4 * period)
     sides = {2: period * torch.export.Dim("rows"), 3: period * torch.export.Dim("columns")}
@@ -76,27 +78,20 @@ def _export(network: Generator, channels: int, path: Path) -> None:
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        program = torch.onnx.export(
             network,
             (example,),
-            path,
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_shapes=({0: torch.export.Dim.DYNAMIC, **sides},),
-            external_data=False,
             dynamo=True,
             verbose=False,
         )
-
-
-def _describe(path: Path, facts: Mapping[str, Any]) -> None:
-    import onnx
-
-    file = onnx.load(path)
-    entry = file.metadata_props.add()
-    entry.key = HEADER
-    entry.value = json.dumps(facts)
-    onnx.save(file, path)
+    assert program is not None  # the exporter that is not asked for returns none
+    # The exporter notes in which files of this machine each operation was written.
+    ClearMetadataAndDocStringPass()(program.model)
+    program.model.metadata_props[HEADER] = json.dumps(facts)
+    program.save(path, external_data=False)
 
 
 def _difference(network: Generator, channels: int, path: Path) -> float:
