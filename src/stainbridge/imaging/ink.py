@@ -9,6 +9,10 @@ from stainbridge.types import Mask, Pixels, Plane
 
 #: Ink, scan borders and letters are darker than this in every colour, of 255; tissue seldom is.
 BLACK_LEVEL = 40
+#: A black felt pen and the edge of a bubble are darker than this, and grey: so much apart are two
+#: of their colours at most.
+GREY_LEVEL = 110
+GREY_RANGE = 18
 #: Length of a stroke, at least, as a share of the picture's longer side.
 LEAST_STROKE_LENGTH = 0.08
 #: Width of a stroke, at most, as a share of the longer side.
@@ -31,16 +35,17 @@ def find_ink(rgb: Pixels, density: Plane) -> Mask:
 
     `density` is its optical density above glass, (H, W). Black is ink, except for specks in stained
     tissue: nuclei dark with chromogen; and for large pieces that show detail and are no strokes:
-    tissue that is stained too densely. Colours of felt pens, which no common stain has so pure, are
-    ink where they form strokes: long, narrow and solid.
+    tissue that is stained too densely. Dark grey, and colours of felt pens, which no common stain
+    has so pure, are ink where they form strokes: long, narrow and solid.
     """
     black = np.asarray(rgb.max(axis=0) < BLACK_LEVEL)
     if black.any():
         black = _remove_nuclei(black & ~_find_black_tissue(black, rgb), density)
-    coloured = find_pen_colours(rgb)
-    if coloured.any():
-        coloured = _select_strokes(coloured)
-    return _dilate(black, 3) | _dilate(coloured, 5)
+    strokes = np.zeros_like(black)
+    for candidates in (find_pen_colours(rgb), _find_dark_grey(rgb)):
+        if candidates.any():
+            strokes |= _select_strokes(candidates)
+    return _dilate(black, 3) | _dilate(strokes, 5)
 
 
 def find_pen_colours(rgb: Pixels) -> Mask:
@@ -52,8 +57,13 @@ def find_pen_colours(rgb: Pixels) -> Mask:
     red, green, blue = (plane.astype(np.int16) for plane in rgb)
     is_blue = (red * 5 < blue * 3) & (red * 5 < green * 4) & (red < 140)
     is_green = (red * 10 < green * 7) & (blue * 10 < green * 9) & (red < 140)
-    is_red = (green * 10 < red * 4) & (blue * 10 < red * 4) & (red > 100)
+    is_red = (green * 10 < red * 4) & (blue * 2 < red) & (red > 100)
     return np.asarray(is_blue | is_green | is_red)
+
+
+def _find_dark_grey(rgb: Pixels) -> Mask:
+    brightest, darkest = rgb.max(axis=0), rgb.min(axis=0)
+    return np.asarray((brightest < GREY_LEVEL) & (brightest - darkest < GREY_RANGE))
 
 
 def _select_strokes(mask: Mask) -> Mask:
@@ -72,7 +82,7 @@ def _select_strokes(mask: Mask) -> Mask:
         inside = depth[box][labels[box] == index]
         # A ragged band is shallow for its area; along a stroke the mean depth is a quarter of its
         # width.
-        is_narrow = 2 * inside.max() < MAX_STROKE_WIDTH * longest
+        is_narrow = inside.max() < MAX_STROKE_WIDTH / 2 * longest
         selected[index] = is_narrow and inside.mean() > LEAST_STROKE_SOLIDITY * inside.max()
     return np.asarray(selected[labels])
 

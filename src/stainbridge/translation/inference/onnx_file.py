@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,6 +97,7 @@ def _export(network: Generator, channels: int, facts: Mapping[str, Any], path: P
 
 def _difference(network: Generator, channels: int, path: Path) -> float:
     """Return the largest difference on noise of another size than the exported example's."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import; it warns without a home
     import onnxruntime
 
     noise = np.random.default_rng(0).uniform(
