@@ -85,8 +85,8 @@ def _explain_one(error: BaseException) -> InputError | None:
     if isinstance(error, OSError) and NO_TEMPORARY_FOLDER in str(error):
         return InputError(
             "no folder takes temporary files",
-            where="/tmp",
-            remedy="set TMPDIR to a folder that can be written",
+            where="TMPDIR",
+            remedy="set it to a folder that can be written",
         )
     if isinstance(error, OSError) and error.errno is not None:
         return InputError(

@@ -9,8 +9,8 @@ from stainbridge.types import Mask, Pixels, Plane
 
 #: Ink, scan borders and letters are darker than this in every colour, of 255; tissue seldom is.
 BLACK_LEVEL = 40
-#: A black felt pen and the edge of a bubble are darker than this, and grey: so much apart are two
-#: of their colours at most.
+#: A black felt pen that lets some light through is darker than this, of 255, and grey: two of its
+#: colours are less than so much apart.
 GREY_LEVEL = 110
 GREY_RANGE = 18
 #: Length of a stroke, at least, as a share of the picture's longer side.
@@ -57,7 +57,7 @@ def find_pen_colours(rgb: Pixels) -> Mask:
     red, green, blue = (plane.astype(np.int16) for plane in rgb)
     is_blue = (red * 5 < blue * 3) & (red * 5 < green * 4) & (red < 140)
     is_green = (red * 10 < green * 7) & (blue * 10 < green * 9) & (red < 140)
-    is_red = (green * 10 < red * 4) & (blue * 2 < red) & (red > 100)
+    is_red = (green * 10 < red * 4) & (blue * 10 < red * 4) & (red > 100)
     return np.asarray(is_blue | is_green | is_red)
 
 
