@@ -15,13 +15,21 @@ from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.geometry.transform import Affine
 from stainbridge.phantom.pairs.fragment_config import FragmentsConfig
 from stainbridge.phantom.pairs.fragment_pair import FragmentPair, generate_fragments
-from stainbridge.registration.pieces.combine import judge_pieces, measure_bound_um, record_pieces
+from stainbridge.registration.pieces.combine import (
+    doubt_pieces,
+    judge_pieces,
+    lacks_partners,
+    measure_alone,
+    measure_bound_um,
+    record_pieces,
+)
 from stainbridge.registration.pieces.flow import (
     PiecewiseResult,
     PlacedPiece,
     find_pieces,
     read_pieces,
 )
+from stainbridge.registration.pieces.piece import Piece
 from stainbridge.registration.result import Registration
 from stainbridge.registration.verdict.judge import Verdict
 
@@ -188,6 +196,56 @@ def test_a_piece_that_does_not_fit_its_counterpart_names_it(pair: FragmentPair) 
     judged = judge_pieces(result, 1000.0)
     assert judged.status == "fallback"
     assert "piece 2: nothing fits" in judged.reason
+
+
+@pytest.mark.parametrize(
+    ("fixed", "moving", "is_doubted"),
+    [
+        (0.0, 0.0, False),
+        (0.24, 0.0, False),  # pieces that are missing on one slide
+        (0.0, 0.24, False),  # control tissue
+        (0.24, 0.04, False),
+        (0.26, 0.0, True),
+        (0.0, 0.26, True),
+        (0.06, 0.06, True),  # they may belong together
+    ],
+)
+def test_little_tissue_may_be_without_a_partner_on_one_of_the_slides(
+    fixed: float, moving: float, is_doubted: bool
+) -> None:
+    assert lacks_partners(fixed, moving) == is_doubted
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.1, "ok"), (0.4, "fallback")])
+def test_tissue_without_a_partner_is_named_whatever_the_status(
+    pair: FragmentPair, share: float, status: str
+) -> None:
+    problem = make_problem(pair.fixed, pair.moving)
+    fixed, moving = read_pieces(problem, find_pieces(problem), 256)
+    verdict = Verdict("ok", "it fits", 0.002, 0.01)
+    transform = Affine(np.eye(3), pair.fixed.frame.space, pair.moving.frame.space)
+    whole_um2 = moving[0].region.area_um2
+    control = shrink_piece(moving[1], share / (1 - share) * whole_um2)
+    result = PiecewiseResult(
+        (PlacedPiece(fixed[0], moving[0], transform, verdict),),
+        (moving[0], control),
+        (1,),
+        is_whole=True,
+    )
+    assert measure_alone(result) == (0.0, pytest.approx(share, abs=0.01))
+    for judged in (judge_pieces(result, 1000.0), doubt_pieces(verdict, result)):
+        assert judged.status == status
+        assert f"{share:.0%} of the moving tissue has no counterpart" in judged.reason
+
+
+def shrink_piece(piece: Piece, area_um2: float) -> Piece:
+    """Return a piece of which only the first pixels are left, so that it has this area."""
+    region = piece.region
+    count = round(area_um2 / region.area_um2 * region.mask.sum())
+    mask = np.zeros(region.mask.shape, bool)
+    mask.ravel()[np.flatnonzero(region.mask)[:count]] = True
+    assert mask.sum() == count
+    return replace(piece, region=replace(region, mask=mask))
 
 
 def test_the_bound_of_many_pieces_is_wider_than_that_of_each(pair: FragmentPair) -> None:

@@ -16,12 +16,22 @@ from stainbridge.registration.pieces.flow import LEAST_SHARE, PiecewiseResult, P
 from stainbridge.registration.pieces.piece import Piece
 from stainbridge.registration.pieces.record import PieceRecord, PieceSide
 from stainbridge.registration.stages.record import StageRecord
-from stainbridge.registration.verdict.judge import BOUND_SHARE, RegistrationStatus, Verdict
+from stainbridge.registration.verdict.judge import (
+    BOUND_SHARE,
+    COMPLETE_OVERLAP,
+    RegistrationStatus,
+    Verdict,
+)
 from stainbridge.registration.verdict.misfit import Misfit
 from stainbridge.types import Box
 
-#: Share of a slide's tissue without a partner from which on the slide is not `ok`.
-TOLERABLE_ALONE = 0.05
+#: Share of a slide's tissue without a partner above which it is not `ok`: as much as may be missing
+#: of one piece.
+TOLERABLE_ALONE = 1 - COMPLETE_OVERLAP
+#: The same where both slides have such tissue: pieces that belong together may have been missed.
+TOLERABLE_UNMATCHED = 0.05
+#: Share of a slide's tissue without a partner that is not worth a word.
+NEGLIGIBLE_ALONE = 0.01
 
 
 def join_transforms(result: PiecewiseResult) -> Transform | None:
@@ -63,8 +73,8 @@ def join_misfits(result: PiecewiseResult) -> Misfit:
 def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:
     """Return the verdict on the whole slide from those on its pieces.
 
-    `ok` where every piece with a partner is, and next to no tissue is without one. Errors are
-    relative to `tissue_um`, the diagonal of the fixed tissue.
+    `ok` where every piece with a partner is, and little tissue is without one. Errors are relative
+    to `tissue_um`, the diagonal of the fixed tissue.
     """
     placed = [item for item in result.placed if item.credit > 0]
     if not placed:
@@ -76,11 +86,10 @@ def judge_pieces(result: PiecewiseResult, tissue_um: float) -> Verdict:
         for number, item in enumerate(result.placed, 1)
         if item.verdict is not None and item.verdict.status != "ok"
     ]
-    fixed_alone, moving_alone = measure_alone(result)
-    alone = _describe_alone(fixed_alone, moving_alone)
+    alone = measure_alone(result)
     fits = f"{len(placed)} of {len(result.placed)} pieces fit"
-    status: RegistrationStatus = "fallback" if doubts or alone else "ok"
-    reason = "; ".join([fits, *alone, *doubts])
+    status: RegistrationStatus = "fallback" if doubts or lacks_partners(*alone) else "ok"
+    reason = "; ".join([fits, *_describe_alone(*alone), *doubts])
     return Verdict(status, reason, expected, bound)
 
 
@@ -99,7 +108,7 @@ def measure_bound_um(placed: Sequence[PlacedPiece]) -> float:
 def doubt_pieces(verdict: Verdict, result: PiecewiseResult) -> Verdict:
     """Return the verdict on one transform of the whole slides, doubted where a piece does not fit.
 
-    Pieces too small to be told apart are no doubt.
+    Pieces too small to be told apart are no doubt. Tissue without a partner is always named.
     """
     total = sum(item.area_um2 for item in result.placed)
     doubts = [
@@ -109,12 +118,12 @@ def doubt_pieces(verdict: Verdict, result: PiecewiseResult) -> Verdict:
         and item.verdict.status != "ok"
         and item.area_um2 >= LEAST_SHARE * total
     ]
-    doubts = [*_describe_alone(*measure_alone(result)), *doubts]
-    if not doubts:
-        return verdict
-    return replace(
-        verdict, status="fallback", reason="; ".join([*doubts, f"all together: {verdict.reason}"])
-    )
+    alone = measure_alone(result)
+    named = _describe_alone(*alone)
+    if not doubts and not lacks_partners(*alone):
+        return replace(verdict, reason="; ".join([verdict.reason, *named]))
+    reason = "; ".join([*named, *doubts, f"all together: {verdict.reason}"])
+    return replace(verdict, status="fallback", reason=reason)
 
 
 def record_stages(result: PiecewiseResult) -> tuple[StageRecord, ...]:
@@ -140,11 +149,16 @@ def measure_alone(result: PiecewiseResult) -> tuple[float, float]:
     return next(shares), next(shares)
 
 
+def lacks_partners(fixed: float, moving: float) -> bool:
+    """Whether too much tissue is without a partner: shares of the fixed and the moving slide's."""
+    return max(fixed, moving) > TOLERABLE_ALONE or min(fixed, moving) > TOLERABLE_UNMATCHED
+
+
 def _describe_alone(fixed: float, moving: float) -> list[str]:
     return [
         f"{share:.0%} of the {side} tissue has no counterpart"
         for side, share in (("fixed", fixed), ("moving", moving))
-        if share > TOLERABLE_ALONE
+        if share > NEGLIGIBLE_ALONE
     ]
 
 
