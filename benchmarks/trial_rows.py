@@ -27,6 +27,8 @@ class TrialRow:
     """The preset that registered them."""
     error: float
     """Largest median error of a piece or band ÷ the tissue's diagonal; 1 without any truth."""
+    misplaced: float
+    """Share of the landmarks that are farther off than is tolerable; not a number in old rows."""
     status: RegistrationStatus
     """`ok`, `fallback` or `failed`."""
     predicted: float
@@ -91,6 +93,7 @@ def _parse_row(entry: dict[str, str]) -> TrialRow:
         kind=entry["kind"],
         preset=entry["preset"],
         error=float(entry["error"]),
+        misplaced=float(entry.get("misplaced", "nan")),
         status=entry["status"],  # type: ignore[arg-type]
         predicted=float(entry["predicted"]),
         bound=float(entry["bound"]),

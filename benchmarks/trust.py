@@ -90,11 +90,13 @@ def run_trial(plan: TrialPlan, trial: Trial) -> TrialRow:
     seconds = time.process_time() - start
     is_hidden = said.status == "failed" and len(trial.pair.fixed_px) > 0
     shown = run(judge=judge_leniently) if is_hidden else said
+    error, misplaced = measure_error(trial, shown)
     row = TrialRow(
         key=plan.key,
         kind=plan.kind,
         preset=plan.preset,
-        error=measure_error(trial, shown),
+        error=error,
+        misplaced=misplaced,
         status=said.status,
         predicted=said.predicted_tissue_rtre,
         bound=said.bound_tissue_rtre,
@@ -119,16 +121,20 @@ def count_joined(result: Registration) -> int:
     return len(result.solution.pieces) if isinstance(result.solution, Piecewise) else 1
 
 
-def measure_error(trial: Trial, result: Registration) -> float:
-    """Return the largest of the medians over each group of landmarks ÷ the tissue's diagonal."""
+def measure_error(trial: Trial, result: Registration) -> tuple[float, float]:
+    """Return the largest of the medians over each group of landmarks ÷ the tissue's diagonal.
+
+    The second is the share of all landmarks that are farther off than is tolerable.
+    """
     pair = trial.pair
     if result.solution is None or not len(pair.fixed_px):
-        return 1.0
+        return 1.0, 1.0
     warped = result.warp_points(pair.moving_px)
     apart_um = np.hypot(*((warped - pair.fixed_px) * pair.fixed.frame.mpp).T)
-    names = np.full(len(apart_um), "") if trial.groups is None else trial.groups
-    groups = (apart_um[names == name] for name in np.unique(names))
-    return float(max(np.median(group) for group in groups)) / result.tissue_um
+    errors = apart_um / result.tissue_um
+    names = np.full(len(errors), "") if trial.groups is None else trial.groups
+    medians = [np.median(errors[names == name]) for name in np.unique(names)]
+    return float(max(medians)), float((errors > TOLERABLE_ERROR).mean())
 
 
 def collect(
