@@ -4,6 +4,8 @@ It has two parts. Windows all over the patch look for where they fit best: the m
 smoothest field through what they find is what the pictures show, above the windows' own noise.
 An alignment follows the noise of the same tissue, though, and then the pictures show nothing. What
 they cannot show is told by the alignment's own error: how far halves of its windows disagree.
+Where hardly a window tells anything, as in even tissue, the alignment's own error says little too:
+then a share of the windows' error is added.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ LENGTH_NOISE = 4.5
 MISFIT_NOISE = 3.0
 #: The share of that which is taken for misalignment.
 SHOWN_SHARE = 0.9
+#: The share of the error of the windows' field that may be misalignment.
+UNTOLD_SHARE = 0.3
 #: Error, in pixels, of an alignment that does not tell its own.
 USUAL_ERROR_PX = 0.8
 #: Standard deviation of what the pictures do not show, as a share of it.
@@ -172,10 +176,10 @@ def _combine(matches: Matches, factor: float, hidden_px: float) -> Residual:
     shown = np.hypot(
         _exceed_noise(length, LENGTH_NOISE * error), _exceed_noise(misfit, MISFIT_NOISE * error)
     )
-    shown_px = SHOWN_SHARE * float(shown) * factor
+    error_px = error * factor
+    parts_px = (SHOWN_SHARE * float(shown) * factor, UNTOLD_SHARE * error_px, hidden_px)
     return Residual(
-        float(np.hypot(shown_px, hidden_px)),
-        float(np.hypot(error * factor, HIDDEN_SPREAD * hidden_px)),
+        float(np.linalg.norm(parts_px)), float(np.hypot(error_px, HIDDEN_SPREAD * hidden_px))
     )
 
 

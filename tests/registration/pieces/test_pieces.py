@@ -204,10 +204,11 @@ def test_a_piece_that_does_not_fit_its_counterpart_names_it(pair: FragmentPair) 
         (0.0, 0.0, False),
         (0.24, 0.0, False),  # pieces that are missing on one slide
         (0.0, 0.24, False),  # control tissue
-        (0.24, 0.04, False),
         (0.26, 0.0, True),
         (0.0, 0.26, True),
-        (0.06, 0.06, True),  # they may belong together
+        (0.04, 0.04, False),
+        (0.03, 0.06, True),  # they may belong together
+        (0.06, 0.03, True),
     ],
 )
 def test_little_tissue_may_be_without_a_partner_on_one_of_the_slides(

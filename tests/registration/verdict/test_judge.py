@@ -201,6 +201,19 @@ def test_a_seam_is_a_doubt() -> None:
     assert "along a straight cut" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("misfit", "seam", "status"),
+    [(0.015, 3.4, "fallback"), (0.005, 3.4, "ok"), (0.015, 2.9, "ok")],
+)
+def test_a_slight_misfit_and_a_slight_seam_are_a_doubt_together(
+    misfit: float, seam: float, status: str
+) -> None:
+    judge = load_calibration()
+    verdict = judge(replace(GOOD, misfit=misfit, seam=seam))
+    assert verdict.status == status
+    assert ("elsewhere" in verdict.reason) == ("cut" in verdict.reason) == (status != "ok")
+
+
 def test_agreement_that_the_deformation_has_made_is_a_doubt() -> None:
     """The index is the same: what is doubted is where the agreement comes from."""
     judge = Calibration(NEVER, {}, -4.0, *CURVES)

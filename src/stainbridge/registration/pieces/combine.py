@@ -28,9 +28,10 @@ from stainbridge.types import Box
 #: Share of a slide's tissue without a partner above which it is not `ok`: as much as may be missing
 #: of one piece.
 TOLERABLE_ALONE = 1 - COMPLETE_OVERLAP
-#: The same where both slides have such tissue: pieces that belong together may have been missed.
+#: The same where the other slide has such tissue too: pieces that belong together may have been
+#: missed.
 TOLERABLE_UNMATCHED = 0.05
-#: Share of a slide's tissue without a partner that is not worth a word.
+#: Share of a slide's tissue without a partner that counts as none.
 NEGLIGIBLE_ALONE = 0.01
 
 
@@ -151,7 +152,8 @@ def measure_alone(result: PiecewiseResult) -> tuple[float, float]:
 
 def lacks_partners(fixed: float, moving: float) -> bool:
     """Whether too much tissue is without a partner: shares of the fixed and the moving slide's."""
-    return max(fixed, moving) > TOLERABLE_ALONE or min(fixed, moving) > TOLERABLE_UNMATCHED
+    is_one_sided = min(fixed, moving) <= NEGLIGIBLE_ALONE
+    return max(fixed, moving) > (TOLERABLE_ALONE if is_one_sided else TOLERABLE_UNMATCHED)
 
 
 def _describe_alone(fixed: float, moving: float) -> list[str]:
