@@ -5,7 +5,7 @@ smoothest field through what they find is what the pictures show, above the wind
 An alignment follows the noise of the same tissue, though, and then the pictures show nothing. What
 they cannot show is told by the alignment's own error: how far halves of its windows disagree.
 Where hardly a window tells anything, as in even tissue, the alignment's own error says little too:
-then a share of the windows' error is added.
+then a share of the windows' error is added. No patch reads less than a third of a pixel.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ MISFIT_NOISE = 3.0
 SHOWN_SHARE = 0.9
 #: The share of the error of the windows' field that may be misalignment.
 UNTOLD_SHARE = 0.3
+#: Pixels of misalignment that nothing tells: sections show other cells, and patches are resampled.
+LEAST_PX = 0.3
 #: Error, in pixels, of an alignment that does not tell its own.
 USUAL_ERROR_PX = 0.8
 #: Standard deviation of what the pictures do not show, as a share of it.
@@ -177,7 +179,8 @@ def _combine(matches: Matches, factor: float, hidden_px: float) -> Residual:
         _exceed_noise(length, LENGTH_NOISE * error), _exceed_noise(misfit, MISFIT_NOISE * error)
     )
     error_px = error * factor
-    parts_px = (SHOWN_SHARE * float(shown) * factor, UNTOLD_SHARE * error_px, hidden_px)
+    told_px = SHOWN_SHARE * float(shown) * factor
+    parts_px = (told_px, UNTOLD_SHARE * error_px, hidden_px, LEAST_PX)
     return Residual(
         float(np.linalg.norm(parts_px)), float(np.hypot(error_px, HIDDEN_SPREAD * hidden_px))
     )
