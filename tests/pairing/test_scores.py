@@ -54,11 +54,8 @@ def test_pen_counts_in_either_picture() -> None:
         assert scores.pen == pytest.approx(20 / 256, rel=0.1)
 
 
-def test_a_band_of_doubled_tissue_is_a_fold() -> None:
-    light = CLEAN.pixels / 255
-    light[:, 100:160] = light[:, 100:160] ** 4
-    folded = replace(CLEAN, pixels=np.asarray(255 * light, np.uint8))
-    assert SCORER.score(CLEAN, folded).fold == pytest.approx(60 / 256, rel=0.4)
+def test_the_share_that_is_folded_is_passed_on() -> None:
+    assert SCORER.score(CLEAN, CLEAN, 0.25).fold == 0.25
 
 
 def test_brown_pixels_of_the_moving_picture_are_positive() -> None:

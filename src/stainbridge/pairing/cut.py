@@ -19,6 +19,7 @@ from stainbridge.imaging.image import Image
 from stainbridge.pairing.alignment import ErrorMap
 from stainbridge.pairing.blocks import close_gaps
 from stainbridge.pairing.config import PairingConfig, Thresholds
+from stainbridge.pairing.folds import find_folds
 from stainbridge.pairing.gaps import warp_moving
 from stainbridge.pairing.patch import Patch
 from stainbridge.pairing.plan import Place
@@ -69,6 +70,8 @@ class PatchCutter:
     """Its verdict."""
     scorer: PatchScorer
     """What measures patches."""
+    folds: tuple[Image, Image]
+    """Where the fixed and the moving slide are folded, (1, h, w) each, not 0 there."""
     thresholds: Thresholds
     """What patches must meet."""
     masks: Masks = (None, None)
@@ -101,9 +104,12 @@ class PatchCutter:
                     got=f"{len(slide.info.channels)} channels, {np.dtype(slide.info.dtype)}",
                 )
         scorer = PatchScorer.fit(fixed, moving, masks)
+        folds = find_folds(fixed, scorer.fixed), find_folds(moving, scorer.moving)
         warped = warp_moving(moving, transform)
         whole = close_gaps(transform)
-        return cls(pair, fixed, warped, whole, status, scorer, config.thresholds, masks, error)
+        return cls(
+            pair, fixed, warped, whole, status, scorer, folds, config.thresholds, masks, error
+        )
 
     def __call__(self, place: Place) -> CutPatch:
         """Read and measure one patch."""
@@ -114,7 +120,8 @@ class PatchCutter:
             fixed = replace(fixed, valid=fixed.valid & allowed[0])
             moving = replace(moving, valid=moving.valid & allowed[1])
         error_um = None if self.error is None else self.error.measure(place.frame)
-        scores = self.scorer.score(fixed, moving, error_um)
+        fold = max(float(mask.mean()) for mask in self._look_through(self.folds, place.frame))
+        scores = self.scorer.score(fixed, moving, fold, error_um)
         centre_um = np.array([place.frame.centre_um])
         moving_px = self.transform.target.frame.to_px(self.transform(centre_um))[0]
         patch = Patch(
@@ -142,13 +149,22 @@ class PatchCutter:
         """Return where the masks allow tissue on a patch, (H, W) each; None without masks."""
         if self.masks == (None, None):
             return None
-        space = frame.space
-        stay = Affine(np.eye(3), space, space)
+        size = (frame.width, frame.height)
         fixed, moving = (
-            _sample(mask, transform, frame)
-            for mask, transform in zip(self.masks, (stay, self.transform), strict=True)
+            np.asarray(cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+            for mask in self._look_through(self.masks, frame)
         )
         return fixed, moving
+
+    def _look_through(self, masks: Masks, frame: Frame) -> Iterator[Mask]:
+        """Yield masks of both slides on a patch, coarsely; None is everywhere."""
+        coarse = frame.fit(MASK_PX)
+        stay = Affine(np.eye(3), frame.space, frame.space)
+        for mask, transform in zip(masks, (stay, self.transform), strict=True):
+            if mask is None:
+                yield np.ones((coarse.height, coarse.width), bool)
+            else:
+                yield sample_mask(mask.pixels[0] != 0, mask.frame, transform, coarse)
 
 
 def cut_patches(
@@ -217,14 +233,3 @@ def _update_thumbs(
         if patch.name not in names:
             name_thumb(out, patch).unlink(missing_ok=True)
     return [patch for patch in candidates if patch.name in names]
-
-
-def _sample(mask: Image | None, transform: Transform, frame: Frame) -> Mask:
-    """Return where a mask allows tissue, seen through `transform` on a patch, (H, W)."""
-    if mask is None:
-        return np.ones((frame.height, frame.width), bool)
-    coarse = sample_mask(mask.pixels[0] != 0, mask.frame, transform, frame.fit(MASK_PX))
-    size = (frame.width, frame.height)
-    return np.asarray(
-        cv2.resize(coarse.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    )

@@ -1,4 +1,4 @@
-"""Measure both pictures of a patch: tissue, misalignment, blur, pen, folds, positive share."""
+"""Measure both pictures of a patch: tissue, misalignment, blur, pen, positive share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import find_pen_colours
 from stainbridge.metrics.stains import POSITIVE_DENSITY, dab_density
 from stainbridge.pairing.blur import estimate_blur_px
-from stainbridge.pairing.folds import find_folds
 from stainbridge.pairing.patch import PatchScores
 from stainbridge.pairing.residual import estimate_residual
 from stainbridge.registration.sections.density import Masks, SlideDensity
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Mask, Plane
 
-#: Longest side in pixels at which tissue and folds are found.
+#: Longest side in pixels at which tissue is found.
 TISSUE_PX = 128
 #: Density from which a place is tissue; glass is 0.
 TISSUE_DENSITY = 0.15
@@ -45,13 +44,18 @@ class PatchScorer:
         return cls(SlideDensity.fit(fixed, masks[0]), SlideDensity.fit(moving, masks[1]))
 
     def score(
-        self, fixed: Image, moving: Image, alignment_error_um: float | None = None
+        self,
+        fixed: Image,
+        moving: Image,
+        fold: float = 0.0,
+        alignment_error_um: float | None = None,
     ) -> PatchScores:
         """Measure a patch.
 
         `fixed` and `moving` are (C, H, W) pictures on the same frame of the fixed slide: the
         fixed slide's own, and the moving slide seen through the alignment. The error of
-        that alignment is None where its engine does not tell.
+        that alignment is None where its engine does not tell. `fold` is the share of either
+        picture that is folded; a patch alone does not show it.
         """
         densities = self.fixed(fixed), self.moving(moving)
         tissue = [find_patch_tissue(density) for density in densities]
@@ -65,10 +69,7 @@ class PatchScorer:
             blur_fixed=estimate_blur_px(densities[0], fixed.valid),
             blur_moving=estimate_blur_px(densities[1], moving.valid),
             pen=max(_measure_pen(fixed), _measure_pen(moving)),
-            fold=max(
-                _share(find_folds(density, scale))
-                for density, scale in zip(densities, (self.fixed, self.moving), strict=True)
-            ),
+            fold=fold,
             positive=_measure_positive(moving),
         )
 
