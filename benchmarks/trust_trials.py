@@ -41,6 +41,8 @@ KEPT_PX = 1024
 REAL_PX = 900
 #: Grey value of a picture's rim below which it is fluorescence.
 DARK_RIM = 100
+#: Percentile of fluorescence that is shown at full brightness.
+BRIGHTEST = 99.9
 #: Difficulties of generated pairs, in turn.
 DIFFICULTIES = ("real", "easy", "real", "hard")
 #: Kinds in which no placement is right, or several are: no trial of them should read `ok`.
@@ -182,9 +184,15 @@ def hold_picture(picture: Picture, mpp: float | None = 5.0) -> ArraySlide:
 
 
 def show_slide(slide: Slide, points: Points, longest_px: int = REAL_PX) -> Shown:
-    """Return a slide with its longer side in pixels at most so long, with its landmarks."""
+    """Return a slide with its longer side in pixels at most so long, with its landmarks.
+
+    It is shown in bytes, as programs export it: fluorescence from 0 to nearly its brightest.
+    """
     frame = slide.frame.fit(longest_px)
     picture = np.moveaxis(slide.read(frame).pixels, 0, -1)
+    if picture.dtype != np.uint8:
+        light = picture / np.percentile(picture, BRIGHTEST)
+        picture = (255 * light).round().clip(0, 255).astype(np.uint8)
     return Shown(picture, frame.to_px(slide.frame.to_um(points)))
 
 
