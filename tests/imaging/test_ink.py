@@ -63,3 +63,16 @@ def test_a_dark_grey_stroke_and_ring_are_ink_and_grey_tissue_is_not(level: int) 
     found = find(picture)
     assert found[drawn].all()
     assert not found[tissue].any()
+
+
+@pytest.mark.parametrize("is_pure", [True, False])
+def test_a_dull_red_stroke_is_ink_where_part_of_it_is_pure_red(is_pure: bool) -> None:
+    """Red chromogen is as dull, and forms long narrow pieces too, but nowhere as pure."""
+    drawn = cv2.line(np.zeros((SIDE, SIDE), np.uint8), (60, 40), (200, 350), 1, 9) > 0
+    rgb = draw_glass()[None].repeat(3, 0)
+    rgb[:, drawn] = np.array([[170], [80], [85]])
+    pure = drawn & (np.arange(SIDE)[:, None] % 10 < 4) & is_pure
+    rgb[:, pure] = np.array([[170], [60], [60]])
+    density = -np.log(rgb.mean(axis=0) / 240).astype(np.float32)
+    assert find_ink(rgb, density)[drawn].all() == is_pure
+    assert find_ink(rgb, density)[drawn].any() == is_pure

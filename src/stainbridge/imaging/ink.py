@@ -13,6 +13,8 @@ BLACK_LEVEL = 40
 #: colours are less than so much apart.
 GREY_LEVEL = 110
 GREY_RANGE = 18
+#: Share of a dull red stroke that has the pure red of a felt pen, at least.
+LEAST_PURE_SHARE = 0.2
 #: Length of a stroke, at least, as a share of the picture's longer side.
 LEAST_STROKE_LENGTH = 0.08
 #: Width of a stroke, at most, as a share of the longer side.
@@ -42,7 +44,8 @@ def find_ink(rgb: Pixels, density: Plane) -> Mask:
     if black.any():
         black = _remove_nuclei(black & ~_find_black_tissue(black, rgb), density)
     strokes = np.zeros_like(black)
-    for candidates in (find_pen_colours(rgb), _find_dark_grey(rgb)):
+    pens = find_pen_colours(rgb)
+    for candidates in (pens, _grow_red(pens, rgb), _find_dark_grey(rgb)):
         if candidates.any():
             strokes |= _select_strokes(candidates)
     return _dilate(black, 3) | _dilate(strokes, 5)
@@ -59,6 +62,17 @@ def find_pen_colours(rgb: Pixels) -> Mask:
     is_green = (red * 10 < green * 7) & (blue * 10 < green * 9) & (red < 140)
     is_red = (green * 10 < red * 4) & (blue * 10 < red * 4) & (red > 100)
     return np.asarray(is_blue | is_green | is_red)
+
+
+def _grow_red(pens: Mask, rgb: Pixels) -> Mask:
+    """Return the duller red, (H, W), of strokes that are the red of a felt pen in part."""
+    red, green, blue = (plane.astype(np.int16) for plane in rgb)
+    dull = (np.maximum(green, blue) * 20 < red * 11) & (red > 90)
+    count, labels = cv2.connectedComponents(dull.astype(np.uint8))
+    sizes, pure = (np.bincount(labels[mask], minlength=count) for mask in (dull, dull & pens))
+    is_pen = pure > LEAST_PURE_SHARE * sizes
+    is_pen[0] = False
+    return np.asarray(is_pen[labels])
 
 
 def _find_dark_grey(rgb: Pixels) -> Mask:
