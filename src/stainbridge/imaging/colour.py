@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stainbridge.imaging.bubbles import find_bubble_edges
 from stainbridge.imaging.glass import find_canvas, is_blank
 from stainbridge.imaging.illumination.field import Illumination, find_illumination
 from stainbridge.imaging.illumination.shade import estimate_remaining_shade, estimate_uneven_light
@@ -109,7 +110,8 @@ def _brightfield(image: Image, illumination: Illumination) -> tuple[Plane, Mask]
     """Return optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
     rgb, density, black, outside = _measure_absorption(image, illumination)
     glass = illumination.glass
-    ignore = outside | find_ink(rgb, density - _background(density[~(black | outside)], glass))
+    rough = density - _background(density[~(black | outside)], glass)
+    ignore = outside | find_ink(rgb, rough) | find_bubble_edges(rgb, rough)
     light = estimate_uneven_light(density, ignore)
     if light is not None:
         density -= light
