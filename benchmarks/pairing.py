@@ -262,8 +262,8 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         "patches": len(patches),
         "kept": float(kept.mean()),
         "before": float(np.median(true[judged])),
-        "median": float(np.median(true[kept])),
-        "bad": float((true[kept] > BAD_PX).mean()),
+        "median": float(np.median(true[kept])) if kept.any() else np.nan,
+        "bad": float((true[kept] > BAD_PX).mean()) if kept.any() else np.nan,
         "well_kept": float(kept[well].mean()),
         "factor_2": float(((ratio >= 0.5) & (ratio <= 2)).mean()),
         "patches_per_second": sum(len(row["patches"]) for row in rows) / seconds,
@@ -291,13 +291,14 @@ HEADS = (
 def render_line(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a line of the table."""
     facts = summarise(rows)
+    nothing_kept = np.isnan(facts["median"])
     cells = (
         str(len(rows)),
         str(facts["patches"]),
         f"{facts['kept']:.0%}",
         f"{facts['before']:.2f} px",
-        f"{facts['median']:.2f} px",
-        f"{facts['bad']:.1%}",
+        "–" if nothing_kept else f"{facts['median']:.2f} px",
+        "–" if nothing_kept else f"{facts['bad']:.1%}",
         f"{facts['well_kept']:.1%}",
         f"{facts['factor_2']:.1%}",
         f"{facts['patches_per_second']:.2f}",
@@ -326,7 +327,7 @@ def render_tables(rows: Sequence[Mapping[str, Any]]) -> str:
         size = f"{row['size_px']:,} px" + ("" if mpp == MPP else f" of {mpp:g} µm")
         what = f"{size}, {row['organ']}, {row['stain']}, {row['status']}"
         name = f"{name_method(row)}, seed {row['seed']}: {what}"
-        if any(patch["mean"] is not None and not patch["dropped_for"] for patch in row["patches"]):
+        if any(patch["mean"] is not None for patch in row["patches"]):
             lines.append(render_line(name, [row]))
     return "\n".join(lines)
 
