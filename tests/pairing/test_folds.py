@@ -68,3 +68,11 @@ def test_a_row_of_dense_nests_is_no_fold() -> None:
     x = np.arange(SIDE_PX) * MPP
     found, _ = look(line & (x % 400 < 200))
     assert found.pixels.mean() < 0.005
+
+
+@pytest.mark.parametrize("mpp", [0.1, 0.25, 400.0, None])
+def test_a_slide_that_is_shorter_than_a_fold_has_none(mpp: float | None) -> None:
+    pixels = np.full((3, 64, 64), 240, np.uint8)
+    pixels[:, 16:48, 16:48] = np.random.default_rng(0).integers(80, 200, (3, 32, 32))
+    slide = ArraySlide(pixels, mpp=mpp)
+    assert not find_folds(slide, SlideDensity.fit(slide)).pixels.any()
