@@ -45,10 +45,11 @@ def find_bubble_edges(rgb: Pixels, density: Plane) -> Mask:
     _, labels = cv2.connectedComponents(closed)
     longest = max(dark.shape)
     for outer, hole_area in _list_rings(closed):
+        if not _is_round(outer, hole_area):
+            continue
         column, row = outer[0, 0]
         piece = labels == labels[row, column]
-        width = piece.sum() / cv2.arcLength(outer, True)
-        if _is_round(outer, hole_area) and width < MOST_WIDTH * longest:
+        if piece.sum() < MOST_WIDTH * longest * cv2.arcLength(outer, True):
             found |= piece
     return np.asarray(cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
