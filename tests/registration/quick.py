@@ -38,3 +38,9 @@ def render_slide(slide: Slide) -> ArraySlide:
     """Return the slide's full resolution as a slide in memory."""
     pixels = np.ascontiguousarray(slide.read(slide.frame).pixels)
     return ArraySlide(pixels, name=slide.frame.label, stain=slide.stain, space=slide.frame.space)
+
+
+def draw_faint_pair() -> PhantomPair:
+    """Draw H&E and a marker of few nests, with next to nothing of its counterstain around them."""
+    pair = generate_pair(seed=0, size_px=320, mpp=8.0, moving_stain="PanCK", difficulty="faint")
+    return render_pair(pair)

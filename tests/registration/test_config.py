@@ -211,7 +211,8 @@ SECOND_SEARCH = {
     "features_px": 512,
 }
 COMMON = {
-    "pieces": True,  # since 0.2
+    "pieces": True,
+    "local_contrast": True,  # since 0.2
     "allow_flip": True,
     "max_rotation_deg": 180.0,
     "seed": 0,

@@ -20,7 +20,7 @@ from tests.registration.networks import (
     constant_affine,
     start_before,
 )
-from tests.registration.quick import QUICK, draw_small_pair, render_pair
+from tests.registration.quick import QUICK, draw_faint_pair, draw_small_pair, render_pair
 from tests.registration.states import make_problem, must_read
 from tests.registration.training.sections import section as draw_section
 
@@ -208,6 +208,46 @@ def placement(small_pair: PhantomPair) -> Affine:
     result = register_slides(small_pair.fixed, small_pair.moving, PLACEMENT_ONLY)
     assert isinstance(result.transform, Affine)
     return result.transform
+
+
+def test_faint_tissue_is_found_by_its_local_contrast() -> None:
+    pair = draw_faint_pair()
+    without = QUICK.with_options(local_contrast=False)
+    assert register_slides(pair.fixed, pair.moving, without).status == "failed"
+    reports: list[tuple[str, float]] = []
+    result = register_slides(
+        pair.fixed, pair.moving, QUICK, progress=lambda *report: reports.append(report)
+    )
+    assert result.status == "ok", result.reason
+    assert median_rtre(pair, result.transform) < 0.01
+    first, *others = result.stages
+    assert (first.name, first.accepted) == ("tissue density", False)
+    assert "may not belong together" in first.note
+    assert [stage.name for stage in others] == ["prepare", "search", "affine", "deformable"]
+    fractions = [fraction for _, fraction in reports]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_a_second_look_that_does_not_convince_changes_nothing(small_pair: PhantomPair) -> None:
+    def doubt(evidence: Evidence) -> Verdict:
+        return replace(load_calibration()(evidence), status="fallback", bound=0.1)
+
+    first, both = (
+        register_slides(
+            small_pair.fixed,
+            small_pair.moving,
+            QUICK.with_options(local_contrast=looks_twice, second_search=None),
+            judge=doubt,
+        )
+        for looks_twice in (False, True)
+    )
+    assert both.status == "fallback"
+    assert [stage.name for stage in both.stages[:-1]] == [stage.name for stage in first.stages]
+    assert both.stages[-1].name == "local contrast"
+    assert both.seconds > first.seconds
+    points = small_pair.fixed_landmarks.points_um
+    np.testing.assert_array_equal(both.transform(points), first.transform(points))
 
 
 def test_untrained_networks_leave_the_classical_result(

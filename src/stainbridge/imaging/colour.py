@@ -95,6 +95,20 @@ def measure_glass(image: Image, illumination: Illumination) -> float | None:
     return _background(density[~(black | outside)])
 
 
+def measure_light(image: Image, illumination: Illumination) -> tuple[Plane, Mask]:
+    """Return how much tissue each pixel shows with nothing taken off for the background, (H, W).
+
+    It is optical density in a bright field, and the root of the signal in a dark one. The mask is
+    where it is not the tissue's, as in `tissue_density`.
+    """
+    image = hide_unreadable(image)
+    if illumination.is_bright:
+        absorption = _measure_absorption(image, illumination)
+        return absorption[1], _find_foreign(*absorption, illumination.glass)
+    signal, ignore = _fluorescence(image)
+    return np.sqrt(signal), ignore
+
+
 def _measure_absorption(
     image: Image, illumination: Illumination
 ) -> tuple[npt.NDArray[np.uint8], Plane, Mask, Mask]:
@@ -110,8 +124,7 @@ def _brightfield(image: Image, illumination: Illumination) -> tuple[Plane, Mask]
     """Return optical density above glass, (H, W), and where it is not the tissue's, (H, W)."""
     rgb, density, black, outside = _measure_absorption(image, illumination)
     glass = illumination.glass
-    rough = density - _background(density[~(black | outside)], glass)
-    ignore = outside | find_ink(rgb, rough) | find_bubble_edges(rgb, rough)
+    ignore = _find_foreign(rgb, density, black, outside, glass)
     light = estimate_uneven_light(density, ignore)
     if light is not None:
         density -= light
@@ -119,6 +132,14 @@ def _brightfield(image: Image, illumination: Illumination) -> tuple[Plane, Mask]
     above = density - _background(density[~ignore], glass)
     shade = estimate_remaining_shade(above, ignore)
     return np.clip(above if shade is None else above - shade, 0, None), ignore
+
+
+def _find_foreign(
+    rgb: npt.NDArray[np.uint8], density: Plane, black: Mask, outside: Mask, glass: float | None
+) -> Mask:
+    """Return where something else than tissue absorbs: canvas, ink, edges of air bubbles."""
+    rough = density - _background(density[~(black | outside)], glass)
+    return outside | find_ink(rgb, rough) | find_bubble_edges(rgb, rough)
 
 
 def _smear_noise(above: np.ndarray) -> float:

@@ -51,10 +51,18 @@ def tissue_region(
     if present.size < LEAST_PIXELS:
         return np.zeros(density.shape, bool)
     mask = blurred > 0.6 * min(find_otsu_threshold(present), 0.5)
-    mask = _fill_holes(_close_gaps(mask, longest * close / 2))
-    pieces = _select_large_pieces(_remove_bars(mask), keep)
+    pieces = close_region(mask, close, keep)
     whole = cv2.resize(pieces.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(whole > 0.5)
+
+
+def close_region(mask: Mask, close: float, keep: float) -> Mask:
+    """Return a mask (H, W) with gaps bridged and holes filled, without debris and bars.
+
+    `close` and `keep` are those of `tissue_region`.
+    """
+    closed = _fill_holes(_close_gaps(mask, max(mask.shape) * close / 2))
+    return _select_large_pieces(_remove_bars(closed), keep)
 
 
 def find_otsu_threshold(values: npt.NDArray[np.float32]) -> float:

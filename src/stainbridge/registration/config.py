@@ -83,6 +83,12 @@ class RegisterConfig:
     """Longest side, in pixels, of the frames around the tissue that the stages work on."""
     pieces: bool = True
     """Whether pieces of tissue are registered one by one where the whole slide does not hold."""
+    local_contrast: bool = True
+    """Whether all is done again by the slides' local contrast where the error may be large.
+
+    It shows tissue that is faint beside a dark marker, or nearly black. The result stands where it
+    is `ok`.
+    """
     stages: tuple[AnyStageConfig, ...] = (SearchConfig(), AffineConfig(), DeformableConfig())
     """The stages in their order; see `stages.table`."""
     second_search: SearchConfig | None = field(

@@ -1,4 +1,4 @@
-"""The pipeline: prepare, run the stages, try a second search where the first does not convince."""
+"""The pipeline: prepare, run the stages, look a second time where the first does not convince."""
 
 from __future__ import annotations
 
@@ -44,17 +44,33 @@ from stainbridge.registration.pieces.flow import (
 from stainbridge.registration.pieces.matching import MATCHING_PX
 from stainbridge.registration.result import Registration
 from stainbridge.registration.sections.density import Masks
+from stainbridge.registration.sections.local import read_local_section
 from stainbridge.registration.sections.section import Section, read_section
 from stainbridge.registration.stages.record import StageRecord
 from stainbridge.registration.stages.stage import Problem, Stage
 from stainbridge.registration.verdict.evidence import Evidence
-from stainbridge.registration.verdict.judge import Judge, Verdict, load_calibration
+from stainbridge.registration.verdict.judge import (
+    TOLERABLE_ERROR,
+    Judge,
+    Verdict,
+    demand_windows,
+    load_calibration,
+)
 from stainbridge.slides.mapped import MappedSlide
 from stainbridge.slides.slide import Slide
 
 #: Returns a picture of the same tissue in another stain.
 ImageTranslation: TypeAlias = Callable[[Image], Image]
 
+#: Reads a slide's tissue, with its longer side in so many pixels, where a mask allows it.
+ReadSection: TypeAlias = Callable[[Slide, int, Image | None], Section | None]
+#: The fixed and the moving section; None where no tissue is found.
+Sections: TypeAlias = tuple[Section | None, Section | None]
+
+#: Fraction of the progress that is set aside for a second look, which few pairs need.
+SECOND_LOOK_SHARE = 0.1
+#: A look has overlooked tissue where the next one shows this many times as much.
+OVERLOOKED = 1.4
 #: Fraction of the progress at which the refinement in tiles begins.
 REFINEMENT_FROM = 0.7
 #: Why the whole slide's registration was left out.
@@ -245,8 +261,65 @@ class _Run:
 
 
 def _register(run: _Run, initial_transform: Transform | None, progress: Progress) -> Registration:
+    """Register by tissue density and, where that does not convince, by local contrast too."""
+    looks_twice = run.config.local_contrast
+    first_end = 1 - SECOND_LOOK_SHARE if looks_twice else 1.0
     progress("prepare", 0.0)
-    fixed, moving = _prepare(run)
+    sections = _prepare(run, read_section)
+    first = _register_sections(
+        run, sections, initial_transform, span_progress(progress, 0, first_end)
+    )
+    if looks_twice and first.status != "ok" and all(sections):
+        first = _look_again(
+            run, sections, first, initial_transform, span_progress(progress, first_end, 1.0)
+        )
+    progress("done", 1.0)
+    return first
+
+
+def _look_again(
+    run: _Run,
+    sections: Sections,
+    first: Registration,
+    initial_transform: Transform | None,
+    progress: Progress,
+) -> Registration:
+    """Return a doubtful registration, or one by local contrast where that one is `ok`.
+
+    It is tried where the error may be large, and where the first look overlooked tissue.
+    """
+    began = time.perf_counter()
+    local = _prepare(run, read_local_section)
+    is_certain = first.bound_tissue_rtre <= TOLERABLE_ERROR
+    if is_certain and not any(map(_sees_more, local, sections)):
+        return first
+    strict = replace(run, judge=demand_windows(run.judge))
+    second = _register_sections(strict, local, initial_transform, progress)
+    return _choose_look(first, second, began - run.began, time.perf_counter() - began)
+
+
+def _sees_more(section: Section | None, before: Section | None) -> bool:
+    """Whether a look at a slide shows much more tissue than the one before."""
+    assert before is not None
+    return section is not None and section.area_um2 > OVERLOOKED * before.area_um2
+
+
+def _choose_look(
+    first: Registration, second: Registration, first_seconds: float, second_seconds: float
+) -> Registration:
+    """Return the second registration where it is `ok`, with one record for the one left out."""
+    if second.status == "ok":
+        left_out = StageRecord("tissue density", False, first_seconds, 0.0, 0.0, first.reason)
+        return replace(second, stages=(left_out, *second.stages))
+    left_out = StageRecord("local contrast", False, second_seconds, 0.0, 0.0, second.reason)
+    return replace(first, stages=(*first.stages, left_out), seconds=second.seconds)
+
+
+def _register_sections(
+    run: _Run, sections: Sections, initial_transform: Transform | None, progress: Progress
+) -> Registration:
+    """Register two sections, or say which of them has no tissue."""
+    fixed, moving = sections
     if fixed is None or moving is None:
         side = "fixed" if fixed is None else "moving"
         return run.fail(f"no tissue found on the {side} slide", ())
@@ -266,12 +339,10 @@ def _register(run: _Run, initial_transform: Transform | None, progress: Progress
     attempt = run.attempt(problem, span_progress(progress, PREPARED, end))
     pieces = _register_pieces(run, problem, attempt, span_progress(progress, PREPARED, 1.0))
     if pieces is not None and not pieces.is_whole:
-        progress("done", 1.0)
         return run.conclude_pieces(pieces, attempt, prepared, fixed)
     if attempt is None:
         return run.fail("no placement with enough overlap was found", (prepared,))
     attempt = run.refine(attempt, span_progress(progress, end, 1.0))
-    progress("done", 1.0)
     return run.conclude(attempt, prepared, pieces)
 
 
@@ -313,10 +384,11 @@ def _describe_unreadable(fixed: Section, moving: Section) -> str:
     )
 
 
-def _prepare(run: _Run) -> list[Section | None]:
+def _prepare(run: _Run, read: ReadSection) -> Sections:
     """Read both slides at working resolution."""
     working_px = run.config.working_px
     sides = tuple(zip(run.slides, run.masks, strict=True))
-    return parallel_map(
-        lambda side: read_section(side[0], working_px, side[1]), sides, run.context.threads
+    fixed, moving = parallel_map(
+        lambda side: read(side[0], working_px, side[1]), sides, run.context.threads
     )
+    return fixed, moving

@@ -133,12 +133,15 @@ class CutSides:
     """Whether tissue runs over the lower edge."""
 
 
-def read_overview(slide: Slide, longest_px: int, mask: Image | None = None) -> Overview:
+def read_overview(
+    slide: Slide, longest_px: int, mask: Image | None = None, kind: type[Overview] = Overview
+) -> Overview:
     """Read a whole slide with its longer side at most `longest_px` pixels.
 
-    `mask` (1, h, w) is not 0 where tissue may be used. Without tissue the region is empty.
+    `mask` (1, h, w) is not 0 where tissue may be used. Without tissue the region is empty. `kind`
+    is how tissue is seen.
     """
-    return Overview.of(slide.read(slide.frame.fit(longest_px)), slide.info.path, mask)
+    return kind.of(slide.read(slide.frame.fit(longest_px)), slide.info.path, mask)
 
 
 def read_tissue_overview(
@@ -161,13 +164,18 @@ def read_tissue_overview(
     return Overview.of(slide.read(frame), slide.info.path, mask, look.light_around)
 
 
-def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_PX) -> Overview:
+def find_tissue(
+    slide: Slide,
+    mask: Image | None = None,
+    longest_px: int = LOOK_PX,
+    kind: type[Overview] = Overview,
+) -> Overview:
     """Look for a slide's tissue, closer and closer, until it covers most of the picture.
 
     The longer side of a picture has at most `longest_px` pixels. The last overview lies inside the
-    slide. Its region is empty where the whole slide's is.
+    slide. Its region is empty where the whole slide's is. `kind` is how tissue is seen.
     """
-    look = read_overview(slide, longest_px, mask)
+    look = read_overview(slide, longest_px, mask, kind)
     light = look.light_around
     for _ in range(MAX_LOOKS - 1):
         if not look.has_tissue or _measure_cover(look.region) >= LEAST_COVER:
@@ -177,7 +185,7 @@ def find_tissue(slide: Slide, mask: Image | None = None, longest_px: int = LOOK_
         frame = _crop(slide.frame, low.clip(0, size), high.clip(0, size)).fit(longest_px)
         if frame == look.frame:
             break
-        closer = Overview.of(slide.read(frame), slide.info.path, mask, light)
+        closer = kind.of(slide.read(frame), slide.info.path, mask, light)
         if not closer.has_tissue:
             break
         look = closer

@@ -20,6 +20,7 @@ from stainbridge.registration.verdict.judge import (
     GrossError,
     Remainder,
     compute_measures,
+    demand_windows,
     find_doubt,
     load_calibration,
     rank_verdict,
@@ -232,6 +233,18 @@ def test_few_windows_are_a_doubt_longer_where_another_place_is_similar() -> None
     similar = replace(made, rival=0.55)
     assert judge(similar).status == "fallback"
     assert judge(replace(similar, share=0.9)).status == "ok"
+
+
+def test_by_local_contrast_windows_must_fit_before_the_deformation() -> None:
+    """However many fit after it."""
+    judge = Calibration(NEVER, {}, -4.0, *CURVES)
+    strict = demand_windows(judge)
+    made = replace(GOOD, affine_share=0.39, share=0.98)
+    assert judge(made).status == "ok"
+    assert strict(made).status == "fallback"
+    assert "39% of the tissue fitted before" in strict(made).reason
+    assert strict(replace(made, affine_share=0.41)) == judge(replace(made, affine_share=0.41))
+    assert strict(WRONG) == judge(WRONG)
 
 
 def test_an_ok_is_trusted_more_than_a_doubted_result_with_a_lower_bound() -> None:

@@ -116,6 +116,22 @@ def limit_to_pixels(verdict: Verdict, pixel: float) -> Verdict:
     return replace(limited, status="fallback", reason=reason)
 
 
+def demand_windows(judge: Judge) -> Judge:
+    """Return a judge that doubts a result of which few windows fitted before the deformation.
+
+    It is for slides that are seen by their local contrast alone. Noise has that too, and can be
+    bent onto other noise: windows that fit after the deformation prove little there.
+    """
+
+    def judge_strictly(evidence: Evidence) -> Verdict:
+        verdict = judge(evidence)
+        if verdict.status != "ok" or evidence.affine_share >= FEW_WINDOWS:
+            return verdict
+        return replace(verdict, status="fallback", reason=_describe_few_windows(evidence))
+
+    return judge_strictly
+
+
 def find_doubt(verification: Verification) -> str:
     """Say why a placement found without a search is not convincing; empty where it is."""
     if verification.overlap < MIN_OVERLAP:
@@ -260,9 +276,7 @@ def _list_doubts(evidence: Evidence) -> list[str]:
         doubts.append("another place fits about as well")
     most = MORE_WINDOWS if evidence.rival >= SIMILAR_RIVAL else MOST_WINDOWS
     if evidence.affine_share < FEW_WINDOWS and evidence.share < most:
-        doubts.append(
-            f"only {evidence.affine_share:.0%} of the tissue fitted before the deformation"
-        )
+        doubts.append(_describe_few_windows(evidence))
     both = evidence.misfit > SLIGHT_MISFIT and evidence.seam >= SLIGHT_SEAM
     if evidence.misfit > TOLERABLE_MISFIT or both:
         doubts.append(f"{evidence.misfit:.0%} of the tissue would fit better elsewhere")
@@ -272,6 +286,10 @@ def _list_doubts(evidence: Evidence) -> list[str]:
         alone = f"{1 - evidence.overlap:.0%} of the smaller tissue"
         doubts.append(f"{alone} has no counterpart")
     return doubts
+
+
+def _describe_few_windows(evidence: Evidence) -> str:
+    return f"only {evidence.affine_share:.0%} of the tissue fitted before the deformation"
 
 
 def compute_measures(evidence: Evidence) -> dict[str, float]:
