@@ -149,7 +149,7 @@ def test_a_second_search_that_finds_nothing_better_changes_nothing(small_pair: P
     def doubt(evidence: Evidence) -> Verdict:
         return replace(load_calibration()(evidence), status="fallback")
 
-    narrow = replace(PLACEMENT_ONLY, second_search=BLIND)
+    narrow = replace(PLACEMENT_ONLY, second_search=BLIND, local_contrast=False)
     once, twice = (
         register_slides(small_pair.fixed, small_pair.moving, config, judge=doubt)
         for config in (replace(narrow, second_search=None), narrow)
