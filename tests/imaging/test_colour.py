@@ -21,8 +21,8 @@ from tests.imaging.pictures import (
 )
 
 from stainbridge.geometry.frame import Space
-from stainbridge.imaging.colour import optical_density, tissue_density
-from stainbridge.imaging.illumination.field import is_brightfield
+from stainbridge.imaging.colour import measure_light, optical_density, tissue_density
+from stainbridge.imaging.illumination.field import find_illumination, is_brightfield
 from stainbridge.imaging.illumination.shade import estimate_remaining_shade
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import find_ink, find_pen_colours
@@ -113,6 +113,36 @@ def test_ink_is_not_tissue_and_leaves_tissue_alone(
     assert np.mean(density[inked] > 0.1) < 0.06
     away = truth("HE") & ~_near(inked)
     assert np.abs(density[away] - clean[away]).mean() < 0.03 * clean[away].mean()
+
+
+def draw_black_disc(radius: int) -> tuple[Image, Mask]:
+    """Return glass with a flat black disc, and where the disc is."""
+    rows, columns = np.mgrid[:200, :200]
+    disc = np.hypot(rows - 100, columns - 100) < radius
+    return image_of(np.where(disc, 15.0, 240.0)[None].repeat(3, axis=0)), disc
+
+
+@pytest.mark.parametrize(("radius", "is_foreign"), [(20, True), (70, False)])
+def test_what_is_black_on_much_of_a_picture_is_no_ink(radius: int, is_foreign: bool) -> None:
+    image, disc = draw_black_disc(radius)
+    light, foreign = measure_light(image, find_illumination(image))
+    assert foreign[disc].all() == is_foreign
+    assert foreign.any() == is_foreign
+    assert light[disc].min() > light[~disc].max() + 2
+
+
+def test_light_is_measured_from_no_background() -> None:
+    image = image_of(glass(0.0, 0, 200.0))
+    light, foreign = measure_light(image, find_illumination(image))
+    np.testing.assert_allclose(light, -np.log(200 / 255), rtol=1e-5)
+    assert not foreign.any()
+
+
+def test_light_of_a_dark_field_is_its_signal() -> None:
+    image = fluorescence()
+    light, _ = measure_light(image, find_illumination(image))
+    inside = truth("HE")
+    assert np.median(light[inside]) > 0.3 > np.percentile(light[~inside], 75)
 
 
 @pytest.mark.parametrize("artefact", [BlackBorder((0.03, 0.02, 0.03, 0.04)), ScaleBar(600.0)])

@@ -13,6 +13,7 @@ from stainbridge.imaging.illumination.shade import estimate_remaining_shade, est
 from stainbridge.imaging.illumination.signal import find_glare, find_signal_range
 from stainbridge.imaging.image import Image
 from stainbridge.imaging.ink import BLACK_LEVEL, find_ink
+from stainbridge.imaging.tissue import MOST_DRAWN_SHARE
 from stainbridge.imaging.unreadable import hide_unreadable
 from stainbridge.types import Mask, Pixels, Plane
 
@@ -99,14 +100,17 @@ def measure_light(image: Image, illumination: Illumination) -> tuple[Plane, Mask
     """Return how much tissue each pixel shows with nothing taken off for the background, (H, W).
 
     It is optical density in a bright field, and the root of the signal in a dark one. The mask is
-    where it is not the tissue's, as in `tissue_density`.
+    where it is not the tissue's, as in `tissue_density`; but what is black on much of the picture
+    is no ink.
     """
     image = hide_unreadable(image)
-    if illumination.is_bright:
-        absorption = _measure_absorption(image, illumination)
-        return absorption[1], _find_foreign(*absorption, illumination.glass)
-    signal, ignore = _fluorescence(image)
-    return np.sqrt(signal), ignore
+    if not illumination.is_bright:
+        signal, ignore = _fluorescence(image)
+        return np.sqrt(signal), ignore
+    rgb, density, black, outside = _measure_absorption(image, illumination)
+    foreign = _find_foreign(rgb, density, black, outside, illumination.glass)
+    is_drawn = (foreign & ~outside).mean() < MOST_DRAWN_SHARE
+    return density, foreign if is_drawn else outside
 
 
 def _measure_absorption(

@@ -17,7 +17,7 @@ LEAST_LINE_LENGTH = 0.2
 MAX_LINE_WIDTH = 0.02
 #: Density of a line's pixels, at least.
 LEAST_LINE_DENSITY = 0.15
-#: Bars and lines that cover this share of the picture together are tissue.
+#: Bars, lines and ink that cover this share of the picture together are tissue.
 MOST_DRAWN_SHARE = 0.1
 #: Density above which a pixel shows anything.
 LEAST_DENSITY = 0.02

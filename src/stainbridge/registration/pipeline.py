@@ -293,6 +293,7 @@ def _look_again(
     is_certain = first.bound_tissue_rtre <= TOLERABLE_ERROR
     if is_certain and not any(map(_sees_more, local, sections)):
         return first
+    local = _confirm_seams(local, sections)
     strict = replace(run, judge=demand_windows(run.judge))
     second = _register_sections(strict, local, initial_transform, progress)
     return _choose_look(first, second, began - run.began, time.perf_counter() - began)
@@ -302,6 +303,23 @@ def _sees_more(section: Section | None, before: Section | None) -> bool:
     """Whether a look at a slide shows much more tissue than the one before."""
     assert before is not None
     return section is not None and section.area_um2 > OVERLOOKED * before.area_um2
+
+
+def _confirm_seams(local: Sections, sections: Sections) -> Sections:
+    """Return sections by local contrast with the seams that density shows, too.
+
+    Local contrast shows borders of a compressed picture's blocks as well, and density what it took
+    for tissue.
+    """
+    fixed, moving = (
+        None if section is None or dense is None else _confirm_seam(section, dense)
+        for section, dense in zip(local, sections, strict=True)
+    )
+    return fixed, moving
+
+
+def _confirm_seam(section: Section, other: Section) -> Section:
+    return replace(section, known_seam=min(section.seam, other.seam))
 
 
 def _choose_look(

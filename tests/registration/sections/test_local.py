@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -75,3 +77,9 @@ def test_a_mask_bounds_the_tissue(faint: PhantomPair) -> None:
 def test_a_blank_slide_has_no_section() -> None:
     blank = ArraySlide(np.full((3, 90, 90), 240, np.uint8), 1.0)
     assert read_local_section(blank, WORKING_PX) is None
+
+
+def test_a_seam_that_another_picture_told_is_not_measured_again() -> None:
+    section, _ = read_both(draw_section())
+    assert replace(section, known_seam=7.5).seam == 7.5
+    assert section.seam < 3

@@ -47,6 +47,8 @@ class Section:
     """How the slide is lit."""
     unreadable: float = 0.0
     """Share of the pixels that were NaN or infinite."""
+    known_seam: float | None = None
+    """The seam, where another picture of the slide told; None: as this one shows it."""
     _levels: dict[int, tuple[Frame, Tensor, Tensor]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -97,6 +99,8 @@ class Section:
 
         It is 0 for small pictures: rows of few pixels resemble each other displaced, too.
         """
+        if self.known_seam is not None:
+            return self.known_seam
         frame, planes, _ = self.planes_at(SEAM_PX)
         size = (frame.width, frame.height)
         if max(size) < LEAST_SEAM_PX:
