@@ -260,26 +260,35 @@ class _Run:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """Both slides as they were seen."""
+
+    sections: Sections
+    """The fixed and the moving section."""
+    seconds: float
+    """How long it took to see them."""
+
+
 def _register(run: _Run, initial_transform: Transform | None, progress: Progress) -> Registration:
     """Register by tissue density and, where that does not convince, by local contrast too."""
     looks_twice = run.config.local_contrast
     first_end = 1 - SECOND_LOOK_SHARE if looks_twice else 1.0
-    progress("prepare", 0.0)
-    sections = _prepare(run, read_section)
-    first = _register_sections(
-        run, sections, initial_transform, span_progress(progress, 0, first_end)
+    first_progress, second_progress = (
+        span_progress(progress, low, high) for low, high in ((0.0, first_end), (first_end, 1.0))
     )
-    if looks_twice and first.status != "ok" and all(sections):
-        first = _look_again(
-            run, sections, first, initial_transform, span_progress(progress, first_end, 1.0)
-        )
+    progress("prepare", 0.0)
+    look = _look(run, read_section)
+    result = _register_look(run, look, initial_transform, first_progress)
+    if looks_twice and result.status != "ok" and all(look.sections):
+        result = _look_again(run, look, result, initial_transform, second_progress)
     progress("done", 1.0)
-    return first
+    return result
 
 
 def _look_again(
     run: _Run,
-    sections: Sections,
+    look: _Look,
     first: Registration,
     initial_transform: Transform | None,
     progress: Progress,
@@ -288,15 +297,16 @@ def _look_again(
 
     It is tried where the error may be large, and where the first look overlooked tissue.
     """
-    began = time.perf_counter()
-    local = _prepare(run, read_local_section)
+    first_seconds = time.perf_counter() - run.began
+    local = _look(run, read_local_section)
     is_certain = first.bound_tissue_rtre <= TOLERABLE_ERROR
-    if is_certain and not any(map(_sees_more, local, sections)):
+    if is_certain and not any(map(_sees_more, local.sections, look.sections)):
         return first
-    local = _confirm_seams(local, sections)
+    local = replace(local, sections=_confirm_seams(local.sections, look.sections))
     strict = replace(run, judge=demand_windows(run.judge))
-    second = _register_sections(strict, local, initial_transform, progress)
-    return _choose_look(first, second, began - run.began, time.perf_counter() - began)
+    second = _register_look(strict, local, initial_transform, progress)
+    second_seconds = time.perf_counter() - run.began - first_seconds
+    return _choose_look(first, second, first_seconds, second_seconds)
 
 
 def _sees_more(section: Section | None, before: Section | None) -> bool:
@@ -328,21 +338,23 @@ def _choose_look(
     """Return the second registration where it is `ok`, with one record for the one left out."""
     if second.status == "ok":
         left_out = StageRecord("tissue density", False, first_seconds, 0.0, 0.0, first.reason)
-        return replace(second, stages=(left_out, *second.stages))
+        prepared, *others = second.stages
+        reason = f"{second.reason}; seen by local contrast"
+        return replace(second, reason=reason, stages=(prepared, left_out, *others))
     left_out = StageRecord("local contrast", False, second_seconds, 0.0, 0.0, second.reason)
     return replace(first, stages=(*first.stages, left_out), seconds=second.seconds)
 
 
-def _register_sections(
-    run: _Run, sections: Sections, initial_transform: Transform | None, progress: Progress
+def _register_look(
+    run: _Run, look: _Look, initial_transform: Transform | None, progress: Progress
 ) -> Registration:
-    """Register two sections, or say which of them has no tissue."""
-    fixed, moving = sections
+    """Register two slides as they were seen, or say which of them has no tissue."""
+    fixed, moving = look.sections
     if fixed is None or moving is None:
         side = "fixed" if fixed is None else "moving"
         return run.fail(f"no tissue found on the {side} slide", ())
-    seconds = time.perf_counter() - run.began
-    prepared = StageRecord("prepare", True, seconds, 0.0, 0.0, _describe_unreadable(fixed, moving))
+    note = _describe_unreadable(fixed, moving)
+    prepared = StageRecord("prepare", True, look.seconds, 0.0, 0.0, note)
     problem = Problem(
         sections=(fixed, moving),
         slides=run.slides,
@@ -402,11 +414,12 @@ def _describe_unreadable(fixed: Section, moving: Section) -> str:
     )
 
 
-def _prepare(run: _Run, read: ReadSection) -> Sections:
+def _look(run: _Run, read: ReadSection) -> _Look:
     """Read both slides at working resolution."""
+    began = time.perf_counter()
     working_px = run.config.working_px
     sides = tuple(zip(run.slides, run.masks, strict=True))
     fixed, moving = parallel_map(
         lambda side: read(side[0], working_px, side[1]), sides, run.context.threads
     )
-    return fixed, moving
+    return _Look((fixed, moving), time.perf_counter() - began)
