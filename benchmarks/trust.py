@@ -5,6 +5,7 @@
     python benchmarks/trust.py show docs/verdict/trials.csv --picture docs/images/verdict.png
     python benchmarks/trust.py show docs/verdict/trials.csv --judged held-out
     python benchmarks/trust.py fit docs/verdict/trials.csv     # writes calibration.json
+    python benchmarks/trust.py widen docs/verdict/trials.csv   # widens its bounds alone
 
 `collect` adds a row for each trial that the table does not hold yet. The first trials are a fair
 sample of all. Generated pairs are drawn once, into the folder `--cache`.
@@ -31,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibrate import BAD_ERROR, Values, fit, judge_again, judge_held_out
+from calibrate import BAD_ERROR, Values, fit, judge_again, judge_held_out, widen_bound
 from stainbridge.geometry.piecewise import Piecewise
 from stainbridge.registration.pipeline import register_slides
 from stainbridge.registration.result import Registration
@@ -250,11 +251,11 @@ def save_picture(path: Path, rows: Sequence[TrialRow]) -> None:
 
 
 def main() -> None:
-    """Run trials, show them, or fit the calibration to them."""
+    """Run trials, show them, or fit or widen the calibration by them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("collect", "show", "fit"))
+    parser.add_argument("what", choices=("collect", "show", "fit", "widen"))
     parser.add_argument("rows", type=Path)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--pairs", default="0:42", help="which generated pairs")
@@ -271,8 +272,9 @@ def main() -> None:
         collect(options.rows, options.preset, pairs, seeds, options.cache, options.kinds)
         return
     rows = read_rows(options.rows)
-    if options.what == "fit":
-        CALIBRATION.write_text(json.dumps(asdict(fit(rows)), indent=1) + "\n")
+    if options.what in ("fit", "widen"):
+        fitted = fit(rows) if options.what == "fit" else widen_bound(load_calibration(), rows)
+        CALIBRATION.write_text(json.dumps(asdict(fitted), indent=1) + "\n")
         return
     if options.judged == "held-out":
         rows = judge_held_out(rows)
