@@ -43,6 +43,12 @@ from stainbridge.registration.pieces.flow import (
 )
 from stainbridge.registration.pieces.matching import MATCHING_PX
 from stainbridge.registration.result import Registration
+from stainbridge.registration.second_look import (
+    Sections,
+    choose_look,
+    confirm_seams,
+    sees_more,
+)
 from stainbridge.registration.sections.density import Masks
 from stainbridge.registration.sections.local import read_local_section
 from stainbridge.registration.sections.section import Section, read_section
@@ -64,13 +70,9 @@ ImageTranslation: TypeAlias = Callable[[Image], Image]
 
 #: Reads a slide's tissue, with its longer side in so many pixels, where a mask allows it.
 ReadSection: TypeAlias = Callable[[Slide, int, Image | None], Section | None]
-#: The fixed and the moving section; None where no tissue is found.
-Sections: TypeAlias = tuple[Section | None, Section | None]
 
 #: Fraction of the progress that is set aside for a second look, which few pairs need.
 SECOND_LOOK_SHARE = 0.1
-#: A look has overlooked tissue where the next one shows this many times as much.
-OVERLOOKED = 1.4
 #: Fraction of the progress at which the refinement in tiles begins.
 REFINEMENT_FROM = 0.7
 #: Why the whole slide's registration was left out.
@@ -300,49 +302,13 @@ def _look_again(
     first_seconds = time.perf_counter() - run.began
     local = _look(run, read_local_section)
     is_certain = first.bound_tissue_rtre <= TOLERABLE_ERROR
-    if is_certain and not any(map(_sees_more, local.sections, look.sections)):
+    if is_certain and not any(map(sees_more, local.sections, look.sections)):
         return first
-    local = replace(local, sections=_confirm_seams(local.sections, look.sections))
+    local = replace(local, sections=confirm_seams(local.sections, look.sections))
     strict = replace(run, judge=demand_windows(run.judge))
     second = _register_look(strict, local, initial_transform, progress)
     second_seconds = time.perf_counter() - run.began - first_seconds
-    return _choose_look(first, second, first_seconds, second_seconds)
-
-
-def _sees_more(section: Section | None, before: Section | None) -> bool:
-    """Whether a look at a slide shows much more tissue than the one before."""
-    assert before is not None
-    return section is not None and section.area_um2 > OVERLOOKED * before.area_um2
-
-
-def _confirm_seams(local: Sections, sections: Sections) -> Sections:
-    """Return sections by local contrast with the seams that density shows, too.
-
-    Local contrast shows borders of a compressed picture's blocks as well, and density what it took
-    for tissue.
-    """
-    fixed, moving = (
-        None if section is None or dense is None else _confirm_seam(section, dense)
-        for section, dense in zip(local, sections, strict=True)
-    )
-    return fixed, moving
-
-
-def _confirm_seam(section: Section, other: Section) -> Section:
-    return replace(section, known_seam=min(section.seam, other.seam))
-
-
-def _choose_look(
-    first: Registration, second: Registration, first_seconds: float, second_seconds: float
-) -> Registration:
-    """Return the second registration where it is `ok`, with one record for the one left out."""
-    if second.status == "ok":
-        left_out = StageRecord("tissue density", False, first_seconds, 0.0, 0.0, first.reason)
-        prepared, *others = second.stages
-        reason = f"{second.reason}; seen by local contrast"
-        return replace(second, reason=reason, stages=(prepared, left_out, *others))
-    left_out = StageRecord("local contrast", False, second_seconds, 0.0, 0.0, second.reason)
-    return replace(first, stages=(*first.stages, left_out), seconds=second.seconds)
+    return choose_look(first, second, first_seconds, second_seconds)
 
 
 def _register_look(
