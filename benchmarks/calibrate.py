@@ -125,6 +125,8 @@ def widen_bound(calibration: Calibration, rows: Sequence[TrialRow]) -> Calibrati
         widened = replace(calibration, bound=tuple(wider.tolist()))
         if min(_measure_coverage(widened, rows), default=1.0) >= BOUND_SHARE:
             break
+    else:
+        raise ValueError(f"bounds {WIDENINGS[-1]} times as wide do not hold in each kind")
     print(f"bounds are {factor:.2f} times as wide, so that they hold in each kind")
     return widened
 

@@ -211,8 +211,8 @@ SECOND_SEARCH = {
     "features_px": 512,
 }
 COMMON = {
-    "pieces": True,
-    "local_contrast": True,  # since 0.2
+    "pieces": True,  # since 0.2
+    "local_contrast": True,  # since 0.4
     "allow_flip": True,
     "max_rotation_deg": 180.0,
     "seed": 0,
