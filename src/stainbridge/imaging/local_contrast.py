@@ -57,7 +57,7 @@ KEEP_SHARE = 0.05
 
 
 def normalise_contrast(light: Plane, foreign: Mask) -> Plane:
-    """Return density (H, W), 0 to 1.2, as far as it differs from that nearby; 0 where `foreign`.
+    """Return density (H, W), 0 to 1.2, by how far it is from that nearby; 0.5 where `foreign`.
 
     `light` is that of `colour.measure_light`. It is divided by its standard deviation nearby and
     the noise of the picture, added in squares.
