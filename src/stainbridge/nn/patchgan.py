@@ -6,7 +6,7 @@ pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -44,6 +44,10 @@ class PatchGANConfig:
     def preset(cls, name: str) -> PatchGANConfig:
         """Return "paper", or "small" with 0.2 million parameters."""
         return cls(width=16) if name == "small" else cls()
+
+    def at_half_width(self) -> PatchGANConfig:
+        """Return the same with half the channels, at least one, in every layer."""
+        return replace(self, width=max(1, self.width // 2))
 
 
 class PatchGAN(nn.Module):

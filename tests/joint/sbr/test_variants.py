@@ -12,9 +12,11 @@ from torch.utils.data import default_collate
 
 from stainbridge.errors import InputError
 from stainbridge.geometry.flow import warp
+from stainbridge.joint.sbr.cgan import CycleGANObjective
 from stainbridge.joint.sbr.config import SbrTraining, SlicesConfig
 from stainbridge.joint.sbr.network import translate
 from stainbridge.joint.sbr.sbr import SbrObjective
+from stainbridge.joint.sbr.sbr_g import SbrGObjective
 from stainbridge.joint.sbr.stream import SlicePair, SliceStream
 from stainbridge.joint.sbr.synthesis import SynthesisTask, masked_l1
 from stainbridge.joint.sbr.table import VARIANTS, load_variant
@@ -155,6 +157,18 @@ def test_generator_of_the_paper_has_the_published_architecture() -> None:
     assert (generator.width, generator.blocks, generator.halvings) == (32, 6, 3)
     assert generator.antialias
     assert generator.output == "sigmoid"
+
+
+@pytest.mark.parametrize("variant", ["sbr-g", "cgan"])
+def test_small_halves_generator_and_discriminator(variant: str) -> None:
+    paper = SbrTraining.preset("paper", variant)
+    small = SbrTraining.preset("small", variant)
+    assert 2 * small.generator.width == paper.generator.width
+    assert isinstance(paper.objective, SbrGObjective | CycleGANObjective)
+    assert isinstance(small.objective, SbrGObjective | CycleGANObjective)
+    discriminator = paper.objective.discriminator
+    assert small.objective.discriminator == replace(discriminator, width=discriminator.width // 2)
+    assert small.objective.adversarial == paper.objective.adversarial
 
 
 def test_registration_network_of_a_run_sees_the_same_slices() -> None:

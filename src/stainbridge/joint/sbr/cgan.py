@@ -6,8 +6,8 @@ Zhu et al. 2017, arXiv:1703.10593; Casamitjana et al. 2021, section 3.2.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Self
 
 from torch import Tensor
 
@@ -45,6 +45,10 @@ class CycleGANObjective(SbrObjectiveConfig):
     """Weight of the generators' adversarial losses: CycleGAN's."""
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=1))
     """The networks that tell slices from translated ones."""
+
+    def at_half_width(self) -> Self:
+        """Return the objective with discriminators at half the width."""
+        return replace(self, discriminator=self.discriminator.at_half_width())
 
 
 class CycleGANTask(SynthesisTask):

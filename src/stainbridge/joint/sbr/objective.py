@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
+from typing import Self
 
 from stainbridge.joint.sbr.table import objective_kinds
 from stainbridge.ranges import Weight, check_ranges
@@ -22,6 +23,10 @@ class SbrObjectiveConfig(ABC):
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+    def at_half_width(self) -> Self:
+        """Return the objective with its own networks at half their width, for CPUs."""
+        return self
 
     @classmethod
     def kinds(cls) -> Mapping[str, type[SbrObjectiveConfig]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Self
 
 from torch import Tensor
 
@@ -32,6 +32,10 @@ class SbrGObjective(SbrObjective):
     """Weight of the generator's adversarial loss; the paper does not say it, 1 is CycleGAN's."""
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=1))
     """The network that tells target slices from translated ones."""
+
+    def at_half_width(self) -> Self:
+        """Return the objective with a discriminator at half the width."""
+        return replace(self, discriminator=self.discriminator.at_half_width())
 
 
 class SbrGTask(SbrTask):
