@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from stainbridge.evaluate.synthesis.ledger import read_rows
-from stainbridge.evaluate.synthesis.row import REAL, SynthesisRow
+from stainbridge.evaluate.synthesis.row import REAL, UNSEEN, SynthesisRow
 from stainbridge.evaluate.synthesis.tables import render_markdown, summarise_rows
 from stainbridge.whole import whole_file
 
@@ -74,7 +74,7 @@ def render_effect(rows: Sequence[SynthesisRow]) -> str:
 def keep_shared(rows: Iterable[SynthesisRow], translations: Sequence[str]) -> list[SynthesisRow]:
     """Return the rows of the cases that every translation shows."""
     rows = list(rows)
-    shown = {row.key[:3] for row in rows if row.status not in ("skipped", "unreadable")}
+    shown = {row.key[:3] for row in rows if row.status not in UNSEEN}
     return [
         row
         for row in rows

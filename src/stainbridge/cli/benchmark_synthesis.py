@@ -80,7 +80,7 @@ def synthesis(
     Methods: identity, affine (the global pre-alignment), the networks dirnet, fcn, multiscale-fcn
     and unet-svf by their weights, elastix and others of benchmark landmarks, all after the
     pre-alignment; fast, default and accurate as they are; any RUN that registers. DIR receives
-    rows.csv. The same command resumes an interrupted comparison.
+    rows.csv and grids of pictures. The same command resumes an interrupted comparison.
 
     \b
     Example:

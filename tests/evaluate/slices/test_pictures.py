@@ -7,17 +7,16 @@ import numpy as np
 import PIL.Image
 from tests.evaluate.slices.slices import HEIGHT, WIDTH, make_scene, true_shift
 
+from stainbridge.evaluate.picture_grid import GAP_PX, NAMES_PX
 from stainbridge.evaluate.slices.pictures import (
     COLUMNS,
-    GAP_PX,
     GRID_LINES,
-    NAMES_PX,
     OUTLINE_COLOUR,
     Strip,
     draw_field,
     draw_outlines,
     find_outlines,
-    write_grid,
+    write_method_grid,
     write_strip,
 )
 from stainbridge.geometry.transform import Affine
@@ -80,7 +79,7 @@ def test_the_grid_has_a_line_for_each_method(tmp_path: Path) -> None:
     strips = [Strip(name, tmp_path / f"{name}.png") for name in ("one", "two")]
     write_strip(strips[0].path, scene, true_shift(scene), None)
     write_strip(strips[1].path, scene, None, None)
-    write_grid(tmp_path / "grid.png", strips)
+    write_method_grid(tmp_path / "grid.png", strips)
     with PIL.Image.open(tmp_path / "grid.png") as grid:
         assert grid.width == NAMES_PX + (WIDTH + GAP_PX) * len(COLUMNS)
         assert grid.height > 2 * HEIGHT

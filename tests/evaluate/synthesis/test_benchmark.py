@@ -5,15 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import PIL.Image
 import pytest
 from tests.evaluate.synthesis.conftest import MEASURES, KnownCase, inverted
 
 from stainbridge.errors import InputError
 from stainbridge.evaluate.methods.alignment import Alignment
+from stainbridge.evaluate.picture_grid import GAP_PX, NAMES_PX, WORDS_PX
 from stainbridge.evaluate.synthesis import benchmark
-from stainbridge.evaluate.synthesis.benchmark import SynthesisPlan, run_synthesis
+from stainbridge.evaluate.synthesis.benchmark import PICTURES, SynthesisPlan, run_synthesis
 from stainbridge.evaluate.synthesis.ledger import ROWS
 from stainbridge.evaluate.synthesis.methods import SynthesisMethod, affine, identity, network
+from stainbridge.evaluate.synthesis.overlays import CELL_PX
 from stainbridge.evaluate.synthesis.row import SynthesisRow
 from stainbridge.evaluate.synthesis.scene import REAL_PAIR, Translation
 from stainbridge.geometry.transform import Affine, DisplacementField
@@ -132,6 +136,58 @@ def test_a_rerun_does_only_what_is_missing(known_case: KnownCase, tmp_path: Path
     assert third[:2] == again[:2]
     assert third[2].patch_ncc == again[2].patch_ncc
     assert calls == ["a", "b", "b"]
+
+
+def test_a_grid_shows_the_slides_as_seen_and_every_overlay(
+    known_case: KnownCase, tmp_path: Path
+) -> None:
+    plan = plan_of(known_case, known_case.truth, translations=(REAL_PAIR, inverted()))
+    run_synthesis(plan, tmp_path / "out")
+    with PIL.Image.open(tmp_path / "out" / "grid-set.png") as grid:
+        pixels = np.asarray(grid)
+    real, seen = (cut_cells(pixels, line, 4) for line in range(2))
+    fixed, moving, before, after = real
+    assert np.median(fixed) > 200 > 55 > np.median(seen[0])  # light tissue on glass, and inverted
+    np.testing.assert_array_equal(moving, seen[1])
+    both = pixels_of_both_tissues(after), pixels_of_both_tissues(before)
+    assert both[0] > 1.2 * both[1]
+
+
+def test_a_missing_picture_is_drawn_again(known_case: KnownCase, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    plan = plan_of(known_case, known_case.truth, translations=(REAL_PAIR, inverted("PAS")))
+    rows = run_synthesis(plan, out)
+    kept = {path: path.read_bytes() for path in (out / PICTURES).iterdir()}
+    lines = (out / ROWS).read_text().splitlines()
+    overlay = next(path for path in kept if "truth" in path.name)
+    overlay.unlink()
+    again = run_synthesis(plan, out)
+    assert [row.key for row in again] == [row.key for row in rows]
+    assert {path: path.read_bytes() for path in (out / PICTURES).iterdir()} == kept
+    assert len((out / ROWS).read_text().splitlines()) == len(lines) + 1  # only the truth ran again
+
+
+def test_a_method_that_failed_has_an_empty_cell(known_case: KnownCase, tmp_path: Path) -> None:
+    lost = SynthesisMethod("lost", lambda *_: Alignment(None, "failed", "no overlap"), False)
+    plan = plan_of(known_case, lost)
+    run_synthesis(plan, tmp_path / "out")
+    with PIL.Image.open(tmp_path / "out" / "grid-set.png") as grid:
+        *_, before, empty = cut_cells(np.asarray(grid), 0, 4)
+    assert (empty == 255).all()
+    assert (before != 255).any()
+
+
+def cut_cells(grid: npt.NDArray[np.uint8], line: int, columns: int) -> list[npt.NDArray[np.uint8]]:
+    """Return the cells of a line of a grid, (CELL_PX, CELL_PX, 3) each."""
+    top = WORDS_PX + GAP_PX + line * (CELL_PX + GAP_PX)
+    row = grid[top : top + CELL_PX, NAMES_PX:]
+    assert row.shape[1] == columns * (CELL_PX + GAP_PX)
+    return [row[:, n * (CELL_PX + GAP_PX) :][:, :CELL_PX] for n in range(columns)]
+
+
+def pixels_of_both_tissues(overlay: npt.NDArray[np.uint8]) -> int:
+    """Return how many pixels are dark in every channel: fixed and moving tissue."""
+    return int((overlay < 140).all(axis=-1).sum())
 
 
 def test_other_settings_are_refused(known_case: KnownCase, tmp_path: Path) -> None:

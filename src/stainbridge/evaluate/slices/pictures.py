@@ -12,10 +12,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import PIL.Image
-import PIL.ImageDraw
 from scipy.ndimage import binary_erosion
 
+from stainbridge.evaluate.picture_grid import (
+    GridLine,
+    join_pictures,
+    read_picture,
+    write_grid,
+    write_picture,
+)
 from stainbridge.evaluate.slices.scene import SliceScene
 from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.transform import Transform
@@ -23,16 +28,9 @@ from stainbridge.geometry.warp import warp_array
 from stainbridge.imaging.pictures import Picture, render_rgb
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Mask, Plane
-from stainbridge.whole import whole_file
 
 #: Pixels along the longer side of a picture.
 PICTURE_PX = 288
-#: Pixels between two pictures.
-GAP_PX = 6
-#: Height in pixels of a line of words.
-WORDS_PX = 16
-#: Width in pixels of the column of names.
-NAMES_PX = 120
 #: The columns of a strip.
 COLUMNS = ("moving", "synthesised", "warped", "target", "field")
 #: Lines of the deformed grid along the moving slide's longer side.
@@ -69,10 +67,7 @@ def write_strip(
         draw_outlines(render_rgb(scene.fixed.read(frame)), outlines),
         _blank(frame) if transform is None else draw_field(transform, frame),
     ]
-    gap = np.full((frame.height, GAP_PX, 3), 255, np.uint8)
-    joined = np.concatenate([part for picture in pictures for part in (picture, gap)], axis=1)
-    with whole_file(path) as temporary:
-        PIL.Image.fromarray(joined).save(temporary)
+    write_picture(path, join_pictures(pictures))
 
 
 def find_outlines(scene: SliceScene, frame: Frame) -> Mask:
@@ -135,19 +130,7 @@ def _blank(frame: Frame) -> Picture:
     return np.full((frame.height, frame.width, 3), 240, np.uint8)
 
 
-def write_grid(path: Path, strips: Sequence[Strip]) -> None:
+def write_method_grid(path: Path, strips: Sequence[Strip]) -> None:
     """Write strips of one case below each other, with the names of methods and columns."""
-    pictures = [PIL.Image.open(strip.path).convert("RGB") for strip in strips]
-    width = max(picture.width for picture in pictures)
-    height = max(picture.height for picture in pictures) + GAP_PX
-    size = (NAMES_PX + width, WORDS_PX + GAP_PX + height * len(pictures))
-    grid = PIL.Image.new("RGB", size, "white")
-    draw = PIL.ImageDraw.Draw(grid)
-    for column, name in enumerate(COLUMNS):
-        draw.text((NAMES_PX + column * width // len(COLUMNS), 3), name, fill="black")
-    for number, (strip, picture) in enumerate(zip(strips, pictures, strict=True)):
-        top = WORDS_PX + GAP_PX + number * height
-        draw.text((GAP_PX, top), strip.method, fill="black")
-        grid.paste(picture, (NAMES_PX, top))
-    with whole_file(path) as temporary:
-        grid.save(temporary)
+    lines = [GridLine(strip.method, read_picture(strip.path)) for strip in strips]
+    write_grid(path, lines, COLUMNS)

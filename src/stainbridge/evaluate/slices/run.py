@@ -14,7 +14,7 @@ from stainbridge.evaluate.peers.exchange import read_clocks
 from stainbridge.evaluate.row import slug
 from stainbridge.evaluate.slices.ledger import SliceLedger, make_setup
 from stainbridge.evaluate.slices.method import LoadedMethod, SliceMethod
-from stainbridge.evaluate.slices.pictures import Strip, write_grid, write_strip
+from stainbridge.evaluate.slices.pictures import Strip, write_method_grid, write_strip
 from stainbridge.evaluate.slices.row import BeforeAfter, SliceRow
 from stainbridge.evaluate.slices.scene import SliceScene, open_scene
 from stainbridge.evaluate.slices.scores import measure_folds, score_transform
@@ -191,4 +191,4 @@ def _write_grids(out: Path, runs: Sequence[_Run]) -> None:
             for run in runs
             if run.data_set == name and run.strip is not None
         ]
-        write_grid(out / f"{GRID}-{slug((name,))}.png", strips)
+        write_method_grid(out / f"{GRID}-{slug((name,))}.png", strips)

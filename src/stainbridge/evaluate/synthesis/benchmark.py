@@ -13,10 +13,12 @@ from pathlib import Path
 from stainbridge.errors import InputError
 from stainbridge.evaluate.ledger import landmark_digest
 from stainbridge.evaluate.methods.alignment import Alignment, fail
+from stainbridge.evaluate.row import slug
 from stainbridge.evaluate.synthesis.ledger import SynthesisLedger, SynthesisSetup
 from stainbridge.evaluate.synthesis.methods import SynthesisMethod, pre_align
+from stainbridge.evaluate.synthesis.overlays import ScenePictures, write_overlays
 from stainbridge.evaluate.synthesis.patches import MeasureConfig
-from stainbridge.evaluate.synthesis.row import RowKey, SynthesisRow
+from stainbridge.evaluate.synthesis.row import UNSEEN, RowKey, SynthesisRow
 from stainbridge.evaluate.synthesis.ruler import Ruler
 from stainbridge.evaluate.synthesis.scene import (
     NoSourceSlideError,
@@ -27,6 +29,10 @@ from stainbridge.evaluate.synthesis.scene import (
 from stainbridge.geometry.transform import Affine
 from stainbridge.progress import Progress, ignore_progress
 from stainbridge.slides.case import Case, OpenSlideFunction
+
+#: The folder of pictures, and what the names of their grids begin with.
+PICTURES = "pictures"
+GRID = "grid"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,24 +76,31 @@ def run_synthesis(
 ) -> list[SynthesisRow]:
     """Run what the folder `out` does not hold yet; return the rows of this plan, in its order.
 
-    `on_row` is called with each new row. A method that fails leaves a row that says so. Raises
-    `InputError` for no cases and for a folder with rows of another setup.
+    The folder also gets a grid of pictures of the middle case of each data set. `on_row` is called
+    with each new row. A method that fails leaves a row that says so. Raises `InputError` for no
+    cases and for a folder with rows of another setup.
     """
     keys = list_keys(plan)
     ledger = SynthesisLedger(out, plan.describe())
     for name, cases in plan.data_sets.items():
+        shown = cases[len(cases) // 2]
+        drawn = [
+            ScenePictures(out / PICTURES, (name, shown.id, translation.name))
+            for translation in plan.translations
+        ]
         for case in cases:
-            for translation in plan.translations:
-                waiting = [
-                    method
-                    for method in plan.methods
-                    if (name, case.id, translation.name, method.name) not in ledger.rows
-                ]
-                for row in _run_methods(plan, name, case, translation, waiting):
+            for translation, pictures in zip(plan.translations, drawn, strict=True):
+                scene_plan = _ScenePlan(
+                    plan, name, case, translation, pictures if case is shown else None
+                )
+                for row in _run_methods(scene_plan, scene_plan.list_waiting(ledger.rows)):
                     ledger.add(row)
                     on_row(row)
                     done = sum(key in ledger.rows for key in keys)
                     progress(f"{case.id} {translation.name} {row.method}", done / len(keys))
+        write_overlays(
+            out / f"{GRID}-{slug((name,))}.png", drawn, [method.name for method in plan.methods]
+        )
     return [ledger.rows[key] for key in keys]
 
 
@@ -105,23 +118,43 @@ def list_keys(plan: SynthesisPlan) -> list[RowKey]:
     return keys
 
 
+@dataclass(frozen=True, eq=False)
+class _ScenePlan:
+    """The methods on one case through one translation."""
+
+    plan: SynthesisPlan
+    data_set: str
+    case: Case
+    translation: Translation
+    pictures: ScenePictures | None
+    """Where its pictures go; None: none are drawn."""
+
+    def list_waiting(self, rows: Mapping[RowKey, SynthesisRow]) -> list[SynthesisMethod]:
+        """Return the methods without a row, and those whose pictures are missing."""
+        return [method for method in self.plan.methods if not self._is_done(method.name, rows)]
+
+    def _is_done(self, method: str, rows: Mapping[RowKey, SynthesisRow]) -> bool:
+        row = rows.get((self.data_set, self.case.id, self.translation.name, method))
+        if row is None:
+            return False
+        is_shown = self.pictures is not None and row.status not in UNSEEN
+        return not is_shown or (self.pictures is not None and self.pictures.holds(method))
+
+
 def _run_methods(
-    plan: SynthesisPlan,
-    data_set: str,
-    case: Case,
-    translation: Translation,
-    methods: Sequence[SynthesisMethod],
+    scene_plan: _ScenePlan, methods: Sequence[SynthesisMethod]
 ) -> Iterator[SynthesisRow]:
     """Run methods on one case through one translation; yield a row as each ends."""
     if not methods:
         return
+    plan, case, translation = scene_plan.plan, scene_plan.case, scene_plan.translation
     rows = [
-        SynthesisRow(data_set, case.id, translation.name, method.name, "failed")
+        SynthesisRow(scene_plan.data_set, case.id, translation.name, method.name, "failed")
         for method in methods
     ]
     with ExitStack() as opened:
         try:
-            open_same_stain = plan.same_stain.get((data_set, case.id))
+            open_same_stain = plan.same_stain.get((scene_plan.data_set, case.id))
             scene = opened.enter_context(open_scene(case, translation, open_same_stain))
         except InputError as error:
             status = "skipped" if isinstance(error, NoSourceSlideError) else "unreadable"
@@ -132,7 +165,11 @@ def _run_methods(
         for row, method in zip(rows, methods, strict=True):
             row = replace(row, translated=scene.translated, translation_s=scene.translation_s)
             alignment = _align(method, scene, pre_alignment)
-            yield _add_alignment(row, alignment, ruler)
+            row = _add_alignment(row, alignment, ruler)
+            if scene_plan.pictures is not None:
+                transform = None if row.status == "failed" else alignment.transform
+                scene_plan.pictures.draw(scene, method.name, transform)
+            yield row
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,8 @@ RowKey: TypeAlias = tuple[str, str, str, str]
 #: `ok`, `fallback` and `failed` come from the method; `unreadable` slides cannot be opened, and
 #: `skipped` pairs hold no slide of the stain that the translation begins at.
 SynthesisStatus = Literal["ok", "fallback", "failed", "unreadable", "skipped"]
+#: The statuses of rows whose slides no method saw.
+UNSEEN = ("unreadable", "skipped")
 #: The name of the pair as it is, not translated.
 REAL = "real"
 #: The name of the method that registers nothing.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from stainbridge.evaluate.synthesis.row import IDENTITY, SynthesisRow
+from stainbridge.evaluate.synthesis.row import IDENTITY, UNSEEN, SynthesisRow
 
 #: The measures of each table, in its order: field and heading.
 PATCHES = MappingProxyType(
@@ -82,7 +82,7 @@ def _summarise(
     rows: Sequence[SynthesisRow],
     unregistered: dict[tuple[str, str, str], SynthesisRow],
 ) -> SynthesisSummary:
-    counted = [row for row in rows if row.status not in ("skipped", "unreadable")]
+    counted = [row for row in rows if row.status not in UNSEEN]
     scored = [row if row.has_transform else unregistered.get(row.key[:3], row) for row in counted]
     names = [name for table in TABLES.values() for name in table]
     seconds = [row.seconds for row in counted if row.seconds is not None]
