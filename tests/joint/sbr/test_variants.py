@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -157,6 +158,15 @@ def test_generator_of_the_paper_has_the_published_architecture() -> None:
     assert (generator.width, generator.blocks, generator.halvings) == (32, 6, 3)
     assert generator.antialias
     assert generator.output == "sigmoid"
+
+
+def test_contrast_is_a_mean_over_layers() -> None:
+    task = make_task("sbr")
+    assert isinstance(task.training.objective, SbrObjective)
+    contrast = take_step(task, make_batch("sbr"))["generator"].metrics["contrast"]
+    both_directions = float(contrast.detach()) / task.training.objective.contrast
+    untrained = 2 * math.log(task.training.objective.locations)  # every location as likely
+    assert untrained / 2 < both_directions < 2 * untrained
 
 
 @pytest.mark.parametrize("variant", ["sbr-g", "cgan"])

@@ -18,7 +18,7 @@ from stainbridge.learn.config import TrainConfig
 from stainbridge.learn.task import Update
 from stainbridge.nn.patch_projection import PatchProjection
 from stainbridge.ranges import Weight, Within
-from stainbridge.translation.objectives.patch_nce import contrast, draw_locations
+from stainbridge.translation.objectives.patch_nce import draw_locations, patch_nce
 
 if TYPE_CHECKING:
     from stainbridge.joint.sbr.config import SbrTraining
@@ -78,17 +78,16 @@ class SbrTask(SynthesisTask):
         return {**terms, "contrast": self.objective.contrast * (source + target)}
 
     def _contrast(self, query: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
-        """Return PatchNCE of locations in the mask, summed over layers (equation 5)."""
+        """Return PatchNCE of locations in the mask (equation 5), a scalar.
+
+        The paper prints a sum over layers. The authors' code takes their mean, and so does this.
+        """
         features = self.generator.features(query)
         locations = draw_locations(features, self.objective.locations, mask)
         queries = self._project(features, locations)
         with torch.no_grad():  # as published, no gradient flows into references
             references = self._project(self.generator.features(reference), locations)
-        temperature = self.objective.temperature
-        layers = [
-            contrast(q, r, temperature).mean() for q, r in zip(queries, references, strict=True)
-        ]
-        return torch.stack(layers).sum()
+        return patch_nce(queries, references, self.objective.temperature)
 
     def _project(self, features: Sequence[Tensor], locations: Sequence[Tensor]) -> list[Tensor]:
         vectors: list[Tensor] = self.projection(features, locations)
