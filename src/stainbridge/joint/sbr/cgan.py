@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Literal, Self
 from torch import Tensor
 
 from stainbridge.joint.sbr.network import translate
-from stainbridge.joint.sbr.objective import SbrObjectiveConfig
 from stainbridge.joint.sbr.sbr import PAPER, SMALL
 from stainbridge.joint.sbr.stream import SlicePair
-from stainbridge.joint.sbr.synthesis import Synthesis, SynthesisTask, sum_terms
+from stainbridge.joint.sbr.synthesis import (
+    Synthesis,
+    SynthesisObjective,
+    SynthesisTask,
+    sum_terms,
+)
 from stainbridge.joint.sbr.task import StackFacts
 from stainbridge.joint.sbr.variant import Variant
 from stainbridge.learn.task import Update
@@ -30,13 +34,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CycleGANObjective(SbrObjectiveConfig):
+class CycleGANObjective(SynthesisObjective):
     """Weights of the terms. Raises `InputError` for negative weights."""
 
     kind: Literal["cgan"] = "cgan"
     """The kind of objective, in files."""
-    smoothness: Weight = 0.1
-    """λ_G: twice it is the weight of the squared gradient of the velocity."""
     registration: Weight = 1.0
     """Weight of the registration loss; the paper does not say it."""
     cycle: Weight = 10.0
@@ -46,9 +48,10 @@ class CycleGANObjective(SbrObjectiveConfig):
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=1))
     """The networks that tell slices from translated ones."""
 
-    def at_half_width(self) -> Self:
-        """Return the objective with discriminators at half the width."""
-        return replace(self, discriminator=self.discriminator.at_half_width())
+    def for_small(self) -> Self:
+        """Return the objective with discriminators of half the width, and with LNCC."""
+        discriminator = self.discriminator.at_half_width()
+        return replace(super().for_small(), discriminator=discriminator)
 
 
 class CycleGANTask(SynthesisTask):

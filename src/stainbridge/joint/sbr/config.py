@@ -124,7 +124,7 @@ class SbrTraining:
 
     @classmethod
     def preset(cls, name: SbrPreset, variant: str = "sbr") -> SbrTraining:
-        """Return "paper", or "small": half resolution, half the width and fewer steps.
+        """Return "paper", or "small": half resolution, half the width, fewer steps, and LNCC.
 
         Raises `InputError` for a variant that the table lacks.
         """
@@ -134,7 +134,7 @@ class SbrTraining:
         )
         if name == "small":
             generator = replace(base.generator, width=SMALL_WIDTH)
-            objective = base.objective.at_half_width()
+            objective = base.objective.for_small()
             return replace(base, train=published.small, generator=generator, objective=objective)
         return replace(
             base,

@@ -24,8 +24,8 @@ class SbrObjectiveConfig(ABC):
     def __post_init__(self) -> None:
         check_ranges(self)
 
-    def at_half_width(self) -> Self:
-        """Return the objective with its own networks at half their width, for CPUs."""
+    def for_small(self) -> Self:
+        """Return the objective as the preset "small" has it."""
         return self
 
     @classmethod

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 from torch import Tensor
 
-from stainbridge.joint.sbr.objective import SbrObjectiveConfig
 from stainbridge.joint.sbr.stream import SlicePair
-from stainbridge.joint.sbr.synthesis import Synthesis, SynthesisTask, sum_terms
+from stainbridge.joint.sbr.synthesis import (
+    Synthesis,
+    SynthesisObjective,
+    SynthesisTask,
+    sum_terms,
+)
 from stainbridge.joint.sbr.task import StackFacts
 from stainbridge.joint.sbr.variant import Variant
 from stainbridge.learn.config import TrainConfig
@@ -29,13 +33,11 @@ PAPER = TrainConfig(steps=37_200, batch=1, workers=2, validation_samples=20, val
 
 
 @dataclass(frozen=True)
-class SbrObjective(SbrObjectiveConfig):
+class SbrObjective(SynthesisObjective):
     """Weights of the terms. Raises `InputError` for negative weights."""
 
     kind: Literal["sbr"] = "sbr"
     """The kind of objective, in files."""
-    smoothness: Weight = 0.1
-    """λ_G: twice it is the weight of the squared gradient of the velocity."""
     contrast: Weight = 0.1
     """λ_geo: weight of both PatchNCE losses."""
     temperature: Annotated[float, Within(1e-6, 1e6)] = 0.05

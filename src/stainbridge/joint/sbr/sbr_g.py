@@ -33,9 +33,10 @@ class SbrGObjective(SbrObjective):
     discriminator: PatchGANConfig = field(default_factory=lambda: PatchGANConfig(channels=1))
     """The network that tells target slices from translated ones."""
 
-    def at_half_width(self) -> Self:
-        """Return the objective with a discriminator at half the width."""
-        return replace(self, discriminator=self.discriminator.at_half_width())
+    def for_small(self) -> Self:
+        """Return the objective with a discriminator of half the width, and with LNCC."""
+        discriminator = self.discriminator.at_half_width()
+        return replace(super().for_small(), discriminator=discriminator)
 
 
 class SbrGTask(SbrTask):
