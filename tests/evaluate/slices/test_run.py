@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from tests.evaluate.slices.slices import make_case
 
@@ -132,6 +133,18 @@ def test_a_failure_is_a_row_that_counts_as_before(
     assert row.scores["dice 1"].counted == row.scores["dice 1"].before > 0.5
     assert read_rows(tmp_path / ROWS)[0].status == "failed"
     assert list(tmp_path.glob("grid-*.png"))
+
+
+def test_the_grid_keeps_methods_of_earlier_runs(tmp_path: Path) -> None:
+    first, second = Recorder(), Recorder()
+    run_slices(plan_of(first, cases=1), tmp_path)
+    (grid,) = tmp_path.glob("grid-*.png")
+    with PIL.Image.open(grid) as picture:
+        height = picture.height
+    other = replace(second.method, name="other")
+    run_slices(SlicePlan(plan_of(second, cases=1).data_sets, [other]), tmp_path)
+    with PIL.Image.open(grid) as picture:
+        assert picture.height > 1.5 * height
 
 
 def test_a_doubtful_result_counts_as_itself() -> None:

@@ -167,6 +167,20 @@ def test_a_missing_picture_is_drawn_again(known_case: KnownCase, tmp_path: Path)
     assert len((out / ROWS).read_text().splitlines()) == len(lines) + 1  # only the truth ran again
 
 
+def test_the_grid_keeps_methods_and_translations_of_earlier_runs(
+    known_case: KnownCase, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_synthesis(plan_of(known_case, known_case.truth), out)
+    run_synthesis(plan_of(known_case, translations=(inverted(),)), out)
+    with PIL.Image.open(out / "grid-set.png") as grid:
+        pixels = np.asarray(grid)
+    *_, overlay = cut_cells(pixels, 0, 4)  # of the truth, which only the first run had
+    assert (overlay != 255).any()
+    *_, empty = cut_cells(pixels, 1, 4)
+    assert (empty == 255).all()
+
+
 def test_a_method_that_failed_has_an_empty_cell(known_case: KnownCase, tmp_path: Path) -> None:
     lost = SynthesisMethod("lost", lambda *_: Alignment(None, "failed", "no overlap"), False)
     plan = plan_of(known_case, lost)

@@ -81,7 +81,7 @@ def run_slices(
                 loaded[run.method.name] = run.method.load()
             ledger.add(_run_case(run, loaded[run.method.name]))
     if out is not None:
-        _write_grids(out, runs)
+        _write_grids(out, runs, ledger)
     progress("done", 1.0)
     return [ledger.rows[run.key] for run in runs]
 
@@ -106,14 +106,18 @@ def _list_runs(plan: SlicePlan, out: Path | None) -> list[_Run]:
     for name, cases in plan.data_sets.items():
         shown = cases[len(cases) // 2]
         for case in cases:
-            folder = out / STRIPS if out is not None and case is shown else None
+            folder = out if case is shown else None
             runs += [_make_run(name, case, method, folder) for method in plan.methods]
     return runs
 
 
-def _make_run(data_set: str, case: Case, method: SliceMethod, strips: Path | None) -> _Run:
-    name = f"{slug((data_set, case.id, method.name))}.png"
-    return _Run(data_set, case, method, None if strips is None else strips / name)
+def _make_run(data_set: str, case: Case, method: SliceMethod, out: Path | None) -> _Run:
+    key = (data_set, case.id, method.name)
+    return _Run(data_set, case, method, None if out is None else _place_strip(out, key))
+
+
+def _place_strip(out: Path, key: tuple[str, str, str]) -> Path:
+    return out / STRIPS / f"{slug(key)}.png"
 
 
 def _run_case(run: _Run, method: LoadedMethod) -> SliceRow:
@@ -184,11 +188,10 @@ def make_row(key: tuple[str, str, str], scene: SliceScene, alignment: Alignment)
     )
 
 
-def _write_grids(out: Path, runs: Sequence[_Run]) -> None:
-    for name in dict.fromkeys(run.data_set for run in runs):
-        strips = [
-            Strip(run.method.name, run.strip)
-            for run in runs
-            if run.data_set == name and run.strip is not None
-        ]
-        write_method_grid(out / f"{GRID}-{slug((name,))}.png", strips)
+def _write_grids(out: Path, runs: Sequence[_Run], ledger: SliceLedger) -> None:
+    """Write a grid for each data set, with all methods that the folder has of the case shown."""
+    for run in {run.data_set: run for run in runs if run.strip is not None}.values():
+        methods = [key[2] for key in ledger.rows if key[:2] == run.key[:2]]
+        known = [Strip(name, _place_strip(out, (*run.key[:2], name))) for name in methods]
+        strips = [strip for strip in known if strip.path.is_file()]
+        write_method_grid(out / f"{GRID}-{slug((run.data_set,))}.png", strips)

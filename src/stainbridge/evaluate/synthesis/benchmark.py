@@ -84,24 +84,27 @@ def run_synthesis(
     ledger = SynthesisLedger(out, plan.describe())
     for name, cases in plan.data_sets.items():
         shown = cases[len(cases) // 2]
-        drawn = [
-            ScenePictures(out / PICTURES, (name, shown.id, translation.name))
-            for translation in plan.translations
-        ]
         for case in cases:
-            for translation, pictures in zip(plan.translations, drawn, strict=True):
-                scene_plan = _ScenePlan(
-                    plan, name, case, translation, pictures if case is shown else None
-                )
+            for translation in plan.translations:
+                key = (name, case.id, translation.name)
+                pictures = ScenePictures(out / PICTURES, key) if case is shown else None
+                scene_plan = _ScenePlan(plan, name, case, translation, pictures)
                 for row in _run_methods(scene_plan, scene_plan.list_waiting(ledger.rows)):
                     ledger.add(row)
                     on_row(row)
                     done = sum(key in ledger.rows for key in keys)
                     progress(f"{case.id} {translation.name} {row.method}", done / len(keys))
-        write_overlays(
-            out / f"{GRID}-{slug((name,))}.png", drawn, [method.name for method in plan.methods]
-        )
+        _write_grid(out, name, shown.id, ledger)
     return [ledger.rows[key] for key in keys]
+
+
+def _write_grid(out: Path, data_set: str, case: str, ledger: SynthesisLedger) -> None:
+    """Write the grid of a case with all translations and methods that the folder has of it."""
+    keys = [key for key in ledger.rows if key[:2] == (data_set, case)]
+    translations = dict.fromkeys(key[2] for key in keys)
+    methods = list(dict.fromkeys(key[3] for key in keys))
+    pictures = [ScenePictures(out / PICTURES, (data_set, case, name)) for name in translations]
+    write_overlays(out / f"{GRID}-{slug((data_set,))}.png", pictures, methods)
 
 
 def list_keys(plan: SynthesisPlan) -> list[RowKey]:
