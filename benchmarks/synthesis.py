@@ -49,7 +49,10 @@ def replace_between(page: str, markers: tuple[str, str], text: str) -> str:
 
 
 def render_effect(rows: Sequence[SynthesisRow]) -> str:
-    """Return how each method does with and without translation, on the same pairs, as Markdown."""
+    """Return how each method does with and without translation, on the same pairs, as Markdown.
+
+    A method that did not run with a translation has a dash there.
+    """
     translations = list(dict.fromkeys(row.translation for row in rows))
     summaries = {
         (item.data_set, item.method, item.translation): item
@@ -61,10 +64,19 @@ def render_effect(rows: Sequence[SynthesisRow]) -> str:
     for measure, (title, decimals) in COMPARABLE.items():
         lines = []
         for data_set, method in dict.fromkeys(key[:2] for key in summaries):
-            items = [summaries[data_set, method, name] for name in translations]
-            if all(measure in item.means for item in items):
-                values = [f"{item.means[measure]:.{decimals}f}" for item in items]
-                lines.append((f"`{data_set}`", method, str(items[0].cases), *values))
+            known = {
+                name: summary
+                for name in translations
+                if (summary := summaries.get((data_set, method, name))) is not None
+                and measure in summary.means
+            }
+            if REAL not in known:
+                continue
+            values = [
+                f"{known[name].means[measure]:.{decimals}f}" if name in known else "–"
+                for name in translations
+            ]
+            lines.append((f"`{data_set}`", method, str(known[REAL].cases), *values))
         if not lines:
             continue
         parts.append(f"{title}:\n\n" + "\n".join(write_rows((heads, rule, *lines))) + "\n")
