@@ -138,6 +138,15 @@ def test_a_rerun_does_only_what_is_missing(known_case: KnownCase, tmp_path: Path
     assert calls == ["a", "b", "b"]
 
 
+def test_settings_with_tuples_are_the_same_when_resumed(
+    known_case: KnownCase, tmp_path: Path
+) -> None:
+    method = replace(known_case.truth, settings={"maps": ("affine", "bspline")})
+    translation = replace(inverted(), settings={"stains": ("HE", "Ki67")})
+    plan = plan_of(known_case, method, translations=(translation,))
+    assert run_synthesis(plan, tmp_path / "out") == run_synthesis(plan, tmp_path / "out")
+
+
 def test_a_grid_shows_the_slides_as_seen_and_every_overlay(
     known_case: KnownCase, tmp_path: Path
 ) -> None:

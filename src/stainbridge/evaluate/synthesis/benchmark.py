@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -51,8 +52,8 @@ class SynthesisPlan:
     """How patches and blocks are chosen."""
 
     def describe(self) -> SynthesisSetup:
-        """Return what rows of this plan share."""
-        return SynthesisSetup(
+        """Return what rows of this plan share, as a file keeps it: with lists for tuples."""
+        setup = SynthesisSetup(
             version("stainbridge"),
             asdict(self.measures),
             {method.name: method.settings for method in self.methods},
@@ -62,6 +63,7 @@ class SynthesisPlan:
                 for name, cases in self.data_sets.items()
             },
         )
+        return SynthesisSetup(**json.loads(json.dumps(asdict(setup))))
 
 
 def ignore_row(row: SynthesisRow) -> None:
