@@ -101,12 +101,17 @@ def run_synthesis(
 
 
 def _write_grid(out: Path, data_set: str, case: str, ledger: SynthesisLedger) -> None:
-    """Write the grid of a case with all translations and methods that the folder has of it."""
+    """Write the grid of a case with all translations and methods that the folder has of it.
+
+    Translations that were never drawn are left out.
+    """
     keys = [key for key in ledger.rows if key[:2] == (data_set, case)]
     translations = dict.fromkeys(key[2] for key in keys)
     methods = list(dict.fromkeys(key[3] for key in keys))
     pictures = [ScenePictures(out / PICTURES, (data_set, case, name)) for name in translations]
-    write_overlays(out / f"{GRID}-{slug((data_set,))}.png", pictures, methods)
+    drawn = [each for each in pictures if each.has_slides]
+    if drawn:
+        write_overlays(out / f"{GRID}-{slug((data_set,))}.png", drawn, methods)
 
 
 def list_keys(plan: SynthesisPlan) -> list[RowKey]:

@@ -40,9 +40,14 @@ class ScenePictures:
     key: tuple[str, str, str]
     """Data set, case and translation."""
 
+    @property
+    def has_slides(self) -> bool:
+        """Whether the pictures of both slides are there."""
+        return all(self._find(column).is_file() for column in SLIDES)
+
     def holds(self, method: str) -> bool:
-        """Return whether the pictures of a method are there."""
-        return all(self._find(column).is_file() for column in (*SLIDES, method))
+        """Return whether the slides' pictures and a method's overlay are there."""
+        return self.has_slides and self._find(method).is_file()
 
     def draw(self, scene: Scene, method: str, transform: Transform | None) -> None:
         """Draw both slides as they are seen, and a method's overlay; without a transform none."""
