@@ -21,7 +21,7 @@ from stainbridge.datasets.slice_split import read_split
 from stainbridge.datasets.subjects import find_subjects
 from stainbridge.geometry.landmarks import write_points_csv
 from stainbridge.joint.sar.config import SarPairsConfig
-from stainbridge.joint.sar.pictures import PictureFiles, find_masks
+from stainbridge.joint.sar.pictures import PictureFiles
 from stainbridge.joint.sar.stream import SarSample, SarStream
 from stainbridge.types import Points
 
@@ -82,7 +82,7 @@ def main() -> None:
         parts = read_split(arguments.split)
         names = tuple(name for name in names if parts.get(Path(name).stem) == arguments.part)
     pictures = tuple(subjects.images / name for name in names)
-    masks = find_masks(pictures, subjects.labels, arguments.data)
+    masks = subjects.require_masks(names)
     config = SarPairsConfig()
     files = PictureFiles(pictures, masks, config.size_px)
     stream = SarStream(files, config, arguments.seed)

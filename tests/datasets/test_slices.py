@@ -72,6 +72,20 @@ def test_generated_slices_are_read_and_found_right(tmp_path: Path) -> None:
     assert all(case.open_fixed_labels is not None for case in cases)
 
 
+def test_masks_and_labels_belong_to_slices_whatever_their_endings(tmp_path: Path) -> None:
+    write_stack(tmp_path)
+    for folder in ("fixed_mask", "moving_labels"):
+        for path in list((tmp_path / folder).iterdir()):
+            with PIL.Image.open(path) as picture:
+                picture.save(path.with_suffix(".tif"))
+            path.unlink()
+    for case in read_data_set(tmp_path).cases:
+        assert case.open_fixed_mask is not None
+        assert case.open_moving_labels is not None
+        with case.open_fixed_mask() as mask, case.open_moving_labels() as labels:
+            assert [Path(slide.info.path).suffix for slide in (mask, labels)] == [".tif", ".tif"]
+
+
 def add(name: str, pixels: Pixels) -> Callable[[Path], None]:
     return lambda root: write_picture(root / name, pixels)
 
@@ -84,11 +98,19 @@ def remove(*names: str) -> Callable[[Path], None]:
     return change
 
 
+def rename(folder: str, added: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        for path in list((root / folder).iterdir()):
+            path.rename(path.with_stem(path.stem + added))
+
+    return change
+
+
 def make_labels_float(root: Path) -> None:
     """Write a slice and its labels as TIFFs, the labels as floats."""
     for side in ("fixed", "moving"):
         tifffile.imwrite(root / f"{side}/slice_9.tif", np.zeros((24, 32), np.uint8))
-    (root / "fixed_labels").mkdir(exist_ok=True)
+        tifffile.imwrite(root / f"{side}_mask/slice_9.tif", np.ones((24, 32), np.uint8))
     tifffile.imwrite(root / "fixed_labels/slice_9.tif", np.full((24, 32), 1.5, np.float32))
 
 
@@ -106,6 +128,15 @@ GREY = np.full((24, 32), 9, np.uint8)
         (
             remove("moving_landmarks/slice_1.csv"),
             r"moving_landmarks/slice_1.csv: landmarks of one slide only",
+        ),
+        (
+            remove("moving_mask/slice_1.png"),
+            r"moving_mask/slice_1.png: a slice without its mask; expected masks of all slices",
+        ),
+        (
+            rename("fixed_labels", "_seg"),
+            r"fixed_labels: no picture here belongs to a slice; expected names as in fixed, such "
+            r"as slice_0.png; got slice_0_seg.png",
         ),
     ],
 )
@@ -130,10 +161,10 @@ def test_what_does_not_belong_together_is_one_clear_line(
         (add("moving_mask/slice_2.png", 0 * GREY), "moving_mask/slice_2.png: an empty mask"),
         (add("moving_labels/slice_0.png", GREY[:, :30]), "a label picture has another size"),
         (
-            add("fixed_labels/slice_1.png", np.dstack([GREY] * 3)),
-            "fixed_labels/slice_1.png: labels are no whole numbers.*got 3 x uint8",
+            add("fixed_labels/slice_1.png", np.dstack([GREY, GREY, 2 * GREY])),
+            "fixed_labels/slice_1.png: not a label picture.*got 3 x uint8",
         ),
-        (make_labels_float, r"slice_9.tif: labels are no whole numbers.*got 1 x float32"),
+        (make_labels_float, r"slice_9.tif: not a label picture.*got 1 x float32"),
     ],
 )
 def test_masks_and_labels_that_do_not_fit_are_one_clear_line(

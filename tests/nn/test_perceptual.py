@@ -137,6 +137,14 @@ def test_truncated_files_are_refused_in_one_line(weights: Path, kind: str, share
     assert len(message) < 400
 
 
+@pytest.mark.parametrize("text", [b"steps: 2\nslices: {longest_px: 96}\n", b"q", b"}{", b"\x80"])
+def test_files_that_are_no_weights_at_all_are_refused(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(text)
+    with pytest.raises(InputError, match="no weights of VGG-16, or a damaged file"):
+        PerceptualNet(PerceptualConfig(str(path)))
+
+
 def test_files_that_are_not_vgg16_are_refused(tmp_path: Path, weights: Path) -> None:
     with pytest.raises(MissingFileError, match="no weights of VGG-16"):
         PerceptualNet(PerceptualConfig(str(tmp_path / "absent.safetensors")))

@@ -11,20 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from stainbridge.datasets.layout import DataSetLayout
+from stainbridge.datasets.picture_names import find_partners, list_pictures, match_names
 from stainbridge.datasets.table import read_landmark_pair
-from stainbridge.datasets.tiles import match_names
 from stainbridge.errors import InputError
+from stainbridge.imaging.labels import take_labels
 from stainbridge.slides.case import Case, OpenSlideFunction
 from stainbridge.slides.slide import Slide
 from stainbridge.types import Points
 
 #: The folders of the fixed and the moving slices; the first pair that exists.
 FOLDERS = (("fixed", "moving"), ("mri", "histo_affine"), ("mri", "histo"))
-#: What ends the names of folders with masks.
-MASKS = ("mask", "labels")
 
 
 def find(path: Path) -> Path | None:
@@ -36,23 +33,28 @@ def read(folder: Path) -> list[Case]:
     """Read a case for each slice, with landmarks, masks and labels; labels are masks, too.
 
     No picture is opened: `check_slices` does that. Raises `InputError` for slices without their
-    partners, and for landmarks of one side only.
+    partners, landmarks of one side only, and masks of some slices only.
     """
     folders = _find_folders(folder)
     assert folders is not None
     fixed, moving = folders
+    pairs = match_names(fixed, moving)
+    names, others = [name for name, _ in pairs], [other for _, other in pairs]
+    fixed_masks, moving_masks = _find_masks(fixed, names), _find_masks(moving, others)
+    fixed_labels = _find_beside(fixed, "labels", names)
+    moving_labels = _find_beside(moving, "labels", others)
     return [
         Case.from_files(
             Path(name).stem,
             fixed / name,
             moving / other,
             _read_landmarks(fixed, moving, name),
-            fixed_mask=_find_mask(fixed, name),
-            moving_mask=_find_mask(moving, other),
-            fixed_labels=_find_picture(fixed, "labels", name),
-            moving_labels=_find_picture(moving, "labels", other),
+            fixed_mask=fixed_masks.get(name, fixed_labels.get(name)),
+            moving_mask=moving_masks.get(other, moving_labels.get(other)),
+            fixed_labels=fixed_labels.get(name),
+            moving_labels=moving_labels.get(other),
         )
-        for name, other in match_names(fixed, moving)
+        for name, other in pairs
     ]
 
 
@@ -86,15 +88,7 @@ def _check_labels(slide: Slide, open_labels: OpenSlideFunction | None) -> None:
         return
     with open_labels() as labels:
         _check_size("a label picture", labels, slide)
-        channels = len(labels.info.channels)
-        dtype = np.dtype(labels.info.dtype)
-        if channels != 1 or not np.issubdtype(dtype, np.integer):
-            raise InputError(
-                "labels are no whole numbers",
-                where=labels.info.path,
-                expected="one channel of integers, 0 outside",
-                got=f"{channels} x {dtype.name}",
-            )
+        take_labels(labels.read(labels.frame).pixels, labels.info.path)
 
 
 def _check_size(what: str, picture: Slide, slide: Slide) -> None:
@@ -119,8 +113,7 @@ def _find_folders(folder: Path) -> tuple[Path, Path] | None:
 def _read_landmarks(fixed: Path, moving: Path, name: str) -> tuple[Points, Points] | None:
     """Return the landmarks of a slice, or None where it has none."""
     tables = [
-        slices.with_name(f"{slices.name}_landmarks") / f"{Path(name).stem}.csv"
-        for slices in (fixed, moving)
+        _name_beside(slices, "landmarks") / f"{Path(name).stem}.csv" for slices in (fixed, moving)
     ]
     missing = [table for table in tables if not table.is_file()]
     if len(missing) == 1:
@@ -130,15 +123,42 @@ def _read_landmarks(fixed: Path, moving: Path, name: str) -> tuple[Points, Point
     return None if missing else read_landmark_pair(*tables)
 
 
-def _find_mask(slices: Path, name: str) -> Path | None:
-    pictures = (_find_picture(slices, kind, name) for kind in MASKS)
-    return next((path for path in pictures if path is not None), None)
+def _find_masks(slices: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Return the mask of each slice by its name; none where there are no masks.
+
+    Raises `InputError` where only some slices have one.
+    """
+    masks = _find_beside(slices, "mask", names)
+    missing = [name for name in names if name not in masks]
+    if masks and missing:
+        raise InputError(
+            "a slice without its mask",
+            where=_name_beside(slices, "mask") / missing[0],
+            expected="masks of all slices, or of none",
+        )
+    return masks
 
 
-def _find_picture(slices: Path, kind: str, name: str) -> Path | None:
-    """Return the picture of a slice in the folder `…_kind`, or None."""
-    path = slices.with_name(f"{slices.name}_{kind}") / name
-    return path if path.is_file() else None
+def _find_beside(slices: Path, kind: str, names: Sequence[str]) -> dict[str, Path]:
+    """Return the pictures in the folder `…_kind` by the names of their slices.
+
+    Raises `InputError` where the folder has pictures, and none of a slice.
+    """
+    folder = _name_beside(slices, kind)
+    pictures = list_pictures(folder)
+    partners = find_partners(names, pictures)
+    if pictures and not partners:
+        raise InputError(
+            "no picture here belongs to a slice",
+            where=folder,
+            expected=f"names as in {slices.name}, such as {names[0]}",
+            got=min(pictures),
+        )
+    return {name: folder / partner for name, partner in partners.items()}
+
+
+def _name_beside(slices: Path, kind: str) -> Path:
+    return slices.with_name(f"{slices.name}_{kind}")
 
 
 LAYOUT = DataSetLayout("slices", "fixed/ + moving/, mri/ + histo_affine/", find, read)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stainbridge.datasets.tiles import list_pictures
-from stainbridge.errors import InputError
+from stainbridge.datasets.picture_names import find_partners, list_pictures
+from stainbridge.errors import InputError, MissingFileError
 from stainbridge.slides.manifest import read_table
 from stainbridge.whole import whole_file
 
@@ -28,7 +28,7 @@ SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
 @dataclass(frozen=True)
 class SubjectPictures:
-    """Pictures of subjects, with labels of the same file names."""
+    """Pictures of subjects, with labels of the same file names, whatever their endings."""
 
     images: Path
     """The folder of pictures."""
@@ -37,10 +37,35 @@ class SubjectPictures:
     names: tuple[str, ...]
     """The names of the files, sorted."""
 
-    def path_labels(self, name: str) -> Path | None:
-        """Return the labels of a picture, None where it has none."""
-        path = None if self.labels is None else self.labels / name
-        return path if path is not None and path.is_file() else None
+    def find_labels(self) -> dict[str, Path]:
+        """Return the labels by the names of their pictures; without those that have none."""
+        if self.labels is None:
+            return {}
+        partners = find_partners(self.names, list_pictures(self.labels))
+        return {name: self.labels / partner for name, partner in partners.items()}
+
+    def require_masks(self, names: Sequence[str]) -> tuple[Path, ...]:
+        """Return the mask of each of these pictures.
+
+        Raises `InputError` where there is no folder of masks, and for one that is missing.
+        """
+        if self.labels is None:
+            raise InputError(
+                "no masks to train on",
+                where=self.images.parent,
+                expected="a folder masks or labels",
+                remedy="add --no-segmentation to train without",
+            )
+        masks = self.find_labels()
+        missing = [name for name in names if name not in masks]
+        if missing:
+            raise MissingFileError(
+                "a picture without its mask",
+                where=self.labels / missing[0],
+                expected="the same names in both folders",
+                remedy="add --no-segmentation to train without masks",
+            )
+        return tuple(masks[name] for name in names)
 
 
 def find_subjects(folder: Path) -> SubjectPictures:
@@ -120,11 +145,12 @@ def write_subject_pairs(
     def relate(file: Path | None) -> str:
         return "" if file is None else Path(os.path.relpath(file, path.parent)).as_posix()
 
+    labels_of = pictures.find_labels()
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("case", "fixed", "moving", "fixed_labels", "moving_labels"))
         for fixed, moving in pairs:
             case = f"{Path(fixed).stem}-{Path(moving).stem}"
             images = (pictures.images / fixed, pictures.images / moving)
-            labels = (pictures.path_labels(fixed), pictures.path_labels(moving))
+            labels = (labels_of.get(fixed), labels_of.get(moving))
             writer.writerow((case, *map(relate, images), *map(relate, labels)))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import PIL.Image
 
-from stainbridge.datasets.tiles import ENDINGS, FOLDERS, list_pictures, match_names
+from stainbridge.datasets.picture_names import ENDINGS, list_pictures, match_names
+from stainbridge.datasets.tiles import FOLDERS
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.learn.split import split_validation
 from stainbridge.translation.training.picture_stream import Pictures

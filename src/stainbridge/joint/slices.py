@@ -16,6 +16,7 @@ from stainbridge.geometry.frame import Frame
 from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine, Transform
 from stainbridge.imaging.image import Image
+from stainbridge.imaging.labels import take_labels
 from stainbridge.joint.grey import SlideGrey
 from stainbridge.slides.case import Case, OpenSlideFunction
 from stainbridge.slides.slide import Slide
@@ -201,16 +202,11 @@ def _read_mask(mask: Slide, slide: Slide) -> Image:
 def _read_labels(labels: Slide, slide: Slide, transform: Transform, grid: Frame) -> Tensor:
     """Return labels (H, W) of whole numbers on `grid`."""
     _check_size(labels, slide)
-    if not np.issubdtype(labels.info.dtype, np.integer) or len(labels.info.channels) != 1:
-        raise InputError(
-            "labels must be whole numbers of one channel",
-            where=labels.info.path,
-            got=f"{len(labels.info.channels)} x {np.dtype(labels.info.dtype).name}",
-        )
     image = WarpedSlide(labels, _to_space(transform, labels), grid, interpolation="nearest").read(
         grid
     )
-    values = np.where(image.valid, image.pixels[0], 0).astype(np.int64)
+    pixels = take_labels(image.pixels, labels.info.path)[0]
+    values = np.where(image.valid, pixels, 0).astype(np.int64)
     if values.max() > MAX_CLASSES:
         raise InputError(
             "too many classes for labels",

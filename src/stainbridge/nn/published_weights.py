@@ -7,6 +7,7 @@ floating type. Tensors are numbered as torchvision's `features.*`.
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,19 @@ FEATURES = "features."
 #: A safetensors file begins with the length of its header, in this many bytes, and "{".
 LENGTH_BYTES = 8
 #: What torch raises for files that are damaged or hold no weights.
-READING_ERRORS = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError)
+READING_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,15 @@ from tests.joint.sar.pictures import draw_mask, write_data
 
 from stainbridge.errors import InputError
 from stainbridge.joint.sar.config import SarGeneratedConfig
-from stainbridge.joint.sar.pictures import GeneratedPictures, PictureFiles, find_masks
+from stainbridge.joint.sar.pictures import GeneratedPictures, PictureFiles
 
 SIZE_PX = 48
 
 
-def open_files(folder: Path, masks: str = "masks") -> PictureFiles:
+def open_files(folder: Path) -> PictureFiles:
     pictures = tuple(sorted((folder / "images").iterdir()))
-    return PictureFiles(pictures, find_masks(pictures, folder / masks, folder), SIZE_PX)
+    masks = tuple(folder / "masks" / path.name for path in pictures)
+    return PictureFiles(pictures, masks, SIZE_PX)
 
 
 def test_a_picture_lies_in_the_middle_of_the_canvas_with_its_mask(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_without_masks_and_with_sixteen_bits(tmp_path: Path) -> None:
     [
         ("masks", np.zeros((60, 70), np.uint8), "3.png: the mask is empty"),
         ("masks", np.ones((60, 71), np.uint8), r"size of their picture; expected \(60, 70\)"),
-        ("masks", np.ones((60, 70, 3), np.uint8), "whole numbers of one channel; got 3 x uint8"),
+        ("masks", np.indices((60, 70, 3))[2].astype(np.uint8), "one channel .*; got 3 x uint8"),
         ("images", np.full((60, 70), 7, np.uint8), "3.png: nothing but one value"),
     ],
 )
@@ -69,21 +70,31 @@ def test_labels_that_are_no_whole_numbers_are_refused(tmp_path: Path) -> None:
     pictures = (tmp_path / "images" / "0.png",)
     label = tmp_path / "masks" / "0.tif"
     cv2.imwrite(str(label), np.full((60, 70), 0.5, np.float32))
-    with pytest.raises(InputError, match="whole numbers of one channel; got 1 x float32"):
+    with pytest.raises(InputError, match=r"one channel of whole numbers.*got 1 x float32"):
         PictureFiles(pictures, (label,), SIZE_PX).check()
 
 
-def test_missing_masks_and_damaged_files_are_named(tmp_path: Path) -> None:
-    folder = write_data(tmp_path)
-    pictures = tuple(sorted((folder / "images").iterdir()))
-    with pytest.raises(InputError, match=r"no masks to train on.*--no-segmentation"):
-        find_masks(pictures, None, folder)
-    (folder / "images" / "1.png").write_bytes(b"no picture")
+def test_a_mask_may_have_three_equal_channels(tmp_path: Path) -> None:
+    files = open_files(write_data(tmp_path))
+    _, expected = files[3]
+    path = tmp_path / "masks" / "3.png"
+    cv2.imwrite(str(path), np.dstack([255 * draw_mask(3, 60, 70)] * 3))
+    _, mask = files[3]
+    assert expected is not None
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_files_that_are_damaged_or_not_finite_are_named(tmp_path: Path) -> None:
+    files = open_files(write_data(tmp_path))
+    (tmp_path / "images" / "1.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"1\.png: cannot be read as a picture"):
-        open_files(folder).check()
-    (folder / "masks" / "4.png").unlink()
-    with pytest.raises(InputError, match=r"4\.png: a picture without its mask"):
-        open_files(folder)
+        files.check()
+    grey = np.ones((60, 70), np.float32)
+    grey[20:30] = 0.5
+    grey[5, 5] = np.nan
+    cv2.imwrite(str(tmp_path / "nan.tif"), grey)
+    with pytest.raises(InputError, match=r"nan\.tif: values that are no numbers"):
+        PictureFiles((tmp_path / "nan.tif",), None, SIZE_PX).check()
 
 
 def test_generated_pictures_are_the_same_again_and_have_their_tissue_as_mask() -> None:

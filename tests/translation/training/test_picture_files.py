@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stainbridge.datasets.tiles import ENDINGS
+from stainbridge.datasets.picture_names import ENDINGS
 from stainbridge.errors import InputError
 from stainbridge.translation.training.picture_files import read_picture, read_size
 

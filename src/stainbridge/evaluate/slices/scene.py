@@ -14,6 +14,7 @@ from stainbridge.geometry.landmarks import Landmarks
 from stainbridge.geometry.placement import place_unregistered
 from stainbridge.geometry.transform import Affine
 from stainbridge.imaging.image import Image
+from stainbridge.imaging.labels import take_labels
 from stainbridge.metrics.segmentations import list_labels
 from stainbridge.registration.sections.density import Masks
 from stainbridge.slides.case import Case, OpenSlideFunction
@@ -102,19 +103,12 @@ def _read_whole(open_picture: OpenSlideFunction, slide: Frame) -> Image:
         _check_shape(picture, slide)
         image = picture.read(picture.frame)
         where = picture.info.path
-    pixels = image.pixels
-    if pixels.dtype.kind not in "iu" or (pixels != pixels[:1]).any():
-        raise InputError(
-            "not a label picture",
-            where=where,
-            expected="one channel of whole numbers",
-            got=f"{len(pixels)} of {pixels.dtype}",
-        )
+    pixels = take_labels(image.pixels, where)
     list_labels(pixels, where)
     height, width = pixels.shape[1:]
     mpp = (slide.size_um[0] / width, slide.size_um[1] / height)
     frame = replace(slide, height=height, width=width, mpp=mpp)
-    return Image(pixels[:1], frame, image.valid)
+    return Image(pixels, frame, image.valid)
 
 
 def _check_shape(picture: Slide, slide: Frame) -> None:

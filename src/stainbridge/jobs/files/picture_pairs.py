@@ -90,15 +90,9 @@ def read_labels(path: Path, slide: Slide) -> npt.NDArray[np.integer[Any]]:
     Raises `InputError` for colours, fractions and too many pixels.
     """
     _check_area(path, slide.frame, MOST_MASK_PIXELS, remedy="save both at a lower resolution")
-    pixels = slide.read(slide.frame).pixels
-    if pixels.dtype.kind not in "iu" or (pixels != pixels[:1]).any():
-        raise InputError(
-            "not a label picture",
-            where=path,
-            expected="one channel of whole numbers",
-            got=f"{len(pixels)} of {pixels.dtype}",
-        )
-    labels: npt.NDArray[np.integer[Any]] = pixels[0]
+    from stainbridge.imaging.labels import take_labels
+
+    labels: npt.NDArray[np.integer[Any]] = take_labels(slide.read(slide.frame).pixels, path)[0]
     return labels
 
 

@@ -53,7 +53,7 @@ def _read_folder(
     folder: Path, settings: SarTraining, note: Note
 ) -> tuple[MaskedPictures, MaskedPictures]:
     from stainbridge.datasets.subjects import find_subjects
-    from stainbridge.joint.sar.pictures import PictureFiles, find_masks
+    from stainbridge.joint.sar.pictures import PictureFiles
 
     if not folder.is_dir():
         raise MissingFileError("no such folder", where=folder, expected="images and masks in it")
@@ -61,9 +61,7 @@ def _read_folder(
 
     def open_part(names: Sequence[str]) -> PictureFiles:
         pictures = tuple(subjects.images / name for name in names)
-        masks = None
-        if settings.loss.has_masks:
-            masks = find_masks(pictures, subjects.labels, folder)
+        masks = subjects.require_masks(names) if settings.loss.has_masks else None
         files = PictureFiles(pictures, masks, settings.pairs.size_px)
         files.check()
         return files

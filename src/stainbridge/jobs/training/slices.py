@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stainbridge.errors import InputError
 from stainbridge.jobs.training.run_folder import GENERATED
 from stainbridge.progress import Note
 
@@ -29,6 +30,8 @@ def open_slices(source: str, settings: SbrTraining, note: Note) -> TrainingData:
     from stainbridge.learn.loop import TrainingData
 
     cases = _list_cases(source, settings)
+    if load_variant(settings.variant).needs_labels:
+        _require_labels(cases, settings.variant)
     stack = read_slices(cases, settings.slices.mpp, settings.slices.longest_px)
     training, validation = _split(stack, cases, settings, note)
     neighbours = load_variant(settings.variant).shows_neighbours
@@ -51,6 +54,18 @@ def _list_cases(source: str, settings: SbrTraining) -> Sequence[Case]:
     cases = read_data_set(Path(source)).cases
     check_slices(cases)
     return cases
+
+
+def _require_labels(cases: Sequence[Case], variant: str) -> None:
+    """Raise `InputError` for a slice without labels of both modalities."""
+    for case in cases:
+        if case.open_fixed_labels is None or case.open_moving_labels is None:
+            raise InputError(
+                f"{variant} is trained on labels",
+                where=case.id,
+                expected="labels of both modalities",
+                remedy="train the variant nmi",
+            )
 
 
 def _split(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.transform import Affine
+from stainbridge.imaging.labels import take_labels
 from stainbridge.joint.grey import SlideGrey
 from stainbridge.joint.sar.config import SarGeneratedConfig
 from stainbridge.phantom.pairs.pair import generate_pair
@@ -59,8 +59,8 @@ class PictureFiles:
     def __getitem__(self, number: int) -> MaskedPicture:
         """Read a picture and its mask.
 
-        Raises `InputError` for a file that cannot be read, a picture of one value, and a mask that
-        is empty, has another size or no whole numbers.
+        Raises `InputError` for a file that cannot be read, a picture of one value or with values
+        that are no numbers, and a mask that is empty, has another size or no whole numbers.
         """
         grey = _read_grey(self.pictures[number])
         picture = _place_on_canvas(grey, self.size_px, cv2.INTER_AREA)
@@ -117,36 +117,14 @@ class GeneratedPictures:
         return MaskedPicture(picture, (classes.pixels[0] > 0).astype(np.float32))
 
 
-def find_masks(pictures: Sequence[Path], folder: Path | None, where: Path) -> tuple[Path, ...]:
-    """Return the mask of each picture, of the same name in `folder`.
-
-    Raises `InputError` where there is no folder or a mask is missing.
-    """
-    if folder is None:
-        raise InputError(
-            "no masks to train on",
-            where=where,
-            expected="a folder masks or labels",
-            remedy="add --no-segmentation to train without",
-        )
-    masks = tuple(folder / path.name for path in pictures)
-    for mask in masks:
-        if not mask.is_file():
-            raise MissingFileError(
-                "a picture without its mask",
-                where=mask,
-                expected="the same names in both folders",
-                remedy="add --no-segmentation to train without masks",
-            )
-    return masks
-
-
 def _read_grey(path: Path) -> Plane:
     """Return grey values (H, W) in 0 … 1."""
     stored = _read_file(path)
     grey = stored.astype(np.float32)
     if grey.ndim == 3:
         grey = grey[..., :3].mean(2)
+    if not np.isfinite(grey).all():
+        raise InputError("values that are no numbers", where=path, expected="finite grey values")
     low, high = float(grey.min()), float(grey.max())
     if not low < high:
         raise InputError("nothing but one value", where=path, expected="a picture", got=low)
@@ -157,13 +135,8 @@ def _read_grey(path: Path) -> Plane:
 
 def _read_mask(path: Path, size: tuple[int, ...]) -> Plane:
     """Return 1 inside the mask and 0 outside, (H, W)."""
-    stored = _read_file(path)
-    if stored.ndim != 2 or not np.issubdtype(stored.dtype, np.integer):
-        raise InputError(
-            "labels must be whole numbers of one channel",
-            where=path,
-            got=f"{1 if stored.ndim == 2 else stored.shape[2]} x {stored.dtype}",
-        )
+    pixels = np.atleast_3d(_read_file(path))[..., :3]
+    stored = take_labels(np.moveaxis(pixels, -1, 0), path)[0]
     if stored.shape != size:
         raise InputError(
             "mask or labels do not have the size of their picture",
