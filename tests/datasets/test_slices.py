@@ -72,6 +72,19 @@ def test_generated_slices_are_read_and_found_right(tmp_path: Path) -> None:
     assert all(case.open_fixed_labels is not None for case in cases)
 
 
+def test_numbers_in_names_are_the_order_of_the_stack(tmp_path: Path) -> None:
+    write_stack(tmp_path)
+    for side in ("fixed", "moving"):
+        for kind in ("", "_labels", "_mask"):
+            folder = tmp_path / f"{side}{kind}"
+            for old, new in ((0, 10), (1, 9)):
+                (folder / f"slice_{old}.png").rename(folder / f"slice_{new}.png")
+        for path in (tmp_path / f"{side}_landmarks").iterdir():
+            path.unlink()
+    cases = read_data_set(tmp_path).cases
+    assert [case.id for case in cases] == ["slice_2", "slice_9", "slice_10"]
+
+
 def test_masks_and_labels_belong_to_slices_whatever_their_endings(tmp_path: Path) -> None:
     write_stack(tmp_path)
     for folder in ("fixed_mask", "moving_labels"):

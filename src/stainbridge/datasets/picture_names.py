@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -56,6 +57,12 @@ def find_partners(names: Collection[str], others: Collection[str]) -> dict[str, 
         if stem in by_stem:
             partners[name] = by_stem[stem]
     return partners
+
+
+def order_naturally(name: str) -> list[str | int]:
+    """Return a key that sorts numbers in names by value: `slice_2` before `slice_10`."""
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
 def _index_stems(names: set[str]) -> dict[str, str]:

@@ -12,7 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stainbridge.datasets.layout import DataSetLayout
-from stainbridge.datasets.picture_names import find_partners, list_pictures, match_names
+from stainbridge.datasets.picture_names import (
+    find_partners,
+    list_pictures,
+    match_names,
+    order_naturally,
+)
 from stainbridge.datasets.table import read_landmark_pair
 from stainbridge.errors import InputError
 from stainbridge.imaging.labels import take_labels
@@ -32,13 +37,14 @@ def find(path: Path) -> Path | None:
 def read(folder: Path) -> list[Case]:
     """Read a case for each slice, with landmarks, masks and labels; labels are masks, too.
 
+    Numbers in names are in the order of the stack, with leading zeros or without.
     No picture is opened: `check_slices` does that. Raises `InputError` for slices without their
     partners, landmarks of one side only, and masks of some slices only.
     """
     folders = _find_folders(folder)
     assert folders is not None
     fixed, moving = folders
-    pairs = match_names(fixed, moving)
+    pairs = sorted(match_names(fixed, moving), key=lambda pair: order_naturally(pair[0]))
     names, others = [name for name, _ in pairs], [other for _, other in pairs]
     fixed_masks, moving_masks = _find_masks(fixed, names), _find_masks(moving, others)
     fixed_labels = _find_beside(fixed, "labels", names)
