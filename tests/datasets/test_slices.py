@@ -92,7 +92,13 @@ def test_masks_and_labels_belong_to_slices_whatever_their_endings(tmp_path: Path
             with PIL.Image.open(path) as picture:
                 picture.save(path.with_suffix(".tif"))
             path.unlink()
-    for case in read_data_set(tmp_path).cases:
+    for path in list((tmp_path / "moving").iterdir()):
+        with PIL.Image.open(path) as picture:
+            tifffile.imwrite(path.with_suffix(".ome.tif"), np.asarray(picture))
+        path.unlink()
+    cases = read_data_set(tmp_path).cases
+    assert [case.id for case in cases] == NAMES
+    for case in cases:
         assert case.open_fixed_mask is not None
         assert case.open_moving_labels is not None
         with case.open_fixed_mask() as mask, case.open_moving_labels() as labels:

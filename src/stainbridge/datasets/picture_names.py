@@ -59,6 +59,11 @@ def find_partners(names: Collection[str], others: Collection[str]) -> dict[str, 
     return partners
 
 
+def strip_ending(name: str) -> str:
+    """Return a picture's name without its ending, which may be `.ome.tif`."""
+    return Path(name).stem.removesuffix(".ome")
+
+
 def order_naturally(name: str) -> list[str | int]:
     """Return a key that sorts numbers in names by value: `slice_2` before `slice_10`."""
     parts = re.split("([0-9]+)", name)
@@ -67,8 +72,8 @@ def order_naturally(name: str) -> list[str | int]:
 
 def _index_stems(names: set[str]) -> dict[str, str]:
     """Return the names by what stands before their ending; none that two names share."""
-    counts = Counter(Path(name).stem for name in names)
-    return {Path(name).stem: name for name in names if counts[Path(name).stem] == 1}
+    counts = Counter(map(strip_ending, names))
+    return {strip_ending(name): name for name in names if counts[strip_ending(name)] == 1}
 
 
 def _list_unmatched(paths: Sequence[Path]) -> str:

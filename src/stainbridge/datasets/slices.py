@@ -17,6 +17,7 @@ from stainbridge.datasets.picture_names import (
     list_pictures,
     match_names,
     order_naturally,
+    strip_ending,
 )
 from stainbridge.datasets.table import read_landmark_pair
 from stainbridge.errors import InputError
@@ -51,7 +52,7 @@ def read(folder: Path) -> list[Case]:
     moving_labels = _find_beside(moving, "labels", others)
     return [
         Case.from_files(
-            Path(name).stem,
+            strip_ending(name),
             fixed / name,
             moving / other,
             _read_landmarks(fixed, moving, name),
@@ -118,9 +119,8 @@ def _find_folders(folder: Path) -> tuple[Path, Path] | None:
 
 def _read_landmarks(fixed: Path, moving: Path, name: str) -> tuple[Points, Points] | None:
     """Return the landmarks of a slice, or None where it has none."""
-    tables = [
-        _name_beside(slices, "landmarks") / f"{Path(name).stem}.csv" for slices in (fixed, moving)
-    ]
+    table = f"{strip_ending(name)}.csv"
+    tables = [_name_beside(slices, "landmarks") / table for slices in (fixed, moving)]
     missing = [table for table in tables if not table.is_file()]
     if len(missing) == 1:
         raise InputError(
