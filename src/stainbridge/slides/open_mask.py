@@ -20,6 +20,8 @@ RGBA_CHANNELS = 4
 def open_mask(path: Path) -> Slide:
     """Open a picture whose values are a mask or labels; transparent pixels are 0.
 
+    Of a palette with colours the numbers are read: they are the labels.
+
     Raises `InputError` as `open_slide` does.
     """
     header = b"" if path.is_dir() else read_header(path)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
+import PIL.Image
 import pytest
 from tests.joint.sar.pictures import make_training, write_data
 
@@ -17,13 +19,15 @@ def ignore(_text: str) -> None:
     return None
 
 
-def test_masks_belong_to_pictures_whatever_their_endings(tmp_path: Path) -> None:
+def test_masks_belong_to_pictures_whatever_their_endings_and_palettes(tmp_path: Path) -> None:
     settings = make_training()
     expected = open_masked_pictures(str(write_data(tmp_path)), settings, ignore).training[0]
     for path in (tmp_path / "masks").iterdir():
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert mask is not None
-        cv2.imwrite(str(path.with_suffix(".bmp")), mask)
+        picture = PIL.Image.fromarray((mask > 0).astype(np.uint8))
+        picture.putpalette([255, 255, 255, 255, 0, 0])
+        picture.save(path.with_suffix(".bmp"))
         path.unlink()
     again = open_masked_pictures(str(tmp_path), settings, ignore).training[0]
     assert expected.reference_mask.any()

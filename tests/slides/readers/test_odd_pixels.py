@@ -577,6 +577,36 @@ def test_transparent_parts_of_a_deep_mask_are_outside(tmp_path: Path, dtype: str
     assert pixels[:, 20:].all()
 
 
+#: Colours of labels, the ground in white, and a palette that stores greys from bright to dark.
+COLOURS = np.array([[255, 255, 255], [255, 0, 0], [0, 90, 255]], np.uint8)
+GREYS = np.array([[255, 255, 255], [120, 120, 120], [0, 0, 0]], np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["png", "transparent.png", "bmp", "tif"])
+@pytest.mark.parametrize("palette", [COLOURS, GREYS], ids=["colours", "greys"])
+def test_of_labels_with_a_palette_of_colours_the_numbers_are_read(
+    tmp_path: Path, kind: str, palette: Array
+) -> None:
+    labels = np.arange(60 * 50).reshape(60, 50).astype(np.uint8) // 10 % 3
+    path = tmp_path / f"labels.{kind}"
+    if kind == "tif":
+        colormap = np.zeros((3, 256), np.uint16)
+        colormap[:, :3] = palette.T.astype(np.uint16) * 257
+        tifffile.imwrite(path, labels, photometric="palette", colormap=colormap)
+    else:
+        picture = Image.fromarray(labels)
+        picture.putpalette(palette.ravel().tolist())
+        picture.save(path, **({"transparency": 0} if kind == "transparent.png" else {}))
+    with open_mask(path) as slide:
+        pixels = read_whole(slide)
+        assert pixels.shape[2] == len(slide.info.channels)
+    if palette is COLOURS:
+        np.testing.assert_array_equal(pixels, labels[..., None])
+    elif kind != "transparent.png":
+        np.testing.assert_array_equal(pixels, palette[labels])
+    np.testing.assert_array_equal(read(path)[labels > 0], palette[labels[labels > 0]])
+
+
 #: Orders of three planes: which of red, green and blue each one is.
 ORDERS = [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 1), (1, 2, 0), (2, 0, 1)]
 

@@ -9,7 +9,6 @@ from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from stainbridge.errors import InputError, MissingFileError
 from stainbridge.geometry.transform import Affine
@@ -18,6 +17,7 @@ from stainbridge.joint.grey import SlideGrey
 from stainbridge.joint.sar.config import SarGeneratedConfig
 from stainbridge.phantom.pairs.pair import generate_pair
 from stainbridge.registration.sections.views import MARGIN_SHARE, frame_tissue
+from stainbridge.slides.open_mask import open_mask
 from stainbridge.slides.warped import WarpedSlide
 from stainbridge.types import Plane
 
@@ -119,7 +119,10 @@ class GeneratedPictures:
 
 def _read_grey(path: Path) -> Plane:
     """Return grey values (H, W) in 0 … 1."""
-    stored = _read_file(path)
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if stored is None:
+        kind = InputError if path.exists() else MissingFileError
+        raise kind("cannot be read as a picture", where=path)
     grey = stored.astype(np.float32)
     if grey.ndim == 3:
         grey = grey[..., :3].mean(2)
@@ -135,8 +138,8 @@ def _read_grey(path: Path) -> Plane:
 
 def _read_mask(path: Path, size: tuple[int, ...]) -> Plane:
     """Return 1 inside the mask and 0 outside, (H, W)."""
-    pixels = np.atleast_3d(_read_file(path))[..., :3]
-    stored = take_labels(np.moveaxis(pixels, -1, 0), path)[0]
+    with open_mask(path) as slide:
+        stored = take_labels(slide.read(slide.frame).pixels, path)[0]
     if stored.shape != size:
         raise InputError(
             "mask or labels do not have the size of their picture",
@@ -147,14 +150,6 @@ def _read_mask(path: Path, size: tuple[int, ...]) -> Plane:
     if not stored.any():
         raise InputError("the mask is empty", where=path, expected="pixels that are not 0")
     return np.asarray(stored != 0, np.float32)
-
-
-def _read_file(path: Path) -> npt.NDArray[np.generic]:
-    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if stored is None:
-        kind = InputError if path.exists() else MissingFileError
-        raise kind("cannot be read as a picture", where=path)
-    return np.asarray(stored)
 
 
 def _place_on_canvas(plane: Plane, size_px: int, interpolation: int) -> Plane:

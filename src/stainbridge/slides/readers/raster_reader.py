@@ -34,6 +34,7 @@ from stainbridge.slides.readers.jpeg_check import find_jpeg_damage, find_lost_da
 from stainbridge.slides.readers.levels import list_pyramid_sizes, place_levels
 from stainbridge.slides.readers.magic import detect_raster_format
 from stainbridge.slides.readers.memory_pyramid import MemoryPyramid
+from stainbridge.slides.readers.palette import colours_labels, read_palette
 from stainbridge.slides.readers.pixel_size import (
     UM_PER_INCH,
     Claim,
@@ -87,7 +88,8 @@ def open_raster(
 
     Alpha is shown over white, palettes are expanded, CMYK becomes RGB; 16-bit PNG and JPEG 2000
     keep their bits. An EXIF orientation is not applied, since coordinates are those of the stored
-    pixels; a warning says so. With `mask` transparent pixels are 0, and colours are not blended.
+    pixels; a warning says so. With `mask` transparent pixels are 0, colours are not blended, and of
+    a palette with colours the numbers are read, which are labels.
 
     Raises `InputError` for a damaged header or a picture larger than 4 GiB decoded, and on reading
     for damaged or missing data.
@@ -133,6 +135,7 @@ class RasterFile:
 
     def __init__(self, path: Path, mask: bool) -> None:
         self.path = path
+        self._is_mask = mask
         self._show_alpha = hide_transparent if mask else blend_over_white
         with path.open("rb") as file:
             magic = file.read(32)
@@ -166,7 +169,8 @@ class RasterFile:
         """Return the sample type and number of channels that `decode` gives."""
         if self._is_deep:
             return np.dtype(np.uint16), 1 if self._is_deep_grey else 3
-        return np.dtype(np.uint8), 1 if header.mode in GREY_MODES else 3
+        is_single = header.mode in GREY_MODES or self._holds_labels(header)
+        return np.dtype(np.uint8), 1 if is_single else 3
 
     def decode(self, level: int) -> Interleaved:
         """Return (H, W, C), 2^`level` times smaller.
@@ -176,6 +180,7 @@ class RasterFile:
         if self._is_deep:
             return self._decode_deep()
         with self.header() as picture:
+            holds_labels = self._holds_labels(picture)
             try:
                 if level:
                     picture.draft(None, (picture.width >> level, picture.height >> level))
@@ -183,10 +188,17 @@ class RasterFile:
                 self._check_complete(picture, level)
             except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
                 raise self._damage_error(error) from error
+            if holds_labels:
+                return np.asarray(picture)[..., None]
             alpha = read_reserved_alpha(self.path) if self.format == "BMP" else None
             if alpha is not None:
                 picture.putalpha(Image.fromarray(alpha))
             return _to_pixels(picture, self._show_alpha)
+
+    def _holds_labels(self, header: ImageFile.ImageFile) -> bool:
+        """Return whether this is a mask of numbers that a palette shows in colours."""
+        colours = read_palette(header) if self._is_mask else None
+        return colours is not None and colours_labels(colours)
 
     def _check_complete(self, picture: ImageFile.ImageFile, level: int) -> None:
         """Raise `OSError` for a JPEG whose end or middle is missing; Pillow shows it grey."""

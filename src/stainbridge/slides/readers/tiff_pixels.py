@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stainbridge.errors import InputError
 from stainbridge.slides.readers.alpha import blend_over_white, hide_transparent
+from stainbridge.slides.readers.palette import colours_labels
 from stainbridge.slides.readers.resample import Interleaved
 
 #: Values of the tag PhotometricInterpretation.
@@ -92,7 +93,10 @@ class PixelRule:
 
 
 def choose_pixel_rule(page: Any, path: object, *, mask: bool = False) -> PixelRule:
-    """Return the rule for a tifffile page; in a mask transparent pixels are 0.
+    """Return the rule for a tifffile page.
+
+    In a mask transparent pixels are 0, and a palette of colours is left aside: its numbers are
+    labels.
 
     Raises `InputError` for colour spaces and sample types that are not read.
     """
@@ -112,7 +116,10 @@ def choose_pixel_rule(page: Any, path: object, *, mask: bool = False) -> PixelRu
         )
     dtype = _dtype(page, path)
     if photometric == PALETTE and page.colormap is not None:
-        return PixelRule(np.dtype(np.uint8), 3, True, palette=_read_palette(page.colormap))
+        palette = _read_palette(page.colormap)
+        if mask and colours_labels(palette):
+            return PixelRule(dtype, 1, False)
+        return PixelRule(np.dtype(np.uint8), 3, True, palette=palette)
     colours = 3 if photometric in (RGB, YCBCR) and samples >= 3 else 1
     extra = [int(kind) for kind in page.extrasamples]
     # four samples of 16 bits are channels of fluorescence, whatever their writer called them

@@ -103,7 +103,7 @@ def open_tiff(
     Channels are the samples and channels of the largest image. Of a z-stack the middle plane is
     read, of a time series the first. Alpha is shown over white, palettes are expanded, inverted
     greys (WhiteIsZero) are turned round. Tiles left out of the file are background. With `mask`
-    transparent pixels are 0.
+    transparent pixels are 0, and of a palette with colours the numbers are read.
 
     Raises `InputError` for a file that is damaged, truncated or of a kind that is not read, and,
     where `sparse` is False, for one with tiles left out.
