@@ -79,6 +79,17 @@ def test_a_straight_structure_is_none(thickness: int) -> None:
     assert measure_seam(density, region) < TOLERABLE_SEAM
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_crack_in_smooth_tissue_is_none(seed: int) -> None:
+    """Its edges differ from smooth tissue far more than that differs from itself."""
+    density, region = draw_tissue(seed)
+    smooth = np.asarray((0.7 + 0.02 * (density - density[region].mean())) * region, np.float32)
+    crack = (slice(200, 206), slice(120, 300))
+    smooth[crack] = 0
+    smooth[200:330, 300:306] = 0
+    assert measure_seam(smooth, region) < TOLERABLE_SEAM
+
+
 def test_a_section_knows_its_own() -> None:
     density, _ = draw_tissue(1)
     slides = [

@@ -25,6 +25,10 @@ LEAST_DISPLACED_PX = 400
 BREAK_WEIGHT = 1.25
 #: Standard deviation in pixels of the surroundings that a pixel is compared with.
 SURROUNDINGS_PX = 20.0
+#: A pixel differs from its surroundings by at most so many of their standard deviations. In smooth
+#: tissue, as of brains, edges of holes and cracks would otherwise outweigh all else in a row. Of 90
+#: such pictures 10 seem displaced with it, 26 without; of 238 that are, 119 and 121.
+MOST_DEVIATIONS = 2.0
 
 
 def measure_seam(density: Plane, region: Mask) -> float:
@@ -46,10 +50,14 @@ def measure_seam(density: Plane, region: Mask) -> float:
 
 
 def _normalise(density: Plane, inside: Mask) -> Plane:
-    """Return the density less its surroundings', over their spread; 0 outside the tissue."""
+    """Return the density less its surroundings', over their spread; 0 outside the tissue.
+
+    It is within `MOST_DEVIATIONS`.
+    """
     mask = inside.astype(np.float32)
     plane = np.ascontiguousarray(density, np.float32)
     weight = np.maximum(cv2.GaussianBlur(mask, (0, 0), SURROUNDINGS_PX), 1e-3)
     detail = (plane - cv2.GaussianBlur(plane * mask, (0, 0), SURROUNDINGS_PX) / weight) * mask
     spread = cv2.GaussianBlur(detail * detail, (0, 0), SURROUNDINGS_PX) / weight
-    return np.asarray(detail / np.sqrt(spread + 1e-4) * mask, np.float32)
+    deviations = detail / np.sqrt(spread + 1e-4) * mask
+    return np.asarray(deviations.clip(-MOST_DEVIATIONS, MOST_DEVIATIONS), np.float32)
