@@ -44,17 +44,17 @@ class SubjectPictures:
         partners = find_partners(self.names, list_pictures(self.labels))
         return {name: self.labels / partner for name, partner in partners.items()}
 
-    def require_masks(self, names: Sequence[str]) -> tuple[Path, ...]:
+    def require_masks(self, names: Sequence[str], remedy: str = "") -> tuple[Path, ...]:
         """Return the mask of each of these pictures.
 
-        Raises `InputError` where there is no folder of masks, and for one that is missing.
+        Raises `InputError`, with a remedy, where there is no folder of masks or one is missing.
         """
         if self.labels is None:
             raise InputError(
                 "no masks to train on",
                 where=self.images.parent,
                 expected="a folder masks or labels",
-                remedy="add --no-segmentation to train without",
+                remedy=remedy,
             )
         masks = self.find_labels()
         missing = [name for name in names if name not in masks]
@@ -63,7 +63,7 @@ class SubjectPictures:
                 "a picture without its mask",
                 where=self.labels / missing[0],
                 expected="the same names in both folders",
-                remedy="add --no-segmentation to train without masks",
+                remedy=remedy,
             )
         return tuple(masks[name] for name in names)
 

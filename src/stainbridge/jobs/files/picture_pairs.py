@@ -89,9 +89,9 @@ def read_labels(path: Path, slide: Slide) -> npt.NDArray[np.integer[Any]]:
 
     Raises `InputError` for colours, fractions and too many pixels.
     """
-    _check_area(path, slide.frame, MOST_MASK_PIXELS, remedy="save both at a lower resolution")
     from stainbridge.imaging.labels import take_labels
 
+    _check_area(path, slide.frame, MOST_MASK_PIXELS, remedy="save both at a lower resolution")
     labels: npt.NDArray[np.integer[Any]] = take_labels(slide.read(slide.frame).pixels, path)[0]
     return labels
 

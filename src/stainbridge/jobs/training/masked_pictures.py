@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stainbridge.joint.sar.pictures import MaskedPictures
     from stainbridge.learn.loop import TrainingData
 
+#: What to do where masks are missing.
+NO_MASKS = "add --no-segmentation to train without masks"
+
 
 def open_masked_pictures(source: str, settings: SarTraining, note: Note) -> TrainingData:
     """Open pairs to train and to validate on, of generated tissue or of a folder's pictures.
@@ -61,7 +64,7 @@ def _read_folder(
 
     def open_part(names: Sequence[str]) -> PictureFiles:
         pictures = tuple(subjects.images / name for name in names)
-        masks = subjects.require_masks(names) if settings.loss.has_masks else None
+        masks = subjects.require_masks(names, NO_MASKS) if settings.loss.has_masks else None
         files = PictureFiles(pictures, masks, settings.pairs.size_px)
         files.check()
         return files

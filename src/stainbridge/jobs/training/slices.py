@@ -30,15 +30,17 @@ def open_slices(source: str, settings: SbrTraining, note: Note) -> TrainingData:
     from stainbridge.learn.loop import TrainingData
 
     cases = _list_cases(source, settings)
-    if load_variant(settings.variant).needs_labels:
+    variant = load_variant(settings.variant)
+    if variant.needs_labels:
         _require_labels(cases, settings.variant)
     stack = read_slices(cases, settings.slices.mpp, settings.slices.longest_px)
     training, validation = _split(stack, cases, settings, note)
-    neighbours = load_variant(settings.variant).shows_neighbours
     seed = settings.train.seed
     return TrainingData(
-        SliceStream(training, settings.slices, 2 * seed, neighbours),
-        SliceStream(validation, settings.slices, 2 * seed + 1, neighbours, is_augmented=False),
+        SliceStream(training, settings.slices, 2 * seed, variant.shows_neighbours),
+        SliceStream(
+            validation, settings.slices, 2 * seed + 1, variant.shows_neighbours, is_augmented=False
+        ),
     )
 
 

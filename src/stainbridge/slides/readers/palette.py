@@ -10,8 +10,8 @@ from PIL import Image
 def colours_labels(colours: npt.NDArray[np.uint8]) -> bool:
     """Return whether a palette (N, 3 or more) has a colour, so that its numbers are the labels.
 
-    QuPath and others save labels as numbers with a colour each, 0 often in white. A palette of
-    greys is another way to store a mask.
+    Labels are often saved as numbers with a colour each, 0 in black or in white. A palette of greys
+    is another way to store a mask.
     """
     return bool((colours[:, :3] != colours[:, :1]).any())
 
